@@ -1,2 +1,51 @@
-//! x
-fn main() {}
+//! The developer's commands. `cargo xtask --help` lists them; CONTRIBUTING.md says when to use which.
+//!
+//! Few dependencies on purpose: on a fresh machine this crate is compiled before anything else can be said to the reader.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its terminal"
+)]
+
+mod bench;
+mod check;
+mod openapi;
+mod shell;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The developer's commands of Claviger.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that is checked without running the product: formatting, lints, docs, tidiness, openapi.json, licences.
+    Check,
+    /// Writes openapi.json from the handlers, or compares it with them.
+    Openapi(openapi::Options),
+    /// Measures the service against its marks.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Check => check::run(),
+        Command::Openapi(options) => openapi::run(&options),
+        Command::Bench(options) => bench::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
