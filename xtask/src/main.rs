@@ -8,10 +8,12 @@
     reason = "a command-line tool talks to its terminal"
 )]
 
+mod behaviours;
 mod bench;
 mod check;
 mod openapi;
 mod shell;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,10 @@ struct Arguments {
 enum Command {
     /// Everything that is checked without running the product: formatting, lints, docs, tidiness, openapi.json, licences.
     Check,
+    /// Rules about the source tree: layers, lengths, words, tests of behaviours. Also part of `cargo test`.
+    Tidy,
+    /// Takes tested statements out of docs/behaviours-open.txt and says how many are left.
+    Behaviours,
     /// Writes openapi.json from the handlers, or compares it with them.
     Openapi(openapi::Options),
     /// Measures the service against its marks.
@@ -38,6 +44,8 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Check => check::run(),
+        Command::Tidy => tidy::run(),
+        Command::Behaviours => behaviours::run(),
         Command::Openapi(options) => openapi::run(&options),
         Command::Bench(options) => bench::run(&options),
     };

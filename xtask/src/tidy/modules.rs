@@ -1,0 +1,98 @@
+//! Every Rust file is compiled: its parent declares it. A forgotten `mod` line makes a test file pass by never running.
+
+use super::code::{blank_literals, positions_of};
+use super::{Breach, Tree};
+
+/// Files that nobody has to declare, because cargo finds them.
+const ROOTS: [&str; 3] = ["build.rs", "lib.rs", "main.rs"];
+
+/// Files that no module declares.
+pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
+    let mut found = Vec::new();
+    for file in tree.rust() {
+        let Some((folder, name)) = file.path.rsplit_once('/') else {
+            continue;
+        };
+        // Cargo takes each file directly in these folders for a program of its own.
+        let is_program = ["/tests", "/benches", "/bin", "/examples"]
+            .iter()
+            .any(|kind| folder.ends_with(kind));
+        if ROOTS.contains(&name) || is_program {
+            continue;
+        }
+        let (parent, module) = match name {
+            "mod.rs" => folder.rsplit_once('/').unwrap_or(("", folder)),
+            _ => (folder, name.trim_end_matches(".rs")),
+        };
+        let declared = parents(parent)
+            .iter()
+            .filter_map(|path| tree.get(path))
+            .any(|path| declares(&path.text, module));
+        if !declared {
+            found.push(Breach::new(
+                &file.path,
+                0,
+                format!("no `mod {module};` declares this file, so it is never compiled"),
+            ));
+        }
+    }
+    found
+}
+
+/// The files that may declare the modules of this folder.
+fn parents(folder: &str) -> [String; 4] {
+    [
+        format!("{folder}/mod.rs"),
+        format!("{folder}.rs"),
+        format!("{folder}/lib.rs"),
+        format!("{folder}/main.rs"),
+    ]
+}
+
+fn declares(source: &str, module: &str) -> bool {
+    let line = format!("mod {module};");
+    positions_of(&blank_literals(source), &line).next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forgotten(files: &[(&str, &str)]) -> Vec<String> {
+        breaches(&Tree::planted(files))
+            .into_iter()
+            .map(|breach| breach.path)
+            .collect()
+    }
+
+    #[test]
+    fn forgotten_test_file_is_a_breach() {
+        let files = [
+            ("a/tests/it/main.rs", "mod keys;\n// mod users;\n"),
+            ("a/tests/it/keys.rs", ""),
+            ("a/tests/it/users.rs", ""),
+        ];
+        assert_eq!(forgotten(&files), ["a/tests/it/users.rs"]);
+    }
+
+    #[test]
+    fn nested_modules_are_declared_by_their_folder() {
+        let files = [
+            ("a/src/lib.rs", "pub mod api;\nmod ops;"),
+            ("a/src/api/mod.rs", "pub(crate) mod keys;"),
+            ("a/src/api/keys.rs", ""),
+            ("a/src/api/users.rs", ""),
+            ("a/src/ops.rs", "mod keys;"),
+            ("a/src/ops/keys.rs", ""),
+        ];
+        assert_eq!(forgotten(&files), ["a/src/api/users.rs"]);
+    }
+
+    #[test]
+    fn programs_of_their_own_need_no_declaration() {
+        assert_eq!(
+            forgotten(&[("a/tests/one.rs", ""), ("a/src/bin/tool.rs", ""), ("a/build.rs", "")]),
+            [""; 0]
+        );
+    }
+}
