@@ -1,2 +1,30 @@
-//! x
-fn main() {}
+//! Starts the scorecards API on a loopback address.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+
+/// An example host API that stands behind nginx and Claviger.
+#[derive(Parser)]
+struct Arguments {
+    /// Where to listen: a loopback address, since whoever reaches this port can name any caller.
+    #[arg(long, default_value = "127.0.0.1:7402", value_parser = loopback)]
+    listen: SocketAddr,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "expected an address such as 127.0.0.1:7402".to_owned())?;
+    if !address.ip().is_loopback() {
+        return Err("only a loopback address: the headers that name the caller are believed".to_owned());
+    }
+    Ok(address)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::io::Result<()> {
+    let arguments = Arguments::parse();
+    let listener = tokio::net::TcpListener::bind(arguments.listen).await?;
+    axum::serve(listener, scorecards::router()).await
+}
