@@ -1,5 +1,7 @@
 //! The host API asked as nginx asks it: with the headers that Claviger's answer carried.
 
+#![cfg(test)]
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use http_body_util::BodyExt;

@@ -1,0 +1,4 @@
+//! The real gateways, as processes on loopback, with the configurations of `gateways/`.
+
+mod nginx;
+mod nginx_configuration;

@@ -1,0 +1,326 @@
+//! What the nginx configuration does with each answer it can get, shown against a stand-in for Claviger that answers
+//! as told and a stand-in for the host API that repeats what reached it. The real ones meet in `scorecards.rs`.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use reqwest::header::{CONTENT_TYPE, HeaderMap as ResponseHeaders};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::nginx::Nginx;
+
+/// Answers as the bearer token says: `200` with headers after it, as in `403;x-claviger-code=revoked`.
+async fn authz(headers: HeaderMap) -> Response {
+    let told = headers
+        .get("authorization")
+        .and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
+    let Some(told) = told else {
+        let refusal = [
+            ("x-claviger-code", "malformed"),
+            ("x-claviger-status", "401"),
+            ("www-authenticate", "Bearer"),
+        ];
+        return (StatusCode::UNAUTHORIZED, refusal).into_response();
+    };
+    let mut parts = told.split(';');
+    let status = parts.next().unwrap().parse().unwrap();
+    let mut response = StatusCode::from_u16(status).unwrap().into_response();
+    for (name, value) in parts.map(|it| it.split_once('=').unwrap()) {
+        let value = match value.strip_prefix('$') {
+            Some(asked) => headers
+                .get(asked)
+                .cloned()
+                .unwrap_or(HeaderValue::from_static("(absent)")),
+            None => value.parse().unwrap(),
+        };
+        response
+            .headers_mut()
+            .append(name.parse::<HeaderName>().unwrap(), value);
+    }
+    response
+}
+
+/// Answers 200 with what it was asked.
+async fn host(request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let names: Vec<&str> = parts.headers.keys().map(HeaderName::as_str).collect();
+    let claviger: Vec<(&str, &str)> = parts
+        .headers
+        .iter()
+        .filter(|(name, _)| name.as_str().contains("claviger"))
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect();
+    let answer = json!({
+        "uri": parts.uri.to_string(), "names": names, "claviger": claviger, "body": String::from_utf8_lossy(&body),
+    });
+    axum::Json(answer).into_response()
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a stand-in may be cut off when the test ends")]
+    tokio::spawn(axum::serve(listener, router).into_future());
+    address
+}
+
+async fn start() -> Nginx {
+    let authz = serve(Router::new().route("/authz", axum::routing::any(authz))).await;
+    let host = serve(Router::new().fallback(host)).await;
+    Nginx::start(authz, host)
+}
+
+async fn ask(nginx: &Nginx, request: &str, told: &str) -> (u16, ResponseHeaders, Value) {
+    let response = nginx.request(request).bearer_auth(told).send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    (status, headers, response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn refusals_become_the_status_that_claviger_names() {
+    let nginx = start().await;
+    let cases = [
+        ("401", "401", "not_found", "unauthorized"),
+        ("401", "401", "malformed", "unauthorized"),
+        ("401", "401", "expired", "expired"),
+        ("401", "401", "revoked", "revoked"),
+        ("403", "400", "two_credentials", "two_credentials"),
+        ("403", "403", "insufficient_permission", "insufficient_permission"),
+        ("403", "404", "insufficient_permission", "not_found"),
+        ("403", "429", "rate_limited", "rate_limited"),
+        ("403", "503", "stale", "stale"),
+    ];
+    for (passed, status, code, told) in cases {
+        let answer = format!("{passed};x-claviger-status={status};x-claviger-code={code};retry-after=7");
+        let (got, headers, problem) = ask(&nginx, "GET /scorecards/A", &answer).await;
+        assert_eq!(got.to_string(), status, "{answer}");
+        assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(headers["retry-after"], "7");
+        assert_eq!(
+            (&problem["code"], problem["status"].to_string().as_str()),
+            (&json!(told), status),
+            "{answer}"
+        );
+    }
+    let response = nginx.request("GET /scorecards/A").send().await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(
+        response
+            .headers()
+            .get_all("www-authenticate")
+            .iter()
+            .collect::<Vec<_>>(),
+        ["Bearer"]
+    );
+}
+
+#[tokio::test]
+async fn nothing_passes_when_the_answer_is_none_of_claviger() {
+    let nginx = start().await;
+    for (answer, status) in [
+        ("500", 503),
+        ("404", 503),
+        ("302;location=/", 503),
+        ("403", 403),
+        ("401", 403),
+    ] {
+        let (got, _, problem) = ask(&nginx, "GET /scorecards/A", answer).await;
+        assert_eq!((got, &problem["status"]), (status, &json!(status)), "{answer}");
+    }
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let host = serve(Router::new().fallback(host)).await;
+    let (status, _, problem) = ask(&Nginx::start(nobody, host), "GET /scorecards/A", "200").await;
+    assert_eq!((status, &problem["code"]), (503, &json!("check_unavailable")));
+}
+
+#[tokio::test]
+async fn each_request_asks_for_the_permission_of_its_method_and_path() {
+    let nginx = start().await;
+    let cases = [
+        ("GET /scorecards", "scorecards:read"),
+        ("HEAD /scorecards", "scorecards:read"),
+        ("GET /scorecards?page=2", "scorecards:read"),
+        ("GET /scorecards/A", "scorecards/A:read"),
+        ("GET /scorecards/%41", "scorecards/A:read"),
+        ("GET //scorecards///A", "scorecards/A:read"),
+        ("GET /scorecards/./B/%2e%2e/A", "scorecards/A:read"),
+        ("PUT /scorecards/B", "scorecards/B:read,scorecards/B:update"),
+    ];
+    for (request, permission) in cases {
+        let response = nginx
+            .request(request)
+            .bearer_auth("200;warning=$claviger-permission")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["warning"]),
+            (200, &permission.parse().unwrap())
+        );
+        if !request.starts_with("HEAD") {
+            let reached: Value = response.json().await.unwrap();
+            let path = reached["uri"].as_str().unwrap().split('?').next().unwrap().to_owned();
+            let meant = permission.split([':', ',']).next().unwrap();
+            assert_eq!(
+                path,
+                format!("/{meant}"),
+                "the host reads the path as the check did: {request}"
+            );
+        }
+    }
+    for request in [
+        "GET /",
+        "DELETE /scorecards/A",
+        "GET /scorecards/",
+        "GET /scorecards/A/B",
+        "PUT /scorecards/A%0ax",
+    ] {
+        let (status, _, problem) = ask(&nginx, request, "200").await;
+        assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{request}");
+    }
+    for request in ["GET /_claviger/authz", "GET /_claviger/../_claviger/authz"] {
+        assert_eq!(nginx.request(request).send().await.unwrap().status(), 404, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_cannot_speak_for_the_gateway() {
+    let nginx = start().await;
+    let forged = [
+        "Claviger-Permission",
+        "Claviger-Organization",
+        "Claviger-Api",
+        "Claviger-Ip",
+        "Claviger-Authorization",
+        "X-Original-URI",
+        "X-Claviger-Key",
+        "X-Claviger-Organization",
+        "X-Claviger-Mapped-User",
+        "X-Claviger-Mapped-User-External-Id",
+        "X-Claviger-Elements",
+        "X-Claviger-Code",
+        "X-Claviger-Status",
+    ];
+    let seen = |name: &str| format!("200;warning=${name}");
+    for name in forged {
+        for spelling in [name.to_owned(), name.to_uppercase(), name.replace('-', "_")] {
+            let request = nginx
+                .request("GET /scorecards")
+                .header(&spelling, "forged")
+                .header(&spelling, "twice");
+            let response = request.bearer_auth(seen(&name.to_lowercase())).send().await.unwrap();
+            // The check takes nothing from the names in which it answers, so these may reach it.
+            let reached_check = response.headers()["warning"].to_str().unwrap().contains("forged");
+            assert!(
+                !reached_check || name.starts_with("X-Claviger"),
+                "{spelling} reached the check"
+            );
+            let reached = response.text().await.unwrap();
+            assert!(!reached.contains("forged"), "{spelling} reached the host: {reached}");
+        }
+    }
+    let organization = nginx.request("GET /scorecards").header("Host", "l1.scorecards.test");
+    let response = organization
+        .bearer_auth(seen("claviger-organization"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.headers()["warning"], "l1");
+    let response = nginx
+        .request("GET /scorecards")
+        .bearer_auth(seen("claviger-ip"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.headers()["warning"], "127.0.0.1");
+}
+
+#[tokio::test]
+async fn the_host_gets_the_caller_and_never_the_key() {
+    let nginx = start().await;
+    let answer = "200;x-claviger-key=key_1;x-claviger-organization=org_1;x-claviger-mapped-user=usr_1;\
+                  x-claviger-mapped-user-external-id=m;x-claviger-elements=A,B";
+    let request = nginx
+        .request("PUT /scorecards/A?page=2&api_key=s3cret&size=9")
+        .bearer_auth(answer);
+    let request = request
+        .header("X-Api-Key", "s3cret")
+        .header("accessKey", "s3cret")
+        .header("SECRETKEY", "s3cret");
+    let reached: Value = request.body("the body").send().await.unwrap().json().await.unwrap();
+    assert_eq!(reached["uri"], "/scorecards/A?page=2&size=9");
+    assert_eq!(reached["body"], "the body");
+    let expected = json!([
+        ["x-claviger-key", "key_1"],
+        ["x-claviger-organization", "org_1"],
+        ["x-claviger-mapped-user", "usr_1"],
+        ["x-claviger-mapped-user-external-id", "m"],
+        ["x-claviger-elements", "A,B"],
+    ]);
+    assert_eq!(reached["claviger"], expected);
+    for name in ["authorization", "x-api-key", "accesskey", "secretkey"] {
+        assert!(!reached["names"].as_array().unwrap().contains(&json!(name)), "{name}");
+    }
+}
+
+// S9
+#[tokio::test]
+async fn a_key_in_the_query_string_is_written_nowhere_and_not_passed_on() {
+    let nginx = start().await;
+    let cases = [
+        ("api_key=s3cret", ""),
+        ("api_key=s3cret&page=2", "?page=2"),
+        ("page=2&api_key=s3cret", "?page=2"),
+        ("page=2&api_key=s3cret&size=9", "?page=2&size=9"),
+        ("my_api_key=kept&page=2", "?my_api_key=kept&page=2"),
+        ("api_key=s3cret&api_key=s3cret", ""),
+        ("page=2&api_key=s3cret&api_key=s3cret&api_key=s3cret", ""),
+        ("page=2&api%5fkey=s3cret", ""),
+        ("page=2&%41PI_%4bey=s3cret", ""),
+        ("filter%5Bname%5D=x", "?filter%5Bname%5D=x"),
+    ];
+    for (query, left) in cases {
+        let (status, headers, reached) = ask(
+            &nginx,
+            &format!("GET /scorecards?{query}"),
+            "200;warning=$x-original-uri",
+        )
+        .await;
+        assert_eq!(
+            (status, reached["uri"].as_str().unwrap()),
+            (200, format!("/scorecards{left}").as_str())
+        );
+        assert_eq!(
+            headers["warning"],
+            format!("/scorecards?{query}"),
+            "the check reads the key where it stands"
+        );
+    }
+    for told in ["500", "302;location=/", "401", "403;x-claviger-status=503"] {
+        let request = nginx
+            .request("GET /scorecards/A?api_key=s3cret")
+            .header("Referer", "http://x/?api_key=s3cret");
+        request.bearer_auth(told).send().await.unwrap();
+    }
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let cut_off = Nginx::start(nobody, nobody);
+    ask(&cut_off, "GET /scorecards?api_key=s3cret", "200").await;
+    let written = nginx.logs() + &cut_off.logs();
+    assert!(
+        written.matches("\"path\":\"/scorecards").count() > cases.len(),
+        "the access log is written: {written}"
+    );
+    assert!(!written.contains("s3cret"), "{written}");
+}

@@ -1,0 +1,5 @@
+//! The server's integration tests: one binary, one module for each surface.
+
+#![cfg(test)]
+
+mod gateway;
