@@ -10,13 +10,5 @@ pub(crate) fn run() -> Outcome {
     heading("formatting");
     run_command(cargo().args(["fmt", "--all", "--check"]))?;
     heading("lints");
-    run_command(cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    run_command(cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
 }

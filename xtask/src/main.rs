@@ -2,11 +2,7 @@
 //!
 //! Few dependencies on purpose: on a fresh machine this crate is compiled before anything else can be said to the reader.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line tool talks to its terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
 mod behaviours;
 mod bench;

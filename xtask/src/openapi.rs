@@ -29,9 +29,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         return Ok(());
     }
     let committed = fs::read_to_string(&path).map_err(|error| {
-        Failure::new(format!(
-            "cannot read openapi.json: {error}\nRun `cargo xtask openapi` and commit the file."
-        ))
+        Failure::new(format!("cannot read openapi.json: {error}\nRun `cargo xtask openapi` and commit the file."))
     })?;
     match first_difference(&committed, &generated) {
         None => Ok(()),
@@ -54,9 +52,7 @@ fn first_difference(committed: &str, generated: &str) -> Option<String> {
         if committed_line != generated_line || committed_line.is_none() {
             let (committed_line, generated_line) =
                 (committed_line.unwrap_or("(end)"), generated_line.unwrap_or("(end)"));
-            return Some(format!(
-                "line {number}:\n  committed: {committed_line}\n  generated: {generated_line}"
-            ));
+            return Some(format!("line {number}:\n  committed: {committed_line}\n  generated: {generated_line}"));
         }
     }
 }

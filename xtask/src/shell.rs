@@ -29,10 +29,7 @@ impl fmt::Display for Failure {
 /// # Panics
 /// Never: the path is fixed when xtask is compiled, and this crate is never the root.
 pub(crate) fn workspace_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies inside the workspace")
-        .to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies inside the workspace").to_path_buf()
 }
 
 /// The cargo that runs us, so that a toolchain override (`cargo +nightly xtask …`) reaches the inner calls too.
@@ -62,14 +59,9 @@ pub(crate) fn display(command: &Command) -> String {
 /// # Errors
 /// When it cannot be started, or ends with anything but success.
 pub(crate) fn run(command: &mut Command) -> Outcome {
-    let status = command
-        .status()
-        .map_err(|error| Failure::new(format!("cannot start `{}`: {error}", display(command))))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!("`{}` failed ({status})", display(command))))
-    }
+    let status =
+        command.status().map_err(|error| Failure::new(format!("cannot start `{}`: {error}", display(command))))?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("`{}` failed ({status})", display(command)))) }
 }
 
 /// Runs the command and returns what it printed; its errors still go to the terminal.
@@ -82,11 +74,7 @@ pub(crate) fn read(command: &mut Command) -> Outcome<String> {
         .output()
         .map_err(|error| Failure::new(format!("cannot start `{}`: {error}", display(command))))?;
     if !output.status.success() {
-        return Err(Failure::new(format!(
-            "`{}` failed ({})",
-            display(command),
-            output.status
-        )));
+        return Err(Failure::new(format!("`{}` failed ({})", display(command), output.status)));
     }
     String::from_utf8(output.stdout)
         .map_err(|_| Failure::new(format!("`{}` printed something that is not UTF-8", display(command))))

@@ -1,1 +1,23 @@
-//! x
+//! Claviger's domain, pure: no I/O, no clock and no randomness of its own.
+//!
+//! Start reading at [`decision`]: everything else exists so that it can be asked.
+
+pub mod api;
+pub mod decision;
+pub mod event;
+pub mod feed;
+pub mod id;
+pub mod key;
+pub mod limits;
+pub mod member;
+pub mod name;
+pub mod network;
+pub mod organization;
+pub mod permission;
+pub mod policy;
+pub mod reject;
+pub mod role;
+pub mod secret;
+pub mod tenant;
+pub mod time;
+pub mod user;

@@ -1,0 +1,31 @@
+//! Apis: the resource servers whose keys are checked.
+
+use crate::id::{ApiId, OrganizationId};
+use crate::name::{KeyPrefix, Name, Slug};
+use crate::time::Timestamp;
+
+/// The slug of the api that every organization's keys belong to unless something else is said.
+pub const DEFAULT_API: &str = "default";
+/// The slug of the built-in api for bulk loading, whose keys stand apart.
+pub const DATA_LOADER_API: &str = "data-loader";
+
+/// A resource server. Defined at one organization, it serves that organization's subtree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// Its identifier.
+    pub id: ApiId,
+    /// The organization that defines it; the built-in ones stand at the root.
+    pub organization_id: OrganizationId,
+    /// The name on the wire, unique in the installation.
+    pub slug: Slug,
+    /// What people call it.
+    pub name: Name,
+    /// What its keys begin with, unique in the installation.
+    pub prefix: KeyPrefix,
+    /// Counts its changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}

@@ -1,0 +1,476 @@
+//! The feed: what verifiers are told. Records of every replicated row, in frames that cover ranges of the log.
+//!
+//! Fields are numbered and skippable (CBOR, RFC 8949), so that older and newer builds read each other. A record that a build
+//! cannot read says by `min_reader` that it must not be guessed at: that key is denied, and nothing else.
+
+use minicbor::decode::Error as DecodeError;
+use minicbor::encode::{Error as EncodeError, Write};
+use minicbor::{Decode, Decoder, Encode, Encoder};
+
+use crate::decision::{KeyStanding, Reach};
+use crate::event::{Entity, EntityKind, Position};
+use crate::id::{ApiId, KeyId, MemberId, OrganizationId, RoleId, SecretId, UserId};
+use crate::network::IpAllowList;
+use crate::permission::PermissionSet;
+use crate::policy::OwnPolicy;
+use crate::role::BuiltIn;
+use crate::secret::{Digest, SecretState};
+use crate::time::Timestamp;
+
+/// The newest form of a record that this build reads.
+pub const READER: u8 = 1;
+
+/// An organization, as verifiers hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct OrganizationRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: OrganizationId,
+    /// The node above.
+    #[n(1)]
+    pub parent_id: Option<OrganizationId>,
+    /// The wire's `shortname`.
+    #[n(2)]
+    pub slug: String,
+    /// The host's own identifier.
+    #[n(3)]
+    pub external_id: Option<String>,
+    /// Whether it is suspended itself; whatever stands below is then too.
+    #[n(4)]
+    pub suspended: bool,
+    /// What it sets itself.
+    #[cbor(n(5), with = "as_json")]
+    pub policy: OwnPolicy,
+    /// Where its keys may be used from.
+    #[n(6)]
+    pub allowed_ips: Option<IpAllowList>,
+    /// Counts its changes.
+    #[n(7)]
+    pub version: u64,
+}
+
+/// A user, as verifiers hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct UserRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: UserId,
+    /// What stands beside the user's actions.
+    #[n(1)]
+    pub name: String,
+    /// The host's own identifier.
+    #[n(2)]
+    pub external_id: Option<String>,
+    /// Whether keys mapped to the user are good.
+    #[n(3)]
+    pub active: bool,
+    /// Counts its changes.
+    #[n(4)]
+    pub version: u64,
+}
+
+/// A role, as verifiers hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RoleRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: RoleId,
+    /// Its name.
+    #[n(1)]
+    pub name: String,
+    /// What it allows.
+    #[n(2)]
+    pub permissions: PermissionSet,
+    /// Whether its holders may have keys.
+    #[n(3)]
+    pub api_access: bool,
+    /// Whether it is the built-in admin role.
+    #[n(4)]
+    pub is_admin: bool,
+    /// Counts its changes.
+    #[n(5)]
+    pub version: u64,
+}
+
+/// A membership, as verifiers hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct MemberRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: MemberId,
+    /// Where.
+    #[n(1)]
+    pub organization_id: OrganizationId,
+    /// Who.
+    #[n(2)]
+    pub user_id: UserId,
+    /// With which role.
+    #[n(3)]
+    pub role_id: RoleId,
+    /// The member's own permissions beside it.
+    #[n(4)]
+    pub extra_permissions: PermissionSet,
+    /// Counts its changes.
+    #[n(5)]
+    pub version: u64,
+}
+
+/// An api, as verifiers hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ApiRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: ApiId,
+    /// The name on the wire.
+    #[n(1)]
+    pub slug: String,
+    /// What its keys begin with.
+    #[n(2)]
+    pub prefix: String,
+    /// Counts its changes.
+    #[n(3)]
+    pub version: u64,
+}
+
+/// A key with its secrets, as verifiers hold it.
+#[derive(Debug, Clone, Encode, Decode)]
+pub struct KeyRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: KeyId,
+    /// The organization it stands in.
+    #[n(1)]
+    pub organization_id: OrganizationId,
+    /// The api it belongs to.
+    #[n(2)]
+    pub api_id: ApiId,
+    /// Its name.
+    #[n(3)]
+    pub name: String,
+    /// Its role.
+    #[n(4)]
+    pub role_id: Option<RoleId>,
+    /// Its scopes.
+    #[n(5)]
+    pub scopes: Option<PermissionSet>,
+    /// The user it belongs to.
+    #[n(6)]
+    pub owner_id: Option<UserId>,
+    /// The user whose rights it carries.
+    #[n(7)]
+    pub mapped_user_id: Option<UserId>,
+    /// When it ends.
+    #[n(8)]
+    pub expires_at: Option<Timestamp>,
+    /// Where it may be used from.
+    #[n(9)]
+    pub allowed_ips: Option<IpAllowList>,
+    /// How far down the tree it reaches.
+    #[n(10)]
+    pub reach: Reach,
+    /// Whether it is switched on.
+    #[n(11)]
+    pub standing: KeyStanding,
+    /// The host's own data as JSON text; absent when there is none.
+    #[n(12)]
+    pub metadata: Option<String>,
+    /// Its secrets: the current one, those retiring, and dead ones that are still told apart from unknown ones.
+    #[n(13)]
+    pub secrets: Vec<SecretRecord>,
+    /// Counts its changes.
+    #[n(14)]
+    pub version: u64,
+}
+
+/// A secret, as verifiers hold it.
+#[derive(Debug, Clone, Encode, Decode)]
+pub struct SecretRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: SecretId,
+    /// What it is found by.
+    #[n(1)]
+    pub digest: Digest,
+    /// Where it stands in its life.
+    #[n(2)]
+    pub state: SecretState,
+}
+
+/// A row as it is now.
+#[derive(Debug, Clone, Encode, Decode)]
+pub enum Record {
+    /// An organization.
+    #[n(0)]
+    Organization(#[n(0)] OrganizationRecord),
+    /// A user.
+    #[n(1)]
+    User(#[n(0)] UserRecord),
+    /// A role.
+    #[n(2)]
+    Role(#[n(0)] RoleRecord),
+    /// A membership.
+    #[n(3)]
+    Member(#[n(0)] MemberRecord),
+    /// An api.
+    #[n(4)]
+    Api(#[n(0)] ApiRecord),
+    /// A key.
+    #[n(5)]
+    Key(#[n(0)] KeyRecord),
+}
+
+impl Record {
+    /// What it is about.
+    pub fn entity(&self) -> Entity {
+        let (kind, id) = match self {
+            Self::Organization(it) => (EntityKind::Organization, it.id.as_u128()),
+            Self::User(it) => (EntityKind::User, it.id.as_u128()),
+            Self::Role(it) => (EntityKind::Role, it.id.as_u128()),
+            Self::Member(it) => (EntityKind::Member, it.id.as_u128()),
+            Self::Api(it) => (EntityKind::Api, it.id.as_u128()),
+            Self::Key(it) => (EntityKind::Key, it.id.as_u128()),
+        };
+        Entity { kind, id }
+    }
+
+    /// Counts the row's changes; a verifier applies a record only if its version is newer than the one it holds.
+    pub const fn version(&self) -> u64 {
+        match self {
+            Self::Organization(it) => it.version,
+            Self::User(it) => it.version,
+            Self::Role(it) => it.version,
+            Self::Member(it) => it.version,
+            Self::Api(it) => it.version,
+            Self::Key(it) => it.version,
+        }
+    }
+}
+
+/// One thing that a verifier is told.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// The row is like this now.
+    Put(Box<Record>),
+    /// The row is no more. Sticky: a later record of the same thing does not bring it back.
+    Gone(Entity),
+    /// The row is there but cannot be read: what it is about is denied, with all that hangs on it.
+    Unreadable(Entity),
+}
+
+/// All changes of a range of the log: from (excluded) to (included). A frame whose `from` is not where the reader stands is a gap, and the reader loads everything again.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Where the range begins, excluded.
+    pub from: Position,
+    /// Where it ends, included.
+    pub to: Position,
+    /// What changed in it.
+    pub changes: Vec<Change>,
+}
+
+/// Why bytes are no record that this build may read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// A newer build wrote it and says that an older one must not guess.
+    #[error("written for readers from version {0} on")]
+    NewerReader(u8),
+    /// Not a record at all.
+    #[error("not a record: {0}")]
+    Malformed(String),
+}
+
+/// Bytes of one encoded record at most; a longer one is refused before it is read.
+pub const RECORD_BYTES_MAX: usize = 64 * 1024;
+
+/// Encodes a record with the version a reader needs.
+pub fn encode(record: &Record) -> Vec<u8> {
+    let mut out = vec![READER];
+    minicbor::encode(record, &mut out).expect("writing to a vector does not fail");
+    out
+}
+
+/// Decodes a record.
+///
+/// # Errors
+/// [`RecordError`] when a newer reader is needed or the bytes are no record.
+pub fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(RecordError::Malformed("too long".into()));
+    }
+    let (min_reader, record) = bytes.split_first().ok_or_else(|| RecordError::Malformed("empty".into()))?;
+    if *min_reader > READER {
+        return Err(RecordError::NewerReader(*min_reader));
+    }
+    let mut decoder = Decoder::new(record);
+    let record = decoder.decode().map_err(|error| RecordError::Malformed(error.to_string()))?;
+    if decoder.position() != bytes.len() - 1 {
+        return Err(RecordError::Malformed("bytes behind the record".into()));
+    }
+    Ok(record)
+}
+
+mod as_json {
+    use super::{DecodeError, Decoder, EncodeError, Encoder, OwnPolicy, Write};
+
+    pub(super) fn encode<C, W: Write>(
+        policy: &OwnPolicy,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        let json = serde_json::to_string(policy).expect("a policy is JSON");
+        e.str(&json)?;
+        Ok(())
+    }
+
+    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<OwnPolicy, DecodeError> {
+        serde_json::from_str(d.str()?).map_err(DecodeError::custom)
+    }
+}
+
+fn encode_texts<W: Write>(texts: &[String], e: &mut Encoder<W>) -> Result<(), EncodeError<W::Error>> {
+    e.array(texts.len() as u64)?;
+    for text in texts {
+        e.str(text)?;
+    }
+    Ok(())
+}
+
+fn decode_texts<'b>(d: &mut Decoder<'b>) -> Result<Vec<&'b str>, DecodeError> {
+    d.array_iter()?.collect()
+}
+
+impl<C> Encode<C> for PermissionSet {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        encode_texts(&self.to_texts(), e)
+    }
+}
+
+impl<'b, C> Decode<'b, C> for PermissionSet {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        Self::parse(&decode_texts(d)?).map_err(DecodeError::custom)
+    }
+}
+
+impl<C> Encode<C> for IpAllowList {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        encode_texts(&self.to_texts(), e)
+    }
+}
+
+impl<'b, C> Decode<'b, C> for IpAllowList {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        Self::parse(&decode_texts(d)?).map_err(DecodeError::custom)
+    }
+}
+
+impl<C> Encode<C> for Digest {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.bytes(self.as_bytes())?;
+        Ok(())
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Digest {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        d.bytes()?.try_into().map(Self::from_bytes).map_err(DecodeError::custom)
+    }
+}
+
+impl<C> Encode<C> for SecretState {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), EncodeError<W::Error>> {
+        match self {
+            Self::Current => e.array(1)?.u8(0)?.ok(),
+            Self::Retiring { until } => {
+                e.array(2)?.u8(1)?;
+                until.encode(e, ctx)
+            }
+            Self::Dead => e.array(1)?.u8(2)?.ok(),
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for SecretState {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, DecodeError> {
+        match (d.array()?, d.u8()?) {
+            (Some(1), 0) => Ok(Self::Current),
+            (Some(2), 1) => Ok(Self::Retiring { until: Timestamp::decode(d, ctx)? }),
+            (Some(1), 2) => Ok(Self::Dead),
+            _ => Err(DecodeError::message("unknown state of a secret")),
+        }
+    }
+}
+
+/// Gives an enum with names its CBOR form: the name. Text and not a number, so that nobody has to keep a table of numbers in step.
+macro_rules! by_name {
+    ($type:ty, $name:expr, $parse:expr) => {
+        impl<C> Encode<C> for $type {
+            fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+                e.str($name(*self))?.ok()
+            }
+        }
+        impl<'b, C> Decode<'b, C> for $type {
+            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+                $parse(d.str()?).ok_or_else(|| DecodeError::message("unknown name"))
+            }
+        }
+    };
+}
+
+by_name!(Reach, Reach::as_str, Reach::parse);
+by_name!(KeyStanding, KeyStanding::as_str, KeyStanding::parse);
+by_name!(BuiltIn, BuiltIn::as_str, BuiltIn::parse);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key() -> Record {
+        Record::Key(KeyRecord {
+            id: KeyId::from_u128(1),
+            organization_id: OrganizationId::from_u128(2),
+            api_id: ApiId::from_u128(3),
+            name: "CI".into(),
+            role_id: None,
+            scopes: Some(PermissionSet::parse(&["a:read", "b/x:*"]).expect("permissions")),
+            owner_id: None,
+            mapped_user_id: Some(UserId::from_u128(4)),
+            expires_at: Some(Timestamp::MAX),
+            allowed_ips: Some(IpAllowList::parse(&["10.0.0.0/8"]).expect("a list")),
+            reach: Reach::Subtree,
+            standing: KeyStanding::Active,
+            metadata: None,
+            secrets: vec![SecretRecord {
+                id: SecretId::from_u128(5),
+                digest: Digest::of_token(b"x"),
+                state: SecretState::Retiring { until: Timestamp::MIN },
+            }],
+            version: 7,
+        })
+    }
+
+    #[test]
+    fn a_record_survives_a_round_trip() {
+        let bytes = encode(&key());
+        let Ok(Record::Key(read)) = decode(&bytes) else { panic!("not a key") };
+        assert_eq!(encode(&Record::Key(read)), bytes);
+    }
+
+    #[test]
+    fn a_record_for_newer_readers_is_not_guessed_at() {
+        let mut bytes = encode(&key());
+        bytes[0] = READER + 1;
+        assert_eq!(decode(&bytes).expect_err("a refusal"), RecordError::NewerReader(READER + 1));
+    }
+
+    proptest! {
+        #[test]
+        fn a_mutated_record_is_read_or_refused_but_never_panics(at in 0_usize..200, byte: u8, cut in 0_usize..200) {
+            let mut bytes = encode(&key());
+            let len = bytes.len();
+            bytes[at % len] = byte;
+            drop(decode(&bytes));
+            drop(decode(&bytes[..cut % len]));
+        }
+    }
+}

@@ -1,0 +1,510 @@
+//! Keys: identities with secrets, and every change one can go through.
+
+use std::time::Duration;
+
+use rand_core::CryptoRng;
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::api::Api;
+use crate::decision::{KeyStanding, Reach};
+use crate::id::{ApiId, KeyId, OrganizationId, RoleId, SecretId, UserId};
+use crate::limits;
+use crate::name::{Description, Name};
+use crate::network::IpAllowList;
+use crate::permission::PermissionSet;
+use crate::reject::{Reject, RejectCode};
+use crate::secret::{Digest, Secret, SecretState, Token};
+use crate::time::Timestamp;
+
+/// How a key came to be. It makes no difference afterwards; the audit wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// Through a form of the console.
+    Form,
+    /// Through the management API.
+    Api,
+    /// By a member's API Access toggle.
+    Toggle,
+    /// By an import.
+    Import,
+    /// At the first start of the service.
+    Setup,
+}
+
+impl Origin {
+    const ALL: [Self; 5] = [Self::Form, Self::Api, Self::Toggle, Self::Import, Self::Setup];
+
+    /// The name on the wire and in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Api => "api",
+            Self::Toggle => "toggle",
+            Self::Import => "import",
+            Self::Setup => "setup",
+        }
+    }
+
+    /// Reads the name on the wire and in storage.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// Why a key was revoked: the reason codes of RFC 5280 §5.3.1 that fit a key, and `idle`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RevocationReason {
+    /// Nothing was said.
+    #[default]
+    Unspecified,
+    /// Somebody else has, or may have, the secret.
+    KeyCompromise,
+    /// Another key took its place.
+    Superseded,
+    /// Its owner left.
+    AffiliationChanged,
+    /// What used it is no more.
+    CessationOfOperation,
+    /// Its bearer is not to have it any longer.
+    PrivilegeWithdrawn,
+    /// It was not used for as long as the policy allows.
+    Idle,
+}
+
+impl RevocationReason {
+    /// All reasons.
+    pub const ALL: [Self; 7] = [
+        Self::Unspecified,
+        Self::KeyCompromise,
+        Self::Superseded,
+        Self::AffiliationChanged,
+        Self::CessationOfOperation,
+        Self::PrivilegeWithdrawn,
+        Self::Idle,
+    ];
+
+    /// The name on the wire and in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::KeyCompromise => "key_compromise",
+            Self::Superseded => "superseded",
+            Self::AffiliationChanged => "affiliation_changed",
+            Self::CessationOfOperation => "cessation_of_operation",
+            Self::PrivilegeWithdrawn => "privilege_withdrawn",
+            Self::Idle => "idle",
+        }
+    }
+
+    /// Reads the name on the wire and in storage.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+}
+
+/// When and why a key was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: RevocationReason,
+}
+
+/// The host's own data on a key: a JSON object of at most 4 kB.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Metadata(serde_json::Map<String, serde_json::Value>);
+
+impl Metadata {
+    /// Takes an object.
+    ///
+    /// # Errors
+    /// Says so when it is larger than [`limits::METADATA_BYTES_MAX`].
+    pub fn new(object: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+        let metadata = Self(object);
+        if metadata.to_json().len() > limits::METADATA_BYTES_MAX {
+            return Err(format!("must be at most {} bytes of JSON", limits::METADATA_BYTES_MAX));
+        }
+        Ok(metadata)
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As JSON text, for storage and for the replica.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.0).expect("an object of JSON values is JSON")
+    }
+}
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(Deserialize::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+/// An identity with secrets. Its secrets stand beside it, see [`Secret`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its identifier, the same through every rotation.
+    pub id: KeyId,
+    /// The organization it stands in.
+    pub organization_id: OrganizationId,
+    /// The api it belongs to.
+    pub api_id: ApiId,
+    /// Its name, unique among the live keys of the organization and api.
+    pub name: Name,
+    /// What it is for.
+    pub description: Description,
+    /// Its role; absent means the mapped user's.
+    pub role_id: Option<RoleId>,
+    /// Its scopes; absent narrows nothing.
+    pub scopes: Option<PermissionSet>,
+    /// The user it belongs to.
+    pub owner_id: Option<UserId>,
+    /// The user whose rights it carries and whose name its actions bear.
+    pub mapped_user_id: Option<UserId>,
+    /// When it ends; absent never.
+    pub expires_at: Option<Timestamp>,
+    /// Where it may be used from; absent means anywhere.
+    pub allowed_ips: Option<IpAllowList>,
+    /// How far down the tree it reaches.
+    pub reach: Reach,
+    /// Whether it is switched on.
+    pub standing: KeyStanding,
+    /// When and why it was revoked, if it was.
+    pub revocation: Option<Revocation>,
+    /// How it came to be.
+    pub origin: Origin,
+    /// Whether it is the one behind a member's API Access toggle.
+    pub personal: bool,
+    /// Where its bearer keeps it, in the bearer's words.
+    pub stored_in: Option<Description>,
+    /// The host's own data.
+    pub metadata: Metadata,
+    /// Counts its changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it; absent for the service itself.
+    pub created_by: Option<UserId>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What is asked for when a key is made; every value parsed, nothing yet decided.
+#[derive(Debug, Clone)]
+pub struct KeyDraft {
+    /// See [`Key::name`].
+    pub name: Name,
+    /// See [`Key::description`].
+    pub description: Description,
+    /// See [`Key::role_id`].
+    pub role_id: Option<RoleId>,
+    /// See [`Key::scopes`].
+    pub scopes: Option<PermissionSet>,
+    /// See [`Key::owner_id`].
+    pub owner_id: Option<UserId>,
+    /// See [`Key::mapped_user_id`].
+    pub mapped_user_id: Option<UserId>,
+    /// See [`Key::expires_at`].
+    pub expires_at: Option<Timestamp>,
+    /// See [`Key::allowed_ips`].
+    pub allowed_ips: Option<IpAllowList>,
+    /// See [`Key::reach`].
+    pub reach: Reach,
+    /// See [`Key::origin`].
+    pub origin: Origin,
+    /// See [`Key::personal`].
+    pub personal: bool,
+    /// See [`Key::stored_in`].
+    pub stored_in: Option<Description>,
+    /// See [`Key::metadata`].
+    pub metadata: Metadata,
+    /// See [`Key::created_by`].
+    pub created_by: Option<UserId>,
+}
+
+impl KeyDraft {
+    /// A draft with a name and nothing else: no role, no user, so a key that allows nothing.
+    pub fn named(name: Name, origin: Origin) -> Self {
+        Self {
+            name,
+            description: Description::default(),
+            role_id: None,
+            scopes: None,
+            owner_id: None,
+            mapped_user_id: None,
+            expires_at: None,
+            allowed_ips: None,
+            reach: Reach::Organization,
+            origin,
+            personal: false,
+            stored_in: None,
+            metadata: Metadata::default(),
+            created_by: None,
+        }
+    }
+
+    /// Makes the key and its first secret. The token leaves in the answer and is not kept.
+    ///
+    /// # Errors
+    /// Refuses an expiry that has passed.
+    pub fn mint<R: CryptoRng + ?Sized>(
+        self,
+        organization_id: OrganizationId,
+        api: &Api,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<(Key, Secret, Token), Reject> {
+        let key = self.into_key(organization_id, api.id, now, rng)?;
+        let (secret, token) = new_secret(&key, api, now, rng);
+        Ok((key, secret, token))
+    }
+
+    /// Makes a key for a digest that comes from elsewhere.
+    ///
+    /// # Errors
+    /// Refuses an expiry that has passed.
+    pub fn import<R: CryptoRng + ?Sized>(
+        self,
+        organization_id: OrganizationId,
+        api_id: ApiId,
+        digest: Digest,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<(Key, Secret), Reject> {
+        let key = self.into_key(organization_id, api_id, now, rng)?;
+        let id = SecretId::new(now, rng);
+        let secret =
+            Secret { id, key_id: key.id, access_id: None, digest, state: SecretState::Current, created_at: now };
+        Ok((key, secret))
+    }
+
+    fn into_key<R: CryptoRng + ?Sized>(
+        self,
+        organization_id: OrganizationId,
+        api_id: ApiId,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Key, Reject> {
+        refuse_past_expiry(self.expires_at, now)?;
+        Ok(Key {
+            id: KeyId::new(now, rng),
+            organization_id,
+            api_id,
+            name: self.name,
+            description: self.description,
+            role_id: self.role_id,
+            scopes: self.scopes,
+            owner_id: self.owner_id,
+            mapped_user_id: self.mapped_user_id,
+            expires_at: self.expires_at,
+            allowed_ips: self.allowed_ips,
+            reach: self.reach,
+            standing: KeyStanding::Active,
+            revocation: None,
+            origin: self.origin,
+            personal: self.personal,
+            stored_in: self.stored_in,
+            metadata: self.metadata,
+            version: 1,
+            created_at: now,
+            created_by: self.created_by,
+            updated_at: now,
+        })
+    }
+}
+
+fn refuse_past_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Reject> {
+    match expires_at {
+        Some(at) if at <= now => Err(Reject::field("/expires_at", "must lie in the future")),
+        _ => Ok(()),
+    }
+}
+
+fn new_secret<R: CryptoRng + ?Sized>(key: &Key, api: &Api, now: Timestamp, rng: &mut R) -> (Secret, Token) {
+    let token = Token::generate(&api.prefix, rng);
+    let secret = Secret {
+        id: SecretId::new(now, rng),
+        key_id: key.id,
+        access_id: Some(token.access_id()),
+        digest: token.digest(),
+        state: SecretState::Current,
+        created_at: now,
+    };
+    (secret, token)
+}
+
+/// What is to be changed on a key. The outer `Option` is "leave as it is"; the inner one, where there is one, is the value's own absence.
+#[derive(Debug, Clone, Default)]
+pub struct KeyPatch {
+    /// See [`Key::name`].
+    pub name: Option<Name>,
+    /// See [`Key::description`].
+    pub description: Option<Description>,
+    /// See [`Key::role_id`].
+    pub role_id: Option<Option<RoleId>>,
+    /// See [`Key::scopes`].
+    pub scopes: Option<Option<PermissionSet>>,
+    /// See [`Key::mapped_user_id`].
+    pub mapped_user_id: Option<Option<UserId>>,
+    /// See [`Key::expires_at`].
+    pub expires_at: Option<Option<Timestamp>>,
+    /// See [`Key::allowed_ips`].
+    pub allowed_ips: Option<Option<IpAllowList>>,
+    /// See [`Key::reach`].
+    pub reach: Option<Reach>,
+    /// See [`Key::stored_in`].
+    pub stored_in: Option<Option<Description>>,
+    /// See [`Key::metadata`].
+    pub metadata: Option<Metadata>,
+}
+
+/// What a key looks like from outside at an instant: computed, never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// Good.
+    Active,
+    /// Switched off.
+    Inactive,
+    /// Past its time; a later date makes it good again.
+    Expired,
+    /// Gone for ever.
+    Revoked,
+}
+
+impl KeyState {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl Key {
+    /// What it looks like from outside.
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        match self.standing {
+            KeyStanding::Revoked => KeyState::Revoked,
+            _ if self.expires_at.is_some_and(|at| at <= now) => KeyState::Expired,
+            KeyStanding::Inactive => KeyState::Inactive,
+            KeyStanding::Active => KeyState::Active,
+        }
+    }
+
+    /// Changes what the patch names, and nothing of the secret.
+    ///
+    /// # Errors
+    /// Refuses a revoked key and an expiry that has passed.
+    pub fn update(&mut self, patch: KeyPatch, now: Timestamp) -> Result<(), Reject> {
+        self.refuse_revoked()?;
+        refuse_past_expiry(patch.expires_at.flatten(), now)?;
+        fn set<T>(place: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *place = value;
+            }
+        }
+        set(&mut self.name, patch.name);
+        set(&mut self.description, patch.description);
+        set(&mut self.role_id, patch.role_id);
+        set(&mut self.scopes, patch.scopes);
+        set(&mut self.mapped_user_id, patch.mapped_user_id);
+        set(&mut self.expires_at, patch.expires_at);
+        set(&mut self.allowed_ips, patch.allowed_ips);
+        set(&mut self.reach, patch.reach);
+        set(&mut self.stored_in, patch.stored_in);
+        set(&mut self.metadata, patch.metadata);
+        self.changed(now);
+        Ok(())
+    }
+
+    /// Switches it on or off. Doing it twice is no error: the caller has what it wanted.
+    ///
+    /// # Errors
+    /// Refuses a revoked key.
+    pub fn set_active(&mut self, active: bool, now: Timestamp) -> Result<(), Reject> {
+        self.refuse_revoked()?;
+        self.standing = if active { KeyStanding::Active } else { KeyStanding::Inactive };
+        self.changed(now);
+        Ok(())
+    }
+
+    /// Revokes it for ever: the key becomes a tombstone that keeps its history and frees its name.
+    ///
+    /// # Errors
+    /// Refuses a revoked key.
+    pub fn revoke(&mut self, reason: RevocationReason, now: Timestamp) -> Result<(), Reject> {
+        self.refuse_revoked()?;
+        self.standing = KeyStanding::Revoked;
+        self.revocation = Some(Revocation { at: now, reason });
+        self.changed(now);
+        Ok(())
+    }
+
+    /// Gives it a new secret. The current one stays good for `overlap`, or dies at once where that is zero;
+    /// those that were retiring already keep their own time. `secrets` are all of the key's that are not dead.
+    ///
+    /// # Errors
+    /// Refuses a revoked or expired key, since a rotation revives nothing, and more live secrets than [`limits::LIVE_SECRETS_PER_KEY_MAX`].
+    pub fn rotate<R: CryptoRng + ?Sized>(
+        &mut self,
+        secrets: &mut Vec<Secret>,
+        api: &Api,
+        overlap: Duration,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Token, Reject> {
+        self.refuse_revoked()?;
+        if self.state(now) == KeyState::Expired {
+            return Err(Reject::new(
+                RejectCode::StateConflict,
+                "The key has expired; give it a later expiry before rotating it.",
+            ));
+        }
+        for secret in secrets.iter_mut() {
+            match secret.state {
+                SecretState::Current if overlap.is_zero() => secret.state = SecretState::Dead,
+                SecretState::Current => secret.state = SecretState::Retiring { until: now.saturating_add(overlap) },
+                // A rotation "now" is asked for when a secret has leaked: nothing older may outlive it.
+                SecretState::Retiring { until } if until <= now || overlap.is_zero() => {
+                    secret.state = SecretState::Dead
+                }
+                SecretState::Retiring { .. } | SecretState::Dead => {}
+            }
+        }
+        let live = secrets.iter().filter(|secret| !matches!(secret.state, SecretState::Dead)).count();
+        if live >= limits::LIVE_SECRETS_PER_KEY_MAX {
+            return Err(Reject::new(
+                RejectCode::LimitReached,
+                "Too many old secrets are still good; end one of the rotations first.",
+            ));
+        }
+        let (secret, token) = new_secret(self, api, now, rng);
+        secrets.push(secret);
+        self.changed(now);
+        Ok(token)
+    }
+
+    fn refuse_revoked(&self) -> Result<(), Reject> {
+        if self.standing == KeyStanding::Revoked {
+            return Err(Reject::new(RejectCode::StateConflict, "The key is revoked and cannot be changed any more."));
+        }
+        Ok(())
+    }
+
+    fn changed(&mut self, now: Timestamp) {
+        self.version += 1;
+        self.updated_at = now;
+    }
+}
+
+#[cfg(test)]
+#[path = "key_tests.rs"]
+mod tests;

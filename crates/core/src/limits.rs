@@ -1,0 +1,50 @@
+//! Every limit of the domain, in one place; `docs/limits.md` carries the same table for people.
+
+/// Characters in a name of a key, role, user or organization.
+pub const NAME_CHARS_MAX: usize = 80;
+/// Characters in a description.
+pub const DESCRIPTION_CHARS_MAX: usize = 500;
+/// Characters in `stored_in`.
+pub const STORED_IN_CHARS_MAX: usize = 120;
+/// Bytes in an external id.
+pub const EXTERNAL_ID_BYTES_MAX: usize = 128;
+/// Bytes in an e-mail address (RFC 5321 §4.5.3.1.3).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Bytes in a slug.
+pub const SLUG_BYTES_MAX: usize = 40;
+/// Bytes in a key prefix.
+pub const PREFIX_BYTES_MAX: usize = 12;
+/// Bytes in a credential; anything longer is malformed before it is hashed.
+pub const CREDENTIAL_BYTES_MAX: usize = 4096;
+/// Bytes in one permission.
+pub const PERMISSION_BYTES_MAX: usize = 200;
+/// Permissions in one set.
+pub const PERMISSIONS_MAX: usize = 256;
+/// Permissions asked for in one request.
+pub const PERMISSIONS_PER_REQUEST_MAX: usize = 16;
+/// Networks in one allow-list.
+pub const ALLOWED_IPS_MAX: usize = 100;
+/// Bytes of metadata on a key, as JSON.
+pub const METADATA_BYTES_MAX: usize = 4096;
+/// Levels of the organization tree, the root included.
+pub const TREE_LEVELS_MAX: usize = 8;
+/// Live keys of one organization.
+pub const KEYS_PER_ORGANIZATION_MAX: i64 = 10_000_000;
+/// Secrets of one key that are not dead: the current one and those retiring.
+pub const LIVE_SECRETS_PER_KEY_MAX: usize = 3;
+/// Rows one event may stand for.
+pub const ROWS_PER_EVENT_MAX: usize = 1000;
+/// Items on one page of a list.
+pub const PAGE_ITEMS_MAX: u32 = 100;
+/// Items on a page when nothing is asked for.
+pub const PAGE_ITEMS_DEFAULT: u32 = 25;
+/// Bytes of a request body on the management API.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes in an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Hours for which the answer to an `Idempotency-Key` is kept.
+pub const IDEMPOTENCY_HOURS: u64 = 24;
+/// Characters in a password, least and most; the least is NIST SP 800-63B's for a password without a second factor plus four.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// Characters in a password at most, so that hashing one costs a bounded time.
+pub const PASSWORD_CHARS_MAX: usize = 256;

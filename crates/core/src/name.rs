@@ -1,0 +1,294 @@
+//! Text that people give to things: names, slugs, external ids, e-mail addresses. Parsed once, at the edge.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use crate::limits;
+
+/// Why a text was refused; the message says what to change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// Nothing but white space.
+    #[error("must not be empty")]
+    Empty,
+    /// Longer than the limit.
+    #[error("must be at most {max} {unit} long")]
+    TooLong {
+        /// The limit.
+        max: usize,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// Control, format or bidirectional characters.
+    #[error("must not contain control, invisible or bidirectional formatting characters")]
+    Unprintable,
+    /// Not of the form that is asked for.
+    #[error("must be {expected}")]
+    Form {
+        /// The form, in words.
+        expected: &'static str,
+    },
+}
+
+/// Refuses what could disguise a name: control characters, format characters (which hold the bidirectional ones),
+/// line separators, private use and unassigned code points. Joiners stay, since scripts and emoji need them.
+fn is_disguise(c: char) -> bool {
+    const ZERO_WIDTH_NON_JOINER: char = '\u{200C}';
+    const ZERO_WIDTH_JOINER: char = '\u{200D}';
+    if c == ZERO_WIDTH_JOINER || c == ZERO_WIDTH_NON_JOINER {
+        return false;
+    }
+    matches!(
+        c.general_category(),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::Surrogate
+            | GeneralCategory::Unassigned
+    )
+}
+
+fn printable(text: &str, chars_max: usize) -> Result<String, TextError> {
+    let text = text.trim();
+    if text.chars().count() > chars_max {
+        return Err(TextError::TooLong { max: chars_max, unit: "characters" });
+    }
+    if text.chars().any(is_disguise) {
+        return Err(TextError::Unprintable);
+    }
+    Ok(text.to_owned())
+}
+
+/// Gives a parsed text type its reading, display and serde; `parse` is its only way in.
+macro_rules! text_type {
+    ($name:ident) => {
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl FromStr for $name {
+            type Err = TextError;
+            fn from_str(text: &str) -> Result<Self, TextError> {
+                Self::parse(text)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+/// A name as people write it: 1 to 80 characters, trimmed, nothing invisible.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Name(String);
+text_type!(Name);
+
+impl Name {
+    /// Parses a name.
+    ///
+    /// # Errors
+    /// [`TextError`] when it is empty, too long or holds invisible characters.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        let text = printable(text, limits::NAME_CHARS_MAX)?;
+        if text.is_empty() { Err(TextError::Empty) } else { Ok(Self(text)) }
+    }
+
+    /// The form by which names are compared: NFKC, case-folded, so that `CI` and `ＣＩ` cannot stand side by side.
+    pub fn key(&self) -> NameKey {
+        let folded: String = caseless::default_case_fold_str(&self.0.nfkc().collect::<String>());
+        NameKey(folded.nfkc().collect())
+    }
+}
+
+/// A [`Name`] in the form by which names are compared and unique. Made here and not in SQL, because the engines fold case differently.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NameKey(String);
+
+impl NameKey {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What something is for, in a sentence; may be empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Description(String);
+text_type!(Description);
+
+impl Description {
+    /// Parses a description.
+    ///
+    /// # Errors
+    /// [`TextError`] when it is too long or holds invisible characters.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        printable(text, limits::DESCRIPTION_CHARS_MAX).map(Self)
+    }
+}
+
+/// A short name for URLs and the wire (`shortname`): `[a-z0-9]` and inner hyphens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Slug(String);
+text_type!(Slug);
+
+impl Slug {
+    /// Parses a slug.
+    ///
+    /// # Errors
+    /// [`TextError`] unless it is 1 to 40 of `a–z`, `0–9` and inner hyphens.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        if text.len() > limits::SLUG_BYTES_MAX {
+            return Err(TextError::TooLong { max: limits::SLUG_BYTES_MAX, unit: "characters" });
+        }
+        let inner_hyphens = !text.starts_with('-') && !text.ends_with('-');
+        let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if text.is_empty() || !inner_hyphens || !plain {
+            return Err(TextError::Form { expected: "lower-case letters, digits and inner hyphens" });
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The host's own identifier of an organization or user: visible ASCII, compared byte by byte.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct ExternalId(String);
+text_type!(ExternalId);
+
+impl ExternalId {
+    /// Parses an external id.
+    ///
+    /// # Errors
+    /// [`TextError`] unless it is 1 to 128 visible ASCII characters.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        if text.is_empty() {
+            return Err(TextError::Empty);
+        }
+        if text.len() > limits::EXTERNAL_ID_BYTES_MAX {
+            return Err(TextError::TooLong { max: limits::EXTERNAL_ID_BYTES_MAX, unit: "characters" });
+        }
+        if !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(TextError::Form { expected: "visible ASCII characters without spaces" });
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// An e-mail address, kept in lower case: it is a sign-in name, and nobody expects two accounts that differ by case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Email(String);
+text_type!(Email);
+
+impl Email {
+    /// Parses an address: the HTML standard's idea of one (`input type=email`), which is what browsers let through.
+    ///
+    /// # Errors
+    /// [`TextError`] when it is longer than 254 bytes or not of that form.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        const FORM: TextError = TextError::Form { expected: "an e-mail address such as name@example.com" };
+        let text = text.trim().to_ascii_lowercase();
+        if text.len() > limits::EMAIL_BYTES_MAX {
+            return Err(TextError::TooLong { max: limits::EMAIL_BYTES_MAX, unit: "bytes" });
+        }
+        let (local, domain) = text.split_once('@').ok_or(FORM)?;
+        let local_ok = !local.is_empty()
+            && local.bytes().all(|b| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b));
+        let label_ok = |label: &str| {
+            (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if local_ok && domain.split('.').all(label_ok) { Ok(Self(text)) } else { Err(FORM) }
+    }
+}
+
+/// The prefix of an api's keys, e.g. `ck`: lower-case letters and digits, a letter first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct KeyPrefix(String);
+text_type!(KeyPrefix);
+
+impl KeyPrefix {
+    /// Parses a prefix.
+    ///
+    /// # Errors
+    /// [`TextError`] unless it is 2 to 12 lower-case letters and digits, a letter first.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        let form = (2..=limits::PREFIX_BYTES_MAX).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if form {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(TextError::Form { expected: "2 to 12 lower-case letters and digits, a letter first" })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_are_trimmed_and_bounded() {
+        assert_eq!(Name::parse("  CI deploy ").map(|name| name.to_string()), Ok("CI deploy".into()));
+        assert_eq!(Name::parse(" \t "), Err(TextError::Empty));
+        assert!(Name::parse(&"é".repeat(80)).is_ok());
+        assert_eq!(Name::parse(&"é".repeat(81)), Err(TextError::TooLong { max: 80, unit: "characters" }));
+    }
+
+    #[test]
+    fn names_hold_nothing_that_disguises_them() {
+        for hostile in ["a\u{202E}b", "a\u{0000}b", "a\nb", "a\u{2066}b", "a\u{FEFF}b", "a\u{E000}b", "\u{200B}x"] {
+            assert_eq!(Name::parse(hostile), Err(TextError::Unprintable), "{hostile:?}");
+        }
+        assert!(Name::parse("👩\u{200D}💻 deploy").is_ok());
+    }
+
+    #[test]
+    fn look_alike_spellings_share_one_name_key() {
+        let key = |text: &str| Name::parse(text).expect("a name").key();
+        assert_eq!(key("CI Deploy"), key("ｃｉ ｄｅｐｌｏｙ"));
+        assert_eq!(key("STRASSE"), key("straße"));
+        assert_ne!(key("CI"), key("C I"));
+    }
+
+    #[test]
+    fn slugs_emails_and_external_ids_have_one_form() {
+        assert!(Slug::parse("acme-eu-1").is_ok());
+        assert!(["", "-a", "a-", "A", "a_b", "ü"].iter().all(|it| Slug::parse(it).is_err()));
+        assert_eq!(Email::parse(" Ann@Example.COM ").map(|it| it.to_string()), Ok("ann@example.com".into()));
+        assert!(["", "a", "@b", "a@", "a b@c", "a@-b.c", "a@b..c"].iter().all(|it| Email::parse(it).is_err()));
+        assert!(ExternalId::parse("cust:42/eu").is_ok());
+        assert!(["", "a b", "ü"].iter().all(|it| ExternalId::parse(it).is_err()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_key_is_its_own_key(text in "\\PC{1,40}") {
+            if let Ok(name) = Name::parse(&text) {
+                let once = name.key();
+                if let Ok(again) = Name::parse(once.as_str()) {
+                    let twice = again.key();
+                    prop_assert_eq!(twice.as_str().trim(), once.as_str().trim());
+                }
+            }
+        }
+    }
+}

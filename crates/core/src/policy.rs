@@ -1,0 +1,290 @@
+//! Policy: an organization's settings, inherited down the tree.
+//!
+//! A value that an organization does not set is its parent's. A parent may lock a value; then a child may only narrow it.
+//! Policies choose defaults and bounds, never code paths that only one kind of customer uses.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Whether and to whom a secret is shown again; widest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reveal {
+    /// Only in the answer that made it.
+    #[default]
+    Once,
+    /// To the key's owner and mapped user.
+    Owner,
+    /// To those and to admins.
+    OwnerAndAdmins,
+}
+
+/// What becomes of a key that comes in a query string; widest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueryStringKeys {
+    /// Refused with 400.
+    Deny,
+    /// Accepted, redacted wherever it could be written, answered with a warning header.
+    #[default]
+    Warn,
+    /// Accepted and redacted.
+    Allow,
+}
+
+/// What an idle key meets when its days have passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdleAction {
+    /// It is revoked with the reason `idle`.
+    #[default]
+    Delete,
+    /// It is deactivated.
+    Deactivate,
+}
+
+/// What becomes of a key's REST hooks when it is regenerated; widest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HooksOnRegenerate {
+    /// They are paused until somebody plays them again.
+    #[default]
+    Pause,
+    /// They go on.
+    Keep,
+}
+
+/// What a leak report does to the key; narrowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeakAction {
+    /// It is revoked at once.
+    #[default]
+    Revoke,
+    /// Its owner and the admins are told.
+    Notify,
+}
+
+/// The name of one setting, for locks and messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    /// [`Policy::reveal`].
+    Reveal,
+    /// [`Policy::query_string_keys`].
+    QueryStringKeys,
+    /// [`Policy::idle_days`].
+    IdleDays,
+    /// [`Policy::idle_action`].
+    IdleAction,
+    /// [`Policy::expiry_days_max`].
+    ExpiryDaysMax,
+    /// [`Policy::rotation_overlap_hours`].
+    RotationOverlapHours,
+    /// [`Policy::hooks_on_regenerate`].
+    HooksOnRegenerate,
+    /// [`Policy::max_keys_per_user`].
+    MaxKeysPerUser,
+    /// [`Policy::admin_only_mapping`].
+    AdminOnlyMapping,
+    /// [`Policy::max_stale_secs`].
+    MaxStaleSecs,
+    /// [`Policy::leak_action`].
+    LeakAction,
+}
+
+/// What one organization sets itself; absent means "as the parent has it".
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OwnPolicy {
+    /// See [`Policy::reveal`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reveal: Option<Reveal>,
+    /// See [`Policy::query_string_keys`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query_string_keys: Option<QueryStringKeys>,
+    /// See [`Policy::idle_days`]; zero switches it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_days: Option<u16>,
+    /// See [`Policy::idle_action`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_action: Option<IdleAction>,
+    /// See [`Policy::expiry_days_max`]; zero makes an expiry optional.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry_days_max: Option<u16>,
+    /// See [`Policy::rotation_overlap_hours`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation_overlap_hours: Option<u16>,
+    /// See [`Policy::hooks_on_regenerate`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hooks_on_regenerate: Option<HooksOnRegenerate>,
+    /// See [`Policy::max_keys_per_user`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_keys_per_user: Option<u32>,
+    /// See [`Policy::admin_only_mapping`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_only_mapping: Option<bool>,
+    /// See [`Policy::max_stale_secs`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_stale_secs: Option<u32>,
+    /// See [`Policy::leak_action`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leak_action: Option<LeakAction>,
+    /// The settings that children may only narrow.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub locked: BTreeSet<Setting>,
+}
+
+/// What holds for an organization once its ancestors' settings are taken into account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// To whom a secret is shown again; default once.
+    pub reveal: Reveal,
+    /// What becomes of keys in query strings; default warn.
+    pub query_string_keys: QueryStringKeys,
+    /// Days without use after which a key ends; default none.
+    pub idle_days: Option<u16>,
+    /// What happens then; default delete.
+    pub idle_action: IdleAction,
+    /// Days a key may live at most, which makes an expiry required; default none.
+    pub expiry_days_max: Option<u16>,
+    /// Hours the old secret stays good when a rotation does not say; default 168, at most [`ROTATION_OVERLAP_HOURS_MAX`].
+    pub rotation_overlap_hours: u16,
+    /// What becomes of hooks on regenerate; default pause.
+    pub hooks_on_regenerate: HooksOnRegenerate,
+    /// Live keys one user may own in an organization, personal ones aside; default 25.
+    pub max_keys_per_user: u32,
+    /// Whether only admins map a key to somebody else; default yes.
+    pub admin_only_mapping: bool,
+    /// Seconds a verifier may answer without news; default 86,400.
+    pub max_stale_secs: u32,
+    /// What a leak report does; default revoke.
+    pub leak_action: LeakAction,
+    /// The settings that an ancestor or this organization has locked.
+    pub locked: BTreeSet<Setting>,
+}
+
+/// Hours of overlap a rotation may ask for at most: 30 days.
+pub const ROTATION_OVERLAP_HOURS_MAX: u16 = 30 * 24;
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            reveal: Reveal::default(),
+            query_string_keys: QueryStringKeys::default(),
+            idle_days: None,
+            idle_action: IdleAction::default(),
+            expiry_days_max: None,
+            rotation_overlap_hours: 7 * 24,
+            hooks_on_regenerate: HooksOnRegenerate::default(),
+            max_keys_per_user: 25,
+            admin_only_mapping: true,
+            max_stale_secs: 24 * 60 * 60,
+            leak_action: LeakAction::default(),
+            locked: BTreeSet::new(),
+        }
+    }
+}
+
+/// Days as a bound: none is the widest.
+fn narrower_days(parent: Option<u16>, own: Option<u16>) -> Option<u16> {
+    match (parent, own) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+impl Policy {
+    /// What holds for a child of this policy's organization that sets `own`. A value wider than a locked one counts as the locked one,
+    /// so that a lock that comes later than the child's setting holds without rewriting the child.
+    #[must_use]
+    pub fn inherit(&self, own: &OwnPolicy) -> Self {
+        let pick = |setting: Setting| self.locked.contains(&setting);
+        fn ordered<T: Ord + Copy>(locked: bool, parent: T, own: Option<T>) -> T {
+            match own {
+                Some(own) if locked => parent.min(own),
+                Some(own) => own,
+                None => parent,
+            }
+        }
+        let days = |setting, parent: Option<u16>, own: Option<u16>| match own {
+            None => parent,
+            Some(own) => {
+                let own = (own != 0).then_some(own);
+                if pick(setting) { narrower_days(parent, own) } else { own }
+            }
+        };
+        let overlap =
+            ordered(pick(Setting::RotationOverlapHours), self.rotation_overlap_hours, own.rotation_overlap_hours);
+        Self {
+            reveal: ordered(pick(Setting::Reveal), self.reveal, own.reveal),
+            query_string_keys: ordered(pick(Setting::QueryStringKeys), self.query_string_keys, own.query_string_keys),
+            idle_days: days(Setting::IdleDays, self.idle_days, own.idle_days),
+            idle_action: ordered(pick(Setting::IdleAction), self.idle_action, own.idle_action),
+            expiry_days_max: days(Setting::ExpiryDaysMax, self.expiry_days_max, own.expiry_days_max),
+            rotation_overlap_hours: overlap.min(ROTATION_OVERLAP_HOURS_MAX),
+            hooks_on_regenerate: ordered(
+                pick(Setting::HooksOnRegenerate),
+                self.hooks_on_regenerate,
+                own.hooks_on_regenerate,
+            ),
+            max_keys_per_user: ordered(pick(Setting::MaxKeysPerUser), self.max_keys_per_user, own.max_keys_per_user),
+            admin_only_mapping: match own.admin_only_mapping {
+                Some(own) if pick(Setting::AdminOnlyMapping) => self.admin_only_mapping || own,
+                Some(own) => own,
+                None => self.admin_only_mapping,
+            },
+            max_stale_secs: ordered(pick(Setting::MaxStaleSecs), self.max_stale_secs, own.max_stale_secs),
+            leak_action: ordered(pick(Setting::LeakAction), self.leak_action, own.leak_action),
+            locked: self.locked.union(&own.locked).copied().collect(),
+        }
+    }
+
+    /// How long a verifier may answer without news.
+    pub const fn max_stale(&self) -> Duration {
+        Duration::from_secs(self.max_stale_secs as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unset_value_is_the_parents() {
+        let parent = Policy { reveal: Reveal::Owner, idle_days: Some(90), ..Policy::default() };
+        assert_eq!(parent.inherit(&OwnPolicy::default()), parent);
+    }
+
+    #[test]
+    fn an_unlocked_value_is_free() {
+        let own = OwnPolicy { reveal: Some(Reveal::OwnerAndAdmins), idle_days: Some(0), ..OwnPolicy::default() };
+        let child = Policy { idle_days: Some(90), ..Policy::default() }.inherit(&own);
+        assert_eq!((child.reveal, child.idle_days), (Reveal::OwnerAndAdmins, None));
+    }
+
+    #[test]
+    fn a_locked_value_can_only_be_narrowed() {
+        let locked: BTreeSet<_> = [Setting::Reveal, Setting::IdleDays, Setting::AdminOnlyMapping].into();
+        let parent = Policy { reveal: Reveal::Owner, idle_days: Some(90), locked: locked.clone(), ..Policy::default() };
+        let wider = OwnPolicy {
+            reveal: Some(Reveal::OwnerAndAdmins),
+            idle_days: Some(0),
+            admin_only_mapping: Some(false),
+            ..OwnPolicy::default()
+        };
+        let child = parent.inherit(&wider);
+        assert_eq!((child.reveal, child.idle_days, child.admin_only_mapping), (Reveal::Owner, Some(90), true));
+        let narrower = OwnPolicy { reveal: Some(Reveal::Once), idle_days: Some(30), ..OwnPolicy::default() };
+        let child = parent.inherit(&narrower);
+        assert_eq!((child.reveal, child.idle_days), (Reveal::Once, Some(30)));
+        assert_eq!(child.locked, locked, "a lock reaches the whole subtree");
+    }
+
+    #[test]
+    fn a_setting_nobody_knows_is_refused() {
+        assert!(serde_json::from_str::<OwnPolicy>(r#"{"reveal":"once","mode":"x"}"#).is_err());
+    }
+}

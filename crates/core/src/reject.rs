@@ -1,0 +1,267 @@
+//! Refusals: what is said to a caller who cannot have what was asked. Safe to show, with a stable code and a way out.
+
+use std::borrow::Cow;
+
+use crate::decision::Code;
+
+/// The codes of refusals on the management API: a closed list. [`RejectCode::Decision`] carries those of the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RejectCode {
+    /// The decision said no.
+    Decision(Code),
+    /// No credential, or one that proves nothing: one body for all of them.
+    Unauthenticated,
+    /// Two different credentials in one request.
+    TwoCredentials,
+    /// A key in the query string where policy denies it.
+    QueryStringKeyDenied,
+    /// The body is not JSON, or not of the documented shape.
+    InvalidBody,
+    /// A field or parameter has a value that is not allowed.
+    InvalidField,
+    /// Nothing there for this caller; the same answer for what does not exist and for what belongs to others.
+    NotFound,
+    /// The method is not one of this path's.
+    MethodNotAllowed,
+    /// A live key of this name exists, or another thing whose name must be unique.
+    NameTaken,
+    /// The change does not fit the state the thing is in.
+    StateConflict,
+    /// The caller would pass on more than it holds.
+    GrantExceedsOwn,
+    /// A limit of the installation is reached.
+    LimitReached,
+    /// The policy of the organization does not allow it.
+    PolicyDenied,
+    /// `If-Match` names another version than the present one.
+    VersionMismatch,
+    /// The `Idempotency-Key` was used with another request.
+    IdempotencyMismatch,
+    /// A request with the same `Idempotency-Key` is still running.
+    IdempotencyInFlight,
+    /// The body is larger than allowed.
+    BodyTooLarge,
+    /// The body is of another type than JSON.
+    UnsupportedMediaType,
+    /// Too many tries from this address.
+    TooManyTries,
+    /// The disk is full: changes are refused, verification goes on.
+    StorageFull,
+    /// The service is starting, stopping or cannot reach its database.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+impl RejectCode {
+    /// All codes but those of the decision.
+    pub const OWN: [Self; 21] = [
+        Self::Unauthenticated,
+        Self::TwoCredentials,
+        Self::QueryStringKeyDenied,
+        Self::InvalidBody,
+        Self::InvalidField,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::NameTaken,
+        Self::StateConflict,
+        Self::GrantExceedsOwn,
+        Self::LimitReached,
+        Self::PolicyDenied,
+        Self::VersionMismatch,
+        Self::IdempotencyMismatch,
+        Self::IdempotencyInFlight,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::TooManyTries,
+        Self::StorageFull,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            // On the management API `not_found` names the object that was asked for, never the credential.
+            Self::Decision(Code::NotFound | Code::Malformed) | Self::Unauthenticated => "unauthenticated",
+            Self::Decision(code) => code.as_str(),
+            Self::TwoCredentials => "two_credentials",
+            Self::QueryStringKeyDenied => "query_string_key_denied",
+            Self::InvalidBody => "invalid_body",
+            Self::InvalidField => "invalid_field",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NameTaken => "name_taken",
+            Self::StateConflict => "state_conflict",
+            Self::GrantExceedsOwn => "grant_exceeds_own",
+            Self::LimitReached => "limit_reached",
+            Self::PolicyDenied => "policy_denied",
+            Self::VersionMismatch => "version_mismatch",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::IdempotencyInFlight => "idempotency_in_flight",
+            Self::BodyTooLarge => "body_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::TooManyTries => "too_many_tries",
+            Self::StorageFull => "storage_full",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The HTTP status.
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::Decision(code) => code.http_status(),
+            Self::Unauthenticated => 401,
+            Self::TwoCredentials | Self::QueryStringKeyDenied | Self::InvalidBody | Self::InvalidField => 400,
+            Self::GrantExceedsOwn | Self::PolicyDenied => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::NameTaken | Self::StateConflict | Self::LimitReached | Self::IdempotencyInFlight => 409,
+            Self::VersionMismatch => 412,
+            Self::BodyTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::IdempotencyMismatch => 422,
+            Self::TooManyTries => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+            Self::StorageFull => 507,
+        }
+    }
+
+    /// What the caller can do about it.
+    pub const fn fix(self) -> &'static str {
+        match self {
+            Self::Decision(Code::Malformed | Code::NotFound) | Self::Unauthenticated => {
+                "Send a live key as `Authorization: Bearer`, `X-Api-Key`, Basic, or `accessKey` and `secretKey`."
+            }
+            Self::Decision(Code::Inactive) => "Ask an admin of the organization to activate the key.",
+            Self::Decision(Code::Expired) => "Give the key a later expiry, or use the secret that replaced this one.",
+            Self::Decision(Code::Revoked) => "Create another key; a revoked one never works again.",
+            Self::Decision(Code::UserInactive) => "Map the key to an active member of its organization.",
+            Self::Decision(Code::ApiAccessDenied) => {
+                "Ask an admin to allow API access for the role of the key's owner."
+            }
+            Self::Decision(Code::OrganizationSuspended) => "Ask the operator to lift the suspension.",
+            Self::Decision(Code::IpNotAllowed) => "Call from an address on the allow-list, or have it extended.",
+            Self::Decision(Code::WrongApi) => "Use a key of the api that is asked.",
+            Self::Decision(Code::OutOfReach) => {
+                "Use a key of that organization, or one above it that reaches the subtree."
+            }
+            Self::Decision(Code::InsufficientPermission) => {
+                "Use a key whose role, scopes and mapped user all allow this."
+            }
+            Self::Decision(Code::RateLimited | Code::QuotaExceeded) | Self::TooManyTries => {
+                "Wait as long as Retry-After says."
+            }
+            Self::Decision(Code::Stale) | Self::Unavailable => "Try again shortly; the key itself is not at fault.",
+            Self::TwoCredentials => "Send exactly one credential.",
+            Self::QueryStringKeyDenied => "Send the key in a header; this organization does not accept keys in URLs.",
+            Self::InvalidBody => "Send JSON of the documented shape, without other fields.",
+            Self::InvalidField => "Correct the fields named in `errors`.",
+            Self::NotFound => "Check the identifier and the organization the key belongs to.",
+            Self::MethodNotAllowed => "Use one of the methods named in the Allow header.",
+            Self::NameTaken => "Choose another name.",
+            Self::StateConflict => "Read the present state and decide again.",
+            Self::GrantExceedsOwn => "Grant at most what you hold yourself.",
+            Self::LimitReached => "Remove what is not needed any more, or ask for a higher limit.",
+            Self::PolicyDenied => "Stay within the organization's policy, or have an admin change it.",
+            Self::VersionMismatch => "Read the thing again and repeat the change with its new ETag.",
+            Self::IdempotencyMismatch => "Use a new Idempotency-Key for a new request.",
+            Self::IdempotencyInFlight => "Wait for the first request to end.",
+            Self::BodyTooLarge => "Send a smaller body; docs/limits.md has the limits.",
+            Self::UnsupportedMediaType => "Send `Content-Type: application/json`.",
+            Self::StorageFull => "Free space on the server's disk; verification goes on meanwhile.",
+            Self::Internal => "Try again; report the request id if it persists.",
+        }
+    }
+}
+
+/// One field or parameter that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldReject {
+    /// Where it stands: a JSON pointer into the body, or the name of a parameter.
+    pub pointer: Cow<'static, str>,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", code.as_str())]
+pub struct Reject {
+    /// The stable code.
+    pub code: RejectCode,
+    /// What happened, in a sentence that is safe to show.
+    pub detail: Cow<'static, str>,
+    /// The fields at fault, where fields are.
+    pub fields: Vec<FieldReject>,
+}
+
+impl Reject {
+    /// A refusal without fields.
+    pub fn new(code: RejectCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), fields: Vec::new() }
+    }
+
+    /// A refusal of one field.
+    pub fn field(pointer: impl Into<Cow<'static, str>>, detail: impl ToString) -> Self {
+        Self::fields(vec![FieldReject { pointer: pointer.into(), detail: detail.to_string() }])
+    }
+
+    /// A refusal of several fields at once, so that a form is corrected in one go.
+    pub fn fields(fields: Vec<FieldReject>) -> Self {
+        Self { code: RejectCode::InvalidField, detail: "Some fields have values that are not allowed.".into(), fields }
+    }
+
+    /// The one answer for what does not exist and for what belongs to others.
+    pub fn not_found() -> Self {
+        Self::new(RejectCode::NotFound, "There is nothing here for this caller.")
+    }
+
+    /// The one answer to a caller who proved nothing.
+    pub fn unauthenticated() -> Self {
+        Self::new(RejectCode::Unauthenticated, "No valid credential was sent.")
+    }
+}
+
+impl From<Code> for Reject {
+    fn from(code: Code) -> Self {
+        let detail = match code {
+            Code::Malformed | Code::NotFound => return Self::unauthenticated(),
+            Code::Inactive => "The key is switched off.",
+            Code::Expired => "The key or its old secret has expired.",
+            Code::Revoked => "The key is revoked.",
+            Code::UserInactive => "The user the key is mapped to is not active.",
+            Code::ApiAccessDenied => "The role of the key's owner has no API access.",
+            Code::OrganizationSuspended => "The organization is suspended.",
+            Code::IpNotAllowed => "This address is not on the allow-list.",
+            Code::WrongApi => "The key belongs to another api.",
+            Code::OutOfReach => "The organization is not within the key's reach.",
+            Code::InsufficientPermission => "The key's rights do not cover this request.",
+            Code::RateLimited => "The rate limit is used up.",
+            Code::QuotaExceeded => "The quota is used up.",
+            Code::Stale => "This verifier has been without news for too long.",
+        };
+        Self::new(RejectCode::Decision(code), detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_codes_are_distinct() {
+        let mut names: Vec<_> = RejectCode::OWN.iter().map(|it| it.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), RejectCode::OWN.len());
+    }
+
+    #[test]
+    fn nobody_learns_why_an_unknown_key_is_refused() {
+        assert_eq!(Reject::from(Code::Malformed), Reject::from(Code::NotFound));
+        assert_eq!(Reject::from(Code::NotFound), Reject::unauthenticated());
+    }
+}
