@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod openapi;
 mod shell;
+mod test;
 mod tidy;
 
 use std::process::ExitCode;
@@ -25,8 +26,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Installs what the tests need, starts what they talk to, and runs all of them.
+    Test(test::Options),
     /// Everything that is checked without running the product: formatting, lints, docs, tidiness, openapi.json, licences.
-    Check,
+    Check(check::Options),
     /// Rules about the source tree: layers, lengths, words, tests of behaviours. Also part of `cargo test`.
     Tidy,
     /// Takes tested statements out of docs/behaviours-open.txt and says how many are left.
@@ -39,7 +42,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Check => check::run(),
+        Command::Test(options) => test::run(&options),
+        Command::Check(options) => check::run(&options),
         Command::Tidy => tidy::run(),
         Command::Behaviours => behaviours::run(),
         Command::Openapi(options) => openapi::run(&options),
@@ -48,7 +52,9 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("xtask: {failure}");
+            if !failure.is_printed() {
+                eprintln!("xtask: {failure}");
+            }
             ExitCode::FAILURE
         }
     }

@@ -13,7 +13,7 @@ use crate::shell::{Failure, Outcome, cargo, read, workspace_root};
 pub(crate) struct Options {
     /// Only compare; fail when the committed document differs.
     #[arg(long)]
-    check: bool,
+    pub(crate) check: bool,
 }
 
 /// Writes openapi.json, or compares it.

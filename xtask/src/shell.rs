@@ -1,10 +1,17 @@
 //! Running other programs, and telling the reader about it.
 
 use std::fmt;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
-/// Why a command of xtask ended without success: one message for the terminal.
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// Why a command of xtask ended without success: one message for the terminal, empty when it has been printed already.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
 
@@ -15,6 +22,16 @@ impl Failure {
     /// A failure with this message; lines after the first should say what to do.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
+    }
+
+    /// A failure that the reader has been told of.
+    pub(crate) fn printed() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether there is nothing left to say.
+    pub(crate) fn is_printed(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -32,9 +49,9 @@ pub(crate) fn workspace_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies inside the workspace").to_path_buf()
 }
 
-/// The cargo that runs us, so that a toolchain override (`cargo +nightly xtask …`) reaches the inner calls too.
+/// The cargo that built us, so that a chosen toolchain (`cargo +nightly xtask …`) does the inner work too.
 pub(crate) fn cargo() -> Command {
-    let mut command = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    let mut command = Command::new(env!("CARGO"));
     command.current_dir(workspace_root());
     command
 }
@@ -54,23 +71,95 @@ pub(crate) fn display(command: &Command) -> String {
     line
 }
 
-/// Runs the command with our own input and output.
+static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// From now on Ctrl-C and a request to terminate end what is running and not this process, which then has the time to
+/// remove what it started.
 ///
 /// # Errors
-/// When it cannot be started, or ends with anything but success.
+/// When the system refuses the handler.
+pub(crate) fn catch_interrupts() -> Outcome {
+    let flag = INTERRUPTED.get_or_init(Arc::default);
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(flag))
+            .map_err(|error| Failure::new(format!("cannot catch interrupts: {error}")))?;
+    }
+    Ok(())
+}
+
+/// Waits for the child; after an interrupt gives it two seconds, then ends it.
+fn wait(child: &mut Child, line: &str) -> Outcome<ExitStatus> {
+    const TICK: Duration = Duration::from_millis(20);
+    const TICKS_AFTER_INTERRUPT: u32 = 100;
+    let lost = |error| Failure::new(format!("lost `{line}`: {error}"));
+    let Some(interrupted) = INTERRUPTED.get() else {
+        return child.wait().map_err(lost);
+    };
+    let mut ticks_left = TICKS_AFTER_INTERRUPT;
+    loop {
+        if let Some(status) = child.try_wait().map_err(lost)? {
+            return if interrupted.load(Ordering::Relaxed) { Err(Failure::new("interrupted")) } else { Ok(status) };
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            ticks_left -= 1;
+            if ticks_left == 0 {
+                child.kill().map_err(lost)?;
+            }
+        }
+        thread::sleep(TICK);
+    }
+}
+
+fn spawn(command: &mut Command) -> Outcome<Child> {
+    command.spawn().map_err(|error| Failure::new(format!("cannot start `{}`: {error}", display(command))))
+}
+
+/// Runs the command with our own input and output, and returns how it ended.
+///
+/// # Errors
+/// When it cannot be started, or was interrupted.
+pub(crate) fn status(command: &mut Command) -> Outcome<ExitStatus> {
+    wait(&mut spawn(command)?, &display(command))
+}
+
+/// As [`status`], for a command whose success is needed.
+///
+/// # Errors
+/// As [`status`], and when it ends with anything but success.
 pub(crate) fn run(command: &mut Command) -> Outcome {
-    let status =
-        command.status().map_err(|error| Failure::new(format!("cannot start `{}`: {error}", display(command))))?;
+    let status = status(command)?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("`{}` failed ({status})", display(command)))) }
 }
 
-/// Runs the command and returns what it printed; its errors still go to the terminal.
+/// Runs the command, hands each line it prints to `see`, and prints it too. Its errors go to the terminal.
 ///
 /// # Errors
-/// As [`run`], and when the output is not UTF-8.
+/// As [`status`].
+pub(crate) fn run_watched(command: &mut Command, mut see: impl FnMut(&str) + Send) -> Outcome<ExitStatus> {
+    let line = display(command);
+    let mut child = spawn(command.stdout(Stdio::piped()))?;
+    let mut output = BufReader::new(child.stdout.take().expect("the output was asked for"));
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut bytes = Vec::new();
+            while output.read_until(b'\n', &mut bytes).is_ok_and(|length| length != 0) {
+                let text = String::from_utf8_lossy(&bytes);
+                print!("{text}");
+                see(text.trim_end());
+                bytes.clear();
+            }
+        });
+        wait(&mut child, &line)
+    })
+}
+
+/// Runs the command and returns what it printed; its errors go to the terminal.
+///
+/// # Errors
+/// When it cannot be started, does not end with success, or prints something that is not UTF-8.
 pub(crate) fn read(command: &mut Command) -> Outcome<String> {
     let output = command
-        .stderr(std::process::Stdio::inherit())
+        .stderr(Stdio::inherit())
         .output()
         .map_err(|error| Failure::new(format!("cannot start `{}`: {error}", display(command))))?;
     if !output.status.success() {
@@ -78,4 +167,36 @@ pub(crate) fn read(command: &mut Command) -> Outcome<String> {
     }
     String::from_utf8(output.stdout)
         .map_err(|_| Failure::new(format!("`{}` printed something that is not UTF-8", display(command))))
+}
+
+/// Whether the command can be started and ends with success. It prints nothing.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Folders in which programs are looked for: those of the caller, and those of the administrator, where Debian puts nginx
+/// and which are not on everybody's path.
+pub(crate) fn program_folders() -> Vec<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the path belongs to the caller's shell, not to Claviger's configuration"
+    )]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    for folder in ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from) {
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+/// Where the program lies, if it is installed.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    program_folders().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
 }

@@ -29,21 +29,12 @@ impl Number {
         let series = text.chars().next().filter(|series| matches!(series, 'A' | 'S'))?;
         let (system, rest) = digits(&text[1..])?;
         let (position, rest) = digits(rest.strip_prefix('.')?)?;
-        Some((
-            Self {
-                series,
-                system,
-                position,
-            },
-            rest,
-        ))
+        Some((Self { series, system, position }, rest))
     }
 
     /// The number, if the text is nothing else.
     fn parse(text: &str) -> Option<Self> {
-        Self::read(text)
-            .filter(|(_, rest)| rest.is_empty())
-            .map(|(number, _)| number)
+        Self::read(text).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number)
     }
 }
 
@@ -54,9 +45,7 @@ impl fmt::Display for Number {
 }
 
 fn digits(text: &str) -> Option<(u32, &str)> {
-    let end = text
-        .find(|character: char| !character.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     text[..end].parse().ok().map(|value| (value, &text[end..]))
 }
 
@@ -71,12 +60,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Reads the three from the tree.
     pub(crate) fn read(tree: &Tree) -> Self {
-        let mut ledger = Self {
-            stated: BTreeMap::new(),
-            tested: BTreeMap::new(),
-            open: BTreeMap::new(),
-            breaches: Vec::new(),
-        };
+        let mut ledger =
+            Self { stated: BTreeMap::new(), tested: BTreeMap::new(), open: BTreeMap::new(), breaches: Vec::new() };
         ledger.read_statements(tree);
         ledger.read_open(tree);
         for file in tree.files() {
@@ -95,31 +80,21 @@ impl Ledger {
                 continue;
             };
             if self.stated.insert(number, index + 1).is_some() {
-                self.breaches
-                    .push(Breach::new(STATEMENTS, index + 1, format!("{number} is stated twice")));
+                self.breaches.push(Breach::new(STATEMENTS, index + 1, format!("{number} is stated twice")));
             }
         }
         if self.stated.is_empty() {
-            self.breaches
-                .push(Breach::new(STATEMENTS, 0, "no numbered statement found"));
+            self.breaches.push(Breach::new(STATEMENTS, 0, "no numbered statement found"));
         }
     }
 
     fn read_open(&mut self, tree: &Tree) {
         let text = tree.get(OPEN).map_or("", |file| &file.text);
-        for (index, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        {
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
             match Number::parse(line) {
                 Some(number) if self.open.insert(number, index + 1).is_none() => {}
-                Some(number) => self
-                    .breaches
-                    .push(Breach::new(OPEN, index + 1, format!("{number} stands here twice"))),
-                None => self
-                    .breaches
-                    .push(Breach::new(OPEN, index + 1, format!("`{line}` is not a number"))),
+                Some(number) => self.breaches.push(Breach::new(OPEN, index + 1, format!("{number} stands here twice"))),
+                None => self.breaches.push(Breach::new(OPEN, index + 1, format!("`{line}` is not a number"))),
             }
         }
     }
@@ -133,21 +108,9 @@ impl Ledger {
 
     /// One line for the terminal.
     pub(crate) fn summary(&self) -> String {
-        let tested = self
-            .stated
-            .keys()
-            .filter(|number| self.tested.contains_key(number))
-            .count();
-        let open: BTreeSet<_> = self
-            .open
-            .keys()
-            .filter(|number| !self.tested.contains_key(number))
-            .collect();
-        format!(
-            "behaviours: {} stated, {tested} named by a test, {} open",
-            self.stated.len(),
-            open.len()
-        )
+        let tested = self.stated.keys().filter(|number| self.tested.contains_key(number)).count();
+        let open: BTreeSet<_> = self.open.keys().filter(|number| !self.tested.contains_key(number)).collect();
+        format!("behaviours: {} stated, {tested} named by a test, {} open", self.stated.len(), open.len())
     }
 
     fn into_breaches(mut self) -> Vec<Breach> {
@@ -159,11 +122,7 @@ impl Ledger {
         }
         for (number, line) in &self.open {
             if !self.stated.contains_key(number) {
-                self.breaches.push(Breach::new(
-                    OPEN,
-                    *line,
-                    format!("{number} is not stated in {STATEMENTS}"),
-                ));
+                self.breaches.push(Breach::new(OPEN, *line, format!("{number} is not stated in {STATEMENTS}")));
             } else if let Some(test) = self.tested.get(number) {
                 let message = format!("{number} is tested in {test}: take it out (`cargo xtask behaviours`)");
                 self.breaches.push(Breach::new(OPEN, *line, message));
@@ -171,8 +130,7 @@ impl Ledger {
         }
         for (number, test) in &self.tested {
             if !self.stated.contains_key(number) {
-                self.breaches
-                    .push(Breach::new(test, 0, format!("{number} is not stated in {STATEMENTS}")));
+                self.breaches.push(Breach::new(test, 0, format!("{number} is not stated in {STATEMENTS}")));
             }
         }
         self.breaches
@@ -191,12 +149,9 @@ fn tests_of(file: &SourceFile) -> &str {
     match file.extension() {
         // This rule's own tests speak about made-up numbers.
         "rs" if file.path.starts_with("xtask/") => "",
-        _ if is_code && (in_tests || file.name() == "tests.rs") => &file.text,
+        _ if is_code && (in_tests || file.name().ends_with("tests.rs")) => &file.text,
         // The tests of a module are its last item.
-        "rs" => file
-            .text
-            .find("#[cfg(test)]\nmod ")
-            .map_or("", |start| &file.text[start..]),
+        "rs" => file.text.find("#[cfg(test)]\nmod ").map_or("", |start| &file.text[start..]),
         _ => "",
     }
 }
@@ -227,10 +182,7 @@ mod tests {
     const DOCUMENT: (&str, &str) = (STATEMENTS, "# x\n- **S0.1** One.\n- **S0.2** Two.\n- **A4.1** Step.\n");
 
     fn messages(files: &[(&str, &str)]) -> Vec<String> {
-        breaches(&Tree::planted(files))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        breaches(&Tree::planted(files)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -248,10 +200,7 @@ mod tests {
     fn number_without_test_or_entry_is_a_breach() {
         let found = messages(&[DOCUMENT, (OPEN, "S0.2\nA4.1\n")]);
         assert_eq!(found.len(), 1);
-        assert!(
-            found[0].starts_with("docs/behaviours.md:2: S0.1 has no test"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("docs/behaviours.md:2: S0.1 has no test"), "{found:?}");
     }
 
     #[test]
@@ -263,34 +212,18 @@ mod tests {
 
     #[test]
     fn entry_and_test_of_unknown_numbers_are_breaches() {
-        let found = messages(&[
-            DOCUMENT,
-            (OPEN, "S0.1\nS0.2\nA4.1\nS9.9\n"),
-            ("a/tests/it/x.rs", "// S0.77"),
-        ]);
+        let found = messages(&[DOCUMENT, (OPEN, "S0.1\nS0.2\nA4.1\nS9.9\n"), ("a/tests/it/x.rs", "// S0.77")]);
         assert_eq!(found.len(), 2, "{found:?}");
     }
 
     #[test]
     fn number_outside_tests_does_not_count() {
         let source = "// S0.1\nfn f() {}\n";
-        assert!(
-            numbers_in(tests_of(
-                Tree::planted(&[("a/src/x.rs", source)]).files().next().expect("one")
-            ))
-            .is_empty()
-        );
+        assert!(numbers_in(tests_of(Tree::planted(&[("a/src/x.rs", source)]).files().next().expect("one"))).is_empty());
         let with_tests = format!("{source}\n#[cfg(test)]\nmod tests {{ /* S0.2 */ }}\n");
         let tree = Tree::planted(&[("a/src/x.rs", &with_tests)]);
         let numbers = numbers_in(tests_of(tree.files().next().expect("one")));
-        assert_eq!(
-            numbers,
-            [Number {
-                series: 'S',
-                system: 0,
-                position: 2
-            }]
-        );
+        assert_eq!(numbers, [Number { series: 'S', system: 0, position: 2 }]);
     }
 
     #[test]

@@ -37,9 +37,7 @@ fn literal_end(characters: &[char], start: usize) -> usize {
 }
 
 fn find(characters: &[char], from: usize, is_end: impl Fn(usize) -> bool) -> usize {
-    (from..characters.len())
-        .find(|&position| is_end(position))
-        .unwrap_or(characters.len())
+    (from..characters.len()).find(|&position| is_end(position)).unwrap_or(characters.len())
 }
 
 fn block_comment_end(characters: &[char], start: usize) -> usize {
@@ -71,22 +69,14 @@ fn quoted_end(characters: &[char], from: usize, quote: char) -> usize {
 }
 
 fn raw_end(characters: &[char], start: usize) -> usize {
-    let hashes = characters[start + 1..]
-        .iter()
-        .take_while(|&&character| character == '#')
-        .count();
+    let hashes = characters[start + 1..].iter().take_while(|&&character| character == '#').count();
     let open = start + 1 + hashes;
     if characters.get(open) != Some(&'"') {
         return start; // a raw identifier such as r#type
     }
     let closes = |position: usize| {
         characters[position] == '"'
-            && characters[position + 1..]
-                .iter()
-                .take(hashes)
-                .filter(|&&character| character == '#')
-                .count()
-                == hashes
+            && characters[position + 1..].iter().take(hashes).filter(|&&character| character == '#').count() == hashes
     };
     (find(characters, open + 1, closes) + 1 + hashes).min(characters.len())
 }
@@ -106,12 +96,11 @@ pub(crate) fn line_of(text: &str, position: usize) -> usize {
 pub(crate) fn positions_of<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let open = word.starts_with(is_name);
     let close = word.ends_with(is_name);
-    text.match_indices(word)
-        .map(|(position, _)| position)
-        .filter(move |&position| {
-            !(open && text[..position].ends_with(is_name))
-                && !(close && text[position + word.len()..].starts_with(is_name))
-        })
+    text.match_indices(word).map(|(position, _)| position).filter(move |&position| {
+        let is_continued = close && text[position + word.len()..].starts_with(is_name);
+        let continues = open && text[..position].ends_with(is_name);
+        !continues && !is_continued
+    })
 }
 
 #[cfg(test)]
@@ -129,10 +118,7 @@ mod tests {
 
     #[test]
     fn strings_are_blanked() {
-        assert_eq!(
-            kept(r##"a("x \" y", r"b\", r#"c " d"#, br"e", b"f") g"##),
-            "a( , , , b , b ) g"
-        );
+        assert_eq!(kept(r##"a("x \" y", r"b\", r#"c " d"#, br"e", b"f") g"##), "a( , , , b , b ) g");
     }
 
     #[test]
@@ -148,18 +134,12 @@ mod tests {
     #[test]
     fn line_breaks_stay_inside_literals() {
         let source = "a\n/*\n*/ \"\n\" b";
-        assert_eq!(
-            blank_literals(source).matches('\n').count(),
-            source.matches('\n').count()
-        );
+        assert_eq!(blank_literals(source).matches('\n').count(), source.matches('\n').count());
     }
 
     #[test]
     fn word_needs_its_borders() {
-        assert_eq!(
-            positions_of("api apiary my_api api", "api").collect::<Vec<_>>(),
-            [0, 18]
-        );
+        assert_eq!(positions_of("api apiary my_api api", "api").collect::<Vec<_>>(), [0, 18]);
         assert_eq!(positions_of("store.begin(", ".begin(").count(), 1);
     }
 }

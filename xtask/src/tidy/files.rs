@@ -12,10 +12,7 @@ const LIMITED_EXTENSIONS: [&str; 10] = ["css", "html", "js", "mjs", "py", "rs", 
 /// Breaches of the length of files and of the way lints are excepted.
 pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
     let mut found = Vec::new();
-    for file in tree
-        .files()
-        .filter(|file| LIMITED_EXTENSIONS.contains(&file.extension()))
-    {
+    for file in tree.files().filter(|file| LIMITED_EXTENSIONS.contains(&file.extension())) {
         let lines = file.text.lines().count();
         if LINES_MAX < lines {
             found.push(Breach::new(
@@ -59,15 +56,9 @@ mod tests {
 
     #[test]
     fn lint_that_is_allowed_and_not_expected_is_a_breach() {
+        assert_eq!(count("crates/core/src/lib.rs", "#[allow(dead_code)]\nfn f() {}\n#![allow(x)]"), 2);
         assert_eq!(
-            count("crates/core/src/lib.rs", "#[allow(dead_code)]\nfn f() {}\n#![allow(x)]"),
-            2
-        );
-        assert_eq!(
-            count(
-                "crates/core/src/lib.rs",
-                "// #[allow(dead_code)]\n#[expect(dead_code, reason = \"x\")]\n"
-            ),
+            count("crates/core/src/lib.rs", "// #[allow(dead_code)]\n#[expect(dead_code, reason = \"x\")]\n"),
             0
         );
     }

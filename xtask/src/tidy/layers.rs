@@ -64,10 +64,7 @@ fn neighbours(file: &SourceFile, code: &str, room: &str) -> Vec<Breach> {
         let Some(path) = code[position + "crate".len()..].trim_start().strip_prefix("::") else {
             continue;
         };
-        for name in first_names(path)
-            .into_iter()
-            .filter(|name| *name != room && SURFACES.contains(name))
-        {
+        for name in first_names(path).into_iter().filter(|name| *name != room && SURFACES.contains(name)) {
             let message = format!("`{room}` names `{name}`: what both need belongs in `ops` or in a module of its own");
             found.push(Breach::new(&file.path, line_of(code, position), message));
         }
@@ -105,9 +102,7 @@ fn transactions(file: &SourceFile, code: &str, room: &str) -> Vec<Breach> {
     let opens = positions_of(code, ".begin(").chain(positions_of(code, ".begin_"));
     let message =
         "a transaction is opened here: only `ops` and `jobs` may, so that every change is authorized and has its event";
-    opens
-        .map(|position| Breach::new(&file.path, line_of(code, position), message))
-        .collect()
+    opens.map(|position| Breach::new(&file.path, line_of(code, position), message)).collect()
 }
 
 #[cfg(test)]
@@ -115,23 +110,14 @@ mod tests {
     use super::*;
 
     fn messages(path: &str, text: &str) -> Vec<String> {
-        breaches(&Tree::planted(&[(path, text)]))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        breaches(&Tree::planted(&[(path, text)])).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn surface_that_names_another_is_a_breach() {
-        let found = messages(
-            "crates/server/src/api/keys.rs",
-            "use crate::ops;\nuse crate::console::page;\n",
-        );
+        let found = messages("crates/server/src/api/keys.rs", "use crate::ops;\nuse crate::console::page;\n");
         assert_eq!(found.len(), 1);
-        assert!(
-            found[0].starts_with("crates/server/src/api/keys.rs:2: `api` names `console`"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("crates/server/src/api/keys.rs:2: `api` names `console`"), "{found:?}");
     }
 
     #[test]
@@ -142,22 +128,12 @@ mod tests {
 
     #[test]
     fn full_path_in_an_expression_is_found() {
-        assert_eq!(
-            messages(
-                "crates/server/src/console/mod.rs",
-                "fn f() { crate::api::keys::list() }"
-            )
-            .len(),
-            1
-        );
+        assert_eq!(messages("crates/server/src/console/mod.rs", "fn f() { crate::api::keys::list() }").len(), 1);
     }
 
     #[test]
     fn ops_may_not_name_a_surface() {
-        assert_eq!(
-            messages("crates/server/src/ops/keys.rs", "use crate::api::Problem;").len(),
-            1
-        );
+        assert_eq!(messages("crates/server/src/ops/keys.rs", "use crate::api::Problem;").len(), 1);
     }
 
     #[test]
@@ -168,10 +144,7 @@ mod tests {
 
     #[test]
     fn module_that_puts_the_surfaces_together_may_name_all() {
-        assert_eq!(
-            messages("crates/server/src/http.rs", "use crate::{api, console};"),
-            [""; 0]
-        );
+        assert_eq!(messages("crates/server/src/http.rs", "use crate::{api, console};"), [""; 0]);
     }
 
     #[test]
@@ -184,17 +157,8 @@ mod tests {
 
     #[test]
     fn lower_crate_that_names_a_higher_one_is_a_breach() {
-        assert_eq!(
-            messages("crates/verifier/src/lib.rs", "use claviger_store::Store;").len(),
-            1
-        );
+        assert_eq!(messages("crates/verifier/src/lib.rs", "use claviger_store::Store;").len(), 1);
         assert_eq!(messages("crates/core/src/lib.rs", "use claviger::ops;").len(), 1);
-        assert_eq!(
-            messages(
-                "crates/verifier/src/lib.rs",
-                "use claviger_core::key;\nlet claviger = 1;"
-            ),
-            [""; 0]
-        );
+        assert_eq!(messages("crates/verifier/src/lib.rs", "use claviger_core::key;\nlet claviger = 1;"), [""; 0]);
     }
 }

@@ -15,37 +15,17 @@ struct Place {
 
 /// Every crate has a place. A crate that is not listed is a breach: a new one has to be put somewhere first.
 const PLACES: [Place; 6] = [
-    Place {
-        manifest: "crates/core/Cargo.toml",
-        ours: Some(&[]),
-        pure: true,
-    },
-    Place {
-        manifest: "crates/verifier/Cargo.toml",
-        ours: Some(&["claviger-core"]),
-        pure: true,
-    },
-    Place {
-        manifest: "crates/store/Cargo.toml",
-        ours: Some(&["claviger-core"]),
-        pure: false,
-    },
+    Place { manifest: "crates/core/Cargo.toml", ours: Some(&[]), pure: true },
+    Place { manifest: "crates/verifier/Cargo.toml", ours: Some(&["claviger-core"]), pure: true },
+    Place { manifest: "crates/store/Cargo.toml", ours: Some(&["claviger-core"]), pure: false },
     Place {
         manifest: "crates/server/Cargo.toml",
         ours: Some(&["claviger-core", "claviger-store", "claviger-verifier"]),
         pure: false,
     },
     // A host is somebody else's program: it speaks to the service over HTTP and knows none of its crates.
-    Place {
-        manifest: "examples/scorecards/Cargo.toml",
-        ours: Some(&[]),
-        pure: false,
-    },
-    Place {
-        manifest: "xtask/Cargo.toml",
-        ours: None,
-        pure: false,
-    },
+    Place { manifest: "examples/scorecards/Cargo.toml", ours: Some(&[]), pure: false },
+    Place { manifest: "xtask/Cargo.toml", ours: None, pure: false },
 ];
 
 /// Crates that read a clock, a socket, a file or the system's randomness, or bring a runtime.
@@ -69,16 +49,9 @@ const SECTIONS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependen
 /// Breaches of the layers in manifests.
 pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
     let mut found = Vec::new();
-    for file in tree
-        .files()
-        .filter(|file| file.name() == "Cargo.toml" && file.path != "Cargo.toml")
-    {
+    for file in tree.files().filter(|file| file.name() == "Cargo.toml" && file.path != "Cargo.toml") {
         let Some(place) = PLACES.iter().find(|place| place.manifest == file.path) else {
-            found.push(Breach::new(
-                &file.path,
-                0,
-                "this crate has no place: list it in xtask/src/tidy/manifests.rs",
-            ));
+            found.push(Breach::new(&file.path, 0, "this crate has no place: list it in xtask/src/tidy/manifests.rs"));
             continue;
         };
         match file.text.parse::<Table>() {
@@ -101,9 +74,7 @@ fn of_manifest(place: &Place, manifest: &Table) -> Vec<Breach> {
         };
         for (name, value) in dependencies {
             if !inherits(Some(value)) {
-                report(format!(
-                    "`{name}` must be `workspace = true`: versions stand once, in the root manifest"
-                ));
+                report(format!("`{name}` must be `workspace = true`: versions stand once, in the root manifest"));
             }
             if place.pure && IO_CRATES.contains(&name.as_str()) {
                 report(format!("`{name}` in [{section}]: this crate does no input or output"));
@@ -127,10 +98,7 @@ mod tests {
     use super::*;
 
     fn messages(path: &str, text: &str) -> Vec<String> {
-        breaches(&Tree::planted(&[(path, text)]))
-            .into_iter()
-            .map(|breach| breach.message)
-            .collect()
+        breaches(&Tree::planted(&[(path, text)])).into_iter().map(|breach| breach.message).collect()
     }
 
     #[test]

@@ -31,11 +31,7 @@ pub(crate) struct Breach {
 
 impl Breach {
     fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            message: message.into(),
-        }
+        Self { path: path.to_owned(), line, message: message.into() }
     }
 }
 
@@ -72,11 +68,7 @@ pub(crate) fn run() -> Outcome {
         return Ok(());
     }
     let lines: Vec<String> = found.iter().map(|breach| format!("  {breach}")).collect();
-    Err(Failure::new(format!(
-        "the tree is not tidy, {} breaches:\n{}",
-        found.len(),
-        lines.join("\n")
-    )))
+    Err(Failure::new(format!("the tree is not tidy, {} breaches:\n{}", found.len(), lines.join("\n"))))
 }
 
 #[cfg(test)]

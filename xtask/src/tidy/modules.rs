@@ -14,9 +14,7 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
             continue;
         };
         // Cargo takes each file directly in these folders for a program of its own.
-        let is_program = ["/tests", "/benches", "/bin", "/examples"]
-            .iter()
-            .any(|kind| folder.ends_with(kind));
+        let is_program = ["/tests", "/benches", "/bin", "/examples"].iter().any(|kind| folder.ends_with(kind));
         if ROOTS.contains(&name) || is_program {
             continue;
         }
@@ -24,10 +22,8 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
             "mod.rs" => folder.rsplit_once('/').unwrap_or(("", folder)),
             _ => (folder, name.trim_end_matches(".rs")),
         };
-        let declared = parents(parent)
-            .iter()
-            .filter_map(|path| tree.get(path))
-            .any(|path| declares(&path.text, module));
+        let declared =
+            parents(parent).iter().filter_map(|path| tree.get(path)).any(|path| declares(&path.text, module));
         if !declared {
             found.push(Breach::new(
                 &file.path,
@@ -41,12 +37,7 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
 
 /// The files that may declare the modules of this folder.
 fn parents(folder: &str) -> [String; 4] {
-    [
-        format!("{folder}/mod.rs"),
-        format!("{folder}.rs"),
-        format!("{folder}/lib.rs"),
-        format!("{folder}/main.rs"),
-    ]
+    [format!("{folder}/mod.rs"), format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs")]
 }
 
 fn declares(source: &str, module: &str) -> bool {
@@ -59,10 +50,7 @@ mod tests {
     use super::*;
 
     fn forgotten(files: &[(&str, &str)]) -> Vec<String> {
-        breaches(&Tree::planted(files))
-            .into_iter()
-            .map(|breach| breach.path)
-            .collect()
+        breaches(&Tree::planted(files)).into_iter().map(|breach| breach.path).collect()
     }
 
     #[test]
@@ -90,9 +78,6 @@ mod tests {
 
     #[test]
     fn programs_of_their_own_need_no_declaration() {
-        assert_eq!(
-            forgotten(&[("a/tests/one.rs", ""), ("a/src/bin/tool.rs", ""), ("a/build.rs", "")]),
-            [""; 0]
-        );
+        assert_eq!(forgotten(&[("a/tests/one.rs", ""), ("a/src/bin/tool.rs", ""), ("a/build.rs", "")]), [""; 0]);
     }
 }

@@ -53,10 +53,7 @@ impl Tree {
     /// A tree made up for a test.
     #[cfg(test)]
     pub(crate) fn planted(files: &[(&str, &str)]) -> Self {
-        let file = |(path, text): &(&str, &str)| SourceFile {
-            path: (*path).to_owned(),
-            text: (*text).to_owned(),
-        };
+        let file = |(path, text): &(&str, &str)| SourceFile { path: (*path).to_owned(), text: (*text).to_owned() };
         Self::of(files.iter().map(file).collect())
     }
 
@@ -72,10 +69,7 @@ impl Tree {
 
     /// The file of this path.
     pub(crate) fn get(&self, path: &str) -> Option<&SourceFile> {
-        self.files
-            .binary_search_by(|file| file.path.as_str().cmp(path))
-            .ok()
-            .map(|position| &self.files[position])
+        self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok().map(|position| &self.files[position])
     }
 }
 

@@ -13,31 +13,13 @@ const FORBIDDEN: [(&str, &str); 24] = [
     ("/home/", "a path of one machine"),
     ("/Users/", "a path of one machine"),
     ("../shared", "a path outside the repository"),
-    (
-        "registry.npmjs.org",
-        "the name of a registry's host: tools know their registry",
-    ),
-    (
-        "index.crates.io",
-        "the name of a registry's host: tools know their registry",
-    ),
-    (
-        "static.crates.io",
-        "the name of a registry's host: tools know their registry",
-    ),
+    ("registry.npmjs.org", "the name of a registry's host: tools know their registry"),
+    ("index.crates.io", "the name of a registry's host: tools know their registry"),
+    ("static.crates.io", "the name of a registry's host: tools know their registry"),
     ("pypi.org", "the name of a registry's host: tools know their registry"),
-    (
-        "pythonhosted.org",
-        "the name of a registry's host: tools know their registry",
-    ),
-    (
-        "deb.debian.org",
-        "the name of a registry's host: tools know their registry",
-    ),
-    (
-        "artifactory",
-        "the name of a registry's host: tools know their registry",
-    ),
+    ("pythonhosted.org", "the name of a registry's host: tools know their registry"),
+    ("deb.debian.org", "the name of a registry's host: tools know their registry"),
+    ("artifactory", "the name of a registry's host: tools know their registry"),
     ("Claude", "who or what did the work"),
     ("Anthropic", "who or what did the work"),
     ("ChatGPT", "who or what did the work"),
@@ -45,22 +27,14 @@ const FORBIDDEN: [(&str, &str); 24] = [
     ("subagent", "who or what did the work"),
     ("AI-generated", "who or what did the work"),
     ("previous session", "how the work was cut up"),
-    (
-        "next issue",
-        "how the work was cut up: say what is missing, not when it comes",
-    ),
+    ("next issue", "how the work was cut up: say what is missing, not when it comes"),
     ("this issue", "how the work was cut up"),
     ("FIXME", "a note to oneself: mend it, or say in prose what is missing"),
     ("TODO", "a note to oneself: mend it, or say in prose what is missing"),
 ];
 
 /// Files that tools write, the licence, and this list.
-const EXEMPT: [&str; 4] = [
-    "Cargo.lock",
-    "LICENSE",
-    "e2e/package-lock.json",
-    "xtask/src/tidy/words.rs",
-];
+const EXEMPT: [&str; 4] = ["Cargo.lock", "LICENSE", "e2e/package-lock.json", "xtask/src/tidy/words.rs"];
 
 /// Where forbidden words stand.
 pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
@@ -68,11 +42,7 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
     for file in tree.files().filter(|file| !EXEMPT.contains(&file.path.as_str())) {
         for (word, why) in FORBIDDEN {
             for position in whole_words(&file.text, word) {
-                found.push(Breach::new(
-                    &file.path,
-                    line_of(&file.text, position),
-                    format!("`{word}`: {why}"),
-                ));
+                found.push(Breach::new(&file.path, line_of(&file.text, position), format!("`{word}`: {why}")));
             }
         }
     }
@@ -83,17 +53,14 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
 /// its first sign counts as a letter here.
 fn whole_words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let continues = |character: char| character.is_alphanumeric() || "_-.*".contains(character);
-    text.match_indices(word)
-        .map(|(position, _)| position)
-        .filter(move |&position| {
-            let before = text[..position].chars().next_back();
-            let after = text[position + word.len()..].chars().next();
-            let open = before.is_some_and(|character| {
-                character.is_alphanumeric() || (word.starts_with('/') && continues(character))
-            });
-            let close = word.ends_with(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric);
-            !open && !close
-        })
+    text.match_indices(word).map(|(position, _)| position).filter(move |&position| {
+        let before = text[..position].chars().next_back();
+        let after = text[position + word.len()..].chars().next();
+        let open = before
+            .is_some_and(|character| character.is_alphanumeric() || (word.starts_with('/') && continues(character)));
+        let close = word.ends_with(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric);
+        !open && !close
+    })
 }
 
 #[cfg(test)]
@@ -102,10 +69,7 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         let found = breaches(&Tree::planted(&[("docs/guide.md", text)]));
-        found
-            .into_iter()
-            .map(|breach| breach.message.split('`').nth(1).unwrap_or_default().to_owned())
-            .collect()
+        found.into_iter().map(|breach| breach.message.split('`').nth(1).unwrap_or_default().to_owned()).collect()
     }
 
     #[test]
@@ -117,10 +81,7 @@ mod tests {
 
     #[test]
     fn paths_of_urls_and_patterns_are_not_a_machines() {
-        assert_eq!(
-            words("https://example.com/tmp/x crates/root/x **/work/x ./tmp/x"),
-            [""; 0]
-        );
+        assert_eq!(words("https://example.com/tmp/x crates/root/x **/work/x ./tmp/x"), [""; 0]);
     }
 
     #[test]

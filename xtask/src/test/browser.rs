@@ -1,0 +1,75 @@
+//! The browser tests in `e2e/`: JavaScript that drives Chromium, run by node's own test runner.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::counts::{Report, of_node_line, run_counted};
+use crate::shell::{Failure, Outcome, find_program, run as run_command, workspace_root};
+
+/// The variable that tells the browser tests which program to start.
+const BINARY_VARIABLE: &str = "CLAVIGER_BIN";
+
+/// The variable that tells the browser tests which Chromium to drive.
+const CHROMIUM_VARIABLE: &str = "CLAVIGER_CHROMIUM";
+
+fn folder() -> PathBuf {
+    workspace_root().join("e2e")
+}
+
+/// The system's Chromium.
+pub(super) fn chromium() -> Option<PathBuf> {
+    ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| find_program(name))
+}
+
+/// Installs the npm packages that the tests are written with, unless exactly those are there.
+///
+/// # Errors
+/// When they are missing and cannot or may not be installed.
+pub(super) fn ensure(no_install: bool) -> Outcome {
+    let lock = folder().join("package-lock.json");
+    // A copy of the lock file that was installed, so that a second run need not ask npm.
+    let installed = folder().join("node_modules/.installed-package-lock.json");
+    let wanted = fs::read(&lock).map_err(|error| Failure::new(format!("cannot read {}: {error}", lock.display())))?;
+    if fs::read(&installed).is_ok_and(|there| there == wanted) {
+        println!("nothing is missing");
+        return Ok(());
+    }
+    if no_install {
+        return Err(Failure::new(
+            "the npm packages of the browser tests are not installed. Run this:\n  npm ci --prefix e2e",
+        ));
+    }
+    println!("installing what e2e/package-lock.json names, with npm, into e2e/node_modules");
+    run_command(Command::new("npm").arg("ci").current_dir(folder()).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
+    fs::write(&installed, wanted)
+        .map_err(|error| Failure::new(format!("cannot write {}: {error}", installed.display())))
+}
+
+/// Runs every `*.test.mjs` of `e2e/`.
+pub(super) fn run(binary: &Path) -> Report {
+    let tests = match test_files() {
+        Ok(tests) => tests,
+        Err(failure) => return Report::from(failure),
+    };
+    let mut command = Command::new(node());
+    command.args(["--test", "--test-reporter=spec"]).args(tests).current_dir(folder());
+    command.env(BINARY_VARIABLE, binary).env(CHROMIUM_VARIABLE, chromium().unwrap_or_default());
+    run_counted(&mut command, of_node_line)
+}
+
+/// The node of the lock file, so that the tests run on the same version everywhere; where npm has none for this machine,
+/// the system's.
+fn node() -> PathBuf {
+    let pinned = folder().join("node_modules/.bin/node");
+    if pinned.exists() { pinned } else { PathBuf::from("node") }
+}
+
+/// Named one by one, because what node makes of a folder differs from version to version.
+fn test_files() -> Outcome<Vec<String>> {
+    let entries = fs::read_dir(folder()).map_err(|error| Failure::new(format!("cannot read e2e: {error}")))?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut tests: Vec<String> = names.filter(|name| name.ends_with(".test.mjs")).collect();
+    tests.sort();
+    if tests.is_empty() { Err(Failure::new("there is no e2e/*.test.mjs")) } else { Ok(tests) }
+}

@@ -1,0 +1,195 @@
+//! `cargo xtask test`: installs what the tests need, starts what they talk to, and runs all of them.
+//!
+//! A test is never left out because a tool is missing: either the tool is installed, or the run stops and says which line
+//! installs it. A skipped test looks like a passed one.
+
+mod browser;
+mod counts;
+mod packages;
+mod postgres;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use crate::shell::{Failure, Outcome, cargo, catch_interrupts, heading, program_folders, run as run_command};
+use counts::{Counts, Report, of_cargo_line, run_counted};
+
+/// Options of `cargo xtask test`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Install nothing; stop and say what is missing.
+    #[arg(long)]
+    no_install: bool,
+    /// Run one part only, and start only what that part needs. May be repeated.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
+    /// Use this PostgreSQL instead of starting a throw-away one.
+    #[arg(long, env = postgres::URL_VARIABLE, value_name = "URL", hide_env_values = true)]
+    postgres_url: Option<String>,
+    /// Passed on to `cargo test`: a filter, or `-- --nocapture`. With a filter the browser tests run only if named by --only.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    cargo_arguments: Vec<String>,
+}
+
+/// The parts that the tests are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// The domain.
+    Core,
+    /// The verification plane.
+    Verifier,
+    /// All SQL, on both engines.
+    Store,
+    /// The service, with the gateways in front of it.
+    Server,
+    /// The example host.
+    Scorecards,
+    /// This tool, and the rules about the source tree.
+    Xtask,
+    /// The console in a real browser.
+    Browser,
+}
+
+impl Part {
+    /// The crate that holds the part's tests; `None` for the browser tests, which cargo does not run.
+    fn package(self) -> Option<&'static str> {
+        match self {
+            Self::Core => Some("claviger-core"),
+            Self::Verifier => Some("claviger-verifier"),
+            Self::Store => Some("claviger-store"),
+            Self::Server => Some("claviger"),
+            Self::Scorecards => Some("scorecards"),
+            Self::Xtask => Some("xtask"),
+            Self::Browser => None,
+        }
+    }
+
+    fn needs_postgres(self) -> bool {
+        matches!(self, Self::Store | Self::Server)
+    }
+}
+
+/// What one step took and how it ended.
+struct Step {
+    name: &'static str,
+    took: Duration,
+    report: Report,
+}
+
+/// Runs the tests.
+///
+/// # Errors
+/// When something needed is missing and cannot be installed, or a test fails.
+pub(crate) fn run(options: &Options) -> Outcome {
+    catch_interrupts()?;
+    let parts = parts_of(options);
+    announce(options, &parts);
+    let mut steps = Vec::new();
+    run_steps(options, &parts, &mut steps);
+    summarize(&steps)
+}
+
+/// Which parts run: all, or those named; a filter is for cargo's tests, so it leaves the browser out unless named.
+fn parts_of(options: &Options) -> Vec<Part> {
+    if !options.only.is_empty() {
+        return options.only.clone();
+    }
+    let is_filtered = !options.cargo_arguments.is_empty();
+    Part::value_variants().iter().copied().filter(|part| !(is_filtered && *part == Part::Browser)).collect()
+}
+
+fn announce(options: &Options, parts: &[Part]) {
+    let names: Vec<_> = parts.iter().map(|part| format!("{part:?}").to_lowercase()).collect();
+    println!("This runs the tests of: {}. It", names.join(", "));
+    let then = if options.no_install { "" } else { ", and installs what is missing" };
+    println!("  - looks for the programs they need{then},");
+    if parts.iter().any(|part| part.needs_postgres()) {
+        match &options.postgres_url {
+            Some(_) => println!("  - uses the PostgreSQL that {} names,", postgres::URL_VARIABLE),
+            None => println!("  - starts a PostgreSQL of its own in a temporary folder and removes it at the end,"),
+        }
+    }
+    println!("  - runs `cargo test`, examples of the documentation included.");
+    if parts.contains(&Part::Browser) {
+        println!("  - At last it clicks through the console in Chromium.");
+    }
+}
+
+/// Runs each step and notes how it went. A failing test does not stop the steps after it; a failing preparation does.
+fn run_steps(options: &Options, parts: &[Part], steps: &mut Vec<Step>) {
+    let mut server = None;
+    let has_cargo_tests = parts.iter().any(|part| part.package().is_some());
+    let is_prepared = measure(steps, "packages", || packages::ensure(parts, options.no_install).into())
+        && (!parts.contains(&Part::Browser) || measure(steps, "npm packages", || browser::ensure(options.no_install).into()))
+        && (options.postgres_url.is_some()
+            || !parts.iter().any(|part| part.needs_postgres())
+            || measure(steps, "postgresql", || postgres::Server::start().map(|started| server = Some(started)).into()))
+        // Cargo builds the program for the server's tests; without those it has to be told to.
+        && (!parts.contains(&Part::Browser)
+            || parts.contains(&Part::Server)
+            || measure(steps, "build", || run_command(cargo().args(["build", "--package", "claviger"])).into()));
+    if !is_prepared {
+        return;
+    }
+    let url = options.postgres_url.as_deref().or(server.as_ref().map(postgres::Server::url));
+    if has_cargo_tests {
+        measure(steps, "cargo test", || cargo_tests(options, url));
+    }
+    if parts.contains(&Part::Browser) {
+        measure(steps, "browser tests", || claviger_binary().map_or_else(Report::from, |binary| browser::run(&binary)));
+    }
+}
+
+/// Runs a step and returns whether it succeeded.
+#[expect(clippy::disallowed_methods, reason = "measures how long a step takes, for people")]
+fn measure(steps: &mut Vec<Step>, name: &'static str, step: impl FnOnce() -> Report) -> bool {
+    heading(name);
+    let started = Instant::now();
+    let report = step();
+    let is_success = report.failure.is_none();
+    steps.push(Step { name, took: started.elapsed(), report });
+    is_success
+}
+
+fn cargo_tests(options: &Options, postgres_url: Option<&str>) -> Report {
+    let mut command = cargo();
+    command.args(["test", "--no-fail-fast"]);
+    if options.only.is_empty() {
+        command.arg("--workspace");
+    }
+    for package in options.only.iter().filter_map(|part| part.package()) {
+        command.args(["--package", package]);
+    }
+    if let Some(url) = postgres_url {
+        command.env(postgres::URL_VARIABLE, url);
+    }
+    if let Ok(path) = std::env::join_paths(program_folders()) {
+        command.env("PATH", path);
+    }
+    run_counted(command.args(&options.cargo_arguments), of_cargo_line)
+}
+
+/// The program that the tests start: built beside this one.
+fn claviger_binary() -> Outcome<PathBuf> {
+    let own = std::env::current_exe().map_err(|error| Failure::new(format!("where does xtask lie? {error}")))?;
+    Ok(own.with_file_name("claviger"))
+}
+
+/// Prints how each step went, and as the very last line how many tests passed and failed.
+fn summarize(steps: &[Step]) -> Outcome {
+    heading("summary");
+    let mut total = Counts::default();
+    for Step { name, took, report } in steps {
+        total = total.plus(report.counts);
+        let counts = if report.counts == Counts::default() { String::new() } else { report.counts.to_string() };
+        println!("{:>8.1} s  {name:<14} {counts}", took.as_secs_f64());
+    }
+    let failures: Vec<&Failure> = steps.iter().filter_map(|step| step.report.failure.as_ref()).collect();
+    for failure in &failures {
+        println!("{failure}");
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    if failures.is_empty() { Ok(()) } else { Err(Failure::printed()) }
+}

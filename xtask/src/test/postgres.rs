@@ -1,0 +1,188 @@
+//! A PostgreSQL that lives as long as the tests: in a temporary folder, open to this machine only, and without the writes
+//! that make a real one safe.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use super::packages::is_root;
+use crate::shell::{Failure, Outcome, find_program, read, run, succeeds};
+
+/// The variable that tells the tests where PostgreSQL is.
+pub(super) const URL_VARIABLE: &str = "CLAVIGER_TEST_POSTGRES_URL";
+
+/// The unprivileged users that a root may hand PostgreSQL to, which refuses to run as root.
+const USERS: [&str; 2] = ["postgres", "nobody"];
+
+/// From this version on a database can have another collation than the system's.
+const ICU_SINCE_VERSION: u32 = 15;
+
+/// Settings of the server. What is not written safely is written fast, and nothing here outlives the tests.
+const SETTINGS: [&str; 5] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=300",
+    "listen_addresses=127.0.0.1",
+];
+
+/// A running server; dropping it stops it and removes its folder.
+pub(super) struct Server {
+    folder: PathBuf,
+    programs: PathBuf,
+    user: Option<&'static str>,
+    process: Option<Child>,
+    url: String,
+}
+
+impl Server {
+    /// Creates the folder, the database cluster in it, and starts the server.
+    ///
+    /// # Errors
+    /// When any of it fails; the message holds the end of the server's log.
+    pub(super) fn start() -> Outcome<Self> {
+        let programs = program_folder().ok_or_else(|| Failure::new("PostgreSQL is not installed"))?;
+        let user = if is_root() { Some(unprivileged_user()?) } else { None };
+        let folder = std::env::temp_dir().join(format!("claviger-postgres-{}", std::process::id()));
+        fs::create_dir_all(&folder)
+            .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))?;
+        // From here on dropping the value removes the folder, however far the start has come.
+        let mut server = Self { folder, programs, user, process: None, url: String::new() };
+        if let Some(user) = user {
+            run(Command::new("chown").args([user, &server.folder.to_string_lossy()]))?;
+        }
+        server.create_cluster()?;
+        server.launch()?;
+        println!("PostgreSQL {} runs at {}", server.version()?, server.url);
+        Ok(server)
+    }
+
+    /// Where the server is, for the tests.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn version(&self) -> Outcome<u32> {
+        let text = read(Command::new(self.programs.join("postgres")).arg("--version"))?;
+        let digits = |word: &str| word.split('.').next().and_then(|major| major.parse().ok());
+        text.split_whitespace()
+            .find_map(digits)
+            .ok_or_else(|| Failure::new(format!("which version is `{}`?", text.trim())))
+    }
+
+    fn create_cluster(&self) -> Outcome {
+        let mut command = self.command("initdb");
+        command.args(["--username=claviger", "--auth=trust", "--encoding=UTF8", "--no-sync", "--locale=C"]);
+        if ICU_SINCE_VERSION <= self.version()? {
+            // A collation of a language: what is compared without COLLATE "C" then sorts visibly wrong.
+            command.args(["--locale-provider=icu", "--icu-locale=en"]);
+        }
+        run(command.arg("--pgdata").arg(self.data()).stdout(Stdio::null()))
+    }
+
+    fn launch(&mut self) -> Outcome {
+        let port = free_port()?;
+        let log = self.folder.join("log");
+        let file =
+            File::create(&log).map_err(|error| Failure::new(format!("cannot write {}: {error}", log.display())))?;
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(self.data()).arg("-k").arg(&self.folder).arg("-p").arg(port.to_string());
+        for setting in SETTINGS {
+            command.args(["-c", setting]);
+        }
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
+        self.process = Some(process.map_err(|error| Failure::new(format!("cannot start PostgreSQL: {error}")))?);
+        self.url = format!("postgres://claviger@127.0.0.1:{port}/postgres");
+        let is_ready = self.programs.join("pg_isready");
+        for _ in 0..300 {
+            if succeeds(Command::new(&is_ready).args([
+                "--host=127.0.0.1",
+                &format!("--port={port}"),
+                "--username=claviger",
+            ])) {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        Err(Failure::new(format!("PostgreSQL is not ready after 30 seconds. It said:\n{said}")))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// A program of PostgreSQL as the user it runs under. The server is told to stop when we die, even by a signal that
+    /// leaves us no time to stop it.
+    fn command(&self, program: &str) -> Command {
+        let program = self.programs.join(program);
+        let mut command = if find_program("setpriv").is_some() {
+            let mut command = Command::new("setpriv");
+            if let Some(user) = self.user {
+                command.args([&format!("--reuid={user}"), &format!("--regid={}", group_of(user)), "--init-groups"]);
+            }
+            command.args(["--pdeathsig=INT", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir(&self.folder);
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let stop = self
+                .command("pg_ctl")
+                .args(["stop", "--silent", "--mode=fast", "--timeout=10", "--pgdata"])
+                .arg(self.data())
+                .status();
+            if !stop.is_ok_and(|status| status.success()) {
+                drop(process.kill());
+            }
+            drop(process.wait());
+        }
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            eprintln!("cannot remove {}: {error}", self.folder.display());
+        }
+    }
+}
+
+/// The folder of the newest PostgreSQL that is installed. Debian keeps several side by side, off the path.
+pub(super) fn program_folder() -> Option<PathBuf> {
+    let is_complete =
+        |folder: &Path| ["initdb", "postgres", "pg_ctl", "pg_isready"].iter().all(|name| folder.join(name).is_file());
+    let on_path = find_program("postgres").and_then(|path| path.parent().map(Path::to_path_buf));
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut installed: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter(|(_, folder)| is_complete(folder))
+        .collect();
+    installed.sort();
+    on_path.filter(|folder| is_complete(folder)).or_else(|| installed.pop().map(|(_, folder)| folder))
+}
+
+fn unprivileged_user() -> Outcome<&'static str> {
+    let exists = |user: &&str| succeeds(Command::new("id").args(["-u", user]));
+    USERS
+        .into_iter()
+        .find(exists)
+        .ok_or_else(|| Failure::new("PostgreSQL does not run as root: there has to be a user `postgres`"))
+}
+
+fn group_of(user: &str) -> String {
+    read(Command::new("id").args(["-g", user])).map_or_else(|_| user.to_owned(), |id| id.trim().to_owned())
+}
+
+/// A port that nobody listens on. Somebody else may take it before PostgreSQL does; then the start fails, and says so.
+fn free_port() -> Outcome<u16> {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| Failure::new(format!("no free port on the loopback interface: {error}")))
+}
