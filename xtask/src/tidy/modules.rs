@@ -1,6 +1,7 @@
 //! Every Rust file is compiled: its parent declares it. A forgotten `mod` line makes a test file pass by never running.
 
 use super::code::{blank_literals, positions_of};
+use super::tree::SourceFile;
 use super::{Breach, Tree};
 
 /// Files that nobody has to declare, because cargo finds them.
@@ -24,7 +25,10 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
         };
         let declared =
             parents(parent).iter().filter_map(|path| tree.get(path)).any(|path| declares(&path.text, module));
-        if !declared {
+        // The tests of a long module lie beside it: `#[path = "key_tests.rs"] mod tests;`.
+        let attribute = format!("#[path = \"{name}\"]");
+        let is_named = tree.rust().any(|other| is_beside(other, folder) && other.text.contains(&attribute));
+        if !declared && !is_named {
             found.push(Breach::new(
                 &file.path,
                 0,
@@ -33,6 +37,10 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
         }
     }
     found
+}
+
+fn is_beside(file: &SourceFile, folder: &str) -> bool {
+    file.path.rsplit_once('/').is_some_and(|(other, _)| other == folder)
 }
 
 /// The files that may declare the modules of this folder.
@@ -74,6 +82,13 @@ mod tests {
             ("a/src/ops/keys.rs", ""),
         ];
         assert_eq!(forgotten(&files), ["a/src/api/users.rs"]);
+    }
+
+    #[test]
+    fn tests_beside_their_module_are_declared_by_path() {
+        let module = ("a/src/key.rs", "#[cfg(test)]\n#[path = \"key_tests.rs\"]\nmod tests;");
+        let files = [("a/src/lib.rs", "mod key;"), module, ("a/src/key_tests.rs", ""), ("a/src/role_tests.rs", "")];
+        assert_eq!(forgotten(&files), ["a/src/role_tests.rs"]);
     }
 
     #[test]
