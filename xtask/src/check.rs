@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     run_command(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     heading("documentation");
     let mut document = cargo();
-    document.args(["doc", "--workspace", "--no-deps", "--document-private-items", "--lib", "--bins"]);
+    document.args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
     run_command(document.env("RUSTDOCFLAGS", "-D warnings"))?;
     heading("openapi.json");
     openapi::run(&openapi::Options { check: true })?;

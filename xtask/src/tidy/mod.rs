@@ -1,5 +1,5 @@
 //! Rules about the source tree that no compiler keeps: which layer may name which, how long a file may be, what must not be
-//! written down. `cargo test` runs them as [`tests::tree_is_tidy`], `cargo xtask check` runs them first.
+//! written down. `cargo test` runs them as `tree_is_tidy`, `cargo xtask check` runs them first.
 //!
 //! Each rule is a function from the [`Tree`] to its breaches, and has a positive control beside it: a test with a planted
 //! breach, because a rule that never fires looks exactly like a tidy tree.
