@@ -43,23 +43,11 @@ impl Nginx {
                 .spawn()
                 .expect("nginx is installed (Debian: nginx-light)");
             if listens(&mut process, address) {
-                let client = reqwest::Client::builder()
-                    .no_proxy()
-                    .timeout(Duration::from_secs(10))
-                    .build()
-                    .unwrap();
-                return Self {
-                    process,
-                    directory,
-                    client,
-                    address,
-                };
+                let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
+                return Self { process, directory, client, address };
             }
         }
-        panic!(
-            "nginx did not start: {}",
-            fs::read_to_string(directory.join("stderr.log")).unwrap()
-        );
+        panic!("nginx did not start: {}", fs::read_to_string(directory.join("stderr.log")).unwrap());
     }
 
     /// A request, such as `GET /scorecards`.
@@ -85,10 +73,7 @@ impl Drop for Nginx {
 }
 
 fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 fn write_configuration(directory: &Path, authz: SocketAddr, host: SocketAddr, nginx: SocketAddr) {

@@ -2,6 +2,7 @@
 //! as told and a stand-in for the host API that repeats what reached it. The real ones meet in `scorecards.rs`.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -14,17 +15,15 @@ use tokio::net::TcpListener;
 
 use super::nginx::Nginx;
 
-/// Answers as the bearer token says: `200` with headers after it, as in `403;x-claviger-code=revoked`.
+/// As many elements as a permission set can name, each as long as it may be.
+static LONGEST_ELEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..256).map(|it| format!("{it:0>96}")).collect());
+
+/// Answers as the bearer token says: `200` with headers after it, as in `403;x-claviger-code=revoked`. The value `$name`
+/// stands for what the named header of the question holds, and `$` for the longest list of elements.
 async fn authz(headers: HeaderMap) -> Response {
-    let told = headers
-        .get("authorization")
-        .and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
+    let told = headers.get("authorization").and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
     let Some(told) = told else {
-        let refusal = [
-            ("x-claviger-code", "malformed"),
-            ("x-claviger-status", "401"),
-            ("www-authenticate", "Bearer"),
-        ];
+        let refusal = [("x-claviger-code", "malformed"), ("x-claviger-status", "401"), ("www-authenticate", "Bearer")];
         return (StatusCode::UNAUTHORIZED, refusal).into_response();
     };
     let mut parts = told.split(';');
@@ -32,15 +31,11 @@ async fn authz(headers: HeaderMap) -> Response {
     let mut response = StatusCode::from_u16(status).unwrap().into_response();
     for (name, value) in parts.map(|it| it.split_once('=').unwrap()) {
         let value = match value.strip_prefix('$') {
-            Some(asked) => headers
-                .get(asked)
-                .cloned()
-                .unwrap_or(HeaderValue::from_static("(absent)")),
+            Some(asked) if asked.is_empty() => HeaderValue::from_str(&LONGEST_ELEMENTS.join(",")).unwrap(),
+            Some(asked) => headers.get(asked).cloned().unwrap_or(HeaderValue::from_static("(absent)")),
             None => value.parse().unwrap(),
         };
-        response
-            .headers_mut()
-            .append(name.parse::<HeaderName>().unwrap(), value);
+        response.headers_mut().append(name.parse::<HeaderName>().unwrap(), value);
     }
     response
 }
@@ -86,8 +81,8 @@ async fn ask(nginx: &Nginx, request: &str, told: &str) -> (u16, ResponseHeaders,
 async fn refusals_become_the_status_that_claviger_names() {
     let nginx = start().await;
     let cases = [
-        ("401", "401", "not_found", "unauthorized"),
-        ("401", "401", "malformed", "unauthorized"),
+        ("401", "401", "not_found", "unauthenticated"),
+        ("401", "401", "malformed", "unauthenticated"),
         ("401", "401", "expired", "expired"),
         ("401", "401", "revoked", "revoked"),
         ("403", "400", "two_credentials", "two_credentials"),
@@ -102,44 +97,24 @@ async fn refusals_become_the_status_that_claviger_names() {
         assert_eq!(got.to_string(), status, "{answer}");
         assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
         assert_eq!(headers["retry-after"], "7");
-        assert_eq!(
-            (&problem["code"], problem["status"].to_string().as_str()),
-            (&json!(told), status),
-            "{answer}"
-        );
+        assert_eq!((&problem["code"], problem["status"].to_string().as_str()), (&json!(told), status), "{answer}");
     }
     let response = nginx.request("GET /scorecards/A").send().await.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(
-        response
-            .headers()
-            .get_all("www-authenticate")
-            .iter()
-            .collect::<Vec<_>>(),
-        ["Bearer"]
-    );
+    assert_eq!(response.headers().get_all("www-authenticate").iter().collect::<Vec<_>>(), ["Bearer"]);
 }
 
 #[tokio::test]
 async fn nothing_passes_when_the_answer_is_none_of_claviger() {
     let nginx = start().await;
-    for (answer, status) in [
-        ("500", 503),
-        ("404", 503),
-        ("302;location=/", 503),
-        ("403", 403),
-        ("401", 403),
-    ] {
+    for (answer, status) in [("500", 503), ("404", 503), ("302;location=/", 503), ("403", 403), ("401", 403)] {
         let (got, _, problem) = ask(&nginx, "GET /scorecards/A", answer).await;
         assert_eq!((got, &problem["status"]), (status, &json!(status)), "{answer}");
     }
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let host = serve(Router::new().fallback(host)).await;
     let (status, _, problem) = ask(&Nginx::start(nobody, host), "GET /scorecards/A", "200").await;
-    assert_eq!((status, &problem["code"]), (503, &json!("check_unavailable")));
+    assert_eq!((status, &problem["code"]), (503, &json!("unavailable")));
 }
 
 #[tokio::test]
@@ -156,25 +131,13 @@ async fn each_request_asks_for_the_permission_of_its_method_and_path() {
         ("PUT /scorecards/B", "scorecards/B:read,scorecards/B:update"),
     ];
     for (request, permission) in cases {
-        let response = nginx
-            .request(request)
-            .bearer_auth("200;warning=$claviger-permission")
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(
-            (response.status().as_u16(), &response.headers()["warning"]),
-            (200, &permission.parse().unwrap())
-        );
+        let response = nginx.request(request).bearer_auth("200;warning=$claviger-permission").send().await.unwrap();
+        assert_eq!((response.status().as_u16(), &response.headers()["warning"]), (200, &permission.parse().unwrap()));
         if !request.starts_with("HEAD") {
             let reached: Value = response.json().await.unwrap();
             let path = reached["uri"].as_str().unwrap().split('?').next().unwrap().to_owned();
             let meant = permission.split([':', ',']).next().unwrap();
-            assert_eq!(
-                path,
-                format!("/{meant}"),
-                "the host reads the path as the check did: {request}"
-            );
+            assert_eq!(path, format!("/{meant}"), "the host reads the path as the check did: {request}");
         }
     }
     for request in [
@@ -183,6 +146,7 @@ async fn each_request_asks_for_the_permission_of_its_method_and_path() {
         "GET /scorecards/",
         "GET /scorecards/A/B",
         "PUT /scorecards/A%0ax",
+        "GET /scorecards/A%0a",
     ] {
         let (status, _, problem) = ask(&nginx, request, "200").await;
         assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{request}");
@@ -213,34 +177,19 @@ async fn a_client_cannot_speak_for_the_gateway() {
     let seen = |name: &str| format!("200;warning=${name}");
     for name in forged {
         for spelling in [name.to_owned(), name.to_uppercase(), name.replace('-', "_")] {
-            let request = nginx
-                .request("GET /scorecards")
-                .header(&spelling, "forged")
-                .header(&spelling, "twice");
+            let request = nginx.request("GET /scorecards").header(&spelling, "forged").header(&spelling, "twice");
             let response = request.bearer_auth(seen(&name.to_lowercase())).send().await.unwrap();
             // The check takes nothing from the names in which it answers, so these may reach it.
             let reached_check = response.headers()["warning"].to_str().unwrap().contains("forged");
-            assert!(
-                !reached_check || name.starts_with("X-Claviger"),
-                "{spelling} reached the check"
-            );
+            assert!(!reached_check || name.starts_with("X-Claviger"), "{spelling} reached the check");
             let reached = response.text().await.unwrap();
             assert!(!reached.contains("forged"), "{spelling} reached the host: {reached}");
         }
     }
     let organization = nginx.request("GET /scorecards").header("Host", "l1.scorecards.test");
-    let response = organization
-        .bearer_auth(seen("claviger-organization"))
-        .send()
-        .await
-        .unwrap();
+    let response = organization.bearer_auth(seen("claviger-organization")).send().await.unwrap();
     assert_eq!(response.headers()["warning"], "l1");
-    let response = nginx
-        .request("GET /scorecards")
-        .bearer_auth(seen("claviger-ip"))
-        .send()
-        .await
-        .unwrap();
+    let response = nginx.request("GET /scorecards").bearer_auth(seen("claviger-ip")).send().await.unwrap();
     assert_eq!(response.headers()["warning"], "127.0.0.1");
 }
 
@@ -249,13 +198,8 @@ async fn the_host_gets_the_caller_and_never_the_key() {
     let nginx = start().await;
     let answer = "200;x-claviger-key=key_1;x-claviger-organization=org_1;x-claviger-mapped-user=usr_1;\
                   x-claviger-mapped-user-external-id=m;x-claviger-elements=A,B";
-    let request = nginx
-        .request("PUT /scorecards/A?page=2&api_key=s3cret&size=9")
-        .bearer_auth(answer);
-    let request = request
-        .header("X-Api-Key", "s3cret")
-        .header("accessKey", "s3cret")
-        .header("SECRETKEY", "s3cret");
+    let request = nginx.request("PUT /scorecards/A?page=2&api_key=s3cret&size=9").bearer_auth(answer);
+    let request = request.header("X-Api-Key", "s3cret").header("accessKey", "s3cret").header("SECRETKEY", "s3cret");
     let reached: Value = request.body("the body").send().await.unwrap().json().await.unwrap();
     assert_eq!(reached["uri"], "/scorecards/A?page=2&size=9");
     assert_eq!(reached["body"], "the body");
@@ -270,6 +214,13 @@ async fn the_host_gets_the_caller_and_never_the_key() {
     for name in ["authorization", "x-api-key", "accesskey", "secretkey"] {
         assert!(!reached["names"].as_array().unwrap().contains(&json!(name)), "{name}");
     }
+}
+
+#[tokio::test]
+async fn the_longest_list_of_elements_reaches_the_host() {
+    let nginx = start().await;
+    let (status, _, reached) = ask(&nginx, "GET /scorecards", "200;x-claviger-elements=$").await;
+    assert_eq!((status, &reached["claviger"][0][1]), (200, &json!(LONGEST_ELEMENTS.join(","))));
 }
 
 // S9
@@ -289,38 +240,19 @@ async fn a_key_in_the_query_string_is_written_nowhere_and_not_passed_on() {
         ("filter%5Bname%5D=x", "?filter%5Bname%5D=x"),
     ];
     for (query, left) in cases {
-        let (status, headers, reached) = ask(
-            &nginx,
-            &format!("GET /scorecards?{query}"),
-            "200;warning=$x-original-uri",
-        )
-        .await;
-        assert_eq!(
-            (status, reached["uri"].as_str().unwrap()),
-            (200, format!("/scorecards{left}").as_str())
-        );
-        assert_eq!(
-            headers["warning"],
-            format!("/scorecards?{query}"),
-            "the check reads the key where it stands"
-        );
+        let (status, headers, reached) =
+            ask(&nginx, &format!("GET /scorecards?{query}"), "200;warning=$x-original-uri").await;
+        assert_eq!((status, reached["uri"].as_str().unwrap()), (200, format!("/scorecards{left}").as_str()));
+        assert_eq!(headers["warning"], format!("/scorecards?{query}"), "the check reads the key where it stands");
     }
     for told in ["500", "302;location=/", "401", "403;x-claviger-status=503"] {
-        let request = nginx
-            .request("GET /scorecards/A?api_key=s3cret")
-            .header("Referer", "http://x/?api_key=s3cret");
+        let request = nginx.request("GET /scorecards/A?api_key=s3cret").header("Referer", "http://x/?api_key=s3cret");
         request.bearer_auth(told).send().await.unwrap();
     }
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cut_off = Nginx::start(nobody, nobody);
     ask(&cut_off, "GET /scorecards?api_key=s3cret", "200").await;
     let written = nginx.logs() + &cut_off.logs();
-    assert!(
-        written.matches("\"path\":\"/scorecards").count() > cases.len(),
-        "the access log is written: {written}"
-    );
+    assert!(written.matches("\"path\":\"/scorecards").count() > cases.len(), "the access log is written: {written}");
     assert!(!written.contains("s3cret"), "{written}");
 }
