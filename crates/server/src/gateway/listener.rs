@@ -165,7 +165,7 @@ async fn converse<A>(stream: TcpStream, head_read: Duration, answer: A, stop: Ca
 where
     A: Fn(&Request<Incoming>) -> Response<Full<Bytes>>,
 {
-    let service = service_fn(|request| ready(Ok::<_, Infallible>(answer(&request))));
+    let service = service_fn(move |request| ready(Ok::<_, Infallible>(answer(&request))));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_read).max_buf_size(HEAD_BYTES_MAX);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
