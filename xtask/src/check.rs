@@ -4,6 +4,7 @@ use std::process::Command;
 
 use clap::Args;
 
+use crate::limits;
 use crate::openapi;
 use crate::shell::{Failure, Outcome, cargo, find_program, heading, run as run_command, workspace_root};
 use crate::tidy;
@@ -33,6 +34,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     run_command(document.env("RUSTDOCFLAGS", "-D warnings"))?;
     heading("openapi.json");
     openapi::run(&openapi::Options { check: true })?;
+    heading("docs/limits.md");
+    limits::run(&limits::Options { check: true })?;
     heading("dependencies");
     dependencies(options)?;
     heading("spelling");

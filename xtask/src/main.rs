@@ -7,6 +7,7 @@
 mod behaviours;
 mod bench;
 mod check;
+mod limits;
 mod openapi;
 mod shell;
 mod test;
@@ -36,6 +37,8 @@ enum Command {
     Behaviours,
     /// Writes openapi.json from the handlers, or compares it with them.
     Openapi(openapi::Options),
+    /// Writes the tables of docs/limits.md from the constants, or compares them.
+    Limits(limits::Options),
     /// Measures the service against its marks.
     Bench(bench::Options),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Behaviours => behaviours::run(),
         Command::Openapi(options) => openapi::run(&options),
+        Command::Limits(options) => limits::run(&options),
         Command::Bench(options) => bench::run(&options),
     };
     match outcome {
