@@ -54,11 +54,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             Some(list) => Elements::Only(list.split(',').map(|it| it.trim().to_owned()).collect()),
             None => Elements::Only(Vec::new()),
         };
-        Ok(Self {
-            organization: organization.to_owned(),
-            on_behalf_of: user.unwrap_or(key).to_owned(),
-            elements,
-        })
+        Ok(Self { organization: organization.to_owned(), on_behalf_of: user.unwrap_or(key).to_owned(), elements })
     }
 }
 

@@ -58,21 +58,9 @@ impl Catalogue {
 }
 
 fn samples() -> BTreeMap<String, Scorecard> {
-    let named = [
-        ("A", "Customer satisfaction", 82),
-        ("B", "Delivery", 64),
-        ("C", "Finance", 91),
-    ];
+    let named = [("A", "Customer satisfaction", 82), ("B", "Delivery", 64), ("C", "Finance", 91)];
     let scorecard = |(id, name, score): (&str, &str, u8)| {
-        (
-            id.to_owned(),
-            Scorecard {
-                id: id.to_owned(),
-                name: name.to_owned(),
-                score,
-                updated_by: None,
-            },
-        )
+        (id.to_owned(), Scorecard { id: id.to_owned(), name: name.to_owned(), score, updated_by: None })
     };
     named.into_iter().map(scorecard).collect()
 }

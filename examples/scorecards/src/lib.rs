@@ -55,10 +55,7 @@ async fn get_scorecard(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Scorecard>, Refusal> {
-    catalogue
-        .find(&caller.organization, &id)
-        .map(Json)
-        .ok_or(Refusal::NotFound)
+    catalogue.find(&caller.organization, &id).map(Json).ok_or(Refusal::NotFound)
 }
 
 /// Sets a score and notes on whose behalf.
@@ -72,8 +69,5 @@ async fn update_scorecard(
     if score > 100 {
         return Err(Refusal::Body("score: a percentage, at most 100".to_owned()));
     }
-    catalogue
-        .update(&caller.organization, &id, score, &caller.on_behalf_of)
-        .map(Json)
-        .ok_or(Refusal::NotFound)
+    catalogue.update(&caller.organization, &id, score, &caller.on_behalf_of).map(Json).ok_or(Refusal::NotFound)
 }

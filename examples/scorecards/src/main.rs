@@ -13,9 +13,7 @@ struct Arguments {
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text
-        .parse()
-        .map_err(|_| "expected an address such as 127.0.0.1:7402".to_owned())?;
+    let address: SocketAddr = text.parse().map_err(|_| "expected an address such as 127.0.0.1:7402".to_owned())?;
     if !address.ip().is_loopback() {
         return Err("only a loopback address: the headers that name the caller are believed".to_owned());
     }

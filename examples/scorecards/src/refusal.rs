@@ -25,11 +25,9 @@ impl IntoResponse for Refusal {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", None),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None),
             Self::Body(detail) => (StatusCode::BAD_REQUEST, "invalid_body", Some(detail)),
-            Self::NotThroughTheGateway => (
-                StatusCode::FORBIDDEN,
-                "not_through_the_gateway",
-                Some("Ask the gateway's address.".to_owned()),
-            ),
+            Self::NotThroughTheGateway => {
+                (StatusCode::FORBIDDEN, "not_through_the_gateway", Some("Ask the gateway's address.".to_owned()))
+            }
         };
         let mut problem = json!({
             "type": "about:blank",
@@ -40,11 +38,6 @@ impl IntoResponse for Refusal {
         if let Some(detail) = detail {
             problem["detail"] = detail.into();
         }
-        (
-            status,
-            [(header::CONTENT_TYPE, "application/problem+json")],
-            Json(problem),
-        )
-            .into_response()
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem)).into_response()
     }
 }

@@ -31,7 +31,7 @@ async fn authz(headers: HeaderMap) -> Response {
     let mut response = StatusCode::from_u16(status).unwrap().into_response();
     for (name, value) in parts.map(|it| it.split_once('=').unwrap()) {
         let value = match value.strip_prefix('$') {
-            Some(asked) if asked.is_empty() => HeaderValue::from_str(&LONGEST_ELEMENTS.join(",")).unwrap(),
+            Some("") => HeaderValue::from_str(&LONGEST_ELEMENTS.join(",")).unwrap(),
             Some(asked) => headers.get(asked).cloned().unwrap_or(HeaderValue::from_static("(absent)")),
             None => value.parse().unwrap(),
         };
