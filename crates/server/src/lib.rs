@@ -1,3 +1,9 @@
 //! The Claviger server: issues API keys, keeps their history, and answers whether a request may pass.
+//!
+//! `ops` defines each operation once; `api`, `console`, `gateway`, `cli` and `jobs` stand beside each other on top of it.
 
+pub mod api;
+pub mod app;
+pub mod console;
 pub mod gateway;
+pub mod ops;

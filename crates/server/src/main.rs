@@ -1,2 +1,3 @@
-//! x
+//! The binary: everything it does is in the library.
+
 fn main() {}

@@ -1,0 +1,275 @@
+//! Keys: create, look at, change, switch on and off, rotate, revoke.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use claviger_core::decision::Reach;
+use claviger_core::id::{KeyId, OrganizationId, RoleId, UserId};
+use claviger_core::key::{Key, KeyPatch, KeyState, Metadata, Origin, RevocationReason};
+use claviger_core::name::{Description, Name, Slug};
+use claviger_core::network::IpAllowList;
+use claviger_core::permission::PermissionSet;
+use claviger_core::secret::{Secret, Token};
+use claviger_core::time::Timestamp;
+
+use super::caller::Caller;
+use super::error::OpResult;
+use super::idempotency::{Answer, Idempotency};
+use super::page::{Page, PageRequest};
+use crate::app::App;
+
+/// What is asked for when a key is made. An outer `Option` is "as by default"; an inner one the value's own absence.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// Its name.
+    pub name: Name,
+    /// What it is for.
+    pub description: Description,
+    /// Its api; by default [`claviger_core::api::DEFAULT_API`].
+    pub api: Option<Slug>,
+    /// Its role; absent means the mapped user's.
+    pub role_id: Option<RoleId>,
+    /// Its scopes; absent narrows nothing.
+    pub scopes: Option<PermissionSet>,
+    /// Whom it belongs to; by default the creator. None at all only by an admin.
+    pub owner_id: Option<Option<UserId>>,
+    /// Whose rights it carries; by default the creator's.
+    pub mapped_user_id: Option<Option<UserId>>,
+    /// When it ends; by default never, or as policy says.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// Where it may be used from; absent means anywhere.
+    pub allowed_ips: Option<IpAllowList>,
+    /// How far down the tree it reaches.
+    pub reach: Reach,
+    /// How it comes to be: [`Origin::Api`] or [`Origin::Form`].
+    pub origin: Origin,
+    /// Where its bearer keeps it.
+    pub stored_in: Option<Description>,
+    /// The host's own data.
+    pub metadata: Metadata,
+}
+
+impl NewKey {
+    /// A key with a name and every default.
+    pub fn named(name: Name, origin: Origin) -> Self {
+        Self {
+            name,
+            description: Description::default(),
+            api: None,
+            role_id: None,
+            scopes: None,
+            owner_id: None,
+            mapped_user_id: None,
+            expires_at: None,
+            allowed_ips: None,
+            reach: Reach::Organization,
+            origin,
+            stored_in: None,
+            metadata: Metadata::default(),
+        }
+    }
+}
+
+/// When, from where and with what a secret was used last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUse {
+    /// When; accurate to a minute.
+    pub at: Timestamp,
+    /// From where.
+    pub ip: Option<IpAddr>,
+    /// With what.
+    pub user_agent: Option<String>,
+}
+
+/// A secret and its last use.
+#[derive(Debug, Clone)]
+pub struct SecretInfo {
+    /// The secret: its public part and its state, never the token.
+    pub secret: Secret,
+    /// Its last use; absent means never.
+    pub last_use: Option<LastUse>,
+}
+
+/// A key with the names of what it hangs on.
+#[derive(Debug, Clone)]
+pub struct KeyInfo {
+    /// The key.
+    pub key: Key,
+    /// What it looks like at the instant of the answer.
+    pub state: KeyState,
+    /// The slug of its api.
+    pub api: Slug,
+    /// The name of its role.
+    pub role_name: Option<Name>,
+    /// The name of its owner.
+    pub owner_name: Option<Name>,
+    /// The name of its mapped user.
+    pub mapped_user_name: Option<Name>,
+    /// Its secrets that are not dead, newest first.
+    pub secrets: Vec<SecretInfo>,
+    /// The latest use of any of them.
+    pub last_use: Option<LastUse>,
+}
+
+/// A key with a new secret: the one answer that carries the token.
+#[derive(Debug)]
+pub struct CreatedKey {
+    /// The key.
+    pub info: KeyInfo,
+    /// The token in clear.
+    pub token: Token,
+}
+
+/// Which keys are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct KeyQuery {
+    /// Those that look like this now; absent means all but revoked ones.
+    pub state: Option<KeyState>,
+    /// Those whose name, description or access id contains this.
+    pub search: Option<String>,
+    /// Those of this owner.
+    pub owner_id: Option<UserId>,
+    /// Those mapped to this user.
+    pub mapped_user_id: Option<UserId>,
+    /// Those of this role.
+    pub role_id: Option<RoleId>,
+    /// Those of this api.
+    pub api: Option<Slug>,
+    /// In which order.
+    pub sort: KeySort,
+}
+
+/// Orders of a list of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeySort {
+    /// Newest first.
+    #[default]
+    CreatedDescending,
+    /// Oldest first.
+    CreatedAscending,
+    /// By name, A to Z.
+    NameAscending,
+    /// By name, Z to A.
+    NameDescending,
+}
+
+/// A page of keys.
+#[derive(Debug, Clone)]
+pub struct KeyList {
+    /// The page.
+    pub page: Page<KeyInfo>,
+    /// How many keys the query finds in all.
+    pub total: u64,
+}
+
+/// How long the old secret stays good in a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overlap {
+    /// As long as policy says.
+    #[default]
+    Policy,
+    /// This long; zero ends it at once.
+    For(Duration),
+}
+
+/// Creates a key. Its token leaves in this answer and in no other.
+///
+/// # Errors
+/// Refusals: rights, policy, a name that is taken, a role or user that is not there, limits.
+pub async fn create_key(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    new: NewKey,
+    idempotency: Option<Idempotency<CreatedKey>>,
+) -> OpResult<Answer<CreatedKey>> {
+    let _ = (app, caller, organization_id, new, idempotency);
+    unimplemented!("signature first")
+}
+
+/// Lists keys: all of the organization's, or the caller's own where that is what the caller may read.
+///
+/// # Errors
+/// Refusals.
+pub async fn list_keys(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    query: KeyQuery,
+    page: PageRequest,
+) -> OpResult<KeyList> {
+    let _ = (app, caller, organization_id, query, page);
+    unimplemented!("signature first")
+}
+
+/// Finds one key.
+///
+/// # Errors
+/// Refusals; a key that is not this organization's is not there.
+pub async fn get_key(app: &App, caller: &Caller, organization_id: OrganizationId, key_id: KeyId) -> OpResult<KeyInfo> {
+    let _ = (app, caller, organization_id, key_id);
+    unimplemented!("signature first")
+}
+
+/// Changes what the patch names, and nothing of the secret.
+///
+/// # Errors
+/// Refusals; [`claviger_core::reject::RejectCode::VersionMismatch`] where `expected_version` is not the present one.
+pub async fn update_key(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+    patch: KeyPatch,
+    expected_version: Option<u64>,
+) -> OpResult<KeyInfo> {
+    let _ = (app, caller, organization_id, key_id, patch, expected_version);
+    unimplemented!("signature first")
+}
+
+/// Switches a key on or off. Doing it twice is no error.
+///
+/// # Errors
+/// Refusals.
+pub async fn set_key_active(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+    active: bool,
+    expected_version: Option<u64>,
+) -> OpResult<KeyInfo> {
+    let _ = (app, caller, organization_id, key_id, active, expected_version);
+    unimplemented!("signature first")
+}
+
+/// Gives a key a new secret. The token leaves in this answer and in no other.
+///
+/// # Errors
+/// Refusals; an overlap beyond policy is one.
+pub async fn rotate_key(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+    overlap: Overlap,
+    idempotency: Option<Idempotency<CreatedKey>>,
+) -> OpResult<Answer<CreatedKey>> {
+    let _ = (app, caller, organization_id, key_id, overlap, idempotency);
+    unimplemented!("signature first")
+}
+
+/// Revokes a key for ever.
+///
+/// # Errors
+/// Refusals; a key that is revoked already is a state conflict.
+pub async fn revoke_key(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+    reason: RevocationReason,
+) -> OpResult<KeyInfo> {
+    let _ = (app, caller, organization_id, key_id, reason);
+    unimplemented!("signature first")
+}

@@ -1,0 +1,18 @@
+//! Every operation, defined once: authorize, transact, commit with the event, wait until this node's replica has applied it, answer.
+//!
+//! `api`, `console`, `cli` and `jobs` decode and encode; what an operation is, and who may do it, stands here.
+
+pub mod caller;
+pub mod error;
+pub mod idempotency;
+pub mod imports;
+pub mod installation;
+pub mod keys;
+pub mod me;
+pub mod members;
+pub mod organizations;
+pub mod page;
+pub mod roles;
+pub mod sessions;
+pub mod users;
+pub mod verify;
