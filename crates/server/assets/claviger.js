@@ -1,0 +1,154 @@
+// Enhancements only: without this file every page still does all it can do.
+
+const say = (words) => {
+  let live = document.getElementById("said");
+  if (!live) {
+    live = document.createElement("p");
+    live.id = "said";
+    live.className = "sr";
+    live.setAttribute("role", "status");
+    document.body.append(live);
+  }
+  live.textContent = words;
+};
+
+// Copying. The button is in the page but hidden, since without a clipboard it could do nothing.
+const prepareCopying = (root) => {
+  if (!navigator.clipboard) return;
+  for (const button of root.querySelectorAll("[data-copy]")) {
+    const label = button.querySelector("span");
+    const before = label.textContent;
+    let timer;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      } catch {
+        say("Copying failed. Select the text and copy it by hand.");
+        return;
+      }
+      label.textContent = "Copied";
+      button.classList.add("copied");
+      say("Copied");
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        label.textContent = before;
+        button.classList.remove("copied");
+        say("");
+      }, 2500);
+    });
+  }
+};
+
+const prepareRevealing = (root) => {
+  for (const button of root.querySelectorAll("[data-reveal]")) {
+    const input = document.getElementById(button.dataset.reveal);
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const shown = input.type === "text";
+      input.type = shown ? "password" : "text";
+      button.setAttribute("aria-pressed", String(!shown));
+      button.firstChild.textContent = shown ? "Show" : "Hide";
+    });
+    // A browser must not remember a shown password as ordinary text.
+    input.form.addEventListener("submit", () => { input.type = "password"; });
+  }
+};
+
+// Times. The server writes UTC; here they become spans where the reader asked for them, and detail pages get both.
+const units = [["y", 31536000], ["mo", 2592000], ["d", 86400], ["h", 3600], ["min", 60]];
+const span = (at) => {
+  const seconds = (at - Date.now()) / 1000;
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? [];
+  if (!unit) return seconds > 0 ? "in less than a minute" : "just now";
+  const count = `${Math.trunc(Math.abs(seconds) / size)} ${unit}`;
+  return seconds > 0 ? `in ${count}` : `${count} ago`;
+};
+const prepareTimes = (root) => {
+  const wanted = document.documentElement.dataset.times === "relative";
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const at = Date.parse(time.dateTime);
+    if (Number.isNaN(at)) continue;
+    if ("exact" in time.dataset) {
+      const ago = document.createElement("span");
+      ago.className = "quiet";
+      ago.textContent = `, ${span(at)}`;
+      time.after(ago);
+    } else if (wanted) {
+      time.title = `${time.textContent} UTC`;
+      time.textContent = span(at);
+    }
+  }
+};
+
+// Questions in a dialog. The link leads to a page with the same question, and whatever goes wrong here, the browser follows it.
+// XMLHttpRequest rather than fetch: it alone parses a document without a Trusted Types policy, which these pages forbid.
+const ask = (url) => {
+  const request = new XMLHttpRequest();
+  const follow = () => location.assign(url);
+  request.open("GET", url);
+  request.responseType = "document";
+  request.onerror = follow;
+  request.onload = () => {
+    const question = request.status === 200 && request.response?.querySelector("[data-ask]");
+    if (!question) return follow();
+    const dialog = document.createElement("dialog");
+    const heading = question.querySelector("h1");
+    const title = document.createElement("h2");
+    title.id = "asked";
+    title.append(...heading.childNodes);
+    heading.replaceWith(title);
+    dialog.setAttribute("aria-labelledby", "asked");
+    dialog.append(document.adoptNode(question));
+    dialog.addEventListener("close", () => dialog.remove());
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog || event.target.closest("[data-close]")) {
+        event.preventDefault();
+        dialog.close();
+      }
+    });
+    document.body.append(dialog);
+    prepare(dialog);
+    dialog.showModal();
+  };
+  request.send();
+};
+const prepareDialogs = (root) => {
+  if (!window.HTMLDialogElement) return;
+  for (const link of root.querySelectorAll("a[data-dialog]")) {
+    link.addEventListener("click", (event) => {
+      if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      link.closest("[popover]")?.hidePopover();
+      ask(link.href);
+    });
+  }
+};
+
+// A tab stays open when its own head is pressed again.
+const prepareTabs = (root) => {
+  for (const summary of root.querySelectorAll(".tabs summary")) {
+    summary.addEventListener("click", (event) => {
+      if (summary.parentElement.open) event.preventDefault();
+    });
+  }
+};
+
+const prepare = (root) => {
+  prepareCopying(root);
+  prepareRevealing(root);
+  prepareTimes(root);
+  prepareDialogs(root);
+  prepareTabs(root);
+};
+prepare(document);
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+  const search = document.querySelector("[data-search]");
+  if (!search) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});

@@ -1,0 +1,94 @@
+//! The stylesheet, the script and the icons, embedded in the binary.
+//!
+//! An asset's URL carries the start of its digest, so that browsers may keep it for ever and a new release is a new URL.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use data_encoding::HEXLOWER;
+use rust_embed::RustEmbed;
+
+/// Where assets are served.
+pub const PREFIX: &str = "/assets/";
+
+/// Digits of the digest in a URL: 48 bits tell releases apart; they are not a protection against forgery.
+const DIGEST_DIGITS: usize = 12;
+
+#[derive(RustEmbed)]
+#[folder = "assets/"]
+struct Embedded;
+
+/// One asset as it is served.
+#[derive(Debug)]
+pub struct Asset {
+    /// The bytes of the file.
+    pub body: std::borrow::Cow<'static, [u8]>,
+    /// The value of `Content-Type`.
+    pub content_type: &'static str,
+    /// The value of `ETag`, quotes included.
+    pub etag: String,
+}
+
+struct Shelf {
+    /// Path with digest, by file name.
+    urls: BTreeMap<String, String>,
+    /// Asset by the name in its URL.
+    assets: BTreeMap<String, Asset>,
+}
+
+static SHELF: LazyLock<Shelf> = LazyLock::new(|| {
+    let mut shelf = Shelf { urls: BTreeMap::new(), assets: BTreeMap::new() };
+    for name in Embedded::iter() {
+        let Some(file) = Embedded::get(&name) else { continue };
+        let digest = HEXLOWER.encode(&file.metadata.sha256_hash());
+        let short = &digest[..DIGEST_DIGITS];
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+        let published = format!("{stem}-{short}.{extension}");
+        shelf.urls.insert(name.to_string(), format!("{PREFIX}{published}"));
+        let asset = Asset { body: file.data, content_type: content_type(extension), etag: format!("\"{short}\"") };
+        shelf.assets.insert(published, asset);
+    }
+    shelf
+});
+
+/// The URL of an asset, by its file name; the bare name where there is no such file, which a test of every template rules out.
+#[must_use]
+pub fn url(name: &str) -> &str {
+    SHELF.urls.get(name).map_or(name, String::as_str)
+}
+
+/// The asset behind the part of a URL that follows [`PREFIX`].
+#[must_use]
+pub fn find(published: &str) -> Option<&'static Asset> {
+    SHELF.assets.get(published)
+}
+
+/// A closed list: four kinds of file are ours, and guessing a type is how a browser comes to run what was meant to be shown.
+fn content_type(extension: &str) -> &'static str {
+    match extension {
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "svg" => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_asset_is_found_under_its_own_url() {
+        for name in ["claviger.css", "claviger.js", "icons.svg", "favicon.svg"] {
+            let published = url(name).strip_prefix(PREFIX).unwrap_or_else(|| panic!("{name} is not embedded"));
+            assert!(!find(published).expect("published").body.is_empty());
+        }
+        assert!(find("claviger.css").is_none(), "an URL without a digest could never be cached");
+    }
+
+    #[test]
+    fn the_stylesheet_and_the_script_keep_their_budgets() {
+        assert!(Embedded::get("claviger.css").expect("embedded").data.len() < 20_000);
+        assert!(Embedded::get("claviger.js").expect("embedded").data.len() < 8_000);
+    }
+}

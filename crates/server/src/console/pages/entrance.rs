@@ -1,0 +1,50 @@
+//! The pages in front of the door: the set-up link and signing in.
+
+use askama::Template;
+
+use super::form::FormErrors;
+use super::shell::Preferences;
+
+/// The page behind the one-time set-up link: makes the first account.
+#[derive(Template, Debug)]
+#[template(path = "set_up.html")]
+pub struct SetUpPage {
+    /// How this browser wants pages to look.
+    pub preferences: Preferences,
+    /// The organization that the account will administer, free text.
+    pub organization_name: String,
+    /// The one-time token of the link, sent back with the form.
+    pub token: String,
+    /// The name as typed.
+    pub name: String,
+    /// The e-mail address as typed.
+    pub email: String,
+    /// Characters that a password needs.
+    pub password_chars_min: usize,
+    /// What was wrong with the form that was sent.
+    pub errors: FormErrors,
+}
+
+/// A set-up link that was used, has expired, or never was one.
+#[derive(Template, Debug)]
+#[template(path = "set_up_gone.html")]
+pub struct SetUpGonePage {
+    /// How this browser wants pages to look.
+    pub preferences: Preferences,
+}
+
+/// Signing in with e-mail address and password.
+#[derive(Template, Debug)]
+#[template(path = "sign_in.html")]
+pub struct SignInPage {
+    /// How this browser wants pages to look.
+    pub preferences: Preferences,
+    /// The e-mail address as typed.
+    pub email: String,
+    /// The path to go to afterwards, on this server.
+    pub next: String,
+    /// Whether the reader has just signed out.
+    pub signed_out: bool,
+    /// What was wrong with the form that was sent.
+    pub errors: FormErrors,
+}

@@ -1,0 +1,66 @@
+//! What forms need to come back with their values and say what is wrong.
+
+/// What is wrong with a form that was sent, in the order of its fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FormErrors(pub Vec<FormError>);
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormError {
+    /// The id of the field it belongs to; none for the form as a whole.
+    pub field: Option<&'static str>,
+    /// What to do about it, as a sentence.
+    pub message: String,
+}
+
+impl FormErrors {
+    /// Whether there is nothing to complain about.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a complaint about a field.
+    pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
+        self.0.push(FormError { field: Some(field), message: message.into() });
+    }
+
+    /// Adds a complaint about the form as a whole.
+    pub fn add_general(&mut self, message: impl Into<String>) {
+        self.0.push(FormError { field: None, message: message.into() });
+    }
+
+    /// The first complaint about a field.
+    #[must_use]
+    pub fn of(&self, field: &str) -> Option<&str> {
+        self.0.iter().find(|it| it.field == Some(field)).map(|it| it.message.as_str())
+    }
+}
+
+/// An entry of a drop-down list or a group of radio buttons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// What the form sends.
+    pub value: String,
+    /// What the reader sees.
+    pub label: String,
+    /// A sentence below the label; empty for none.
+    pub note: String,
+    /// Whether it is chosen.
+    pub chosen: bool,
+}
+
+impl Choice {
+    /// A choice without a note.
+    #[must_use]
+    pub fn new(value: impl Into<String>, label: impl Into<String>, chosen: bool) -> Self {
+        Self { value: value.into(), label: label.into(), note: String::new(), chosen }
+    }
+
+    /// The same choice with a sentence below its label.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+}

@@ -1,0 +1,44 @@
+//! The first page after signing in, and the settings page.
+
+use askama::Template;
+
+use super::keys::LastUse;
+use super::shell::Shell;
+use super::snippets::Snippet;
+
+/// The first page after signing in: what to do next, and what is going on.
+#[derive(Template, Debug)]
+#[template(path = "home.html")]
+pub struct HomePage {
+    /// The frame.
+    pub shell: Shell,
+    /// Keys that are live.
+    pub live_keys: u64,
+    /// The keys that were used last, newest use first.
+    pub recent: Vec<RecentKey>,
+    /// Whether the viewer may create keys.
+    pub may_change: bool,
+    /// How to check a key, with a placeholder for it.
+    pub snippets: Vec<Snippet>,
+}
+
+/// A key that was used lately.
+#[derive(Debug, Clone)]
+pub struct RecentKey {
+    /// The key's id.
+    pub id: String,
+    /// Free text.
+    pub name: String,
+    /// The start of the token.
+    pub hint: String,
+    /// When and from where it was used.
+    pub last_use: LastUse,
+}
+
+/// The settings page: the menu that the gear opens.
+#[derive(Template, Debug)]
+#[template(path = "settings.html")]
+pub struct SettingsPage {
+    /// The frame.
+    pub shell: Shell,
+}

@@ -1,0 +1,193 @@
+//! The list of keys and a key's own pages.
+
+use askama::Template;
+
+use super::form::{Choice, FormErrors};
+use super::shell::{Moment, Shell, Status};
+use super::snippets::Snippet;
+
+/// When a key or a secret was last used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LastUse {
+    /// Not since it was made.
+    Never,
+    /// At an instant, from an address.
+    At {
+        /// The most recent recorded use.
+        at: Moment,
+        /// The caller's address, where known.
+        ip: Option<String>,
+    },
+}
+
+/// The list of an organization's keys.
+#[derive(Template, Debug)]
+#[template(path = "keys/list.html")]
+pub struct KeyListPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The rows of this page.
+    pub rows: Vec<KeyRowView>,
+    /// The words searched for.
+    pub search: String,
+    /// The choices of the status filter.
+    pub statuses: Vec<Choice>,
+    /// The choices of the role filter.
+    pub roles: Vec<Choice>,
+    /// Whether any filter narrows the list.
+    pub filtered: bool,
+    /// How many keys match, and which of them are on this page.
+    pub range: Range,
+    /// The query string of the page before, without `?`.
+    pub previous: Option<String>,
+    /// The query string of the page after, without `?`.
+    pub next: Option<String>,
+    /// Whether the viewer may create, change and delete keys.
+    pub may_change: bool,
+    /// How to create a key over HTTP, for the empty list.
+    pub snippets: Vec<Snippet>,
+}
+
+/// Which rows of how many a page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// Number of the first row, from 1; 0 where there is none.
+    pub first: u64,
+    /// Number of the last row.
+    pub last: u64,
+    /// Rows that match in all.
+    pub total: u64,
+}
+
+/// A row of the list.
+#[derive(Debug, Clone)]
+pub struct KeyRowView {
+    /// The key's id.
+    pub id: String,
+    /// Free text.
+    pub name: String,
+    /// Free text; empty for none.
+    pub description: String,
+    /// The start of the token, `ck_7Fq2…`.
+    pub hint: String,
+    /// The role's name as people read it: `ADMIN`, `READONLY`.
+    pub role: String,
+    /// The mapped user's name; none where nobody is mapped.
+    pub mapped_user: Option<String>,
+    /// The most recent use.
+    pub last_use: LastUse,
+    /// The day on which it expires; none for never.
+    pub expires: Option<Moment>,
+    /// Its state in words.
+    pub status: Status,
+    /// Whether it is switched on, which decides between Deactivate and Activate.
+    pub active: bool,
+}
+
+/// A key's own page.
+#[derive(Template, Debug)]
+#[template(path = "keys/show.html")]
+pub struct KeyPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The key.
+    pub key: KeyFacts,
+    /// Its secrets, the current one first.
+    pub secrets: Vec<SecretView>,
+    /// Whether the viewer may change it.
+    pub may_change: bool,
+    /// How to use the key, with a placeholder for it.
+    pub snippets: Vec<Snippet>,
+}
+
+/// All that is known of a key.
+#[derive(Debug, Clone)]
+pub struct KeyFacts {
+    /// The key's id.
+    pub id: String,
+    /// Free text.
+    pub name: String,
+    /// Free text; empty for none.
+    pub description: String,
+    /// The start of the token.
+    pub hint: String,
+    /// The API that the key is for, by its name.
+    pub api: String,
+    /// The role's name.
+    pub role: String,
+    /// Whether the role carries full administrative privileges.
+    pub role_is_admin: bool,
+    /// The owner's name; none for an ownerless key.
+    pub owner: Option<String>,
+    /// The mapped user's name; none where nobody is mapped.
+    pub mapped_user: Option<String>,
+    /// When it was made.
+    pub created: Moment,
+    /// When it expires; none for never.
+    pub expires: Option<Moment>,
+    /// The most recent use of any of its secrets.
+    pub last_use: LastUse,
+    /// Its state in words.
+    pub status: Status,
+    /// Whether it is switched on.
+    pub active: bool,
+    /// Whether it still can be changed: not deleted.
+    pub live: bool,
+}
+
+/// A secret of a key.
+#[derive(Debug, Clone)]
+pub struct SecretView {
+    /// The secret's id.
+    pub id: String,
+    /// The start of the token that ends in it.
+    pub hint: String,
+    /// Current, retiring until …, ended.
+    pub status: Status,
+    /// When it was made.
+    pub created: Moment,
+    /// The most recent use.
+    pub last_use: LastUse,
+    /// Whether it is retiring, so that it can be ended now.
+    pub retiring: bool,
+}
+
+/// Asks before a key is deleted.
+#[derive(Template, Debug)]
+#[template(path = "keys/delete.html")]
+pub struct DeleteKeyPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The key.
+    pub key: KeyFacts,
+}
+
+/// The form that creates a key, or changes one.
+#[derive(Template, Debug)]
+#[template(path = "keys/form.html")]
+pub struct KeyFormPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The key that is changed; none when one is created.
+    pub key: Option<KeyFacts>,
+    /// Makes a reload of the answer harmless: the same token creates no second key.
+    pub once: String,
+    /// The name as typed.
+    pub name: String,
+    /// The description as typed.
+    pub description: String,
+    /// The roles that the viewer may grant.
+    pub roles: Vec<Choice>,
+    /// Never, some spans, or a day.
+    pub expiries: Vec<Choice>,
+    /// The day as typed, `2027-02-19`.
+    pub expires_on: String,
+    /// The users that the viewer may map a key to; empty where there is no choice.
+    pub mapped_users: Vec<Choice>,
+    /// Characters that a name may have.
+    pub name_chars_max: usize,
+    /// Characters that a description may have.
+    pub description_chars_max: usize,
+    /// What was wrong with the form that was sent.
+    pub errors: FormErrors,
+}

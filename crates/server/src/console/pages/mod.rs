@@ -1,0 +1,18 @@
+//! What each page shows: structs of plain data, one per template.
+//!
+//! A handler fills them and renders; nothing here reads a clock, a database or a request. Free text stays free text up to the template,
+//! which escapes it and sets names in `<bdi>`.
+
+pub mod entrance;
+pub mod failure;
+pub mod form;
+pub mod home;
+pub mod keys;
+pub mod secrets;
+pub mod shell;
+pub mod snippets;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Sample keys, and the pages that list and change them.
+
+use super::{BASE_URL, Words, moment, shell, status, used};
+use crate::console::pages::form::{Choice, FormErrors};
+use crate::console::pages::keys::{KeyFacts, KeyFormPage, KeyListPage, KeyRowView, LastUse, Range, SecretView};
+use crate::console::pages::shell::{Moment, Place, Status, Tone};
+use crate::console::pages::snippets::create_key;
+
+pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
+    let row = |at: usize, hint: &str, role: &str, last_use, expires: Option<&str>, status: Status| KeyRowView {
+        id: format!("key_01jd{at}w7r9x3e5tv"),
+        name: words.names[at].to_owned(),
+        description: words.descriptions[at].to_owned(),
+        hint: hint.to_owned(),
+        role: role.to_owned(),
+        mapped_user: (at != 3).then(|| words.person.to_owned()),
+        last_use,
+        expires: expires.map(|it| Moment::day(super::at(it))),
+        active: status.tone != Tone::Paused,
+        status,
+    };
+    vec![
+        row(
+            0,
+            "ck_7Fq2…",
+            "ADMIN",
+            used("2026-11-20T18:59:11Z", "203.0.113.9"),
+            Some("2027-01-20T00:00:00Z"),
+            status(Tone::Good, "Active"),
+        ),
+        row(1, "ck_9Ks1…", "READONLY", used("2026-11-21T07:12:40Z", "203.0.113.9"), None, status(Tone::Good, "Active")),
+        row(
+            2,
+            "ck_Bz04…",
+            "READONLY",
+            used("2026-08-14T09:00:02Z", "2001:db8::17"),
+            None,
+            status(Tone::Warning, "Rotating until 27 Nov"),
+        ),
+        row(
+            3,
+            "ck_2mVd…",
+            "ADMIN",
+            LastUse::Never,
+            Some("2026-11-27T00:00:00Z"),
+            status(Tone::Warning, "Expires in 6 d"),
+        ),
+        row(
+            4,
+            "ck_Qe8h…",
+            "MEMBER",
+            used("2026-11-02T23:04:51Z", "198.51.100.40"),
+            None,
+            status(Tone::Paused, "Inactive"),
+        ),
+        row(
+            5,
+            "ck_1LxT…",
+            "READONLY",
+            used("2026-10-31T02:00:03Z", "198.51.100.41"),
+            Some("2026-11-01T00:00:00Z"),
+            status(Tone::Ended, "Expired"),
+        ),
+    ]
+}
+
+pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
+    KeyFacts {
+        id: "key_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned(),
+        name: words.names[0].to_owned(),
+        description: words.descriptions[2].to_owned(),
+        hint: "ck_7Fq2…".to_owned(),
+        api: words.organization.to_owned(),
+        role: "ADMIN".to_owned(),
+        role_is_admin: true,
+        owner: Some(words.person.to_owned()),
+        mapped_user: Some(words.person.to_owned()),
+        created: moment("2026-09-02T08:15:00Z"),
+        expires: Some(moment("2027-01-20T00:00:00Z")),
+        last_use: used("2026-11-20T18:59:11Z", "203.0.113.9"),
+        status: status(Tone::Good, "Active"),
+        active: true,
+        live: true,
+    }
+}
+
+pub(super) fn secrets() -> Vec<SecretView> {
+    vec![
+        SecretView {
+            id: "sec_02".to_owned(),
+            hint: "ck_7Fq2…".to_owned(),
+            status: status(Tone::Good, "Current"),
+            created: moment("2026-11-20T12:00:00Z"),
+            last_use: used("2026-11-20T18:59:11Z", "203.0.113.9"),
+            retiring: false,
+        },
+        SecretView {
+            id: "sec_01".to_owned(),
+            hint: "ck_x0Ra…".to_owned(),
+            status: status(Tone::Warning, "Retiring until 2026-11-27 12:00:00"),
+            created: moment("2026-09-02T08:15:00Z"),
+            last_use: used("2026-11-20T11:58:20Z", "198.51.100.40"),
+            retiring: true,
+        },
+    ]
+}
+
+pub(super) fn roles(chosen: &str) -> Vec<Choice> {
+    vec![
+        Choice::new("readonly", "READONLY", chosen == "readonly").with_note("Reads everything, changes nothing."),
+        Choice::new("member", "MEMBER", chosen == "member").with_note("My role: what I may do, the key may do."),
+        Choice::new("admin", "ADMIN", chosen == "admin").with_note("Creates, changes and deletes everything."),
+    ]
+}
+
+pub(super) fn expiries(chosen: &str) -> Vec<Choice> {
+    [
+        ("never", "Never"),
+        ("30d", "In 30 days (21 Dec 2026)"),
+        ("90d", "In 90 days (19 Feb 2027)"),
+        ("365d", "In 365 days (21 Nov 2027)"),
+        ("date", "On a date…"),
+    ]
+    .map(|(value, label)| Choice::new(value, label, value == chosen))
+    .into()
+}
+
+pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
+    KeyFormPage {
+        shell: shell(words, Place::Keys),
+        key: None,
+        once: "5uYd1s".to_owned(),
+        name: String::new(),
+        description: String::new(),
+        roles: roles("readonly"),
+        expiries: expiries("never"),
+        expires_on: String::new(),
+        mapped_users: vec![
+            Choice::new("usr_1", format!("{} (me)", words.person), true),
+            Choice::new("usr_2", words.person, false),
+        ],
+        name_chars_max: 80,
+        description_chars_max: 500,
+        errors: FormErrors::default(),
+    }
+}
+
+pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage {
+    let shown = rows.len() as u64;
+    KeyListPage {
+        shell: shell(words, Place::Keys),
+        rows,
+        search: String::new(),
+        statuses: [
+            ("", "All live"),
+            ("active", "Active"),
+            ("inactive", "Inactive"),
+            ("expired", "Expired"),
+            ("deleted", "Deleted"),
+        ]
+        .map(|(value, label)| Choice::new(value, label, value.is_empty()))
+        .into(),
+        roles: [("", "Any"), ("admin", "ADMIN"), ("readonly", "READONLY")]
+            .map(|(value, label)| Choice::new(value, label, value.is_empty()))
+            .into(),
+        filtered: false,
+        range: Range { first: 1, last: shown, total: 112 },
+        previous: None,
+        next: Some("cursor=Zm9v".to_owned()),
+        may_change: true,
+        snippets: create_key(BASE_URL, "acme"),
+    }
+}

@@ -1,0 +1,273 @@
+//! A filled page of every kind, for the tests of the templates and for looking at them.
+
+use askama::Template;
+use jiff::Timestamp;
+
+use crate::console::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
+use crate::console::pages::failure::{FailurePage, WayOut};
+use crate::console::pages::form::{Choice, FormErrors};
+use crate::console::pages::home::{HomePage, RecentKey, SettingsPage};
+use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, LastUse};
+use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
+use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Status, Times, Tone, Viewer};
+use crate::console::pages::snippets::{call_with_key, check_key};
+
+mod keys;
+
+use keys::{expiries, facts, key_form, key_list, roles, rows, secrets};
+
+const BASE_URL: &str = "https://keys.acme.example";
+
+/// Free text of one sample set, so that a test can fill every field with the same hostile string.
+pub(in crate::console::pages) struct Words<'a> {
+    pub(in crate::console::pages) organization: &'a str,
+    pub(in crate::console::pages) person: &'a str,
+    pub(in crate::console::pages) email: &'a str,
+    pub(in crate::console::pages) names: [&'a str; 6],
+    pub(in crate::console::pages) descriptions: [&'a str; 6],
+    pub(in crate::console::pages) complaint: &'a str,
+    pub(in crate::console::pages) typed: &'a str,
+}
+
+pub(in crate::console::pages) const PLAIN: Words<'static> = Words {
+    organization: "Acme",
+    person: "Maria Keller",
+    email: "maria@acme.example",
+    names: [
+        "CI deploy",
+        "Integration with CRM",
+        "Zapier",
+        "Old ERP",
+        "Warehouse scanner",
+        "Data warehouse nightly export",
+    ],
+    descriptions: [
+        "",
+        "",
+        "Marketing sync, owned by the growth team",
+        "",
+        "Hall 3",
+        "Reads everything once a night at 02:00",
+    ],
+    complaint: "Enter a name of 1 to 80 characters.",
+    typed: "Integration with CRM",
+};
+
+/// All fields carry the same text.
+pub(in crate::console::pages) fn filled_with(text: &str) -> Words<'_> {
+    Words {
+        organization: text,
+        person: text,
+        email: text,
+        names: [text; 6],
+        descriptions: [text; 6],
+        complaint: text,
+        typed: text,
+    }
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a sample's instant")
+}
+
+fn moment(text: &str) -> Moment {
+    Moment::new(at(text))
+}
+
+fn used(text: &str, ip: &str) -> LastUse {
+    LastUse::At { at: moment(text), ip: Some(ip.to_owned()) }
+}
+
+fn shell(words: &Words<'_>, place: Place) -> Shell {
+    Shell {
+        organization_name: words.organization.to_owned(),
+        organization_slug: "acme".to_owned(),
+        viewer: Viewer { name: words.person.to_owned(), email: words.email.to_owned() },
+        place,
+        preferences: Preferences::default(),
+        notice: None,
+    }
+}
+
+fn status(tone: Tone, words: &str) -> Status {
+    Status { tone, words: words.to_owned() }
+}
+
+fn set_up(words: &Words<'_>) -> SetUpPage {
+    SetUpPage {
+        preferences: Preferences::default(),
+        organization_name: words.organization.to_owned(),
+        token: "pQ3v".to_owned(),
+        name: String::new(),
+        email: String::new(),
+        password_chars_min: 12,
+        errors: FormErrors::default(),
+    }
+}
+
+fn sign_in(words: &Words<'_>) -> SignInPage {
+    SignInPage {
+        preferences: Preferences::default(),
+        email: words.email.to_owned(),
+        next: "/".to_owned(),
+        signed_out: false,
+        errors: FormErrors::default(),
+    }
+}
+
+fn complaints(words: &Words<'_>, fields: &[&'static str]) -> FormErrors {
+    let mut errors = FormErrors::default();
+    for field in fields {
+        errors.add(field, words.complaint);
+    }
+    errors
+}
+
+fn failure(words: &Words<'_>) -> FailurePage {
+    FailurePage {
+        preferences: Preferences::default(),
+        status: 404,
+        title: "There is nothing here".to_owned(),
+        advice: format!(
+            "{} The address may be mistyped, or what stood here is gone or not yours to see.",
+            words.complaint
+        ),
+        request_id: Some("01JDW8Z5M2".to_owned()),
+        way_out: WayOut { href: "/".to_owned(), label: "Back to the start".to_owned() },
+    }
+}
+
+/// Every page of the console with a name of its own.
+pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
+    let token = "ck_7Fq2xV9mKd0RtYbL_hN4sW8eZ1uPqC3vJ6gTfA5oXyBnMkEiQrDlHw2S7c";
+    let (access, secret) = token.rsplit_once('_').expect("two parts");
+    let created = |origin| CreatedKeyPage {
+        shell: shell(words, Place::Keys),
+        key_id: "key_01jdw7r9x3e5tv".to_owned(),
+        key_name: words.names[1].to_owned(),
+        origin,
+        token: token.to_owned(),
+        access: access.to_owned(),
+        secret: secret.to_owned(),
+        snippets: call_with_key(BASE_URL, Some(token)),
+    };
+    let home = |live_keys, recent| HomePage {
+        shell: shell(words, Place::Home),
+        live_keys,
+        recent,
+        may_change: true,
+        snippets: check_key(BASE_URL),
+    };
+    let mut recent: Vec<RecentKey> = rows(words)
+        .into_iter()
+        .filter(|it| it.last_use != LastUse::Never)
+        .map(|it| RecentKey { id: it.id, name: it.name, hint: it.hint, last_use: it.last_use })
+        .collect();
+    recent.swap(0, 1);
+    let key_page = |may_change| KeyPage {
+        shell: shell(words, Place::Keys),
+        key: facts(words),
+        secrets: secrets(),
+        may_change,
+        snippets: call_with_key(BASE_URL, None),
+    };
+    let mut after_deletion = key_list(words, rows(words));
+    after_deletion.shell.notice = Some(Notice::KeyDeleted(words.names[2].to_owned()));
+    after_deletion.shell.preferences.times = Times::Relative;
+    let mut none_match = key_list(words, Vec::new());
+    none_match.filtered = true;
+    none_match.search = words.typed.to_owned();
+    let mut read_only = key_list(words, rows(words));
+    read_only.may_change = false;
+    let mut full = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
+    for (at, row) in full.rows.iter_mut().enumerate() {
+        row.id = format!("{}{at}", row.id);
+    }
+
+    vec![
+        ("set-up", render(&set_up(words))),
+        (
+            "set-up-errors",
+            render(&SetUpPage {
+                name: words.typed.to_owned(),
+                email: words.typed.to_owned(),
+                errors: complaints(words, &["name", "email", "password"]),
+                ..set_up(words)
+            }),
+        ),
+        ("set-up-gone", render(&SetUpGonePage { preferences: Preferences::default() })),
+        ("sign-in", render(&sign_in(words))),
+        ("sign-in-signed-out", render(&SignInPage { signed_out: true, ..sign_in(words) })),
+        (
+            "sign-in-errors",
+            render(&SignInPage {
+                errors: {
+                    let mut errors = FormErrors::default();
+                    errors.add_general(words.complaint);
+                    errors
+                },
+                ..sign_in(words)
+            }),
+        ),
+        ("home", render(&home(112, recent))),
+        ("home-quiet", render(&home(1, Vec::new()))),
+        ("home-first", render(&home(0, Vec::new()))),
+        ("settings", render(&SettingsPage { shell: shell(words, Place::Settings) })),
+        ("keys", render(&key_list(words, rows(words)))),
+        ("keys-25", render(&full)),
+        ("keys-deleted", render(&after_deletion)),
+        ("keys-read-only", render(&read_only)),
+        ("keys-none", render(&key_list(words, Vec::new()))),
+        ("keys-none-read-only", render(&KeyListPage { may_change: false, ..key_list(words, Vec::new()) })),
+        ("keys-none-match", render(&none_match)),
+        ("key-new", render(&key_form(words))),
+        (
+            "key-new-errors",
+            render(&KeyFormPage {
+                name: words.typed.to_owned(),
+                description: words.typed.to_owned(),
+                roles: roles("admin"),
+                expiries: expiries("date"),
+                expires_on: "2026-01-01".to_owned(),
+                errors: complaints(words, &["name", "description", "role", "expires", "expires_on", "mapped_user"]),
+                ..key_form(words)
+            }),
+        ),
+        ("key-edit", render(&KeyFormPage { key: Some(facts(words)), name: words.typed.to_owned(), ..key_form(words) })),
+        ("key-created", render(&created(SecretOrigin::Created))),
+        ("key-rotated", render(&created(SecretOrigin::Rotated { old_until: Some(moment("2026-11-28T05:15:00Z")) }))),
+        ("key-rotated-now", render(&created(SecretOrigin::Rotated { old_until: None }))),
+        (
+            "key-shown",
+            render(&SecretShownPage {
+                shell: shell(words, Place::Keys),
+                key_id: "key_01jdw7r9x3e5tv".to_owned(),
+                key_name: words.names[1].to_owned(),
+            }),
+        ),
+        ("key", render(&key_page(true))),
+        ("key-read-only", render(&key_page(false))),
+        (
+            "key-rotate",
+            render(&RotateKeyPage {
+                shell: shell(words, Place::Keys),
+                key: facts(words),
+                once: "5uYd1s".to_owned(),
+                overlaps: vec![
+                    Choice::new("0", "Now", false).with_note("Everything that still uses it fails at once."),
+                    Choice::new("3600", "In 1 hour", false),
+                    Choice::new("86400", "In 24 hours", false),
+                    Choice::new("604800", "In 7 days", true)
+                        .with_note("Both secrets work until 2026-11-28 05:15:00 UTC."),
+                ],
+                errors: complaints(words, &["overlap"]),
+            }),
+        ),
+        ("key-delete", render(&DeleteKeyPage { shell: shell(words, Place::Keys), key: facts(words) })),
+        ("failure", render(&failure(words))),
+    ]
+}
+
+fn render(page: &impl Template) -> String {
+    page.render().expect("a template of plain data renders")
+}

@@ -1,0 +1,70 @@
+//! The pages around a key's secret. The one that shows it is the answer to the request that made it, and nothing else ever is.
+
+use askama::Template;
+
+use super::form::{Choice, FormErrors};
+use super::keys::KeyFacts;
+use super::shell::{Moment, Shell};
+use super::snippets::Snippet;
+
+/// Shows a new token, once.
+#[derive(Template)]
+#[template(path = "keys/created.html")]
+pub struct CreatedKeyPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The key's id.
+    pub key_id: String,
+    /// Free text.
+    pub key_name: String,
+    /// Where the new secret comes from.
+    pub origin: SecretOrigin,
+    /// The whole token.
+    pub token: String,
+    /// The part that goes into `accessKey`, or in front of the colon of Basic.
+    pub access: String,
+    /// The part that goes into `secretKey`.
+    pub secret: String,
+    /// How to try it, with the token filled in.
+    pub snippets: Vec<Snippet>,
+}
+
+/// Where a new secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretOrigin {
+    /// The key was created.
+    Created,
+    /// The key was rotated; the old secret stops at the instant, or has stopped already.
+    Rotated {
+        /// Until when the old secret is accepted; none where it was ended at once.
+        old_until: Option<Moment>,
+    },
+}
+
+/// The answer to a form that was sent a second time: the key exists, its secret was shown.
+#[derive(Template, Debug)]
+#[template(path = "keys/shown.html")]
+pub struct SecretShownPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The key's id.
+    pub key_id: String,
+    /// Free text.
+    pub key_name: String,
+}
+
+/// Asks how a key is to be rotated.
+#[derive(Template, Debug)]
+#[template(path = "keys/rotate.html")]
+pub struct RotateKeyPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The key.
+    pub key: KeyFacts,
+    /// Makes a reload of the answer harmless.
+    pub once: String,
+    /// Now, and the overlaps that policy allows.
+    pub overlaps: Vec<Choice>,
+    /// What was wrong with the form that was sent.
+    pub errors: FormErrors,
+}

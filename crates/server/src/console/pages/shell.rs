@@ -1,0 +1,223 @@
+//! What every page has around it: who looks at which organization, and the words and signs that all pages share.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// The frame of a signed-in page.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    /// The organization's name, free text.
+    pub organization_name: String,
+    /// The organization's slug: part of every path, so that two tabs can look at two organizations.
+    pub organization_slug: String,
+    /// Who is signed in.
+    pub viewer: Viewer,
+    /// Which entry of the menu is marked as the current one.
+    pub place: Place,
+    /// How this browser wants pages to look.
+    pub preferences: Preferences,
+    /// What the last action did, shown once.
+    pub notice: Option<Notice>,
+}
+
+impl Shell {
+    /// A path within the organization: `shell.path("/keys")`.
+    #[must_use]
+    pub fn path(&self, rest: &str) -> String {
+        format!("/o/{}{rest}", self.organization_slug)
+    }
+}
+
+/// The person who is signed in.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// Free text.
+    pub name: String,
+    /// The address that the person signs in with.
+    pub email: String,
+}
+
+impl Viewer {
+    /// The letter that stands for the person in the top bar.
+    #[must_use]
+    pub fn initial(&self) -> String {
+        self.name
+            .chars()
+            .find(|it| it.is_alphanumeric())
+            .map_or_else(|| "?".to_owned(), |it| it.to_uppercase().collect())
+    }
+}
+
+/// An entry of the top bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The first page after signing in.
+    Home,
+    /// The keys of the organization.
+    Keys,
+    /// The settings page.
+    Settings,
+    /// None of the menu's entries.
+    Elsewhere,
+}
+
+/// How this browser wants pages to look. Kept in a cookie and applied by the server, so that a dark page is dark from its first paint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Preferences {
+    /// Light, dark, or as the system says.
+    pub theme: Theme,
+    /// How instants are written.
+    pub times: Times,
+}
+
+/// The colours of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// As the system says.
+    #[default]
+    System,
+    /// Always light.
+    Light,
+    /// Always dark.
+    Dark,
+}
+
+impl Theme {
+    /// The word in the cookie, the form and the `data-theme` attribute.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// The theme of a word; an unknown one counts as no wish.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::System,
+        }
+    }
+}
+
+/// How instants are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Times {
+    /// `2026-11-20 18:59:11`, in UTC.
+    #[default]
+    Absolute,
+    /// `3 min ago`, where scripts run.
+    Relative,
+}
+
+impl Times {
+    /// The word in the cookie, the form and the `data-times` attribute.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Absolute => "absolute",
+            Self::Relative => "relative",
+        }
+    }
+
+    /// The way of a word; an unknown one counts as no wish.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        if word == "relative" { Self::Relative } else { Self::Absolute }
+    }
+}
+
+/// What the last action did: a closed list, so that no link can put words into the console's mouth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The account was made from the set-up link.
+    AccountCreated,
+    /// A key's name, role, expiry or mapped user was changed.
+    KeyUpdated(String),
+    /// A key was deactivated.
+    KeyDeactivated(String),
+    /// A key was activated again.
+    KeyActivated(String),
+    /// A key was deleted.
+    KeyDeleted(String),
+    /// A retiring secret of a key was ended before its time.
+    SecretEnded(String),
+}
+
+/// An instant, for `<time>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// RFC 3339, for machines.
+    pub iso: String,
+    /// `2026-11-20 18:59:11`, in UTC.
+    pub text: String,
+}
+
+impl Moment {
+    /// Writes an instant with the second.
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        Self::written(at, "%Y-%m-%d %H:%M:%S")
+    }
+
+    /// Writes an instant as its day, where the hour is of no use in a narrow column.
+    #[must_use]
+    pub fn day(at: Timestamp) -> Self {
+        Self::written(at, "%Y-%m-%d")
+    }
+
+    fn written(at: Timestamp, format: &str) -> Self {
+        let zoned = at.to_zoned(TimeZone::UTC);
+        Self { iso: zoned.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), text: zoned.strftime(format).to_string() }
+    }
+}
+
+/// A state in words with the icon that goes with it; colour is never the only sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Chooses icon and colour.
+    pub tone: Tone,
+    /// `Active`, `Rotating until …`, `Idle, deletes in 7 d`.
+    pub words: String,
+}
+
+/// How a state is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// All is well.
+    Good,
+    /// Somebody should look at it.
+    Warning,
+    /// Switched off by somebody, can be switched on again.
+    Paused,
+    /// Over: expired or deleted.
+    Ended,
+}
+
+impl Tone {
+    /// The class that colours it.
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warning => "warning",
+            Self::Paused => "paused",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// The icon's name in the sprite.
+    #[must_use]
+    pub fn icon(self) -> &'static str {
+        match self {
+            Self::Good => "dot",
+            Self::Warning => "warning",
+            Self::Paused => "pause",
+            Self::Ended => "ended",
+        }
+    }
+}

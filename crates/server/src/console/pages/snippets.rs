@@ -1,0 +1,114 @@
+//! Code that the reader can copy, with the server's address filled in.
+
+/// A piece of code in one language.
+#[derive(Clone)]
+pub struct Snippet {
+    /// The part of ids that tells snippets of a page apart.
+    pub slug: &'static str,
+    /// `curl`, `TypeScript`, `Python`.
+    pub language: &'static str,
+    /// The code.
+    pub code: String,
+}
+
+impl std::fmt::Debug for Snippet {
+    /// Without the code, which may hold a token.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Snippet").field("language", &self.language).finish_non_exhaustive()
+    }
+}
+
+/// How to call the API with a key: `GET /api/v1/me` answers who the key is.
+///
+/// `token` is the real one on the page that shows it once; elsewhere none, and the code reads it from `API_KEY`.
+#[must_use]
+pub fn call_with_key(base_url: &str, token: Option<&str>) -> Vec<Snippet> {
+    let in_shell = token.unwrap_or("$API_KEY");
+    let in_typescript =
+        token.map_or_else(|| "`Bearer ${process.env.API_KEY}`".to_owned(), |it| format!("\"Bearer {it}\""));
+    let in_python =
+        token.map_or_else(|| "f\"Bearer {os.environ['API_KEY']}\"".to_owned(), |it| format!("\"Bearer {it}\""));
+    let imports = if token.is_some() { "import json, urllib.request" } else { "import json, os, urllib.request" };
+    vec![
+        Snippet {
+            slug: "curl",
+            language: "curl",
+            code: format!("curl {base_url}/api/v1/me \\\n  -H \"Authorization: Bearer {in_shell}\""),
+        },
+        Snippet {
+            slug: "typescript",
+            language: "TypeScript",
+            code: format!(
+                "const response = await fetch(\"{base_url}/api/v1/me\", {{\n  headers: {{ Authorization: {in_typescript} }},\n}});\n\
+                 console.log(response.status, await response.json());"
+            ),
+        },
+        Snippet {
+            slug: "python",
+            language: "Python",
+            code: format!(
+                "{imports}\n\nrequest = urllib.request.Request(\n    \"{base_url}/api/v1/me\",\n    headers={{\"Authorization\": {in_python}}},\n)\n\
+                 with urllib.request.urlopen(request) as response:\n    print(response.status, json.load(response))"
+            ),
+        },
+    ]
+}
+
+/// How a host's backend asks whether a key is good: `POST /api/v1/verify`, with a key of its own that may verify.
+#[must_use]
+pub fn check_key(base_url: &str) -> Vec<Snippet> {
+    vec![
+        Snippet {
+            slug: "curl",
+            language: "curl",
+            code: format!(
+                "curl {base_url}/api/v1/verify \\\n  -H \"Authorization: Bearer $CLAVIGER_KEY\" \\\n  --json '{{\"key\": \"'\"$API_KEY\"'\", \"permissions\": [\"contacts:read\"]}}'"
+            ),
+        },
+        Snippet {
+            slug: "typescript",
+            language: "TypeScript",
+            code: format!(
+                "const response = await fetch(\"{base_url}/api/v1/verify\", {{\n  method: \"POST\",\n  headers: {{\n    Authorization: `Bearer ${{process.env.CLAVIGER_KEY}}`,\n    \"Content-Type\": \"application/json\",\n  }},\n  body: JSON.stringify({{ key, permissions: [\"contacts:read\"] }}),\n}});\nconst {{ allowed, code, mapped_user }} = await response.json();"
+            ),
+        },
+        Snippet {
+            slug: "python",
+            language: "Python",
+            code: format!(
+                "import json, os, urllib.request\n\nrequest = urllib.request.Request(\n    \"{base_url}/api/v1/verify\",\n    data=json.dumps({{\"key\": key, \"permissions\": [\"contacts:read\"]}}).encode(),\n    headers={{\n        \"Authorization\": f\"Bearer {{os.environ['CLAVIGER_KEY']}}\",\n        \"Content-Type\": \"application/json\",\n    }},\n)\nwith urllib.request.urlopen(request) as response:\n    decision = json.load(response)"
+            ),
+        },
+    ]
+}
+
+/// How to create a key over HTTP.
+#[must_use]
+pub fn create_key(base_url: &str, organization: &str) -> Vec<Snippet> {
+    vec![Snippet {
+        slug: "curl",
+        language: "curl",
+        code: format!(
+            "curl {base_url}/api/v1/organizations/{organization}/keys \\\n  -H \"Authorization: Bearer $CLAVIGER_KEY\" \\\n  --json '{{\"name\": \"Integration with CRM\", \"role\": \"readonly\"}}'"
+        ),
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snippet_without_a_token_reads_it_from_the_environment() {
+        for snippet in call_with_key("http://127.0.0.1:8080", None) {
+            assert!(snippet.code.contains("API_KEY"), "{}", snippet.language);
+        }
+    }
+
+    #[test]
+    fn a_snippet_never_prints_its_code_into_a_log() {
+        let snippets = call_with_key("http://127.0.0.1:8080", Some("ck_secret"));
+        assert!(snippets.iter().all(|it| it.code.contains("ck_secret")));
+        assert!(!format!("{snippets:?}").contains("ck_secret"));
+    }
+}

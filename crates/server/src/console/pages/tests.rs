@@ -1,0 +1,200 @@
+//! What holds for every page, whatever it shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use scraper::{ElementRef, Html, Node, Selector};
+
+use super::samples::{self, PLAIN, filled_with};
+use crate::console::assets;
+
+/// Text that would do harm if it were taken for markup, a path, a template or a command.
+const HOSTILE: [&str; 7] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' autofocus onfocus='alert(1)",
+    "</title></textarea></style><svg onload=alert(1)>",
+    "{{ shell.viewer.email }}{% if true %}",
+    "javascript:alert(1)//&lt;b&gt;&#60;",
+    "]]><!--<bdo dir=rtl>",
+];
+
+fn selector(text: &str) -> Selector {
+    Selector::parse(text).expect("a selector of this file")
+}
+
+fn pages() -> Vec<(&'static str, Html)> {
+    samples::all(&PLAIN).into_iter().map(|(name, html)| (name, Html::parse_document(&html))).collect()
+}
+
+/// Every element with the names of its attributes, in order: what a text must never be able to change.
+fn skeleton(html: &str) -> Vec<(String, Vec<String>)> {
+    let document = Html::parse_document(html);
+    document
+        .root_element()
+        .descendent_elements()
+        .map(|it| (it.value().name().to_owned(), it.value().attrs().map(|(name, _)| name.to_owned()).collect()))
+        .collect()
+}
+
+#[test]
+fn every_page_parses_without_an_error_and_has_one_heading_of_the_first_level() {
+    assert!(
+        !Html::parse_document("<!doctype html><title>x</title><p></b>").errors.is_empty(),
+        "the parser reports errors"
+    );
+    for (name, page) in pages() {
+        assert_eq!(page.errors, Vec::<&str>::new(), "{name}");
+        assert_eq!(page.select(&selector("h1")).count(), 1, "{name}");
+        assert_eq!(page.select(&selector("main#main")).count(), 1, "{name}");
+        assert_eq!(page.select(&selector("title")).count(), 1, "{name}: svg titles would be read twice");
+    }
+}
+
+#[test]
+fn every_control_has_a_label() {
+    for (name, page) in pages() {
+        let labels: BTreeSet<_> = page.select(&selector("label[for]")).filter_map(|it| it.attr("for")).collect();
+        for control in page.select(&selector("input:not([type=hidden]), select, textarea")) {
+            let labelled = control.attr("aria-label").is_some()
+                || control.attr("id").is_some_and(|it| labels.contains(it))
+                || control.ancestors().filter_map(ElementRef::wrap).any(|it| it.value().name() == "label");
+            assert!(labelled, "{name}: {}", control.html());
+        }
+        for pressed in page.select(&selector("button, a[href]")) {
+            let words: String = pressed.text().collect();
+            assert!(!words.trim().is_empty() || pressed.attr("aria-label").is_some(), "{name}: {}", pressed.html());
+        }
+    }
+}
+
+#[test]
+fn no_id_stands_twice_and_every_reference_finds_one() {
+    for (name, page) in pages() {
+        let mut ids = BTreeSet::new();
+        for element in page.select(&selector("[id]")) {
+            let id = element.attr("id").expect("selected by it");
+            assert!(ids.insert(id), "{name}: #{id} twice");
+        }
+        for (attribute, of) in [
+            ("for", "label[for]"),
+            ("aria-describedby", "[aria-describedby]"),
+            ("popovertarget", "[popovertarget]"),
+            ("data-copy", "[data-copy]"),
+            ("data-reveal", "[data-reveal]"),
+        ] {
+            for element in page.select(&selector(of)) {
+                for id in element.attr(attribute).expect("selected by it").split_ascii_whitespace() {
+                    assert!(ids.contains(id), "{name}: {attribute}={id}");
+                }
+            }
+        }
+        for link in page.select(&selector("a[href^='#']")) {
+            let id = &link.attr("href").expect("selected by it")[1..];
+            assert!(ids.contains(id), "{name}: a summary links to #{id}");
+        }
+    }
+}
+
+#[test]
+fn no_page_needs_what_the_content_security_policy_forbids() {
+    for (name, page) in pages() {
+        assert_eq!(page.select(&selector("style, base, iframe, object, embed")).count(), 0, "{name}");
+        for script in page.select(&selector("script")) {
+            assert!(script.attr("src").is_some_and(|it| it.starts_with(assets::PREFIX)), "{name}");
+            assert_eq!(script.text().collect::<String>(), "", "{name}");
+        }
+        for element in page.root_element().descendent_elements() {
+            for (attribute, value) in element.value().attrs() {
+                assert!(attribute != "style" && !attribute.starts_with("on"), "{name}: {attribute}={value}");
+                if matches!(attribute, "href" | "src" | "action") {
+                    let own = value.starts_with(['#', '?']) || (value.starts_with('/') && !value.starts_with("//"));
+                    assert!(own, "{name}: {attribute}={value} leaves this server");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_asset_and_icon_that_a_page_names_exists() {
+    let sprite = String::from_utf8_lossy(
+        &assets::find(&assets::url("icons.svg")[assets::PREFIX.len()..]).expect("embedded").body,
+    );
+    for (name, page) in pages() {
+        for element in page.select(&selector("[href^='/assets/'], [src^='/assets/']")) {
+            let url = element.attr("href").or_else(|| element.attr("src")).expect("selected by it");
+            let (path, icon) = url.split_once('#').unwrap_or((url, ""));
+            assert!(assets::find(&path[assets::PREFIX.len()..]).is_some(), "{name}: {url}");
+            assert!(icon.is_empty() || sprite.contains(&format!("<symbol id=\"{icon}\"")), "{name}: no icon {icon}");
+        }
+    }
+}
+
+#[test]
+fn hostile_text_changes_no_element_and_no_attribute_on_any_page() {
+    let plain: BTreeMap<_, _> = samples::all(&filled_with("x")).into_iter().collect();
+    for text in HOSTILE {
+        for (name, html) in samples::all(&filled_with(text)) {
+            assert_eq!(skeleton(&html), skeleton(&plain[name]), "{name} with {text}");
+        }
+    }
+}
+
+#[test]
+fn free_text_stands_in_bdi_wherever_markup_may_stand() {
+    let marked = "MARKED";
+    let words = samples::Words { complaint: "Mend it.", typed: "typed", ..filled_with(marked) };
+    for (name, html) in samples::all(&words) {
+        let page = Html::parse_document(&html);
+        for node in page.tree.nodes().filter(|it| matches!(it.value(), Node::Text(text) if text.contains(marked))) {
+            let within = node
+                .ancestors()
+                .filter_map(ElementRef::wrap)
+                .any(|it| matches!(it.value().name(), "bdi" | "title" | "option"));
+            assert!(within, "{name}: {:?}", node.value());
+        }
+    }
+}
+
+#[test]
+fn a_page_of_25_rows_keeps_its_budget() {
+    let (_, html) = samples::all(&PLAIN).into_iter().find(|(name, _)| *name == "keys-25").expect("a sample");
+    assert!(html.len() < 60_000, "{} bytes", html.len());
+}
+
+#[test]
+fn every_change_is_a_plain_form_with_a_button() {
+    for (name, page) in pages() {
+        for form in page.select(&selector("form")) {
+            let method = form.attr("method").unwrap_or_default();
+            assert!(matches!(method, "get" | "post"), "{name}: {}", form.html());
+            assert!(
+                form.select(&selector("button:not([type=button])")).next().is_some(),
+                "{name}: a form without a button needs a script"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_text_changes_no_element_and_no_attribute_on_any_page(text in "[\\PC\\t<>&\"'`=/]{1,80}") {
+        let plain: BTreeMap<_, _> = samples::all(&filled_with("x")).into_iter().collect();
+        for (name, html) in samples::all(&filled_with(&text)) {
+            prop_assert_eq!(skeleton(&html), skeleton(&plain[name]), "{}", name);
+        }
+    }
+}
+
+/// Writes every sample page, so that it can be looked at in a browser.
+#[test]
+#[ignore = "run it with CLAVIGER_SAMPLES=<folder> to look at the pages"]
+fn write_samples() {
+    #[expect(clippy::disallowed_methods, reason = "a developer's switch of an ignored test")]
+    let folder = std::env::var("CLAVIGER_SAMPLES").expect("CLAVIGER_SAMPLES names a folder");
+    for (name, html) in samples::all(&PLAIN) {
+        std::fs::write(format!("{folder}/{name}.html"), html).expect("the folder can be written");
+    }
+}
