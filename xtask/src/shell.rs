@@ -49,9 +49,11 @@ pub(crate) fn workspace_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies inside the workspace").to_path_buf()
 }
 
-/// The cargo that built us, so that a chosen toolchain (`cargo +nightly xtask …`) does the inner work too.
+/// The cargo that runs us, so that a chosen toolchain (`cargo +nightly xtask …`) does the inner work too.
 pub(crate) fn cargo() -> Command {
-    let mut command = Command::new(env!("CARGO"));
+    #[expect(clippy::disallowed_methods, reason = "cargo tells what it runs by this variable")]
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
     command.current_dir(workspace_root());
     command
 }
@@ -95,14 +97,14 @@ fn wait(child: &mut Child, line: &str) -> Outcome<ExitStatus> {
     let Some(interrupted) = INTERRUPTED.get() else {
         return child.wait().map_err(lost);
     };
-    let mut ticks_left = TICKS_AFTER_INTERRUPT;
+    let mut ticks = 0;
     loop {
         if let Some(status) = child.try_wait().map_err(lost)? {
             return if interrupted.load(Ordering::Relaxed) { Err(Failure::new("interrupted")) } else { Ok(status) };
         }
         if interrupted.load(Ordering::Relaxed) {
-            ticks_left -= 1;
-            if ticks_left == 0 {
+            ticks += 1;
+            if ticks == TICKS_AFTER_INTERRUPT {
                 child.kill().map_err(lost)?;
             }
         }
@@ -199,4 +201,31 @@ pub(crate) fn program_folders() -> Vec<PathBuf> {
 /// Where the program lies, if it is installed.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     program_folders().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watched_lines_are_seen_and_the_end_is_told() {
+        let mut lines = Vec::new();
+        let mut command = Command::new("sh");
+        let status =
+            run_watched(command.args(["-c", "echo one; echo two; exit 3"]), |line| lines.push(line.to_owned()));
+        assert_eq!(status.unwrap().code(), Some(3));
+        assert_eq!(lines, ["one", "two"]);
+    }
+
+    #[test]
+    fn failing_command_is_named_as_it_could_be_typed() {
+        let failure = run(Command::new("sh").args(["-c", "exit 1"])).unwrap_err();
+        assert!(failure.to_string().starts_with("`sh -c exit 1` failed"), "{failure}");
+    }
+
+    #[test]
+    fn program_that_is_not_there_is_not_found() {
+        assert!(find_program("sh").is_some());
+        assert_eq!(find_program("no-such-program"), None);
+    }
 }
