@@ -1,7 +1,5 @@
 //! Keys: identities with secrets, and every change one can go through.
 
-use std::time::Duration;
-
 use rand_core::CryptoRng;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -325,7 +323,7 @@ fn refuse_past_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(
     }
 }
 
-fn new_secret<R: CryptoRng + ?Sized>(key: &Key, api: &Api, now: Timestamp, rng: &mut R) -> (Secret, Token) {
+pub(crate) fn new_secret<R: CryptoRng + ?Sized>(key: &Key, api: &Api, now: Timestamp, rng: &mut R) -> (Secret, Token) {
     let token = Token::generate(&api.prefix, rng);
     let secret = Secret {
         id: SecretId::new(now, rng),
@@ -448,58 +446,14 @@ impl Key {
         Ok(())
     }
 
-    /// Gives it a new secret. The current one stays good for `overlap`, or dies at once where that is zero;
-    /// those that were retiring already keep their own time. `secrets` are all of the key's that are not dead.
-    ///
-    /// # Errors
-    /// Refuses a revoked or expired key, since a rotation revives nothing, and more live secrets than [`limits::LIVE_SECRETS_PER_KEY_MAX`].
-    pub fn rotate<R: CryptoRng + ?Sized>(
-        &mut self,
-        secrets: &mut Vec<Secret>,
-        api: &Api,
-        overlap: Duration,
-        now: Timestamp,
-        rng: &mut R,
-    ) -> Result<Token, Reject> {
-        self.refuse_revoked()?;
-        if self.state(now) == KeyState::Expired {
-            return Err(Reject::new(
-                RejectCode::StateConflict,
-                "The key has expired; give it a later expiry before rotating it.",
-            ));
-        }
-        for secret in secrets.iter_mut() {
-            match secret.state {
-                SecretState::Current if overlap.is_zero() => secret.state = SecretState::Dead,
-                SecretState::Current => secret.state = SecretState::Retiring { until: now.saturating_add(overlap) },
-                // A rotation "now" is asked for when a secret has leaked: nothing older may outlive it.
-                SecretState::Retiring { until } if until <= now || overlap.is_zero() => {
-                    secret.state = SecretState::Dead
-                }
-                SecretState::Retiring { .. } | SecretState::Dead => {}
-            }
-        }
-        let live = secrets.iter().filter(|secret| !matches!(secret.state, SecretState::Dead)).count();
-        if live >= limits::LIVE_SECRETS_PER_KEY_MAX {
-            return Err(Reject::new(
-                RejectCode::LimitReached,
-                "Too many old secrets are still good; end one of the rotations first.",
-            ));
-        }
-        let (secret, token) = new_secret(self, api, now, rng);
-        secrets.push(secret);
-        self.changed(now);
-        Ok(token)
-    }
-
-    fn refuse_revoked(&self) -> Result<(), Reject> {
+    pub(crate) fn refuse_revoked(&self) -> Result<(), Reject> {
         if self.standing == KeyStanding::Revoked {
             return Err(Reject::new(RejectCode::StateConflict, "The key is revoked and cannot be changed any more."));
         }
         Ok(())
     }
 
-    fn changed(&mut self, now: Timestamp) {
+    pub(crate) fn changed(&mut self, now: Timestamp) {
         self.version += 1;
         self.updated_at = now;
     }

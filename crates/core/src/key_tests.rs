@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::name::{KeyPrefix, Slug};
 use rand_chacha::ChaCha20Rng;

@@ -17,6 +17,7 @@ pub mod permission;
 pub mod policy;
 pub mod reject;
 pub mod role;
+mod rotation;
 pub mod secret;
 pub mod tenant;
 pub mod time;
