@@ -1,1 +1,30 @@
-//! x
+//! All of Claviger's SQL.
+//!
+//! A mutating transaction is committed with its event and in no other way, so that nothing changes without its place in
+//! the log; every function on tenant data takes a [`Tenant`](claviger_core::tenant::Tenant), so that no statement is
+//! unscoped by accident. What has no tenant yet ends in `_unchecked`.
+//!
+//! [`db`] is the only file that knows an engine; everything else is statements in the subset that SQLite and PostgreSQL share.
+
+pub mod apis;
+pub mod db;
+pub mod error;
+pub mod feed;
+pub mod idempotency;
+pub mod imports;
+pub mod installation;
+pub mod keys;
+pub mod links;
+pub mod log;
+pub mod members;
+pub mod organizations;
+pub mod page;
+pub mod passwords;
+pub mod roles;
+pub mod sessions;
+pub mod usage;
+pub mod users;
+
+pub use db::{Connection, Durability, Options, Reader, Store, Tx};
+pub use error::{Error, StoreResult, Unique};
+pub use page::{Cursor, Page, PageRequest};

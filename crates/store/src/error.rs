@@ -1,0 +1,145 @@
+//! What can go wrong below a transaction, told apart so that a caller can say what to do about it.
+
+use std::path::PathBuf;
+
+use claviger_core::reject::{Reject, RejectCode};
+
+/// What this crate's functions answer.
+pub type StoreResult<T> = Result<T, Error>;
+
+/// Why a store function did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something that must be unique exists already.
+    #[error("{} is taken", .0.what())]
+    Taken(Unique),
+    /// The row is there with another version than the one the caller read.
+    #[error("the row has another version than the expected one")]
+    VersionMismatch,
+    /// The row to change, or one that it refers to, is not there for this tenant.
+    #[error("there is no such row for this tenant")]
+    Missing,
+    /// Other rows still refer to the one to delete.
+    #[error("other rows still refer to this one")]
+    InUse,
+    /// The organization would stand deeper in the tree than [`claviger_core::limits::TREE_LEVELS_MAX`].
+    #[error("the tree would have more levels than allowed")]
+    TreeTooDeep,
+    /// The organization would stand below itself.
+    #[error("an organization cannot stand below itself")]
+    TreeCycle,
+    /// The cursor is none that this list gave out.
+    #[error("not a cursor of this list")]
+    InvalidCursor,
+    /// The disk, or the space the database may take, is full. Reading goes on.
+    #[error("the storage is full")]
+    StorageFull,
+    /// The database cannot be reached or is busy; the same call may succeed later.
+    #[error("the database is not available: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// Another process has opened this data folder.
+    #[error("{} is in use by another process: stop it, or choose another data folder", .0.display())]
+    Locked(PathBuf),
+    /// The folder or a file in it cannot be used.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database was migrated by a newer build, or its migrations are not those of this build.
+    #[error("the database does not fit this build: {0}")]
+    Schema(#[source] sqlx::migrate::MigrateError),
+    /// A row holds what no version of this program wrote.
+    #[error("{table} {id} cannot be read: {detail}")]
+    Corrupt {
+        /// In which table.
+        table: &'static str,
+        /// Its identifier, as far as it can be read.
+        id: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A statement failed for a reason that is a fault of ours.
+    #[error("a statement failed: {0}")]
+    Fault(#[source] sqlx::Error),
+}
+
+impl Error {
+    /// The refusal that a caller may be shown.
+    pub fn to_reject(&self) -> Reject {
+        match self {
+            Self::Taken(Unique::Digest) => Reject::new(RejectCode::StateConflict, "A key with this secret exists."),
+            Self::Taken(what) => Reject::new(RejectCode::NameTaken, format!("{} is taken.", what.what())),
+            Self::VersionMismatch => Reject::new(RejectCode::VersionMismatch, "It has changed since it was read."),
+            Self::Missing => Reject::not_found(),
+            Self::InUse => Reject::new(RejectCode::StateConflict, "Something still refers to it."),
+            Self::TreeTooDeep => Reject::new(RejectCode::LimitReached, "The tree of organizations would be too deep."),
+            Self::TreeCycle => Reject::new(RejectCode::StateConflict, "An organization cannot stand below itself."),
+            Self::InvalidCursor => Reject::field("cursor", "is not a cursor of this list"),
+            Self::StorageFull => Reject::new(RejectCode::StorageFull, "The storage is full."),
+            Self::Unavailable(_) | Self::Locked(_) | Self::Folder { .. } | Self::Schema(_) => {
+                Reject::new(RejectCode::Unavailable, "The database is not available.")
+            }
+            Self::Corrupt { .. } | Self::Fault(_) => Reject::new(RejectCode::Internal, "Something went wrong here."),
+        }
+    }
+}
+
+/// What is unique, and so can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unique {
+    /// The name of a live key in its organization and api.
+    KeyName,
+    /// The one personal key of a user in an organization.
+    PersonalKey,
+    /// The digest of a secret: somebody's key has this very value.
+    Digest,
+    /// The name of a role in its organization.
+    RoleName,
+    /// The slug of an organization.
+    OrganizationSlug,
+    /// The host's identifier of an organization.
+    OrganizationExternalId,
+    /// The root of the tree.
+    OrganizationRoot,
+    /// The e-mail address of a user.
+    UserEmail,
+    /// The host's identifier of a user, in the managing organization.
+    UserExternalId,
+    /// The membership of a user in an organization.
+    Membership,
+    /// The slug of an api.
+    ApiSlug,
+    /// The prefix of an api's keys.
+    ApiPrefix,
+    /// The `Idempotency-Key` of a caller: another request with it was faster.
+    IdempotencyKey,
+    /// The import of one source into one organization.
+    ImportSource,
+    /// An identifier; only a fault of ours takes one twice.
+    Id,
+}
+
+impl Unique {
+    /// In words, as the subject of a sentence.
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::KeyName => "A live key's name",
+            Self::PersonalKey => "The personal key of this user",
+            Self::Digest => "This secret",
+            Self::RoleName => "This role name",
+            Self::OrganizationSlug => "This slug",
+            Self::OrganizationExternalId | Self::UserExternalId => "This external id",
+            Self::OrganizationRoot => "The root of the tree",
+            Self::UserEmail => "This e-mail address",
+            Self::Membership => "This membership",
+            Self::ApiSlug => "This api slug",
+            Self::ApiPrefix => "This key prefix",
+            Self::IdempotencyKey => "This Idempotency-Key",
+            Self::ImportSource => "An import of this source",
+            Self::Id => "This identifier",
+        }
+    }
+}
