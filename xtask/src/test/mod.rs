@@ -111,10 +111,13 @@ fn announce(options: &Options, parts: &[Part]) {
             None => println!("  - starts a PostgreSQL of its own in a temporary folder and removes it at the end,"),
         }
     }
-    println!("  - runs `cargo test`, examples of the documentation included.");
-    if parts.contains(&Part::Browser) {
-        println!("  - At last it clicks through the console in Chromium.");
+    if parts.iter().any(|part| part.package().is_some()) {
+        println!("  - runs `cargo test`, examples of the documentation included,");
     }
+    if parts.contains(&Part::Browser) {
+        println!("  - clicks through the console in Chromium, with npm packages from e2e/package-lock.json,");
+    }
+    println!("  - and says how many tests passed.");
 }
 
 /// Runs each step and notes how it went. A failing test does not stop the steps after it; a failing preparation does.

@@ -1,4 +1,5 @@
-//! Every Rust file is compiled: its parent declares it. A forgotten `mod` line makes a test file pass by never running.
+//! Every Rust file is compiled, since its parent declares it, and every browser test is run. A forgotten `mod` line makes a
+//! test file pass by never running.
 
 use super::code::{blank_literals, positions_of};
 use super::tree::SourceFile;
@@ -7,7 +8,7 @@ use super::{Breach, Tree};
 /// Files that nobody has to declare, because cargo finds them.
 const ROOTS: [&str; 3] = ["build.rs", "lib.rs", "main.rs"];
 
-/// Files that no module declares.
+/// Files that no module declares, and browser tests that no run would find.
 pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
     let mut found = Vec::new();
     for file in tree.rust() {
@@ -36,7 +37,19 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
             ));
         }
     }
+    found.extend(tree.files().filter(|file| is_forgotten_browser_test(file)).map(|file| {
+        Breach::new(
+            &file.path,
+            0,
+            "browser tests are e2e/*.test.mjs: under another name or deeper down this one never runs",
+        )
+    }));
     found
+}
+
+fn is_forgotten_browser_test(file: &SourceFile) -> bool {
+    let is_run = file.path.matches('/').count() == 1 && file.name().ends_with(".test.mjs");
+    file.path.starts_with("e2e/") && file.name().contains(".test.") && !is_run
 }
 
 fn is_beside(file: &SourceFile, folder: &str) -> bool {
@@ -89,6 +102,13 @@ mod tests {
         let module = ("a/src/key.rs", "#[cfg(test)]\n#[path = \"key_tests.rs\"]\nmod tests;");
         let files = [("a/src/lib.rs", "mod key;"), module, ("a/src/key_tests.rs", ""), ("a/src/role_tests.rs", "")];
         assert_eq!(forgotten(&files), ["a/src/role_tests.rs"]);
+    }
+
+    #[test]
+    fn browser_test_that_no_run_finds_is_a_breach() {
+        let files =
+            [("e2e/a.test.mjs", ""), ("e2e/pages/a.mjs", ""), ("e2e/pages/a.test.mjs", ""), ("e2e/b.test.js", "")];
+        assert_eq!(forgotten(&files), ["e2e/b.test.js", "e2e/pages/a.test.mjs"]);
     }
 
     #[test]
