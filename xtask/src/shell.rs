@@ -89,6 +89,15 @@ pub(crate) fn catch_interrupts() -> Outcome {
     Ok(())
 }
 
+/// Stops what takes long between its steps.
+///
+/// # Errors
+/// When the user has asked us to end since [`catch_interrupts`].
+pub(crate) fn check_interrupts() -> Outcome {
+    let is_interrupted = INTERRUPTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed));
+    if is_interrupted { Err(Failure::new("interrupted")) } else { Ok(()) }
+}
+
 /// Waits for the child; after an interrupt gives it two seconds, then ends it.
 fn wait(child: &mut Child, line: &str) -> Outcome<ExitStatus> {
     const TICK: Duration = Duration::from_millis(20);

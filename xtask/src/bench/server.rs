@@ -1,0 +1,163 @@
+//! A process under measurement: pinned to a core, stopped when dropped, and its CPU time read from the kernel.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::shell::{Failure, Outcome, check_interrupts, display, find_program, read};
+
+/// Lines of a server's output that a failure quotes.
+const QUOTED_LINES: usize = 20;
+
+/// Where processes run. Server and load generator have a core each, so that neither takes time from the other.
+#[derive(Clone, Copy)]
+pub(super) enum Core {
+    /// The server's.
+    Server,
+    /// The load generator's.
+    Load,
+    /// Any: what is timed by the clock may use the whole machine.
+    Any,
+}
+
+/// The program on its core, told to end when we do, even by a signal that leaves us no time to stop it.
+pub(super) fn on_core(core: Core, program: &Path) -> Command {
+    let mut words: Vec<&str> = Vec::new();
+    if find_program("setpriv").is_some() {
+        words.extend(["setpriv", "--pdeathsig=KILL", "--"]);
+    }
+    match core {
+        Core::Server => words.extend(["taskset", "--cpu-list", "0"]),
+        Core::Load => words.extend(["taskset", "--cpu-list", "1"]),
+        Core::Any => {}
+    }
+    let Some((first, rest)) = words.split_first() else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(first);
+    command.args(rest).arg(program);
+    command
+}
+
+/// A running server.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    process: Child,
+    log: PathBuf,
+    line: String,
+}
+
+impl Server {
+    /// Starts the command and waits until something accepts connections at `address`. What it prints goes into `log`.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends, or does not listen within `patience`.
+    pub(super) fn start(command: &mut Command, address: SocketAddr, log: PathBuf, patience: Duration) -> Outcome<Self> {
+        let line = display(command);
+        let output = File::create(&log).map_err(|error| Failure::new(format!("cannot write a log: {error}")))?;
+        let errors = output.try_clone().map_err(|error| Failure::new(format!("cannot write a log: {error}")))?;
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| Failure::new(format!("cannot start `{line}`: {error}")))?;
+        let mut server = Self { address, process, log, line };
+        server.wait_until("listens", patience, || TcpStream::connect(address).is_ok())?;
+        Ok(server)
+    }
+
+    /// Waits until `is_done` says so.
+    ///
+    /// # Errors
+    /// When the process ends before, `patience` runs out, or the user interrupts.
+    pub(super) fn wait_until(&mut self, what: &str, patience: Duration, mut is_done: impl FnMut() -> bool) -> Outcome {
+        const TICK: Duration = Duration::from_millis(5);
+        let ticks = patience.as_millis() / TICK.as_millis();
+        for _ in 0..ticks {
+            check_interrupts()?;
+            if let Ok(Some(status)) = self.process.try_wait() {
+                return Err(self.failure(&format!("ended ({status}) before it {what}")));
+            }
+            if is_done() {
+                return Ok(());
+            }
+            thread::sleep(TICK);
+        }
+        Err(self.failure(&format!("has run for {} s, and not one {what}", patience.as_secs())))
+    }
+
+    fn failure(&self, what: &str) -> Failure {
+        let said = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().collect();
+        let last = lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n");
+        Failure::new(format!("`{}` {what}. It said:\n{last}", self.line))
+    }
+
+    /// Ticks of the kernel's clock that its threads have spent, in user and system mode.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub(super) fn cpu_ticks(&self) -> Outcome<u64> {
+        let stat = self.read_proc("stat")?;
+        cpu_ticks_of(&stat).ok_or_else(|| Failure::new(format!("not the form of /proc/PID/stat: {stat}")))
+    }
+
+    fn read_proc(&self, file: &str) -> Outcome<String> {
+        fs::read_to_string(format!("/proc/{}/{file}", self.process.id()))
+            .map_err(|error| self.failure(&format!("is gone ({error})")))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing that a server under measurement holds outlives the run, so it need not be asked.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn cpu_ticks_of(stat: &str) -> Option<u64> {
+    // The name, in brackets, may hold anything; what follows it starts with field 3, so utime and stime are 14 and 15.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11);
+    let user: u64 = times.next()?.parse().ok()?;
+    let system: u64 = times.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+/// Microseconds of one tick of the kernel's accounting.
+///
+/// # Errors
+/// When the system does not say.
+pub(super) fn tick_us() -> Outcome<f64> {
+    let text = read(Command::new("getconf").arg("CLK_TCK"))?;
+    let per_second: f64 = text.trim().parse().map_err(|_| Failure::new(format!("CLK_TCK is `{text}`")))?;
+    Ok(1e6 / per_second)
+}
+
+/// An address on the loopback interface that nobody listens on. Somebody else may take it first; then the start fails.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn free_address() -> Outcome<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map_err(|error: io::Error| Failure::new(format!("no free port on the loopback interface: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_of_all_threads_is_read_behind_any_name() {
+        let stat = "6351 (a ) b) S 1 6346 8122 0 -1 4194304 250 0 1 0 35 237 0 0 20 0 1 0 240295";
+        assert_eq!(cpu_ticks_of(stat), Some(272));
+        assert_eq!(cpu_ticks_of("6351 (a"), None);
+    }
+}
