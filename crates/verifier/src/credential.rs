@@ -1,42 +1,32 @@
 //! Credentials: which one a request carries, in any presentation.
+//!
+//! `Authorization: Bearer`, Basic, `X-Api-Key`, `accessKey` with `secretKey`, and `?api_key=` are places for the same thing. A request has
+//! none or one: what stands in several places has to be the same everywhere, because whoever chose silently could be told which to choose.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use claviger_core::secret::Digest;
+use claviger_core::limits::CREDENTIAL_BYTES_MAX;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::{self, Digest, Shape};
+use data_encoding::BASE64_NOPAD;
+use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
+
+/// The parameter of a query string that carries a key.
+const QUERY_PARAMETER: &str = "api_key";
+/// Bytes of the longest token of our own shape.
+const OUR_TOKEN_BYTES_MAX: usize = claviger_core::limits::PREFIX_BYTES_MAX + secret::TOKEN_CHARS_AFTER_PREFIX;
 
 /// What a request offers in the places where credentials may stand. Whoever knows the protocol fills it, header by header;
 /// cookies and bodies have no place here, so no key ever authenticates from one.
 #[derive(Debug, Default)]
 pub struct Sources<'a> {
-    _todo: Option<&'a [u8]>,
-}
-
-impl<'a> Sources<'a> {
-    /// Nothing offered yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Takes one header; names other than `Authorization`, `X-Api-Key`, `accessKey` and `secretKey` (in any case) are passed over.
-    /// A header that stands several times is given several times.
-    pub fn header(&mut self, name: &str, value: &'a [u8]) {
-        let _ = (name, value);
-        todo!("first landing")
-    }
-
-    /// Takes the query string of the request's target, without the question mark; `api_key` is looked for in it.
-    pub fn query(&mut self, query: &'a str) {
-        let _ = query;
-        todo!("first landing")
-    }
-
-    /// The one credential that was offered, if any.
-    ///
-    /// # Errors
-    /// [`Refused`] when the offer cannot be understood as exactly one credential.
-    pub fn extract(self) -> Result<Option<Presented<'a>>, Refused> {
-        todo!("first landing")
-    }
+    found: Option<Presented<'a>>,
+    access: Option<&'a [u8]>,
+    secret: Option<&'a [u8]>,
+    differ: bool,
+    malformed: bool,
 }
 
 /// Why what was offered is no credential.
@@ -53,17 +43,120 @@ pub enum Refused {
     Malformed,
 }
 
-impl From<Refused> for claviger_core::reject::Reject {
+impl From<Refused> for Reject {
     fn from(refused: Refused) -> Self {
-        let _ = refused;
-        todo!("first landing")
+        match refused {
+            Refused::TwoCredentials => {
+                Self::new(RejectCode::TwoCredentials, "The request carries two different credentials.")
+            }
+            Refused::IncompletePair | Refused::Malformed => Self::unauthenticated(),
+        }
     }
 }
 
+impl<'a> Sources<'a> {
+    /// Nothing offered yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one header; names other than `Authorization`, `X-Api-Key`, `accessKey` and `secretKey` (in any case) are passed over.
+    /// A header that stands several times is given several times.
+    pub fn header(&mut self, name: &str, value: &'a [u8]) {
+        if name.eq_ignore_ascii_case("authorization") {
+            self.authorization(value);
+        } else if name.eq_ignore_ascii_case("x-api-key") {
+            self.offer(Presented::token(value.trim_ascii()));
+        } else if name.eq_ignore_ascii_case("accesskey") {
+            self.differ |= put(&mut self.access, value.trim_ascii());
+        } else if name.eq_ignore_ascii_case("secretkey") {
+            self.differ |= put(&mut self.secret, value.trim_ascii());
+        }
+    }
+
+    /// Takes the value of an `Authorization` header, or of one that a listener uses in its place. Schemes other than Bearer and Basic
+    /// are no credentials of ours: the host behind the gateway may have its own.
+    pub fn authorization(&mut self, value: &'a [u8]) {
+        let value = value.trim_ascii();
+        let (scheme, rest) = value.split_at(value.iter().position(|b| *b == b' ').unwrap_or(value.len()));
+        if scheme.eq_ignore_ascii_case(b"bearer") {
+            self.offer(Presented::token(rest.trim_ascii()));
+        } else if scheme.eq_ignore_ascii_case(b"basic") {
+            self.offer(Presented::basic(rest.trim_ascii()));
+        }
+    }
+
+    /// Takes the query string of the request's target, without the question mark; `api_key` is looked for in it.
+    ///
+    /// A plus sign stays one: keys that were imported in base64 are pasted into URLs as they are far more often than keys hold spaces.
+    pub fn query(&mut self, query: &'a str) {
+        for value in query.split('&').filter_map(|it| it.strip_prefix(QUERY_PARAMETER)?.strip_prefix('=')) {
+            let decoded = match Cow::from(percent_decode_str(value)) {
+                Cow::Borrowed(bytes) => Presented::token(bytes),
+                Cow::Owned(bytes) => Presented::checked(Form::Owned(Zeroizing::new(bytes))),
+            };
+            self.offer(decoded.map(|it| Presented { in_query: true, ..it }));
+        }
+    }
+
+    fn offer(&mut self, offered: Result<Presented<'a>, Refused>) {
+        match (offered, &mut self.found) {
+            (Err(_), _) => self.malformed = true,
+            (Ok(offered), Some(found)) => {
+                self.differ |= !offered.is_same(found);
+                found.in_query |= offered.in_query;
+            }
+            (Ok(offered), found) => *found = Some(offered),
+        }
+    }
+
+    /// The one credential that was offered, if any.
+    ///
+    /// # Errors
+    /// [`Refused`] when the offer cannot be understood as exactly one credential.
+    pub fn extract(mut self) -> Result<Option<Presented<'a>>, Refused> {
+        let half = match (self.access, self.secret) {
+            (Some(access), Some(secret)) => {
+                self.offer(Presented::pair(access, secret));
+                false
+            }
+            (access, secret) => access.or(secret).is_some(),
+        };
+        // Half a pair beside a whole credential is two of them: nobody can say which one was meant.
+        if self.differ || half && self.found.is_some() {
+            return Err(Refused::TwoCredentials);
+        }
+        if half {
+            return Err(Refused::IncompletePair);
+        }
+        if self.malformed { Err(Refused::Malformed) } else { Ok(self.found) }
+    }
+}
+
+/// Keeps the first value; says whether this one differs from it.
+fn put<'a>(place: &mut Option<&'a [u8]>, value: &'a [u8]) -> bool {
+    *place.get_or_insert(value) != value
+}
+
 /// One credential, as it was presented.
-#[derive(Debug)]
 pub struct Presented<'a> {
-    _todo: Cow<'a, [u8]>,
+    form: Form<'a>,
+    in_query: bool,
+}
+
+enum Form<'a> {
+    Token(&'a [u8]),
+    Pair(&'a [u8], &'a [u8]),
+    /// A token that had to be decoded; wiped when it is dropped.
+    Owned(Zeroizing<Vec<u8>>),
+    /// User and password of Basic with the colon at this place between them.
+    OwnedPair(Zeroizing<Vec<u8>>, usize),
+}
+
+#[derive(Clone, Copy)]
+enum Parts<'p> {
+    Whole(&'p [u8]),
+    Pair(&'p [u8], &'p [u8]),
 }
 
 impl<'a> Presented<'a> {
@@ -72,8 +165,7 @@ impl<'a> Presented<'a> {
     /// # Errors
     /// [`Refused::Malformed`] when it is empty or longer than 4 kB.
     pub fn token(token: &'a [u8]) -> Result<Self, Refused> {
-        let _ = token;
-        todo!("first landing")
+        Self::checked(Form::Token(token))
     }
 
     /// A pair, such as the subject in verify's body.
@@ -81,23 +173,114 @@ impl<'a> Presented<'a> {
     /// # Errors
     /// [`Refused::Malformed`] when a part is empty or both together are longer than 4 kB.
     pub fn pair(access: &'a [u8], secret: &'a [u8]) -> Result<Self, Refused> {
-        let _ = (access, secret);
-        todo!("first landing")
+        Self::checked(Form::Pair(access, secret))
+    }
+
+    /// User and password of Basic are a pair; with an empty password the user is a whole token.
+    fn basic(encoded: &[u8]) -> Result<Self, Refused> {
+        // Some clients leave the padding out (RFC 4648 §3.2 lets a specification say so; RFC 7617 does not).
+        let padding = encoded.iter().rev().take(2).take_while(|b| **b == b'=').count();
+        let encoded = &encoded[..encoded.len() - padding];
+        if encoded.len() > CREDENTIAL_BYTES_MAX * 2 {
+            return Err(Refused::Malformed);
+        }
+        let mut text = Zeroizing::new(BASE64_NOPAD.decode(encoded).map_err(|_| Refused::Malformed)?);
+        let colon = text.iter().position(|b| *b == b':').ok_or(Refused::Malformed)?;
+        if colon + 1 == text.len() {
+            text.truncate(colon);
+            return Self::checked(Form::Owned(text));
+        }
+        Self::checked(Form::OwnedPair(text, colon))
+    }
+
+    fn checked(form: Form<'a>) -> Result<Self, Refused> {
+        let presented = Self { form, in_query: false };
+        let len_ok = match presented.parts() {
+            Parts::Whole(token) => (1..=CREDENTIAL_BYTES_MAX).contains(&token.len()),
+            Parts::Pair(access, secret) => {
+                !access.is_empty() && !secret.is_empty() && access.len() + secret.len() <= CREDENTIAL_BYTES_MAX
+            }
+        };
+        if len_ok { Ok(presented) } else { Err(Refused::Malformed) }
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        match &self.form {
+            Form::Token(token) => Parts::Whole(token),
+            Form::Pair(access, secret) => Parts::Pair(access, secret),
+            Form::Owned(token) => Parts::Whole(token),
+            Form::OwnedPair(text, colon) => Parts::Pair(&text[..*colon], &text[*colon + 1..]),
+        }
+    }
+
+    /// Whether both are the same credential, be it whole here and in two parts there.
+    fn is_same(&self, other: &Self) -> bool {
+        let joined = |token: &[u8], access: &[u8], secret: &[u8]| {
+            secret::is_our_pair(access, secret) && token.strip_prefix(access) == Some(secret)
+        };
+        match (self.parts(), other.parts()) {
+            (Parts::Whole(a), Parts::Whole(b)) => a == b,
+            (Parts::Pair(a, b), Parts::Pair(c, d)) => a == c && b == d,
+            (Parts::Whole(token), Parts::Pair(access, secret)) | (Parts::Pair(access, secret), Parts::Whole(token)) => {
+                joined(token, access, secret)
+            }
+        }
     }
 
     /// Whether it stood in the query string: then it is redacted wherever that could be written down, and policy has a say.
-    pub fn in_query(&self) -> bool {
-        todo!("first landing")
+    pub const fn in_query(&self) -> bool {
+        self.in_query
     }
 
     /// What it is found by.
     pub fn digest(&self) -> Digest {
-        todo!("first landing")
+        match self.parts() {
+            Parts::Whole(token) => Digest::of_token(token),
+            Parts::Pair(access, secret) => Digest::of_pair(access, secret),
+        }
+    }
+
+    /// Whether it is of our own shape with a wrong checksum, under a prefix that is registered: then it needs no look-up to be refused.
+    pub(crate) fn is_mistyped(&self, is_registered: impl Fn(&str) -> bool) -> bool {
+        let mut joined = [0; OUR_TOKEN_BYTES_MAX];
+        let token = match self.parts() {
+            Parts::Whole(token) => token,
+            Parts::Pair(access, secret) if secret::is_our_pair(access, secret) => {
+                let len = access.len() + secret.len();
+                joined[..access.len()].copy_from_slice(access);
+                joined[access.len()..len].copy_from_slice(secret);
+                &joined[..len]
+            }
+            Parts::Pair(..) => return false,
+        };
+        matches!(secret::shape(token), Shape::WrongChecksum(prefix) if is_registered(prefix))
     }
 }
 
-/// The query string with the value of every `api_key` replaced by `redacted`, for logs and traces.
-pub fn redact_query(query: &str) -> Cow<'_, str> {
-    let _ = query;
-    todo!("first landing")
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Presented(…)")
+    }
 }
+
+/// The query string for logs and traces: the value of every `api_key`, in whatever case and encoding its name is written, and every value
+/// of our own shape are replaced by `redacted`. More than what is accepted as a key is redacted: a key under a mistyped name is still one.
+pub fn redact_query(query: &str) -> Cow<'_, str> {
+    let is_secret = |piece: &str| {
+        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+        let named = percent_decode_str(name).map(|b| b.to_ascii_lowercase()).eq(QUERY_PARAMETER.bytes());
+        named && !value.is_empty() || secret::shape(&Cow::from(percent_decode_str(value))) != Shape::Foreign
+    };
+    if !query.split('&').any(is_secret) {
+        return Cow::Borrowed(query);
+    }
+    let redacted = query.split('&').map(|piece| match piece.split_once('=') {
+        Some((name, _)) if is_secret(piece) => Cow::Owned(format!("{name}=redacted")),
+        _ => Cow::Borrowed(piece),
+    });
+    Cow::Owned(redacted.collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+#[path = "credential_tests.rs"]
+mod tests;
