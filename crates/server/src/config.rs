@@ -1,0 +1,432 @@
+//! The configuration: flags, then `CLAVIGER_*`, then a TOML file, then defaults.
+//!
+//! Every setting is one line of [`SETTINGS`]: its name, what it means, how it is read. The name is the flag (`--data-dir`), the variable
+//! (`CLAVIGER_DATA_DIR`) and the key in the file (`data_dir`) at once, so that nothing has to be kept in step. What is wrong stops the
+//! start with one line that says which setting, where it stands, and what to write instead; a misspelt setting is wrong too, since
+//! otherwise it would silently not hold.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use claviger_core::name::Name;
+use claviger_core::network::IpAllowList;
+use http::Uri;
+use http::uri::Scheme;
+
+/// The file that is read from the working directory when none is named.
+pub const DEFAULT_FILE: &str = "claviger.toml";
+/// What the variables begin with.
+pub const VARIABLE_PREFIX: &str = "CLAVIGER_";
+
+/// What the service runs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the console and the management API listen.
+    pub listen: SocketAddr,
+    /// Where gateways ask.
+    pub authz_listen: SocketAddr,
+    /// Threads that answer gateways.
+    pub authz_workers: NonZeroUsize,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// The name of the root organization, used at the first start.
+    pub organization: Name,
+    /// How browsers reach the console; absent means as it listens.
+    pub public_url: Option<Uri>,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Option<IpAllowList>,
+    /// Which messages are logged, in the language of `RUST_LOG`.
+    pub log: String,
+    /// How messages are logged.
+    pub log_format: LogFormat,
+}
+
+/// How messages are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why there is no configuration: one line that names the setting and the way out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name in the file; the flag and the variable follow from it.
+    pub name: &'static str,
+    /// What stands for the value in help texts.
+    pub value_name: &'static str,
+    /// What it holds when nobody sets it, for help texts.
+    pub default: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+/// All settings, in the order of the help.
+pub const SETTINGS: [Setting; 9] = [
+    Setting {
+        name: "listen",
+        value_name: "ADDRESS",
+        default: "127.0.0.1:7400",
+        help: "Where the console and the management API listen",
+    },
+    Setting {
+        name: "authz_listen",
+        value_name: "ADDRESS",
+        default: "127.0.0.1:7401",
+        help: "Where gateways ask `/authz`; keep it away from the outside",
+    },
+    Setting {
+        name: "authz_workers",
+        value_name: "NUMBER",
+        default: "one for each core",
+        help: "Threads that answer gateways",
+    },
+    Setting {
+        name: "data_dir",
+        value_name: "FOLDER",
+        default: "data",
+        help: "Where everything is kept: claviger.db, usage.db, master.key",
+    },
+    Setting {
+        name: "organization",
+        value_name: "NAME",
+        default: "Root",
+        help: "Name of the organization at the root of the tree; used at the first start",
+    },
+    Setting {
+        name: "public_url",
+        value_name: "URL",
+        default: "as it listens",
+        help: "How browsers reach the console, such as https://keys.example.com behind a TLS proxy",
+    },
+    Setting {
+        name: "trusted_proxies",
+        value_name: "NETWORKS",
+        default: "none",
+        help: "Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas",
+    },
+    Setting {
+        name: "log",
+        value_name: "FILTER",
+        default: "warn,claviger=info",
+        help: "What is logged, such as `info` or `warn,claviger=debug`",
+    },
+    Setting { name: "log_format", value_name: "FORMAT", default: "text", help: "How it is logged: `text` or `json`" },
+];
+
+/// Where a value was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    Flag,
+    Variable,
+    File(PathBuf),
+}
+
+/// A value as it was given.
+#[derive(Debug, Clone)]
+struct Given {
+    source: Source,
+    text: String,
+}
+
+/// The name of a setting's flag, without the hyphens in front.
+pub fn flag_of(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// The name of a setting's variable.
+pub fn variable_of(name: &str) -> String {
+    format!("{VARIABLE_PREFIX}{}", name.to_ascii_uppercase())
+}
+
+/// Values as they were given, the strongest source of each.
+#[derive(Debug, Default)]
+pub struct Values(BTreeMap<&'static str, Given>);
+
+impl Values {
+    /// Takes the flags that were given: the strongest source.
+    pub fn with_flags(flags: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let given = flags.into_iter().map(|(name, text)| (name, Given { source: Source::Flag, text }));
+        Self(given.collect())
+    }
+
+    /// Adds the variables that begin with [`VARIABLE_PREFIX`], where no flag was given.
+    ///
+    /// # Errors
+    /// Refuses a variable of that prefix that is no setting, or is not text.
+    pub fn and_variables(
+        mut self,
+        variables: impl IntoIterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+    ) -> Result<Self, ConfigError> {
+        for (variable, value) in variables {
+            let Some(variable) = variable.to_str().filter(|it| it.starts_with(VARIABLE_PREFIX)) else {
+                continue;
+            };
+            if variable == "CLAVIGER_CONFIG" || is_of_a_test(variable) {
+                continue;
+            }
+            let Some(setting) = SETTINGS.iter().find(|it| variable_of(it.name) == variable) else {
+                let known = nearest(variable, SETTINGS.iter().map(|it| variable_of(it.name)));
+                return Err(ConfigError(format!("{variable} is not a setting{known}")));
+            };
+            let text = value.into_string().map_err(|_| ConfigError(format!("{variable} is not text: write UTF-8")))?;
+            self.0.entry(setting.name).or_insert(Given { source: Source::Variable, text });
+        }
+        Ok(self)
+    }
+
+    /// Adds what stands in a TOML file, where neither flag nor variable was given.
+    ///
+    /// # Errors
+    /// Refuses text that is not TOML, keys that are no settings, and tables.
+    pub fn and_file(mut self, path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            let what = error.message().lines().next().unwrap_or_default().to_owned();
+            ConfigError(format!("{}, line {line}: not TOML ({what})", path.display()))
+        })?;
+        for (key, value) in table {
+            let Some(setting) = SETTINGS.iter().find(|it| it.name == key) else {
+                let known = nearest(&key, SETTINGS.iter().map(|it| it.name.to_owned()));
+                return Err(ConfigError(format!("{}: `{key}` is not a setting{known}", path.display())));
+            };
+            let text = text_of(&value).ok_or_else(|| {
+                ConfigError(format!("{}: {key} is {}: write a text", path.display(), value.type_str()))
+            })?;
+            self.0.entry(setting.name).or_insert(Given { source: Source::File(path.to_owned()), text });
+        }
+        Ok(self)
+    }
+
+    /// Reads a value, or takes the default where none was given.
+    fn read<T>(
+        &self,
+        name: &'static str,
+        default: T,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        let Some(given) = self.0.get(name) else {
+            return Ok(default);
+        };
+        read(given.text.trim()).map_err(|expected| self.wrong(name, &expected))
+    }
+
+    /// The line that says what is wrong with a value.
+    fn wrong(&self, name: &'static str, expected: &str) -> ConfigError {
+        let Some(given) = self.0.get(name) else {
+            return ConfigError(format!("--{}: {expected}", flag_of(name)));
+        };
+        let place = match &given.source {
+            Source::Flag => format!("--{}", flag_of(name)),
+            Source::Variable => variable_of(name),
+            Source::File(path) => format!("{}: {name}", path.display()),
+        };
+        let shown: String = given.text.chars().filter(|it| !it.is_control()).take(80).collect();
+        ConfigError(format!("{place} is `{shown}`: {expected}"))
+    }
+}
+
+/// The variables that the tests of this repository use for themselves.
+fn is_of_a_test(variable: &str) -> bool {
+    variable.starts_with("CLAVIGER_TEST_")
+}
+
+fn text_of(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Array(items) => {
+            let texts: Option<Vec<_>> = items.iter().map(|it| it.as_str().map(str::to_owned)).collect();
+            texts.map(|it| it.join(","))
+        }
+        _ => None,
+    }
+}
+
+/// "; did you mean …?", or the list of all that there are.
+fn nearest(word: &str, known: impl Iterator<Item = String>) -> String {
+    let known: Vec<_> = known.collect();
+    let close = known.iter().min_by_key(|it| distance(word, it)).filter(|it| distance(word, it) <= 3);
+    match close {
+        Some(close) => format!("; did you mean {close}?"),
+        None => format!("; there are {}", known.join(", ")),
+    }
+}
+
+/// Levenshtein's distance: how many letters have to change.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+impl Config {
+    /// Reads all values.
+    ///
+    /// # Errors
+    /// The first that is wrong, or a combination that is.
+    pub fn from_values(values: &Values) -> Result<Self, ConfigError> {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let config = Self {
+            listen: values.read("listen", SocketAddr::from(([127, 0, 0, 1], 7400)), read_address)?,
+            authz_listen: values.read("authz_listen", SocketAddr::from(([127, 0, 0, 1], 7401)), read_address)?,
+            authz_workers: values.read("authz_workers", cores, read_workers)?,
+            data_dir: values.read("data_dir", PathBuf::from("data"), read_folder)?,
+            organization: values.read("organization", default_organization(), |text| {
+                Name::parse(text).map_err(|error| format!("the name {error}"))
+            })?,
+            public_url: values.read("public_url", None, |text| read_url(text).map(Some))?,
+            trusted_proxies: values.read("trusted_proxies", None, read_networks)?,
+            log: values.read("log", "warn,claviger=info".to_owned(), read_filter)?,
+            log_format: values.read("log_format", LogFormat::Text, read_format)?,
+        };
+        config.refuse_combinations(values)?;
+        Ok(config)
+    }
+
+    fn refuse_combinations(&self, values: &Values) -> Result<(), ConfigError> {
+        let behind_tls = self.public_url.as_ref().is_some_and(|it| it.scheme() == Some(&Scheme::HTTPS));
+        if !self.listen.ip().is_loopback() && !behind_tls {
+            let fix = "passwords and keys would cross the network in clear; listen on 127.0.0.1, or put a TLS proxy in front and say --public-url https://…";
+            return Err(values.wrong("listen", fix));
+        }
+        let clear = self.public_url.as_ref().filter(|it| it.scheme() == Some(&Scheme::HTTP));
+        if clear.is_some_and(|it| !is_loopback(it.host().unwrap_or_default())) {
+            let fix = "browsers would send passwords in clear; write https://…";
+            return Err(values.wrong("public_url", fix));
+        }
+        if self.listen == self.authz_listen && self.listen.port() != 0 {
+            return Err(values.wrong("authz_listen", "the console listens there already; choose another port"));
+        }
+        Ok(())
+    }
+
+    /// How browsers reach the console, without a slash at the end. `bound` is where it listens in fact.
+    pub fn base_url(&self, bound: SocketAddr) -> String {
+        match &self.public_url {
+            Some(url) => url.to_string().trim_end_matches('/').to_owned(),
+            None => format!("http://{bound}"),
+        }
+    }
+}
+
+fn default_organization() -> Name {
+    Name::parse("Root").expect("a name")
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
+}
+
+fn read_address(text: &str) -> Result<SocketAddr, String> {
+    let expected = || "write an IP address and a port, such as 127.0.0.1:7400 or [::1]:7400".to_owned();
+    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| expected())
+}
+
+fn read_workers(text: &str) -> Result<NonZeroUsize, String> {
+    let expected = "write a number from 1 to 256";
+    text.parse().ok().filter(|it: &NonZeroUsize| it.get() <= 256).ok_or_else(|| expected.to_owned())
+}
+
+fn read_folder(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("write the path of a folder".to_owned());
+    }
+    let path = PathBuf::from(text);
+    if path.exists() && !path.is_dir() {
+        return Err("that is a file; name a folder".to_owned());
+    }
+    Ok(path)
+}
+
+fn read_url(text: &str) -> Result<Uri, String> {
+    let expected = "write a URL such as https://keys.example.com, without a path";
+    let url: Uri = text.parse().map_err(|_| expected.to_owned())?;
+    let scheme_ok = url.scheme() == Some(&Scheme::HTTP) || url.scheme() == Some(&Scheme::HTTPS);
+    let bare = matches!(url.path(), "" | "/") && url.query().is_none();
+    let plain = url.authority().is_some_and(|it| !it.as_str().contains('@') && !it.host().is_empty());
+    if scheme_ok && bare && plain { Ok(url) } else { Err(expected.to_owned()) }
+}
+
+fn read_networks(text: &str) -> Result<Option<IpAllowList>, String> {
+    let entries: Vec<_> = text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    IpAllowList::parse(&entries).map(Some).map_err(|error| error.to_string())
+}
+
+fn read_filter(text: &str) -> Result<String, String> {
+    let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
+    match parsed {
+        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        _ => {
+            Err("write a level (error, warn, info, debug, trace) or levels by module, such as warn,claviger=info"
+                .into())
+        }
+    }
+}
+
+fn read_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("write text or json".to_owned()),
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// Reads the environment and the file, below the flags. The one place that reads the environment.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn load(
+    flags: impl IntoIterator<Item = (&'static str, String)>,
+    file: Option<&Path>,
+) -> Result<Config, ConfigError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the configuration")]
+    let variables: Vec<_> = std::env::vars_os().collect();
+    let named = variables.iter().find(|(name, _)| name == "CLAVIGER_CONFIG").map(|(_, value)| PathBuf::from(value));
+    let named = file.map(Path::to_owned).or(named);
+    let values = Values::with_flags(flags).and_variables(variables)?;
+    let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let values = match std::fs::read_to_string(&path) {
+        Ok(text) => values.and_file(&path, &text)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => values,
+        Err(error) => return Err(ConfigError(format!("{} cannot be read: {error}", path.display()))),
+    };
+    Config::from_values(&values)
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;
