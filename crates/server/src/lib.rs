@@ -4,7 +4,9 @@
 
 pub mod api;
 pub mod app;
+pub mod clock;
 pub mod config;
 pub mod console;
 pub mod gateway;
+pub mod metrics;
 pub mod ops;
