@@ -9,6 +9,8 @@ pub struct Idempotency<T> {
     pub key: String,
     /// SHA-256 of method, path and body: the same key with another request is refused.
     pub fingerprint: [u8; 32],
+    /// The HTTP status of the answer.
+    pub status: u16,
     /// The answer as it is kept and given again: without the secret.
     pub render: fn(&T) -> Value,
 }
@@ -18,8 +20,13 @@ pub struct Idempotency<T> {
 pub enum Answer<T> {
     /// The change was made now.
     Fresh(T),
-    /// It had been made before; this is what was answered then, without the secret.
-    Replayed(Value),
+    /// It had been made before.
+    Replayed {
+        /// The HTTP status that was answered then.
+        status: u16,
+        /// What was answered then, without the secret.
+        body: Value,
+    },
 }
 
 impl<T> Answer<T> {
@@ -27,7 +34,7 @@ impl<T> Answer<T> {
     pub fn fresh(self) -> Option<T> {
         match self {
             Self::Fresh(it) => Some(it),
-            Self::Replayed(_) => None,
+            Self::Replayed { .. } => None,
         }
     }
 }

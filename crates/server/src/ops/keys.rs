@@ -105,10 +105,14 @@ pub struct KeyInfo {
     pub owner_name: Option<Name>,
     /// The name of its mapped user.
     pub mapped_user_name: Option<Name>,
-    /// Its secrets that are not dead, newest first.
-    pub secrets: Vec<SecretInfo>,
-    /// The latest use of any of them.
+    /// What may be shown of its value, `ck_7Fq2…`; an imported key has none.
+    pub access_hint: Option<String>,
+    /// Until when a replaced secret of it is still good, if one is.
+    pub rotating_until: Option<Timestamp>,
+    /// The latest use of its current secret.
     pub last_use: Option<LastUse>,
+    /// Its secrets that are not dead, newest first; empty in lists.
+    pub secrets: Vec<SecretInfo>,
 }
 
 /// A key with a new secret: the one answer that carries the token.
@@ -125,7 +129,7 @@ pub struct CreatedKey {
 pub struct KeyQuery {
     /// Those that look like this now; absent means all but revoked ones.
     pub state: Option<KeyState>,
-    /// Those whose name, description or access id contains this.
+    /// Those whose name contains this, or whose access id it is.
     pub search: Option<String>,
     /// Those of this owner.
     pub owner_id: Option<UserId>,
@@ -135,6 +139,8 @@ pub struct KeyQuery {
     pub role_id: Option<RoleId>,
     /// Those of this api.
     pub api: Option<Slug>,
+    /// Only those that were never used.
+    pub never_used: bool,
     /// In which order.
     pub sort: KeySort,
 }
@@ -144,22 +150,23 @@ pub struct KeyQuery {
 pub enum KeySort {
     /// Newest first.
     #[default]
-    CreatedDescending,
-    /// Oldest first.
-    CreatedAscending,
-    /// By name, A to Z.
-    NameAscending,
-    /// By name, Z to A.
-    NameDescending,
+    Created,
+    /// By name.
+    Name,
+    /// Those that end first come first; those without an end come last.
+    Expiry,
 }
+
+/// Keys that a list counts at most: a count must not cost more than it is worth.
+pub const TOTAL_MAX: u32 = 10_000;
 
 /// A page of keys.
 #[derive(Debug, Clone)]
 pub struct KeyList {
     /// The page.
     pub page: Page<KeyInfo>,
-    /// How many keys the query finds in all.
-    pub total: u64,
+    /// How many keys the query finds in all; counted up to [`TOTAL_MAX`].
+    pub total: u32,
 }
 
 /// How long the old secret stays good in a rotation.

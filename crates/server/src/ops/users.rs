@@ -104,12 +104,3 @@ pub async fn put_user(
     let _ = (app, caller, organization_id, external_id, new);
     unimplemented!("signature first")
 }
-
-/// Removes a user for ever: memberships end, personal keys are revoked, other keys of the user become ownerless, keys mapped to the user are denied.
-///
-/// # Errors
-/// Refusals; the last active admin of the installation cannot be removed.
-pub async fn delete_user(app: &App, caller: &Caller, organization_id: OrganizationId, user_id: UserId) -> OpResult<()> {
-    let _ = (app, caller, organization_id, user_id);
-    unimplemented!("signature first")
-}
