@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::counts::{Report, of_node_line, run_counted};
-use crate::shell::{Failure, Outcome, find_program, run as run_command, workspace_root};
+use crate::shell::{Failure, Outcome, find_program, read, run as run_command, workspace_root};
 
 /// The variable that tells the browser tests which program to start.
 const BINARY_VARIABLE: &str = "CLAVIGER_BIN";
 
 /// The variable that tells the browser tests which Chromium to drive.
 const CHROMIUM_VARIABLE: &str = "CLAVIGER_CHROMIUM";
+
+/// The oldest Node.js that playwright-core runs on.
+const SYSTEM_NODE_MAJOR_MIN: u32 = 20;
 
 fn folder() -> PathBuf {
     workspace_root().join("e2e")
@@ -48,21 +51,35 @@ pub(super) fn ensure(no_install: bool) -> Outcome {
 
 /// Runs every `*.test.mjs` of `e2e/`.
 pub(super) fn run(binary: &Path) -> Report {
-    let tests = match test_files() {
-        Ok(tests) => tests,
+    let (tests, node) = match test_files().and_then(|tests| Ok((tests, node()?))) {
+        Ok(found) => found,
         Err(failure) => return Report::from(failure),
     };
-    let mut command = Command::new(node());
+    let mut command = Command::new(node);
     command.args(["--test", "--test-reporter=spec"]).args(tests).current_dir(folder());
     command.env(BINARY_VARIABLE, binary).env(CHROMIUM_VARIABLE, chromium().unwrap_or_default());
     run_counted(&mut command, of_node_line)
 }
 
-/// The node of the lock file, so that the tests run on the same version everywhere; where npm has none for this machine,
-/// the system's.
-fn node() -> PathBuf {
-    let pinned = folder().join("node_modules/.bin/node");
-    if pinned.exists() { pinned } else { PathBuf::from("node") }
+/// The node of the lock file, so that the tests run on the same version everywhere. Its folder is looked up, because not
+/// every npm links a package's program that is called `node`.
+fn node() -> Outcome<PathBuf> {
+    let packages = fs::read_dir(folder().join("node_modules")).into_iter().flatten().flatten();
+    let mut programs = packages
+        .filter(|package| package.file_name().to_string_lossy().starts_with("node-"))
+        .map(|package| package.path().join("bin/node"));
+    programs.find(|program| program.is_file()).map_or_else(system_node, Ok)
+}
+
+/// Where npm has no node for this machine, the system's, if it is new enough.
+fn system_node() -> Outcome<PathBuf> {
+    let version = read(Command::new("node").arg("--version"))?;
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_some_and(|major| SYSTEM_NODE_MAJOR_MIN <= major) {
+        return Ok(PathBuf::from("node"));
+    }
+    let message = "npm has no Node.js for this machine, and the installed one is too old";
+    Err(Failure::new(format!("{message}: {} < {SYSTEM_NODE_MAJOR_MIN}", version.trim())))
 }
 
 /// Named one by one, because what node makes of a folder differs from version to version.
