@@ -74,6 +74,18 @@ impl<'a> Asked<'a> {
     pub const fn is_list(&self) -> bool {
         self.element.is_none()
     }
+
+    /// The permission to read the same thing.
+    #[must_use]
+    pub const fn reading(self) -> Self {
+        Self { action: "read", ..self }
+    }
+
+    /// The same action on the whole resource.
+    #[must_use]
+    pub const fn on_whole_resource(self) -> Self {
+        Self { element: None, ..self }
+    }
 }
 
 impl fmt::Display for Asked<'_> {
@@ -303,6 +315,13 @@ mod tests {
         assert_eq!(held.coverage(&asked("scorecards:read")), expected);
         assert_eq!(set(&["scorecards:read"]).coverage(&asked("scorecards:read")), Coverage::All);
         assert_eq!(PermissionSet::nothing().coverage(&asked("scorecards:read")), Coverage::None);
+    }
+
+    #[test]
+    fn what_is_asked_can_be_turned_into_reading_and_into_the_whole() {
+        let update = asked("scorecards/A:update");
+        assert_eq!(update.reading().to_string(), "scorecards/A:read");
+        assert_eq!(update.on_whole_resource().to_string(), "scorecards:update");
     }
 
     #[test]

@@ -17,7 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).ok_or("usage: hello_listener ADDRESS")?;
     let socket = std::net::TcpListener::bind(address)?;
-    let answer = |_: &_| Response::new(Full::new(Bytes::from_static(b"hello")));
-    serve(socket, Settings::with_workers(NonZeroUsize::MIN), answer, &CancellationToken::new())?.join();
+    let answer = |_: &_, _| Response::new(Full::new(Bytes::from_static(b"hello")));
+    serve(socket, Settings::with_workers(NonZeroUsize::MIN), || answer, &CancellationToken::new())?.join();
     Ok(())
 }

@@ -9,7 +9,7 @@
 use std::convert::Infallible;
 use std::future::ready;
 use std::io;
-use std::net::TcpStream as StdTcpStream;
+use std::net::{IpAddr, TcpStream as StdTcpStream};
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
@@ -72,18 +72,19 @@ impl Workers {
     }
 }
 
-/// Answers requests on `socket` until `stop` is cancelled. `answer` runs on the connection's worker and must not block.
+/// Answers requests on `socket` until `stop` is cancelled. `worker` is called once for each worker and makes what answers
+/// there; that gets the request and the peer's address, and must not block.
 ///
 /// # Errors
 /// When the socket, a thread or its runtime cannot be set up.
 pub fn serve<A>(
     socket: std::net::TcpListener,
     settings: Settings,
-    answer: A,
+    worker: impl Fn() -> A,
     stop: &CancellationToken,
 ) -> io::Result<Workers>
 where
-    A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Clone + Send + 'static,
+    A: Fn(&Request<Incoming>, IpAddr) -> Response<Full<Bytes>> + Clone + Send + 'static,
 {
     socket.set_nonblocking(true)?;
     let (hands, taken): (Vec<_>, Vec<_>) = (0..settings.workers.get()).map(|_| mpsc::unbounded_channel()).unzip();
@@ -97,7 +98,7 @@ where
             tracker.spawn_on(accept(TcpListener::from_std(socket)?, hands, stop.child_token()), runtime.handle());
             drop(entered);
         }
-        let (answer, stop) = (answer.clone(), stop.child_token());
+        let (answer, stop) = (worker(), stop.child_token());
         let work = move || runtime.block_on(work(taken, tracker, settings, answer, stop));
         threads.push(std::thread::Builder::new().name(format!("authz-{number}")).spawn(work)?);
     }
@@ -112,7 +113,7 @@ async fn work<A>(
     answer: A,
     stop: CancellationToken,
 ) where
-    A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Clone + Send + 'static,
+    A: Fn(&Request<Incoming>, IpAddr) -> Response<Full<Bytes>> + Clone + Send + 'static,
 {
     while let Some((stream, permit)) = taken.recv().await {
         match TcpStream::from_std(stream) {
@@ -163,9 +164,10 @@ async fn next(socket: &TcpListener, room: &Arc<Semaphore>) -> Connection {
 /// and is not logged.
 async fn converse<A>(stream: TcpStream, head_read: Duration, answer: A, stop: CancellationToken)
 where
-    A: Fn(&Request<Incoming>) -> Response<Full<Bytes>>,
+    A: Fn(&Request<Incoming>, IpAddr) -> Response<Full<Bytes>>,
 {
-    let service = service_fn(move |request| ready(Ok::<_, Infallible>(answer(&request))));
+    let Ok(peer) = stream.peer_addr() else { return };
+    let service = service_fn(move |request| ready(Ok::<_, Infallible>(answer(&request, peer.ip()))));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_read).max_buf_size(HEAD_BYTES_MAX);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));

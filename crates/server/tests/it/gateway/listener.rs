@@ -1,7 +1,7 @@
 //! The verification listener on the wire: what it does with connections, whatever is asked on them.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -25,11 +25,11 @@ impl Echo {
         let address = socket.local_addr().unwrap();
         let stop = CancellationToken::new();
         let settings = Settings { head_read, ..Settings::with_workers(NonZeroUsize::new(2).unwrap()) };
-        let answer = |request: &Request<Incoming>| {
+        let answer = |request: &Request<Incoming>, _: IpAddr| {
             let worker = std::thread::current().name().unwrap().to_owned();
             Response::new(Full::new(Bytes::from(format!("{} {worker}", request.uri().path()))))
         };
-        let workers = Some(serve(socket, settings, answer, &stop).unwrap());
+        let workers = Some(serve(socket, settings, || answer, &stop).unwrap());
         Self { address, stop, workers }
     }
 
