@@ -1,4 +1,4 @@
-//! How long a file may be, and how an exception from a lint is written.
+//! How long a file may be, how an exception from a lint is written, and that no test is left out.
 
 use super::code::{blank_literals, line_of, positions_of};
 use super::{Breach, Tree};
@@ -8,6 +8,13 @@ const LINES_MAX: usize = 500;
 
 /// What is written by hand and read by people. Documents may be longer.
 const LIMITED_EXTENSIONS: [&str; 10] = ["css", "html", "js", "mjs", "py", "rs", "sh", "sql", "svg", "ts"];
+
+/// Attributes that may not stand, and what to do instead.
+const ATTRIBUTES: [(&str, &str); 3] = [
+    ("#[allow(", "write #[expect(…, reason = \"…\")]: it says why, and complains once it is no longer needed"),
+    ("#![allow(", "write #![expect(…, reason = \"…\")]: it says why, and complains once it is no longer needed"),
+    ("#[ignore", "a test that is left out looks like one that passes: mend it, or make it a command of xtask"),
+];
 
 /// Breaches of the length of files and of the way lints are excepted.
 pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
@@ -24,10 +31,8 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
     }
     for file in tree.rust() {
         let code = blank_literals(&file.text);
-        for attribute in ["#[allow(", "#![allow("] {
+        for (attribute, message) in ATTRIBUTES {
             for position in positions_of(&code, attribute) {
-                let message =
-                    "write #[expect(…, reason = \"…\")]: it says why, and complains once it is no longer needed";
                 found.push(Breach::new(&file.path, line_of(&code, position), message));
             }
         }
@@ -52,6 +57,11 @@ mod tests {
     #[test]
     fn documents_may_be_long() {
         assert_eq!(count("docs/guide.md", &"a\n".repeat(LINES_MAX + 1)), 0);
+    }
+
+    #[test]
+    fn test_that_is_left_out_is_a_breach() {
+        assert_eq!(count("crates/core/src/lib.rs", "#[test]\n#[ignore = \"slow\"]\nfn f() {}\n#[ignore]"), 2);
     }
 
     #[test]

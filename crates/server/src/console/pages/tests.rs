@@ -188,13 +188,12 @@ proptest! {
     }
 }
 
-/// Writes every sample page, so that it can be looked at in a browser.
+/// Writes every sample page to `target/pages/`, so that it can be looked at in a browser.
 #[test]
-#[ignore = "run it with CLAVIGER_SAMPLES=<folder> to look at the pages"]
-fn write_samples() {
-    #[expect(clippy::disallowed_methods, reason = "a developer's switch of an ignored test")]
-    let folder = std::env::var("CLAVIGER_SAMPLES").expect("CLAVIGER_SAMPLES names a folder");
+fn samples_are_written_for_looking_at() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/pages");
+    std::fs::create_dir_all(folder).expect("the target folder can be written");
     for (name, html) in samples::all(&PLAIN) {
-        std::fs::write(format!("{folder}/{name}.html"), html).expect("the folder can be written");
+        std::fs::write(format!("{folder}/{name}.html"), html).expect("the target folder can be written");
     }
 }
