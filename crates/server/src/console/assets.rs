@@ -2,11 +2,18 @@
 //!
 //! An asset's URL carries the start of its digest, so that browsers may keep it for ever and a new release is a new URL.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
+use http::{HeaderMap, StatusCode, header};
 use rust_embed::RustEmbed;
+
+use super::failure::Failure;
 
 /// Where assets are served.
 pub const PREFIX: &str = "/assets/";
@@ -22,7 +29,7 @@ struct Embedded;
 #[derive(Debug)]
 pub struct Asset {
     /// The bytes of the file.
-    pub body: std::borrow::Cow<'static, [u8]>,
+    pub body: &'static [u8],
     /// The value of `Content-Type`.
     pub content_type: &'static str,
     /// The value of `ETag`, quotes included.
@@ -45,7 +52,8 @@ static SHELF: LazyLock<Shelf> = LazyLock::new(|| {
         let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
         let published = format!("{stem}-{short}.{extension}");
         shelf.urls.insert(name.to_string(), format!("{PREFIX}{published}"));
-        let asset = Asset { body: file.data, content_type: content_type(extension), etag: format!("\"{short}\"") };
+        let Cow::Borrowed(body) = file.data else { continue };
+        let asset = Asset { body, content_type: content_type(extension), etag: format!("\"{short}\"") };
         shelf.assets.insert(published, asset);
     }
     shelf
@@ -61,6 +69,17 @@ pub fn url(name: &str) -> &str {
 #[must_use]
 pub fn find(published: &str) -> Option<&'static Asset> {
     SHELF.assets.get(published)
+}
+
+/// Serves an asset: for ever from the browser's cache, since another content has another URL.
+pub(super) async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let Some(asset) = find(&name) else { return Failure::not_found().into_response() };
+    let caching = [(header::CACHE_CONTROL, "public, max-age=31536000, immutable"), (header::ETAG, asset.etag.as_str())];
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|it| it.as_bytes() == asset.etag.as_bytes());
+    if known {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
+    }
+    (caching, [(header::CONTENT_TYPE, asset.content_type)], Bytes::from_static(asset.body)).into_response()
 }
 
 /// A closed list: four kinds of file are ours, and guessing a type is how a browser comes to run what was meant to be shown.

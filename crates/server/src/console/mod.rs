@@ -7,13 +7,60 @@
 pub mod assets;
 pub mod pages;
 
+mod cookies;
+mod entrance;
+mod failure;
+mod keys;
+mod respond;
+mod security;
+mod site;
+mod visit;
+
 #[cfg(test)]
 mod contrast;
 
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+
 use crate::app::App;
 
-/// The routes of the console.
-pub fn router(app: App) -> axum::Router {
-    drop(app);
-    axum::Router::new()
+/// Bytes of a form; the largest holds a description and a handful of short fields.
+const FORM_BYTES_MAX: usize = 16 * 1024;
+
+/// The routes of the console, and its page for what is not there.
+///
+/// From outside in: the headers of every answer, the pages of failures, what is refused for safety, the origin check, the handler.
+pub fn router(app: App) -> Router {
+    let organization = Router::new()
+        .route("/", get(keys::list::show_home))
+        .route("/settings", get(keys::list::show_settings))
+        .route("/keys", get(keys::list::show_keys).post(keys::form::create))
+        .route("/keys/new", get(keys::form::show_new_key))
+        .route("/keys/{key}", get(keys::change::show_key))
+        .route("/keys/{key}/edit", get(keys::form::show_edit_key).post(keys::form::edit))
+        .route("/keys/{key}/rotate", get(keys::secrets::show_rotate).post(keys::secrets::rotate))
+        .route("/keys/{key}/activate", post(keys::change::activate))
+        .route("/keys/{key}/deactivate", post(keys::change::deactivate))
+        .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete));
+    Router::new()
+        .route("/", get(entrance::start))
+        .route("/settings", get(entrance::start_settings))
+        .route("/settings/api-keys", get(entrance::start_keys))
+        .route("/setup/{token}", get(entrance::show_set_up))
+        .route("/setup", post(entrance::claim_set_up))
+        .route("/sign-in", get(entrance::show_sign_in).post(entrance::sign_in))
+        .route("/sign-out", post(entrance::sign_out))
+        .route("/preferences", post(entrance::set_preferences))
+        .route("/assets/{name}", get(assets::serve))
+        .nest("/o/{organization}", organization)
+        .fallback(|| async { failure::Failure::not_found() })
+        .method_not_allowed_fallback(|| async { failure::Failure::not_found() })
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(security::origins())
+        .layer(from_fn_with_state(app.clone(), security::guard))
+        .layer(from_fn_with_state(app.clone(), failure::dress))
+        .layer(from_fn(security::headers))
+        .with_state(app)
 }

@@ -48,13 +48,15 @@ pub struct Choice {
     pub note: String,
     /// Whether it is chosen.
     pub chosen: bool,
+    /// Whether choosing it deserves a warning.
+    pub grave: bool,
 }
 
 impl Choice {
     /// A choice without a note.
     #[must_use]
     pub fn new(value: impl Into<String>, label: impl Into<String>, chosen: bool) -> Self {
-        Self { value: value.into(), label: label.into(), note: String::new(), chosen }
+        Self { value: value.into(), label: label.into(), note: String::new(), chosen, grave: false }
     }
 
     /// The same choice with a sentence below its label.

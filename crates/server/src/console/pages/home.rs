@@ -14,15 +14,17 @@ pub struct HomePage {
     pub shell: Shell,
     /// Keys that are live.
     pub live_keys: u64,
-    /// The keys that were used last, newest use first.
+    /// A few keys: those used last, newest use first, or the newest.
     pub recent: Vec<RecentKey>,
+    /// Whether `recent` goes by use.
+    pub recent_by_use: bool,
     /// Whether the viewer may create keys.
-    pub may_change: bool,
+    pub may_create: bool,
     /// How to check a key, with a placeholder for it.
     pub snippets: Vec<Snippet>,
 }
 
-/// A key that was used lately.
+/// A key in short.
 #[derive(Debug, Clone)]
 pub struct RecentKey {
     /// The key's id.

@@ -42,8 +42,12 @@ pub struct KeyListPage {
     pub previous: Option<String>,
     /// The query string of the page after, without `?`.
     pub next: Option<String>,
-    /// Whether the viewer may create, change and delete keys.
+    /// Whether the viewer may create keys.
+    pub may_create: bool,
+    /// Whether the viewer may change keys.
     pub may_change: bool,
+    /// Whether the viewer may delete keys.
+    pub may_delete: bool,
     /// How to create a key over HTTP, for the empty list.
     pub snippets: Vec<Snippet>,
 }
@@ -82,6 +86,8 @@ pub struct KeyRowView {
     pub status: Status,
     /// Whether it is switched on, which decides between Deactivate and Activate.
     pub active: bool,
+    /// Whether it still can be changed: not deleted.
+    pub live: bool,
 }
 
 /// A key's own page.
@@ -96,6 +102,10 @@ pub struct KeyPage {
     pub secrets: Vec<SecretView>,
     /// Whether the viewer may change it.
     pub may_change: bool,
+    /// Whether the viewer may give it a new secret, and it can get one.
+    pub may_rotate: bool,
+    /// Whether the viewer may delete it.
+    pub may_delete: bool,
     /// How to use the key, with a placeholder for it.
     pub snippets: Vec<Snippet>,
 }
@@ -109,8 +119,6 @@ pub struct KeyFacts {
     pub name: String,
     /// Free text; empty for none.
     pub description: String,
-    /// The start of the token.
-    pub hint: String,
     /// The API that the key is for, by its name.
     pub api: String,
     /// The role's name.
@@ -138,8 +146,6 @@ pub struct KeyFacts {
 /// A secret of a key.
 #[derive(Debug, Clone)]
 pub struct SecretView {
-    /// The secret's id.
-    pub id: String,
     /// The start of the token that ends in it.
     pub hint: String,
     /// Current, retiring until …, ended.
@@ -148,8 +154,6 @@ pub struct SecretView {
     pub created: Moment,
     /// The most recent use.
     pub last_use: LastUse,
-    /// Whether it is retiring, so that it can be ended now.
-    pub retiring: bool,
 }
 
 /// Asks before a key is deleted.

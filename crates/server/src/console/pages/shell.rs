@@ -1,7 +1,6 @@
 //! What every page has around it: who looks at which organization, and the words and signs that all pages share.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use claviger_core::time::Timestamp;
 
 /// The frame of a signed-in page.
 #[derive(Debug, Clone)]
@@ -16,6 +15,8 @@ pub struct Shell {
     pub place: Place,
     /// How this browser wants pages to look.
     pub preferences: Preferences,
+    /// The path and query of this page, for forms that come back to it.
+    pub here: String,
     /// What the last action did, shown once.
     pub notice: Option<Notice>,
 }
@@ -144,8 +145,6 @@ pub enum Notice {
     KeyActivated(String),
     /// A key was deleted.
     KeyDeleted(String),
-    /// A retiring secret of a key was ended before its time.
-    SecretEnded(String),
 }
 
 /// An instant, for `<time>`.
@@ -161,18 +160,15 @@ impl Moment {
     /// Writes an instant with the second.
     #[must_use]
     pub fn new(at: Timestamp) -> Self {
-        Self::written(at, "%Y-%m-%d %H:%M:%S")
+        Self { iso: at.to_string(), text: at.to_table_text() }
     }
 
     /// Writes an instant as its day, where the hour is of no use in a narrow column.
     #[must_use]
     pub fn day(at: Timestamp) -> Self {
-        Self::written(at, "%Y-%m-%d")
-    }
-
-    fn written(at: Timestamp, format: &str) -> Self {
-        let zoned = at.to_zoned(TimeZone::UTC);
-        Self { iso: zoned.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), text: zoned.strftime(format).to_string() }
+        let mut day = Self::new(at);
+        day.text.truncate("2027-01-20".len());
+        day
     }
 }
 
@@ -190,6 +186,8 @@ pub struct Status {
 pub enum Tone {
     /// All is well.
     Good,
+    /// On its way from one state to another, as planned.
+    Turning,
     /// Somebody should look at it.
     Warning,
     /// Switched off by somebody, can be switched on again.
@@ -204,6 +202,7 @@ impl Tone {
     pub fn class(self) -> &'static str {
         match self {
             Self::Good => "good",
+            Self::Turning => "turning",
             Self::Warning => "warning",
             Self::Paused => "paused",
             Self::Ended => "ended",
@@ -215,6 +214,7 @@ impl Tone {
     pub fn icon(self) -> &'static str {
         match self {
             Self::Good => "dot",
+            Self::Turning => "clock",
             Self::Warning => "warning",
             Self::Paused => "pause",
             Self::Ended => "ended",

@@ -1,5 +1,7 @@
 //! Code that the reader can copy, with the server's address filled in.
 
+use claviger_core::id::OrganizationId;
+
 /// A piece of code in one language.
 #[derive(Clone)]
 pub struct Snippet {
@@ -84,7 +86,7 @@ pub fn check_key(base_url: &str) -> Vec<Snippet> {
 
 /// How to create a key over HTTP.
 #[must_use]
-pub fn create_key(base_url: &str, organization: &str) -> Vec<Snippet> {
+pub fn create_key(base_url: &str, organization: OrganizationId) -> Vec<Snippet> {
     vec![Snippet {
         slug: "curl",
         language: "curl",

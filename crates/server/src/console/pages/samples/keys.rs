@@ -17,6 +17,7 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
         last_use,
         expires: expires.map(|it| Moment::day(super::at(it))),
         active: status.tone != Tone::Paused,
+        live: true,
         status,
     };
     vec![
@@ -35,7 +36,7 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
             "READONLY",
             used("2026-08-14T09:00:02Z", "2001:db8::17"),
             None,
-            status(Tone::Warning, "Rotating until 27 Nov"),
+            status(Tone::Turning, "Rotating until 27 Nov"),
         ),
         row(
             3,
@@ -69,7 +70,6 @@ pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
         id: "key_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned(),
         name: words.names[0].to_owned(),
         description: words.descriptions[2].to_owned(),
-        hint: "ck_7Fq2…".to_owned(),
         api: words.organization.to_owned(),
         role: "ADMIN".to_owned(),
         role_is_admin: true,
@@ -87,29 +87,29 @@ pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
 pub(super) fn secrets() -> Vec<SecretView> {
     vec![
         SecretView {
-            id: "sec_02".to_owned(),
             hint: "ck_7Fq2…".to_owned(),
             status: status(Tone::Good, "Current"),
             created: moment("2026-11-20T12:00:00Z"),
             last_use: used("2026-11-20T18:59:11Z", "203.0.113.9"),
-            retiring: false,
         },
         SecretView {
-            id: "sec_01".to_owned(),
             hint: "ck_x0Ra…".to_owned(),
-            status: status(Tone::Warning, "Retiring until 2026-11-27 12:00:00"),
+            status: status(Tone::Turning, "Retiring until 2026-11-27 12:00:00"),
             created: moment("2026-09-02T08:15:00Z"),
             last_use: used("2026-11-20T11:58:20Z", "198.51.100.40"),
-            retiring: true,
         },
     ]
 }
 
 pub(super) fn roles(chosen: &str) -> Vec<Choice> {
+    let mut admin =
+        Choice::new("admin", "ADMIN", chosen == "admin").with_note("Creates, changes and deletes everything.");
+    admin.grave = true;
     vec![
         Choice::new("readonly", "READONLY", chosen == "readonly").with_note("Reads everything, changes nothing."),
-        Choice::new("member", "MEMBER", chosen == "member").with_note("My role: what I may do, the key may do."),
-        Choice::new("admin", "ADMIN", chosen == "admin").with_note("Creates, changes and deletes everything."),
+        Choice::new("", "As the mapped user", chosen.is_empty())
+            .with_note("Whatever that person may do, now and later."),
+        admin,
     ]
 }
 
@@ -167,7 +167,9 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         range: Range { first: 1, last: shown, total: 112 },
         previous: None,
         next: Some("cursor=Zm9v".to_owned()),
+        may_create: true,
         may_change: true,
-        snippets: create_key(BASE_URL, "acme"),
+        may_delete: true,
+        snippets: create_key(BASE_URL, claviger_core::id::OrganizationId::from_u128(7)),
     }
 }

@@ -1,7 +1,7 @@
 //! A filled page of every kind, for the tests of the templates and for looking at them.
 
 use askama::Template;
-use jiff::Timestamp;
+use claviger_core::time::Timestamp;
 
 use crate::console::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
 use crate::console::pages::failure::{FailurePage, WayOut};
@@ -85,6 +85,7 @@ fn shell(words: &Words<'_>, place: Place) -> Shell {
         viewer: Viewer { name: words.person.to_owned(), email: words.email.to_owned() },
         place,
         preferences: Preferences::default(),
+        here: "/o/acme/keys?status=active".to_owned(),
         notice: None,
     }
 }
@@ -155,7 +156,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         shell: shell(words, Place::Home),
         live_keys,
         recent,
-        may_change: true,
+        recent_by_use: true,
+        may_create: true,
         snippets: check_key(BASE_URL),
     };
     let mut recent: Vec<RecentKey> = rows(words)
@@ -169,6 +171,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         key: facts(words),
         secrets: secrets(),
         may_change,
+        may_rotate: may_change,
+        may_delete: may_change,
         snippets: call_with_key(BASE_URL, None),
     };
     let mut after_deletion = key_list(words, rows(words));
@@ -178,7 +182,9 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     none_match.filtered = true;
     none_match.search = words.typed.to_owned();
     let mut read_only = key_list(words, rows(words));
+    read_only.may_create = false;
     read_only.may_change = false;
+    read_only.may_delete = false;
     let mut full = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
     for (at, row) in full.rows.iter_mut().enumerate() {
         row.id = format!("{}{at}", row.id);
@@ -218,7 +224,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("keys-deleted", render(&after_deletion)),
         ("keys-read-only", render(&read_only)),
         ("keys-none", render(&key_list(words, Vec::new()))),
-        ("keys-none-read-only", render(&KeyListPage { may_change: false, ..key_list(words, Vec::new()) })),
+        ("keys-none-read-only", render(&KeyListPage { may_create: false, ..key_list(words, Vec::new()) })),
         ("keys-none-match", render(&none_match)),
         ("key-new", render(&key_form(words))),
         (

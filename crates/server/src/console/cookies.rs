@@ -1,0 +1,187 @@
+//! What the console keeps in the browser: the session, a wish about looks, and the notice of the last action.
+//!
+//! Under TLS every name begins with `__Host-`, so that no neighbouring host can plant or widen a cookie. On loopback without TLS the names
+//! and the `Secure` attribute fall away, since Safari and some other clients drop such cookies on `http://127.0.0.1`; nothing crosses a
+//! network there.
+
+use std::time::Duration;
+
+use cookie::{Cookie, SameSite};
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::pages::shell::{Notice, Preferences, Theme, Times};
+use super::site::Site;
+
+const SESSION: &str = "sid";
+const NOTICE: &str = "notice";
+const PREFERENCES: &str = "look";
+
+/// A notice that no page has shown after a minute is stale.
+const NOTICE_LIFE: Duration = Duration::from_secs(60);
+/// A wish about looks outlives sessions.
+const PREFERENCES_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Longest value that is looked at; ours are shorter.
+const VALUE_BYTES_MAX: usize = 2048;
+
+fn name(site: &Site, bare: &str) -> String {
+    if site.tls { format!("__Host-{bare}") } else { bare.to_owned() }
+}
+
+/// The value of a cookie, if the browser sent it exactly once: of two, nobody knows which is ours.
+fn find(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut found = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|it| it.to_str().ok())
+        .flat_map(Cookie::split_parse)
+        .filter_map(Result::ok)
+        .filter(|it| it.name() == name);
+    let value = found.next()?.value().to_owned();
+    (found.next().is_none() && value.len() <= VALUE_BYTES_MAX).then_some(value)
+}
+
+fn set(headers: &mut HeaderMap, site: &Site, bare: &str, value: String, life: Duration) {
+    let cookie = Cookie::build((name(site, bare), value))
+        .path("/")
+        .http_only(true)
+        .secure(site.tls)
+        .same_site(SameSite::Lax)
+        .max_age(cookie::time::Duration::seconds(i64::try_from(life.as_secs()).unwrap_or(i64::MAX)))
+        .build();
+    // Every value here is made of letters, digits, `.`, `-`, `_` and `%`.
+    if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+/// The session's token, as the browser sent it.
+pub(super) fn session(headers: &HeaderMap, site: &Site) -> Option<SecretString> {
+    find(headers, &name(site, SESSION)).map(SecretString::from)
+}
+
+/// Hands a session's token to the browser.
+pub(super) fn set_session(headers: &mut HeaderMap, site: &Site, token: &SecretString, life: Duration) {
+    set(headers, site, SESSION, token.expose_secret().to_owned(), life);
+}
+
+/// Takes the session's token back.
+pub(super) fn clear_session(headers: &mut HeaderMap, site: &Site) {
+    set(headers, site, SESSION, String::new(), Duration::ZERO);
+}
+
+/// How this browser wants pages to look.
+pub(super) fn preferences(headers: &HeaderMap, site: &Site) -> Preferences {
+    let value = find(headers, &name(site, PREFERENCES)).unwrap_or_default();
+    let (theme, times) = value.split_once('.').unwrap_or_default();
+    Preferences { theme: Theme::parse(theme), times: Times::parse(times) }
+}
+
+/// Remembers how this browser wants pages to look.
+pub(super) fn set_preferences(headers: &mut HeaderMap, site: &Site, preferences: Preferences) {
+    let value = format!("{}.{}", preferences.theme.word(), preferences.times.word());
+    set(headers, site, PREFERENCES, value, PREFERENCES_LIFE);
+}
+
+/// What the last action did, if no page has said so yet.
+pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
+    let value = find(headers, &name(site, NOTICE))?;
+    let (kind, subject) = value.split_once('.').unwrap_or((&value, ""));
+    let subject = || percent_decode_str(subject).decode_utf8().ok().map(std::borrow::Cow::into_owned);
+    Some(match kind {
+        "account-created" => Notice::AccountCreated,
+        "key-updated" => Notice::KeyUpdated(subject()?),
+        "key-deactivated" => Notice::KeyDeactivated(subject()?),
+        "key-activated" => Notice::KeyActivated(subject()?),
+        "key-deleted" => Notice::KeyDeleted(subject()?),
+        _ => return None,
+    })
+}
+
+/// Leaves a notice for the next page.
+pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) {
+    let (kind, subject) = match notice {
+        Notice::AccountCreated => ("account-created", ""),
+        Notice::KeyUpdated(name) => ("key-updated", name.as_str()),
+        Notice::KeyDeactivated(name) => ("key-deactivated", name.as_str()),
+        Notice::KeyActivated(name) => ("key-activated", name.as_str()),
+        Notice::KeyDeleted(name) => ("key-deleted", name.as_str()),
+    };
+    set(headers, site, NOTICE, format!("{kind}.{}", utf8_percent_encode(subject, NON_ALPHANUMERIC)), NOTICE_LIFE);
+}
+
+/// Forgets the notice, now that a page shows it.
+pub(super) fn clear_notice(headers: &mut HeaderMap, site: &Site) {
+    set(headers, site, NOTICE, String::new(), Duration::ZERO);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(tls: bool) -> Site {
+        Site { base_url: String::new(), tls }
+    }
+
+    /// What a browser would send back.
+    fn returned(set: &HeaderMap) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in set.get_all(SET_COOKIE) {
+            let pair = value.to_str().unwrap().split(';').next().unwrap();
+            headers.append(COOKIE, pair.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_session_cookie_is_bound_to_the_host_and_out_of_reach_of_scripts() {
+        let mut headers = HeaderMap::new();
+        set_session(&mut headers, &site(true), &SecretString::from("t0ken"), Duration::from_secs(60));
+        let cookie = headers[SET_COOKIE].to_str().unwrap();
+        assert_eq!(cookie, "__Host-sid=t0ken; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
+        assert_eq!(session(&returned(&headers), &site(true)).unwrap().expose_secret(), "t0ken");
+        assert!(session(&returned(&headers), &site(false)).is_none(), "a name for each kind of way here");
+    }
+
+    #[test]
+    fn two_cookies_of_one_name_are_none() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, "sid=one; sid=two".parse().unwrap());
+        assert!(session(&headers, &site(false)).is_none());
+    }
+
+    #[test]
+    fn a_notice_survives_the_way_through_the_browser() {
+        for notice in [
+            Notice::AccountCreated,
+            Notice::KeyDeleted("CI; deploy=\"ü\" 鍵".to_owned()),
+            Notice::KeyUpdated(String::new()),
+        ] {
+            let mut headers = HeaderMap::new();
+            set_notice(&mut headers, &site(false), &notice);
+            assert_eq!(super::notice(&returned(&headers), &site(false)), Some(notice));
+        }
+    }
+
+    #[test]
+    fn no_cookie_puts_words_of_its_own_into_a_notice() {
+        for value in ["", "key-eaten.x", "key-deleted.%ff", "<b>"] {
+            let mut headers = HeaderMap::new();
+            headers.append(COOKIE, format!("notice={value}").parse().unwrap());
+            assert_eq!(notice(&headers, &site(false)), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_wish_about_looks_is_remembered_and_nonsense_is_none() {
+        let wish = Preferences { theme: Theme::Dark, times: Times::Relative };
+        let mut headers = HeaderMap::new();
+        set_preferences(&mut headers, &site(true), wish);
+        assert_eq!(preferences(&returned(&headers), &site(true)), wish);
+        headers.clear();
+        headers.append(COOKIE, "look=pink.soon".parse().unwrap());
+        assert_eq!(preferences(&headers, &site(false)), Preferences::default());
+    }
+}

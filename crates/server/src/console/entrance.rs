@@ -1,0 +1,289 @@
+//! Set-up link, sign-in, sign-out, and the wish about looks.
+
+use axum::extract::{Form, Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use claviger_core::limits;
+use claviger_core::name::{Email, Name, TextError};
+use claviger_core::reject::{Reject, RejectCode};
+use http::{HeaderMap, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::cookies;
+use super::failure::Failure;
+use super::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
+use super::pages::form::FormErrors;
+use super::pages::shell::{Notice, Theme, Times};
+use super::respond::{html, own_path};
+use super::site::Site;
+use super::visit::{Guest, Visit};
+use crate::app::App;
+use crate::ops::error::Error;
+use crate::ops::me;
+use crate::ops::sessions::{self, Claim, SetUpLink, SignedIn};
+
+/// The form behind the set-up link.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct SetUpForm {
+    token: SecretString,
+    name: String,
+    email: String,
+    password: SecretString,
+}
+
+/// Shows the form behind a set-up link.
+pub(super) async fn show_set_up(
+    State(app): State<App>,
+    guest: Guest,
+    Path(token): Path<String>,
+) -> Result<Response, Failure> {
+    let token = SecretString::from(token);
+    match sessions::find_set_up_link(&app, &token).await? {
+        Some(link) => {
+            let form = SetUpForm { token, ..SetUpForm::default() };
+            Ok(html(&set_up_page(&guest, &link, &form, FormErrors::default())))
+        }
+        None => Ok(set_up_gone(&guest)),
+    }
+}
+
+/// Makes the first account and signs it in.
+pub(super) async fn claim_set_up(
+    State(app): State<App>,
+    guest: Guest,
+    form: Result<Form<SetUpForm>, axum::extract::rejection::FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let Some(link) = sessions::find_set_up_link(&app, &form.token).await? else { return Ok(set_up_gone(&guest)) };
+    let mut errors = FormErrors::default();
+    let name = keep(&mut errors, "name", "The name", Name::parse(&form.name));
+    let email = keep(&mut errors, "email", "The e-mail", Email::parse(&form.email));
+    complain_about_password(&mut errors, &form.password);
+    let (Some(name), Some(email), true) = (name, email, errors.is_empty()) else {
+        return Ok(refused(html(&set_up_page(&guest, &link, &form, errors))));
+    };
+    let claim = Claim { name, email, password: form.password.clone() };
+    match sessions::claim_set_up_link(&app, form.token.clone(), claim, guest.origin.clone()).await {
+        Ok(signed_in) => {
+            let mut response = enter(&app, &guest, &signed_in, None).await?;
+            cookies::set_notice(response.headers_mut(), &guest.site, &Notice::AccountCreated);
+            Ok(response)
+        }
+        Err(Error::Reject(reject)) => {
+            complain(&mut errors, reject)?;
+            Ok(refused(html(&set_up_page(&guest, &link, &form, errors))))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn set_up_page(guest: &Guest, link: &SetUpLink, form: &SetUpForm, errors: FormErrors) -> SetUpPage {
+    SetUpPage {
+        preferences: guest.preferences,
+        organization_name: link.organization_name.to_string(),
+        token: form.token.expose_secret().to_owned(),
+        name: form.name.clone(),
+        email: form.email.clone(),
+        password_chars_min: limits::PASSWORD_CHARS_MIN,
+        errors,
+    }
+}
+
+fn set_up_gone(guest: &Guest) -> Response {
+    (StatusCode::GONE, html(&SetUpGonePage { preferences: guest.preferences })).into_response()
+}
+
+/// What a link to the sign-in page carries.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct SignInQuery {
+    next: String,
+    signed_out: Option<String>,
+}
+
+/// The sign-in form.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct SignInForm {
+    email: String,
+    password: SecretString,
+    next: String,
+}
+
+/// Shows the sign-in form.
+pub(super) async fn show_sign_in(
+    guest: Guest,
+    query: Result<Query<SignInQuery>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let query = query.map(|Query(it)| it).unwrap_or_default();
+    let form = SignInForm { next: query.next, ..SignInForm::default() };
+    html(&sign_in_page(&guest, &form, query.signed_out.is_some(), FormErrors::default()))
+}
+
+/// Signs in. Whatever session the browser had before ends: a session never survives a change of who is signed in.
+pub(super) async fn sign_in(
+    State(app): State<App>,
+    guest: Guest,
+    headers: HeaderMap,
+    form: Result<Form<SignInForm>, axum::extract::rejection::FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let mut errors = FormErrors::default();
+    let email = keep(&mut errors, "email", "The e-mail", Email::parse(&form.email));
+    if form.password.expose_secret().is_empty() {
+        errors.add("password", "Enter your password.");
+    }
+    let (Some(email), true) = (email, errors.is_empty()) else {
+        return Ok(refused(html(&sign_in_page(&guest, &form, false, errors))));
+    };
+    match sessions::sign_in(&app, email, form.password.clone(), guest.origin.clone()).await {
+        Ok(signed_in) => {
+            end_session(&app, &guest.site, &headers).await?;
+            enter(&app, &guest, &signed_in, Some(own_path(&form.next))).await
+        }
+        Err(Error::Reject(reject)) => {
+            let status = reject.code.http_status();
+            complain(&mut errors, reject)?;
+            let page = html(&sign_in_page(&guest, &form, false, errors));
+            Ok(if status == StatusCode::TOO_MANY_REQUESTS.as_u16() {
+                (StatusCode::TOO_MANY_REQUESTS, page).into_response()
+            } else {
+                refused(page)
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn sign_in_page(guest: &Guest, form: &SignInForm, signed_out: bool, errors: FormErrors) -> SignInPage {
+    SignInPage {
+        preferences: guest.preferences,
+        email: form.email.clone(),
+        next: own_path(&form.next).to_owned(),
+        signed_out,
+        errors,
+    }
+}
+
+/// Hands out the session and leads to `next`; without one to the keys of the user's organization.
+async fn enter(app: &App, guest: &Guest, signed_in: &SignedIn, next: Option<&str>) -> Result<Response, Failure> {
+    let next = match next {
+        Some(next) => next.to_owned(),
+        None => {
+            let session =
+                sessions::find_session(app, &signed_in.token, guest.origin.ip).await?.ok_or_else(Failure::not_found)?;
+            format!("/o/{}/keys", me::get_me(app, &session.caller).await?.organization.slug)
+        }
+    };
+    let mut response = Redirect::to(&next).into_response();
+    let life = signed_in.expires_at.since(app.now());
+    cookies::set_session(response.headers_mut(), &guest.site, &signed_in.token, life);
+    Ok(response)
+}
+
+/// Signs out, on the server and in the browser.
+pub(super) async fn sign_out(State(app): State<App>, guest: Guest, headers: HeaderMap) -> Result<Response, Failure> {
+    end_session(&app, &guest.site, &headers).await?;
+    let mut response = Redirect::to("/sign-in?signed_out").into_response();
+    cookies::clear_session(response.headers_mut(), &guest.site);
+    Ok(response)
+}
+
+async fn end_session(app: &App, site: &Site, headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(token) = cookies::session(headers, site) else { return Ok(()) };
+    if let Some(session) = sessions::find_session(app, &token, None).await? {
+        sessions::sign_out(app, &session.caller).await?;
+    }
+    Ok(())
+}
+
+/// A wish about looks.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct PreferencesForm {
+    theme: Option<String>,
+    times: Option<String>,
+    back: String,
+}
+
+/// Remembers a wish about looks.
+pub(super) async fn set_preferences(
+    guest: Guest,
+    form: Result<Form<PreferencesForm>, axum::extract::rejection::FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let mut preferences = guest.preferences;
+    if let Some(theme) = form.theme {
+        preferences.theme = Theme::parse(&theme);
+    }
+    if let Some(times) = form.times {
+        preferences.times = Times::parse(&times);
+    }
+    let mut response = Redirect::to(own_path(&form.back)).into_response();
+    cookies::set_preferences(response.headers_mut(), &guest.site, preferences);
+    Ok(response)
+}
+
+/// The first page: the organization of whoever is signed in.
+pub(super) async fn start(visit: Visit) -> Redirect {
+    Redirect::to(&visit.path("/"))
+}
+
+/// The gear's page, for links that do not know the organization.
+pub(super) async fn start_settings(visit: Visit) -> Redirect {
+    Redirect::to(&visit.path("/settings"))
+}
+
+/// The list of keys, for links that do not know the organization.
+pub(super) async fn start_keys(visit: Visit) -> Redirect {
+    Redirect::to(&visit.path("/keys"))
+}
+
+/// Marks a page as the answer to a form that was not accepted.
+pub(super) fn refused(page: Response) -> Response {
+    (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+}
+
+/// Keeps what was parsed, or complains about it: `"The name" + " must not be empty" + "."`.
+pub(super) fn keep<T>(
+    errors: &mut FormErrors,
+    field: &'static str,
+    what: &str,
+    parsed: Result<T, TextError>,
+) -> Option<T> {
+    parsed.map_err(|error| errors.add(field, format!("{what} {error}."))).ok()
+}
+
+fn complain_about_password(errors: &mut FormErrors, password: &SecretString) {
+    let chars = password.expose_secret().chars().count();
+    if chars < limits::PASSWORD_CHARS_MIN {
+        errors.add(
+            "password",
+            format!("The password must have at least {} characters; this one has {chars}.", limits::PASSWORD_CHARS_MIN),
+        );
+    } else if chars > limits::PASSWORD_CHARS_MAX {
+        errors.add("password", format!("The password must have at most {} characters.", limits::PASSWORD_CHARS_MAX));
+    }
+}
+
+/// Puts a refusal of the operation beside the form; what no form can mend becomes a page of its own.
+fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
+    match reject.code {
+        RejectCode::Unauthenticated => errors.add_general("E-mail or password is wrong."),
+        RejectCode::TooManyTries => errors.add_general("Too many tries. Wait a minute, then try again."),
+        RejectCode::NameTaken => errors.add("email", "Somebody uses this e-mail already."),
+        RejectCode::InvalidField => {
+            for field in &reject.fields {
+                match &*field.pointer {
+                    "/name" => errors.add("name", format!("The name {}.", field.detail)),
+                    "/email" => errors.add("email", format!("The e-mail {}.", field.detail)),
+                    "/password" => errors.add("password", format!("The password {}.", field.detail)),
+                    _ => errors.add_general(format!("{}.", field.detail)),
+                }
+            }
+        }
+        _ => return Err(reject.into()),
+    }
+    Ok(())
+}

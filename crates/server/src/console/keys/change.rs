@@ -1,0 +1,71 @@
+//! A key's own page, and what one press does to it: switch on or off, delete.
+
+use axum::extract::Path;
+use axum::response::Response;
+use claviger_core::key::{KeyState, RevocationReason};
+use claviger_core::reject::{Reject, RejectCode};
+
+use super::form::find;
+use super::{secrets, view};
+use crate::console::failure::Failure;
+use crate::console::pages::keys::{DeleteKeyPage, KeyPage};
+use crate::console::pages::shell::{Notice, Place};
+use crate::console::pages::snippets::call_with_key;
+use crate::console::visit::Visit;
+use crate::ops::keys::{revoke_key, set_key_active};
+
+/// The organization's slug and the key's id in a path.
+type KeyPath = Path<(String, String)>;
+
+/// A key's own page.
+pub(in crate::console) async fn show_key(visit: Visit, Path((_, key_id)): KeyPath) -> Result<Response, Failure> {
+    let info = find(&visit, &key_id).await?;
+    let now = visit.app.now();
+    let page = KeyPage {
+        shell: visit.shell(Place::Keys),
+        key: view::facts(&info, now),
+        secrets: info.secrets.iter().map(|it| view::secret(it, now)).collect(),
+        may_change: visit.may("update"),
+        may_rotate: visit.may("update") && secrets::can_rotate(&info),
+        may_delete: visit.may("delete"),
+        snippets: call_with_key(&visit.site.base_url, None),
+    };
+    Ok(visit.page(&page))
+}
+
+/// Switches a key off. Reversible, so nobody is asked first.
+pub(in crate::console) async fn deactivate(visit: Visit, path: KeyPath) -> Result<Response, Failure> {
+    set_active(visit, path, false).await
+}
+
+/// Switches a key on again.
+pub(in crate::console) async fn activate(visit: Visit, path: KeyPath) -> Result<Response, Failure> {
+    set_active(visit, path, true).await
+}
+
+async fn set_active(visit: Visit, Path((_, key_id)): KeyPath, active: bool) -> Result<Response, Failure> {
+    let info = find(&visit, &key_id).await?;
+    let changed = set_key_active(&visit.app, &visit.caller, visit.organization_id(), info.key.id, active, None).await?;
+    let name = changed.key.name.to_string();
+    let notice = if active { Notice::KeyActivated(name) } else { Notice::KeyDeactivated(name) };
+    Ok(visit.done(&format!("/keys/{}", changed.key.id), &notice))
+}
+
+/// Asks before a key is deleted, with what there is to lose.
+pub(in crate::console) async fn show_delete(visit: Visit, Path((_, key_id)): KeyPath) -> Result<Response, Failure> {
+    let info = find(&visit, &key_id).await?;
+    if info.state == KeyState::Revoked {
+        return Err(Reject::new(RejectCode::StateConflict, "The key is deleted already.").into());
+    }
+    let page = DeleteKeyPage { shell: visit.shell(Place::Keys), key: view::facts(&info, visit.app.now()) };
+    Ok(visit.page(&page))
+}
+
+/// Deletes a key for ever.
+pub(in crate::console) async fn delete(visit: Visit, Path((_, key_id)): KeyPath) -> Result<Response, Failure> {
+    let info = find(&visit, &key_id).await?;
+    let gone =
+        revoke_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, RevocationReason::Unspecified)
+            .await?;
+    Ok(visit.done("/keys", &Notice::KeyDeleted(gone.key.name.to_string())))
+}

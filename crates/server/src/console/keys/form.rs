@@ -1,0 +1,374 @@
+//! Creating a key and changing one: one form, read the same way.
+
+use std::time::Duration;
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path};
+use axum::response::Response;
+use claviger_core::id::{KeyId, RoleId, UserId};
+use claviger_core::key::{KeyPatch, Origin};
+use claviger_core::limits;
+use claviger_core::name::{Description, Name};
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::role::{BuiltIn, Role};
+use claviger_core::time::Timestamp;
+use serde::Deserialize;
+
+use super::secrets::{self, new_once};
+use super::view;
+use crate::console::entrance::{keep, refused};
+use crate::console::failure::Failure;
+use crate::console::pages::form::{Choice, FormErrors};
+use crate::console::pages::keys::{KeyFacts, KeyFormPage};
+use crate::console::pages::shell::{Notice, Place};
+use crate::console::visit::Visit;
+use crate::ops::error::Error;
+use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, update_key};
+use crate::ops::members::list_members;
+use crate::ops::page::PageRequest;
+use crate::ops::roles::list_roles;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The spans that the form offers, in days.
+const SPANS: [u64; 3] = [30, 90, 365];
+/// In the form, the choice to keep an expiry that is none of the spans.
+const KEEP: &str = "keep";
+const NEVER: &str = "never";
+const ON_DATE: &str = "date";
+
+/// The form as it is sent; empty fields and missing ones are the same.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct KeyForm {
+    /// Tells one filled-in form from another, so that a reload makes no second key.
+    pub(super) once: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    /// A role's id; empty for the mapped user's role.
+    pub(super) role: String,
+    /// [`NEVER`], [`KEEP`], [`ON_DATE`] or a number of days.
+    pub(super) expires: String,
+    /// The last day, `2027-02-19`.
+    pub(super) expires_on: String,
+    /// A user's id; empty where there was no choice.
+    pub(super) mapped_user: String,
+}
+
+/// What a form asks for, parsed.
+struct Wanted {
+    name: Name,
+    description: Description,
+    role_id: Option<RoleId>,
+    /// The outer `Option`: whether it is to be changed at all.
+    expires_at: Option<Option<Timestamp>>,
+    mapped_user_id: Option<UserId>,
+}
+
+impl KeyForm {
+    fn read(&self, now: Timestamp, errors: &mut FormErrors) -> Option<Wanted> {
+        let name = keep(errors, "name", "The key's name", Name::parse(&self.name));
+        let description = keep(errors, "description", "The description", Description::parse(&self.description));
+        let role_id = self.optional_id(&self.role, "role", errors);
+        let expires_at = match self.expires.as_str() {
+            NEVER | "" => Some(None),
+            KEEP => None,
+            ON_DATE => match end_of_day(&self.expires_on) {
+                Some(at) => Some(Some(at)),
+                None => {
+                    errors.add("expires_on", "Enter the last day as year, month and day.");
+                    None
+                }
+            },
+            span => match span.parse().ok().filter(|it| SPANS.contains(it)) {
+                Some(days) => {
+                    Some(Some(now.saturating_add(DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)))))
+                }
+                None => {
+                    errors.add("expires", "Choose when the key expires.");
+                    None
+                }
+            },
+        };
+        let mapped_user_id = self.optional_id(&self.mapped_user, "mapped_user", errors);
+        let (Some(name), Some(description), true) = (name, description, errors.is_empty()) else { return None };
+        Some(Wanted { name, description, role_id, expires_at, mapped_user_id })
+    }
+
+    fn optional_id<T: std::str::FromStr>(&self, text: &str, field: &'static str, errors: &mut FormErrors) -> Option<T> {
+        if text.is_empty() {
+            return None;
+        }
+        text.parse().map_err(|_| errors.add(field, "Choose one of the list.")).ok()
+    }
+}
+
+/// The end of a day in UTC: a key that expires "on the 19th" works all of the 19th.
+fn end_of_day(text: &str) -> Option<Timestamp> {
+    let midnight: Timestamp = format!("{}T00:00:00Z", text.trim()).parse().ok()?;
+    Some(midnight.saturating_add(DAY))
+}
+
+/// Shows the empty form.
+pub(in crate::console) async fn show_new_key(visit: Visit) -> Result<Response, Failure> {
+    if !visit.may("create") {
+        return Err(Reject::from(claviger_core::decision::Code::InsufficientPermission).into());
+    }
+    let form = KeyForm { once: new_once(&visit.app), expires: NEVER.to_owned(), ..KeyForm::default() };
+    let page = form_page(&visit, None, form, FormErrors::default()).await;
+    Ok(visit.page(&page))
+}
+
+/// Creates a key and answers with its token: the one page that shows it, and the one POST that is not answered with the way to another page.
+pub(in crate::console) async fn create(
+    visit: Visit,
+    form: Result<Form<KeyForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let mut errors = FormErrors::default();
+    if let Some(wanted) = form.read(visit.app.now(), &mut errors) {
+        let new = NewKey {
+            description: wanted.description,
+            role_id: wanted.role_id,
+            expires_at: wanted.expires_at,
+            mapped_user_id: wanted.mapped_user_id.map(Some),
+            ..NewKey::named(wanted.name, Origin::Form)
+        };
+        let parts = [&form.name, &form.description, &form.role, &form.expires, &form.expires_on, &form.mapped_user];
+        let once = secrets::idempotency("create", &form.once, parts);
+        match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
+            Ok(answer) => return secrets::show_created(&visit, answer),
+            Err(Error::Reject(reject)) => complain(&mut errors, reject)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let page = form_page(&visit, None, form, errors).await;
+    Ok(refused(visit.page(&page)))
+}
+
+/// Shows the form with a key's present values.
+pub(in crate::console) async fn show_edit_key(
+    visit: Visit,
+    Path((_, key_id)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let info = find(&visit, &key_id).await?;
+    let form = KeyForm {
+        name: info.key.name.to_string(),
+        description: info.key.description.to_string(),
+        role: info.key.role_id.map(|it| it.to_string()).unwrap_or_default(),
+        expires: if info.key.expires_at.is_some() { KEEP } else { NEVER }.to_owned(),
+        mapped_user: info.key.mapped_user_id.map(|it| it.to_string()).unwrap_or_default(),
+        ..KeyForm::default()
+    };
+    let page = form_page(&visit, Some(&info), form, FormErrors::default()).await;
+    Ok(visit.page(&page))
+}
+
+/// Changes a key. Its secret stays what it is.
+pub(in crate::console) async fn edit(
+    visit: Visit,
+    Path((_, key_id)): Path<(String, String)>,
+    form: Result<Form<KeyForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let info = find(&visit, &key_id).await?;
+    let mut errors = FormErrors::default();
+    if let Some(wanted) = form.read(visit.app.now(), &mut errors) {
+        let patch = KeyPatch {
+            name: Some(wanted.name),
+            description: Some(wanted.description),
+            role_id: Some(wanted.role_id),
+            expires_at: wanted.expires_at,
+            mapped_user_id: wanted.mapped_user_id.map(Some),
+            ..KeyPatch::default()
+        };
+        match update_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, patch, None).await {
+            Ok(changed) => {
+                let notice = Notice::KeyUpdated(changed.key.name.to_string());
+                return Ok(visit.done(&format!("/keys/{}", changed.key.id), &notice));
+            }
+            Err(Error::Reject(reject)) => complain(&mut errors, reject)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let page = form_page(&visit, Some(&info), form, errors).await;
+    Ok(refused(visit.page(&page)))
+}
+
+/// A key of the organization by the id in a path.
+pub(super) async fn find(visit: &Visit, key_id: &str) -> Result<KeyInfo, Failure> {
+    let key_id: KeyId = key_id.parse().map_err(|_| Failure::not_found())?;
+    Ok(get_key(&visit.app, &visit.caller, visit.organization_id(), key_id).await?)
+}
+
+async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors: FormErrors) -> KeyFormPage {
+    let now = visit.app.now();
+    let key: Option<KeyFacts> = info.map(|it| view::facts(it, now));
+    KeyFormPage {
+        shell: visit.shell(Place::Keys),
+        roles: role_choices(visit, info.is_none(), &form.role).await,
+        expiries: expiry_choices(info.and_then(|it| it.key.expires_at), &form.expires, now),
+        mapped_users: user_choices(visit, &form.mapped_user).await,
+        key,
+        once: form.once,
+        name: form.name,
+        description: form.description,
+        expires_on: form.expires_on,
+        name_chars_max: limits::NAME_CHARS_MAX,
+        description_chars_max: limits::DESCRIPTION_CHARS_MAX,
+        errors,
+    }
+}
+
+/// The roles that can be given; `readonly` is chosen for a new key, since a key should start with little.
+async fn role_choices(visit: &Visit, new: bool, chosen: &str) -> Vec<Choice> {
+    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let roles = list_roles(&visit.app, &visit.caller, visit.organization_id(), all)
+        .await
+        .map(|it| it.items)
+        .unwrap_or_default();
+    let is = |role: &Role, built_in| role.built_in == Some(built_in);
+    let readonly = roles.iter().find(|it| is(it, BuiltIn::Readonly)).map(|it| it.id.to_string());
+    let preset = if new && chosen.is_empty() { readonly.unwrap_or_default() } else { chosen.to_owned() };
+    let as_user = Choice::new("", "As the mapped user", preset.is_empty())
+        .with_note("Whatever that person may do, now and later.");
+    let choice = |role: &Role| {
+        let id = role.id.to_string();
+        let chosen = id == preset;
+        let note = match role.built_in {
+            Some(BuiltIn::Readonly) => "Reads everything the mapped user may read, changes nothing.".to_owned(),
+            Some(BuiltIn::Member) => "The own profile and own keys.".to_owned(),
+            Some(BuiltIn::Admin) => "Creates, changes and deletes everything.".to_owned(),
+            None => role.description.to_string(),
+        };
+        let mut choice = Choice::new(id, view::role_label(role.name.as_str()), chosen).with_note(note);
+        choice.grave = role.is_admin();
+        choice
+    };
+    let offered = |it: &&Role| !is(it, BuiltIn::Admin) || visit.is_admin();
+    let mut choices: Vec<_> = roles.iter().filter(|it| is(it, BuiltIn::Readonly)).map(choice).collect();
+    choices.push(as_user);
+    choices.extend(roles.iter().filter(|it| !is(it, BuiltIn::Readonly)).filter(offered).map(choice));
+    choices
+}
+
+fn expiry_choices(present: Option<Timestamp>, chosen: &str, now: Timestamp) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    if let Some(at) = present {
+        choices.push(Choice::new(KEEP, format!("As now ({})", at.to_date_text()), chosen == KEEP));
+    }
+    choices.push(Choice::new(NEVER, "Never", chosen == NEVER || chosen.is_empty()));
+    for days in SPANS {
+        let on = now.saturating_add(DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX))).to_date_text();
+        choices.push(Choice::new(days.to_string(), format!("In {days} days ({on})"), chosen == days.to_string()));
+    }
+    choices.push(Choice::new(ON_DATE, "On a date…", chosen == ON_DATE));
+    choices
+}
+
+/// The users that a key can be mapped to: a choice for administrators only, with themselves first.
+async fn user_choices(visit: &Visit, chosen: &str) -> Vec<Choice> {
+    if !visit.is_admin() {
+        return Vec::new();
+    }
+    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let members = list_members(&visit.app, &visit.caller, visit.organization_id(), all)
+        .await
+        .map(|it| it.items)
+        .unwrap_or_default();
+    let me = visit.user.id;
+    let preset = if chosen.is_empty() { me.to_string() } else { chosen.to_owned() };
+    let mut choices = vec![Choice::new(me.to_string(), format!("{} (me)", visit.user.name), preset == me.to_string())];
+    choices.extend(members.iter().filter(|it| it.user.id != me).map(|it| {
+        let id = it.user.id.to_string();
+        let chosen = id == preset;
+        Choice::new(id, it.user.name.as_str(), chosen)
+    }));
+    choices
+}
+
+/// Puts a refusal of the operation beside the field it is about.
+fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
+    match reject.code {
+        RejectCode::NameTaken => errors.add("name", "A key with this name exists already. Choose another name."),
+        RejectCode::InvalidField => {
+            for field in &reject.fields {
+                match &*field.pointer {
+                    "/name" => errors.add("name", format!("The key's name {}.", field.detail)),
+                    "/description" => errors.add("description", format!("The description {}.", field.detail)),
+                    "/role_id" => errors.add("role", format!("The role {}.", field.detail)),
+                    "/expires_at" => errors.add("expires", format!("The expiry {}.", field.detail)),
+                    "/mapped_user_id" => errors.add("mapped_user", format!("The mapped user {}.", field.detail)),
+                    other => errors.add_general(format!("{} {}.", other.trim_start_matches('/'), field.detail)),
+                }
+            }
+        }
+        RejectCode::PolicyDenied
+        | RejectCode::GrantExceedsOwn
+        | RejectCode::LimitReached
+        | RejectCode::StateConflict => {
+            errors.add_general(reject.detail);
+        }
+        _ => return Err(reject.into()),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T05:15:00Z".parse().unwrap()
+    }
+
+    fn expiry(expires: &str, expires_on: &str) -> Result<Option<Option<Timestamp>>, FormErrors> {
+        let form = KeyForm {
+            name: "x".to_owned(),
+            expires: expires.to_owned(),
+            expires_on: expires_on.to_owned(),
+            ..KeyForm::default()
+        };
+        let mut errors = FormErrors::default();
+        form.read(now(), &mut errors).map(|it| it.expires_at).ok_or(errors)
+    }
+
+    // S2.10
+    #[test]
+    fn an_expiry_is_a_span_or_the_end_of_a_day() {
+        assert_eq!(expiry("", ""), Ok(Some(None)));
+        assert_eq!(expiry(NEVER, "2027-01-01"), Ok(Some(None)));
+        assert_eq!(expiry(KEEP, ""), Ok(None));
+        assert_eq!(expiry("30", ""), Ok(Some(Some("2026-12-21T05:15:00Z".parse().unwrap()))));
+        assert_eq!(expiry(ON_DATE, " 2027-02-19 "), Ok(Some(Some("2027-02-20T00:00:00Z".parse().unwrap()))));
+    }
+
+    #[test]
+    fn nonsense_in_an_expiry_is_a_complaint_about_its_field() {
+        for (expires, on, field) in [
+            ("31", "", "expires"),
+            ("soon", "", "expires"),
+            (ON_DATE, "", "expires_on"),
+            (ON_DATE, "2027-02-30", "expires_on"),
+            (ON_DATE, "99999-01-01", "expires_on"),
+        ] {
+            let errors = expiry(expires, on).unwrap_err();
+            assert!(errors.of(field).is_some(), "{expires} {on}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_form_comes_back_with_all_its_complaints_at_once() {
+        let form = KeyForm {
+            role: "admin".to_owned(),
+            mapped_user: "me".to_owned(),
+            description: "x".repeat(501),
+            ..KeyForm::default()
+        };
+        let mut errors = FormErrors::default();
+        assert!(form.read(now(), &mut errors).is_none());
+        for field in ["name", "description", "role", "mapped_user"] {
+            assert!(errors.of(field).is_some(), "{field}: {errors:?}");
+        }
+        assert_eq!(errors.of("name"), Some("The key's name must not be empty."));
+    }
+}

@@ -1,0 +1,190 @@
+//! The pages around a new secret: the one that shows it, and rotation.
+
+use std::time::Duration;
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path};
+use axum::response::Response;
+use claviger_core::key::KeyState;
+use claviger_core::reject::RejectCode;
+use claviger_core::secret::SecretState;
+use claviger_core::time::Timestamp;
+use data_encoding::BASE64URL_NOPAD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::form::find;
+use super::view;
+use crate::app::App;
+use crate::console::entrance::refused;
+use crate::console::failure::Failure;
+use crate::console::pages::form::{Choice, FormErrors};
+use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
+use crate::console::pages::shell::{Moment, Place};
+use crate::console::pages::snippets::call_with_key;
+use crate::console::visit::Visit;
+use crate::ops::error::Error;
+use crate::ops::idempotency::{Answer, Idempotency};
+use crate::ops::keys::{CreatedKey, KeyInfo, Overlap, rotate_key};
+
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
+/// The overlaps that the form offers, in seconds, with their names.
+const OVERLAPS: [(u64, &str); 4] = [(0, "Now"), (HOUR, "In 1 hour"), (DAY, "In 24 hours"), (7 * DAY, "In 7 days")];
+/// Bytes of a form's mark that are looked at; ours have 22.
+const ONCE_BYTES_MAX: usize = 64;
+
+/// A mark for one showing of a form.
+pub(super) fn new_once(app: &App) -> String {
+    let mut bytes = [0; 16];
+    rand_core::Rng::fill_bytes(&mut *app.rng(), &mut bytes);
+    BASE64URL_NOPAD.encode(&bytes)
+}
+
+/// Makes a form that is sent twice, by a reload or an impatient finger, one change.
+///
+/// The key of it covers what was typed beside the form's mark: who goes back, types another name and sends again means another key.
+pub(super) fn idempotency<const N: usize>(action: &str, once: &str, parts: [&String; N]) -> Idempotency<CreatedKey> {
+    let mut hash = Sha256::new();
+    for part in [action, once.get(..ONCE_BYTES_MAX).unwrap_or(once)].into_iter().chain(parts.map(String::as_str)) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let fingerprint: [u8; 32] = hash.finalize().into();
+    Idempotency { key: format!("form-{}", BASE64URL_NOPAD.encode(&fingerprint)), fingerprint, render: remember }
+}
+
+/// What is kept of the answer: enough to find the key again, and nothing of its secret.
+fn remember(created: &CreatedKey) -> Value {
+    json!({ "id": created.info.key.id.to_string(), "name": created.info.key.name.to_string() })
+}
+
+/// Shows a new key's token, or says that it was shown.
+pub(super) fn show_created(visit: &Visit, answer: Answer<CreatedKey>) -> Result<Response, Failure> {
+    show(visit, answer, |_| SecretOrigin::Created)
+}
+
+fn show(
+    visit: &Visit,
+    answer: Answer<CreatedKey>,
+    origin: impl FnOnce(&KeyInfo) -> SecretOrigin,
+) -> Result<Response, Failure> {
+    match answer {
+        Answer::Fresh(created) => {
+            let token = created.token.expose();
+            Ok(visit.page(&CreatedKeyPage {
+                shell: visit.shell(Place::Keys),
+                key_id: created.info.key.id.to_string(),
+                key_name: created.info.key.name.to_string(),
+                origin: origin(&created.info),
+                access: created.token.access_id().to_string(),
+                secret: created.token.expose_secret_part().to_owned(),
+                snippets: call_with_key(&visit.site.base_url, Some(token)),
+                token: token.to_owned(),
+            }))
+        }
+        Answer::Replayed(kept) => {
+            let text =
+                |name: &str| kept.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(Failure::not_found);
+            Ok(visit.page(&SecretShownPage {
+                shell: visit.shell(Place::Keys),
+                key_id: text("id")?,
+                key_name: text("name")?,
+            }))
+        }
+    }
+}
+
+/// The rotation form as it is sent.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct RotateForm {
+    once: String,
+    /// Seconds for which the old secret stays good; one of [`OVERLAPS`].
+    overlap: String,
+}
+
+/// Asks how a key is to be rotated.
+pub(in crate::console) async fn show_rotate(
+    visit: Visit,
+    Path((_, key_id)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let info = find(&visit, &key_id).await?;
+    let page = rotate_page(&visit, &info, new_once(&visit.app), None, FormErrors::default());
+    Ok(visit.page(&page))
+}
+
+/// Rotates a key and answers with its new token.
+pub(in crate::console) async fn rotate(
+    visit: Visit,
+    Path((_, key_id)): Path<(String, String)>,
+    form: Result<Form<RotateForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let info = find(&visit, &key_id).await?;
+    let mut errors = FormErrors::default();
+    let overlap = form.overlap.parse().ok().filter(|it| OVERLAPS.iter().any(|(secs, _)| secs == it));
+    if let Some(secs) = overlap {
+        let once = idempotency("rotate", &form.once, [&info.key.id.to_string(), &form.overlap]);
+        let overlap = Overlap::For(Duration::from_secs(secs));
+        match rotate_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, overlap, Some(once)).await {
+            Ok(answer) => {
+                return show(&visit, answer, |info| SecretOrigin::Rotated {
+                    old_until: old_until(info).map(Moment::new),
+                });
+            }
+            Err(Error::Reject(reject))
+                if matches!(
+                    reject.code,
+                    RejectCode::PolicyDenied
+                        | RejectCode::LimitReached
+                        | RejectCode::StateConflict
+                        | RejectCode::InvalidField
+                ) =>
+            {
+                errors.add("overlap", reject.detail);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    } else {
+        errors.add("overlap", "Choose when the old secret stops.");
+    }
+    let page = rotate_page(&visit, &info, form.once, overlap, errors);
+    Ok(refused(visit.page(&page)))
+}
+
+/// Until when the secret before the current one is accepted.
+fn old_until(info: &KeyInfo) -> Option<Timestamp> {
+    let retiring = info.secrets.iter().filter_map(|it| match it.secret.state {
+        SecretState::Retiring { until } => Some(until),
+        SecretState::Current | SecretState::Dead => None,
+    });
+    retiring.max()
+}
+
+fn rotate_page(visit: &Visit, info: &KeyInfo, once: String, chosen: Option<u64>, errors: FormErrors) -> RotateKeyPage {
+    let now = visit.app.now();
+    // Policy presets seven days, and "now" behind a member's own toggle.
+    let preset = chosen.unwrap_or(if info.key.personal { 0 } else { 7 * DAY });
+    let overlaps = OVERLAPS.map(|(secs, label)| {
+        let until = now.saturating_add(Duration::from_secs(secs)).to_table_text();
+        let note = match secs {
+            0 => "Everything that still uses it fails at once.".to_owned(),
+            _ => format!("Both secrets work until {until} UTC."),
+        };
+        Choice::new(secs.to_string(), label, secs == preset).with_note(note)
+    });
+    RotateKeyPage {
+        shell: visit.shell(Place::Keys),
+        key: view::facts(info, now),
+        once,
+        overlaps: overlaps.into(),
+        errors,
+    }
+}
+
+/// Whether a key can still get a new secret.
+pub(super) fn can_rotate(info: &KeyInfo) -> bool {
+    matches!(info.state, KeyState::Active | KeyState::Inactive)
+}

@@ -1,0 +1,115 @@
+//! What operations answer, turned into what pages show.
+
+use claviger_core::key::KeyState;
+use claviger_core::role::BuiltIn;
+use claviger_core::secret::SecretState;
+use claviger_core::time::Timestamp;
+
+use crate::console::pages::keys::{KeyFacts, KeyRowView, LastUse, SecretView};
+use crate::console::pages::shell::{Moment, Status, Tone};
+use crate::ops::keys::{self, KeyInfo, SecretInfo};
+
+/// From how many days before its end on a key's label counts them.
+const EXPIRY_NOTICE_DAYS: u64 = 30;
+/// From how many days before its end on the label is a warning.
+const EXPIRY_WARNING_DAYS: u64 = 7;
+
+/// An organization's roles are shown as its products write them: the built-in ones in capitals, others as they were named.
+pub(super) fn role_label(name: &str) -> String {
+    if BuiltIn::parse(name).is_some() { name.to_uppercase() } else { name.to_owned() }
+}
+
+fn role_of(info: &KeyInfo) -> String {
+    info.role_name.as_ref().map_or_else(|| "As mapped user".to_owned(), |it| role_label(it.as_str()))
+}
+
+/// The start of the token that the key answers to now; an imported key has none to show.
+fn hint(info: &KeyInfo) -> String {
+    let current = info.secrets.iter().find(|it| matches!(it.secret.state, SecretState::Current));
+    current.or(info.secrets.first()).and_then(|it| it.secret.access_id.as_ref()).map(|it| it.hint()).unwrap_or_default()
+}
+
+fn last_use(used: Option<&keys::LastUse>) -> LastUse {
+    match used {
+        Some(used) => LastUse::At { at: Moment::new(used.at), ip: used.ip.map(|it| it.to_string()) },
+        None => LastUse::Never,
+    }
+}
+
+/// A key's state in words; computed at every look, never stored.
+pub(super) fn status(info: &KeyInfo, now: Timestamp) -> Status {
+    let retiring = info.secrets.iter().find_map(|it| match it.secret.state {
+        SecretState::Retiring { until } if until > now => Some(until),
+        _ => None,
+    });
+    let days_left = info.key.expires_at.map(|it| it.since(now).as_secs() / (24 * 60 * 60));
+    let (tone, words) = match (info.state, days_left, retiring) {
+        (KeyState::Revoked, ..) => (Tone::Ended, "Deleted".to_owned()),
+        (KeyState::Expired, ..) => (Tone::Ended, "Expired".to_owned()),
+        (KeyState::Inactive, ..) => (Tone::Paused, "Inactive".to_owned()),
+        (KeyState::Active, Some(0), _) => (Tone::Warning, "Expires today".to_owned()),
+        (KeyState::Active, Some(days), _) if days < EXPIRY_WARNING_DAYS => {
+            (Tone::Warning, format!("Expires in {days} d"))
+        }
+        (KeyState::Active, _, Some(until)) => (Tone::Turning, format!("Rotating until {}", until.to_date_text())),
+        (KeyState::Active, Some(days), _) if days < EXPIRY_NOTICE_DAYS => {
+            (Tone::Good, format!("Active, expires in {days} d"))
+        }
+        (KeyState::Active, ..) => (Tone::Good, "Active".to_owned()),
+    };
+    Status { tone, words }
+}
+
+/// A row of the list.
+pub(super) fn row(info: &KeyInfo, now: Timestamp) -> KeyRowView {
+    KeyRowView {
+        id: info.key.id.to_string(),
+        name: info.key.name.to_string(),
+        description: info.key.description.to_string(),
+        hint: hint(info),
+        role: role_of(info),
+        mapped_user: info.mapped_user_name.as_ref().map(ToString::to_string),
+        last_use: last_use(info.last_use.as_ref()),
+        expires: info.key.expires_at.map(Moment::day),
+        status: status(info, now),
+        active: info.key.standing == claviger_core::decision::KeyStanding::Active,
+        live: info.state != KeyState::Revoked,
+    }
+}
+
+/// All that a key's own pages say of it.
+pub(super) fn facts(info: &KeyInfo, now: Timestamp) -> KeyFacts {
+    KeyFacts {
+        id: info.key.id.to_string(),
+        name: info.key.name.to_string(),
+        description: info.key.description.to_string(),
+        api: info.api.to_string(),
+        role: role_of(info),
+        role_is_admin: info.role_name.as_ref().is_some_and(|it| it.as_str() == BuiltIn::Admin.as_str()),
+        owner: info.owner_name.as_ref().map(ToString::to_string),
+        mapped_user: info.mapped_user_name.as_ref().map(ToString::to_string),
+        created: Moment::new(info.key.created_at),
+        expires: info.key.expires_at.map(Moment::new),
+        last_use: last_use(info.last_use.as_ref()),
+        status: status(info, now),
+        active: info.key.standing == claviger_core::decision::KeyStanding::Active,
+        live: info.state != KeyState::Revoked,
+    }
+}
+
+/// A row of the table of secrets.
+pub(super) fn secret(info: &SecretInfo, now: Timestamp) -> SecretView {
+    let (tone, words) = match info.secret.state {
+        SecretState::Current => (Tone::Good, "Current".to_owned()),
+        SecretState::Retiring { until } if until > now => {
+            (Tone::Turning, format!("Retiring until {}", until.to_table_text()))
+        }
+        SecretState::Retiring { .. } | SecretState::Dead => (Tone::Ended, "Ended".to_owned()),
+    };
+    SecretView {
+        hint: info.secret.access_id.as_ref().map_or_else(|| "imported".to_owned(), |it| it.hint()),
+        status: Status { tone, words },
+        created: Moment::new(info.secret.created_at),
+        last_use: last_use(info.last_use.as_ref()),
+    }
+}

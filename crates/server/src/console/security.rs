@@ -1,0 +1,83 @@
+//! What every answer of the console carries, and whose requests may change anything.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Method};
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+
+use super::failure::Failure;
+use super::site::{Site, Unsafe};
+use crate::app::App;
+
+/// Nothing but our own files, no inline script or style, and no frame around us.
+pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+];
+
+/// Adds the headers that every answer carries. Pages are never stored; assets say otherwise themselves.
+pub(super) async fn headers(request: Request, next: Next) -> Response {
+    let tls = Site::of(request.headers()).is_ok_and(|it| it.tls);
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Refuses what could not be kept safe: plain HTTP from afar, and changes that did not demonstrably come from our own pages.
+///
+/// The origin check proper is [`origins`]. It lets requests pass that carry neither `Origin` nor `Sec-Fetch-Site`, since no browser of this
+/// decade sends such a form; with a cookie they are refused here all the same.
+pub(super) async fn guard(State(_): State<App>, request: Request, next: Next) -> Response {
+    match Site::of(request.headers()) {
+        Err(Unsafe::NoHost) => return Failure::bad_form().into_response(),
+        Err(Unsafe::PlainHttp) => return plain_http().into_response(),
+        Ok(_) => {}
+    }
+    if changes_something(request.method()) && carries_cookie_without_origin(request.headers()) {
+        return Failure::foreign_post().into_response();
+    }
+    next.run(request).await
+}
+
+fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+fn carries_cookie_without_origin(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::COOKIE)
+        && !headers.contains_key(header::ORIGIN)
+        && !headers.contains_key("sec-fetch-site")
+}
+
+/// What is said to plain HTTP from afar.
+pub(super) fn plain_http() -> Failure {
+    Failure::Page {
+        status: http::StatusCode::FORBIDDEN,
+        title: "The console needs HTTPS here",
+        advice: "Without it your password and session would cross the network in clear. Put a proxy with TLS in front that sets \
+                 X-Forwarded-Proto, or open the console on the machine itself."
+            .to_owned(),
+    }
+}
+
+/// The origin check on every request that changes something.
+pub(super) fn origins() -> CsrfLayer<fn(ProtectionError) -> Response> {
+    CsrfLayer::new().with_rejection_response(|_| Failure::foreign_post().into_response())
+}

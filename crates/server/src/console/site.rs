@@ -1,0 +1,99 @@
+//! Under which address a request came in, and whether the way here is safe enough for a session.
+
+use http::HeaderMap;
+use http::header::HOST;
+
+/// The address of this server as the browser sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Site {
+    /// `https://keys.acme.example`, without a path.
+    pub(super) base_url: String,
+    /// Whether the browser speaks TLS: to us, or to a proxy that says so.
+    pub(super) tls: bool,
+}
+
+/// Why the console cannot be shown under an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsafe {
+    /// There is no usable `Host`.
+    NoHost,
+    /// Plain HTTP from another machine: the session cookie would cross the network in clear.
+    PlainHttp,
+}
+
+impl Site {
+    /// Reads `Host` and `X-Forwarded-Proto`.
+    ///
+    /// The forwarded scheme is believed from anybody: who lies about it gets a cookie marked `Secure` and loses nothing but its own session.
+    ///
+    /// # Errors
+    /// Plain HTTP anywhere but on the machine itself. Since `Host` then has to be a loopback name, no other site's name can be made to
+    /// point here either.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Unsafe> {
+        let host =
+            headers.get(HOST).and_then(|it| it.to_str().ok()).filter(|it| is_authority(it)).ok_or(Unsafe::NoHost)?;
+        let tls = headers.get("x-forwarded-proto").is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"https"));
+        if !tls && !is_loopback(host) {
+            return Err(Unsafe::PlainHttp);
+        }
+        let scheme = if tls { "https" } else { "http" };
+        Ok(Self { base_url: format!("{scheme}://{host}"), tls })
+    }
+}
+
+/// A host and perhaps a port, of nothing but the characters that these are written with; it ends up in snippets.
+fn is_authority(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b".-:[]".contains(&it))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(host: &str, forwarded: Option<&str>) -> Result<Site, Unsafe> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, host.parse().unwrap());
+        if let Some(forwarded) = forwarded {
+            headers.insert("x-forwarded-proto", forwarded.parse().unwrap());
+        }
+        Site::of(&headers)
+    }
+
+    #[test]
+    fn plain_http_is_for_the_machine_itself() {
+        for host in ["127.0.0.1:7400", "127.9.9.9", "localhost:7400", "LOCALHOST", "[::1]:7400"] {
+            assert!(!site(host, None).expect(host).tls, "{host}");
+        }
+        for host in [
+            "keys.acme.example",
+            "10.0.0.1:7400",
+            "[2001:db8::1]:7400",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+        ] {
+            assert_eq!(site(host, None), Err(Unsafe::PlainHttp), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_says_that_the_browser_speaks_tls() {
+        let found = site("keys.acme.example", Some("https")).expect("safe");
+        assert_eq!(found, Site { base_url: "https://keys.acme.example".to_owned(), tls: true });
+        assert_eq!(site("keys.acme.example", Some("http")), Err(Unsafe::PlainHttp));
+    }
+
+    #[test]
+    fn a_host_that_is_no_host_gets_into_no_snippet() {
+        for host in ["", "a b", "a/b", "a\"b", "user@host"] {
+            assert_eq!(site(host, Some("https")), Err(Unsafe::NoHost), "{host}");
+        }
+    }
+}

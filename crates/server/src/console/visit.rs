@@ -1,0 +1,167 @@
+//! A visit: who is signed in, and which organization the page is about.
+
+use std::net::{IpAddr, SocketAddr};
+
+use askama::Template;
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
+use axum::response::{IntoResponse, Redirect, Response};
+use claviger_core::id::OrganizationId;
+use claviger_core::user::User;
+use http::header::LOCATION;
+use http::request::Parts;
+
+use super::cookies;
+use super::failure::Failure;
+use super::pages::shell::{Notice, Place, Preferences, Shell, Viewer};
+use super::respond::{html, own_path};
+use super::security::plain_http;
+use super::site::Site;
+use crate::app::App;
+use crate::ops::caller::Caller;
+use crate::ops::me::{self, ReachedOrganization};
+use crate::ops::sessions;
+
+/// A browser that nobody needs to be signed in with.
+#[derive(Debug, Clone)]
+pub(super) struct Guest {
+    /// Under which address it came.
+    pub(super) site: Site,
+    /// How it wants pages to look.
+    pub(super) preferences: Preferences,
+    /// Where it is and what it calls itself.
+    pub(super) origin: sessions::Origin,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Guest {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let site = Site::of(&parts.headers).map_err(|_| plain_http())?;
+        let preferences = cookies::preferences(&parts.headers, &site);
+        let user_agent = parts.headers.get(http::header::USER_AGENT).and_then(|it| it.to_str().ok());
+        let origin = sessions::Origin { ip: peer(parts), user_agent: user_agent.map(str::to_owned) };
+        Ok(Self { site, preferences, origin })
+    }
+}
+
+/// The address at the other end of the connection, where the listener says so.
+fn peer(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip())
+}
+
+/// A signed-in browser that looks at an organization.
+pub(super) struct Visit {
+    /// The running service.
+    pub(super) app: App,
+    /// Under which address it came.
+    pub(super) site: Site,
+    /// In whose name operations are done.
+    pub(super) caller: Caller,
+    /// Who is signed in.
+    pub(super) user: User,
+    /// The organization that the page is about.
+    pub(super) organization: ReachedOrganization,
+    preferences: Preferences,
+    notice: Option<Notice>,
+    here: String,
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Guest { site, preferences, origin } = Guest::from_request_parts(parts, app).await?;
+        // What was posted cannot be posted again by signing in, so a change leads back to the start.
+        let here = if parts.method == http::Method::GET {
+            parts.uri.path_and_query().map_or("/", |it| own_path(it.as_str()))
+        } else {
+            "/"
+        };
+        let here = here.to_owned();
+        let signed_out = || Failure::SignedOut { next: here.clone() };
+        let token = cookies::session(&parts.headers, &site).ok_or_else(signed_out)?;
+        let session = sessions::find_session(app, &token, origin.ip).await?.ok_or_else(signed_out)?;
+        let me = me::get_me(app, &session.caller).await?;
+        let slug = slug(parts, app).await;
+        let organization = match slug {
+            Some(slug) => {
+                me.organizations.into_iter().find(|it| it.slug.as_str() == slug).ok_or_else(Failure::not_found)?
+            }
+            None => me.organization,
+        };
+        let notice = cookies::notice(&parts.headers, &site);
+        Ok(Self {
+            app: app.clone(),
+            site,
+            caller: session.caller,
+            user: session.user,
+            organization,
+            preferences,
+            notice,
+            here,
+        })
+    }
+}
+
+/// The organization's slug in the path, on the routes that have one.
+async fn slug(parts: &mut Parts, app: &App) -> Option<String> {
+    let params = RawPathParams::from_request_parts(parts, app).await.ok()?;
+    params.iter().find(|(name, _)| *name == "organization").map(|(_, value)| value.to_owned())
+}
+
+impl Visit {
+    /// The organization that the page is about.
+    pub(super) fn organization_id(&self) -> OrganizationId {
+        self.organization.id
+    }
+
+    /// Whether the viewer may do something to keys here, be it to all or to own ones; the operation itself has the last word.
+    pub(super) fn may(&self, action: &str) -> bool {
+        ["claviger/keys", "claviger/own-keys"].into_iter().any(|resource| {
+            self.caller.authorize(&self.app, self.organization.id, &format!("{resource}:{action}")).is_ok()
+        })
+    }
+
+    /// Whether the viewer has the built-in role of an administrator here.
+    pub(super) fn is_admin(&self) -> bool {
+        self.organization.role_name.as_deref() == Some(claviger_core::role::BuiltIn::Admin.as_str())
+    }
+
+    /// The frame of a page.
+    pub(super) fn shell(&self, place: Place) -> Shell {
+        Shell {
+            organization_name: self.organization.name.to_string(),
+            organization_slug: self.organization.slug.to_string(),
+            viewer: Viewer {
+                name: self.user.name.to_string(),
+                email: self.user.email.as_ref().map(ToString::to_string).unwrap_or_default(),
+            },
+            place,
+            preferences: self.preferences,
+            here: self.here.clone(),
+            notice: self.notice.clone(),
+        }
+    }
+
+    /// A path within the organization.
+    pub(super) fn path(&self, rest: &str) -> String {
+        format!("/o/{}{rest}", self.organization.slug)
+    }
+
+    /// Answers with a page, which shows the notice of the last action if there is one, for the first and last time.
+    pub(super) fn page(&self, page: &impl Template) -> Response {
+        let mut response = html(page);
+        if self.notice.is_some() {
+            cookies::clear_notice(response.headers_mut(), &self.site);
+        }
+        response
+    }
+
+    /// Answers a change with the way to a page that says what was done.
+    pub(super) fn done(&self, rest: &str, notice: &Notice) -> Response {
+        let mut response = Redirect::to(&self.path(rest)).into_response();
+        debug_assert!(response.headers().contains_key(LOCATION));
+        cookies::set_notice(response.headers_mut(), &self.site, notice);
+        response
+    }
+}
