@@ -136,7 +136,11 @@ pub(in crate::console) async fn show_keys(
     let page = KeyListPage {
         shell: visit.shell(Place::Keys),
         filtered: query.filters().next().is_some(),
-        range: Range { first, last: (first + shown).saturating_sub(1), total: list.total },
+        range: Range {
+            first: view::grouped(first),
+            last: view::grouped((first + shown).saturating_sub(1)),
+            total: view::total(list.total),
+        },
         previous: query.previous(u64::from(limits::PAGE_ITEMS_DEFAULT)),
         next: list.page.next.map(|it| query.next(&it, shown)),
         statuses: STATES.map(|(word, label, _)| Choice::new(word, label, word == query.status)).into(),
@@ -182,7 +186,8 @@ pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Fail
     let now = visit.app.now();
     let page = HomePage {
         shell: visit.shell(Place::Home),
-        live_keys: list.total,
+        live_keys: list.total.into(),
+        live_keys_counted: view::total(list.total),
         recent: keys
             .into_iter()
             .map(|it| view::row(it, now))

@@ -7,8 +7,6 @@ use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::key::KeyState;
 use claviger_core::reject::RejectCode;
-use claviger_core::secret::SecretState;
-use claviger_core::time::Timestamp;
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -52,7 +50,12 @@ pub(super) fn idempotency<const N: usize>(action: &str, once: &str, parts: [&Str
         hash.update(part);
     }
     let fingerprint: [u8; 32] = hash.finalize().into();
-    Idempotency { key: format!("form-{}", BASE64URL_NOPAD.encode(&fingerprint)), fingerprint, render: remember }
+    Idempotency {
+        key: format!("form-{}", BASE64URL_NOPAD.encode(&fingerprint)),
+        fingerprint,
+        status: 200,
+        render: remember,
+    }
 }
 
 /// What is kept of the answer: enough to find the key again, and nothing of its secret.
@@ -84,7 +87,7 @@ fn show(
                 token: token.to_owned(),
             }))
         }
-        Answer::Replayed(kept) => {
+        Answer::Replayed { body: kept, .. } => {
             let text =
                 |name: &str| kept.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(Failure::not_found);
             Ok(visit.page(&SecretShownPage {
@@ -131,7 +134,7 @@ pub(in crate::console) async fn rotate(
         match rotate_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, overlap, Some(once)).await {
             Ok(answer) => {
                 return show(&visit, answer, |info| SecretOrigin::Rotated {
-                    old_until: old_until(info).map(Moment::new),
+                    old_until: info.rotating_until.map(Moment::new),
                 });
             }
             Err(Error::Reject(reject))
@@ -152,15 +155,6 @@ pub(in crate::console) async fn rotate(
     }
     let page = rotate_page(&visit, &info, form.once, overlap, errors);
     Ok(refused(visit.page(&page)))
-}
-
-/// Until when the secret before the current one is accepted.
-fn old_until(info: &KeyInfo) -> Option<Timestamp> {
-    let retiring = info.secrets.iter().filter_map(|it| match it.secret.state {
-        SecretState::Retiring { until } => Some(until),
-        SecretState::Current | SecretState::Dead => None,
-    });
-    retiring.max()
 }
 
 fn rotate_page(visit: &Visit, info: &KeyInfo, once: String, chosen: Option<u64>, errors: FormErrors) -> RotateKeyPage {

@@ -23,12 +23,6 @@ fn role_of(info: &KeyInfo) -> String {
     info.role_name.as_ref().map_or_else(|| "As mapped user".to_owned(), |it| role_label(it.as_str()))
 }
 
-/// The start of the token that the key answers to now; an imported key has none to show.
-fn hint(info: &KeyInfo) -> String {
-    let current = info.secrets.iter().find(|it| matches!(it.secret.state, SecretState::Current));
-    current.or(info.secrets.first()).and_then(|it| it.secret.access_id.as_ref()).map(|it| it.hint()).unwrap_or_default()
-}
-
 fn last_use(used: Option<&keys::LastUse>) -> LastUse {
     match used {
         Some(used) => LastUse::At { at: Moment::new(used.at), ip: used.ip.map(|it| it.to_string()) },
@@ -36,14 +30,30 @@ fn last_use(used: Option<&keys::LastUse>) -> LastUse {
     }
 }
 
+/// A number with its thousands set apart: `1,204`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How many keys there are, as far as they are counted.
+pub(super) fn total(counted: u32) -> String {
+    let more = if counted >= keys::TOTAL_MAX { " or more" } else { "" };
+    format!("{}{more}", grouped(counted.into()))
+}
+
 /// A key's state in words; computed at every look, never stored.
 pub(super) fn status(info: &KeyInfo, now: Timestamp) -> Status {
-    let retiring = info.secrets.iter().find_map(|it| match it.secret.state {
-        SecretState::Retiring { until } if until > now => Some(until),
-        _ => None,
-    });
+    let rotating_until = info.rotating_until.filter(|it| *it > now);
     let days_left = info.key.expires_at.map(|it| it.since(now).as_secs() / (24 * 60 * 60));
-    let (tone, words) = match (info.state, days_left, retiring) {
+    let (tone, words) = match (info.state, days_left, rotating_until) {
         (KeyState::Revoked, ..) => (Tone::Ended, "Deleted".to_owned()),
         (KeyState::Expired, ..) => (Tone::Ended, "Expired".to_owned()),
         (KeyState::Inactive, ..) => (Tone::Paused, "Inactive".to_owned()),
@@ -66,7 +76,7 @@ pub(super) fn row(info: &KeyInfo, now: Timestamp) -> KeyRowView {
         id: info.key.id.to_string(),
         name: info.key.name.to_string(),
         description: info.key.description.to_string(),
-        hint: hint(info),
+        hint: info.access_hint.clone().unwrap_or_default(),
         role: role_of(info),
         mapped_user: info.mapped_user_name.as_ref().map(ToString::to_string),
         last_use: last_use(info.last_use.as_ref()),
@@ -111,5 +121,20 @@ pub(super) fn secret(info: &SecretInfo, now: Timestamp) -> SecretView {
         status: Status { tone, words },
         created: Moment::new(info.secret.created_at),
         last_use: last_use(info.last_use.as_ref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_set_in_groups_of_three() {
+        for (number, text) in [(0, "0"), (999, "999"), (1204, "1,204"), (100_000, "100,000"), (1_000_000, "1,000,000")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!(total(112), "112");
+        assert_eq!(total(keys::TOTAL_MAX), "10,000 or more");
     }
 }

@@ -14,6 +14,8 @@ pub struct HomePage {
     pub shell: Shell,
     /// Keys that are live.
     pub live_keys: u64,
+    /// The same in digits as people read them.
+    pub live_keys_counted: String,
     /// A few keys: those used last, newest use first, or the newest.
     pub recent: Vec<RecentKey>,
     /// Whether `recent` goes by use.

@@ -52,15 +52,15 @@ pub struct KeyListPage {
     pub snippets: Vec<Snippet>,
 }
 
-/// Which rows of how many a page shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which rows of how many a page shows, in digits as people read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
     /// Number of the first row, from 1; 0 where there is none.
-    pub first: u64,
+    pub first: String,
     /// Number of the last row.
-    pub last: u64,
+    pub last: String,
     /// Rows that match in all.
-    pub total: u64,
+    pub total: String,
 }
 
 /// A row of the list.

@@ -146,7 +146,7 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
 }
 
 pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage {
-    let shown = rows.len() as u64;
+    let shown = rows.len();
     KeyListPage {
         shell: shell(words, Place::Keys),
         rows,
@@ -164,7 +164,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
             .map(|(value, label)| Choice::new(value, label, value.is_empty()))
             .into(),
         filtered: false,
-        range: Range { first: 1, last: shown, total: 112 },
+        range: Range { first: "1".to_owned(), last: shown.to_string(), total: "1,204".to_owned() },
         previous: None,
         next: Some("cursor=Zm9v".to_owned()),
         may_create: true,

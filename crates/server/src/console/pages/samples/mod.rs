@@ -152,9 +152,10 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         secret: secret.to_owned(),
         snippets: call_with_key(BASE_URL, Some(token)),
     };
-    let home = |live_keys, recent| HomePage {
+    let home = |live_keys: u64, recent| HomePage {
         shell: shell(words, Place::Home),
         live_keys,
+        live_keys_counted: live_keys.to_string(),
         recent,
         recent_by_use: true,
         may_create: true,
