@@ -332,7 +332,6 @@ mod tests {
         form.read(now(), &mut errors).map(|it| it.expires_at).ok_or(errors)
     }
 
-    // S2.10
     #[test]
     fn an_expiry_is_a_span_or_the_end_of_a_day() {
         assert_eq!(expiry("", ""), Ok(Some(None)));
