@@ -54,7 +54,20 @@ impl KeyFile {
     /// # Errors
     /// When the file cannot be read.
     pub(super) fn first(&self) -> Outcome<String> {
-        first_line(&self.path).map_err(|error| Failure::new(format!("cannot read {}: {error}", self.path.display())))
+        first_line(&self.path).map_err(|error| self.unreadable(&error))
+    }
+
+    /// All of the keys.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn all(&self) -> Outcome<Vec<String>> {
+        let text = fs::read_to_string(&self.path).map_err(|error| self.unreadable(&error))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Failure {
+        Failure::new(format!("cannot read {}: {error}", self.path.display()))
     }
 }
 

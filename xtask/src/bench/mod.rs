@@ -5,6 +5,7 @@
 //! alike within a round than between two. docs/performance.md explains the figures.
 
 mod http;
+mod instructions;
 mod load;
 mod nginx;
 mod programs;
@@ -22,7 +23,7 @@ use clap::Args;
 use crate::shell::{Failure, Outcome, catch_interrupts, heading};
 use load::{Case, KeyFile, Pace, Shape};
 use programs::{Profile, Programs};
-use server::Server;
+use server::{Core, Recipe};
 use subject::Subject;
 
 /// Rounds of a full measurement and of a quick one.
@@ -44,6 +45,9 @@ pub(crate) struct Options {
     /// Seconds of load on one peer in one round, instead of 5, or 2 with --quick.
     #[arg(long)]
     seconds: Option<u32>,
+    /// Count instructions under callgrind instead of measuring time: the same on a busy machine.
+    #[arg(long)]
+    instructions: bool,
     /// The profile to build with; `release` builds sooner and is some percent slower.
     #[arg(long, value_enum, default_value = "dist")]
     profile: Profile,
@@ -72,9 +76,24 @@ pub(crate) fn run(options: &Options) -> Outcome {
     programs::need_tools()?;
     let programs = Programs::build(options.profile)?;
     let folder = Folder::create()?;
-    heading("keys");
     let keys = programs.tokens(folder.path(), options.keys[0])?;
-    let mut cases = bare_peers(&programs, folder.path(), &keys)?;
+    let peers = bare_peers(&programs, folder.path(), &keys)?;
+    if options.instructions {
+        return count_instructions(&peers, &keys, folder.path());
+    }
+    let mut cases = Vec::new();
+    for (subject, recipe) in &peers {
+        let server = Rc::new(recipe.start(Core::Server, folder.path())?);
+        let shape = authz_with_permission();
+        cases.push(Case {
+            subject: *subject,
+            server,
+            shape,
+            keys: keys.clone(),
+            pace: Pace::Saturated,
+            samples: vec![],
+        });
+    }
     for case in &cases {
         case.try_one()?;
     }
@@ -85,22 +104,30 @@ pub(crate) fn run(options: &Options) -> Outcome {
 }
 
 /// The peers that know nothing of Claviger.
-fn bare_peers(programs: &Programs, folder: &Path, keys: &KeyFile) -> Outcome<Vec<Case>> {
-    let shape = Shape::get("/authz", &[("Claviger-Permission", "contacts:read")]);
-    let case = |subject, server: Server| Case {
-        subject,
-        server: Rc::new(server),
-        shape: shape.clone(),
-        keys: keys.clone(),
-        pace: Pace::Saturated,
-        samples: Vec::new(),
-    };
+fn bare_peers(programs: &Programs, folder: &Path, keys: &KeyFile) -> Outcome<Vec<(Subject, Recipe)>> {
     Ok(vec![
-        case(Subject::Hyper, programs.start_hello("hello_hyper", folder)?),
-        case(Subject::Listener, programs.start_hello("hello_listener", folder)?),
-        case(Subject::NginxStatic, nginx::start_static(folder)?),
-        case(Subject::NginxMap, nginx::start_map(folder, keys.path())?),
+        (Subject::Hyper, programs.hello("hello_hyper")?),
+        (Subject::Listener, programs.hello("hello_listener")?),
+        (Subject::NginxStatic, nginx::answering_200(folder)?),
+        (Subject::NginxMap, nginx::looking_up(folder, keys.path())?),
     ])
+}
+
+fn authz_with_permission() -> Shape {
+    Shape::get("/authz", &[("Claviger-Permission", "contacts:read")])
+}
+
+fn count_instructions(peers: &[(Subject, Recipe)], keys: &KeyFile, folder: &Path) -> Outcome {
+    heading("instructions");
+    let shape = authz_with_permission();
+    let keys = keys.all()?;
+    let request = |number: u32| shape.with_key(&keys[number as usize % keys.len()]);
+    println!("| what | user instructions/request |\n|---|---|");
+    for (subject, recipe) in peers {
+        let count = instructions::of_request(recipe, folder, request, 200)?;
+        println!("| {subject} | {} |", report::thousands(count));
+    }
+    Ok(())
 }
 
 /// Every case once in each round, forwards and backwards in turn, so that a machine that slows down slows down all alike.

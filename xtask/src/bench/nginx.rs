@@ -4,28 +4,27 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use super::server::{Core, Server, free_address, on_core};
+use super::server::{Recipe, free_address};
 use crate::shell::{Failure, Outcome, find_program};
 
 /// A map of a million keys takes nginx some seconds to build.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Starts an nginx that answers `return 200` and nothing more.
+/// An nginx that answers `return 200` and nothing more.
 ///
 /// # Errors
-/// When nginx is not installed or does not start.
-pub(super) fn start_static(folder: &Path) -> Outcome<Server> {
-    start(folder, "nginx-static", |address| configuration(address, "", "return 200;"))
+/// When nginx is not installed or its configuration cannot be written.
+pub(super) fn answering_200(folder: &Path) -> Outcome<Recipe> {
+    recipe(folder, "nginx-static", |address| configuration(address, "", "return 200;"))
 }
 
-/// Starts an nginx that answers 200 to a key in this file and 401 to any other.
+/// An nginx that answers 200 to a key in this file and 401 to any other.
 ///
 /// # Errors
-/// As [`start_static`], and when the keys cannot be read.
-pub(super) fn start_map(folder: &Path, keys: &Path) -> Outcome<Server> {
+/// As [`answering_200`], and when the keys cannot be read.
+pub(super) fn looking_up(folder: &Path, keys: &Path) -> Outcome<Recipe> {
     let failed = |error| Failure::new(format!("cannot turn {} into a map: {error}", keys.display()));
     let mut map = String::new();
     let text = fs::read_to_string(keys).map_err(failed)?;
@@ -39,22 +38,21 @@ pub(super) fn start_map(folder: &Path, keys: &Path) -> Outcome<Server> {
         "map_hash_max_size {size};\n    map_hash_bucket_size 256;\n    map $http_x_api_key $known {{ default 0; include {}; }}",
         file.display()
     );
-    start(folder, "nginx-map", |address| {
+    recipe(folder, "nginx-map", |address| {
         configuration(address, &known, "if ($known = 0) { return 401; }\n      return 200;")
     })
 }
 
-fn start(folder: &Path, name: &str, configuration: impl Fn(SocketAddr) -> String) -> Outcome<Server> {
+fn recipe(folder: &Path, name: &str, configuration: impl Fn(SocketAddr) -> String) -> Outcome<Recipe> {
     let program = find_program("nginx").ok_or_else(|| Failure::new("nginx is not installed"))?;
-    let folder = folder.join(name);
+    let prefix = folder.join(name);
     let address = free_address()?;
-    let file = folder.join("nginx.conf");
-    fs::create_dir_all(&folder)
+    let file = prefix.join("nginx.conf");
+    fs::create_dir_all(&prefix)
         .and_then(|()| fs::write(&file, configuration(address)))
         .map_err(|error| Failure::new(format!("cannot write {}: {error}", file.display())))?;
-    let mut command: Command = on_core(Core::Server, &program);
-    command.arg("-p").arg(&folder).arg("-c").arg(&file);
-    Server::start(&mut command, address, folder.join("log"), PATIENCE)
+    let arguments = vec!["-p".into(), prefix.into(), "-c".into(), file.into()];
+    Ok(Recipe { name: name.to_owned(), program, arguments, address, patience: PATIENCE })
 }
 
 /// One process, so that its CPU time is read in one place. It does per request what a worker under a master does.

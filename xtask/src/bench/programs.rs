@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::load::KeyFile;
-use super::server::{Core, Server, free_address, on_core};
+use super::server::{Core, Recipe, free_address, on_core};
 use crate::shell::{Failure, Outcome, cargo, find_program, heading, read, run};
 
 /// Programs from Debian: their names and packages.
@@ -73,15 +73,14 @@ impl Programs {
         self.folder.join("examples").join(name)
     }
 
-    /// Starts one of the peers that answer `hello`.
+    /// One of the peers that answer `hello`.
     ///
     /// # Errors
-    /// When it does not start.
-    pub(super) fn start_hello(&self, name: &str, folder: &Path) -> Outcome<Server> {
+    /// When there is no free port.
+    pub(super) fn hello(&self, name: &str) -> Outcome<Recipe> {
         let address = free_address()?;
-        let mut command = on_core(Core::Server, &self.example(name));
-        command.arg(address.to_string());
-        Server::start(&mut command, address, folder.join(format!("{name}.log")), PATIENCE)
+        let arguments = vec![address.to_string().into()];
+        Ok(Recipe { name: name.to_owned(), program: self.example(name), arguments, address, patience: PATIENCE })
     }
 
     /// Makes a file of tokens that nobody knows.

@@ -1,5 +1,6 @@
 //! A process under measurement: pinned to a core, stopped when dropped, and its CPU time read from the kernel.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -43,7 +44,61 @@ pub(super) fn on_core(core: Core, program: &Path) -> Command {
     command
 }
 
-/// A running server.
+/// How a server is started.
+#[derive(Clone)]
+pub(super) struct Recipe {
+    /// What its log is called.
+    pub(super) name: String,
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+    /// Where it will listen.
+    pub(super) address: SocketAddr,
+    /// How long it may take until it does.
+    pub(super) patience: Duration,
+}
+
+impl Recipe {
+    /// Starts it, and waits until it accepts connections.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends, or does not listen in time.
+    pub(super) fn start(&self, core: Core, folder: &Path) -> Outcome<Server> {
+        self.start_command(on_core(core, &self.program), folder)
+    }
+
+    /// Starts it under callgrind, which writes what it counted into `profile` at the end.
+    ///
+    /// # Errors
+    /// As [`Self::start`], and when valgrind is not installed.
+    pub(super) fn start_counted(&self, folder: &Path, profile: &Path) -> Outcome<Server> {
+        let valgrind = find_program("valgrind").ok_or_else(|| {
+            Failure::new("valgrind is not installed:\n  sudo apt-get install --no-install-recommends valgrind")
+        })?;
+        let mut command = on_core(Core::Any, &valgrind);
+        command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", profile.display())).arg(&self.program);
+        self.start_command(command, folder)
+    }
+
+    fn start_command(&self, mut command: Command, folder: &Path) -> Outcome<Server> {
+        command.args(&self.arguments);
+        let line = display(&command);
+        let log = folder.join(format!("{}.log", self.name));
+        let unwritable = |error| Failure::new(format!("cannot write {}: {error}", log.display()));
+        let output = File::create(&log).map_err(unwritable)?;
+        let errors = output.try_clone().map_err(unwritable)?;
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| Failure::new(format!("cannot start `{line}`: {error}")))?;
+        let mut server = Server { address: self.address, process, log, line };
+        server.wait_until("listens", self.patience, || TcpStream::connect(self.address).is_ok())?;
+        Ok(server)
+    }
+}
+
+/// A running server; dropping it stops it.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     process: Child,
@@ -52,25 +107,6 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts the command and waits until something accepts connections at `address`. What it prints goes into `log`.
-    ///
-    /// # Errors
-    /// When it cannot be started, ends, or does not listen within `patience`.
-    pub(super) fn start(command: &mut Command, address: SocketAddr, log: PathBuf, patience: Duration) -> Outcome<Self> {
-        let line = display(command);
-        let output = File::create(&log).map_err(|error| Failure::new(format!("cannot write a log: {error}")))?;
-        let errors = output.try_clone().map_err(|error| Failure::new(format!("cannot write a log: {error}")))?;
-        let process = command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| Failure::new(format!("cannot start `{line}`: {error}")))?;
-        let mut server = Self { address, process, log, line };
-        server.wait_until("listens", patience, || TcpStream::connect(address).is_ok())?;
-        Ok(server)
-    }
-
     /// Waits until `is_done` says so.
     ///
     /// # Errors
@@ -110,6 +146,23 @@ impl Server {
     fn read_proc(&self, file: &str) -> Outcome<String> {
         fs::read_to_string(format!("/proc/{}/{file}", self.process.id()))
             .map_err(|error| self.failure(&format!("is gone ({error})")))
+    }
+
+    /// Asks it to end, as an operator does, and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not within `patience`.
+    pub(super) fn stop(mut self, patience: Duration) -> Outcome {
+        let process = self.process.id().to_string();
+        drop(Command::new("kill").args(["-TERM", &process]).status());
+        const TICK: Duration = Duration::from_millis(10);
+        for _ in 0..patience.as_millis() / TICK.as_millis() {
+            if let Ok(Some(_)) = self.process.try_wait() {
+                return Ok(());
+            }
+            thread::sleep(TICK);
+        }
+        Err(self.failure("does not end"))
     }
 }
 
