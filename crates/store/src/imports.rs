@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use claviger_core::id::{ApiId, ImportId, KeyId, OrganizationId, UserId};
+use claviger_core::id::{ApiId, ImportId, KeyId, OrganizationId, RoleId, UserId};
 use claviger_core::key::Key;
 use claviger_core::name::NameKey;
+use claviger_core::permission::PermissionSet;
 use claviger_core::secret::{Digest, Secret};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -24,10 +25,24 @@ pub struct Import {
     pub organization_id: OrganizationId,
     /// The SHA-256 of the source: the same source goes on where it stopped.
     pub source_digest: [u8; 32],
+    /// What people call the source, such as the file's name.
+    pub source_name: String,
+    /// The api of its keys.
+    pub api_id: ApiId,
+    /// The role of its keys.
+    pub role_id: Option<RoleId>,
+    /// The scopes of its keys.
+    pub scopes: Option<PermissionSet>,
+    /// The owner of its keys.
+    pub owner_id: Option<UserId>,
+    /// The user its keys are mapped to.
+    pub mapped_user_id: Option<UserId>,
     /// The line to read next, counted from 1.
     pub next_line: u64,
-    /// Lines that became keys, or were keys of this organization already.
+    /// Lines that became keys.
     pub accepted: u64,
+    /// Lines that were keys of this organization already.
+    pub existing: u64,
     /// Lines that did not.
     pub rejected: u64,
     /// The first [`REJECTED_LINES_MAX`] of those.
