@@ -227,7 +227,7 @@ pub(super) async fn set_preferences(
 
 /// The first page: the organization of whoever is signed in.
 pub(super) async fn start(visit: Visit) -> Redirect {
-    Redirect::to(&visit.path("/"))
+    Redirect::to(&visit.path(""))
 }
 
 /// The gear's page, for links that do not know the organization.

@@ -43,6 +43,15 @@ impl Failure {
         }
     }
 
+    /// A page asked to be changed, or a change asked to be shown.
+    pub(super) fn method_not_allowed() -> Self {
+        Self::Page {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            title: "This address does not work like that",
+            advice: "Open the page it belongs to and use what stands there.".to_owned(),
+        }
+    }
+
     /// A form that did not arrive whole, or not in a shape that our pages send.
     pub(super) fn bad_form() -> Self {
         Self::Page {

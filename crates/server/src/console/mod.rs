@@ -56,7 +56,7 @@ pub fn router(app: App) -> Router {
         .route("/assets/{name}", get(assets::serve))
         .nest("/o/{organization}", organization)
         .fallback(|| async { failure::Failure::not_found() })
-        .method_not_allowed_fallback(|| async { failure::Failure::not_found() })
+        .method_not_allowed_fallback(|| async { failure::Failure::method_not_allowed() })
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(security::origins())
         .layer(from_fn_with_state(app.clone(), security::guard))

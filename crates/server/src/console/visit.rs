@@ -143,7 +143,7 @@ impl Visit {
         }
     }
 
-    /// A path within the organization.
+    /// A path within the organization; empty for its own page.
     pub(super) fn path(&self, rest: &str) -> String {
         format!("/o/{}{rest}", self.organization.slug)
     }

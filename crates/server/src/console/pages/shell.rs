@@ -22,7 +22,7 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// A path within the organization: `shell.path("/keys")`.
+    /// A path within the organization, `shell.path("/keys")`; its own page with `shell.path("")`.
     #[must_use]
     pub fn path(&self, rest: &str) -> String {
         format!("/o/{}{rest}", self.organization_slug)
