@@ -48,3 +48,5 @@ pub const IDEMPOTENCY_HOURS: u64 = 24;
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Characters in a password at most, so that hashing one costs a bounded time.
 pub const PASSWORD_CHARS_MAX: usize = 256;
+/// Seconds that a request to the management API may take, reading its body included.
+pub const REQUEST_SECS_MAX: u64 = 30;

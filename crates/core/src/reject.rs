@@ -19,6 +19,8 @@ pub enum RejectCode {
     InvalidBody,
     /// A field or parameter has a value that is not allowed.
     InvalidField,
+    /// A browser sent it from another site.
+    ForeignOrigin,
     /// Nothing there for this caller; the same answer for what does not exist and for what belongs to others.
     NotFound,
     /// The method is not one of this path's.
@@ -55,12 +57,13 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes but those of the decision.
-    pub const OWN: [Self; 21] = [
+    pub const OWN: [Self; 22] = [
         Self::Unauthenticated,
         Self::TwoCredentials,
         Self::QueryStringKeyDenied,
         Self::InvalidBody,
         Self::InvalidField,
+        Self::ForeignOrigin,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NameTaken,
@@ -89,6 +92,7 @@ impl RejectCode {
             Self::QueryStringKeyDenied => "query_string_key_denied",
             Self::InvalidBody => "invalid_body",
             Self::InvalidField => "invalid_field",
+            Self::ForeignOrigin => "foreign_origin",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NameTaken => "name_taken",
@@ -114,7 +118,7 @@ impl RejectCode {
             Self::Decision(code) => code.http_status(),
             Self::Unauthenticated => 401,
             Self::TwoCredentials | Self::QueryStringKeyDenied | Self::InvalidBody | Self::InvalidField => 400,
-            Self::GrantExceedsOwn | Self::PolicyDenied => 403,
+            Self::ForeignOrigin | Self::GrantExceedsOwn | Self::PolicyDenied => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::NameTaken | Self::StateConflict | Self::LimitReached | Self::IdempotencyInFlight => 409,
@@ -158,6 +162,7 @@ impl RejectCode {
             Self::TwoCredentials => "Send exactly one credential.",
             Self::QueryStringKeyDenied => "Send the key in a header; this organization does not accept keys in URLs.",
             Self::InvalidBody => "Send JSON of the documented shape, without other fields.",
+            Self::ForeignOrigin => "Call from the console's own pages, or with a key from a server.",
             Self::InvalidField => "Correct the fields named in `errors`.",
             Self::NotFound => "Check the identifier and the organization the key belongs to.",
             Self::MethodNotAllowed => "Use one of the methods named in the Allow header.",

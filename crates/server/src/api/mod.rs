@@ -1,14 +1,66 @@
-//! The management API: JSON over HTTP.
+//! The management API: decode, delegate to `ops`, encode. Nothing is decided here.
+
+mod auth;
+mod body;
+mod document;
+mod edge;
+mod fields;
+mod headers;
+mod idempotency;
+mod imports;
+mod key_bodies;
+mod key_views;
+mod keys;
+mod me;
+mod members;
+mod organization_views;
+mod organizations;
+mod page;
+mod paths;
+mod policies;
+mod problem;
+mod reference;
+mod roles;
+mod users;
+mod verify;
+mod words;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::any;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 
-/// The routes under `/api/v1`, and the OpenAPI document.
-pub fn router(app: App) -> axum::Router {
-    drop(app);
-    axum::Router::new()
+pub use document::{document_text, openapi};
+
+/// The operations.
+fn operations() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(document::preamble())
+        .merge(keys::router())
+        .merge(verify::router())
+        .merge(me::router())
+        .merge(organizations::router())
+        .merge(users::router())
+        .merge(members::router())
+        .merge(roles::router())
+        .merge(imports::router())
 }
 
-/// The OpenAPI document of all routes.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    utoipa::openapi::OpenApi::default()
+/// The routes under `/api/v1`, the OpenAPI document and the page that shows it.
+pub fn router(app: App) -> Router {
+    let (operations, _) = operations().split_for_parts();
+    let origins = CsrfLayer::new().with_rejection_response(|_| auth::foreign_origin());
+    operations
+        .method_not_allowed_fallback(edge::unknown_method)
+        .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
+        .route_layer(origins)
+        .route("/api", any(edge::unknown_path))
+        .route("/api/{*path}", any(edge::unknown_path))
+        .merge(reference::router())
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(from_fn_with_state(app.clone(), edge::attend))
+        .with_state(app)
 }

@@ -1,0 +1,117 @@
+//! Who calls: reads the one credential of a request, in whichever presentation it comes, and asks the replica about it.
+//!
+//! Runs before a handler reads anything else, so that nobody without a good credential learns what a path, a body or a parameter is refused for.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_verifier::credential::{Presented, Sources};
+use cookie::Cookie;
+use secrecy::SecretString;
+
+use super::problem::Problem;
+use crate::app::App;
+use crate::ops;
+use crate::ops::caller::Caller;
+
+/// Said to whoever sends a key in a query string where policy warns of it (RFC 7234 §5.5; caches pass it on, people see it in their tools).
+const QUERY_WARNING: HeaderValue =
+    HeaderValue::from_static("299 claviger \"A key in a URL ends up in logs and histories; send it in a header.\"");
+
+/// The cookie of a console session, under TLS and on loopback without it.
+const SESSION_COOKIES: [&str; 2] = ["__Host-sid", "sid"];
+
+/// Who calls, for handlers. Only [`authenticate`] puts one into a request.
+#[derive(Debug, Clone)]
+pub(super) struct Authenticated(pub Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for Authenticated {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Reject::unauthenticated().into())
+    }
+}
+
+/// Lets a request through to its handler with its caller, or refuses it.
+pub(super) async fn authenticate(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match caller(&app, &parts).await {
+        Ok((caller, warns)) => {
+            parts.extensions.insert(Authenticated(caller));
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            if warns {
+                response.headers_mut().insert(header::WARNING, QUERY_WARNING);
+            }
+            response
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The caller, and whether to warn of a key in the query string.
+async fn caller(app: &App, request: &Parts) -> Result<(Caller, bool), Problem> {
+    let ip = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
+    let mut sources = Sources::new();
+    for (name, value) in &request.headers {
+        sources.header(name.as_str(), value.as_bytes());
+    }
+    if let Some(query) = request.uri.query() {
+        sources.query(query);
+    }
+    let presented = sources.extract().map_err(Reject::from)?;
+    match presented {
+        Some(presented) => Ok(key_caller(app, &request.headers, &presented, ip)?),
+        // A key beats a cookie: the session is looked at only where no key stands.
+        None => Ok((session_caller(app, request, ip).await?, false)),
+    }
+}
+
+fn key_caller(
+    app: &App,
+    headers: &HeaderMap,
+    presented: &Presented<'_>,
+    ip: Option<IpAddr>,
+) -> Result<(Caller, bool), Reject> {
+    let _ = (app, headers, presented, ip);
+    Err(Reject::unauthenticated())
+}
+
+async fn session_caller(app: &App, request: &Parts, ip: Option<IpAddr>) -> Result<Caller, Problem> {
+    let headers = &request.headers;
+    let token = session_token(headers).ok_or_else(Reject::unauthenticated)?;
+    if changes_something(&request.method) && !says_where_it_is_from(headers) {
+        return Err(Reject::unauthenticated().into());
+    }
+    let session = ops::sessions::find_session(app, &token, ip).await?;
+    Ok(session.ok_or_else(Reject::unauthenticated)?.caller)
+}
+
+/// The one session token in the cookies. Two are as good as none: one of them may have been planted.
+fn session_token(headers: &HeaderMap) -> Option<SecretString> {
+    let cookies =
+        headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok()).flat_map(Cookie::split_parse);
+    let mut tokens = cookies.filter_map(Result::ok).filter(|it| SESSION_COOKIES.contains(&it.name()));
+    let token = tokens.next()?;
+    tokens.next().is_none().then(|| SecretString::from(token.value()))
+}
+
+fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether the origin check had something to go by. Browsers say where a changing request is from; without that a cookie is not believed.
+fn says_where_it_is_from(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
+/// What the origin check answers.
+pub(super) fn foreign_origin() -> Response {
+    let detail = "The browser says that this request comes from another site.";
+    Problem::from(Reject::new(RejectCode::ForeignOrigin, detail)).into_response()
+}

@@ -1,0 +1,80 @@
+//! The OpenAPI document: generated from the handlers, committed as openapi.json, and shown at `/docs/api`.
+
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, SecurityRequirement};
+
+use super::problem::{Problem, ProblemCode, ProblemField};
+
+const DESCRIPTION: &str = "\
+Organizations, users, members, roles and API keys of a Claviger installation, and the question whether a key is good.
+
+**Credentials.** Every operation needs one credential: a key of the api `default`, in any of the presentations listed under \
+Authorization. Two different credentials in one request are refused with 400. A console session is accepted where no key is sent, \
+under the console's origin check. `x-permission` names the permission that an operation needs; where `x-own-permission` stands too, \
+its holder may do the same with keys of their own.
+
+**Refusals** are problem documents (RFC 9457) with a stable `code` and a `fix`. What does not exist and what belongs to others is \
+answered alike, with 404.
+
+**Lists** come in pages: `limit`, and `cursor` with the `next_cursor` of the page before, or the `Link` header.
+
+**Changes** can be bound to a version by `If-Match` with an `ETag`; POST requests can be repeated under an `Idempotency-Key`.";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Claviger API", description = DESCRIPTION, license(name = "Apache-2.0", identifier = "Apache-2.0"), contact()),
+    servers((url = "/", description = "This server")),
+    components(schemas(Problem, ProblemCode, ProblemField)),
+    tags(
+        (name = "keys", description = "API keys: identities with secrets."),
+        (name = "verify", description = "Whether a key is good, for whom it acts and what it may do."),
+        (name = "me", description = "Who calls."),
+        (name = "organizations", description = "The nodes of the one tree."),
+        (name = "users", description = "Persons and service users."),
+        (name = "members", description = "Users in an organization, each with a role."),
+        (name = "roles", description = "Named sets of permissions."),
+        (name = "imports", description = "Keys that exist elsewhere, as digests."),
+    )
+)]
+struct Preamble;
+
+/// What the document says before any operation is in it.
+pub(super) fn preamble() -> utoipa::openapi::OpenApi {
+    let mut document = Preamble::openapi();
+    let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+    let schemes = [
+        ("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer))),
+        ("x_api_key", header("X-Api-Key")),
+        ("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic))),
+        ("access_key", header("accessKey")),
+        ("secret_key", header("secretKey")),
+        ("api_key", SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::new("api_key")))),
+        ("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-sid")))),
+    ];
+    let components = document.components.take().unwrap_or_default();
+    let builder = schemes
+        .into_iter()
+        .fold(ComponentsBuilder::from(components), |builder, (name, scheme)| builder.security_scheme(name, scheme));
+    document.components = Some(builder.build());
+    let one = |name: &str| SecurityRequirement::new(name, [""; 0]);
+    let pair = one("access_key").add("secret_key", [""; 0]);
+    document.security = Some(vec![one("bearer"), one("x_api_key"), one("basic"), pair, one("api_key"), one("session")]);
+    document
+}
+
+/// The OpenAPI document of all routes.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    super::operations().into_openapi()
+}
+
+/// The document as openapi.json has it.
+pub fn document_text() -> String {
+    let mut text = openapi().to_pretty_json().expect("a document is JSON");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

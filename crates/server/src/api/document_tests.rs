@@ -1,0 +1,54 @@
+//! What the document promises as a whole.
+
+use serde_json::Value;
+
+use super::*;
+
+fn operations() -> Vec<(String, String, Value)> {
+    let document: Value = serde_json::from_str(&document_text()).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths").clone();
+    let of = |(path, item): (String, Value)| {
+        let methods = item.as_object().expect("a path item").clone();
+        methods.into_iter().map(move |(method, operation)| (method, path.clone(), operation)).collect::<Vec<_>>()
+    };
+    paths.into_iter().flat_map(of).collect()
+}
+
+#[test]
+fn every_operation_is_named_by_its_verb_and_says_everything() {
+    const VERBS: [&str; 12] = [
+        "create",
+        "list",
+        "get",
+        "update",
+        "delete",
+        "put",
+        "activate",
+        "deactivate",
+        "rotate",
+        "revoke",
+        "verify",
+        "append",
+    ];
+    for (method, path, operation) in operations() {
+        let id = operation["operationId"].as_str().expect("an operation id");
+        assert!(id.split('_').next().is_some_and(|verb| VERBS.contains(&verb)), "{id}");
+        assert!(operation["summary"].is_string(), "{id} has no summary");
+        assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{id}");
+        for (status, response) in operation["responses"].as_object().expect("responses") {
+            assert!(response["description"].as_str().is_some_and(|it| !it.is_empty()), "{id} {status}");
+        }
+        assert!(path.starts_with("/api/v1/"), "{method} {path}");
+    }
+}
+
+#[test]
+fn every_operation_but_me_declares_its_permission() {
+    for (_, path, operation) in operations() {
+        let permission = operation["x-permission"].as_str();
+        match path.as_str() {
+            "/api/v1/me" => assert_eq!(permission, None),
+            _ => assert!(permission.is_some_and(|it| it.starts_with("claviger/")), "{path}: {permission:?}"),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The edge of the API: what is done to every request before a handler sees it, and to every response after.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use claviger_core::limits;
+use claviger_core::reject::{Reject, RejectCode};
+use data_encoding::HEXLOWER;
+use tracing::Instrument as _;
+
+use super::problem::Problem;
+use crate::app::App;
+
+/// Names a request in answers and logs.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The headers of every answer that does not set its own. Answers are for the one who asked: no cache keeps them, and a browser
+/// that is led here shows nothing and runs nothing.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Gives the request its id and a bounded time, writes the problem if there is one, sets the headers, and leaves one line in the log.
+pub(super) async fn attend(State(app): State<App>, request: Request, next: Next) -> Response {
+    let request_id = sent_request_id(request.headers()).unwrap_or_else(|| new_request_id(&app));
+    let method = request.method().clone();
+    // The path only: a query may hold a key.
+    let path = request.uri().path().to_owned();
+    let started = app.now();
+    let span = tracing::info_span!("request", id = %request_id);
+    let time_max = Duration::from_secs(limits::REQUEST_SECS_MAX);
+    let answered = tokio::time::timeout(time_max, next.run(request)).instrument(span.clone()).await;
+    let mut response = answered.unwrap_or_else(|_| {
+        let detail = "The request took too long; a change may have been made nevertheless.";
+        Problem::from(Reject::new(RejectCode::Unavailable, detail)).into_response()
+    });
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        problem.write(&mut response, &request_id);
+    }
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("request ids are visible ASCII"));
+    let millis = app.now().since(started).as_millis();
+    let status = response.status().as_u16();
+    span.in_scope(|| tracing::info!(%method, path, status, millis, "answered"));
+    response
+}
+
+/// The id that the request brings, if it is one that can stand in a log as it is.
+fn sent_request_id(headers: &HeaderMap) -> Option<String> {
+    const BYTES_MAX: usize = 64;
+    let text = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    (plain && (1..=BYTES_MAX).contains(&text.len())).then(|| text.to_owned())
+}
+
+fn new_request_id(app: &App) -> String {
+    let mut bytes = [0; 16];
+    app.rng().fill_bytes(&mut bytes);
+    HEXLOWER.encode(&bytes)
+}
+
+/// What a handler that panicked answers.
+pub(super) fn panicked(reason: Box<dyn Any + Send>) -> Response {
+    let reason = reason.downcast_ref::<&str>().copied().or_else(|| reason.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(reason = reason.unwrap_or("unknown"), "a handler panicked");
+    Problem::from(Reject::new(RejectCode::Internal, "Something went wrong here.")).into_response()
+}
+
+/// Answers for paths that are none of the API's.
+pub(super) async fn unknown_path() -> Problem {
+    Reject::not_found().into()
+}
+
+/// Answers for methods that a path does not know; axum adds the `Allow` header.
+pub(super) async fn unknown_method() -> Problem {
+    Reject::new(RejectCode::MethodNotAllowed, "The path does not know this method.").into()
+}

@@ -1,0 +1,140 @@
+//! The headers with which a client says what it knows: `If-Match` and `Idempotency-Key`.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use claviger_core::limits;
+use claviger_core::reject::{Reject, RejectCode};
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+
+use super::problem::Problem;
+
+/// Under which a client repeats a POST without doing it twice.
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The entity tag of a version: `"7"`.
+pub(super) fn entity_tag(version: u64) -> [(HeaderName, HeaderValue); 1] {
+    let tag = HeaderValue::from_str(&format!("\"{version}\"")).expect("digits and quotes are visible ASCII");
+    [(header::ETAG, tag)]
+}
+
+/// Where a thing stands.
+pub(super) fn location(path: &str) -> HeaderMap {
+    let path = HeaderValue::from_str(path).expect("paths of identifiers are visible ASCII");
+    HeaderMap::from_iter([(header::LOCATION, path)])
+}
+
+fn header_parameter(name: &'static str, description: &'static str) -> Vec<Parameter> {
+    let schema = ObjectBuilder::new().schema_type(Type::String).build();
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
+    vec![parameter.description(Some(description)).schema(Some(schema)).build()]
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        header_parameter("If-Match", "Changes only this version, as `ETag` gave it.")
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        header_parameter("Idempotency-Key", "Repeats this request without doing it twice; kept for 24 hours.")
+    }
+}
+
+/// The version that `If-Match` asks for; absent where the client does not care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct IfMatch(pub Option<u64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(if_match(&parts.headers)?))
+    }
+}
+
+/// Of several tags the only version that can match is the present one, so the client's list is not needed: it is refused.
+fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Reject> {
+    let Some(text) = single(headers, &header::IF_MATCH, "If-Match")? else {
+        return Ok(None);
+    };
+    if text.trim() == "*" {
+        return Ok(None);
+    }
+    let digits = text.trim().strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    // A tag that this API never gave out matches nothing, whatever it says (RFC 9110 §13.1.1); a weak one never does.
+    match digits.and_then(|it| it.parse().ok()) {
+        Some(version) => Ok(Some(version)),
+        None => Err(Reject::new(RejectCode::VersionMismatch, "`If-Match` names no version of this thing.")),
+    }
+}
+
+/// The value of `Idempotency-Key`, if the client sent one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct IdempotencyKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(idempotency_key(&parts.headers)?))
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Reject> {
+    let Some(text) = single(headers, &IDEMPOTENCY_KEY, "Idempotency-Key")? else {
+        return Ok(None);
+    };
+    let max = limits::IDEMPOTENCY_KEY_BYTES_MAX;
+    if text.is_empty() || text.len() > max || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        let detail = format!("must be 1 to {max} visible ASCII characters without spaces");
+        return Err(Reject::field("Idempotency-Key", detail));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName, shown: &'static str) -> Result<Option<&'a str>, Reject> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(Reject::field(shown, "is given more than once"));
+    }
+    value.to_str().map(Some).map_err(|_| Reject::field(shown, "must be visible ASCII"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
+        values.iter().map(|it| (name.clone(), it.parse().expect("a header value"))).collect()
+    }
+
+    #[test]
+    fn if_match_names_a_version_or_does_not_care() {
+        let read = |values: &[&str]| if_match(&headers(&header::IF_MATCH, values)).map_err(|it| it.code);
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["*"]), Ok(None));
+        assert_eq!(read(&["\"7\""]), Ok(Some(7)));
+        for never_given in ["7", "W/\"7\"", "\"x\"", "\"7\", \"8\"", "\"-1\""] {
+            assert_eq!(read(&[never_given]), Err(RejectCode::VersionMismatch), "{never_given}");
+        }
+        assert_eq!(read(&["\"7\"", "\"8\""]), Err(RejectCode::InvalidField));
+    }
+
+    #[test]
+    fn an_idempotency_key_is_short_and_visible() {
+        let read = |values: &[&str]| idempotency_key(&headers(&IDEMPOTENCY_KEY, values)).map_err(|it| it.code);
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["a-1"]), Ok(Some("a-1".into())));
+        for refused in [&[""][..], &["a b"], &[&"a".repeat(256)], &["a", "a"], &["ü"]] {
+            assert_eq!(read(refused), Err(RejectCode::InvalidField), "{refused:?}");
+        }
+    }
+}

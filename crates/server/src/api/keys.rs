@@ -1,0 +1,272 @@
+//! Keys: create, list, get, update, activate, deactivate, rotate, revoke.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use claviger_core::key::KeyPatch;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::auth::Authenticated;
+use super::body::{JsonBody, Path, Query};
+use super::headers::{IdempotencyKey, IfMatch, entity_tag};
+use super::idempotency::{CREATED, OK, Post, PostBody, place, respond};
+use super::key_bodies::{KeyListQuery, KeyPatchBody, NewKeyBody, RevokeKeyBody, RotateKeyBody};
+use super::key_views::{CreatedKeyView, KeyListView, KeyView};
+use super::page::page_of;
+use super::paths::{KeyPath, OrganizationPath};
+use super::problem::{ApiResult, Refusals, WriteRefusals};
+use crate::app::App;
+use crate::ops;
+use crate::ops::keys::{CreatedKey, KeyInfo, NewKey};
+
+/// The routes of keys.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create_key, list_keys))
+        .routes(routes!(get_key, update_key))
+        .routes(routes!(activate_key))
+        .routes(routes!(deactivate_key))
+        .routes(routes!(rotate_key))
+        .routes(routes!(revoke_key))
+}
+
+impl PostBody for NewKeyBody {}
+impl PostBody for RotateKeyBody {
+    fn empty() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+impl PostBody for RevokeKeyBody {
+    fn empty() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+
+fn path_of(created: &CreatedKey) -> HeaderMap {
+    let key = &created.info.key;
+    place(&format!("/api/v1/organizations/{}/keys/{}", key.organization_id, key.id), key.version)
+}
+
+fn answer(info: &KeyInfo) -> Response {
+    (entity_tag(info.key.version), Json(KeyView::from(info))).into_response()
+}
+
+/// Creates a key. Its secret stands in this answer and in no other.
+///
+/// Who holds `claviger/own-keys:create` instead creates keys of their own, as far as their role has API access.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/keys",
+    tag = "keys",
+    params(OrganizationPath, IdempotencyKey),
+    request_body = NewKeyBody,
+    extensions(
+        ("x-permission" = json!("claviger/keys:create")),
+        ("x-own-permission" = json!("claviger/own-keys:create"))
+    ),
+    responses(
+        (status = 201, description = "The key and its secret.", body = CreatedKeyView,
+         headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn create_key(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    post: Post<NewKeyBody>,
+) -> ApiResult<Response> {
+    let (body, idempotency) = post.split(CREATED, CreatedKeyView::render);
+    let answer = ops::keys::create_key(&app, &caller, organization_id, NewKey::try_from(body)?, idempotency).await?;
+    Ok(respond(CREATED, answer, path_of, |it: &CreatedKey| CreatedKeyView::from(it)))
+}
+
+/// Lists keys.
+///
+/// Who holds `claviger/own-keys:read` instead sees those they own or are mapped to.
+#[utoipa::path(
+    get,
+    path = "/api/v1/organizations/{organization_id}/keys",
+    tag = "keys",
+    params(OrganizationPath, KeyListQuery),
+    extensions(
+        ("x-permission" = json!("claviger/keys:read")),
+        ("x-own-permission" = json!("claviger/own-keys:read"))
+    ),
+    responses(
+        (status = 200, description = "A page of keys, and how many there are in all.", body = KeyListView),
+        Refusals,
+    )
+)]
+pub(super) async fn list_keys(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    OriginalUri(uri): OriginalUri,
+    Query(query): Query<KeyListQuery>,
+) -> ApiResult<Response> {
+    let (query, page, list) = query.read()?;
+    let found = ops::keys::list_keys(&app, &caller, organization_id, query, page.request(&list)?).await?;
+    let total = found.total;
+    Ok(page_of(
+        &uri,
+        &list,
+        found.page,
+        |it| KeyView::listed(&it),
+        |data, next_cursor| KeyListView { data, next_cursor, total },
+    ))
+}
+
+/// Shows one key. Its secret is not in it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/organizations/{organization_id}/keys/{key_id}",
+    tag = "keys",
+    params(KeyPath),
+    extensions(
+        ("x-permission" = json!("claviger/keys:read")),
+        ("x-own-permission" = json!("claviger/own-keys:read"))
+    ),
+    responses(
+        (status = 200, description = "The key.", body = KeyView, headers(("ETag", description = "The version."))),
+        Refusals,
+    )
+)]
+pub(super) async fn get_key(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
+) -> ApiResult<Response> {
+    Ok(answer(&ops::keys::get_key(&app, &caller, organization_id, key_id).await?))
+}
+
+/// Changes a key: what is left out stays as it is (RFC 7396), and the secret never changes.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/organizations/{organization_id}/keys/{key_id}",
+    tag = "keys",
+    params(KeyPath, IfMatch),
+    request_body = KeyPatchBody,
+    extensions(
+        ("x-permission" = json!("claviger/keys:update")),
+        ("x-own-permission" = json!("claviger/own-keys:update"))
+    ),
+    responses(
+        (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn update_key(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
+    IfMatch(version): IfMatch,
+    JsonBody(body): JsonBody<KeyPatchBody>,
+) -> ApiResult<Response> {
+    let patch = KeyPatch::try_from(body)?;
+    Ok(answer(&ops::keys::update_key(&app, &caller, organization_id, key_id, patch, version).await?))
+}
+
+/// Switches a key on. Doing it twice is no error.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/keys/{key_id}/activate",
+    tag = "keys",
+    params(KeyPath, IfMatch),
+    extensions(
+        ("x-permission" = json!("claviger/keys:update")),
+        ("x-own-permission" = json!("claviger/own-keys:update"))
+    ),
+    responses(
+        (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn activate_key(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
+    IfMatch(version): IfMatch,
+) -> ApiResult<Response> {
+    Ok(answer(&ops::keys::set_key_active(&app, &caller, organization_id, key_id, true, version).await?))
+}
+
+/// Switches a key off: it is refused until it is switched on again. Doing it twice is no error.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/keys/{key_id}/deactivate",
+    tag = "keys",
+    params(KeyPath, IfMatch),
+    extensions(
+        ("x-permission" = json!("claviger/keys:update")),
+        ("x-own-permission" = json!("claviger/own-keys:update"))
+    ),
+    responses(
+        (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn deactivate_key(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
+    IfMatch(version): IfMatch,
+) -> ApiResult<Response> {
+    Ok(answer(&ops::keys::set_key_active(&app, &caller, organization_id, key_id, false, version).await?))
+}
+
+/// Gives a key a new secret, in this answer and in no other. The old one stays good for the overlap.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/keys/{key_id}/rotate",
+    tag = "keys",
+    params(KeyPath, IdempotencyKey),
+    request_body = Option<RotateKeyBody>,
+    extensions(
+        ("x-permission" = json!("claviger/keys:update")),
+        ("x-own-permission" = json!("claviger/own-keys:update"))
+    ),
+    responses(
+        (status = 200, description = "The key and its new secret.", body = CreatedKeyView, headers(("ETag", description = "The version."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn rotate_key(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
+    post: Post<RotateKeyBody>,
+) -> ApiResult<Response> {
+    let (body, idempotency) = post.split(OK, CreatedKeyView::render);
+    let answer = ops::keys::rotate_key(&app, &caller, organization_id, key_id, body.into(), idempotency).await?;
+    let tag = |it: &CreatedKey| HeaderMap::from_iter(entity_tag(it.info.key.version));
+    Ok(respond(OK, answer, tag, |it: &CreatedKey| CreatedKeyView::from(it)))
+}
+
+/// Revokes a key for ever: it frees its name and keeps its history.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/keys/{key_id}/revoke",
+    tag = "keys",
+    params(KeyPath),
+    request_body = Option<RevokeKeyBody>,
+    extensions(
+        ("x-permission" = json!("claviger/keys:delete")),
+        ("x-own-permission" = json!("claviger/own-keys:delete"))
+    ),
+    responses(
+        (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn revoke_key(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
+    post: Post<RevokeKeyBody>,
+) -> ApiResult<Response> {
+    let reason = post.body.reason.map(Into::into).unwrap_or_default();
+    Ok(answer(&ops::keys::revoke_key(&app, &caller, organization_id, key_id, reason).await?))
+}

@@ -1,0 +1,161 @@
+//! Organizations: create below another, list, get, update, put by the host's identifier.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use claviger_core::organization::Organization;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::auth::Authenticated;
+use super::body::{JsonBody, Path, Query};
+use super::fields::same_external_id;
+use super::headers::{IdempotencyKey, IfMatch, entity_tag};
+use super::idempotency::{CREATED, OK, Post, place, respond};
+use super::organization_views::{NewOrganizationBody, OrganizationPatchBody, OrganizationView};
+use super::page::{PageQuery, PageView, page};
+use super::paths::{ExternalIdPath, OrganizationPath};
+use super::problem::{ApiResult, Refusals, WriteRefusals};
+use crate::app::App;
+use crate::ops;
+use crate::ops::organizations::{NewOrganization, OrganizationInfo, OrganizationPatch};
+
+/// The routes of organizations.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(get_organization, update_organization))
+        .routes(routes!(create_organization, list_organizations))
+        .routes(routes!(put_organization))
+}
+
+fn place_of(organization: &Organization) -> HeaderMap {
+    place(&format!("/api/v1/organizations/{}", organization.id), organization.version)
+}
+
+fn answer(info: &OrganizationInfo) -> Response {
+    (entity_tag(info.organization.version), Json(OrganizationView::from(info))).into_response()
+}
+
+/// Makes an organization below another, with the built-in roles.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/organizations",
+    tag = "organizations",
+    params(OrganizationPath, IdempotencyKey),
+    request_body = NewOrganizationBody,
+    extensions(("x-permission" = json!("claviger/organizations:create"))),
+    responses(
+        (status = 201, description = "The organization.", body = OrganizationView,
+         headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn create_organization(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    post: Post<NewOrganizationBody>,
+) -> ApiResult<Response> {
+    let (body, idempotency) = post.split(CREATED, OrganizationView::render);
+    let new = NewOrganization::try_from(body)?;
+    let answer = ops::organizations::create_organization(&app, &caller, organization_id, new, idempotency).await?;
+    Ok(respond(CREATED, answer, |it| place_of(&it.organization), |it: &OrganizationInfo| OrganizationView::from(it)))
+}
+
+/// Lists the organization and all below it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/organizations/{organization_id}/organizations",
+    tag = "organizations",
+    params(OrganizationPath, PageQuery),
+    extensions(("x-permission" = json!("claviger/organizations:read"))),
+    responses(
+        (status = 200, description = "A page of organizations.", body = PageView<OrganizationView>),
+        Refusals,
+    )
+)]
+pub(super) async fn list_organizations(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    OriginalUri(uri): OriginalUri,
+    Query(query): Query<PageQuery>,
+) -> ApiResult<Response> {
+    const LIST: &str = "organizations";
+    let found = ops::organizations::list_organizations(&app, &caller, organization_id, query.request(LIST)?).await?;
+    Ok(page(&uri, LIST, found, |it| OrganizationView::from(&it)))
+}
+
+/// Shows one organization, and the policy that holds for it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/organizations/{organization_id}",
+    tag = "organizations",
+    params(OrganizationPath),
+    extensions(("x-permission" = json!("claviger/organizations:read"))),
+    responses(
+        (status = 200, description = "The organization.", body = OrganizationView, headers(("ETag", description = "The version."))),
+        Refusals,
+    )
+)]
+pub(super) async fn get_organization(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+) -> ApiResult<Response> {
+    Ok(answer(&ops::organizations::get_organization(&app, &caller, organization_id).await?))
+}
+
+/// Changes an organization: what is left out stays as it is (RFC 7396).
+#[utoipa::path(
+    patch,
+    path = "/api/v1/organizations/{organization_id}",
+    tag = "organizations",
+    params(OrganizationPath, IfMatch),
+    request_body = OrganizationPatchBody,
+    extensions(("x-permission" = json!("claviger/organizations:update"))),
+    responses(
+        (status = 200, description = "The organization as it is now.", body = OrganizationView, headers(("ETag", description = "The version."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn update_organization(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    IfMatch(version): IfMatch,
+    JsonBody(body): JsonBody<OrganizationPatchBody>,
+) -> ApiResult<Response> {
+    let patch = OrganizationPatch::try_from(body)?;
+    Ok(answer(&ops::organizations::update_organization(&app, &caller, organization_id, patch, version).await?))
+}
+
+/// Makes or changes the organization that the host knows by its own identifier. Doing it twice changes nothing.
+#[utoipa::path(
+    put,
+    path = "/api/v1/organizations/{organization_id}/organizations/by-external-id/{external_id}",
+    tag = "organizations",
+    params(ExternalIdPath),
+    request_body = NewOrganizationBody,
+    extensions(("x-permission" = json!("claviger/organizations:create"))),
+    responses(
+        (status = 200, description = "It was there, and is now as asked.", body = OrganizationView,
+         headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
+        (status = 201, description = "It was made.", body = OrganizationView,
+         headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn put_organization(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(ExternalIdPath { organization_id, external_id }): Path<ExternalIdPath>,
+    JsonBody(body): JsonBody<NewOrganizationBody>,
+) -> ApiResult<Response> {
+    let new = NewOrganization::try_from(body)?;
+    same_external_id(&external_id, new.external_id.as_ref())?;
+    let (info, made) = ops::organizations::put_organization(&app, &caller, organization_id, external_id, new).await?;
+    let status: StatusCode = if made { CREATED } else { OK };
+    Ok((status, place_of(&info.organization), Json(OrganizationView::from(&info))).into_response())
+}

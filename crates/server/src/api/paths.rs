@@ -1,0 +1,80 @@
+//! The identifiers that stand in paths.
+
+use claviger_core::id::{ImportId, KeyId, MemberId, OrganizationId, RoleId, UserId};
+use claviger_core::name::ExternalId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// `/organizations/{organization_id}`
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct OrganizationPath {
+    /// The organization.
+    #[param(value_type = String, example = "org_01kapxb4q0e8mv5r3g2t9w7yzn")]
+    pub organization_id: OrganizationId,
+}
+
+/// Declares the path of one thing within an organization.
+macro_rules! within_organization {
+    ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $id:ty, $example:literal }) => {
+        $(#[$doc])*
+        #[derive(Debug, Deserialize, IntoParams)]
+        #[into_params(parameter_in = Path)]
+        pub(super) struct $name {
+            /// The organization.
+            #[param(value_type = String, example = "org_01kapxb4q0e8mv5r3g2t9w7yzn")]
+            pub organization_id: OrganizationId,
+            $(#[$field_doc])*
+            #[param(value_type = String, example = $example)]
+            pub $field: $id,
+        }
+    };
+}
+
+within_organization! {
+    /// `…/keys/{key_id}`
+    KeyPath {
+        /// The key.
+        key_id: KeyId, "key_01kapxb4q0e8mv5r3g2t9w7yzn"
+    }
+}
+
+within_organization! {
+    /// `…/users/{user_id}`
+    UserPath {
+        /// The user.
+        user_id: UserId, "usr_01kapxb4q0e8mv5r3g2t9w7yzn"
+    }
+}
+
+within_organization! {
+    /// `…/members/{member_id}`
+    MemberPath {
+        /// The membership.
+        member_id: MemberId, "mem_01kapxb4q0e8mv5r3g2t9w7yzn"
+    }
+}
+
+within_organization! {
+    /// `…/roles/{role_id}`
+    RolePath {
+        /// The role.
+        role_id: RoleId, "rol_01kapxb4q0e8mv5r3g2t9w7yzn"
+    }
+}
+
+within_organization! {
+    /// `…/imports/{import_id}`
+    ImportPath {
+        /// The import.
+        import_id: ImportId, "imp_01kapxb4q0e8mv5r3g2t9w7yzn"
+    }
+}
+
+within_organization! {
+    /// `…/by-external-id/{external_id}`
+    ExternalIdPath {
+        /// The host's own identifier: 1 to 128 visible ASCII characters, percent-encoded.
+        external_id: ExternalId, "customer-42"
+    }
+}

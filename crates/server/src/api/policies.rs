@@ -1,0 +1,147 @@
+//! An organization's policy on the wire: what it sets itself, and what holds for it.
+
+use std::collections::BTreeSet;
+
+use claviger_core::policy::{OwnPolicy, Policy, ROTATION_OVERLAP_HOURS_MAX};
+use claviger_core::reject::FieldReject;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::fields::Field;
+use super::words::{
+    HooksOnRegenerateWord, IdleActionWord, LeakActionWord, QueryStringKeysWord, RevealWord, SettingWord,
+};
+
+/// What one organization sets itself; what is left out or null is as the parent has it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PolicyBody {
+    /// Whether and to whom a secret is shown again.
+    pub reveal: Option<RevealWord>,
+    /// What becomes of keys in query strings.
+    pub query_string_keys: Option<QueryStringKeysWord>,
+    /// Days without use after which a key ends; zero switches it off.
+    pub idle_days: Option<u16>,
+    /// What happens then.
+    pub idle_action: Option<IdleActionWord>,
+    /// Days a key may live at most, which makes an expiry required; zero makes it optional.
+    pub expiry_days_max: Option<u16>,
+    /// Hours the old secret stays good when a rotation does not say.
+    #[schema(maximum = 720)]
+    pub rotation_overlap_hours: Option<u16>,
+    /// What becomes of hooks when their key is regenerated.
+    pub hooks_on_regenerate: Option<HooksOnRegenerateWord>,
+    /// Live keys one user may own in an organization, personal ones aside.
+    pub max_keys_per_user: Option<u32>,
+    /// Whether only admins map a key to somebody else.
+    pub admin_only_mapping: Option<bool>,
+    /// Seconds a verifier may answer without news.
+    #[schema(minimum = 5, maximum = 86_400)]
+    pub max_stale_secs: Option<u32>,
+    /// What a leak report does.
+    pub leak_action: Option<LeakActionWord>,
+    /// The settings that organizations below may only narrow.
+    #[schema(required = false)]
+    pub locked: BTreeSet<SettingWord>,
+}
+
+/// Seconds of staleness that can be asked for: below, a verifier would deny between two flushes; above, a revocation would be a rumour.
+const MAX_STALE_SECS: std::ops::RangeInclusive<u32> = 5..=86_400;
+
+impl PolicyBody {
+    /// Reads it; both bounds are named by the place of the whole policy.
+    pub(super) fn read(self) -> Field<OwnPolicy> {
+        let fault = |pointer: &'static str, detail: String| Err(FieldReject { pointer: pointer.into(), detail });
+        if self.rotation_overlap_hours.is_some_and(|it| it > ROTATION_OVERLAP_HOURS_MAX) {
+            let detail = format!("must be at most {ROTATION_OVERLAP_HOURS_MAX}");
+            return fault("/policy/rotation_overlap_hours", detail);
+        }
+        if self.max_stale_secs.is_some_and(|it| !MAX_STALE_SECS.contains(&it)) {
+            let detail = format!("must be between {} and {}", MAX_STALE_SECS.start(), MAX_STALE_SECS.end());
+            return fault("/policy/max_stale_secs", detail);
+        }
+        Ok(OwnPolicy {
+            reveal: self.reveal.map(Into::into),
+            query_string_keys: self.query_string_keys.map(Into::into),
+            idle_days: self.idle_days,
+            idle_action: self.idle_action.map(Into::into),
+            expiry_days_max: self.expiry_days_max,
+            rotation_overlap_hours: self.rotation_overlap_hours,
+            hooks_on_regenerate: self.hooks_on_regenerate.map(Into::into),
+            max_keys_per_user: self.max_keys_per_user,
+            admin_only_mapping: self.admin_only_mapping,
+            max_stale_secs: self.max_stale_secs,
+            leak_action: self.leak_action.map(Into::into),
+            locked: self.locked.into_iter().map(Into::into).collect(),
+        })
+    }
+}
+
+impl From<&OwnPolicy> for PolicyBody {
+    fn from(it: &OwnPolicy) -> Self {
+        Self {
+            reveal: it.reveal.map(Into::into),
+            query_string_keys: it.query_string_keys.map(Into::into),
+            idle_days: it.idle_days,
+            idle_action: it.idle_action.map(Into::into),
+            expiry_days_max: it.expiry_days_max,
+            rotation_overlap_hours: it.rotation_overlap_hours,
+            hooks_on_regenerate: it.hooks_on_regenerate.map(Into::into),
+            max_keys_per_user: it.max_keys_per_user,
+            admin_only_mapping: it.admin_only_mapping,
+            max_stale_secs: it.max_stale_secs,
+            leak_action: it.leak_action.map(Into::into),
+            locked: it.locked.iter().copied().map(Into::into).collect(),
+        }
+    }
+}
+
+/// What holds for an organization once its ancestors' settings are taken into account.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct PolicyView {
+    /// Whether and to whom a secret is shown again.
+    pub reveal: RevealWord,
+    /// What becomes of keys in query strings.
+    pub query_string_keys: QueryStringKeysWord,
+    /// Days without use after which a key ends; null means never.
+    #[schema(required)]
+    pub idle_days: Option<u16>,
+    /// What happens then.
+    pub idle_action: IdleActionWord,
+    /// Days a key may live at most, which makes an expiry required; null means that it is optional.
+    #[schema(required)]
+    pub expiry_days_max: Option<u16>,
+    /// Hours the old secret stays good when a rotation does not say.
+    pub rotation_overlap_hours: u16,
+    /// What becomes of hooks when their key is regenerated.
+    pub hooks_on_regenerate: HooksOnRegenerateWord,
+    /// Live keys one user may own in an organization, personal ones aside.
+    pub max_keys_per_user: u32,
+    /// Whether only admins map a key to somebody else.
+    pub admin_only_mapping: bool,
+    /// Seconds a verifier may answer without news.
+    pub max_stale_secs: u32,
+    /// What a leak report does.
+    pub leak_action: LeakActionWord,
+    /// The settings that this organization or one above it has locked.
+    pub locked: BTreeSet<SettingWord>,
+}
+
+impl From<&Policy> for PolicyView {
+    fn from(it: &Policy) -> Self {
+        Self {
+            reveal: it.reveal.into(),
+            query_string_keys: it.query_string_keys.into(),
+            idle_days: it.idle_days,
+            idle_action: it.idle_action.into(),
+            expiry_days_max: it.expiry_days_max,
+            rotation_overlap_hours: it.rotation_overlap_hours,
+            hooks_on_regenerate: it.hooks_on_regenerate.into(),
+            max_keys_per_user: it.max_keys_per_user,
+            admin_only_mapping: it.admin_only_mapping,
+            max_stale_secs: it.max_stale_secs,
+            leak_action: it.leak_action.into(),
+            locked: it.locked.iter().copied().map(Into::into).collect(),
+        }
+    }
+}

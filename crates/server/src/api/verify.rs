@@ -1,0 +1,234 @@
+//! The question whether a key is good, for hosts that ask over HTTP.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::State;
+use claviger_core::id::{KeyId, OrganizationId, UserId};
+use claviger_core::limits;
+use claviger_core::reject::Reject;
+use claviger_core::time::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::auth::Authenticated;
+use super::body::JsonBody;
+use super::fields::{Field, all_fields, at, optional};
+use super::problem::{ApiResult, WriteRefusals};
+use super::words::{CheckWord, DecisionCodeWord};
+use crate::app::App;
+use crate::ops;
+use crate::ops::verify::{Subject, VerifyAnswer, VerifyRequest};
+
+/// The route of verification.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(verify_key))
+}
+
+/// A key, and what is asked about it. The key is the subject; the caller's own credential stands in the headers.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyBody {
+    /// A whole key.
+    #[schema(value_type = Option<String>, max_length = 4096)]
+    key: Option<SecretString>,
+    /// The first part of a pair, instead of `key`.
+    #[schema(value_type = Option<String>, max_length = 4096)]
+    access_key: Option<SecretString>,
+    /// The second part of a pair.
+    #[schema(value_type = Option<String>, max_length = 4096)]
+    secret_key: Option<SecretString>,
+    /// The slug of the api that asks.
+    #[schema(default = "default")]
+    api: Option<String>,
+    /// The organization that the request is about: id, slug or external id; absent means the key's own.
+    organization: Option<String>,
+    /// The permissions needed, all of them.
+    #[serde(default)]
+    #[schema(required = false, max_items = 16, examples(json!(["scorecards:read"])))]
+    permissions: Vec<String>,
+    /// The address from which the request came.
+    #[schema(examples("203.0.113.7"))]
+    ip: Option<String>,
+    /// Whether to say how every check came out. Such a question counts no use.
+    #[serde(default)]
+    #[schema(required = false, default = false)]
+    explain: bool,
+}
+
+impl TryFrom<VerifyBody> for VerifyRequest {
+    type Error = Reject;
+
+    fn try_from(body: VerifyBody) -> Result<Self, Reject> {
+        let subject = match (body.key, body.access_key, body.secret_key) {
+            (Some(key), None, None) => Ok(Subject::Key(key)),
+            (None, Some(access), Some(secret)) => Ok(Subject::Pair { access, secret }),
+            (None, None, None) => at("/key", Err("is needed, or `access_key` and `secret_key`")),
+            (None, Some(_), None) => at("/secret_key", Err("is needed beside `access_key`")),
+            (None, None, Some(_)) => at("/access_key", Err("is needed beside `secret_key`")),
+            (Some(_), _, _) => at("/key", Err("cannot stand beside `access_key` and `secret_key`")),
+        };
+        let ip: Field<Option<IpAddr>> = optional("/ip", body.ip.as_deref());
+        let max = limits::PERMISSIONS_PER_REQUEST_MAX;
+        let permissions = match body.permissions.len() <= max {
+            true => Ok(body.permissions),
+            false => at("/permissions", Err(format!("at most {max} permissions"))),
+        };
+        let (subject, ip, permissions) = all_fields!(subject, ip, permissions)?;
+        let (api, organization, explain) = (body.api, body.organization, body.explain);
+        Ok(Self { subject, api, organization, permissions, ip, explain })
+    }
+}
+
+/// The answer about a key.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VerifyView {
+    /// Whether the request may pass.
+    pub allowed: bool,
+    /// Why not, if not.
+    #[schema(required)]
+    pub code: Option<DecisionCodeWord>,
+    /// The key; null where there is none that the caller may know of.
+    #[schema(required)]
+    pub key: Option<VerifiedKeyView>,
+    /// The organization.
+    #[schema(required)]
+    pub organization: Option<VerifiedOrganizationView>,
+    /// The user whose rights the key carries.
+    #[schema(required)]
+    pub mapped_user: Option<VerifiedUserView>,
+    /// The name of the role that counts.
+    #[schema(required)]
+    pub role: Option<String>,
+    /// The permissions that were asked for.
+    pub permissions: Vec<String>,
+    /// Where the right is by element and a whole resource was asked for: the elements. Left out where it is for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>, nullable = false)]
+    pub elements: Option<BTreeSet<Box<str>>>,
+    /// How every check came out, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub trace: Option<Vec<TracedView>>,
+    /// The instant of the answer.
+    #[schema(value_type = String, format = DateTime)]
+    pub as_of: Timestamp,
+    /// Milliseconds since what it rests on was known to be true.
+    pub stale_ms: u64,
+}
+
+/// A key, as verifiers are told.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VerifiedKeyView {
+    /// Its identifier.
+    #[schema(value_type = String)]
+    pub id: KeyId,
+    /// Its name.
+    pub name: String,
+    /// The host's own data.
+    #[schema(value_type = Object)]
+    pub metadata: Value,
+    /// When it ends; null means never.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An organization, as verifiers are told.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VerifiedOrganizationView {
+    /// Its identifier.
+    #[schema(value_type = String)]
+    pub id: OrganizationId,
+    /// Its short name.
+    pub slug: String,
+    /// The host's own identifier.
+    #[schema(required)]
+    pub external_id: Option<String>,
+}
+
+/// A mapped user, as verifiers are told.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VerifiedUserView {
+    /// The user's identifier.
+    #[schema(value_type = String)]
+    pub id: UserId,
+    /// The host's own identifier.
+    #[schema(required)]
+    pub external_id: Option<String>,
+    /// What people call the user.
+    pub name: String,
+}
+
+/// One step of the decision.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TracedView {
+    /// What was checked.
+    pub check: CheckWord,
+    /// The code with which this check alone denies; null when it passed.
+    #[schema(required)]
+    pub denied: Option<DecisionCodeWord>,
+}
+
+impl From<VerifyAnswer> for VerifyView {
+    fn from(it: VerifyAnswer) -> Self {
+        let metadata = |text: Option<String>| {
+            text.and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_else(|| Value::Object(Default::default()))
+        };
+        Self {
+            allowed: it.allowed,
+            code: it.code.map(Into::into),
+            key: it.key.map(|it| VerifiedKeyView {
+                id: it.id,
+                name: it.name,
+                metadata: metadata(it.metadata),
+                expires_at: it.expires_at,
+            }),
+            organization: it.organization.map(|it| VerifiedOrganizationView {
+                id: it.id,
+                slug: it.slug,
+                external_id: it.external_id,
+            }),
+            mapped_user: it.mapped_user.map(|it| VerifiedUserView {
+                id: it.id,
+                external_id: it.external_id,
+                name: it.name,
+            }),
+            role: it.role,
+            permissions: it.permissions,
+            elements: it.elements,
+            trace: it.trace.map(|trace| {
+                trace
+                    .into_iter()
+                    .map(|it| TracedView { check: it.check.into(), denied: it.denied.map(Into::into) })
+                    .collect()
+            }),
+            as_of: it.as_of,
+            stale_ms: it.stale_ms,
+        }
+    }
+}
+
+/// Says whether a key is good, for whom it acts and what it may do.
+///
+/// A decision is always answered with 200, also when it is no; other statuses are about the caller and the form of the question.
+#[utoipa::path(
+    post,
+    path = "/api/v1/verify",
+    tag = "verify",
+    request_body = VerifyBody,
+    extensions(("x-permission" = json!("claviger/keys:verify"))),
+    responses((status = 200, description = "The decision.", body = VerifyView), WriteRefusals)
+)]
+pub(super) async fn verify_key(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    JsonBody(body): JsonBody<VerifyBody>,
+) -> ApiResult<Json<VerifyView>> {
+    let request = VerifyRequest::try_from(body)?;
+    Ok(Json(ops::verify::verify_key(&app, &caller, &request)?.into()))
+}
