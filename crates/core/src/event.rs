@@ -1,9 +1,12 @@
 //! Events: one for every change, committed with it. Audit, webhooks and every verifier's memory are readers of their log.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::id::{ImportId, KeyId, MemberId, OrganizationId, RoleId, UserId};
+use crate::id::{ApiId, IdError, ImportId, KeyId, MemberId, OrganizationId, RoleId, SessionId, UserId};
 use crate::key::Key;
 use crate::member::Member;
 use crate::organization::Organization;
@@ -113,7 +116,50 @@ macro_rules! entities {
         }
     )*};
 }
-entities!(OrganizationId => Organization, UserId => User, MemberId => Member, RoleId => Role, KeyId => Key, ImportId => Import);
+entities!(
+    OrganizationId => Organization,
+    UserId => User,
+    MemberId => Member,
+    RoleId => Role,
+    ApiId => Api,
+    KeyId => Key,
+    ImportId => Import,
+    SessionId => Session
+);
+
+/// The identifier with its kind in front, as it stands on the wire and in storage.
+impl fmt::Display for Entity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            EntityKind::Organization => OrganizationId::from_u128(self.id).fmt(f),
+            EntityKind::User => UserId::from_u128(self.id).fmt(f),
+            EntityKind::Member => MemberId::from_u128(self.id).fmt(f),
+            EntityKind::Role => RoleId::from_u128(self.id).fmt(f),
+            EntityKind::Api => ApiId::from_u128(self.id).fmt(f),
+            EntityKind::Key => KeyId::from_u128(self.id).fmt(f),
+            EntityKind::Import => ImportId::from_u128(self.id).fmt(f),
+            EntityKind::Session => SessionId::from_u128(self.id).fmt(f),
+        }
+    }
+}
+
+/// Reads an identifier of any kind of entity: its prefix says which.
+impl FromStr for Entity {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        match text.split_once('_').map_or("", |(prefix, _)| prefix) {
+            OrganizationId::PREFIX => text.parse::<OrganizationId>().map(Self::from),
+            UserId::PREFIX => text.parse::<UserId>().map(Self::from),
+            MemberId::PREFIX => text.parse::<MemberId>().map(Self::from),
+            RoleId::PREFIX => text.parse::<RoleId>().map(Self::from),
+            ApiId::PREFIX => text.parse::<ApiId>().map(Self::from),
+            ImportId::PREFIX => text.parse::<ImportId>().map(Self::from),
+            SessionId::PREFIX => text.parse::<SessionId>().map(Self::from),
+            _ => text.parse::<KeyId>().map(Self::from),
+        }
+    }
+}
 
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -344,5 +390,15 @@ mod tests {
             assert_eq!(EventKind::parse(kind.as_str()), Some(*kind));
         }
         assert_eq!(EventKind::parse("key.exploded"), None);
+    }
+
+    #[test]
+    fn every_entity_reads_back_from_its_text() {
+        for kind in EntityKind::ALL {
+            let entity = Entity { kind, id: 0x0190_0000_0000_7000_8000_0000_0000_0001 };
+            assert_eq!(entity.to_string().parse(), Ok(entity));
+        }
+        assert!("sec_01h45ytscbebyvny4gc8cr8ma2".parse::<Entity>().is_err());
+        assert!("".parse::<Entity>().is_err());
     }
 }

@@ -61,6 +61,9 @@ pub enum Error {
         /// What is wrong with it.
         detail: String,
     },
+    /// A statement of this transaction failed before; nothing but dropping it is left.
+    #[error("an earlier statement of this transaction failed")]
+    Spoiled,
     /// A statement failed for a reason that is a fault of ours.
     #[error("a statement failed: {0}")]
     Fault(#[source] sqlx::Error),
@@ -82,7 +85,9 @@ impl Error {
             Self::Unavailable(_) | Self::Locked(_) | Self::Folder { .. } | Self::Schema(_) => {
                 Reject::new(RejectCode::Unavailable, "The database is not available.")
             }
-            Self::Corrupt { .. } | Self::Fault(_) => Reject::new(RejectCode::Internal, "Something went wrong here."),
+            Self::Corrupt { .. } | Self::Spoiled | Self::Fault(_) => {
+                Reject::new(RejectCode::Internal, "Something went wrong here.")
+            }
         }
     }
 }

@@ -3,7 +3,29 @@
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
+use crate::sql::statements;
+use crate::value::args;
 use crate::{Connection, StoreResult, Tx};
+
+statements! {
+    INSERT_IDEMPOTENT =
+        "INSERT INTO idempotency (organization_id, caller, idempotency_key, fingerprint, status, response, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    PURGE_IDEMPOTENT = "DELETE FROM idempotency WHERE created_at < $1";
+    FIND_IDEMPOTENT =
+        "SELECT fingerprint, status, response, created_at FROM idempotency \
+         WHERE organization_id = $1 AND caller = $2 AND idempotency_key = $3";
+}
+
+/// Whose `Idempotency-Key` it is: the key's that was presented, else the user's at the console.
+fn caller(tenant: &Tenant) -> String {
+    let actor = tenant.actor();
+    match (actor.key_id, actor.user_id, actor.job) {
+        (Some(key_id), _, _) => key_id.to_string(),
+        (None, Some(user_id), _) => user_id.to_string(),
+        (None, None, job) => format!("job {}", job.unwrap_or_default()),
+    }
+}
 
 /// The answer to a request that carried an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +47,19 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_idempotent(
         &mut self,
-        _tenant: &Tenant,
-        _idempotency_key: &str,
+        tenant: &Tenant,
+        idempotency_key: &str,
     ) -> StoreResult<Option<IdempotentAnswer>> {
-        todo!()
+        let arguments = args![tenant.organization_id(), caller(tenant), idempotency_key];
+        self.find(FIND_IDEMPOTENT, arguments, "idempotency", |it| {
+            Ok(IdempotentAnswer {
+                fingerprint: it.next()?,
+                status: it.next()?,
+                response: it.next()?,
+                created_at: it.next()?,
+            })
+        })
+        .await
     }
 }
 
@@ -39,18 +70,29 @@ impl Tx {
     /// `Taken` when another request with it was faster.
     pub async fn insert_idempotent(
         &mut self,
-        _tenant: &Tenant,
-        _idempotency_key: &str,
-        _answer: &IdempotentAnswer,
+        tenant: &Tenant,
+        idempotency_key: &str,
+        answer: &IdempotentAnswer,
     ) -> StoreResult<()> {
-        todo!()
+        let IdempotentAnswer { fingerprint, status, response, created_at } = answer;
+        let status = i64::from(*status);
+        let arguments = args![
+            tenant.organization_id(),
+            caller(tenant),
+            idempotency_key,
+            fingerprint,
+            status,
+            response,
+            created_at,
+        ];
+        self.execute(INSERT_IDEMPOTENT, arguments).await.map(drop)
     }
 
     /// Removes answers from before an instant, and says how many.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn purge_idempotent_unchecked(&mut self, _before: Timestamp) -> StoreResult<u64> {
-        todo!()
+    pub async fn purge_idempotent_unchecked(&mut self, before: Timestamp) -> StoreResult<u64> {
+        self.execute(PURGE_IDEMPOTENT, args![before]).await
     }
 }

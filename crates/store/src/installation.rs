@@ -3,7 +3,16 @@
 use claviger_core::id::OrganizationId;
 use claviger_core::time::Timestamp;
 
-use crate::{Connection, StoreResult, Tx};
+use crate::sql::statements;
+use crate::value::args;
+use crate::{Connection, Error, StoreResult, Tx};
+
+statements! {
+    INSERT_INSTALLATION =
+        "INSERT INTO installation (id, root_organization_id, created_at, claimed_at) VALUES (1, $1, $2, $3)";
+    CLAIM_INSTALLATION = "UPDATE installation SET claimed_at = $1 WHERE claimed_at IS NULL";
+    FIND_INSTALLATION = "SELECT root_organization_id, created_at, claimed_at FROM installation";
+}
 
 /// That the service was set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +31,10 @@ impl Connection {
     /// # Errors
     /// What any statement can meet.
     pub async fn find_installation_unchecked(&mut self) -> StoreResult<Option<Installation>> {
-        todo!()
+        self.find(FIND_INSTALLATION, args![], "installation", |it| {
+            Ok(Installation { root_organization_id: it.next()?, created_at: it.next()?, claimed_at: it.next()? })
+        })
+        .await
     }
 }
 
@@ -31,15 +43,19 @@ impl Tx {
     ///
     /// # Errors
     /// `Taken` when there is one.
-    pub async fn insert_installation_unchecked(&mut self, _installation: &Installation) -> StoreResult<()> {
-        todo!()
+    pub async fn insert_installation_unchecked(&mut self, installation: &Installation) -> StoreResult<()> {
+        let Installation { root_organization_id, created_at, claimed_at } = installation;
+        self.execute(INSERT_INSTALLATION, args![root_organization_id, created_at, claimed_at]).await.map(drop)
     }
 
     /// Notes that the first admin took the set-up link.
     ///
     /// # Errors
     /// `Missing` when it was taken before.
-    pub async fn claim_installation_unchecked(&mut self, _at: Timestamp) -> StoreResult<()> {
-        todo!()
+    pub async fn claim_installation_unchecked(&mut self, at: Timestamp) -> StoreResult<()> {
+        match self.execute(CLAIM_INSTALLATION, args![at]).await? {
+            0 => Err(Error::Missing),
+            _ => Ok(()),
+        }
     }
 }

@@ -1,84 +1,190 @@
 //! Keys and their secrets.
 
-use claviger_core::id::{ApiId, KeyId, RoleId, SecretId, UserId};
-use claviger_core::key::Key;
-use claviger_core::name::{Name, Slug};
-use claviger_core::secret::Secret;
+mod list;
+
+use claviger_core::decision::KeyStanding;
+use claviger_core::id::{KeyId, OrganizationId, UserId};
+use claviger_core::key::{Key, Revocation};
+use claviger_core::secret::{Secret, SecretState};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
-use crate::{Connection, Page, PageRequest, StoreResult, Tx};
+pub use self::list::{KeyFilter, KeyRow, KeySort, KeyStatus};
+pub(crate) use self::list::{STATEMENTS as LIST_STATEMENTS, built_statements};
+use crate::row::{Columns, Unreadable};
+use crate::sql::statements;
+use crate::statement::assert_newer;
+use crate::value::{Value, args, json};
+use crate::{Connection, StoreResult, Tx};
 
-/// Which states of keys a list shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum KeyStatus {
-    /// All that are not revoked.
-    #[default]
-    Live,
-    /// Switched on and not expired.
-    Active,
-    /// Switched off and not expired.
-    Inactive,
-    /// Past their time.
-    Expired,
-    /// Gone for ever.
-    Revoked,
-    /// All.
-    Any,
+macro_rules! columns {
+    () => {
+        "k.id, k.organization_id, k.api_id, k.name, k.description, k.role_id, k.scopes, k.owner_id, k.mapped_user_id, \
+         k.expires_at, k.allowed_ips, k.reach, k.standing, k.revoked_at, k.revocation_reason, k.origin, k.personal, \
+         k.stored_in, k.metadata, k.version, k.created_at, k.created_by, k.updated_at"
+    };
+}
+pub(crate) use columns as key_columns;
+
+/// What a key is written into, in the order of [`key_arguments`].
+macro_rules! insert_key_columns {
+    () => {
+        "INSERT INTO key (id, organization_id, api_id, name, name_key, description, role_id, scopes, owner_id, \
+         mapped_user_id, expires_at, allowed_ips, reach, standing, revoked_at, revocation_reason, origin, personal, stored_in, \
+         metadata, version, created_at, created_by, updated_at) VALUES "
+    };
+}
+pub(crate) use insert_key_columns;
+
+/// What a secret is written into, in the order of [`secret_arguments`].
+macro_rules! insert_secret_columns {
+    () => {
+        "INSERT INTO secret (key_id, id, organization_id, access_id, digest, state, retiring_until, ended_at, created_at) VALUES "
+    };
+}
+pub(crate) use insert_secret_columns;
+
+macro_rules! secret_columns {
+    () => {
+        "s.id, s.key_id, s.access_id, s.digest, s.state, s.retiring_until, s.created_at"
+    };
 }
 
-/// Which keys a list shows; what is absent narrows nothing.
-#[derive(Debug, Clone, Default)]
-pub struct KeyFilter {
-    /// In which states.
-    pub status: KeyStatus,
-    /// Part of the name, or a whole access id.
-    pub search: Option<String>,
-    /// Whom they belong to.
-    pub owner_id: Option<UserId>,
-    /// Whose rights they carry.
-    pub mapped_user_id: Option<UserId>,
-    /// With which role.
-    pub role_id: Option<RoleId>,
-    /// Of which api.
-    pub api_id: Option<ApiId>,
-    /// Only those that were never used.
-    pub never_used: bool,
+statements! {
+    INSERT_KEY = concat!(
+        insert_key_columns!(),
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
+    );
+    /// A revoked key is not changed any more, whatever is asked.
+    UPDATE_KEY =
+        "UPDATE key SET name = $4, name_key = $5, description = $6, role_id = $7, scopes = $8, owner_id = $9, \
+         mapped_user_id = $10, expires_at = $11, allowed_ips = $12, reach = $13, standing = $14, revoked_at = $15, \
+         revocation_reason = $16, stored_in = $17, metadata = $18, version = $19, updated_at = $20 \
+         WHERE id = $1 AND organization_id = $2 AND version = $3 AND standing <> 'revoked'";
+    EXISTS = "SELECT 1 FROM key WHERE id = $1 AND organization_id = $2";
+    CHANGE_COUNT = "UPDATE key_count SET live = live + $2 WHERE organization_id = $1";
+    INSERT_SECRET = concat!(insert_secret_columns!(), "($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    /// A dead secret never revives.
+    UPDATE_SECRET =
+        "UPDATE secret SET state = $4, retiring_until = $5, ended_at = $6 \
+         WHERE key_id = $1 AND id = $2 AND organization_id = $3 AND state <> 'dead'";
+    FIND_KEY = concat!("SELECT ", columns!(), " FROM key k WHERE k.id = $1 AND k.organization_id = $2");
+    FIND_PERSONAL_KEY = concat!(
+        "SELECT ", columns!(), " FROM key k \
+         WHERE k.organization_id = $1 AND k.owner_id = $2 AND k.personal AND k.standing <> 'revoked'"
+    );
+    FIND_LIVE_SECRETS = concat!(
+        "SELECT ", secret_columns!(), " FROM secret s \
+         WHERE s.key_id = $1 AND s.organization_id = $2 AND s.state <> 'dead' ORDER BY s.id"
+    );
+    FIND_SECRETS = concat!(
+        "SELECT ", secret_columns!(), " FROM secret s WHERE s.key_id = $1 AND s.organization_id = $2 \
+         ORDER BY s.id DESC LIMIT 100"
+    );
+    COUNT_LIVE_KEYS = "SELECT live FROM key_count WHERE organization_id = $1";
+    COUNT_LIVE_KEYS_OF_OWNER =
+        "SELECT count(*) FROM key k \
+         WHERE k.organization_id = $1 AND k.owner_id = $2 AND k.standing <> 'revoked' AND NOT k.personal";
 }
 
-/// By what a list of keys is sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum KeySort {
-    /// Newest first.
-    #[default]
-    Created,
-    /// By name.
-    Name,
-    /// Those that end first come first; those without an end come last.
-    Expiry,
+pub(crate) fn key_arguments(it: &Key) -> Vec<Value> {
+    args![
+        it.id,
+        it.organization_id,
+        it.api_id,
+        it.name,
+        it.name.key(),
+        it.description,
+        it.role_id,
+        it.scopes.as_ref().map(json),
+        it.owner_id,
+        it.mapped_user_id,
+        it.expires_at,
+        it.allowed_ips.as_ref().map(json),
+        it.reach.as_str(),
+        it.standing.as_str(),
+        it.revocation.map(|it| it.at),
+        it.revocation.map(|it| it.reason.as_str()),
+        it.origin.as_str(),
+        it.personal,
+        it.stored_in,
+        metadata(it),
+        it.version,
+        it.created_at,
+        it.created_by,
+        it.updated_at,
+    ]
 }
 
-/// A key as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyRow {
-    /// The key.
-    pub key: Key,
-    /// The slug of its api.
-    pub api_slug: Slug,
-    /// The name of its role.
-    pub role_name: Option<Name>,
-    /// The name of the user it belongs to.
-    pub owner_name: Option<Name>,
-    /// The name of the user whose rights it carries.
-    pub mapped_user_name: Option<Name>,
-    /// Its current secret; absent once it has none.
-    pub secret_id: Option<SecretId>,
-    /// What may be shown of its value, `ck_7Fq2…`; an imported key has none.
-    pub access_hint: Option<String>,
-    /// When any of its secrets was last used, as far as it has been flushed.
-    pub last_used_at: Option<Timestamp>,
-    /// Until when a replaced secret of it is still good, if one is.
-    pub rotating_until: Option<Timestamp>,
+fn metadata(it: &Key) -> Option<String> {
+    (!it.metadata.is_empty()).then(|| it.metadata.to_json())
+}
+
+pub(crate) fn secret_arguments(organization_id: OrganizationId, it: &Secret) -> Vec<Value> {
+    let (state, until, ended_at) = state_columns(it.state, it.created_at);
+    args![it.key_id, it.id, organization_id, it.access_id, it.digest, state, until, ended_at, it.created_at]
+}
+
+/// The columns of a secret's state: its name, until when it retires, and when it ends or ended.
+fn state_columns(state: SecretState, at: Timestamp) -> (&'static str, Option<Timestamp>, Option<Timestamp>) {
+    match state {
+        SecretState::Current => ("current", None, None),
+        SecretState::Retiring { until } => ("retiring", Some(until), Some(until)),
+        SecretState::Dead => ("dead", None, Some(at)),
+    }
+}
+
+/// Reads the state of a secret from two columns.
+pub(crate) fn secret_state(it: &mut Columns<'_>) -> Result<SecretState, Unreadable> {
+    let (state, until): (String, Option<Timestamp>) = (it.next()?, it.next()?);
+    match (state.as_str(), until) {
+        ("current", None) => Ok(SecretState::Current),
+        ("retiring", Some(until)) => Ok(SecretState::Retiring { until }),
+        ("dead", None) => Ok(SecretState::Dead),
+        _ => Err(Unreadable(format!("`{}` until {until:?} is no state", state.escape_debug()))),
+    }
+}
+
+pub(crate) fn key(it: &mut Columns<'_>) -> Result<Key, Unreadable> {
+    Ok(Key {
+        id: it.next()?,
+        organization_id: it.next()?,
+        api_id: it.next()?,
+        name: it.next()?,
+        description: it.next()?,
+        role_id: it.next()?,
+        scopes: it.next()?,
+        owner_id: it.next()?,
+        mapped_user_id: it.next()?,
+        expires_at: it.next()?,
+        allowed_ips: it.next()?,
+        reach: it.next()?,
+        standing: it.next()?,
+        revocation: match (it.next()?, it.next()?) {
+            (Some(at), Some(reason)) => Some(Revocation { at, reason }),
+            (None, None) => None,
+            _ => return Err(Unreadable("half a revocation".into())),
+        },
+        origin: it.next()?,
+        personal: it.next()?,
+        stored_in: it.next()?,
+        metadata: it.next::<Option<_>>()?.unwrap_or_default(),
+        version: it.next()?,
+        created_at: it.next()?,
+        created_by: it.next()?,
+        updated_at: it.next()?,
+    })
+}
+
+fn secret(it: &mut Columns<'_>) -> Result<Secret, Unreadable> {
+    Ok(Secret {
+        id: it.next()?,
+        key_id: it.next()?,
+        access_id: it.next()?,
+        digest: it.next()?,
+        state: secret_state(it)?,
+        created_at: it.next()?,
+    })
 }
 
 impl Connection {
@@ -86,85 +192,48 @@ impl Connection {
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_key(&mut self, _tenant: &Tenant, _id: KeyId) -> StoreResult<Option<Key>> {
-        todo!()
-    }
-
-    /// Finds a key as lists show it, revoked ones included.
-    ///
-    /// # Errors
-    /// What any statement can meet.
-    pub async fn find_key_row(&mut self, _tenant: &Tenant, _id: KeyId, _now: Timestamp) -> StoreResult<Option<KeyRow>> {
-        todo!()
+    pub async fn find_key(&mut self, tenant: &Tenant, id: KeyId) -> StoreResult<Option<Key>> {
+        self.find(FIND_KEY, args![id, tenant.organization_id()], "key", key).await
     }
 
     /// Finds the live personal key of a user.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_personal_key(&mut self, _tenant: &Tenant, _user_id: UserId) -> StoreResult<Option<Key>> {
-        todo!()
+    pub async fn find_personal_key(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<Option<Key>> {
+        self.find(FIND_PERSONAL_KEY, args![tenant.organization_id(), user_id], "key", key).await
     }
 
     /// The secrets of a key that are not dead, oldest first.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_live_secrets(&mut self, _tenant: &Tenant, _id: KeyId) -> StoreResult<Vec<Secret>> {
-        todo!()
+    pub async fn find_live_secrets(&mut self, tenant: &Tenant, id: KeyId) -> StoreResult<Vec<Secret>> {
+        self.list(FIND_LIVE_SECRETS, args![id, tenant.organization_id()], "secret", secret).await
     }
 
     /// The newest secrets of a key, dead ones included, newest first, at most 100.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_secrets(&mut self, _tenant: &Tenant, _id: KeyId) -> StoreResult<Vec<Secret>> {
-        todo!()
-    }
-
-    /// Keys of the tenant's organization.
-    ///
-    /// # Errors
-    /// `InvalidCursor`.
-    pub async fn page_keys(
-        &mut self,
-        _tenant: &Tenant,
-        _filter: &KeyFilter,
-        _sort: KeySort,
-        _request: &PageRequest,
-        _now: Timestamp,
-    ) -> StoreResult<Page<KeyRow>> {
-        todo!()
-    }
-
-    /// Counts what [`Self::page_keys`] lists, up to a bound, so that a count never costs more than it is worth.
-    ///
-    /// # Errors
-    /// What any statement can meet.
-    pub async fn count_keys(
-        &mut self,
-        _tenant: &Tenant,
-        _filter: &KeyFilter,
-        _at_most: u32,
-        _now: Timestamp,
-    ) -> StoreResult<u32> {
-        todo!()
+    pub async fn find_secrets(&mut self, tenant: &Tenant, id: KeyId) -> StoreResult<Vec<Secret>> {
+        self.list(FIND_SECRETS, args![id, tenant.organization_id()], "secret", secret).await
     }
 
     /// How many live keys the organization has; kept as a number and not counted.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn count_live_keys(&mut self, _tenant: &Tenant) -> StoreResult<i64> {
-        todo!()
+    pub async fn count_live_keys(&mut self, tenant: &Tenant) -> StoreResult<u64> {
+        self.number(COUNT_LIVE_KEYS, args![tenant.organization_id()]).await
     }
 
     /// How many live keys of the organization belong to a user, the personal one aside.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn count_live_keys_of_owner(&mut self, _tenant: &Tenant, _user_id: UserId) -> StoreResult<i64> {
-        todo!()
+    pub async fn count_live_keys_of_owner(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<u64> {
+        self.number(COUNT_LIVE_KEYS_OF_OWNER, args![tenant.organization_id(), user_id]).await
     }
 }
 
@@ -173,31 +242,88 @@ impl Tx {
     ///
     /// # Errors
     /// `Taken` (name, personal key, digest), `Missing` when what it refers to is not there.
-    pub async fn insert_key(&mut self, _tenant: &Tenant, _key: &Key, _secrets: &[Secret]) -> StoreResult<()> {
-        todo!()
+    pub async fn insert_key(&mut self, tenant: &Tenant, key: &Key, secrets: &[Secret]) -> StoreResult<()> {
+        assert_eq!(key.organization_id, tenant.organization_id(), "a key is written by its own tenant");
+        assert!(secrets.iter().all(|it| it.key_id == key.id), "a key is written with its own secrets");
+        self.refuse_foreign_api(key.organization_id, key.api_id).await?;
+        if let Some(role_id) = key.role_id {
+            self.refuse_foreign_role(key.organization_id, role_id).await?;
+        }
+        self.execute(INSERT_KEY, key_arguments(key)).await?;
+        for secret in secrets {
+            self.execute(INSERT_SECRET, secret_arguments(key.organization_id, secret)).await?;
+        }
+        if key.standing != KeyStanding::Revoked {
+            self.change_key_count(tenant, 1).await?;
+        }
+        self.touch(key.id);
+        Ok(())
     }
 
-    /// Changes a key.
+    /// Changes a key. A revoked one is not changed any more.
     ///
     /// # Errors
     /// `VersionMismatch`, `Missing`, `Taken`.
-    pub async fn update_key(&mut self, _tenant: &Tenant, _key: &Key, _expected_version: u64) -> StoreResult<()> {
-        todo!()
+    pub async fn update_key(&mut self, tenant: &Tenant, it: &Key, expected_version: u64) -> StoreResult<()> {
+        assert_eq!(it.organization_id, tenant.organization_id(), "a key is changed by its own tenant");
+        assert_newer(it.version, expected_version);
+        let revoked = it.standing == KeyStanding::Revoked;
+        if let Some(role_id) = it.role_id.filter(|_| !revoked) {
+            self.refuse_foreign_role(it.organization_id, role_id).await?;
+        }
+        let arguments = args![
+            it.id,
+            it.organization_id,
+            expected_version,
+            it.name,
+            it.name.key(),
+            it.description,
+            it.role_id,
+            it.scopes.as_ref().map(json),
+            it.owner_id,
+            it.mapped_user_id,
+            it.expires_at,
+            it.allowed_ips.as_ref().map(json),
+            it.reach.as_str(),
+            it.standing.as_str(),
+            it.revocation.map(|it| it.at),
+            it.revocation.map(|it| it.reason.as_str()),
+            it.stored_in,
+            metadata(it),
+            it.version,
+            it.updated_at,
+        ];
+        self.replace(UPDATE_KEY, arguments, EXISTS).await?;
+        if revoked {
+            self.change_key_count(tenant, -1).await?;
+        }
+        self.touch(it.id);
+        Ok(())
     }
 
-    /// Writes a further secret of a key. The key has to be updated in the same transaction, since verifiers take both as one row with the key's version.
+    /// Writes a further secret of a key. The key has to be updated in the same transaction, since verifiers take both as one row
+    /// with the key's version; and the secret it replaces before it, since only one is current.
     ///
     /// # Errors
     /// `Taken`, `Missing`.
-    pub async fn insert_secret(&mut self, _tenant: &Tenant, _secret: &Secret) -> StoreResult<()> {
-        todo!()
+    pub async fn insert_secret(&mut self, tenant: &Tenant, secret: &Secret) -> StoreResult<()> {
+        self.execute(INSERT_SECRET, secret_arguments(tenant.organization_id(), secret)).await?;
+        self.secrets_touched.insert(secret.key_id);
+        Ok(())
     }
 
     /// Changes the state of a secret; a dead one never revives. The key has to be updated in the same transaction.
     ///
     /// # Errors
-    /// `Missing`.
-    pub async fn update_secret(&mut self, _tenant: &Tenant, _secret: &Secret, _at: Timestamp) -> StoreResult<()> {
-        todo!()
+    /// `Missing`, also when it is dead.
+    pub async fn update_secret(&mut self, tenant: &Tenant, it: &Secret, at: Timestamp) -> StoreResult<()> {
+        let (state, until, ended_at) = state_columns(it.state, at);
+        self.change(UPDATE_SECRET, args![it.key_id, it.id, tenant.organization_id(), state, until, ended_at]).await?;
+        self.secrets_touched.insert(it.key_id);
+        Ok(())
+    }
+
+    pub(crate) async fn change_key_count(&mut self, tenant: &Tenant, by: i64) -> StoreResult<()> {
+        self.change(CHANGE_COUNT, args![tenant.organization_id(), by]).await
     }
 }

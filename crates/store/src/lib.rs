@@ -21,10 +21,44 @@ pub mod organizations;
 pub mod page;
 pub mod passwords;
 pub mod roles;
+mod row;
 pub mod sessions;
+mod sql;
+mod statement;
 pub mod usage;
 pub mod users;
+mod value;
 
 pub use db::{Connection, Durability, Options, Reader, Store, Tx};
 pub use error::{Error, StoreResult, Unique};
 pub use page::{Cursor, Page, PageRequest};
+
+/// Every statement of this crate, by name: for the test that prepares each of them on every engine.
+#[doc(hidden)]
+pub fn statements() -> Vec<(String, String)> {
+    let constant = [
+        apis::STATEMENTS,
+        feed::RECORD_STATEMENTS,
+        feed::STATEMENTS,
+        idempotency::STATEMENTS,
+        imports::STATEMENTS,
+        installation::STATEMENTS,
+        keys::LIST_STATEMENTS,
+        keys::STATEMENTS,
+        links::STATEMENTS,
+        log::STATEMENTS,
+        members::STATEMENTS,
+        organizations::STATEMENTS,
+        passwords::STATEMENTS,
+        roles::STATEMENTS,
+        sessions::STATEMENTS,
+        usage::STATEMENTS,
+        users::STATEMENTS,
+    ];
+    let mut statements: Vec<_> =
+        constant.concat().into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect();
+    statements.extend(imports::built_statements());
+    statements.extend(keys::built_statements());
+    statements.extend(usage::built_statements());
+    statements
+}

@@ -4,7 +4,25 @@ use claviger_core::id::{LinkId, UserId};
 use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 
+use crate::row::{Columns, Unreadable};
+use crate::sql::statements;
+use crate::value::args;
 use crate::{Connection, StoreResult, Tx};
+
+macro_rules! columns {
+    () => {
+        "l.id, l.purpose, l.user_id, l.created_at, l.expires_at, l.used_at"
+    };
+}
+
+statements! {
+    INSERT_LINK =
+        "INSERT INTO link (id, token_digest, purpose, user_id, created_at, expires_at, used_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    USE_LINK = "UPDATE link SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND expires_at > $2";
+    PURGE_LINKS = "DELETE FROM link WHERE used_at IS NOT NULL OR expires_at <= $1";
+    FIND_LINK = concat!("SELECT ", columns!(), " FROM link l WHERE l.token_digest = $1");
+}
 
 /// What a one-time link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +33,22 @@ pub enum LinkPurpose {
     Invitation,
     /// A user sets another password.
     PasswordReset,
+}
+
+impl LinkPurpose {
+    /// The name in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Invitation => "invitation",
+            Self::PasswordReset => "password_reset",
+        }
+    }
+
+    /// Reads the name in storage.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Setup, Self::Invitation, Self::PasswordReset].into_iter().find(|it| it.as_str() == text)
+    }
 }
 
 /// A one-time link.
@@ -34,13 +68,24 @@ pub struct Link {
     pub used_at: Option<Timestamp>,
 }
 
+fn link(it: &mut Columns<'_>) -> Result<Link, Unreadable> {
+    Ok(Link {
+        id: it.next()?,
+        purpose: it.next()?,
+        user_id: it.next()?,
+        created_at: it.next()?,
+        expires_at: it.next()?,
+        used_at: it.next()?,
+    })
+}
+
 impl Connection {
     /// Finds a link by the digest of its token, used and expired ones included.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_link_unchecked(&mut self, _token: &Digest) -> StoreResult<Option<Link>> {
-        todo!()
+    pub async fn find_link_unchecked(&mut self, token: &Digest) -> StoreResult<Option<Link>> {
+        self.find(FIND_LINK, args![token], "link", link).await
     }
 }
 
@@ -49,23 +94,25 @@ impl Tx {
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn insert_link_unchecked(&mut self, _link: &Link, _token: &Digest) -> StoreResult<()> {
-        todo!()
+    pub async fn insert_link_unchecked(&mut self, link: &Link, token: &Digest) -> StoreResult<()> {
+        let Link { id, purpose, user_id, created_at, expires_at, used_at } = link;
+        let arguments = args![id, token, purpose.as_str(), user_id, created_at, expires_at, used_at];
+        self.execute(INSERT_LINK, arguments).await.map(drop)
     }
 
     /// Uses a link up.
     ///
     /// # Errors
     /// `Missing` when it was used, or has expired.
-    pub async fn use_link_unchecked(&mut self, _id: LinkId, _at: Timestamp) -> StoreResult<()> {
-        todo!()
+    pub async fn use_link_unchecked(&mut self, id: LinkId, at: Timestamp) -> StoreResult<()> {
+        self.change(USE_LINK, args![id, at]).await
     }
 
     /// Removes links that were used or have expired, and says how many.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn purge_links_unchecked(&mut self, _now: Timestamp) -> StoreResult<u64> {
-        todo!()
+    pub async fn purge_links_unchecked(&mut self, now: Timestamp) -> StoreResult<u64> {
+        self.execute(PURGE_LINKS, args![now]).await
     }
 }

@@ -1,12 +1,50 @@
-//! The log: how events are ordered, and what of them is kept.
+//! The log: how events are ordered, and what of them is kept. No other file knows the order.
+//!
+//! The transaction takes the next sequence number itself: on SQLite there is one writer, so numbers are committed in the order
+//! in which they are taken, without a gap.
 
-use claviger_core::event::{Entity, EventKind, Position};
+use std::collections::BTreeSet;
+
+use claviger_core::event::{Entity, Event, EventKind, Position, Stream};
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use crate::{Connection, Page, PageRequest, StoreResult};
+use crate::feed::REPLICATED;
+use crate::row::{Columns, Json, Unreadable};
+use crate::sql::statements;
+use crate::value::{args, json};
+use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
+
+macro_rules! columns {
+    () => {
+        "e.id, e.epoch, e.seq, e.kind, e.v, e.at, e.organization_id, e.actor_user_id, e.actor_key_id, e.actor_job, e.entity_id, \
+         b.body FROM event e LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq "
+    };
+}
+
+statements! {
+    TAKE_POSITION = "UPDATE log_head SET seq = seq + 1 WHERE stream = $1 RETURNING epoch, seq";
+    FIND_HEAD = "SELECT epoch, seq FROM log_head WHERE stream = $1";
+    INSERT_EVENT =
+        "INSERT INTO event (stream, epoch, seq, id, kind, v, at, organization_id, actor_user_id, actor_key_id, actor_job, \
+         entity_kind, entity_id, touched, first_key_id, last_key_id, commitment) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    INSERT_BODY = "INSERT INTO event_body (stream, epoch, seq, salt, body) VALUES ($1, $2, $3, $4, $5)";
+    PAGE_EVENTS = concat!(
+        "SELECT ", columns!(), "WHERE e.organization_id = $1 AND e.stream = 'change' \
+         AND ($2 IS NULL OR e.actor_user_id = $2) AND ($3 IS NULL OR e.actor_key_id = $3) \
+         AND (e.epoch, e.seq) < ($4, $5) ORDER BY e.epoch DESC, e.seq DESC LIMIT $6"
+    );
+    PAGE_EVENTS_OF_ENTITY = concat!(
+        "SELECT ", columns!(), "WHERE e.organization_id = $1 AND e.stream = 'change' AND e.entity_id = $7 \
+         AND ($2 IS NULL OR e.actor_user_id = $2) AND ($3 IS NULL OR e.actor_key_id = $3) \
+         AND (e.epoch, e.seq) < ($4, $5) ORDER BY e.epoch DESC, e.seq DESC LIMIT $6"
+    );
+}
 
 /// Which events a list shows; what is absent narrows nothing.
 #[derive(Debug, Clone, Default)]
@@ -48,17 +86,156 @@ pub struct EventRow {
     pub after: Option<Value>,
 }
 
+/// What can be erased of an event.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Value>,
+}
+
+fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
+    let id = it.next()?;
+    let position = position(it)?;
+    let mut row = EventRow {
+        position,
+        id,
+        kind: it.next()?,
+        v: it.next()?,
+        at: it.next()?,
+        organization_id: it.next()?,
+        user_id: it.next()?,
+        key_id: it.next()?,
+        job: it.next()?,
+        entity: it.next()?,
+        before: None,
+        after: None,
+    };
+    if let Some(Json(Body { before, after })) = it.next::<Option<_>>()? {
+        (row.before, row.after) = (before, after);
+    }
+    Ok(row)
+}
+
+pub(crate) fn position(it: &mut Columns<'_>) -> Result<Position, Unreadable> {
+    Ok(Position { epoch: it.next()?, seq: it.next()? })
+}
+
 impl Connection {
+    /// Where a stream ends.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn head(&mut self, stream: Stream) -> StoreResult<Position> {
+        let head = self.find(FIND_HEAD, args![stream.as_str()], "log_head", position).await?;
+        head.ok_or_else(|| lost(stream))
+    }
+
     /// Changes in the tenant's organization, newest first.
     ///
     /// # Errors
     /// `InvalidCursor`.
     pub async fn page_events(
         &mut self,
-        _tenant: &Tenant,
-        _filter: &EventFilter,
-        _request: &PageRequest,
+        tenant: &Tenant,
+        filter: &EventFilter,
+        request: &PageRequest,
     ) -> StoreResult<Page<EventRow>> {
-        todo!()
+        let (epoch, seq) = match &request.after {
+            Some(Cursor { value, id }) => {
+                (value.parse().map_err(|_| Error::InvalidCursor)?, id.parse().map_err(|_| Error::InvalidCursor)?)
+            }
+            None => (i64::MAX, i64::MAX),
+        };
+        let mut arguments =
+            args![tenant.organization_id(), filter.user_id, filter.key_id, epoch, seq, request.rows_to_read()];
+        let statement = match &filter.entity {
+            Some(entity) => {
+                arguments.extend(args![entity.to_string()]);
+                PAGE_EVENTS_OF_ENTITY
+            }
+            None => PAGE_EVENTS,
+        };
+        let rows = self.list(statement, arguments, "event", event).await?;
+        Ok(Page::cut(rows, request, |it| Cursor::new(it.position.epoch, it.position.seq)))
     }
+}
+
+impl Tx {
+    /// Commits with the event that says what happened. Every replicated row that was written through this transaction counts as touched,
+    /// whether the event names it or not, so that no follower can miss one.
+    ///
+    /// # Errors
+    /// `StorageFull`, `Unavailable`; then nothing has happened.
+    ///
+    /// # Panics
+    /// When secrets of a key were written but the key was not: verifiers, which take both as one row, would not take them.
+    pub async fn commit(mut self, event: Event) -> StoreResult<Position> {
+        let touched: BTreeSet<Entity> = event.touched.iter().copied().chain(self.touched.iter().copied()).collect();
+        let keys_written = self.secrets_touched.iter().all(|it| self.touched.contains(&Entity::from(*it)));
+        assert!(keys_written, "a key counts its version up with every change of its secrets");
+        let touched = touched.iter().filter(|it| REPLICATED.contains(&it.kind));
+        let touched = json(&touched.map(ToString::to_string).collect::<Vec<_>>());
+
+        let stream = Stream::Change.as_str();
+        let position = self.find(TAKE_POSITION, args![stream], "log_head", position).await?;
+        let Position { epoch, seq } = position.ok_or_else(|| lost(Stream::Change))?;
+        let (id, salt) = self.store.with_rng(|rng| {
+            let mut salt = [0; 32];
+            rng.fill_bytes(&mut salt);
+            (EventId::new(event.at, rng), salt)
+        });
+        let has_body = event.before.is_some() || event.after.is_some();
+        let body = has_body.then(|| json(&Body { before: event.before, after: event.after }));
+        let (first_key_id, last_key_id) = self.touched_keys.unzip();
+        let arguments = args![
+            stream,
+            epoch,
+            seq,
+            id,
+            event.kind.as_str(),
+            i64::from(event.v),
+            event.at,
+            event.organization_id,
+            event.actor.user_id,
+            event.actor.key_id,
+            event.actor.job,
+            event.entity.kind.as_str(),
+            event.entity.to_string(),
+            touched,
+            first_key_id,
+            last_key_id,
+            body.as_ref().map(|it| commitment(&salt, it)),
+        ];
+        self.execute(INSERT_EVENT, arguments).await?;
+        if let Some(body) = body {
+            self.execute(INSERT_BODY, args![stream, epoch, seq, salt, body]).await?;
+        }
+        self.commit_engine().await?;
+        Ok(Position { epoch, seq })
+    }
+
+    /// Commits without an event; `why` says why there is none to be told, and stands in the trace.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    ///
+    /// # Panics
+    /// When a replicated row was written: followers would miss it.
+    pub async fn commit_unaudited(self, why: &'static str) -> StoreResult<()> {
+        let touched = !self.touched.is_empty() || self.touched_keys.is_some() || !self.secrets_touched.is_empty();
+        assert!(!touched, "replicated rows are committed with an event");
+        tracing::debug!(why, "committed without an event");
+        self.commit_engine().await
+    }
+}
+
+/// What stays of a body: enough to prove it while it is there, and no help in guessing it once it is erased.
+fn commitment(salt: &[u8; 32], body: &str) -> [u8; 32] {
+    Sha256::new().chain_update(salt).chain_update(body).finalize().into()
+}
+
+fn lost(stream: Stream) -> Error {
+    Error::Corrupt { table: "log_head", id: stream.as_str().into(), detail: "is not there".into() }
 }

@@ -6,7 +6,41 @@ use claviger_core::name::Name;
 use claviger_core::tenant::Tenant;
 use claviger_core::user::User;
 
-use crate::{Connection, Page, PageRequest, StoreResult, Tx};
+use crate::row::{Columns, Unreadable};
+use crate::sql::statements;
+use crate::statement::assert_newer;
+use crate::users::{user, user_columns};
+use crate::value::{args, json};
+use crate::{Connection, Cursor, Page, PageRequest, StoreResult, Tx};
+
+macro_rules! columns {
+    () => {
+        "m.id, m.organization_id, m.user_id, m.role_id, m.extra_permissions, m.version, m.created_at, m.updated_at"
+    };
+}
+
+statements! {
+    INSERT_MEMBER =
+        "INSERT INTO member (id, organization_id, user_id, role_id, extra_permissions, version, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    UPDATE_MEMBER =
+        "UPDATE member SET role_id = $4, extra_permissions = $5, version = $6, updated_at = $7 \
+         WHERE id = $1 AND organization_id = $2 AND version = $3";
+    DELETE_MEMBER = "DELETE FROM member WHERE id = $1 AND organization_id = $2 AND version = $3";
+    EXISTS = "SELECT 1 FROM member WHERE id = $1 AND organization_id = $2";
+    FIND_MEMBER = concat!("SELECT ", columns!(), " FROM member m WHERE m.id = $1 AND m.organization_id = $2");
+    FIND_MEMBER_OF_USER = concat!("SELECT ", columns!(), " FROM member m WHERE m.user_id = $1 AND m.organization_id = $2");
+    FIND_NEAREST_MEMBER = concat!(
+        "SELECT ", columns!(), " FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
+         WHERE m.user_id = $1 AND c.descendant_id = $2 ORDER BY c.depth LIMIT 1"
+    );
+    FIND_MEMBERSHIPS = concat!("SELECT ", columns!(), " FROM member m WHERE m.user_id = $1 ORDER BY m.id LIMIT 1000");
+    PAGE_MEMBERS = concat!(
+        "SELECT ", columns!(), ", ", user_columns!(), ", r.name, u.name_key FROM member m \
+         JOIN \"user\" u ON u.id = m.user_id JOIN role r ON r.id = m.role_id \
+         WHERE m.organization_id = $1 AND (u.name_key, m.id) > ($2, $3) ORDER BY u.name_key, m.id LIMIT $4"
+    );
+}
 
 /// A membership as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,45 +53,65 @@ pub struct MemberRow {
     pub role_name: Name,
 }
 
+fn member(it: &mut Columns<'_>) -> Result<Member, Unreadable> {
+    Ok(Member {
+        id: it.next()?,
+        organization_id: it.next()?,
+        user_id: it.next()?,
+        role_id: it.next()?,
+        extra_permissions: it.next()?,
+        version: it.next()?,
+        created_at: it.next()?,
+        updated_at: it.next()?,
+    })
+}
+
 impl Connection {
     /// Finds a membership of the tenant's organization.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_member(&mut self, _tenant: &Tenant, _id: MemberId) -> StoreResult<Option<Member>> {
-        todo!()
+    pub async fn find_member(&mut self, tenant: &Tenant, id: MemberId) -> StoreResult<Option<Member>> {
+        self.find(FIND_MEMBER, args![id, tenant.organization_id()], "member", member).await
     }
 
     /// Finds a user's membership of exactly the tenant's organization.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_member_of_user(&mut self, _tenant: &Tenant, _user_id: UserId) -> StoreResult<Option<Member>> {
-        todo!()
+    pub async fn find_member_of_user(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<Option<Member>> {
+        self.find(FIND_MEMBER_OF_USER, args![user_id, tenant.organization_id()], "member", member).await
     }
 
     /// Finds the membership that counts in the tenant's organization: there, or the nearest one above.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_nearest_member(&mut self, _tenant: &Tenant, _user_id: UserId) -> StoreResult<Option<Member>> {
-        todo!()
+    pub async fn find_nearest_member(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<Option<Member>> {
+        self.find(FIND_NEAREST_MEMBER, args![user_id, tenant.organization_id()], "member", member).await
     }
 
     /// All memberships of a user who signs in, oldest first, at most 1,000.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_memberships_unchecked(&mut self, _user_id: UserId) -> StoreResult<Vec<Member>> {
-        todo!()
+    pub async fn find_memberships_unchecked(&mut self, user_id: UserId) -> StoreResult<Vec<Member>> {
+        self.list(FIND_MEMBERSHIPS, args![user_id], "member", member).await
     }
 
     /// Memberships of the tenant's organization, by the users' names.
     ///
     /// # Errors
-    /// `InvalidCursor`.
-    pub async fn page_members(&mut self, _tenant: &Tenant, _request: &PageRequest) -> StoreResult<Page<MemberRow>> {
-        todo!()
+    /// What any statement can meet.
+    pub async fn page_members(&mut self, tenant: &Tenant, request: &PageRequest) -> StoreResult<Page<MemberRow>> {
+        let (after_name, after_id) = request.after_text();
+        let arguments = args![tenant.organization_id(), after_name, after_id, request.rows_to_read()];
+        let row = |it: &mut Columns<'_>| {
+            let row = MemberRow { member: member(it)?, user: user(it)?, role_name: it.next()? };
+            Ok((row, it.next::<String>()?))
+        };
+        let rows = self.list(PAGE_MEMBERS, arguments, "member", row).await?;
+        Ok(Page::cut(rows, request, |(it, name_key)| Cursor::new(name_key, it.member.id)).map(|(it, _)| it))
     }
 }
 
@@ -66,28 +120,53 @@ impl Tx {
     ///
     /// # Errors
     /// `Taken` when the user is one; `Missing` when the role is not one of the organization's or of those above.
-    pub async fn insert_member(&mut self, _tenant: &Tenant, _member: &Member) -> StoreResult<()> {
-        todo!()
+    pub async fn insert_member(&mut self, tenant: &Tenant, it: &Member) -> StoreResult<()> {
+        assert_eq!(it.organization_id, tenant.organization_id(), "a membership is written by its own tenant");
+        self.refuse_foreign_role(it.organization_id, it.role_id).await?;
+        let arguments = args![
+            it.id,
+            it.organization_id,
+            it.user_id,
+            it.role_id,
+            json(&it.extra_permissions),
+            it.version,
+            it.created_at,
+            it.updated_at,
+        ];
+        self.execute(INSERT_MEMBER, arguments).await?;
+        self.touch(it.id);
+        Ok(())
     }
 
     /// Changes a membership.
     ///
     /// # Errors
-    /// `VersionMismatch`, `Missing`, and what any statement can meet.
-    pub async fn update_member(
-        &mut self,
-        _tenant: &Tenant,
-        _member: &Member,
-        _expected_version: u64,
-    ) -> StoreResult<()> {
-        todo!()
+    /// `VersionMismatch`, `Missing`, also when the role is not one of the organization's or of those above.
+    pub async fn update_member(&mut self, tenant: &Tenant, it: &Member, expected_version: u64) -> StoreResult<()> {
+        assert_eq!(it.organization_id, tenant.organization_id(), "a membership is changed by its own tenant");
+        assert_newer(it.version, expected_version);
+        self.refuse_foreign_role(it.organization_id, it.role_id).await?;
+        let arguments = args![
+            it.id,
+            it.organization_id,
+            expected_version,
+            it.role_id,
+            json(&it.extra_permissions),
+            it.version,
+            it.updated_at,
+        ];
+        self.replace(UPDATE_MEMBER, arguments, EXISTS).await?;
+        self.touch(it.id);
+        Ok(())
     }
 
     /// Ends a membership.
     ///
     /// # Errors
-    /// `VersionMismatch`, `Missing`, and what any statement can meet.
-    pub async fn delete_member(&mut self, _tenant: &Tenant, _id: MemberId, _expected_version: u64) -> StoreResult<()> {
-        todo!()
+    /// `VersionMismatch`, `Missing`.
+    pub async fn delete_member(&mut self, tenant: &Tenant, id: MemberId, expected_version: u64) -> StoreResult<()> {
+        self.replace(DELETE_MEMBER, args![id, tenant.organization_id(), expected_version], EXISTS).await?;
+        self.touch(id);
+        Ok(())
     }
 }

@@ -1,9 +1,84 @@
 //! Organizations and the closure table that answers every question about their tree.
 
+use claviger_core::id::OrganizationId;
+use claviger_core::limits;
 use claviger_core::organization::Organization;
 use claviger_core::tenant::Tenant;
 
-use crate::{Connection, Page, PageRequest, StoreResult, Tx};
+use crate::row::{Columns, Unreadable};
+use crate::sql::{holding, holding_name, statements};
+use crate::statement::assert_newer;
+use crate::value::{args, json};
+use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx, Unique};
+
+macro_rules! columns {
+    () => {
+        "o.id, o.parent_id, o.slug, o.name, o.external_id, o.status, o.policy, o.allowed_ips, o.version, o.created_at, \
+         o.updated_at"
+    };
+}
+
+statements! {
+    INSERT_ORGANIZATION =
+        "INSERT INTO organization (id, parent_id, slug, name, name_key, external_id, status, policy, allowed_ips, version, \
+         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    UPDATE_ORGANIZATION =
+        "UPDATE organization SET parent_id = $4, slug = $5, name = $6, name_key = $7, external_id = $8, status = $9, \
+         policy = $10, allowed_ips = $11, version = $12, updated_at = $13 \
+         WHERE id = $1 AND version = $3 AND EXISTS (SELECT 1 FROM organization_closure c \
+         WHERE c.ancestor_id = $2 AND c.descendant_id = $1)";
+    INSERT_COUNT = "INSERT INTO key_count (organization_id, live) VALUES ($1, 0)";
+    INSERT_CLOSURE =
+        "INSERT INTO organization_closure (ancestor_id, descendant_id, depth) \
+         SELECT c.ancestor_id, $1, c.depth + 1 FROM organization_closure c WHERE c.descendant_id = $2";
+    INSERT_CLOSURE_SELF =
+        "INSERT INTO organization_closure (ancestor_id, descendant_id, depth) VALUES ($1, $1, 0)";
+    /// Cuts a subtree off what stands above it.
+    DELETE_CLOSURE_ABOVE =
+        "DELETE FROM organization_closure WHERE \
+         descendant_id IN (SELECT b.descendant_id FROM organization_closure b WHERE b.ancestor_id = $1) AND \
+         ancestor_id IN (SELECT a.ancestor_id FROM organization_closure a WHERE a.descendant_id = $1 AND a.depth > 0)";
+    /// Hangs a subtree below another organization.
+    INSERT_CLOSURE_ABOVE =
+        "INSERT INTO organization_closure (ancestor_id, descendant_id, depth) \
+         SELECT a.ancestor_id, b.descendant_id, a.depth + b.depth + 1 \
+         FROM organization_closure a, organization_closure b WHERE a.descendant_id = $2 AND b.ancestor_id = $1";
+    FIND_DEPTH_ABOVE = "SELECT max(c.depth) FROM organization_closure c WHERE c.descendant_id = $1";
+    FIND_DEPTH_BELOW = "SELECT max(c.depth) FROM organization_closure c WHERE c.ancestor_id = $1";
+    EXISTS =
+        "SELECT 1 FROM organization o JOIN organization_closure c ON c.descendant_id = o.id \
+         WHERE o.id = $1 AND c.ancestor_id = $2";
+    /// One reference finds one organization: nobody's slug is somebody else's external id.
+    FIND_NAMESAKE = "SELECT 1 FROM organization o WHERE o.id <> $1 AND (o.external_id = $2 OR o.slug = $3)";
+    IS_BELOW = "SELECT 1 FROM organization_closure c WHERE c.ancestor_id = $1 AND c.descendant_id = $2";
+    FIND_ORGANIZATION = concat!("SELECT ", columns!(), " FROM organization o WHERE o.id = $1");
+    FIND_ORGANIZATION_BELOW = concat!(
+        "SELECT ", columns!(), " FROM organization o WHERE o.id = $2 AND EXISTS (SELECT 1 FROM organization_closure c \
+         WHERE c.ancestor_id = $1 AND c.descendant_id = o.id)"
+    );
+    FIND_ORGANIZATION_BY_SLUG = concat!("SELECT ", columns!(), " FROM organization o WHERE o.slug = $1");
+    FIND_ORGANIZATION_BY_EXTERNAL_ID = concat!("SELECT ", columns!(), " FROM organization o WHERE o.external_id = $1");
+    FIND_PATH = concat!(
+        "SELECT ", columns!(), " FROM organization_closure c JOIN organization o ON o.id = c.ancestor_id \
+         WHERE c.descendant_id = $1 ORDER BY c.depth"
+    );
+    PAGE_CHILDREN = concat!(
+        "SELECT ", columns!(), ", o.name_key FROM organization o WHERE o.parent_id = $1 \
+         AND (o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\') AND (o.name_key, o.id) > ($4, $5) \
+         ORDER BY o.name_key, o.id LIMIT $6"
+    );
+    PAGE_SUBTREE = concat!(
+        "SELECT ", columns!(), ", o.name_key FROM organization_closure c JOIN organization o ON o.id = c.descendant_id \
+         WHERE c.ancestor_id = $1 AND c.depth > 0 AND (o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\') \
+         AND (o.name_key, o.id) > ($4, $5) ORDER BY o.name_key, o.id LIMIT $6"
+    );
+    COUNT_CHILDREN =
+        "SELECT count(*) FROM organization o WHERE o.parent_id = $1 \
+         AND (o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\')";
+    COUNT_SUBTREE =
+        "SELECT count(*) FROM organization_closure c JOIN organization o ON o.id = c.descendant_id \
+         WHERE c.ancestor_id = $1 AND c.depth > 0 AND (o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\')";
+}
 
 /// Which organizations a list shows.
 #[derive(Debug, Clone, Default)]
@@ -14,50 +89,106 @@ pub struct OrganizationFilter {
     pub search: Option<String>,
 }
 
+impl OrganizationFilter {
+    /// The patterns for name and slug.
+    fn patterns(&self) -> (String, String) {
+        let slug = self.search.as_deref().map_or("%".into(), |it| holding(&it.trim().to_lowercase()));
+        (holding_name(self.search.as_deref()), slug)
+    }
+}
+
+fn organization(it: &mut Columns<'_>) -> Result<Organization, Unreadable> {
+    Ok(Organization {
+        id: it.next()?,
+        parent_id: it.next()?,
+        slug: it.next()?,
+        name: it.next()?,
+        external_id: it.next()?,
+        status: it.next()?,
+        policy: it.next()?,
+        allowed_ips: it.next()?,
+        version: it.next()?,
+        created_at: it.next()?,
+        updated_at: it.next()?,
+    })
+}
+
 impl Connection {
     /// Finds the tenant's organization.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_organization(&mut self, _tenant: &Tenant) -> StoreResult<Option<Organization>> {
-        todo!()
+    pub async fn find_organization(&mut self, tenant: &Tenant) -> StoreResult<Option<Organization>> {
+        self.find(FIND_ORGANIZATION, args![tenant.organization_id()], "organization", organization).await
+    }
+
+    /// Finds the tenant's organization or one below it.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_organization_below(
+        &mut self,
+        tenant: &Tenant,
+        id: OrganizationId,
+    ) -> StoreResult<Option<Organization>> {
+        let arguments = args![tenant.organization_id(), id];
+        self.find(FIND_ORGANIZATION_BELOW, arguments, "organization", organization).await
     }
 
     /// The tenant's organization and those above it, nearest first.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_path(&mut self, _tenant: &Tenant) -> StoreResult<Vec<Organization>> {
-        todo!()
+    pub async fn find_path(&mut self, tenant: &Tenant) -> StoreResult<Vec<Organization>> {
+        self.list(FIND_PATH, args![tenant.organization_id()], "organization", organization).await
     }
 
-    /// Finds an organization by id, slug or external id, before anybody can be authorized for it.
+    /// Finds an organization by id, slug or external id, before anybody can be authorized for it. An id is never taken for a slug:
+    /// it holds an underscore, which slugs cannot. An external id that looks like another organization's slug or id loses.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_organization_ref_unchecked(&mut self, _reference: &str) -> StoreResult<Option<Organization>> {
-        todo!()
+    pub async fn find_organization_ref_unchecked(&mut self, reference: &str) -> StoreResult<Option<Organization>> {
+        for statement in [FIND_ORGANIZATION, FIND_ORGANIZATION_BY_SLUG, FIND_ORGANIZATION_BY_EXTERNAL_ID] {
+            if let Some(found) = self.find(statement, args![reference], "organization", organization).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Organizations below the tenant's, by name.
     ///
     /// # Errors
-    /// `InvalidCursor`.
+    /// What any statement can meet.
     pub async fn page_organizations(
         &mut self,
-        _tenant: &Tenant,
-        _filter: &OrganizationFilter,
-        _request: &PageRequest,
+        tenant: &Tenant,
+        filter: &OrganizationFilter,
+        request: &PageRequest,
     ) -> StoreResult<Page<Organization>> {
-        todo!()
+        let statement = if filter.whole_subtree { PAGE_SUBTREE } else { PAGE_CHILDREN };
+        let (name, slug) = filter.patterns();
+        let (after_name, after_id) = request.after_text();
+        let arguments = args![tenant.organization_id(), name, slug, after_name, after_id, request.rows_to_read()];
+        let with_key = |it: &mut Columns<'_>| Ok((organization(it)?, it.next::<String>()?));
+        let rows = self.list(statement, arguments, "organization", with_key).await?;
+        Ok(Page::cut(rows, request, |(it, name_key)| Cursor::new(name_key, it.id)).map(|(it, _)| it))
     }
 
     /// Counts what [`Self::page_organizations`] lists.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn count_organizations(&mut self, _tenant: &Tenant, _filter: &OrganizationFilter) -> StoreResult<u64> {
-        todo!()
+    pub async fn count_organizations(&mut self, tenant: &Tenant, filter: &OrganizationFilter) -> StoreResult<u64> {
+        let statement = if filter.whole_subtree { COUNT_SUBTREE } else { COUNT_CHILDREN };
+        let (name, slug) = filter.patterns();
+        self.number(statement, args![tenant.organization_id(), name, slug]).await
+    }
+
+    /// Whether `below` is `above` or stands below it.
+    async fn is_below(&mut self, above: OrganizationId, below: OrganizationId) -> StoreResult<bool> {
+        Ok(self.fetch_optional(IS_BELOW, args![above, below]).await?.is_some())
     }
 }
 
@@ -66,28 +197,116 @@ impl Tx {
     ///
     /// # Errors
     /// `Taken` when there is one.
-    pub async fn insert_root_unchecked(&mut self, _organization: &Organization) -> StoreResult<()> {
-        todo!()
+    pub async fn insert_root_unchecked(&mut self, organization: &Organization) -> StoreResult<()> {
+        assert!(organization.parent_id.is_none(), "the root has nothing above it");
+        self.insert_organization_row(organization).await
     }
 
     /// Writes a child of the tenant's organization.
     ///
     /// # Errors
     /// `Taken` (slug, external id), `TreeTooDeep`, `Missing`.
-    pub async fn insert_organization(&mut self, _tenant: &Tenant, _organization: &Organization) -> StoreResult<()> {
-        todo!()
+    pub async fn insert_organization(&mut self, tenant: &Tenant, organization: &Organization) -> StoreResult<()> {
+        let parent_id = tenant.organization_id();
+        assert_eq!(organization.parent_id, Some(parent_id), "a child is written by its parent's tenant");
+        let levels = self.number(FIND_DEPTH_ABOVE, args![parent_id]).await? as usize + 1;
+        if limits::TREE_LEVELS_MAX <= levels {
+            return Err(Error::TreeTooDeep);
+        }
+        self.insert_organization_row(organization).await?;
+        self.execute(INSERT_CLOSURE, args![organization.id, parent_id]).await?;
+        Ok(())
     }
 
-    /// Changes the tenant's organization or one below it. Another parent moves it with all that stands below; both places have to be the tenant's or below.
+    async fn refuse_namesake(&mut self, it: &Organization) -> StoreResult<()> {
+        let found = self.fetch_optional(FIND_NAMESAKE, args![it.id, it.slug, it.external_id]).await?;
+        found.map_or(Ok(()), |_| Err(Error::Taken(Unique::OrganizationExternalId)))
+    }
+
+    async fn insert_organization_row(&mut self, it: &Organization) -> StoreResult<()> {
+        self.refuse_namesake(it).await?;
+        let arguments = args![
+            it.id,
+            it.parent_id,
+            it.slug,
+            it.name,
+            it.name.key(),
+            it.external_id,
+            it.status.as_str(),
+            json(&it.policy),
+            it.allowed_ips.as_ref().map(json),
+            it.version,
+            it.created_at,
+            it.updated_at,
+        ];
+        self.execute(INSERT_ORGANIZATION, arguments).await?;
+        self.execute(INSERT_CLOSURE_SELF, args![it.id]).await?;
+        self.execute(INSERT_COUNT, args![it.id]).await?;
+        self.touch(it.id);
+        Ok(())
+    }
+
+    /// Changes the tenant's organization or one below it. Another parent moves it with all that stands below;
+    /// the place it goes to has to be the tenant's organization or below it too.
     ///
     /// # Errors
     /// `VersionMismatch`, `Missing`, `Taken`, `TreeTooDeep`, `TreeCycle`.
     pub async fn update_organization(
         &mut self,
-        _tenant: &Tenant,
-        _organization: &Organization,
-        _expected_version: u64,
+        tenant: &Tenant,
+        it: &Organization,
+        expected_version: u64,
     ) -> StoreResult<()> {
-        todo!()
+        assert_newer(it.version, expected_version);
+        let before = self.find_organization_below(tenant, it.id).await?.ok_or(Error::Missing)?;
+        if before.version != expected_version {
+            return Err(Error::VersionMismatch);
+        }
+        if before.parent_id != it.parent_id {
+            self.move_organization(tenant, it.id, it.parent_id).await?;
+        }
+        self.refuse_namesake(it).await?;
+        let arguments = args![
+            it.id,
+            tenant.organization_id(),
+            expected_version,
+            it.parent_id,
+            it.slug,
+            it.name,
+            it.name.key(),
+            it.external_id,
+            it.status.as_str(),
+            json(&it.policy),
+            it.allowed_ips.as_ref().map(json),
+            it.version,
+            it.updated_at,
+        ];
+        self.replace(UPDATE_ORGANIZATION, arguments, EXISTS).await?;
+        self.touch(it.id);
+        Ok(())
+    }
+
+    async fn move_organization(
+        &mut self,
+        tenant: &Tenant,
+        id: OrganizationId,
+        parent_id: Option<OrganizationId>,
+    ) -> StoreResult<()> {
+        // The root stays the root, and nobody moves what they stand in out of their own reach.
+        let parent_id = parent_id.ok_or(Error::TreeCycle)?;
+        if id == tenant.organization_id() || !self.is_below(tenant.organization_id(), parent_id).await? {
+            return Err(Error::Missing);
+        }
+        if self.is_below(id, parent_id).await? {
+            return Err(Error::TreeCycle);
+        }
+        let above = self.number(FIND_DEPTH_ABOVE, args![parent_id]).await? as usize + 1;
+        let below = self.number(FIND_DEPTH_BELOW, args![id]).await? as usize + 1;
+        if limits::TREE_LEVELS_MAX < above + below {
+            return Err(Error::TreeTooDeep);
+        }
+        self.execute(DELETE_CLOSURE_ABOVE, args![id]).await?;
+        self.execute(INSERT_CLOSURE_ABOVE, args![id, parent_id]).await?;
+        Ok(())
     }
 }

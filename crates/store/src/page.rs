@@ -4,6 +4,7 @@ use claviger_core::limits;
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::error::{Error, StoreResult};
+use crate::sql::LAST;
 
 /// Which page of a list is asked for.
 #[derive(Debug, Clone)]
@@ -28,6 +29,16 @@ impl PageRequest {
 
     pub(crate) fn rows(&self) -> usize {
         self.limit.clamp(1, limits::PAGE_ITEMS_MAX) as usize
+    }
+
+    /// Where a list that is sorted by text and identifier goes on. Nothing comes before two empty texts.
+    pub(crate) fn after_text(&self) -> (&str, &str) {
+        self.after.as_ref().map_or(("", ""), |it| (&it.value, &it.id))
+    }
+
+    /// Where a list goes on that begins with the newest.
+    pub(crate) fn before_id(&self) -> &str {
+        self.after.as_ref().map_or(LAST, |it| &it.id)
     }
 
     /// One row more than shown is read: it tells whether there is a next page.

@@ -3,15 +3,24 @@
 use claviger_core::id::UserId;
 use claviger_core::time::Timestamp;
 
+use crate::sql::statements;
+use crate::value::args;
 use crate::{Connection, StoreResult, Tx};
+
+statements! {
+    PUT_PASSWORD =
+        "INSERT INTO password (user_id, phc, updated_at) VALUES ($1, $2, $3) \
+         ON CONFLICT (user_id) DO UPDATE SET phc = excluded.phc, updated_at = excluded.updated_at";
+    FIND_PASSWORD = "SELECT phc FROM password WHERE user_id = $1";
+}
 
 impl Connection {
     /// Finds the PHC string of a user's password.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_password_unchecked(&mut self, _user_id: UserId) -> StoreResult<Option<String>> {
-        todo!()
+    pub async fn find_password_unchecked(&mut self, user_id: UserId) -> StoreResult<Option<String>> {
+        self.find(FIND_PASSWORD, args![user_id], "password", |it| it.next()).await
     }
 }
 
@@ -20,7 +29,7 @@ impl Tx {
     ///
     /// # Errors
     /// `Missing` when there is no such user.
-    pub async fn put_password_unchecked(&mut self, _user_id: UserId, _phc: &str, _at: Timestamp) -> StoreResult<()> {
-        todo!()
+    pub async fn put_password_unchecked(&mut self, user_id: UserId, phc: &str, at: Timestamp) -> StoreResult<()> {
+        self.execute(PUT_PASSWORD, args![user_id, phc, at]).await.map(drop)
     }
 }

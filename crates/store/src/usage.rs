@@ -1,16 +1,60 @@
 //! Last use of secrets: written often, kept apart, and lost for at most a minute.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
-use claviger_core::id::SecretId;
+use claviger_core::id::{KeyId, SecretId};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
+use crate::sql::statements;
+use crate::value::args;
 use crate::{Connection, Store, StoreResult};
 
-/// Rows that are written at a time.
+/// Rows that are written at a time: a flush of millions leaves room for others between its chunks.
 pub const USES_PER_CHUNK_MAX: usize = 1000;
+/// Characters of a client's name that are kept.
+const USER_AGENT_CHARS_MAX: usize = 200;
+/// Rows that one statement writes, see the imports.
+const ROWS_PER_STATEMENT: usize = 16;
+
+/// Adds to what is there. The address and the client are those of the latest use, whichever of two nodes flushes first.
+macro_rules! add {
+    () => {
+        " ON CONFLICT (secret_id) DO UPDATE SET uses = secret_use.uses + excluded.uses, \
+         ip = CASE WHEN secret_use.last_used_at <= excluded.last_used_at THEN excluded.ip ELSE secret_use.ip END, \
+         user_agent = CASE WHEN secret_use.last_used_at <= excluded.last_used_at THEN excluded.user_agent \
+         ELSE secret_use.user_agent END, \
+         last_used_at = CASE WHEN secret_use.last_used_at <= excluded.last_used_at THEN excluded.last_used_at \
+         ELSE secret_use.last_used_at END"
+    };
+}
+
+statements! {
+    ADD_USE = concat!(
+        "INSERT INTO secret_use (secret_id, last_used_at, ip, user_agent, uses) VALUES ($1, $2, $3, $4, $5)", add!()
+    );
+    FIND_USES =
+        "SELECT u.secret_id, u.last_used_at, u.ip, u.user_agent, u.uses FROM secret s \
+         JOIN secret_use u ON u.secret_id = s.id WHERE s.key_id = $1 AND s.organization_id = $2";
+}
+
+static ADD_USES: LazyLock<String> = LazyLock::new(|| {
+    let row = |it: usize| {
+        let first = it * 5;
+        format!("(${}, ${}, ${}, ${}, ${})", first + 1, first + 2, first + 3, first + 4, first + 5)
+    };
+    let rows: Vec<_> = (0..ROWS_PER_STATEMENT).map(row).collect();
+    let values = rows.join(", ");
+    format!("INSERT INTO secret_use (secret_id, last_used_at, ip, user_agent, uses) VALUES {values}{}", add!())
+});
+
+/// Every statement that is put together here, by name.
+pub(crate) fn built_statements() -> Vec<(String, String)> {
+    vec![("ADD_USES".into(), ADD_USES.clone())]
+}
 
 /// What is known of the use of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +71,38 @@ pub struct SecretUse {
     pub count: u64,
 }
 
+impl SecretUse {
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        if self.last_used_at <= other.last_used_at {
+            self.last_used_at = other.last_used_at;
+            self.ip = other.ip;
+            self.user_agent.clone_from(&other.user_agent);
+        }
+    }
+
+    fn arguments(&self) -> Vec<crate::value::Value> {
+        let user_agent = self.user_agent.as_ref().map(|it| it.chars().take(USER_AGENT_CHARS_MAX).collect::<String>());
+        args![self.secret_id, self.last_used_at, self.ip, user_agent, self.count]
+    }
+}
+
 impl Connection {
-    /// The uses of these secrets of the tenant's organization, as far as they have been flushed.
+    /// The uses of the secrets of a key, as far as they have been flushed.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_uses(
-        &mut self,
-        _tenant: &Tenant,
-        _secret_ids: &[SecretId],
-    ) -> StoreResult<HashMap<SecretId, SecretUse>> {
-        todo!()
+    pub async fn find_uses(&mut self, tenant: &Tenant, key_id: KeyId) -> StoreResult<HashMap<SecretId, SecretUse>> {
+        let uses = self.list(FIND_USES, args![key_id, tenant.organization_id()], "secret_use", |it| {
+            Ok(SecretUse {
+                secret_id: it.next()?,
+                last_used_at: it.next()?,
+                ip: it.next()?,
+                user_agent: it.next()?,
+                count: it.next()?,
+            })
+        });
+        Ok(uses.await?.into_iter().map(|it| (it.secret_id, it)).collect())
     }
 }
 
@@ -45,8 +110,35 @@ impl Store {
     /// Adds uses, in chunks of [`USES_PER_CHUNK_MAX`]; the latest one's address and client are kept.
     ///
     /// # Errors
-    /// What any statement can meet.
-    pub async fn record_uses(&self, _uses: &[SecretUse]) -> StoreResult<()> {
-        todo!()
+    /// What any statement can meet; then some chunks may have been written.
+    pub async fn record_uses(&self, uses: &[SecretUse]) -> StoreResult<()> {
+        for chunk in uses.chunks(USES_PER_CHUNK_MAX) {
+            let rows = summed(chunk);
+            let mut tx = self.begin_usage().await?;
+            let (whole, rest) = rows.as_chunks::<ROWS_PER_STATEMENT>();
+            for rows in whole {
+                tx.execute(ADD_USES.as_str(), rows.iter().flat_map(SecretUse::arguments).collect()).await?;
+            }
+            for row in rest {
+                tx.execute(ADD_USE, row.arguments()).await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(())
     }
+}
+
+/// One row for each secret: PostgreSQL refuses to add to a row twice in one statement.
+fn summed(uses: &[SecretUse]) -> Vec<SecretUse> {
+    let mut rows: HashMap<SecretId, SecretUse> = HashMap::with_capacity(uses.len());
+    for it in uses {
+        match rows.entry(it.secret_id) {
+            Entry::Occupied(mut row) => row.get_mut().add(it),
+            Entry::Vacant(place) => drop(place.insert(it.clone())),
+        }
+    }
+    let mut rows: Vec<_> = rows.into_values().collect();
+    // In the order of the table, so that neighbours are written together, and rows locked in one order.
+    rows.sort_unstable_by_key(|it| it.secret_id);
+    rows
 }

@@ -1,0 +1,273 @@
+-- What must not be lost. Ids are TypeIDs, instants microseconds since 1970 UTC, flags 0 or 1, JSON is text.
+-- Closed lists (standing, reach, …) carry no CHECK: a value that a newer build adds must not need a rebuilt table. Readers refuse what they do not know.
+
+CREATE TABLE organization (
+    id TEXT NOT NULL PRIMARY KEY,
+    parent_id TEXT REFERENCES organization (id),
+    slug TEXT NOT NULL,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    external_id TEXT,
+    status TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    allowed_ips TEXT,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX organization_slug ON organization (slug);
+CREATE UNIQUE INDEX organization_external_id ON organization (external_id) WHERE external_id IS NOT NULL;
+-- One tree has one root.
+CREATE UNIQUE INDEX organization_root ON organization ((parent_id IS NULL)) WHERE parent_id IS NULL;
+CREATE INDEX organization_parent ON organization (parent_id, name_key, id);
+
+-- Every pair of an organization and one above it, itself included: whatever is asked about the tree is one look-up here.
+CREATE TABLE organization_closure (
+    ancestor_id TEXT NOT NULL REFERENCES organization (id),
+    descendant_id TEXT NOT NULL REFERENCES organization (id),
+    depth INTEGER NOT NULL,
+    PRIMARY KEY (ancestor_id, descendant_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX organization_closure_descendant ON organization_closure (descendant_id, depth);
+
+CREATE TABLE installation (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    root_organization_id TEXT NOT NULL REFERENCES organization (id),
+    created_at INTEGER NOT NULL,
+    claimed_at INTEGER
+) STRICT;
+
+CREATE TABLE "user" (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    email TEXT,
+    external_id TEXT,
+    service INTEGER NOT NULL CHECK (service IN (0, 1)),
+    status TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX user_email ON "user" (email) WHERE email IS NOT NULL;
+CREATE UNIQUE INDEX user_external_id ON "user" (organization_id, external_id) WHERE external_id IS NOT NULL;
+CREATE INDEX user_organization ON "user" (organization_id, name_key, id);
+
+CREATE TABLE role (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    built_in TEXT,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    description TEXT NOT NULL,
+    permissions TEXT NOT NULL,
+    api_access INTEGER NOT NULL CHECK (api_access IN (0, 1)),
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX role_name ON role (organization_id, name_key);
+
+CREATE TABLE member (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    user_id TEXT NOT NULL REFERENCES "user" (id),
+    role_id TEXT NOT NULL REFERENCES role (id),
+    extra_permissions TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX member_user ON member (user_id, organization_id);
+CREATE INDEX member_organization ON member (organization_id);
+CREATE INDEX member_role ON member (role_id);
+
+CREATE TABLE api (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    slug TEXT NOT NULL,
+    name TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX api_slug ON api (slug);
+CREATE UNIQUE INDEX api_prefix ON api (prefix);
+CREATE INDEX api_organization ON api (organization_id);
+
+-- Rows of revoked keys stay: they keep the history, and their digests are refused for ever. They do not keep their role, though:
+-- it may be deleted once no live key has it, hence no foreign key.
+CREATE TABLE key (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    api_id TEXT NOT NULL REFERENCES api (id),
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    description TEXT NOT NULL,
+    role_id TEXT,
+    scopes TEXT,
+    owner_id TEXT REFERENCES "user" (id),
+    mapped_user_id TEXT REFERENCES "user" (id),
+    expires_at INTEGER,
+    allowed_ips TEXT,
+    reach TEXT NOT NULL,
+    standing TEXT NOT NULL,
+    revoked_at INTEGER,
+    revocation_reason TEXT,
+    origin TEXT NOT NULL,
+    personal INTEGER NOT NULL CHECK (personal IN (0, 1)),
+    stored_in TEXT,
+    metadata TEXT,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX key_organization ON key (organization_id, id);
+CREATE UNIQUE INDEX key_name ON key (organization_id, name_key, api_id) WHERE standing <> 'revoked';
+CREATE UNIQUE INDEX key_personal ON key (organization_id, owner_id) WHERE personal AND standing <> 'revoked';
+CREATE INDEX key_api ON key (organization_id, api_id, id);
+CREATE INDEX key_owner ON key (owner_id, organization_id, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX key_mapped_user ON key (mapped_user_id, organization_id, id) WHERE mapped_user_id IS NOT NULL;
+CREATE INDEX key_role ON key (role_id, organization_id, id) WHERE role_id IS NOT NULL;
+CREATE INDEX key_expiry ON key (organization_id, expires_at, id) WHERE expires_at IS NOT NULL AND standing <> 'revoked';
+CREATE INDEX key_revoked ON key (organization_id, id) WHERE standing = 'revoked';
+
+-- How many live keys an organization has: a number that is kept, since counting a million rows before each new one is no guard.
+CREATE TABLE key_count (
+    organization_id TEXT NOT NULL PRIMARY KEY REFERENCES organization (id),
+    live INTEGER NOT NULL CHECK (0 <= live)
+) STRICT, WITHOUT ROWID;
+
+-- A key's secrets lie together, in the order of the keys, so that a load of all reads them in one sweep.
+CREATE TABLE secret (
+    key_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    access_id TEXT,
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    state TEXT NOT NULL,
+    retiring_until INTEGER,
+    ended_at INTEGER,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (key_id, id),
+    FOREIGN KEY (organization_id, key_id) REFERENCES key (organization_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX secret_digest ON secret (digest);
+CREATE UNIQUE INDEX secret_current ON secret (key_id) WHERE state = 'current';
+CREATE INDEX secret_access ON secret (access_id) WHERE access_id IS NOT NULL;
+
+CREATE TABLE import (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    source_digest BLOB NOT NULL CHECK (length(source_digest) = 32),
+    source_name TEXT NOT NULL,
+    api_id TEXT NOT NULL REFERENCES api (id),
+    role_id TEXT,
+    scopes TEXT,
+    owner_id TEXT REFERENCES "user" (id),
+    mapped_user_id TEXT REFERENCES "user" (id),
+    next_line INTEGER NOT NULL,
+    accepted INTEGER NOT NULL,
+    existing INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    rejected_lines TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT,
+    updated_at INTEGER NOT NULL,
+    finished_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX import_source ON import (organization_id, source_digest);
+CREATE INDEX import_organization ON import (organization_id, id);
+
+CREATE TABLE password (
+    user_id TEXT NOT NULL PRIMARY KEY REFERENCES "user" (id),
+    phc TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE session (
+    id TEXT NOT NULL PRIMARY KEY,
+    token_digest BLOB NOT NULL CHECK (length(token_digest) = 32),
+    user_id TEXT NOT NULL REFERENCES "user" (id),
+    created_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    user_agent TEXT,
+    ip TEXT
+) STRICT;
+CREATE UNIQUE INDEX session_token ON session (token_digest);
+CREATE INDEX session_user ON session (user_id, id);
+CREATE INDEX session_expiry ON session (expires_at);
+
+CREATE TABLE link (
+    id TEXT NOT NULL PRIMARY KEY,
+    token_digest BLOB NOT NULL CHECK (length(token_digest) = 32),
+    purpose TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES "user" (id),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX link_token ON link (token_digest);
+CREATE INDEX link_user ON link (user_id);
+
+-- The caller stands in the primary key: with somebody else's Idempotency-Key nobody reads somebody else's answer.
+CREATE TABLE idempotency (
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    caller TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+    status INTEGER NOT NULL,
+    response TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (organization_id, caller, idempotency_key)
+) STRICT;
+CREATE INDEX idempotency_created ON idempotency (created_at);
+
+-- Where each stream ends.
+CREATE TABLE log_head (
+    stream TEXT NOT NULL PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO log_head (stream, epoch, seq) VALUES ('change', 1, 0), ('host', 1, 0), ('denied', 1, 0);
+
+-- The metadata of an event, which stays. `touched` is a JSON list of ids; bulk work touches the keys from first_key_id to last_key_id.
+CREATE TABLE event (
+    stream TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    v INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    actor_user_id TEXT,
+    actor_key_id TEXT,
+    actor_job TEXT,
+    entity_kind TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    touched TEXT NOT NULL,
+    first_key_id TEXT,
+    last_key_id TEXT,
+    commitment BLOB CHECK (length(commitment) = 32),
+    PRIMARY KEY (stream, epoch, seq)
+) STRICT;
+CREATE UNIQUE INDEX event_id ON event (id);
+CREATE INDEX event_organization ON event (organization_id, stream, epoch, seq);
+CREATE INDEX event_entity ON event (entity_id, stream, epoch, seq);
+
+-- What can be erased of an event. The metadata holds commitment = SHA-256(salt, body), so that an erased body leaves the log provable
+-- and nobody guesses it back.
+CREATE TABLE event_body (
+    stream TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    salt BLOB NOT NULL CHECK (length(salt) = 32),
+    body TEXT NOT NULL,
+    PRIMARY KEY (stream, epoch, seq),
+    FOREIGN KEY (stream, epoch, seq) REFERENCES event (stream, epoch, seq)
+) STRICT;

@@ -1,0 +1,4 @@
+//! The contract of the store, on a real database file.
+
+mod keys;
+mod world;
