@@ -1,7 +1,7 @@
-//! Makes tokens and writes them into a file, one in each line, for loads that need keys. The same count and seed make the
-//! same tokens.
+//! Makes tokens of our form that no key has, for loads that are to be refused, and writes them into a file, one in each line.
+//! With `mistyped` their checksums are wrong.
 //!
-//! Usage: `tokens COUNT FILE [SEED]`.
+//! Usage: `tokens PREFIX COUNT FILE [mistyped]`.
 
 use std::error::Error;
 use std::fs::File;
@@ -14,15 +14,23 @@ use rand_core::SeedableRng;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, count, path, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: tokens COUNT FILE [SEED]".into());
+    let (prefix, count, path, mistyped) = match arguments.as_slice() {
+        [_, prefix, count, path] => (prefix, count, path, false),
+        [_, prefix, count, path, word] if word == "mistyped" => (prefix, count, path, true),
+        _ => return Err("usage: tokens PREFIX COUNT FILE [mistyped]".into()),
     };
-    let seed = rest.first().map_or(Ok(1), |it| it.parse())?;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let prefix = KeyPrefix::parse("ck")?;
+    let mut rng = ChaCha8Rng::seed_from_u64(u64::MAX);
+    let prefix = KeyPrefix::parse(prefix)?;
     let mut file = BufWriter::new(File::create(path)?);
     for _ in 0..count.parse()? {
-        writeln!(file, "{}", Token::generate(&prefix, &mut rng).expose())?;
+        let token = Token::generate(&prefix, &mut rng);
+        let (rest, last) = token.expose().split_at(token.expose().len() - 1);
+        let last = match (mistyped, last) {
+            (false, last) => last,
+            (true, "0") => "1",
+            (true, _) => "0",
+        };
+        writeln!(file, "{rest}{last}")?;
     }
     file.flush()?;
     Ok(())

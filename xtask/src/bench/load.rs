@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
@@ -42,6 +43,11 @@ impl KeyFile {
             return Err(failed("its lines differ in length"));
         }
         Ok(Self { path, line_bytes, count: bytes / line_bytes })
+    }
+
+    /// Bytes of each key.
+    pub(super) fn key_bytes(&self) -> usize {
+        self.line_bytes - 1
     }
 
     /// Where it lies.
@@ -95,6 +101,19 @@ impl Shape {
         Self { head, tail: "||".into() }
     }
 
+    /// A POST of JSON with the key between `before` and `after`; all keys have to be of one length.
+    pub(super) fn post_json(path: &str, headers: &[(&str, &str)], before: &str, after: &str, key_bytes: usize) -> Self {
+        let length = before.len() + key_bytes + after.len();
+        let mut head =
+            format!("POST {path} HTTP/1.1|Host: bench|Content-Type: application/json|Content-Length: {length}|");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}|"));
+        }
+        head.push('|');
+        head.push_str(before);
+        Self { head, tail: after.into() }
+    }
+
     /// The bytes of a request with this key.
     pub(super) fn with_key(&self, key: &str) -> Vec<u8> {
         format!("{}{key}{}", self.head, self.tail).replace('|', "\r\n").into_bytes()
@@ -126,7 +145,11 @@ pub(super) struct Sample {
 /// One thing that is measured, and what has been found.
 pub(super) struct Case {
     pub(super) subject: Subject,
+    /// How many keys the subject knows; 0 for one that knows none.
+    pub(super) known: usize,
+    /// Whose CPU time it costs.
     pub(super) server: Rc<Server>,
+    pub(super) address: SocketAddr,
     pub(super) shape: Shape,
     pub(super) keys: KeyFile,
     pub(super) pace: Pace,
@@ -134,6 +157,18 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// The same under gentle load.
+    pub(super) fn gentle(&self) -> Self {
+        Self {
+            pace: Pace::Gentle,
+            server: Rc::clone(&self.server),
+            shape: self.shape.clone(),
+            keys: self.keys.clone(),
+            samples: Vec::new(),
+            ..*self
+        }
+    }
+
     /// One request whose answer is looked at, so that what is measured afterwards is what it says it is.
     ///
     /// # Errors
@@ -141,10 +176,9 @@ impl Case {
     pub(super) fn try_one(&self) -> Outcome<Answer> {
         let failed = |error| Failure::new(format!("{} does not answer: {error}", self.subject));
         let request = self.shape.with_key(&self.keys.first()?);
-        let answer = Connection::open(self.server.address).and_then(|mut it| it.send(&request)).map_err(failed)?;
-        if (answer.status == 200) == self.subject.is_refused() {
-            let status = answer.status;
-            return Err(Failure::new(format!("{} answered {status}: {}", self.subject, answer.body)));
+        let answer = Connection::open(self.address).and_then(|mut it| it.send(&request)).map_err(failed)?;
+        if answer.status != self.subject.status() {
+            return Err(Failure::new(format!("{} answered {}: {}", self.subject, answer.status, answer.body)));
         }
         Ok(answer)
     }
@@ -161,8 +195,8 @@ impl Case {
         check_interrupts()?;
         let figures =
             Figures::find(&said).ok_or_else(|| Failure::new(format!("wrk printed no figures. It said:\n{said}")))?;
-        let expected = if self.subject.is_refused() { figures.requests } else { 0 };
-        if figures.requests == 0 || figures.broken > 0 || figures.refused != expected {
+        let refused = if self.subject.status() == 200 { 0 } else { figures.requests };
+        if figures.requests == 0 || figures.broken > 0 || figures.refused != refused {
             return Err(Failure::new(format!("{} did not answer as it should under load: {figures:?}", self.subject)));
         }
         self.samples.push(figures.sample(ticks as f64 * tick_us));
@@ -182,7 +216,7 @@ impl Case {
             .arg(format!("--duration={seconds}s"))
             .arg("--script")
             .arg(workspace_root().join("xtask/src/bench/load.lua"))
-            .arg(format!("http://{}/", self.server.address))
+            .arg(format!("http://{}/", self.address))
             .arg("--")
             .arg(&self.keys.path)
             .args([self.keys.line_bytes.to_string(), self.keys.count.to_string(), seed.to_string()])

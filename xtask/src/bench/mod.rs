@@ -4,7 +4,9 @@
 //! throughput wobbles. Peers take turns within each round and ratios are taken within rounds, because the machine is more
 //! alike within a round than between two. docs/performance.md explains the figures.
 
+mod clock;
 mod http;
+mod installation;
 mod instructions;
 mod load;
 mod nginx;
@@ -15,20 +17,25 @@ mod statistics;
 mod subject;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use clap::Args;
 
 use crate::shell::{Failure, Outcome, catch_interrupts, heading};
-use load::{Case, KeyFile, Pace, Shape};
-use programs::{Profile, Programs};
-use server::{Core, Recipe};
+use installation::Installation;
+use load::{Case, KeyFile, Pace};
+use programs::{Profile, Programs, TokenKind};
+use server::{Core, Recipe, Server};
 use subject::Subject;
 
 /// Rounds of a full measurement and of a quick one.
 const ROUNDS: u32 = 7;
 const ROUNDS_QUICK: u32 = 3;
+
+/// Starts of each installation that are timed.
+const STARTS: usize = 3;
 
 /// Options of `cargo xtask bench`.
 #[derive(Args)]
@@ -76,58 +83,141 @@ pub(crate) fn run(options: &Options) -> Outcome {
     programs::need_tools()?;
     let programs = Programs::build(options.profile)?;
     let folder = Folder::create()?;
-    let keys = programs.tokens(folder.path(), options.keys[0])?;
-    let peers = bare_peers(&programs, folder.path(), &keys)?;
+    let bench = Bench::prepare(&programs, folder.path(), &options.keys)?;
     if options.instructions {
-        return count_instructions(&peers, &keys, folder.path());
+        return bench.count_instructions();
     }
-    let mut cases = Vec::new();
-    for (subject, recipe) in &peers {
-        let server = Rc::new(recipe.start(Core::Server, folder.path())?);
-        let shape = authz_with_permission();
-        cases.push(Case {
-            subject: *subject,
-            server,
-            shape,
-            keys: keys.clone(),
-            pace: Pace::Saturated,
-            samples: vec![],
-        });
-    }
-    for case in &cases {
-        case.try_one()?;
-    }
+    heading("start");
+    print!("{}", bench.starts()?);
     heading("load");
+    let mut cases = bench.start()?;
     measure(&mut cases, options.effort())?;
     println!("\n{}\n{}\n{}", report::costs(&cases), report::gentle(&cases), report::ratios(&cases));
     Ok(())
 }
 
-/// The peers that know nothing of Claviger.
-fn bare_peers(programs: &Programs, folder: &Path, keys: &KeyFile) -> Outcome<Vec<(Subject, Recipe)>> {
-    Ok(vec![
-        (Subject::Hyper, programs.hello("hello_hyper")?),
-        (Subject::Listener, programs.hello("hello_listener")?),
-        (Subject::NginxStatic, nginx::answering_200(folder)?),
-        (Subject::NginxMap, nginx::looking_up(folder, keys.path())?),
-    ])
+/// Everything that is started and sent.
+struct Bench<'a> {
+    folder: &'a Path,
+    peers: Vec<(Subject, Recipe)>,
+    installations: Vec<Installation>,
+    unknown: KeyFile,
+    mistyped: KeyFile,
 }
 
-fn authz_with_permission() -> Shape {
-    Shape::get("/authz", &[("Claviger-Permission", "contacts:read")])
-}
-
-fn count_instructions(peers: &[(Subject, Recipe)], keys: &KeyFile, folder: &Path) -> Outcome {
-    heading("instructions");
-    let shape = authz_with_permission();
-    let keys = keys.all()?;
-    let request = |number: u32| shape.with_key(&keys[number as usize % keys.len()]);
-    println!("| what | user instructions/request |\n|---|---|");
-    for (subject, recipe) in peers {
-        let count = instructions::of_request(recipe, folder, request, 200)?;
-        println!("| {subject} | {} |", report::thousands(count));
+impl<'a> Bench<'a> {
+    fn prepare(programs: &Programs, folder: &'a Path, counts: &[u32]) -> Outcome<Self> {
+        let mut installations = Vec::new();
+        for count in counts {
+            heading(&format!("fill a database with {} keys", report::thousands(f64::from(*count))));
+            installations.push(Installation::create(programs, folder, *count)?);
+        }
+        let smallest = installations.iter().min_by_key(|it| it.keys.count).ok_or_else(|| Failure::new("no --keys"))?;
+        let prefix = smallest.prefix()?;
+        let peers = vec![
+            (Subject::Hyper, programs.hello("hello_hyper")?),
+            (Subject::Listener, programs.hello("hello_listener")?),
+            (Subject::NginxStatic, nginx::answering_200(folder)?),
+            (Subject::NginxMap, nginx::looking_up(folder, smallest.keys.path())?),
+        ];
+        Ok(Self {
+            folder,
+            peers,
+            unknown: programs.tokens(folder, &prefix, TokenKind::Unknown)?,
+            mistyped: programs.tokens(folder, &prefix, TokenKind::Mistyped)?,
+            installations,
+        })
     }
-    Ok(())
+
+    /// The keys that a subject is sent, of those that an installation knows.
+    fn keys<'b>(&'b self, subject: Subject, installation: &'b Installation) -> &'b KeyFile {
+        match subject {
+            Subject::Mistyped => &self.mistyped,
+            Subject::Unknown => &self.unknown,
+            _ => &installation.keys,
+        }
+    }
+
+    fn smallest(&self) -> &Installation {
+        self.installations.iter().min_by_key(|it| it.keys.count).expect("there is one: prepare() looked")
+    }
+
+    /// Seconds until each installation is ready and what it takes then, by the clock and on the whole machine.
+    fn starts(&self) -> Outcome<String> {
+        let mut rows = String::from(report::STARTS_HEAD);
+        for installation in &self.installations {
+            let mut seconds = Vec::new();
+            let mut resident_bytes = 0;
+            for _ in 0..STARTS {
+                let service = installation.start(Core::Any)?;
+                seconds.push(service.seconds_until_ready);
+                resident_bytes = service.server.resident_bytes()?;
+            }
+            rows += &report::start(installation, &seconds, resident_bytes);
+        }
+        Ok(rows)
+    }
+
+    /// Starts everything on the server's core, and tries each case once.
+    fn start(&self) -> Outcome<Vec<Case>> {
+        let mut cases = Vec::new();
+        let smallest = self.smallest();
+        for (subject, recipe) in &self.peers {
+            let server = Rc::new(recipe.start(Core::Server, self.folder)?);
+            cases.push(self.case(*subject, smallest, &server, server.address));
+        }
+        for installation in &self.installations {
+            let service = installation.start(Core::Server)?;
+            let (server, listen) = (Rc::new(service.server), service.listen);
+            for subject in Subject::OF_SERVICE {
+                let address = if subject == Subject::Verify { listen } else { server.address };
+                cases.push(self.case(subject, installation, &server, address));
+            }
+        }
+        for case in &cases {
+            case.try_one()?;
+        }
+        let gentle: Vec<Case> = cases.iter().filter(|case| is_timed_gently(case.subject)).map(Case::gentle).collect();
+        cases.extend(gentle);
+        Ok(cases)
+    }
+
+    fn case(&self, subject: Subject, installation: &Installation, server: &Rc<Server>, address: SocketAddr) -> Case {
+        let keys = self.keys(subject, installation).clone();
+        Case {
+            subject,
+            known: if subject.knows_keys() { installation.keys.count } else { 0 },
+            server: Rc::clone(server),
+            address,
+            shape: subject.shape(&installation.first_key, keys.key_bytes()),
+            keys,
+            pace: Pace::Saturated,
+            samples: Vec::new(),
+        }
+    }
+
+    fn count_instructions(&self) -> Outcome {
+        heading("instructions");
+        let smallest = self.smallest();
+        println!("| what | user instructions/request |\n|---|---|");
+        let mut recipes = self.peers.clone();
+        for subject in Subject::OF_SERVICE.into_iter().filter(|subject| *subject != Subject::Verify) {
+            recipes.push((subject, smallest.recipe()?));
+        }
+        for (subject, recipe) in &recipes {
+            let keys = self.keys(*subject, smallest);
+            let (shape, tokens) = (subject.shape(&smallest.first_key, keys.key_bytes()), keys.all()?);
+            let request = |number: u32| shape.with_key(&tokens[number as usize % tokens.len()]);
+            let count = instructions::of_request(recipe, self.folder, request, subject.status())?;
+            println!("| {subject} | {} |", report::thousands(count));
+        }
+        Ok(())
+    }
+}
+
+/// Whose answers are also timed under a load that they can easily bear.
+fn is_timed_gently(subject: Subject) -> bool {
+    matches!(subject, Subject::Hyper | Subject::NginxMap | Subject::Permission)
 }
 
 /// Every case once in each round, forwards and backwards in turn, so that a machine that slows down slows down all alike.

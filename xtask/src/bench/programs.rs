@@ -16,6 +16,18 @@ const TOOLS: [(&str, &str); 4] =
 /// How long a peer without data may take to start.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How many tokens that nobody knows are drawn from.
+const STRANGERS: u32 = 100_000;
+
+/// Tokens that are to be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    /// With a right checksum.
+    Unknown,
+    /// With a wrong one.
+    Mistyped,
+}
+
 /// How cargo builds what is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Profile {
@@ -69,7 +81,12 @@ impl Programs {
         Ok(Self { folder: target_folder()?.join(profile.name()) })
     }
 
-    fn example(&self, name: &str) -> PathBuf {
+    /// The service.
+    pub(super) fn service(&self) -> PathBuf {
+        self.folder.join("claviger")
+    }
+
+    pub(super) fn example(&self, name: &str) -> PathBuf {
         self.folder.join("examples").join(name)
     }
 
@@ -83,13 +100,18 @@ impl Programs {
         Ok(Recipe { name: name.to_owned(), program: self.example(name), arguments, address, patience: PATIENCE })
     }
 
-    /// Makes a file of tokens that nobody knows.
+    /// Makes a file of tokens of this prefix that no key has.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn tokens(&self, folder: &Path, count: u32) -> Outcome<KeyFile> {
-        let path = folder.join(format!("tokens-{count}"));
-        run(on_core(Core::Any, &self.example("tokens")).arg(count.to_string()).arg(&path))?;
+    pub(super) fn tokens(&self, folder: &Path, prefix: &str, kind: TokenKind) -> Outcome<KeyFile> {
+        let path = folder.join(format!("{kind:?}-tokens"));
+        let mut command = on_core(Core::Any, &self.example("tokens"));
+        command.arg(prefix).arg(STRANGERS.to_string()).arg(&path);
+        if kind == TokenKind::Mistyped {
+            command.arg("mistyped");
+        }
+        run(&mut command)?;
         KeyFile::open(path)
     }
 }

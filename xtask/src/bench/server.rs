@@ -134,6 +134,11 @@ impl Server {
         Failure::new(format!("`{}` {what}. It said:\n{last}", self.line))
     }
 
+    /// What it has printed so far.
+    pub(super) fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// Ticks of the kernel's clock that its threads have spent, in user and system mode.
     ///
     /// # Errors
@@ -141,6 +146,15 @@ impl Server {
     pub(super) fn cpu_ticks(&self) -> Outcome<u64> {
         let stat = self.read_proc("stat")?;
         cpu_ticks_of(&stat).ok_or_else(|| Failure::new(format!("not the form of /proc/PID/stat: {stat}")))
+    }
+
+    /// Bytes of its memory that are in use.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub(super) fn resident_bytes(&self) -> Outcome<u64> {
+        let status = self.read_proc("status")?;
+        resident_bytes_of(&status).ok_or_else(|| Failure::new("no VmRSS in /proc/PID/status"))
     }
 
     fn read_proc(&self, file: &str) -> Outcome<String> {
@@ -183,6 +197,12 @@ fn cpu_ticks_of(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+fn resident_bytes_of(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
 /// Microseconds of one tick of the kernel's accounting.
 ///
 /// # Errors
@@ -212,5 +232,11 @@ mod tests {
         let stat = "6351 (a ) b) S 1 6346 8122 0 -1 4194304 250 0 1 0 35 237 0 0 20 0 1 0 240295";
         assert_eq!(cpu_ticks_of(stat), Some(272));
         assert_eq!(cpu_ticks_of("6351 (a"), None);
+    }
+
+    #[test]
+    fn resident_memory_is_read() {
+        assert_eq!(resident_bytes_of("VmPeak:\t  9 kB\nVmRSS:\t    2048 kB\n"), Some(2 * 1024 * 1024));
+        assert_eq!(resident_bytes_of("VmPeak:\t  9 kB\n"), None);
     }
 }

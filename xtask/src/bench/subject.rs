@@ -1,6 +1,8 @@
-//! What is measured, by name.
+//! What is measured, by name, and what each is sent.
 
 use std::fmt;
+
+use super::load::Shape;
 
 /// What a load is put on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,23 +15,61 @@ pub(super) enum Subject {
     NginxStatic,
     /// nginx that looks a plain key up in a map.
     NginxMap,
-    /// `/authz` with a key that is not there.
+    /// `/authz` with a key whose checksum is wrong.
+    Mistyped,
+    /// `/authz` with a key of the right form that nobody has.
     Unknown,
-    /// `/authz` that asks for a permission, an api and an organization from an address.
-    Everything,
+    /// `/authz` with a key of which no permission is asked.
+    KeyOnly,
+    /// `/authz` that asks for a permission: a decision in full, and its use is recorded.
+    Permission,
+    /// `/authz` with the headers that gateways/nginx sends along.
+    BehindNginx,
     /// `POST /api/v1/verify` that asks for a permission.
     Verify,
 }
 
 impl Subject {
+    /// Everything that is asked of a service, cheapest first.
+    pub(super) const OF_SERVICE: [Self; 6] =
+        [Self::Mistyped, Self::Unknown, Self::KeyOnly, Self::Permission, Self::BehindNginx, Self::Verify];
+
     /// Whether it looks keys up.
     pub(super) fn knows_keys(self) -> bool {
         !matches!(self, Self::Hyper | Self::Listener | Self::NginxStatic)
     }
 
-    /// Whether every request must be refused, rather than none.
-    pub(super) fn is_refused(self) -> bool {
-        self == Self::Unknown
+    /// The status that every request must be answered with.
+    pub(super) fn status(self) -> u16 {
+        if matches!(self, Self::Mistyped | Self::Unknown) { 401 } else { 200 }
+    }
+
+    /// What it is sent. Peers are sent what `/authz` is asked for a permission, for reading a request costs all alike.
+    pub(super) fn shape(self, first_key: &str, key_bytes: usize) -> Shape {
+        const PERMISSION: (&str, &str) = ("Claviger-Permission", "contacts:read");
+        match self {
+            Self::KeyOnly => Shape::get("/authz", &[("Claviger-Permission", "authenticated")]),
+            Self::BehindNginx => Shape::get(
+                "/authz",
+                &[
+                    PERMISSION,
+                    ("Claviger-Api", "default"),
+                    ("Claviger-Ip", "192.0.2.17"),
+                    ("X-Original-URI", "/v1/contacts?limit=100"),
+                    ("User-Agent", "integration/4.2 (linux)"),
+                    ("Accept", "application/json"),
+                    ("Accept-Encoding", "gzip, deflate"),
+                ],
+            ),
+            Self::Verify => Shape::post_json(
+                "/api/v1/verify",
+                &[("Authorization", &format!("Bearer {first_key}"))],
+                "{\"permissions\":[\"contacts:read\"],\"key\":\"",
+                "\"}",
+                key_bytes,
+            ),
+            _ => Shape::get("/authz", &[PERMISSION]),
+        }
     }
 }
 
@@ -37,11 +77,14 @@ impl fmt::Display for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Hyper => "bare hyper, hello",
-            Self::Listener => "the listener, hello",
+            Self::Listener => "our listener, hello",
             Self::NginxStatic => "nginx, `return 200`",
             Self::NginxMap => "nginx, map of keys",
+            Self::Mistyped => "`/authz`, mistyped key",
             Self::Unknown => "`/authz`, unknown key",
-            Self::Everything => "`/authz`, permission, api, organization, address",
+            Self::KeyOnly => "`/authz`, key only",
+            Self::Permission => "`/authz`, permission",
+            Self::BehindNginx => "`/authz`, as our nginx asks",
             Self::Verify => "`POST /api/v1/verify`, permission",
         })
     }

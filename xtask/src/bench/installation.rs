@@ -1,0 +1,136 @@
+//! A data folder with keys in it, and the service on it.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::clock::Stopwatch;
+use super::http::Connection;
+use super::load::KeyFile;
+use super::programs::Programs;
+use super::server::{Core, Recipe, Server, free_address, on_core};
+use crate::shell::{Failure, Outcome, run};
+
+/// How long a start may take: ten million keys have to be loaded.
+const PATIENCE: Duration = Duration::from_secs(120);
+const STOP: Duration = Duration::from_secs(30);
+
+/// A data folder that was set up and filled.
+pub(super) struct Installation {
+    pub(super) keys: KeyFile,
+    /// A key that may ask `POST /api/v1/verify`.
+    pub(super) first_key: String,
+    program: PathBuf,
+    data: PathBuf,
+}
+
+/// The service, running and ready.
+pub(super) struct Service {
+    /// At the address of its verification listener.
+    pub(super) server: Server,
+    /// Where console and API listen.
+    pub(super) listen: SocketAddr,
+    pub(super) seconds_until_ready: f64,
+}
+
+impl Installation {
+    /// Lets the service set up a folder, and fills it with so many keys.
+    ///
+    /// # Errors
+    /// When the service does not start, or the folder cannot be filled.
+    pub(super) fn create(programs: &Programs, folder: &Path, count: u32) -> Outcome<Self> {
+        let place = folder.join(format!("keys-{count}"));
+        let data = place.join("data");
+        fs::create_dir_all(&place)
+            .map_err(|error| Failure::new(format!("cannot create {}: {error}", place.display())))?;
+        let tokens = place.join("tokens");
+        let program = programs.service();
+        let recipe = recipe(&program, &data)?;
+        let server = recipe.authz.start(Core::Any, &place)?;
+        let first_key = find_key(&server.said())
+            .ok_or_else(|| Failure::new(format!("the first start printed no key. It said:\n{}", server.said())))?;
+        server.stop(STOP)?;
+        run(on_core(Core::Any, &programs.example("fill")).arg(&data).arg(count.to_string()).arg(&tokens))?;
+        Ok(Self { keys: KeyFile::open(tokens)?, first_key, program, data })
+    }
+
+    /// Starts the service and waits until it is ready to verify.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub(super) fn start(&self, core: Core) -> Outcome<Service> {
+        let Recipes { authz, listen } = recipe(&self.program, &self.data)?;
+        let stopwatch = Stopwatch::start();
+        let mut server = authz.start(core, self.data.parent().unwrap_or(&self.data))?;
+        server.wait_until("is ready", PATIENCE, || is_ready(listen))?;
+        Ok(Service { server, listen, seconds_until_ready: stopwatch.seconds() })
+    }
+
+    /// How it is started for counting instructions.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub(super) fn recipe(&self) -> Outcome<Recipe> {
+        recipe(&self.program, &self.data).map(|it| it.authz)
+    }
+
+    /// What its tokens begin with.
+    ///
+    /// # Errors
+    /// When the tokens cannot be read.
+    pub(super) fn prefix(&self) -> Outcome<String> {
+        let token = self.keys.first()?;
+        let prefix = token.split('_').next().unwrap_or_default();
+        Ok(prefix.to_owned())
+    }
+
+    /// Bytes of the database on disk.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        let files = fs::read_dir(&self.data).into_iter().flatten().flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|it| it.len()).sum()
+    }
+}
+
+struct Recipes {
+    /// Waits until the verification listener is there.
+    authz: Recipe,
+    listen: SocketAddr,
+}
+
+fn recipe(program: &Path, data: &Path) -> Outcome<Recipes> {
+    let (listen, address) = (free_address()?, free_address()?);
+    let mut arguments: Vec<OsString> = vec!["serve".into(), "--data-dir".into(), data.into()];
+    for (flag, value) in [("--listen", listen.to_string()), ("--authz-listen", address.to_string())] {
+        arguments.extend([flag.into(), value.into()]);
+    }
+    // One worker, as each peer has one.
+    arguments.extend(["--authz-workers".into(), "1".into()]);
+    let name = "claviger".to_owned();
+    Ok(Recipes { authz: Recipe { name, program: program.to_owned(), arguments, address, patience: PATIENCE }, listen })
+}
+
+fn is_ready(listen: SocketAddr) -> bool {
+    let request = b"GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n";
+    Connection::open(listen).and_then(|mut it| it.send(request)).is_ok_and(|answer| answer.status == 200)
+}
+
+/// The first key among what a first start prints.
+fn find_key(said: &str) -> Option<String> {
+    let words = said.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    words.filter(|word| word.contains('_')).find(|word| word.len() > 54).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_is_found_in_a_line_to_copy() {
+        let token = format!("ck_{}", "a".repeat(54));
+        let said = format!("Try it:\n  curl -H 'Authorization: Bearer {token}' http://127.0.0.1/\n");
+        assert_eq!(find_key(&said), Some(token));
+        assert_eq!(find_key("no key here"), None);
+    }
+}
