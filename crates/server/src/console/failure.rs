@@ -1,10 +1,16 @@
 //! Why a page cannot be shown, as a page with a way out.
 
+use std::any::Any;
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use claviger_core::limits;
 use claviger_core::reject::{Reject, RejectCode};
-use http::StatusCode;
+use data_encoding::HEXLOWER;
+use http::{HeaderValue, StatusCode};
+use tracing::Instrument as _;
 
 use super::cookies;
 use super::pages::failure::{FailurePage, WayOut};
@@ -49,6 +55,15 @@ impl Failure {
             status: StatusCode::METHOD_NOT_ALLOWED,
             title: "This address does not work like that",
             advice: "Open the page it belongs to and use what stands there.".to_owned(),
+        }
+    }
+
+    /// An answer that took too long.
+    fn too_slow() -> Self {
+        Self::Page {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            title: "This took too long",
+            advice: "If you were changing something, look whether it was done before you try again.".to_owned(),
         }
     }
 
@@ -108,7 +123,7 @@ impl From<Reject> for Failure {
 }
 
 impl IntoResponse for Failure {
-    /// Leaves the page to [`dress`], which knows the request.
+    /// Leaves the page to [`attend`], which knows the request.
     fn into_response(self) -> Response {
         match self {
             Self::SignedOut { next } => {
@@ -124,22 +139,51 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Writes the page of a [`Failure`], in the looks that the browser asked for.
-pub(super) async fn dress(State(_): State<App>, request: Request, next: Next) -> Response {
+/// Gives the request its id and a bounded time, writes the page of a [`Failure`] in the looks that the browser asked for, and leaves one line
+/// in the log.
+pub(super) async fn attend(State(app): State<App>, request: Request, next: Next) -> Response {
     let preferences = Site::of(request.headers())
         .map_or_else(|_| Preferences::default(), |site| cookies::preferences(request.headers(), &site));
-    let request_id = request.headers().get("x-request-id").and_then(|it| it.to_str().ok()).map(str::to_owned);
-    let mut response = next.run(request).await;
-    let Some(Failure::Page { status, title, advice }) = response.extensions_mut().remove::<Failure>() else {
-        return response;
-    };
-    let page = FailurePage {
-        preferences,
-        status: status.as_u16(),
-        title: title.to_owned(),
-        advice,
-        request_id: request_id.filter(|_| status.is_server_error()),
-        way_out: WayOut { href: "/".to_owned(), label: "Back to the start".to_owned() },
-    };
-    (status, html(&page)).into_response()
+    let request_id = new_request_id(&app);
+    let method = request.method().clone();
+    let path = loggable(request.uri().path());
+    let started = app.now();
+    let span = tracing::info_span!("request", id = %request_id);
+    let time_max = Duration::from_secs(limits::REQUEST_SECS_MAX);
+    let answered = tokio::time::timeout(time_max, next.run(request)).instrument(span.clone()).await;
+    let mut response = answered.unwrap_or_else(|_| Failure::too_slow().into_response());
+    if let Some(Failure::Page { status, title, advice }) = response.extensions_mut().remove::<Failure>() {
+        let page = FailurePage {
+            preferences,
+            status: status.as_u16(),
+            title: title.to_owned(),
+            advice,
+            request_id: status.is_server_error().then(|| request_id.clone()),
+            way_out: WayOut { href: "/".to_owned(), label: "Back to the start".to_owned() },
+        };
+        response = (status, html(&page)).into_response();
+    }
+    response.headers_mut().insert("x-request-id", HeaderValue::from_str(&request_id).expect("hexadecimal digits"));
+    let millis = app.now().since(started).as_millis();
+    let status = response.status().as_u16();
+    span.in_scope(|| tracing::info!(%method, path, status, millis, "answered"));
+    response
+}
+
+fn new_request_id(app: &App) -> String {
+    let mut bytes = [0; 16];
+    app.rng().fill_bytes(&mut bytes);
+    HEXLOWER.encode(&bytes)
+}
+
+/// A path as it may stand in a log: a set-up link is a credential until it is used.
+fn loggable(path: &str) -> String {
+    if path.starts_with("/setup/") { "/setup/…".to_owned() } else { path.to_owned() }
+}
+
+/// What a handler that panicked answers.
+pub(super) fn panicked(reason: Box<dyn Any + Send>) -> Response {
+    let reason = reason.downcast_ref::<&str>().copied().or_else(|| reason.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(reason = reason.unwrap_or("unknown"), "a page's handler panicked");
+    Failure::from(Reject::new(RejectCode::Internal, "")).into_response()
 }

@@ -23,6 +23,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 
@@ -31,7 +32,7 @@ const FORM_BYTES_MAX: usize = 16 * 1024;
 
 /// The routes of the console, and its page for what is not there.
 ///
-/// From outside in: the headers of every answer, the pages of failures, what is refused for safety, the origin check, the handler.
+/// From outside in: the headers of every answer, the log and the pages of failures, what a panic is turned into, what is refused for safety, the origin check, the handler.
 pub fn router(app: App) -> Router {
     let organization = Router::new()
         .route("/", get(keys::list::show_home))
@@ -60,7 +61,8 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(security::origins())
         .layer(from_fn_with_state(app.clone(), security::guard))
-        .layer(from_fn_with_state(app.clone(), failure::dress))
+        .layer(CatchPanicLayer::custom(failure::panicked))
+        .layer(from_fn_with_state(app.clone(), failure::attend))
         .layer(from_fn(security::headers))
         .with_state(app)
 }

@@ -91,7 +91,7 @@ pub fn create_key(base_url: &str, organization: OrganizationId) -> Vec<Snippet> 
         slug: "curl",
         language: "curl",
         code: format!(
-            "curl {base_url}/api/v1/organizations/{organization}/keys \\\n  -H \"Authorization: Bearer $CLAVIGER_KEY\" \\\n  --json '{{\"name\": \"Integration with CRM\", \"role\": \"readonly\"}}'"
+            "curl {base_url}/api/v1/organizations/{organization}/keys \\\n  -H \"Authorization: Bearer $CLAVIGER_KEY\" \\\n  --json '{{\"name\": \"Integration with CRM\"}}'"
         ),
     }]
 }
