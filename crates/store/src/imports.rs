@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::{insert_key_columns, insert_secret_columns, key_arguments, secret_arguments};
 use crate::row::{Columns, Json, Unreadable};
-use crate::sql::statements;
-use crate::value::{Argument, Value, args, json};
+use crate::sql::{ROWS_PER_STATEMENT, padded, row_of, rows_of, statements};
+use crate::value::{Argument, args, json};
 use crate::{Connection, Cursor, Page, PageRequest, StoreResult, Tx};
 
 macro_rules! columns {
@@ -43,10 +43,6 @@ statements! {
         "SELECT ", columns!(), " FROM import i WHERE i.organization_id = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3"
     );
 }
-
-/// Rows that one statement writes, or values that one looks for. More would not be faster: the engine finds the name of each
-/// argument by going through those before it.
-const ROWS_PER_STATEMENT: usize = 16;
 
 static INSERT_KEYS: LazyLock<String> = LazyLock::new(|| format!("{}{}", insert_key_columns!(), rows_of(24)));
 static INSERT_SECRETS: LazyLock<String> = LazyLock::new(|| format!("{}{}", insert_secret_columns!(), rows_of(9)));
@@ -78,17 +74,6 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
         ("FIND_TAKEN_NAMES", &FIND_TAKEN_NAMES),
     ];
     statements.into_iter().map(|(name, sql)| (name.to_owned(), sql.to_string())).collect()
-}
-
-/// `($3, $4)`: so many arguments behind so many others.
-fn row_of(arguments: usize, behind: usize) -> String {
-    let names: Vec<_> = (behind + 1..=behind + arguments).map(|it| format!("${it}")).collect();
-    format!("({})", names.join(", "))
-}
-
-fn rows_of(columns: usize) -> String {
-    let rows: Vec<_> = (0..ROWS_PER_STATEMENT).map(|it| row_of(columns, it * columns)).collect();
-    rows.join(", ")
 }
 
 /// Rejected lines that an import remembers with their reasons; of the rest it keeps the count.
@@ -253,12 +238,6 @@ impl Connection {
         }
         Ok(names.iter().filter(|it| taken.contains(it.as_str())).cloned().collect())
     }
-}
-
-/// The arguments of a statement that looks for [`ROWS_PER_STATEMENT`] values: the last one is repeated, so that one statement serves all counts.
-fn padded<T>(values: &[T], value: impl Fn(&T) -> Value) -> Vec<Value> {
-    let last = values.last().into_iter().cycle();
-    values.iter().chain(last).take(ROWS_PER_STATEMENT).map(value).collect()
 }
 
 impl Tx {

@@ -224,16 +224,16 @@ impl Connection {
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn count_live_keys(&mut self, tenant: &Tenant) -> StoreResult<u64> {
-        self.number(COUNT_LIVE_KEYS, args![tenant.organization_id()]).await
+    pub async fn count_live_keys(&mut self, tenant: &Tenant) -> StoreResult<i64> {
+        Ok(self.number(COUNT_LIVE_KEYS, args![tenant.organization_id()]).await?.cast_signed())
     }
 
     /// How many live keys of the organization belong to a user, the personal one aside.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn count_live_keys_of_owner(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<u64> {
-        self.number(COUNT_LIVE_KEYS_OF_OWNER, args![tenant.organization_id(), user_id]).await
+    pub async fn count_live_keys_of_owner(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<i64> {
+        Ok(self.number(COUNT_LIVE_KEYS_OF_OWNER, args![tenant.organization_id(), user_id]).await?.cast_signed())
     }
 }
 

@@ -1,5 +1,7 @@
 //! How statements are written: as constants that a test can enumerate and prepare on every engine.
 
+use crate::value::Value;
+
 /// Declares statements, and [`STATEMENTS`](crate::statements) of the module: all of them, by name.
 macro_rules! statements {
     ($($(#[$attribute:meta])* $name:ident = $sql:expr;)*) => {
@@ -36,6 +38,27 @@ pub(crate) fn holding_name(search: Option<&str>) -> String {
 
 /// The last of all texts of ours, which are ASCII: where a list that runs backwards begins.
 pub(crate) const LAST: &str = "~";
+
+/// Rows that one statement writes, or values that one looks for. More would not be faster: the engine finds the name of each
+/// argument by going through those before it.
+pub(crate) const ROWS_PER_STATEMENT: usize = 16;
+
+/// `($3, $4)`: so many arguments behind so many others.
+pub(crate) fn row_of(arguments: usize, behind: usize) -> String {
+    let names: Vec<_> = (behind + 1..=behind + arguments).map(|it| format!("${it}")).collect();
+    format!("({})", names.join(", "))
+}
+
+pub(crate) fn rows_of(columns: usize) -> String {
+    let rows: Vec<_> = (0..ROWS_PER_STATEMENT).map(|it| row_of(columns, it * columns)).collect();
+    rows.join(", ")
+}
+
+/// The arguments of a statement that looks for [`ROWS_PER_STATEMENT`] values: the last one is repeated, so that one statement serves all counts.
+pub(crate) fn padded<T>(values: &[T], value: impl Fn(&T) -> Value) -> Vec<Value> {
+    let last = values.last().into_iter().cycle();
+    values.iter().chain(last).take(ROWS_PER_STATEMENT).map(value).collect()
+}
 
 #[cfg(test)]
 mod tests {

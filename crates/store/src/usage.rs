@@ -9,16 +9,15 @@ use claviger_core::id::{KeyId, SecretId};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
-use crate::sql::statements;
-use crate::value::args;
+use crate::row::{Columns, Unreadable};
+use crate::sql::{ROWS_PER_STATEMENT, padded, row_of, rows_of, statements};
+use crate::value::{Argument, args};
 use crate::{Connection, Store, StoreResult};
 
 /// Rows that are written at a time: a flush of millions leaves room for others between its chunks.
 pub const USES_PER_CHUNK_MAX: usize = 1000;
 /// Characters of a client's name that are kept.
 const USER_AGENT_CHARS_MAX: usize = 200;
-/// Rows that one statement writes, see the imports.
-const ROWS_PER_STATEMENT: usize = 16;
 
 /// Adds to what is there. The address and the client are those of the latest use, whichever of two nodes flushes first.
 macro_rules! add {
@@ -36,24 +35,23 @@ statements! {
     ADD_USE = concat!(
         "INSERT INTO secret_use (secret_id, last_used_at, ip, user_agent, uses) VALUES ($1, $2, $3, $4, $5)", add!()
     );
-    FIND_USES =
-        "SELECT u.secret_id, u.last_used_at, u.ip, u.user_agent, u.uses FROM secret s \
-         JOIN secret_use u ON u.secret_id = s.id WHERE s.key_id = $1 AND s.organization_id = $2";
 }
 
 static ADD_USES: LazyLock<String> = LazyLock::new(|| {
-    let row = |it: usize| {
-        let first = it * 5;
-        format!("(${}, ${}, ${}, ${}, ${})", first + 1, first + 2, first + 3, first + 4, first + 5)
-    };
-    let rows: Vec<_> = (0..ROWS_PER_STATEMENT).map(row).collect();
-    let values = rows.join(", ");
-    format!("INSERT INTO secret_use (secret_id, last_used_at, ip, user_agent, uses) VALUES {values}{}", add!())
+    format!("INSERT INTO secret_use (secret_id, last_used_at, ip, user_agent, uses) VALUES {}{}", rows_of(5), add!())
+});
+
+static FIND_USES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT u.secret_id, u.last_used_at, u.ip, u.user_agent, u.uses FROM secret s \
+         JOIN secret_use u ON u.secret_id = s.id WHERE s.organization_id = $1 AND s.key_id IN {}",
+        row_of(ROWS_PER_STATEMENT, 1)
+    )
 });
 
 /// Every statement that is put together here, by name.
 pub(crate) fn built_statements() -> Vec<(String, String)> {
-    vec![("ADD_USES".into(), ADD_USES.clone())]
+    vec![("ADD_USES".into(), ADD_USES.clone()), ("FIND_USES".into(), FIND_USES.clone())]
 }
 
 /// What is known of the use of a secret.
@@ -87,22 +85,30 @@ impl SecretUse {
     }
 }
 
+fn secret_use(it: &mut Columns<'_>) -> Result<SecretUse, Unreadable> {
+    Ok(SecretUse {
+        secret_id: it.next()?,
+        last_used_at: it.next()?,
+        ip: it.next()?,
+        user_agent: it.next()?,
+        count: it.next()?,
+    })
+}
+
 impl Connection {
-    /// The uses of the secrets of a key, as far as they have been flushed.
+    /// The uses of all secrets of these keys of the tenant's organization, as far as they have been flushed.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_uses(&mut self, tenant: &Tenant, key_id: KeyId) -> StoreResult<HashMap<SecretId, SecretUse>> {
-        let uses = self.list(FIND_USES, args![key_id, tenant.organization_id()], "secret_use", |it| {
-            Ok(SecretUse {
-                secret_id: it.next()?,
-                last_used_at: it.next()?,
-                ip: it.next()?,
-                user_agent: it.next()?,
-                count: it.next()?,
-            })
-        });
-        Ok(uses.await?.into_iter().map(|it| (it.secret_id, it)).collect())
+    pub async fn find_uses(&mut self, tenant: &Tenant, key_ids: &[KeyId]) -> StoreResult<HashMap<SecretId, SecretUse>> {
+        let mut uses = HashMap::new();
+        for chunk in key_ids.chunks(ROWS_PER_STATEMENT) {
+            let mut arguments = args![tenant.organization_id()];
+            arguments.extend(padded(chunk, KeyId::value));
+            let found = self.list(&FIND_USES, arguments, "secret_use", secret_use).await?;
+            uses.extend(found.into_iter().map(|it| (it.secret_id, it)));
+        }
+        Ok(uses)
     }
 }
 

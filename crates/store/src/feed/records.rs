@@ -65,6 +65,9 @@ statements! {
          WHERE t.key_id >= $1 AND t.key_id <= $2 AND (t.state <> 'dead' OR t.ended_at > $3) ORDER BY t.key_id, t.id";
 }
 
+/// How a row of one kind is read.
+type Read = fn(&mut Columns<'_>) -> Result<Record, Unreadable>;
+
 fn organization(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
     Ok(Record::Organization(OrganizationRecord {
         id: it.next()?,
@@ -165,7 +168,7 @@ impl Connection {
         now: Timestamp,
     ) -> StoreResult<(Vec<Change>, Option<String>)> {
         let limit = limit.max(1);
-        let (statement, read): (_, fn(&mut Columns<'_>) -> Result<Record, Unreadable>) = match kind {
+        let (statement, read): (_, Read) = match kind {
             EntityKind::Organization => (ORGANIZATIONS, organization),
             EntityKind::User => (USERS, user),
             EntityKind::Role => (ROLES, role),
@@ -194,7 +197,7 @@ impl Connection {
 
     /// The row of one thing as it is now, or that it is no more.
     pub(super) async fn record_of(&mut self, entity: Entity, now: Timestamp) -> StoreResult<Option<Change>> {
-        let (statement, read): (_, fn(&mut Columns<'_>) -> Result<Record, Unreadable>) = match entity.kind {
+        let (statement, read): (_, Read) = match entity.kind {
             EntityKind::Organization => (ORGANIZATION, organization),
             EntityKind::User => (USER, user),
             EntityKind::Role => (ROLE, role),

@@ -293,10 +293,11 @@ impl Connection {
         filter: &KeyFilter,
         at_most: u32,
         now: Timestamp,
-    ) -> StoreResult<u64> {
+    ) -> StoreResult<u32> {
         let query = counting(tenant, filter, at_most, now);
         let row = self.fetch_optional(AssertSqlSafe(query.sql), query.arguments).await?;
-        Ok(row.map(|row| decode("a count", &row, |it| it.next())).transpose()?.unwrap_or(0))
+        let count = row.map(|row| decode("a count", &row, |it| it.next::<u64>())).transpose()?;
+        Ok(count.map_or(0, |it| u32::try_from(it).unwrap_or(at_most)))
     }
 }
 
