@@ -2,6 +2,7 @@
 
 use claviger_core::id::OrganizationId;
 use claviger_core::limits;
+use claviger_core::name::ExternalId;
 use claviger_core::organization::Organization;
 use claviger_core::tenant::Tenant;
 
@@ -155,6 +156,17 @@ impl Connection {
             }
         }
         Ok(None)
+    }
+
+    /// Finds the organization of an external id, which is unique in the installation, wherever it stands.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_organization_by_external_id_unchecked(
+        &mut self,
+        external_id: &ExternalId,
+    ) -> StoreResult<Option<Organization>> {
+        self.find(FIND_ORGANIZATION_BY_EXTERNAL_ID, args![external_id], "organization", organization).await
     }
 
     /// Organizations below the tenant's, by name.
