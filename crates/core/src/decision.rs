@@ -455,14 +455,23 @@ fn allowed(grant: &Grant<'_>, request: &Request<'_>) -> Decision {
 
 /// Everything the grant's role, scopes and mapped user's rights allow together: what its bearer may pass on, and no more.
 pub fn rights(grant: &Grant<'_>) -> PermissionSet {
-    if grant.role.is_none() && grant.mapped_user.is_none() {
+    rights_of(grant.role, grant.scopes, grant.mapped_user.map(|user| user.rights))
+}
+
+/// What a role, scopes and a mapped user's rights (the inner absence: no member there) allow together.
+pub fn rights_of(
+    role: Option<&PermissionSet>,
+    scopes: Option<&PermissionSet>,
+    mapped_user: Option<Option<(&PermissionSet, &PermissionSet)>>,
+) -> PermissionSet {
+    if role.is_none() && mapped_user.is_none() {
         return PermissionSet::nothing();
     }
-    let mut all = match grant.mapped_user {
+    let mut all = match mapped_user {
         None => PermissionSet::everything(),
-        Some(user) => user.rights.map_or_else(PermissionSet::nothing, |(role, extra)| role.join(extra)),
+        Some(rights) => rights.map_or_else(PermissionSet::nothing, |(role, extra)| role.join(extra)),
     };
-    for part in [grant.role, grant.scopes].into_iter().flatten() {
+    for part in [role, scopes].into_iter().flatten() {
         all = all.meet(part);
     }
     all

@@ -434,6 +434,17 @@ impl Key {
         Ok(())
     }
 
+    /// Takes its owner away, who has left: from now on it belongs to nobody.
+    ///
+    /// # Errors
+    /// Refuses a revoked key.
+    pub fn disown(&mut self, now: Timestamp) -> Result<(), Reject> {
+        self.refuse_revoked()?;
+        self.owner_id = None;
+        self.changed(now);
+        Ok(())
+    }
+
     /// Revokes it for ever: the key becomes a tombstone that keeps its history and frees its name.
     ///
     /// # Errors

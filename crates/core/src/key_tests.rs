@@ -94,3 +94,12 @@ fn a_past_expiry_is_refused() {
     let patch = KeyPatch { expires_at: Some(Some(at(2))), ..KeyPatch::default() };
     assert_eq!(key.update(patch, at(2)).expect_err("a refusal").fields[0].pointer, "/expires_at");
 }
+
+#[test]
+fn a_key_whose_owner_left_belongs_to_nobody_and_lives_on() {
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let (mut key, ..) = minted(&mut rng);
+    key.owner_id = Some(UserId::from_u128(1));
+    key.disown(at(2)).expect("a change");
+    assert_eq!((key.owner_id, key.state(at(2)), key.version), (None, KeyState::Active, 2));
+}

@@ -3,11 +3,20 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use claviger_core::time::{Clock, Timestamp};
+use claviger_store::Store;
+use claviger_verifier::replica::Replica;
 use rand_core::CryptoRng;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::metrics::{Metrics, Tally};
+use crate::ops::passwords::Passwords;
+use crate::ops::throttle::Throttle;
+use crate::replica::{Follower, Following, Uses};
 
 /// A generator that can be handed to a task.
 pub type Rng = Box<dyn CryptoRng + Send>;
@@ -15,26 +24,97 @@ pub type Rng = Box<dyn CryptoRng + Send>;
 /// Where generators come from: the system's randomness, or a seed in tests.
 pub type Randomness = Arc<dyn Fn() -> Rng + Send + Sync>;
 
+/// The system's randomness.
+pub fn system_randomness() -> Randomness {
+    // Asking the system fails only on a machine on which no secret may be made at all.
+    Arc::new(|| Box::new(rand_core::UnwrapErr(getrandom::SysRng)))
+}
+
 /// The running service. Cloning it is cheap.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 
-/// What an [`App`] is made of.
-pub struct Parts {
-    /// Where "now" comes from.
-    pub clock: Arc<dyn Clock>,
-    /// Where randomness comes from.
-    pub randomness: Randomness,
-    /// The tasks that shutdown waits for.
-    pub tasks: TaskTracker,
-    /// Cancelled when the service is to stop.
-    pub stop: CancellationToken,
+struct Parts {
+    config: Config,
+    store: Store,
+    replica: Arc<Replica>,
+    follower: Follower,
+    uses: Uses,
+    clock: Arc<dyn Clock>,
+    randomness: Randomness,
+    passwords: Passwords,
+    throttle: Throttle,
+    metrics: Arc<Metrics>,
+    tally: Arc<Tally>,
+    tasks: TaskTracker,
+    /// The task that follows the log: it ends after all others, since a change waits until it has been applied.
+    following: TaskTracker,
+    stop: CancellationToken,
+    stop_following: CancellationToken,
 }
 
+/// How long the tasks that are running may take to end at shutdown.
+const DRAIN: Duration = Duration::from_secs(10);
+
 impl App {
-    /// Puts the parts together.
-    pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+    /// Puts the service together and begins to load the replica. Nothing listens yet.
+    pub fn start(config: Config, store: Store, clock: Arc<dyn Clock>, randomness: Randomness) -> Self {
+        let following_tasks = TaskTracker::new();
+        let stop_following = CancellationToken::new();
+        let mut seed = [0; 16];
+        randomness().fill_bytes(&mut seed);
+        let following = Following {
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            tasks: following_tasks.clone(),
+            stop: stop_following.clone(),
+        };
+        let (replica, follower) = following.start(seed);
+        let uses = Uses::new(store.clone(), Arc::clone(&replica));
+        let metrics = Arc::new(Metrics::default());
+        let tally = metrics.tally();
+        Self(Arc::new(Parts {
+            passwords: Passwords::new(&mut *randomness()),
+            throttle: Throttle::default(),
+            config,
+            store,
+            replica,
+            follower,
+            uses,
+            clock,
+            randomness,
+            metrics,
+            tally,
+            tasks: TaskTracker::new(),
+            following: following_tasks,
+            stop: CancellationToken::new(),
+            stop_following,
+        }))
+    }
+
+    /// What the service runs with.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The database. Reading is for everybody, transactions are for `ops` and `jobs`.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// What this node holds of every live grant.
+    pub fn replica(&self) -> &Arc<Replica> {
+        &self.0.replica
+    }
+
+    /// How far the replica has come.
+    pub fn follower(&self) -> &Follower {
+        &self.0.follower
+    }
+
+    /// Writes down what was used.
+    pub fn uses(&self) -> &Uses {
+        &self.0.uses
     }
 
     /// The present instant.
@@ -42,9 +122,34 @@ impl App {
         self.0.clock.now()
     }
 
+    /// The clock, for threads that keep it.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
     /// A generator of unpredictable numbers.
     pub fn rng(&self) -> Rng {
         (self.0.randomness)()
+    }
+
+    /// Hashes and checks passwords.
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    /// Holds back who tries too often.
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    /// What is counted in this process.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
+    }
+
+    /// Where the decisions of the management API are counted; gateway threads have tallies of their own.
+    pub fn tally(&self) -> &Tally {
+        &self.0.tally
     }
 
     /// Starts a task that shutdown waits for.
@@ -59,6 +164,21 @@ impl App {
     /// Cancelled when the service is to stop.
     pub fn stop(&self) -> &CancellationToken {
         &self.0.stop
+    }
+
+    /// Ends the service after its listeners have: waits for running changes, writes down what was used, and closes the database.
+    pub async fn shut_down(&self) {
+        for (tasks, stop) in [(&self.0.tasks, &self.0.stop), (&self.0.following, &self.0.stop_following)] {
+            stop.cancel();
+            tasks.close();
+            if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+                tracing::warn!(tasks = tasks.len(), "tasks were cut off at shutdown");
+            }
+        }
+        if let Err(error) = self.0.uses.flush().await {
+            tracing::warn!(%error, "what was used last could not be written down");
+        }
+        self.0.store.close().await;
     }
 }
 

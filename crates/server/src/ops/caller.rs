@@ -2,10 +2,15 @@
 
 use std::net::IpAddr;
 
+use claviger_core::api::DEFAULT_API;
+use claviger_core::decision::Code;
 use claviger_core::id::{KeyId, OrganizationId, SessionId, UserId};
-use claviger_core::reject::Reject;
+use claviger_core::permission::{Asked, PermissionSet};
+use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::Digest;
 use claviger_core::tenant::Tenant;
+use claviger_verifier::credential::Presented;
+use claviger_verifier::verify::{About, Ask};
 
 use crate::app::App;
 
@@ -34,7 +39,56 @@ pub enum Caller {
     },
 }
 
+/// A key that called, and how.
+#[derive(Debug)]
+pub struct Identified {
+    /// Who calls.
+    pub caller: Caller,
+    /// Whether the answer has to warn of keys in query strings.
+    pub warns_of_query: bool,
+}
+
+/// On whose keys a caller may act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// On all of the organization's.
+    All,
+    /// On those that belong to this user.
+    Own(UserId),
+}
+
 impl Caller {
+    /// Finds out whose key was presented to our own API, and counts its use. What it may do is asked later, operation by operation.
+    ///
+    /// # Errors
+    /// The refusal; one and the same for every credential that proves nothing.
+    pub fn of_key(
+        app: &App,
+        presented: &Presented<'_>,
+        ip: Option<IpAddr>,
+        user_agent: Option<&[u8]>,
+    ) -> Result<Identified, Reject> {
+        refuse_unready(app)?;
+        let now = app.now();
+        let ask = Ask { organization: About::Own, api: Some(DEFAULT_API), permissions: &[], ip };
+        let verdict = app.replica().verify(presented, &ask, now);
+        if let Some(code) = verdict.refusal() {
+            return Err(match code {
+                RejectCode::Decision(code) => code.into(),
+                code => Reject::new(code, "This organization does not accept keys in query strings."),
+            });
+        }
+        let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+        verdict.record_use(now, ip, user_agent);
+        let caller = Self::Key {
+            key_id: facts.key_id(),
+            mapped_user_id: facts.mapped_user_id(),
+            digest: presented.digest(),
+            ip,
+        };
+        Ok(Identified { caller, warns_of_query: verdict.warns_of_query() })
+    }
+
     /// The user in whose name the caller acts.
     pub const fn user_id(&self) -> Option<UserId> {
         match self {
@@ -48,7 +102,57 @@ impl Caller {
     /// # Errors
     /// The refusal; an organization out of reach is answered like one that does not exist.
     pub fn authorize(&self, app: &App, organization_id: OrganizationId, permission: &str) -> Result<Tenant, Reject> {
-        let _ = (app, organization_id, permission);
-        unimplemented!("signature first")
+        let asked = Asked::parse(permission).map_err(|error| Reject::new(RejectCode::Internal, error.to_string()))?;
+        self.decide(app, organization_id, &[asked])
     }
+
+    /// Authorizes for an organization without asking for a permission: whether the caller reaches it at all.
+    ///
+    /// # Errors
+    /// The refusal; an organization out of reach is answered like one that does not exist.
+    pub fn reach(&self, app: &App, organization_id: OrganizationId) -> Result<Tenant, Reject> {
+        self.decide(app, organization_id, &[])
+    }
+
+    fn decide(&self, app: &App, organization_id: OrganizationId, asked: &[Asked<'_>]) -> Result<Tenant, Reject> {
+        refuse_unready(app)?;
+        let now = app.now();
+        match self {
+            Self::Key { digest, ip, .. } => app.replica().authorize(digest, organization_id, asked, *ip, now),
+            Self::Session { user_id, .. } => app.replica().authorize_user(*user_id, organization_id, asked, now),
+        }
+    }
+
+    /// Authorizes for keys: by `claviger/keys:…` for all of them, else by `claviger/own-keys:…` for the caller's own.
+    pub(super) fn authorize_keys(
+        &self,
+        app: &App,
+        organization_id: OrganizationId,
+        action: &str,
+    ) -> Result<(Tenant, Whose), Reject> {
+        const LACKING: RejectCode = RejectCode::Decision(Code::InsufficientPermission);
+        match self.authorize(app, organization_id, &format!("claviger/keys:{action}")) {
+            Ok(tenant) => Ok((tenant, Whose::All)),
+            Err(reject) if reject.code == LACKING => {
+                let user_id = self.user_id().ok_or(reject)?;
+                let tenant = self.authorize(app, organization_id, &format!("claviger/own-keys:{action}"))?;
+                Ok((tenant, Whose::Own(user_id)))
+            }
+            Err(reject) => Err(reject),
+        }
+    }
+}
+
+/// Whether the tenant's caller holds everything there: what only admins may do asks this and not for a role's name, because a key of an
+/// admin that is narrowed to one scope is no admin.
+pub(super) fn is_admin(tenant: &Tenant) -> bool {
+    PermissionSet::everything().is_within(tenant.rights())
+}
+
+/// Before the first load every key would look unknown, and clients would throw good keys away.
+fn refuse_unready(app: &App) -> Result<(), Reject> {
+    if app.replica().is_ready() {
+        return Ok(());
+    }
+    Err(Reject::new(RejectCode::Unavailable, "The service is starting and does not know all keys yet."))
 }

@@ -1,6 +1,13 @@
 //! Idempotency keys: the same request twice is one change and one answer.
 
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::idempotency::IdempotentAnswer;
+use claviger_store::{Connection, Tx};
 use serde_json::Value;
+
+use super::error::{Error, OpResult};
 
 /// What a caller sent as `Idempotency-Key`, and how its answer is written down.
 #[derive(Debug)]
@@ -37,4 +44,40 @@ impl<T> Answer<T> {
             Self::Replayed { .. } => None,
         }
     }
+}
+
+/// What was answered to the same request before, if anything was. Both this and [`keep`] run in the transaction of the change, so that of two
+/// equal requests at the same time one changes and the other one finds its answer.
+pub(super) async fn replay<T>(
+    idempotency: Option<&Idempotency<T>>,
+    connection: &mut Connection,
+    tenant: &Tenant,
+) -> OpResult<Option<Answer<T>>> {
+    let Some(asked) = idempotency else { return Ok(None) };
+    let Some(kept) = connection.find_idempotent(tenant, &asked.key).await? else { return Ok(None) };
+    if kept.fingerprint != asked.fingerprint {
+        let detail = "This Idempotency-Key was sent with another request before.";
+        return Err(Reject::new(RejectCode::IdempotencyMismatch, detail).into());
+    }
+    let body = serde_json::from_str(&kept.response).map_err(|fault| Error::Internal(fault.to_string()))?;
+    Ok(Some(Answer::Replayed { status: kept.status, body }))
+}
+
+/// Keeps the answer to a request that carried an idempotency key.
+pub(super) async fn keep<T>(
+    idempotency: Option<&Idempotency<T>>,
+    tx: &mut Tx,
+    tenant: &Tenant,
+    answer: &T,
+    now: Timestamp,
+) -> OpResult<()> {
+    let Some(asked) = idempotency else { return Ok(()) };
+    let kept = IdempotentAnswer {
+        fingerprint: asked.fingerprint,
+        status: asked.status,
+        response: (asked.render)(answer).to_string(),
+        created_at: now,
+    };
+    tx.insert_idempotent(tenant, &asked.key, &kept).await?;
+    Ok(())
 }

@@ -1,9 +1,17 @@
 //! Who am I: what a caller learns of itself.
 
+use std::net::IpAddr;
+
+use claviger_core::decision::Code;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::name::{Name, Slug};
 use claviger_core::permission::PermissionSet;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::Digest;
+use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_store::Connection;
+use claviger_verifier::verify::{About, Ask};
 
 use super::caller::Caller;
 use super::error::OpResult;
@@ -40,8 +48,69 @@ pub struct Me {
 /// Says who calls.
 ///
 /// # Errors
-/// Refusals.
+/// Refusals; a user who is a member nowhere reaches nothing.
 pub async fn get_me(app: &App, caller: &Caller) -> OpResult<Me> {
-    let _ = (app, caller);
-    unimplemented!("signature first")
+    match caller {
+        Caller::Key { digest, ip, .. } => key_me(app, caller, digest, *ip).await,
+        Caller::Session { user_id, .. } => session_me(app, caller, *user_id).await,
+    }
+}
+
+/// Finds one organization that the caller reaches, by id, slug or external id.
+///
+/// # Errors
+/// Refusals; one out of reach is not there.
+pub async fn find_reached_organization(app: &App, caller: &Caller, reference: &str) -> OpResult<ReachedOrganization> {
+    let id = app.replica().find_organization(reference).ok_or_else(Reject::not_found)?;
+    let tenant = caller.reach(app, id)?;
+    let mut reader = app.store().read().await?;
+    reached(app, &mut reader, &tenant, caller.user_id()).await
+}
+
+async fn key_me(app: &App, caller: &Caller, digest: &Digest, ip: Option<IpAddr>) -> OpResult<Me> {
+    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip };
+    let (key, user, organization_id) = {
+        let verdict = app.replica().verify_digest(digest, &ask, app.now());
+        let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+        let name = facts.mapped_user_name().unwrap_or_default().to_owned();
+        let user = facts.mapped_user_id().map(|id| (id, name));
+        ((facts.key_id(), facts.key_name(), facts.expires_at()), user, facts.key_organization_id())
+    };
+    let tenant = caller.reach(app, organization_id)?;
+    let mut reader = app.store().read().await?;
+    let organization = reached(app, &mut reader, &tenant, caller.user_id()).await?;
+    let permissions = tenant.rights().clone();
+    Ok(Me { key: Some(key), user, organizations: vec![organization.clone()], organization, permissions })
+}
+
+async fn session_me(app: &App, caller: &Caller, user_id: UserId) -> OpResult<Me> {
+    let mut places: Vec<_> = app.replica().memberships(user_id).into_iter().map(|it| it.organization_id).collect();
+    places.sort_by_key(|it| app.replica().path(*it).len());
+    let mut reader = app.store().read().await?;
+    let user = reader.find_user_unchecked(user_id).await?.ok_or_else(Reject::unauthenticated)?;
+    let mut organizations = Vec::with_capacity(places.len());
+    let mut permissions = None;
+    for id in places {
+        // A suspended organization is not reached; the others are.
+        let Ok(tenant) = caller.reach(app, id) else { continue };
+        organizations.push(reached(app, &mut reader, &tenant, Some(user_id)).await?);
+        permissions.get_or_insert_with(|| tenant.rights().clone());
+    }
+    let (Some(organization), Some(permissions)) = (organizations.first().cloned(), permissions) else {
+        let detail = "This account is no member of any active organization.";
+        return Err(Reject::new(RejectCode::Decision(Code::InsufficientPermission), detail).into());
+    };
+    Ok(Me { key: None, user: Some((user_id, user.name.to_string())), organization, organizations, permissions })
+}
+
+async fn reached(
+    app: &App,
+    connection: &mut Connection,
+    tenant: &Tenant,
+    user_id: Option<UserId>,
+) -> OpResult<ReachedOrganization> {
+    let found = connection.find_organization(tenant).await?.ok_or_else(Reject::not_found)?;
+    let membership = user_id.and_then(|it| app.replica().membership_at(it, found.id));
+    let role_name = membership.and_then(|it| it.role_name).map(Into::into);
+    Ok(ReachedOrganization { id: found.id, slug: found.slug, name: found.name, role_name })
 }

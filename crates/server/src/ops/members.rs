@@ -1,14 +1,23 @@
 //! Members: users in an organization, each with a role.
 
+use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{MemberId, OrganizationId, RoleId, UserId};
 use claviger_core::member::Member;
 use claviger_core::permission::PermissionSet;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::role::Role;
+use claviger_core::tenant::Tenant;
 use claviger_core::user::User;
+use claviger_store::Connection;
+use claviger_store::members::MemberRow;
 
+use super::admins;
 use super::caller::Caller;
 use super::error::OpResult;
-use super::idempotency::{Answer, Idempotency};
+use super::idempotency::{Answer, Idempotency, keep, replay};
+use super::leaving;
 use super::page::{Page, PageRequest};
+use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
 
 /// What is asked for when a user becomes a member.
@@ -53,8 +62,67 @@ pub async fn create_member(
     new: NewMember,
     idempotency: Option<Idempotency<MemberInfo>>,
 ) -> OpResult<Answer<MemberInfo>> {
-    let _ = (app, caller, organization_id, new, idempotency);
-    unimplemented!("signature first")
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, organization_id, "claviger/members:create");
+        let (mut tx, tenant) = begin(&app, authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let user = find_candidate(&app, &caller, &mut tx, &tenant, new.user_id).await?;
+        let role = find_role(&mut tx, &tenant, new.role_id).await?;
+        refuse_beyond(&tenant, &role, &new.extra_permissions)?;
+        let now = app.now();
+        let member = Member {
+            id: MemberId::new(now, &mut *app.rng()),
+            organization_id,
+            user_id: user.id,
+            role_id: role.id,
+            extra_permissions: new.extra_permissions,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        tx.insert_member(&tenant, &member).await?;
+        let event = Event::new(&tenant, EventKind::MemberCreated, member.id, now).after(&member);
+        let info = MemberInfo { member, user, role_name: role.name.to_string() };
+        keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
+        commit(&app, tx, event).await?;
+        Ok(Answer::Fresh(info))
+    })
+    .await
+}
+
+/// A user whom the caller may make a member: of this organization, or of another one in which the caller may look at users.
+async fn find_candidate(
+    app: &App,
+    caller: &Caller,
+    connection: &mut Connection,
+    tenant: &Tenant,
+    user_id: UserId,
+) -> OpResult<User> {
+    let missing = || Reject::field("/user_id", "is no user that the caller may look at");
+    let user = match connection.find_user(tenant, user_id).await? {
+        Some(user) => user,
+        None => connection.find_user_unchecked(user_id).await?.ok_or_else(missing)?,
+    };
+    if user.organization_id != tenant.organization_id() {
+        caller.authorize(app, user.organization_id, "claviger/users:read").map_err(|_| missing())?;
+    }
+    Ok(user)
+}
+
+async fn find_role(connection: &mut Connection, tenant: &Tenant, role_id: RoleId) -> OpResult<Role> {
+    let missing = || Reject::field("/role_id", "is no role that can be given in this organization");
+    Ok(connection.find_role(tenant, role_id).await?.ok_or_else(missing)?)
+}
+
+fn refuse_beyond(tenant: &Tenant, role: &Role, extra: &PermissionSet) -> Result<(), Reject> {
+    if role.permissions.join(extra).is_within(tenant.rights()) {
+        return Ok(());
+    }
+    Err(Reject::new(RejectCode::GrantExceedsOwn, "The member would hold, or holds, more than the caller does."))
 }
 
 /// Lists the members.
@@ -67,8 +135,10 @@ pub async fn list_members(
     organization_id: OrganizationId,
     page: PageRequest,
 ) -> OpResult<Page<MemberInfo>> {
-    let _ = (app, caller, organization_id, page);
-    unimplemented!("signature first")
+    let tenant = caller.authorize(app, organization_id, "claviger/members:read")?;
+    let rows = app.store().read().await?.page_members(&tenant, &page.try_into()?).await?;
+    let info = |it: MemberRow| MemberInfo { member: it.member, user: it.user, role_name: it.role_name.to_string() };
+    Ok(rows.map(info).into())
 }
 
 /// Finds one member.
@@ -81,8 +151,16 @@ pub async fn get_member(
     organization_id: OrganizationId,
     member_id: MemberId,
 ) -> OpResult<MemberInfo> {
-    let _ = (app, caller, organization_id, member_id);
-    unimplemented!("signature first")
+    let tenant = caller.authorize(app, organization_id, "claviger/members:read")?;
+    let mut reader = app.store().read().await?;
+    let member = reader.find_member(&tenant, member_id).await?.ok_or_else(Reject::not_found)?;
+    info(&mut reader, &tenant, member).await
+}
+
+async fn info(connection: &mut Connection, tenant: &Tenant, member: Member) -> OpResult<MemberInfo> {
+    let user = connection.find_user(tenant, member.user_id).await?.ok_or_else(Reject::not_found)?;
+    let role = connection.find_role(tenant, member.role_id).await?;
+    Ok(MemberInfo { member, user, role_name: role.map(|it| it.name.to_string()).unwrap_or_default() })
 }
 
 /// Changes what the patch names.
@@ -97,11 +175,45 @@ pub async fn update_member(
     patch: MemberPatch,
     expected_version: Option<u64>,
 ) -> OpResult<MemberInfo> {
-    let _ = (app, caller, organization_id, member_id, patch, expected_version);
-    unimplemented!("signature first")
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, organization_id, "claviger/members:update");
+        let (mut tx, tenant) = begin(&app, authorize).await?;
+        let before = find_to_change(&mut tx, &tenant, member_id).await?;
+        refuse_other_version(expected_version, before.version)?;
+        let mut member = before.clone();
+        member.role_id = patch.role_id.unwrap_or(member.role_id);
+        member.extra_permissions = patch.extra_permissions.unwrap_or(member.extra_permissions);
+        if member != before {
+            let role = find_role(&mut tx, &tenant, member.role_id).await?;
+            refuse_beyond(&tenant, &role, &member.extra_permissions)?;
+            if !role.is_admin() {
+                admins::refuse_last_member(&mut tx, &before).await?;
+            }
+            (member.version, member.updated_at) = (before.version + 1, app.now());
+            tx.update_member(&tenant, &member, before.version).await?;
+            let info = info(&mut tx, &tenant, member).await?;
+            let event = Event::new(&tenant, EventKind::MemberUpdated, member_id, info.member.updated_at);
+            commit(&app, tx, event.before(&before).after(&info.member)).await?;
+            return Ok(info);
+        }
+        info(&mut tx, &tenant, member).await
+    })
+    .await
 }
 
-/// Ends a membership: the user's personal key here is revoked, other keys of the user become ownerless.
+/// A member who holds no more than the caller: nobody takes rights from those who hold more.
+async fn find_to_change(connection: &mut Connection, tenant: &Tenant, member_id: MemberId) -> OpResult<Member> {
+    let member = connection.find_member(tenant, member_id).await?.ok_or_else(Reject::not_found)?;
+    if let Some(role) = connection.find_role(tenant, member.role_id).await? {
+        refuse_beyond(tenant, &role, &member.extra_permissions)?;
+    }
+    Ok(member)
+}
+
+/// Ends a membership. Where no other membership of the user takes its place, the user's personal key is revoked and other keys of the user
+/// become ownerless, here and below; keys mapped to the user are denied from the next request on.
 ///
 /// # Errors
 /// Refusals; the last admin of the installation stays a member.
@@ -111,6 +223,17 @@ pub async fn delete_member(
     organization_id: OrganizationId,
     member_id: MemberId,
 ) -> OpResult<()> {
-    let _ = (app, caller, organization_id, member_id);
-    unimplemented!("signature first")
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, organization_id, "claviger/members:delete");
+        let (mut tx, tenant) = begin(&app, authorize).await?;
+        let member = find_to_change(&mut tx, &tenant, member_id).await?;
+        admins::refuse_last_member(&mut tx, &member).await?;
+        tx.delete_member(&tenant, member_id, member.version).await?;
+        let event = Event::new(&tenant, EventKind::MemberDeleted, member_id, app.now()).before(&member);
+        leaving::release_keys(&app, &mut tx, &tenant, member.user_id).await?;
+        commit(&app, tx, event).await
+    })
+    .await
 }

@@ -2,17 +2,22 @@
 //!
 //! `api`, `console`, `cli` and `jobs` decode and encode; what an operation is, and who may do it, stands here.
 
+mod admins;
 pub mod caller;
 pub mod error;
 pub mod idempotency;
 pub mod imports;
 pub mod installation;
 pub mod keys;
+mod leaving;
 pub mod me;
 pub mod members;
 pub mod organizations;
 pub mod page;
+pub(crate) mod passwords;
 pub mod roles;
 pub mod sessions;
+pub(crate) mod throttle;
+mod transaction;
 pub mod users;
 pub mod verify;

@@ -1,15 +1,25 @@
 //! Organizations: create below, look at, list, change, put by the host's own identifier.
 
-use claviger_core::id::OrganizationId;
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{OrganizationId, RoleId};
 use claviger_core::name::{ExternalId, Name, Slug};
 use claviger_core::network::IpAllowList;
 use claviger_core::organization::{Organization, OrganizationStatus};
 use claviger_core::policy::{OwnPolicy, Policy};
+use claviger_core::reject::{FieldReject, Reject, RejectCode};
+use claviger_core::role::{BuiltIn, Role};
+use claviger_core::tenant::Tenant;
+use claviger_store::organizations::OrganizationFilter;
+use claviger_store::{Connection, Tx};
+use data_encoding::HEXLOWER;
+use serde_json::Value;
 
 use super::caller::Caller;
 use super::error::OpResult;
-use super::idempotency::{Answer, Idempotency};
+use super::idempotency::{Answer, Idempotency, keep, replay};
+use super::keys::policy_of;
 use super::page::{Page, PageRequest};
+use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
 
 /// What is asked for when an organization is made.
@@ -64,8 +74,123 @@ pub async fn create_organization(
     new: NewOrganization,
     idempotency: Option<Idempotency<OrganizationInfo>>,
 ) -> OpResult<Answer<OrganizationInfo>> {
-    let _ = (app, caller, parent_id, new, idempotency);
-    unimplemented!("signature first")
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, parent_id, "claviger/organizations:create");
+        let (mut tx, tenant) = begin(&app, authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let info = insert(&app, &mut tx, &tenant, new).await?;
+        keep(idempotency.as_ref(), &mut tx, &tenant, &info, info.organization.created_at).await?;
+        commit(&app, tx, created(&tenant, &info)).await?;
+        Ok(Answer::Fresh(info))
+    })
+    .await
+}
+
+fn created(tenant: &Tenant, info: &OrganizationInfo) -> Event {
+    let made = &info.organization;
+    Event::new(tenant, EventKind::OrganizationCreated, made.id, made.created_at).after(made)
+}
+
+async fn insert(app: &App, tx: &mut Tx, parent: &Tenant, new: NewOrganization) -> OpResult<OrganizationInfo> {
+    let inherited = policy_of(app, parent.organization_id())?;
+    refuse_wider_than_locked(&inherited, &new.policy)?;
+    let slug = match new.slug {
+        Some(slug) => slug,
+        None => free_slug(app, tx, &new.name).await?,
+    };
+    let now = app.now();
+    let organization = Organization {
+        id: OrganizationId::new(now, &mut *app.rng()),
+        parent_id: Some(parent.organization_id()),
+        slug,
+        name: new.name,
+        external_id: new.external_id,
+        status: OrganizationStatus::Active,
+        policy: new.policy,
+        allowed_ips: new.allowed_ips,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    tx.insert_organization(parent, &organization).await?;
+    insert_built_in_roles(app, tx, organization.id).await?;
+    Ok(OrganizationInfo { effective_policy: inherited.inherit(&organization.policy), organization })
+}
+
+/// Gives a new organization the roles that every one has. Nobody can be authorized for it yet, so the service writes them itself, in the
+/// transaction of whoever makes the organization.
+pub(super) async fn insert_built_in_roles(app: &App, tx: &mut Tx, id: OrganizationId) -> OpResult<Vec<Role>> {
+    let tenant = Tenant::system(id, "organization");
+    let now = app.now();
+    let mut roles = Vec::new();
+    for built_in in BuiltIn::ALL {
+        let role = Role::built_in(RoleId::new(now, &mut *app.rng()), id, built_in, now);
+        tx.insert_role(&tenant, &role).await?;
+        roles.push(role);
+    }
+    Ok(roles)
+}
+
+/// A slug made from a name, with a number where others have it too.
+async fn free_slug(app: &App, connection: &mut Connection, name: &Name) -> OpResult<Slug> {
+    let base = slug_of(name);
+    for number in 1..10 {
+        let candidate = if number == 1 { base.clone() } else { format!("{base}-{number}") };
+        if let Ok(slug) = Slug::parse(&candidate)
+            && connection.find_organization_ref_unchecked(slug.as_str()).await?.is_none()
+        {
+            return Ok(slug);
+        }
+    }
+    let mut bytes = [0; 5];
+    app.rng().fill_bytes(&mut bytes);
+    let unique = format!("{base}-{}", HEXLOWER.encode(&bytes));
+    Slug::parse(&unique).map_err(|error| Reject::field("/slug", error).into())
+}
+
+/// The letters and digits of a name, with room left for a number behind them.
+fn slug_of(name: &Name) -> String {
+    const CHARS_MAX: usize = 28;
+    let mut slug = String::new();
+    for character in name.as_str().to_lowercase().chars() {
+        match character {
+            'a'..='z' | '0'..='9' => slug.push(character),
+            _ if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
+            _ => {}
+        }
+        if slug.len() >= CHARS_MAX {
+            break;
+        }
+    }
+    let slug = slug.trim_matches('-');
+    if slug.is_empty() { "organization".to_owned() } else { slug.to_owned() }
+}
+
+/// Refuses what an organization above has locked tighter. Later locks hold too, see [`Policy::inherit`]; this one says so to whoever sets it.
+fn refuse_wider_than_locked(inherited: &Policy, own: &OwnPolicy) -> Result<(), Reject> {
+    let json = |it: serde_json::Result<Value>| it.unwrap_or_default();
+    let (set, holds) = (json(serde_json::to_value(own)), json(serde_json::to_value(inherited.inherit(own))));
+    let mut fields = Vec::new();
+    for setting in &inherited.locked {
+        let name = json(serde_json::to_value(setting));
+        let Some(name) = name.as_str() else { continue };
+        let wanted = set.get(name).filter(|it| !it.is_null());
+        // Zero days mean none.
+        let is_none = |it: &Value| it.as_u64() == Some(0) && holds[name].is_null();
+        if wanted.is_some_and(|it| *it != holds[name] && !is_none(it)) {
+            let detail = format!("is locked above at {}; only a narrower value is possible", holds[name]);
+            fields.push(FieldReject { pointer: format!("/policy/{name}").into(), detail });
+        }
+    }
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let detail = "An organization above has locked some of these settings.".into();
+    Err(Reject { code: RejectCode::PolicyDenied, detail, fields })
 }
 
 /// Finds one organization.
@@ -73,11 +198,13 @@ pub async fn create_organization(
 /// # Errors
 /// Refusals.
 pub async fn get_organization(app: &App, caller: &Caller, id: OrganizationId) -> OpResult<OrganizationInfo> {
-    let _ = (app, caller, id);
-    unimplemented!("signature first")
+    let tenant = caller.authorize(app, id, "claviger/organizations:read")?;
+    let organization = app.store().read().await?.find_organization(&tenant).await?.ok_or_else(Reject::not_found)?;
+    let effective_policy = policy_of(app, id)?;
+    Ok(OrganizationInfo { organization, effective_policy })
 }
 
-/// Lists what stands in the subtree of `under`, itself included.
+/// Lists what stands in the subtree of `under`: itself first, then all below by name.
 ///
 /// # Errors
 /// Refusals.
@@ -85,16 +212,27 @@ pub async fn list_organizations(
     app: &App,
     caller: &Caller,
     under: OrganizationId,
-    page: PageRequest,
+    mut page: PageRequest,
 ) -> OpResult<Page<Organization>> {
-    let _ = (app, caller, under, page);
-    unimplemented!("signature first")
+    let tenant = caller.authorize(app, under, "claviger/organizations:read")?;
+    let mut reader = app.store().read().await?;
+    let top = match page.after {
+        Some(_) => None,
+        None => reader.find_organization(&tenant).await?,
+    };
+    if top.is_some() {
+        page.limit = page.limit.saturating_sub(1).max(1);
+    }
+    let filter = OrganizationFilter { whole_subtree: true, search: None };
+    let mut found: Page<_> = reader.page_organizations(&tenant, &filter, &page.try_into()?).await?.into();
+    found.items.splice(0..0, top);
+    Ok(found)
 }
 
 /// Changes what the patch names.
 ///
 /// # Errors
-/// Refusals.
+/// Refusals; the root cannot be suspended, since nobody could lift that.
 pub async fn update_organization(
     app: &App,
     caller: &Caller,
@@ -102,8 +240,53 @@ pub async fn update_organization(
     patch: OrganizationPatch,
     expected_version: Option<u64>,
 ) -> OpResult<OrganizationInfo> {
-    let _ = (app, caller, id, patch, expected_version);
-    unimplemented!("signature first")
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, id, "claviger/organizations:update");
+        let (mut tx, tenant) = begin(&app, authorize).await?;
+        let before = tx.find_organization(&tenant).await?.ok_or_else(Reject::not_found)?;
+        refuse_other_version(expected_version, before.version)?;
+        let mut organization = before.clone();
+        organization.name = patch.name.unwrap_or(organization.name);
+        organization.slug = patch.slug.unwrap_or(organization.slug);
+        organization.external_id = patch.external_id.unwrap_or(organization.external_id);
+        organization.status = patch.status.unwrap_or(organization.status);
+        organization.policy = patch.policy.unwrap_or(organization.policy);
+        organization.allowed_ips = patch.allowed_ips.unwrap_or(organization.allowed_ips);
+        update(&app, tx, &tenant, before, organization).await
+    })
+    .await
+}
+
+/// Writes and commits a changed organization; nothing, where nothing changed.
+async fn update(
+    app: &App,
+    mut tx: Tx,
+    tenant: &Tenant,
+    before: Organization,
+    mut organization: Organization,
+) -> OpResult<OrganizationInfo> {
+    let inherited = match before.parent_id {
+        Some(parent_id) => policy_of(app, parent_id)?,
+        None => Policy::default(),
+    };
+    let effective_policy = inherited.inherit(&organization.policy);
+    if organization == before {
+        return Ok(OrganizationInfo { organization, effective_policy });
+    }
+    if organization.policy != before.policy {
+        refuse_wider_than_locked(&inherited, &organization.policy)?;
+    }
+    if organization.parent_id.is_none() && organization.status == OrganizationStatus::Suspended {
+        let detail = "The root cannot be suspended: nobody could lift that.";
+        return Err(Reject::new(RejectCode::StateConflict, detail).into());
+    }
+    (organization.version, organization.updated_at) = (before.version + 1, app.now());
+    tx.update_organization(tenant, &organization, before.version).await?;
+    let event = Event::new(tenant, EventKind::OrganizationUpdated, organization.id, organization.updated_at);
+    commit(app, tx, event.before(&before).after(&organization)).await?;
+    Ok(OrganizationInfo { organization, effective_policy })
 }
 
 /// Makes or changes the organization of this external id below `parent_id`; says whether it was made. Doing it twice changes nothing.
@@ -117,6 +300,63 @@ pub async fn put_organization(
     external_id: ExternalId,
     new: NewOrganization,
 ) -> OpResult<(OrganizationInfo, bool)> {
-    let _ = (app, caller, parent_id, external_id, new);
-    unimplemented!("signature first")
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        // Whether it is one or the other is known only inside; a host that keeps the tree in step needs both.
+        let authorize = || {
+            caller.authorize(&app, parent_id, "claviger/organizations:update")?;
+            caller.authorize(&app, parent_id, "claviger/organizations:create")
+        };
+        let (mut tx, parent) = begin(&app, authorize).await?;
+        let Some(before) = tx.find_organization_by_external_id_unchecked(&external_id).await? else {
+            let new = NewOrganization { external_id: Some(external_id), ..new };
+            let info = insert(&app, &mut tx, &parent, new).await?;
+            commit(&app, tx, created(&parent, &info)).await?;
+            return Ok((info, true));
+        };
+        if before.parent_id != Some(parent_id) {
+            let detail = "An organization elsewhere has this external id.";
+            return Err(Reject::new(RejectCode::NameTaken, detail).into());
+        }
+        let tenant = caller.authorize(&app, before.id, "claviger/organizations:update")?;
+        let mut organization = before.clone();
+        organization.name = new.name;
+        organization.slug = new.slug.unwrap_or(organization.slug);
+        organization.policy = new.policy;
+        organization.allowed_ips = new.allowed_ips;
+        Ok((update(&app, tx, &tenant, before, organization).await?, false))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_made_of_what_a_name_has() {
+        for (name, slug) in [
+            ("Acme GmbH & Co. KG", "acme-gmbh-co-kg"),
+            ("  --Ünïcode-- ", "n-code"),
+            ("日本", "organization"),
+            ("A very long name that goes on and on and on", "a-very-long-name-that-goes-o"),
+        ] {
+            let made = slug_of(&Name::parse(name).expect("a name"));
+            assert_eq!(made, slug);
+            Slug::parse(&made).expect("a slug");
+        }
+    }
+
+    #[test]
+    fn a_locked_setting_is_refused_by_its_name_when_it_is_widened() {
+        let own = |text: &str| serde_json::from_str::<OwnPolicy>(text).expect("a policy");
+        let above = Policy::default()
+            .inherit(&own(r#"{"idle_days": 90, "reveal": "once", "locked": ["idle_days", "reveal"]}"#));
+        let refused =
+            refuse_wider_than_locked(&above, &own(r#"{"idle_days": 0, "reveal": "owner", "max_keys_per_user": 99}"#));
+        let pointers: Vec<_> = refused.expect_err("a refusal").fields.into_iter().map(|it| it.pointer).collect();
+        assert_eq!(pointers, ["/policy/reveal", "/policy/idle_days"]);
+        refuse_wider_than_locked(&above, &own(r#"{"idle_days": 30}"#)).expect("narrower is fine");
+    }
 }

@@ -21,6 +21,15 @@ impl Default for PageRequest {
     }
 }
 
+impl TryFrom<PageRequest> for claviger_store::PageRequest {
+    type Error = claviger_store::Error;
+
+    fn try_from(request: PageRequest) -> Result<Self, Self::Error> {
+        let after = request.after.map(|it| claviger_store::Cursor::parse(&it.0)).transpose()?;
+        Ok(Self { after, limit: request.limit })
+    }
+}
+
 /// A part of a list.
 #[derive(Debug, Clone)]
 pub struct Page<T> {
@@ -28,4 +37,10 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; absent on the last.
     pub next: Option<Cursor>,
+}
+
+impl<T> From<claviger_store::Page<T>> for Page<T> {
+    fn from(page: claviger_store::Page<T>) -> Self {
+        Self { items: page.rows, next: page.next.map(|it| Cursor(it.to_text())) }
+    }
 }

@@ -1,16 +1,37 @@
 //! Sessions: claim the set-up link, sign in, find, sign out. Throttled without locking anybody out.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use claviger_core::id::{LinkId, SessionId};
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{LinkId, SessionId, UserId};
 use claviger_core::name::{Email, Name};
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::Digest;
+use claviger_core::tenant::{Actor, Tenant};
 use claviger_core::time::Timestamp;
-use claviger_core::user::User;
-use secrecy::SecretString;
+use claviger_core::user::{User, UserStatus};
+use claviger_store::Tx;
+use claviger_store::links::{Link, LinkPurpose};
+use claviger_store::sessions::Session;
+use data_encoding::BASE64URL_NOPAD;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::caller::Caller;
-use super::error::OpResult;
-use crate::app::App;
+use super::error::{Error, OpResult};
+use super::passwords::Passwords;
+use super::throttle::Subject;
+use super::transaction::{commit, on_task};
+use crate::app::{App, Rng};
+
+/// How long a session lasts, however busy.
+pub const SESSION_LIFE: Duration = Duration::from_secs(14 * 86_400);
+/// How long a session lasts without being used.
+pub const SESSION_IDLE: Duration = Duration::from_secs(24 * 3600);
+/// How exactly the last use of a session is known.
+const SEEN_EVERY: Duration = Duration::from_secs(60);
+/// What is kept of the browser's name for itself.
+const USER_AGENT_CHARS_MAX: usize = 256;
 
 /// Where a sign-in comes from.
 #[derive(Debug, Clone, Default)]
@@ -72,8 +93,22 @@ pub struct CurrentSession {
 /// # Errors
 /// Faults only; a link that is used, over or unknown is `None`.
 pub async fn find_set_up_link(app: &App, token: &SecretString) -> OpResult<Option<SetUpLink>> {
-    let _ = (app, token);
-    unimplemented!("signature first")
+    Ok(good_link(app, token).await?.map(|(link, user_organization)| SetUpLink {
+        id: link.id,
+        expires_at: link.expires_at,
+        organization_name: user_organization,
+    }))
+}
+
+/// The link and the name of the root organization, as long as nobody has claimed the installation.
+async fn good_link(app: &App, token: &SecretString) -> OpResult<Option<(Link, Name)>> {
+    let mut reader = app.store().read().await?;
+    let Some(link) = reader.find_link_unchecked(&digest_of(token)).await? else { return Ok(None) };
+    let good = link.purpose == LinkPurpose::Setup && link.used_at.is_none() && app.now() < link.expires_at;
+    let installation = reader.find_installation_unchecked().await?;
+    let Some(installation) = installation.filter(|it| good && it.claimed_at.is_none()) else { return Ok(None) };
+    let root = Tenant::system(installation.root_organization_id, "set-up");
+    Ok(reader.find_organization(&root).await?.map(|it| (link, it.name)))
 }
 
 /// Takes the set-up link: gives the first admin a name, a sign-in name and a password, and signs in.
@@ -81,8 +116,33 @@ pub async fn find_set_up_link(app: &App, token: &SecretString) -> OpResult<Optio
 /// # Errors
 /// Refusals: a link that is used or over, a password that is too short, too many tries.
 pub async fn claim_set_up_link(app: &App, token: SecretString, claim: Claim, origin: Origin) -> OpResult<SignedIn> {
-    let _ = (app, token, claim, origin);
-    unimplemented!("signature first")
+    Passwords::check(&claim.password)?;
+    if let Some(ip) = origin.ip {
+        app.throttle().take(Subject::address(ip), app.now())?;
+    }
+    let gone = || Error::from(Reject::new(RejectCode::NotFound, "This set-up link is used up or over."));
+    let (link, _) = good_link(app, &token).await?.ok_or_else(gone)?;
+    let phc = app.passwords().hash(claim.password, &mut *app.rng()).await?;
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let now = app.now();
+        let mut tx = app.store().begin().await?;
+        tx.use_link_unchecked(link.id, now).await.map_err(|_| gone())?;
+        tx.claim_installation_unchecked(now).await.map_err(|_| gone())?;
+        let before = tx.find_user_unchecked(link.user_id).await?.ok_or_else(gone)?;
+        let tenant = Tenant::system(before.organization_id, "set-up");
+        let mut user = before.clone();
+        (user.name, user.email) = (claim.name, Some(claim.email));
+        (user.version, user.updated_at) = (before.version + 1, now);
+        tx.update_user(&tenant, &user, before.version).await?;
+        tx.put_password_unchecked(user.id, &phc, now).await?;
+        let signed_in = begin_session(&app, &mut tx, user.clone(), origin).await?;
+        let event = Event::new(&tenant, EventKind::InstallationClaimed, user.id, now).before(&before).after(&user);
+        commit(&app, tx, by(user.id, event)).await?;
+        Ok(signed_in)
+    })
+    .await
 }
 
 /// Signs in with e-mail address and password. An unknown address costs the same work and gets the same answer as a wrong password.
@@ -90,8 +150,72 @@ pub async fn claim_set_up_link(app: &App, token: SecretString, claim: Claim, ori
 /// # Errors
 /// Refusals: `unauthenticated`, `too_many_tries`.
 pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Origin) -> OpResult<SignedIn> {
-    let _ = (app, email, password, origin);
-    unimplemented!("signature first")
+    let now = app.now();
+    let account = Subject::Account(*Digest::of_token(email.as_str().as_bytes()).as_bytes());
+    let address = origin.ip.map(Subject::address);
+    if let Some(address) = address {
+        app.throttle().take(address, now)?;
+    }
+    let found = find_account(app, &email).await?;
+    let throttled = app.throttle().take(account, now);
+    if throttled.is_err() && !is_known_there(app, found.as_ref().map(|(user, _)| user), origin.ip).await? {
+        throttled?;
+    }
+    let (user, phc) = found.unzip();
+    if !app.passwords().verify(phc, password).await? {
+        return Err(Reject::new(RejectCode::Unauthenticated, "E-mail address or password is not right.").into());
+    }
+    let user = user.ok_or_else(|| Error::Internal("a password without its user matched".to_owned()))?;
+    app.throttle().put_back(account);
+    address.into_iter().for_each(|it| app.throttle().put_back(it));
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let mut tx = app.store().begin().await?;
+        let tenant = Tenant::system(user.organization_id, "sign-in");
+        let event = Event::new(&tenant, EventKind::SessionCreated, user.id, app.now());
+        let event = by(user.id, event);
+        let signed_in = begin_session(&app, &mut tx, user, origin).await?;
+        commit(&app, tx, event).await?;
+        Ok(signed_in)
+    })
+    .await
+}
+
+/// An active person with a password.
+async fn find_account(app: &App, email: &Email) -> OpResult<Option<(User, String)>> {
+    let mut reader = app.store().read().await?;
+    let user = reader.find_user_by_email_unchecked(email).await?;
+    let Some(user) = user.filter(|it| it.status == UserStatus::Active && !it.service) else { return Ok(None) };
+    Ok(reader.find_password_unchecked(user.id).await?.map(|phc| (user, phc)))
+}
+
+/// Whether the user is signed in at this address already.
+async fn is_known_there(app: &App, user: Option<&User>, ip: Option<IpAddr>) -> OpResult<bool> {
+    let (Some(user), Some(ip)) = (user, ip) else { return Ok(false) };
+    let sessions = app.store().read().await?.find_sessions_of_user_unchecked(user.id, app.now()).await?;
+    Ok(sessions.iter().any(|it| it.ip == Some(ip)))
+}
+
+/// Writes a new session; its token leaves in the answer.
+async fn begin_session(app: &App, tx: &mut Tx, user: User, origin: Origin) -> OpResult<SignedIn> {
+    let now = app.now();
+    let (token, session_id) = {
+        let mut rng = app.rng();
+        (new_token(&mut rng), SessionId::new(now, &mut *rng))
+    };
+    let expires_at = now.saturating_add(SESSION_LIFE);
+    let session = Session {
+        id: session_id,
+        user_id: user.id,
+        created_at: now,
+        last_seen_at: now,
+        expires_at,
+        user_agent: origin.user_agent.map(|it| it.chars().take(USER_AGENT_CHARS_MAX).collect()),
+        ip: origin.ip,
+    };
+    tx.insert_session_unchecked(&session, &digest_of(&token)).await?;
+    Ok(SignedIn { token, session_id, expires_at, user })
 }
 
 /// Finds the live session of a cookie.
@@ -99,8 +223,30 @@ pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Or
 /// # Errors
 /// Faults only; a session that is over or unknown is `None`.
 pub async fn find_session(app: &App, token: &SecretString, ip: Option<IpAddr>) -> OpResult<Option<CurrentSession>> {
-    let _ = (app, token, ip);
-    unimplemented!("signature first")
+    let now = app.now();
+    let mut reader = app.store().read().await?;
+    let session = reader.find_session_unchecked(&digest_of(token), now).await?;
+    let Some(session) = session.filter(|it| now.since(it.last_seen_at) < SESSION_IDLE) else { return Ok(None) };
+    let user = reader.find_user_unchecked(session.user_id).await?;
+    let Some(user) = user.filter(|it| it.status == UserStatus::Active) else { return Ok(None) };
+    drop(reader);
+    if now.since(session.last_seen_at) >= SEEN_EVERY {
+        let task = app.clone();
+        drop(app.spawn(async move {
+            if let Err(error) = note_seen(&task, session.id, now).await {
+                tracing::warn!(%error, "the last use of a session could not be written down");
+            }
+        }));
+    }
+    let caller = Caller::Session { user_id: user.id, session_id: session.id, ip };
+    Ok(Some(CurrentSession { caller, user, expires_at: session.expires_at }))
+}
+
+async fn note_seen(app: &App, id: SessionId, at: Timestamp) -> OpResult<()> {
+    let mut tx = app.store().begin().await?;
+    tx.touch_session_unchecked(id, at).await?;
+    tx.commit_unaudited("the last use of a session is no change").await?;
+    Ok(())
 }
 
 /// Signs out: the session is gone on the server. Nothing to sign out of is no error.
@@ -108,6 +254,52 @@ pub async fn find_session(app: &App, token: &SecretString, ip: Option<IpAddr>) -
 /// # Errors
 /// Faults.
 pub async fn sign_out(app: &App, caller: &Caller) -> OpResult<()> {
-    let _ = (app, caller);
-    unimplemented!("signature first")
+    let Caller::Session { user_id, session_id, .. } = *caller else { return Ok(()) };
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let mut tx = app.store().begin().await?;
+        let Some(user) = tx.find_user_unchecked(user_id).await? else { return Ok(()) };
+        tx.delete_session_unchecked(session_id).await?;
+        let tenant = Tenant::system(user.organization_id, "sign-out");
+        let event = Event::new(&tenant, EventKind::SessionEnded, user_id, app.now());
+        commit(&app, tx, by(user_id, event)).await
+    })
+    .await
+}
+
+/// Makes a set-up link for the first admin, and returns its token.
+pub(super) async fn insert_set_up_link(app: &App, tx: &mut Tx, user: &User, life: Duration) -> OpResult<SecretString> {
+    let now = app.now();
+    let (token, id) = {
+        let mut rng = app.rng();
+        (new_token(&mut rng), LinkId::new(now, &mut *rng))
+    };
+    let link = Link {
+        id,
+        purpose: LinkPurpose::Setup,
+        user_id: user.id,
+        created_at: now,
+        expires_at: now.saturating_add(life),
+        used_at: None,
+    };
+    tx.insert_link_unchecked(&link, &digest_of(&token)).await?;
+    Ok(token)
+}
+
+/// The event, in the name of the user. The tenant of what happens before anybody is signed in is the service's own.
+fn by(user_id: UserId, mut event: Event) -> Event {
+    event.actor = Actor::session(user_id);
+    event
+}
+
+/// 256 random bits, as text for a cookie or a link.
+fn new_token(rng: &mut Rng) -> SecretString {
+    let mut bytes = [0; 32];
+    rng.fill_bytes(&mut bytes);
+    SecretString::from(BASE64URL_NOPAD.encode(&bytes))
+}
+
+fn digest_of(token: &SecretString) -> Digest {
+    Digest::of_token(token.expose_secret().as_bytes())
 }

@@ -2,15 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use claviger_core::decision::{Code, Traced};
+use claviger_core::api::DEFAULT_API;
+use claviger_core::decision::{Code, Decision, Traced};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
+use claviger_core::limits;
+use claviger_core::permission::Asked;
+use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
-use secrecy::SecretString;
+use claviger_verifier::credential::Presented;
+use claviger_verifier::verify::{About, Ask};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::caller::Caller;
 use super::error::OpResult;
 use crate::app::App;
+
+/// What a caller needs to ask about keys.
+const VERIFY: &str = "claviger/keys:verify";
 
 /// The key that is asked about: the subject, not a credential of the caller.
 #[derive(Debug)]
@@ -87,21 +97,21 @@ pub struct VerifyAnswer {
     pub code: Option<Code>,
     /// The key, where the caller may know of it.
     pub key: Option<VerifiedKey>,
-    /// The organization it stands in.
+    /// The organization the request is about.
     pub organization: Option<VerifiedOrganization>,
     /// The user whose rights it carries.
     pub mapped_user: Option<VerifiedUser>,
     /// The name of its role.
     pub role: Option<String>,
-    /// The permissions that were asked for.
+    /// Everything the key may do there; empty when it may not pass.
     pub permissions: Vec<String>,
     /// Where the right is by element and a whole resource was asked for: the elements. Absent means all.
     pub elements: Option<BTreeSet<Box<str>>>,
     /// How every check came out, where that was asked for.
     pub trace: Option<Vec<Traced>>,
-    /// The instant of the answer.
+    /// The instant at which what it rests on was known to be true.
     pub as_of: Timestamp,
-    /// Milliseconds since what it rests on was known to be true.
+    /// Milliseconds since then.
     pub stale_ms: u64,
 }
 
@@ -110,6 +120,120 @@ pub struct VerifyAnswer {
 /// # Errors
 /// Refusals of the caller or of the request's form; what is wrong with the subject is an answer, not an error.
 pub fn verify_key(app: &App, caller: &Caller, request: &VerifyRequest) -> OpResult<VerifyAnswer> {
-    let _ = (app, caller, request);
-    unimplemented!("signature first")
+    authorize_somewhere(app, caller)?;
+    let asked = parse_permissions(&request.permissions)?;
+    let now = app.now();
+    let age = app.replica().age();
+    let unknown = |code| VerifyAnswer::denied(code, now, age);
+    let presented = match &request.subject {
+        Subject::Key(token) => Presented::token(token.expose_secret().as_bytes()),
+        Subject::Pair { access, secret } => {
+            Presented::pair(access.expose_secret().as_bytes(), secret.expose_secret().as_bytes())
+        }
+    };
+    let Ok(presented) = presented else {
+        app.tally().count(Some(Code::Malformed));
+        return Ok(unknown(Code::Malformed));
+    };
+    let ask = Ask {
+        organization: request.organization.as_deref().map_or(About::Own, About::Named),
+        api: Some(request.api.as_deref().unwrap_or(DEFAULT_API)),
+        permissions: &asked,
+        ip: request.ip,
+    };
+    let (verdict, trace) = if request.explain {
+        let (verdict, trace) = app.replica().explain(&presented, &ask, now);
+        (verdict, Some(trace))
+    } else {
+        (app.replica().verify(&presented, &ask, now), None)
+    };
+    let code = verdict.decision().code();
+    app.tally().count(code);
+    let visible = verdict.facts().filter(|it| caller.authorize(app, it.key_organization_id(), VERIFY).is_ok());
+    let Some(facts) = visible else {
+        return Ok(unknown(code.filter(|it| *it == Code::Malformed).unwrap_or(Code::NotFound)));
+    };
+    if code.is_none() && !request.explain {
+        verdict.record_use(now, request.ip, None);
+    }
+    let elements = match verdict.decision() {
+        Decision::Allowed { elements } => elements.clone(),
+        Decision::Denied(_) => None,
+    };
+    Ok(VerifyAnswer {
+        allowed: code.is_none(),
+        code,
+        key: Some(VerifiedKey {
+            id: facts.key_id(),
+            name: facts.key_name(),
+            metadata: facts.metadata_json(),
+            expires_at: facts.expires_at(),
+        }),
+        organization: facts.organization_slug().map(|slug| VerifiedOrganization {
+            id: facts.organization_id(),
+            slug: slug.to_owned(),
+            external_id: facts.organization_external_id().map(str::to_owned),
+        }),
+        mapped_user: facts.mapped_user_id().map(|id| VerifiedUser {
+            id,
+            external_id: facts.mapped_user_external_id().map(str::to_owned),
+            name: facts.mapped_user_name().unwrap_or_default().to_owned(),
+        }),
+        role: facts.role_name().map(str::to_owned),
+        permissions: if code.is_none() { facts.permissions().to_texts() } else { Vec::new() },
+        elements,
+        trace,
+        as_of: now.saturating_sub(age),
+        stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+impl VerifyAnswer {
+    /// The answer about a key of which nothing may be said.
+    fn denied(code: Code, now: Timestamp, age: Duration) -> Self {
+        Self {
+            allowed: false,
+            code: Some(code),
+            key: None,
+            organization: None,
+            mapped_user: None,
+            role: None,
+            permissions: Vec::new(),
+            elements: None,
+            trace: None,
+            as_of: now.saturating_sub(age),
+            stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// Refuses who may verify nowhere, before anything is said about the subject.
+fn authorize_somewhere(app: &App, caller: &Caller) -> Result<(), Reject> {
+    match caller {
+        Caller::Key { key_id, .. } => {
+            let own = app.replica().organization_of(*key_id).ok_or_else(Reject::unauthenticated)?;
+            caller.authorize(app, own, VERIFY).map(drop)
+        }
+        Caller::Session { user_id, .. } => {
+            let places = app.replica().memberships(*user_id);
+            let mut refusal = Reject::not_found();
+            for place in places {
+                match caller.authorize(app, place.organization_id, VERIFY) {
+                    Ok(_) => return Ok(()),
+                    Err(reject) => refusal = reject,
+                }
+            }
+            Err(refusal)
+        }
+    }
+}
+
+fn parse_permissions(texts: &[String]) -> Result<Vec<Asked<'_>>, Reject> {
+    let max = limits::PERMISSIONS_PER_REQUEST_MAX;
+    if texts.len() > max {
+        return Err(Reject::field("/permissions", format!("at most {max} permissions in one request")));
+    }
+    let parse =
+        |(place, text)| Asked::parse(text).map_err(|error| Reject::field(format!("/permissions/{place}"), error));
+    texts.iter().map(String::as_str).enumerate().map(parse).collect()
 }

@@ -1,22 +1,31 @@
 //! Keys: create, look at, change, switch on and off, rotate, revoke.
 
+mod change;
+mod create;
+mod list;
+mod rotate;
+pub(super) mod rules;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use claviger_core::decision::Reach;
-use claviger_core::id::{KeyId, OrganizationId, RoleId, UserId};
-use claviger_core::key::{Key, KeyPatch, KeyState, Metadata, Origin, RevocationReason};
+use claviger_core::id::{RoleId, UserId};
+use claviger_core::key::{Key, KeyState, Metadata, Origin};
 use claviger_core::name::{Description, Name, Slug};
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
 use claviger_core::secret::{Secret, Token};
 use claviger_core::time::Timestamp;
 
-use super::caller::Caller;
-use super::error::OpResult;
-use super::idempotency::{Answer, Idempotency};
-use super::page::{Page, PageRequest};
-use crate::app::App;
+use super::page::Page;
+
+pub use change::{revoke_key, set_key_active, update_key};
+pub use create::create_key;
+pub use list::{get_key, list_keys};
+pub use rotate::rotate_key;
+
+pub(super) use create::{policy_of, refuse_too_many};
 
 /// What is asked for when a key is made. An outer `Option` is "as by default"; an inner one the value's own absence.
 #[derive(Debug, Clone)]
@@ -177,106 +186,4 @@ pub enum Overlap {
     Policy,
     /// This long; zero ends it at once.
     For(Duration),
-}
-
-/// Creates a key. Its token leaves in this answer and in no other.
-///
-/// # Errors
-/// Refusals: rights, policy, a name that is taken, a role or user that is not there, limits.
-pub async fn create_key(
-    app: &App,
-    caller: &Caller,
-    organization_id: OrganizationId,
-    new: NewKey,
-    idempotency: Option<Idempotency<CreatedKey>>,
-) -> OpResult<Answer<CreatedKey>> {
-    let _ = (app, caller, organization_id, new, idempotency);
-    unimplemented!("signature first")
-}
-
-/// Lists keys: all of the organization's, or the caller's own where that is what the caller may read.
-///
-/// # Errors
-/// Refusals.
-pub async fn list_keys(
-    app: &App,
-    caller: &Caller,
-    organization_id: OrganizationId,
-    query: KeyQuery,
-    page: PageRequest,
-) -> OpResult<KeyList> {
-    let _ = (app, caller, organization_id, query, page);
-    unimplemented!("signature first")
-}
-
-/// Finds one key.
-///
-/// # Errors
-/// Refusals; a key that is not this organization's is not there.
-pub async fn get_key(app: &App, caller: &Caller, organization_id: OrganizationId, key_id: KeyId) -> OpResult<KeyInfo> {
-    let _ = (app, caller, organization_id, key_id);
-    unimplemented!("signature first")
-}
-
-/// Changes what the patch names, and nothing of the secret.
-///
-/// # Errors
-/// Refusals; [`claviger_core::reject::RejectCode::VersionMismatch`] where `expected_version` is not the present one.
-pub async fn update_key(
-    app: &App,
-    caller: &Caller,
-    organization_id: OrganizationId,
-    key_id: KeyId,
-    patch: KeyPatch,
-    expected_version: Option<u64>,
-) -> OpResult<KeyInfo> {
-    let _ = (app, caller, organization_id, key_id, patch, expected_version);
-    unimplemented!("signature first")
-}
-
-/// Switches a key on or off. Doing it twice is no error.
-///
-/// # Errors
-/// Refusals.
-pub async fn set_key_active(
-    app: &App,
-    caller: &Caller,
-    organization_id: OrganizationId,
-    key_id: KeyId,
-    active: bool,
-    expected_version: Option<u64>,
-) -> OpResult<KeyInfo> {
-    let _ = (app, caller, organization_id, key_id, active, expected_version);
-    unimplemented!("signature first")
-}
-
-/// Gives a key a new secret. The token leaves in this answer and in no other.
-///
-/// # Errors
-/// Refusals; an overlap beyond policy is one.
-pub async fn rotate_key(
-    app: &App,
-    caller: &Caller,
-    organization_id: OrganizationId,
-    key_id: KeyId,
-    overlap: Overlap,
-    idempotency: Option<Idempotency<CreatedKey>>,
-) -> OpResult<Answer<CreatedKey>> {
-    let _ = (app, caller, organization_id, key_id, overlap, idempotency);
-    unimplemented!("signature first")
-}
-
-/// Revokes a key for ever.
-///
-/// # Errors
-/// Refusals; a key that is revoked already is a state conflict.
-pub async fn revoke_key(
-    app: &App,
-    caller: &Caller,
-    organization_id: OrganizationId,
-    key_id: KeyId,
-    reason: RevocationReason,
-) -> OpResult<KeyInfo> {
-    let _ = (app, caller, organization_id, key_id, reason);
-    unimplemented!("signature first")
 }

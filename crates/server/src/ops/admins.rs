@@ -1,0 +1,51 @@
+//! The installation always has an admin who can sign in or be let in: the last one at the root stays.
+
+use claviger_core::id::UserId;
+use claviger_core::member::Member;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::tenant::Tenant;
+use claviger_core::user::UserStatus;
+use claviger_store::{Connection, PageRequest};
+
+use super::error::OpResult;
+
+const MEMBERS_PER_READ: u32 = 100;
+
+/// Refuses to end or weaken this membership where it is the last admin's at the root.
+pub(super) async fn refuse_last_member(connection: &mut Connection, member: &Member) -> OpResult<()> {
+    match root(connection).await? {
+        Some(root) if root.organization_id() == member.organization_id => refuse_last(connection, member.user_id).await,
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to switch off this user where that is the last admin at the root.
+pub(super) async fn refuse_last(connection: &mut Connection, user_id: UserId) -> OpResult<()> {
+    let Some(root) = root(connection).await? else { return Ok(()) };
+    let (mut is_one, mut after) = (false, None);
+    loop {
+        let request = PageRequest { after, limit: MEMBERS_PER_READ };
+        let page = connection.page_members(&root, &request).await?;
+        for row in page.rows.into_iter().filter(|it| it.user.status == UserStatus::Active) {
+            let role = connection.find_role(&root, row.member.role_id).await?;
+            let is_admin = role.is_some_and(|it| it.is_admin());
+            if is_admin && row.user.id != user_id {
+                return Ok(());
+            }
+            is_one |= is_admin;
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    match is_one {
+        true => Err(Reject::new(RejectCode::StateConflict, "This is the last admin; make another one first.").into()),
+        false => Ok(()),
+    }
+}
+
+async fn root(connection: &mut Connection) -> OpResult<Option<Tenant>> {
+    let installation = connection.find_installation_unchecked().await?;
+    Ok(installation.map(|it| Tenant::system(it.root_organization_id, "last-admin")))
+}

@@ -1,0 +1,145 @@
+//! Changing, switching and revoking keys.
+
+use claviger_core::decision::Code;
+use claviger_core::decision::KeyStanding;
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::key::{Key, KeyPatch, RevocationReason};
+use claviger_core::reject::Reject;
+use claviger_core::tenant::Tenant;
+use claviger_store::{Connection, Tx};
+
+use super::create::policy_of;
+use super::rules::{Granted, check_expiry};
+use super::{KeyInfo, list};
+use crate::app::App;
+use crate::ops::caller::{Caller, Whose};
+use crate::ops::error::OpResult;
+use crate::ops::transaction::{begin, commit, on_task, refuse_other_version};
+
+/// Changes what the patch names, and nothing of the secret.
+///
+/// # Errors
+/// Refusals; [`claviger_core::reject::RejectCode::VersionMismatch`] where `expected_version` is not the present one.
+pub async fn update_key(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+    patch: KeyPatch,
+    expected_version: Option<u64>,
+) -> OpResult<KeyInfo> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize_keys(&app, organization_id, "update");
+        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        refuse_other_version(expected_version, before.version)?;
+        let now = app.now();
+        let policy = policy_of(&app, organization_id)?;
+        let widens = patch.role_id.is_some()
+            || patch.scopes.is_some()
+            || patch.mapped_user_id.is_some()
+            || patch.reach.is_some();
+        let new_expiry = patch.expires_at;
+        let mut key = before.clone();
+        key.update(patch, now)?;
+        if let Whose::Own(user_id) = whose
+            && key.mapped_user_id != Some(user_id)
+        {
+            return Err(Reject::from(Code::InsufficientPermission).into());
+        }
+        if widens {
+            Granted::from(&key).check(&mut tx, &tenant, &policy).await?;
+        }
+        if let Some(expires_at) = new_expiry {
+            check_expiry(&policy, expires_at, now)?;
+        }
+        finish(&app, tx, &tenant, EventKind::KeyUpdated, &before, &key).await
+    })
+    .await
+}
+
+/// Switches a key on or off. Doing it twice is no error, and changes nothing.
+///
+/// # Errors
+/// Refusals.
+pub async fn set_key_active(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+    active: bool,
+    expected_version: Option<u64>,
+) -> OpResult<KeyInfo> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize_keys(&app, organization_id, "update");
+        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        refuse_other_version(expected_version, before.version)?;
+        let now = app.now();
+        let mut key = before.clone();
+        key.set_active(active, now)?;
+        if before.standing == key.standing {
+            return list::info(&mut tx, &tenant, key_id, now).await;
+        }
+        let kind = if active { EventKind::KeyActivated } else { EventKind::KeyDeactivated };
+        finish(&app, tx, &tenant, kind, &before, &key).await
+    })
+    .await
+}
+
+/// Revokes a key for ever.
+///
+/// # Errors
+/// Refusals; a key that is revoked already is a state conflict.
+pub async fn revoke_key(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+    reason: RevocationReason,
+) -> OpResult<KeyInfo> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize_keys(&app, organization_id, "delete");
+        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        let mut key = before.clone();
+        key.revoke(reason, app.now())?;
+        finish(&app, tx, &tenant, EventKind::KeyRevoked, &before, &key).await
+    })
+    .await
+}
+
+/// Finds a key that the caller may act on. One that is only mapped to the caller can be seen, and so is refused and not hidden.
+pub(super) async fn find_to_change(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    whose: Whose,
+    key_id: KeyId,
+) -> OpResult<Key> {
+    let key = connection.find_key(tenant, key_id).await?.ok_or_else(Reject::not_found)?;
+    if !list::is_visible(whose, &key) {
+        return Err(Reject::not_found().into());
+    }
+    if let Whose::Own(user_id) = whose
+        && key.owner_id != Some(user_id)
+    {
+        return Err(Reject::from(Code::InsufficientPermission).into());
+    }
+    Ok(key)
+}
+
+/// Writes the changed key, commits, and answers with how it looks now.
+async fn finish(app: &App, mut tx: Tx, tenant: &Tenant, kind: EventKind, before: &Key, key: &Key) -> OpResult<KeyInfo> {
+    tx.update_key(tenant, key, before.version).await?;
+    let info = list::info(&mut tx, tenant, key.id, key.updated_at).await?;
+    debug_assert!(key.standing != KeyStanding::Revoked || info.key.revocation.is_some());
+    commit(app, tx, Event::new(tenant, kind, key.id, key.updated_at).before(before).after(key)).await?;
+    Ok(info)
+}

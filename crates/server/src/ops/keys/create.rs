@@ -1,0 +1,112 @@
+//! Creating a key.
+
+use std::time::Duration;
+
+use claviger_core::api::{Api, DATA_LOADER_API, DEFAULT_API};
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::OrganizationId;
+use claviger_core::key::KeyDraft;
+use claviger_core::limits::KEYS_PER_ORGANIZATION_MAX;
+use claviger_core::policy::Policy;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::Connection;
+
+use super::rules::{Granted, check_expiry, check_owner};
+use super::{CreatedKey, NewKey, list};
+use crate::app::App;
+use crate::ops::caller::{Caller, Whose};
+use crate::ops::error::{Error, OpResult};
+use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::transaction::{begin, commit, on_task};
+
+/// How long a key for bulk loading lives when nothing is said.
+const DATA_LOADER_LIFE: Duration = Duration::from_secs(365 * 86_400);
+
+/// Creates a key. Its token leaves in this answer and in no other.
+///
+/// # Errors
+/// Refusals: rights, policy, a name that is taken, a role or user that is not there, limits.
+pub async fn create_key(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    new: NewKey,
+    idempotency: Option<Idempotency<CreatedKey>>,
+) -> OpResult<Answer<CreatedKey>> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize_keys(&app, organization_id, "create");
+        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let now = app.now();
+        let policy = policy_of(&app, organization_id)?;
+        let api = find_api(&mut tx, &tenant, &new).await?;
+        let draft = draft(new, &api, &caller, now);
+        if let Whose::Own(user_id) = whose
+            && (draft.owner_id != Some(user_id) || draft.mapped_user_id != Some(user_id))
+        {
+            return Err(Reject::from(claviger_core::decision::Code::InsufficientPermission).into());
+        }
+        check_owner(&mut tx, &tenant, &policy, draft.owner_id, 1).await?;
+        let granted =
+            Granted { role_id: draft.role_id, scopes: draft.scopes.as_ref(), mapped_user_id: draft.mapped_user_id };
+        granted.check(&mut tx, &tenant, &policy).await?;
+        check_expiry(&policy, draft.expires_at, now)?;
+        refuse_too_many(&mut tx, &tenant, 1).await?;
+
+        let (key, secret, token) = draft.mint(organization_id, &api, now, &mut *app.rng())?;
+        tx.insert_key(&tenant, &key, &[secret]).await?;
+        let info = list::info(&mut tx, &tenant, key.id, now).await?;
+        let created = CreatedKey { info, token };
+        keep(idempotency.as_ref(), &mut tx, &tenant, &created, now).await?;
+        commit(&app, tx, Event::new(&tenant, EventKind::KeyCreated, key.id, now).after(&key)).await?;
+        Ok(Answer::Fresh(created))
+    })
+    .await
+}
+
+/// What holds for an organization, from memory: inside a transaction the replica has applied everything that the transaction sees.
+pub(crate) fn policy_of(app: &App, organization_id: OrganizationId) -> OpResult<Policy> {
+    let policy = app.replica().policy(organization_id);
+    policy.ok_or_else(|| Error::Internal(format!("the replica holds no policy of {organization_id}")))
+}
+
+async fn find_api(connection: &mut Connection, tenant: &Tenant, new: &NewKey) -> OpResult<Api> {
+    let slug = new.api.as_ref().map_or(DEFAULT_API, |it| it.as_str());
+    let api = connection.find_api_by_slug(tenant, slug).await?;
+    Ok(api.ok_or_else(|| Reject::field("/api", "is no api of this organization"))?)
+}
+
+fn draft(new: NewKey, api: &Api, caller: &Caller, now: Timestamp) -> KeyDraft {
+    let by_default = (api.slug.as_str() == DATA_LOADER_API).then(|| now.saturating_add(DATA_LOADER_LIFE));
+    KeyDraft {
+        name: new.name,
+        description: new.description,
+        role_id: new.role_id,
+        scopes: new.scopes,
+        owner_id: new.owner_id.unwrap_or(caller.user_id()),
+        mapped_user_id: new.mapped_user_id.unwrap_or(caller.user_id()),
+        expires_at: new.expires_at.unwrap_or(by_default),
+        allowed_ips: new.allowed_ips,
+        reach: new.reach,
+        origin: new.origin,
+        personal: false,
+        stored_in: new.stored_in,
+        metadata: new.metadata,
+        created_by: caller.user_id(),
+    }
+}
+
+/// Refuses more live keys than an organization may have.
+pub(crate) async fn refuse_too_many(connection: &mut Connection, tenant: &Tenant, new_keys: i64) -> OpResult<()> {
+    if connection.count_live_keys(tenant).await? + new_keys <= KEYS_PER_ORGANIZATION_MAX {
+        return Ok(());
+    }
+    let detail = format!("An organization has at most {KEYS_PER_ORGANIZATION_MAX} live keys.");
+    Err(Reject::new(RejectCode::LimitReached, detail).into())
+}

@@ -1,0 +1,139 @@
+//! Looking at keys.
+
+use std::collections::HashMap;
+
+use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
+use claviger_core::key::{Key, KeyState};
+use claviger_core::reject::Reject;
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::Connection;
+use claviger_store::keys::{KeyFilter, KeyRow, KeySort as StoreSort, KeyStatus};
+use claviger_store::usage::SecretUse;
+
+use super::{KeyInfo, KeyList, KeyQuery, KeySort, LastUse, SecretInfo, TOTAL_MAX};
+use crate::app::App;
+use crate::ops::caller::{Caller, Whose};
+use crate::ops::error::OpResult;
+use crate::ops::page::{Page, PageRequest};
+
+/// Lists keys: all of the organization's, or the caller's own where that is what the caller may read. Keys that are mapped to the caller but
+/// belong to others are found by asking for them as `mapped_user_id`.
+///
+/// # Errors
+/// Refusals.
+pub async fn list_keys(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    query: KeyQuery,
+    page: PageRequest,
+) -> OpResult<KeyList> {
+    let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    let now = app.now();
+    let mut reader = app.store().read().await?;
+    let nothing = || KeyList { page: Page { items: Vec::new(), next: None }, total: 0 };
+    let Some(owner_id) = visible_owner(whose, &query) else { return Ok(nothing()) };
+    let api_id = match &query.api {
+        None => None,
+        Some(slug) => match reader.find_api_by_slug(&tenant, slug.as_str()).await? {
+            Some(api) => Some(api.id),
+            None => return Ok(nothing()),
+        },
+    };
+    let filter = KeyFilter {
+        status: status_of(query.state),
+        search: query.search,
+        owner_id,
+        mapped_user_id: query.mapped_user_id,
+        role_id: query.role_id,
+        api_id,
+        never_used: query.never_used,
+    };
+    let rows = reader.page_keys(&tenant, &filter, sort_of(query.sort), &page.try_into()?, now).await?;
+    let total = reader.count_keys(&tenant, &filter, TOTAL_MAX, now).await?;
+    let secret_ids: Vec<_> = rows.rows.iter().filter_map(|it| it.secret_id).collect();
+    let uses = reader.find_uses(&tenant, &secret_ids).await?;
+    Ok(KeyList { page: rows.map(|row| from_row(row, &uses, now)).into(), total })
+}
+
+/// The owner to look for; none at all where the caller may only see own keys and asks for somebody else's.
+fn visible_owner(whose: Whose, query: &KeyQuery) -> Option<Option<UserId>> {
+    match whose {
+        Whose::All => Some(query.owner_id),
+        Whose::Own(user_id) if query.mapped_user_id == Some(user_id) => Some(query.owner_id),
+        Whose::Own(user_id) => query.owner_id.is_none_or(|it| it == user_id).then_some(Some(user_id)),
+    }
+}
+
+fn status_of(state: Option<KeyState>) -> KeyStatus {
+    match state {
+        None => KeyStatus::Live,
+        Some(KeyState::Active) => KeyStatus::Active,
+        Some(KeyState::Inactive) => KeyStatus::Inactive,
+        Some(KeyState::Expired) => KeyStatus::Expired,
+        Some(KeyState::Revoked) => KeyStatus::Revoked,
+    }
+}
+
+fn sort_of(sort: KeySort) -> StoreSort {
+    match sort {
+        KeySort::Created => StoreSort::Created,
+        KeySort::Name => StoreSort::Name,
+        KeySort::Expiry => StoreSort::Expiry,
+    }
+}
+
+/// Finds one key.
+///
+/// # Errors
+/// Refusals; a key that is not this organization's is not there.
+pub async fn get_key(app: &App, caller: &Caller, organization_id: OrganizationId, key_id: KeyId) -> OpResult<KeyInfo> {
+    let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    let mut reader = app.store().read().await?;
+    let info = info(&mut reader, &tenant, key_id, app.now()).await?;
+    if !is_visible(whose, &info.key) {
+        return Err(Reject::not_found().into());
+    }
+    Ok(info)
+}
+
+/// Whether the caller may look at the key: it is one of those the caller acts on, or it is mapped to the caller.
+pub(super) fn is_visible(whose: Whose, key: &Key) -> bool {
+    match whose {
+        Whose::All => true,
+        Whose::Own(user_id) => key.owner_id == Some(user_id) || key.mapped_user_id == Some(user_id),
+    }
+}
+
+/// A key with all that its page shows, as this connection sees it.
+pub(super) async fn info(connection: &mut Connection, tenant: &Tenant, id: KeyId, now: Timestamp) -> OpResult<KeyInfo> {
+    let row = connection.find_key_row(tenant, id, now).await?.ok_or_else(Reject::not_found)?;
+    let mut secrets = connection.find_live_secrets(tenant, id).await?;
+    secrets.reverse();
+    let ids: Vec<_> = secrets.iter().map(|it| it.id).collect();
+    let uses = connection.find_uses(tenant, &ids).await?;
+    let mut info = from_row(row, &uses, now);
+    info.secrets =
+        secrets.into_iter().map(|secret| SecretInfo { last_use: last_use(&uses, secret.id), secret }).collect();
+    Ok(info)
+}
+
+fn from_row(row: KeyRow, uses: &HashMap<SecretId, SecretUse>, now: Timestamp) -> KeyInfo {
+    KeyInfo {
+        state: row.key.state(now),
+        key: row.key,
+        api: row.api_slug,
+        role_name: row.role_name,
+        owner_name: row.owner_name,
+        mapped_user_name: row.mapped_user_name,
+        access_hint: row.access_hint,
+        rotating_until: row.rotating_until,
+        last_use: row.secret_id.and_then(|it| last_use(uses, it)),
+        secrets: Vec::new(),
+    }
+}
+
+fn last_use(uses: &HashMap<SecretId, SecretUse>, id: SecretId) -> Option<LastUse> {
+    uses.get(&id).map(|it| LastUse { at: it.last_used_at, ip: it.ip, user_agent: it.user_agent.clone() })
+}

@@ -1,0 +1,89 @@
+//! Rotating a key.
+
+use std::time::Duration;
+
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::key::Key;
+use claviger_core::policy::{Policy, ROTATION_OVERLAP_HOURS_MAX, Setting};
+use claviger_core::reject::{Reject, RejectCode};
+use serde_json::json;
+
+use super::change::find_to_change;
+use super::create::policy_of;
+use super::rules::{Granted, refuse_without_api_access};
+use super::{CreatedKey, Overlap, list};
+use crate::app::App;
+use crate::ops::caller::{Caller, Whose};
+use crate::ops::error::{Error, OpResult};
+use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::transaction::{begin, commit, on_task};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Gives a key a new secret. The token leaves in this answer and in no other; since it is as good as a new key, the caller has to hold what
+/// the key holds.
+///
+/// # Errors
+/// Refusals; an overlap beyond policy is one.
+pub async fn rotate_key(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+    overlap: Overlap,
+    idempotency: Option<Idempotency<CreatedKey>>,
+) -> OpResult<Answer<CreatedKey>> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize_keys(&app, organization_id, "update");
+        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        Granted::from(&before).refuse_beyond_own(&mut tx, &tenant).await?;
+        if let Whose::Own(user_id) = whose {
+            refuse_without_api_access(&mut tx, &tenant, user_id).await?;
+        }
+        let overlap = overlap_of(overlap, &before, &policy_of(&app, organization_id)?)?;
+        let api = tx.find_api(&tenant, before.api_id).await?;
+        let api = api.ok_or_else(|| Error::Internal(format!("{} has no api", before.id)))?;
+        let now = app.now();
+
+        let mut key = before.clone();
+        let mut secrets = tx.find_live_secrets(&tenant, key_id).await?;
+        let states: Vec<_> = secrets.iter().map(|it| it.state).collect();
+        let token = key.rotate(&mut secrets, &api, overlap, now, &mut *app.rng())?;
+        for (secret, _) in secrets.iter().zip(&states).filter(|(secret, before)| secret.state != **before) {
+            tx.update_secret(&tenant, secret, now).await?;
+        }
+        let Some(new) = secrets.last() else { return Err(Error::Internal("a rotation made no secret".to_owned())) };
+        tx.insert_secret(&tenant, new).await?;
+        tx.update_key(&tenant, &key, before.version).await?;
+        let created = CreatedKey { info: list::info(&mut tx, &tenant, key_id, now).await?, token };
+        keep(idempotency.as_ref(), &mut tx, &tenant, &created, now).await?;
+        let what = json!({ "secret_id": new.id.to_string(), "overlap_secs": overlap.as_secs() });
+        commit(&app, tx, Event::new(&tenant, EventKind::KeyRotated, key_id, now).after(&what)).await?;
+        Ok(Answer::Fresh(created))
+    })
+    .await
+}
+
+/// How long the old secret stays good. What an ancestor has locked, nobody widens for one key.
+fn overlap_of(asked: Overlap, key: &Key, policy: &Policy) -> Result<Duration, Reject> {
+    let hours = match policy.locked.contains(&Setting::RotationOverlapHours) {
+        true => policy.rotation_overlap_hours,
+        false => ROTATION_OVERLAP_HOURS_MAX,
+    };
+    match asked {
+        // The key behind a member's toggle: who regenerates it wants the old one gone.
+        Overlap::Policy if key.personal => Ok(Duration::ZERO),
+        Overlap::Policy => Ok(HOUR * u32::from(policy.rotation_overlap_hours)),
+        Overlap::For(overlap) if overlap <= HOUR * u32::from(hours) => Ok(overlap),
+        Overlap::For(_) => {
+            Err(Reject::new(RejectCode::PolicyDenied, format!("An old secret stays good for at most {hours} hours.")))
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What a key may be: bounded by what its maker holds, and by policy.
+
+use std::time::Duration;
+
+use claviger_core::decision::{Code, rights_of};
+use claviger_core::id::{RoleId, UserId};
+use claviger_core::key::Key;
+use claviger_core::member::Member;
+use claviger_core::permission::PermissionSet;
+use claviger_core::policy::Policy;
+use claviger_core::reject::{FieldReject, Reject, RejectCode};
+use claviger_core::role::{BuiltIn, Role};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_core::user::UserStatus;
+use claviger_store::Connection;
+
+use crate::ops::caller::is_admin;
+use crate::ops::error::OpResult;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A user's place in the tenant's organization: the membership that counts there, with its role.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) member: Member,
+    pub(crate) role: Role,
+}
+
+impl Standing {
+    /// Everything the user holds there.
+    pub(crate) fn rights(&self) -> PermissionSet {
+        self.role.permissions.join(&self.member.extra_permissions)
+    }
+}
+
+/// Finds where a user stands in the tenant's organization.
+pub(crate) async fn standing(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    user_id: UserId,
+) -> OpResult<Option<Standing>> {
+    let Some(member) = connection.find_nearest_member(tenant, user_id).await? else { return Ok(None) };
+    Ok(connection.find_role(tenant, member.role_id).await?.map(|role| Standing { member, role }))
+}
+
+/// Refuses, naming the field at fault, what policy does not allow.
+fn denied(pointer: &'static str, detail: impl Into<String>) -> Reject {
+    let detail = detail.into();
+    let fields = vec![FieldReject { pointer: pointer.into(), detail: detail.clone() }];
+    Reject { code: RejectCode::PolicyDenied, detail: detail.into(), fields }
+}
+
+/// What of a key says how much it allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Granted<'a> {
+    pub(crate) role_id: Option<RoleId>,
+    pub(crate) scopes: Option<&'a PermissionSet>,
+    pub(crate) mapped_user_id: Option<UserId>,
+}
+
+impl<'a> From<&'a Key> for Granted<'a> {
+    fn from(key: &'a Key) -> Self {
+        Self { role_id: key.role_id, scopes: key.scopes.as_ref(), mapped_user_id: key.mapped_user_id }
+    }
+}
+
+impl Granted<'_> {
+    /// Refuses what lies beyond the caller's own rights, or beyond what policy lets the caller choose.
+    pub(crate) async fn check(&self, connection: &mut Connection, tenant: &Tenant, policy: &Policy) -> OpResult<()> {
+        let role = self.role(connection, tenant).await?;
+        let mapped = self.mapped(connection, tenant).await?;
+        if !is_admin(tenant) {
+            self.refuse_what_is_for_admins(connection, tenant, policy, role.as_ref()).await?;
+        }
+        refuse_beyond(tenant, self.rights(role.as_ref(), mapped.as_ref()))
+    }
+
+    /// Refuses to hand out, in a new secret, more than the caller holds.
+    pub(crate) async fn refuse_beyond_own(&self, connection: &mut Connection, tenant: &Tenant) -> OpResult<()> {
+        let role = match self.role_id {
+            Some(id) => connection.find_role(tenant, id).await?,
+            None => None,
+        };
+        // A role or membership that is gone allows nothing, and so does not stand in the way of a new secret.
+        if self.role_id.is_some() && role.is_none() {
+            return Ok(());
+        }
+        let mapped = match self.mapped_user_id {
+            Some(id) => standing(connection, tenant, id).await?,
+            None => None,
+        };
+        if self.mapped_user_id.is_some() && mapped.is_none() {
+            return Ok(());
+        }
+        refuse_beyond(tenant, self.rights(role.as_ref(), mapped.as_ref()))
+    }
+
+    fn rights(&self, role: Option<&Role>, mapped: Option<&Standing>) -> PermissionSet {
+        let mapped = mapped.map(|it| Some((&it.role.permissions, &it.member.extra_permissions)));
+        rights_of(role.map(|it| &it.permissions), self.scopes, mapped)
+    }
+
+    async fn role(&self, connection: &mut Connection, tenant: &Tenant) -> OpResult<Option<Role>> {
+        let Some(id) = self.role_id else { return Ok(None) };
+        let role = connection.find_role(tenant, id).await?;
+        let missing = || Reject::field("/role_id", "is no role that can be given in this organization");
+        Ok(Some(role.ok_or_else(missing)?))
+    }
+
+    async fn mapped(&self, connection: &mut Connection, tenant: &Tenant) -> OpResult<Option<Standing>> {
+        let Some(id) = self.mapped_user_id else { return Ok(None) };
+        let user = connection.find_user(tenant, id).await?.filter(|it| it.status == UserStatus::Active);
+        let standing = match user {
+            Some(_) => standing(connection, tenant, id).await?,
+            None => None,
+        };
+        let missing = || Reject::field("/mapped_user_id", "is no active member of this organization");
+        Ok(Some(standing.ok_or_else(missing)?))
+    }
+
+    async fn refuse_what_is_for_admins(
+        &self,
+        connection: &mut Connection,
+        tenant: &Tenant,
+        policy: &Policy,
+        role: Option<&Role>,
+    ) -> OpResult<()> {
+        let own_id = tenant.actor().user_id;
+        match self.mapped_user_id {
+            None => return Err(denied("/mapped_user_id", "Only an admin makes a key that is mapped to nobody.").into()),
+            mapped if mapped == own_id => {}
+            Some(_) if policy.admin_only_mapping => {
+                return Err(denied("/mapped_user_id", "Only an admin maps a key to somebody else.").into());
+            }
+            Some(_) => {}
+        }
+        let own_role = match own_id {
+            Some(id) => standing(connection, tenant, id).await?.map(|it| it.role.id),
+            None => None,
+        };
+        let may_give = |role: &Role| role.built_in == Some(BuiltIn::Readonly) || Some(role.id) == own_role;
+        if role.is_some_and(|it| !may_give(it)) {
+            return Err(denied("/role_id", "Members give keys their own role or `readonly`.").into());
+        }
+        Ok(())
+    }
+}
+
+fn refuse_beyond(tenant: &Tenant, granted: PermissionSet) -> OpResult<()> {
+    if granted.is_within(tenant.rights()) {
+        return Ok(());
+    }
+    let detail = "The key would hold more than the caller does; narrow it by scopes or by a role.";
+    Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into())
+}
+
+/// Refuses an owner who may not have keys, or for whom the caller may not make them.
+pub(crate) async fn check_owner(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    policy: &Policy,
+    owner_id: Option<UserId>,
+    new_keys: u32,
+) -> OpResult<()> {
+    let Some(owner_id) = owner_id else {
+        if is_admin(tenant) {
+            return Ok(());
+        }
+        return Err(denied("/owner_id", "Only an admin makes a key that belongs to nobody.").into());
+    };
+    if tenant.actor().user_id != Some(owner_id) && !is_admin(tenant) {
+        return Err(denied("/owner_id", "Only an admin makes a key for somebody else.").into());
+    }
+    refuse_without_api_access(connection, tenant, owner_id).await?;
+    let (owned, most) = (connection.count_live_keys_of_owner(tenant, owner_id).await?, policy.max_keys_per_user);
+    if owned + i64::from(new_keys) > i64::from(most) {
+        let detail = format!("A user owns at most {most} keys in this organization.");
+        return Err(Reject::new(RejectCode::LimitReached, detail).into());
+    }
+    Ok(())
+}
+
+/// Refuses a key whose owner's role has no API access: it would be denied wherever it is shown.
+pub(crate) async fn refuse_without_api_access(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    owner_id: UserId,
+) -> OpResult<()> {
+    let missing = || Reject::field("/owner_id", "is no member of this organization");
+    let owner = standing(connection, tenant, owner_id).await?.ok_or_else(missing)?;
+    if owner.role.is_admin() || owner.role.api_access {
+        return Ok(());
+    }
+    Err(Reject::from(Code::ApiAccessDenied).into())
+}
+
+/// Refuses an expiry that is missing where policy wants one, or lies too far ahead.
+pub(crate) fn check_expiry(policy: &Policy, expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Reject> {
+    let Some(days) = policy.expiry_days_max else { return Ok(()) };
+    let latest = now.saturating_add(DAY * u32::from(days));
+    if expires_at.is_some_and(|at| at <= latest) {
+        return Ok(());
+    }
+    Err(denied("/expires_at", format!("Keys of this organization live at most {days} days: say when this one ends.")))
+}

@@ -1,0 +1,50 @@
+//! How a change is made: on a task of its own, by a caller who is authorized on what the transaction itself sees.
+
+use std::future::Future;
+
+use claviger_core::event::{Event, Stream};
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_store::Tx;
+
+use super::error::{Error, OpResult};
+use crate::app::App;
+
+/// Runs a change on a tracked task and not in the connection's future, so that a client that hangs up cannot cut it in half.
+pub(super) async fn on_task<T, F>(app: &App, change: F) -> OpResult<T>
+where
+    T: Send + 'static,
+    F: Future<Output = OpResult<T>> + Send + 'static,
+{
+    app.spawn(change).await.map_err(|fault| Error::Internal(fault.to_string()))?
+}
+
+/// Opens the transaction of a change and authorizes its caller.
+///
+/// Callers are authorized from memory, which follows the log. So the caller is authorized once before anybody waits for the writer, and
+/// once more inside, after the replica has applied everything that this transaction can see: whoever lost a right a moment ago does not
+/// get through between the two.
+pub(super) async fn begin<T>(app: &App, authorize: impl Fn() -> Result<T, Reject>) -> OpResult<(Tx, T)> {
+    authorize()?;
+    let mut tx = app.store().begin().await?;
+    let head = tx.head(Stream::Change).await?;
+    app.follower().applied(head).await?;
+    let authorized = authorize()?;
+    Ok((tx, authorized))
+}
+
+/// Commits with the event, and waits until this node's replica has applied it: what is created verifies at once, what is revoked is denied.
+pub(super) async fn commit(app: &App, tx: Tx, event: Event) -> OpResult<()> {
+    let position = tx.commit(event).await?;
+    app.follower().applied(position).await?;
+    Ok(())
+}
+
+/// Refuses a change of something that is not any more as the caller read it.
+pub(super) fn refuse_other_version(expected: Option<u64>, present: u64) -> Result<(), Reject> {
+    match expected {
+        Some(expected) if expected != present => {
+            Err(Reject::new(RejectCode::VersionMismatch, "It has changed since it was read."))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,59 @@
+//! Loading: read the head of the log, then every row in pages, then follow from that head.
+
+use claviger_core::event::{EntityKind, Position, Stream};
+use claviger_core::feed::Change;
+use claviger_store::StoreResult;
+use claviger_store::feed::REPLICATED;
+use claviger_verifier::writer::Writer;
+use tokio::sync::mpsc;
+
+use super::Following;
+
+/// Rows in one read. Each read is short, so that the writer of the database is not kept from its checkpoints.
+const ROWS_PER_READ: u32 = 2000;
+/// Pages that are read ahead of the writer: reading and taking in run side by side.
+const PAGES_AHEAD: usize = 4;
+
+/// Loads everything into `writer`. Meanwhile the replica answers from what it held before.
+pub(super) async fn load(following: &Following, writer: &mut Writer) -> StoreResult<Position> {
+    let head = following.store.read().await?.head(Stream::Change).await?;
+    writer.begin_load();
+    let (pages, mut taken) = mpsc::channel::<Vec<Change>>(PAGES_AHEAD);
+    let store = following.store.clone();
+    let now = following.clock.now();
+    let reading = following.tasks.spawn(async move {
+        for kind in REPLICATED {
+            read(&store, kind, now, &pages).await?;
+        }
+        StoreResult::Ok(())
+    });
+    while let Some(changes) = taken.recv().await {
+        writer.load(changes);
+    }
+    match reading.await {
+        Ok(read) => read?,
+        Err(fault) => std::panic::resume_unwind(fault.into_panic()),
+    }
+    writer.finish_load(head);
+    Ok(head)
+}
+
+async fn read(
+    store: &claviger_store::Store,
+    kind: EntityKind,
+    now: claviger_core::time::Timestamp,
+    pages: &mpsc::Sender<Vec<Change>>,
+) -> StoreResult<()> {
+    let mut after = None;
+    loop {
+        let page = store.read().await?.page_records(kind, after.as_ref(), ROWS_PER_READ, now).await?;
+        // Nobody takes them any more only when the service stops.
+        if pages.send(page.changes).await.is_err() {
+            return Ok(());
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
