@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path};
-use super::fields::{Field, Object, all_fields, at, nullable, optional, permissions, present};
+use super::fields::{Field, Object, all_fields, at, optional, permissions};
 use super::paths::{ImportPath, OrganizationPath};
 use super::problem::{ApiResult, Refusals, WriteRefusals};
 use crate::app::App;
@@ -50,14 +50,10 @@ pub(super) struct NewImportBody {
     /// The scopes of its keys; absent narrows nothing.
     #[schema(max_items = 256)]
     scopes: Option<Vec<String>>,
-    /// The owner of its keys; absent means the caller's user, null nobody.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
-    owner_id: Option<Option<String>>,
-    /// The user its keys are mapped to; absent means the caller's user, null nobody.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
-    mapped_user_id: Option<Option<String>>,
+    /// The owner of its keys; absent means nobody, which needs an admin.
+    owner_id: Option<String>,
+    /// The user its keys are mapped to; absent means nobody, and then they need a role.
+    mapped_user_id: Option<String>,
 }
 
 impl TryFrom<NewImportBody> for NewImport {
@@ -76,8 +72,8 @@ impl TryFrom<NewImportBody> for NewImport {
         let api = optional("/api", body.api.as_deref());
         let role_id = optional("/role_id", body.role_id.as_deref());
         let scopes = body.scopes.map(|it| permissions("/scopes", &it)).transpose();
-        let owner_id = nullable("/owner_id", body.owner_id.as_ref());
-        let mapped_user_id = nullable("/mapped_user_id", body.mapped_user_id.as_ref());
+        let owner_id = optional("/owner_id", body.owner_id.as_deref());
+        let mapped_user_id = optional("/mapped_user_id", body.mapped_user_id.as_deref());
         let (source_digest, source_name, api, role_id, scopes, owner_id, mapped_user_id) =
             all_fields!(source_digest, source_name, api, role_id, scopes, owner_id, mapped_user_id)?;
         Ok(Self { source_digest, source_name, api, role_id, scopes, owner_id, mapped_user_id })
