@@ -168,7 +168,7 @@ async fn check(app: &App, tx: &mut Tx, tenant: &Tenant, import: &Import, new_key
     let granted =
         Granted { role_id: import.role_id, scopes: import.scopes.as_ref(), mapped_user_id: import.mapped_user_id };
     granted.check(tx, tenant, &policy).await?;
-    refuse_too_many(tx, tenant, i64::try_from(new_keys).unwrap_or(i64::MAX)).await
+    refuse_too_many(tx, tenant, new_keys).await
 }
 
 /// Finds an import.

@@ -1,10 +1,9 @@
 //! Looking at keys.
 
-use std::collections::HashMap;
-
-use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
+use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::key::{Key, KeyState};
 use claviger_core::reject::Reject;
+use claviger_core::secret::Secret;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::Connection;
@@ -52,9 +51,8 @@ pub async fn list_keys(
     };
     let rows = reader.page_keys(&tenant, &filter, sort_of(query.sort), &page.try_into()?, now).await?;
     let total = reader.count_keys(&tenant, &filter, TOTAL_MAX, now).await?;
-    let secret_ids: Vec<_> = rows.rows.iter().filter_map(|it| it.secret_id).collect();
-    let uses = reader.find_uses(&tenant, &secret_ids).await?;
-    Ok(KeyList { page: rows.map(|row| from_row(row, &uses, now)).into(), total })
+    let total = u32::try_from(total).unwrap_or(TOTAL_MAX);
+    Ok(KeyList { page: rows.map(|row| from_row(row, now)).into(), total })
 }
 
 /// The owner to look for; none at all where the caller may only see own keys and asks for somebody else's.
@@ -111,15 +109,15 @@ pub(super) async fn info(connection: &mut Connection, tenant: &Tenant, id: KeyId
     let row = connection.find_key_row(tenant, id, now).await?.ok_or_else(Reject::not_found)?;
     let mut secrets = connection.find_live_secrets(tenant, id).await?;
     secrets.reverse();
-    let ids: Vec<_> = secrets.iter().map(|it| it.id).collect();
-    let uses = connection.find_uses(tenant, &ids).await?;
-    let mut info = from_row(row, &uses, now);
-    info.secrets =
-        secrets.into_iter().map(|secret| SecretInfo { last_use: last_use(&uses, secret.id), secret }).collect();
+    let uses = connection.find_uses(tenant, id).await?;
+    let mut info = from_row(row, now);
+    info.last_use = uses.values().max_by_key(|it| it.last_used_at).map(LastUse::from);
+    let with_use = |secret: Secret| SecretInfo { last_use: uses.get(&secret.id).map(LastUse::from), secret };
+    info.secrets = secrets.into_iter().map(with_use).collect();
     Ok(info)
 }
 
-fn from_row(row: KeyRow, uses: &HashMap<SecretId, SecretUse>, now: Timestamp) -> KeyInfo {
+fn from_row(row: KeyRow, now: Timestamp) -> KeyInfo {
     KeyInfo {
         state: row.key.state(now),
         key: row.key,
@@ -129,11 +127,13 @@ fn from_row(row: KeyRow, uses: &HashMap<SecretId, SecretUse>, now: Timestamp) ->
         mapped_user_name: row.mapped_user_name,
         access_hint: row.access_hint,
         rotating_until: row.rotating_until,
-        last_use: row.secret_id.and_then(|it| last_use(uses, it)),
+        last_use: row.last_used_at.map(|at| LastUse { at, ip: None, user_agent: None }),
         secrets: Vec::new(),
     }
 }
 
-fn last_use(uses: &HashMap<SecretId, SecretUse>, id: SecretId) -> Option<LastUse> {
-    uses.get(&id).map(|it| LastUse { at: it.last_used_at, ip: it.ip, user_agent: it.user_agent.clone() })
+impl From<&SecretUse> for LastUse {
+    fn from(it: &SecretUse) -> Self {
+        Self { at: it.last_used_at, ip: it.ip, user_agent: it.user_agent.clone() }
+    }
 }

@@ -118,7 +118,7 @@ pub struct KeyInfo {
     pub access_hint: Option<String>,
     /// Until when a replaced secret of it is still good, if one is.
     pub rotating_until: Option<Timestamp>,
-    /// The latest use of its current secret.
+    /// The latest use of any of its secrets; in lists only the instant.
     pub last_use: Option<LastUse>,
     /// Its secrets that are not dead, newest first; empty in lists.
     pub secrets: Vec<SecretInfo>,
