@@ -104,8 +104,8 @@ fn draft(new: NewKey, api: &Api, caller: &Caller, now: Timestamp) -> KeyDraft {
 
 /// Refuses more live keys than an organization may have.
 pub(crate) async fn refuse_too_many(connection: &mut Connection, tenant: &Tenant, new_keys: usize) -> OpResult<()> {
-    let most = u64::try_from(KEYS_PER_ORGANIZATION_MAX).unwrap_or(0);
-    if connection.count_live_keys(tenant).await? + new_keys as u64 <= most {
+    let new_keys = i64::try_from(new_keys).unwrap_or(i64::MAX);
+    if connection.count_live_keys(tenant).await?.saturating_add(new_keys) <= KEYS_PER_ORGANIZATION_MAX {
         return Ok(());
     }
     let detail = format!("An organization has at most {KEYS_PER_ORGANIZATION_MAX} live keys.");

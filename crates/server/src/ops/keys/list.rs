@@ -109,7 +109,7 @@ pub(super) async fn info(connection: &mut Connection, tenant: &Tenant, id: KeyId
     let row = connection.find_key_row(tenant, id, now).await?.ok_or_else(Reject::not_found)?;
     let mut secrets = connection.find_live_secrets(tenant, id).await?;
     secrets.reverse();
-    let uses = connection.find_uses(tenant, id).await?;
+    let uses = connection.find_uses(tenant, &[id]).await?;
     let mut info = from_row(row, now);
     info.last_use = uses.values().max_by_key(|it| it.last_used_at).map(LastUse::from);
     let with_use = |secret: Secret| SecretInfo { last_use: uses.get(&secret.id).map(LastUse::from), secret };

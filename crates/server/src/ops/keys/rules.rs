@@ -174,7 +174,7 @@ pub(crate) async fn check_owner(
     }
     refuse_without_api_access(connection, tenant, owner_id).await?;
     let (owned, most) = (connection.count_live_keys_of_owner(tenant, owner_id).await?, policy.max_keys_per_user);
-    if owned + u64::from(new_keys) > u64::from(most) {
+    if owned + i64::from(new_keys) > i64::from(most) {
         let detail = format!("A user owns at most {most} keys in this organization.");
         return Err(Reject::new(RejectCode::LimitReached, detail).into());
     }
