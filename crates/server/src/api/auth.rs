@@ -10,14 +10,14 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_verifier::credential::{Presented, Sources};
+use claviger_verifier::credential::Sources;
 use cookie::Cookie;
 use secrecy::SecretString;
 
 use super::problem::Problem;
 use crate::app::App;
 use crate::ops;
-use crate::ops::caller::Caller;
+use crate::ops::caller::{Caller, Identified};
 
 /// Said to whoever sends a key in a query string where policy warns of it (RFC 7234 §5.5; caches pass it on, people see it in their tools).
 const QUERY_WARNING: HeaderValue =
@@ -66,20 +66,14 @@ async fn caller(app: &App, request: &Parts) -> Result<(Caller, bool), Problem> {
     }
     let presented = sources.extract().map_err(Reject::from)?;
     match presented {
-        Some(presented) => Ok(key_caller(app, &request.headers, &presented, ip)?),
+        Some(presented) => {
+            let user_agent = request.headers.get(header::USER_AGENT).map(HeaderValue::as_bytes);
+            let Identified { caller, warns_of_query } = Caller::of_key(app, &presented, ip, user_agent)?;
+            Ok((caller, warns_of_query))
+        }
         // A key beats a cookie: the session is looked at only where no key stands.
         None => Ok((session_caller(app, request, ip).await?, false)),
     }
-}
-
-fn key_caller(
-    app: &App,
-    headers: &HeaderMap,
-    presented: &Presented<'_>,
-    ip: Option<IpAddr>,
-) -> Result<(Caller, bool), Reject> {
-    let _ = (app, headers, presented, ip);
-    Err(Reject::unauthenticated())
 }
 
 async fn session_caller(app: &App, request: &Parts, ip: Option<IpAddr>) -> Result<Caller, Problem> {

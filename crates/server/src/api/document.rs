@@ -4,14 +4,14 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, SecurityRequirement};
 
-use super::problem::{Problem, ProblemCode, ProblemField};
+use super::problem::{Problem, ProblemCode, ProblemField, shared_responses};
 
 const DESCRIPTION: &str = "\
 Organizations, users, members, roles and API keys of a Claviger installation, and the question whether a key is good.
 
 **Credentials.** Every operation needs one credential: a key of the api `default`, in any of the presentations listed under \
 Authorization. Two different credentials in one request are refused with 400. A console session is accepted where no key is sent, \
-under the console's origin check. `x-permission` names the permission that an operation needs; where `x-own-permission` stands too, \
+under the console's origin check. `x-permissions` names the permissions that an operation needs, all of them; where `x-own-permission` stands too, \
 its holder may do the same with keys of their own.
 
 **Refusals** are problem documents (RFC 9457) with a stable `code` and a `fix`. What does not exist and what belongs to others is \
@@ -56,6 +56,7 @@ pub(super) fn preamble() -> utoipa::openapi::OpenApi {
     let builder = schemes
         .into_iter()
         .fold(ComponentsBuilder::from(components), |builder, (name, scheme)| builder.security_scheme(name, scheme));
+    let builder = shared_responses().fold(builder, |builder, (name, response)| builder.response(name, response));
     document.components = Some(builder.build());
     let one = |name: &str| SecurityRequirement::new(name, [""; 0]);
     let pair = one("access_key").add("secret_key", [""; 0]);

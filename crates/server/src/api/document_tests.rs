@@ -36,19 +36,25 @@ fn every_operation_is_named_by_its_verb_and_says_everything() {
         assert!(operation["summary"].is_string(), "{id} has no summary");
         assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{id}");
         for (status, response) in operation["responses"].as_object().expect("responses") {
-            assert!(response["description"].as_str().is_some_and(|it| !it.is_empty()), "{id} {status}");
+            let shared =
+                response["$ref"].as_str().is_some_and(|it| it == format!("#/components/responses/Problem{status}"));
+            let described = response["description"].as_str().is_some_and(|it| !it.is_empty());
+            assert!(shared || described, "{id} {status}");
         }
         assert!(path.starts_with("/api/v1/"), "{method} {path}");
     }
 }
 
 #[test]
-fn every_operation_but_me_declares_its_permission() {
+fn every_operation_but_me_declares_its_permissions() {
     for (_, path, operation) in operations() {
-        let permission = operation["x-permission"].as_str();
+        let permissions = operation["x-permissions"].as_array();
         match path.as_str() {
-            "/api/v1/me" => assert_eq!(permission, None),
-            _ => assert!(permission.is_some_and(|it| it.starts_with("claviger/")), "{path}: {permission:?}"),
+            "/api/v1/me" => assert_eq!(permissions, None),
+            _ => assert!(permissions.is_some_and(|it| !it.is_empty()), "{path}"),
+        }
+        for permission in permissions.into_iter().flatten().chain(operation.get("x-own-permission")) {
+            assert!(permission.as_str().is_some_and(|it| it.starts_with("claviger/")), "{path}: {permission}");
         }
     }
 }

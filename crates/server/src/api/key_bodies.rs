@@ -49,7 +49,7 @@ pub(super) struct NewKeyBody {
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
     /// The addresses and networks it may be used from; absent means anywhere.
-    #[schema(max_items = 100, examples(json!(["203.0.113.0/24"])))]
+    #[schema(max_items = 100, examples("203.0.113.0/24"))]
     allowed_ips: Option<Vec<String>>,
     /// How far down the tree it reaches.
     #[schema(default = "organization")]

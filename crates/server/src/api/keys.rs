@@ -63,7 +63,7 @@ fn answer(info: &KeyInfo) -> Response {
     params(OrganizationPath, IdempotencyKey),
     request_body = NewKeyBody,
     extensions(
-        ("x-permission" = json!("claviger/keys:create")),
+        ("x-permissions" = json!(["claviger/keys:create"])),
         ("x-own-permission" = json!("claviger/own-keys:create"))
     ),
     responses(
@@ -92,7 +92,7 @@ pub(super) async fn create_key(
     tag = "keys",
     params(OrganizationPath, KeyListQuery),
     extensions(
-        ("x-permission" = json!("claviger/keys:read")),
+        ("x-permissions" = json!(["claviger/keys:read"])),
         ("x-own-permission" = json!("claviger/own-keys:read"))
     ),
     responses(
@@ -126,7 +126,7 @@ pub(super) async fn list_keys(
     tag = "keys",
     params(KeyPath),
     extensions(
-        ("x-permission" = json!("claviger/keys:read")),
+        ("x-permissions" = json!(["claviger/keys:read"])),
         ("x-own-permission" = json!("claviger/own-keys:read"))
     ),
     responses(
@@ -150,7 +150,7 @@ pub(super) async fn get_key(
     params(KeyPath, IfMatch),
     request_body = KeyPatchBody,
     extensions(
-        ("x-permission" = json!("claviger/keys:update")),
+        ("x-permissions" = json!(["claviger/keys:update"])),
         ("x-own-permission" = json!("claviger/own-keys:update"))
     ),
     responses(
@@ -176,7 +176,7 @@ pub(super) async fn update_key(
     tag = "keys",
     params(KeyPath, IfMatch),
     extensions(
-        ("x-permission" = json!("claviger/keys:update")),
+        ("x-permissions" = json!(["claviger/keys:update"])),
         ("x-own-permission" = json!("claviger/own-keys:update"))
     ),
     responses(
@@ -200,7 +200,7 @@ pub(super) async fn activate_key(
     tag = "keys",
     params(KeyPath, IfMatch),
     extensions(
-        ("x-permission" = json!("claviger/keys:update")),
+        ("x-permissions" = json!(["claviger/keys:update"])),
         ("x-own-permission" = json!("claviger/own-keys:update"))
     ),
     responses(
@@ -225,7 +225,7 @@ pub(super) async fn deactivate_key(
     params(KeyPath, IdempotencyKey),
     request_body = Option<RotateKeyBody>,
     extensions(
-        ("x-permission" = json!("claviger/keys:update")),
+        ("x-permissions" = json!(["claviger/keys:update"])),
         ("x-own-permission" = json!("claviger/own-keys:update"))
     ),
     responses(
@@ -253,7 +253,7 @@ pub(super) async fn rotate_key(
     params(KeyPath),
     request_body = Option<RevokeKeyBody>,
     extensions(
-        ("x-permission" = json!("claviger/keys:delete")),
+        ("x-permissions" = json!(["claviger/keys:delete"])),
         ("x-own-permission" = json!("claviger/own-keys:delete"))
     ),
     responses(

@@ -169,7 +169,7 @@ fn answer(info: &MemberInfo) -> Response {
     tag = "members",
     params(OrganizationPath, IdempotencyKey),
     request_body = NewMemberBody,
-    extensions(("x-permission" = json!("claviger/members:create"))),
+    extensions(("x-permissions" = json!(["claviger/members:create"]))),
     responses(
         (status = 201, description = "The membership.", body = MemberView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
@@ -194,7 +194,7 @@ pub(super) async fn create_member(
     path = "/api/v1/organizations/{organization_id}/members",
     tag = "members",
     params(OrganizationPath, PageQuery),
-    extensions(("x-permission" = json!("claviger/members:read"))),
+    extensions(("x-permissions" = json!(["claviger/members:read"]))),
     responses(
         (status = 200, description = "A page of memberships.", body = PageView<MemberView>),
         Refusals,
@@ -218,7 +218,7 @@ pub(super) async fn list_members(
     path = "/api/v1/organizations/{organization_id}/members/{member_id}",
     tag = "members",
     params(MemberPath),
-    extensions(("x-permission" = json!("claviger/members:read"))),
+    extensions(("x-permissions" = json!(["claviger/members:read"]))),
     responses(
         (status = 200, description = "The membership.", body = MemberView,
          headers(("ETag", description = "The version."))),
@@ -240,7 +240,7 @@ pub(super) async fn get_member(
     tag = "members",
     params(MemberPath, IfMatch),
     request_body = MemberPatchBody,
-    extensions(("x-permission" = json!("claviger/members:update"))),
+    extensions(("x-permissions" = json!(["claviger/members:update"]))),
     responses(
         (status = 200, description = "The membership as it is now.", body = MemberView,
          headers(("ETag", description = "The version."))),
@@ -264,7 +264,7 @@ pub(super) async fn update_member(
     path = "/api/v1/organizations/{organization_id}/members/{member_id}",
     tag = "members",
     params(MemberPath),
-    extensions(("x-permission" = json!("claviger/members:delete"))),
+    extensions(("x-permissions" = json!(["claviger/members:delete"]))),
     responses((status = 204, description = "The membership is no more."), WriteRefusals)
 )]
 pub(super) async fn delete_member(

@@ -27,7 +27,6 @@ mod words;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -57,9 +56,8 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(edge::unknown_method)
         .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
         .route_layer(origins)
-        .route("/api", any(edge::unknown_path))
-        .route("/api/{*path}", any(edge::unknown_path))
         .merge(reference::router())
+        .fallback(edge::unknown_path)
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(from_fn_with_state(app.clone(), edge::attend))
         .with_state(app)

@@ -44,7 +44,7 @@ fn answer(info: &OrganizationInfo) -> Response {
     tag = "organizations",
     params(OrganizationPath, IdempotencyKey),
     request_body = NewOrganizationBody,
-    extensions(("x-permission" = json!("claviger/organizations:create"))),
+    extensions(("x-permissions" = json!(["claviger/organizations:create"]))),
     responses(
         (status = 201, description = "The organization.", body = OrganizationView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
@@ -69,7 +69,7 @@ pub(super) async fn create_organization(
     path = "/api/v1/organizations/{organization_id}/organizations",
     tag = "organizations",
     params(OrganizationPath, PageQuery),
-    extensions(("x-permission" = json!("claviger/organizations:read"))),
+    extensions(("x-permissions" = json!(["claviger/organizations:read"]))),
     responses(
         (status = 200, description = "A page of organizations.", body = PageView<OrganizationView>),
         Refusals,
@@ -93,7 +93,7 @@ pub(super) async fn list_organizations(
     path = "/api/v1/organizations/{organization_id}",
     tag = "organizations",
     params(OrganizationPath),
-    extensions(("x-permission" = json!("claviger/organizations:read"))),
+    extensions(("x-permissions" = json!(["claviger/organizations:read"]))),
     responses(
         (status = 200, description = "The organization.", body = OrganizationView, headers(("ETag", description = "The version."))),
         Refusals,
@@ -114,7 +114,7 @@ pub(super) async fn get_organization(
     tag = "organizations",
     params(OrganizationPath, IfMatch),
     request_body = OrganizationPatchBody,
-    extensions(("x-permission" = json!("claviger/organizations:update"))),
+    extensions(("x-permissions" = json!(["claviger/organizations:update"]))),
     responses(
         (status = 200, description = "The organization as it is now.", body = OrganizationView, headers(("ETag", description = "The version."))),
         WriteRefusals,
@@ -138,7 +138,7 @@ pub(super) async fn update_organization(
     tag = "organizations",
     params(ExternalIdPath),
     request_body = NewOrganizationBody,
-    extensions(("x-permission" = json!("claviger/organizations:create"))),
+    extensions(("x-permissions" = json!(["claviger/organizations:create", "claviger/organizations:update"]))),
     responses(
         (status = 200, description = "It was there, and is now as asked.", body = OrganizationView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),

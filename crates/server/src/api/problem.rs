@@ -186,26 +186,35 @@ const WRITE_REFUSALS: [(u16, &str); 6] = [
     (507, "The disk is full: changes are refused, verification goes on."),
 ];
 
-fn responses<'a>(
-    of: impl Iterator<Item = &'a (u16, &'static str)>,
-) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-    let content = || ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    of.map(|(status, description)| {
-        let response = ResponseBuilder::new().description(*description).content(PROBLEM_JSON, content()).build();
-        (status.to_string(), RefOr::T(response))
+/// The name under which the document keeps the response of a status: once, since every operation has them all.
+fn response_name(status: u16) -> String {
+    format!("Problem{status}")
+}
+
+/// The responses that operations refer to.
+pub(super) fn shared_responses() -> impl Iterator<Item = (String, utoipa::openapi::Response)> {
+    REFUSALS.iter().chain(&WRITE_REFUSALS).map(|(status, description)| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response = ResponseBuilder::new().description(*description).content(PROBLEM_JSON, content).build();
+        (response_name(*status), response)
     })
-    .collect()
+}
+
+fn referred<'a>(
+    to: impl Iterator<Item = &'a (u16, &'static str)>,
+) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+    to.map(|(status, _)| (status.to_string(), RefOr::Ref(Ref::from_response_name(response_name(*status))))).collect()
 }
 
 impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses(REFUSALS.iter())
+        referred(REFUSALS.iter())
     }
 }
 
 impl IntoResponses for WriteRefusals {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses(REFUSALS.iter().chain(&WRITE_REFUSALS))
+        referred(REFUSALS.iter().chain(&WRITE_REFUSALS))
     }
 }
 

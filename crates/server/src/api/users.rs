@@ -166,7 +166,7 @@ fn answer(user: &User) -> Response {
     tag = "users",
     params(OrganizationPath, IdempotencyKey),
     request_body = NewUserBody,
-    extensions(("x-permission" = json!("claviger/users:create"))),
+    extensions(("x-permissions" = json!(["claviger/users:create"]))),
     responses(
         (status = 201, description = "The user.", body = UserView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
@@ -191,7 +191,7 @@ pub(super) async fn create_user(
     path = "/api/v1/organizations/{organization_id}/users",
     tag = "users",
     params(OrganizationPath, PageQuery),
-    extensions(("x-permission" = json!("claviger/users:read"))),
+    extensions(("x-permissions" = json!(["claviger/users:read"]))),
     responses(
         (status = 200, description = "A page of users.", body = PageView<UserView>),
         Refusals,
@@ -215,7 +215,7 @@ pub(super) async fn list_users(
     path = "/api/v1/organizations/{organization_id}/users/{user_id}",
     tag = "users",
     params(UserPath),
-    extensions(("x-permission" = json!("claviger/users:read"))),
+    extensions(("x-permissions" = json!(["claviger/users:read"]))),
     responses(
         (status = 200, description = "The user.", body = UserView, headers(("ETag", description = "The version."))),
         Refusals,
@@ -236,7 +236,7 @@ pub(super) async fn get_user(
     tag = "users",
     params(UserPath, IfMatch),
     request_body = UserPatchBody,
-    extensions(("x-permission" = json!("claviger/users:update"))),
+    extensions(("x-permissions" = json!(["claviger/users:update"]))),
     responses(
         (status = 200, description = "The user as it is now.", body = UserView,
          headers(("ETag", description = "The version."))),
@@ -261,7 +261,7 @@ pub(super) async fn update_user(
     tag = "users",
     params(ExternalIdPath),
     request_body = NewUserBody,
-    extensions(("x-permission" = json!("claviger/users:create"))),
+    extensions(("x-permissions" = json!(["claviger/users:create", "claviger/users:update"]))),
     responses(
         (status = 200, description = "The user was there, and is now as asked.", body = UserView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),

@@ -50,7 +50,7 @@ pub(super) struct VerifyBody {
     organization: Option<String>,
     /// The permissions needed, all of them.
     #[serde(default)]
-    #[schema(required = false, max_items = 16, examples(json!(["scorecards:read"])))]
+    #[schema(required = false, max_items = 16, examples("scorecards:read"))]
     permissions: Vec<String>,
     /// The address from which the request came.
     #[schema(examples("203.0.113.7"))]
@@ -221,7 +221,7 @@ impl From<VerifyAnswer> for VerifyView {
     path = "/api/v1/verify",
     tag = "verify",
     request_body = VerifyBody,
-    extensions(("x-permission" = json!("claviger/keys:verify"))),
+    extensions(("x-permissions" = json!(["claviger/keys:verify"]))),
     responses((status = 200, description = "The decision.", body = VerifyView), WriteRefusals)
 )]
 pub(super) async fn verify_key(
