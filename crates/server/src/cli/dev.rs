@@ -1,0 +1,136 @@
+//! `claviger dev`: the service for trying out and for tests of hosts. It keeps nothing, knows a few organizations, and has a clock that can be set.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use clap::{Arg, ArgMatches, Command};
+use claviger_core::time::{Clock, Timestamp};
+use claviger_store::Store;
+use serde::{Deserialize, Serialize};
+
+use super::serve::{Running, curl_line, runtime};
+use super::{Failed, read_config, samples, say, setting_args, telemetry};
+use crate::app::system_randomness;
+use crate::clock::SettableClock;
+
+/// How far the clock can be put forward at once, which covers every deadline there is.
+const ADVANCE_DAYS_MAX: u64 = 3660;
+
+pub(super) fn command() -> Command {
+    let clock = Arg::new("clock")
+        .long("clock")
+        .value_name("INSTANT")
+        .help("Where the clock starts, such as 2027-01-31T09:00:00Z [default: now]");
+    Command::new("dev")
+        .about("Runs the service with sample data, a clock that can be set, and nothing kept")
+        .long_about(
+            "Runs the service with sample data and keeps nothing: its files are in a temporary folder that is removed at the end.\n\n\
+             The clock goes on by itself. Put it forward with\n  \
+             curl -X POST http://127.0.0.1:7400/dev/clock -H 'Content-Type: application/json' -d '{\"advance\":\"90d\"}'\n\
+             or set it with {\"set\":\"2027-01-31T09:00:00Z\"}.",
+        )
+        .arg(clock)
+        .args(setting_args().into_iter().filter(|arg| arg.get_id() != "data_dir"))
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
+    let config = read_config(matches)?;
+    telemetry::start(&config);
+    let start = match matches.get_one::<String>("clock") {
+        Some(text) => text.parse().map_err(|error| Failed::new(format!("--clock {text}: {error}")))?,
+        None => crate::clock::SystemClock.now(),
+    };
+    runtime()?.block_on(async {
+        let clock = Arc::new(SettableClock::running(start));
+        let randomness = system_randomness();
+        let store = Store::throwaway(randomness()).await.map_err(Failed::new)?;
+        let extra = router(Arc::clone(&clock));
+        let running = Running::start(config, store, clock, randomness, Some(extra)).await?;
+        let samples = samples::make(&running).await.map_err(Failed::new)?;
+        say(&greeting(&running, &samples))?;
+        running.until_stopped().await
+    })
+}
+
+fn greeting(running: &Running, samples: &samples::Samples) -> String {
+    let base = running.base_url();
+    let keys = samples.keys.iter().map(|(name, token)| format!("  {name:<28} {token}\n")).collect::<String>();
+    format!(
+        "\n  Claviger {version} for development; nothing is kept\n\n  Console    {base}\n  Sign in    {email}  {password}\n  \
+         Gateways   http://{authz}/authz\n  Clock      POST {base}/dev/clock\n\n{keys}\n  {curl}\n",
+        version = env!("CARGO_PKG_VERSION"),
+        email = samples::EMAIL,
+        password = samples::PASSWORD,
+        authz = running.authz_listens,
+        curl = curl_line(&format!("http://{}", running.listens), &samples.first_key),
+    )
+}
+
+/// What the clock is to do.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum ClockBody {
+    /// Go to an instant.
+    Set(Timestamp),
+    /// Go forward: a number and one of s, m, h, d.
+    Advance(String),
+}
+
+/// Where the clock is.
+#[derive(Debug, Serialize)]
+struct ClockView {
+    now: Timestamp,
+}
+
+fn router(clock: Arc<SettableClock>) -> Router {
+    Router::new().route("/dev/clock", post(put_clock).get(get_clock)).with_state(clock)
+}
+
+async fn get_clock(State(clock): State<Arc<SettableClock>>) -> Json<ClockView> {
+    Json(ClockView { now: clock.now() })
+}
+
+async fn put_clock(
+    State(clock): State<Arc<SettableClock>>,
+    Json(body): Json<ClockBody>,
+) -> Result<Json<ClockView>, (StatusCode, String)> {
+    match body {
+        ClockBody::Set(at) => clock.set(at),
+        ClockBody::Advance(text) => {
+            let expected = || (StatusCode::BAD_REQUEST, "write a number of s, m, h or d, such as 90d\n".to_owned());
+            clock.advance(parse_span(&text).ok_or_else(expected)?);
+        }
+    }
+    Ok(get_clock(State(clock)).await)
+}
+
+fn parse_span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let secs = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let span = Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(secs)?);
+    (span <= Duration::from_secs(ADVANCE_DAYS_MAX * 86_400)).then_some(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_a_number_and_a_unit() {
+        assert_eq!(parse_span("90d"), Some(Duration::from_secs(90 * 86_400)));
+        assert_eq!(parse_span("1s"), Some(Duration::from_secs(1)));
+        for wrong in ["", "d", "90", "-1d", "1.5h", "99999999999999999999d", "3661d", "9ü"] {
+            assert_eq!(parse_span(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Where messages go: to standard error, for people or as JSON. Messages carry identifiers and counts, never a secret.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, LogFormat};
+
+/// Starts logging. Called once, before anything else.
+pub(super) fn start(config: &Config) {
+    let filter = EnvFilter::builder().parse_lossy(&config.log);
+    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match config.log_format {
+        LogFormat::Text => messages.with_target(false).init(),
+        LogFormat::Json => messages.json().flatten_event(true).init(),
+    }
+}
