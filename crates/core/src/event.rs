@@ -218,8 +218,6 @@ operations! {
     KeyRotated = "key.rotated",
     /// A key was revoked.
     KeyRevoked = "key.revoked",
-    /// An import of keys began.
-    ImportStarted = "import.started",
     /// A batch of keys was imported.
     KeysImported = "keys.imported",
     /// Somebody signed in to the console.

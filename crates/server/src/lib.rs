@@ -4,10 +4,14 @@
 
 pub mod api;
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod data_folder;
 pub mod gateway;
+pub mod http;
 pub mod metrics;
+pub mod operations;
 pub mod ops;
 pub mod replica;

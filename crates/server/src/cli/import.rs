@@ -95,7 +95,8 @@ impl Source {
     fn open(path: &Path) -> Result<Self, Failed> {
         let failed = |error: &dyn std::fmt::Display| Failed::new(format!("{}: {error}", path.display()));
         let mut hash = HashWriter(Sha256::new());
-        let bytes = File::open(path).and_then(|mut file| io::copy(&mut file, &mut hash)).map_err(|error| failed(&error))?;
+        let bytes =
+            File::open(path).and_then(|mut file| io::copy(&mut file, &mut hash)).map_err(|error| failed(&error))?;
         let file = File::open(path).map_err(|error| failed(&error))?;
         let lines = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(BufReader::new(file));
         let name = path.file_name().unwrap_or_default().to_string_lossy().chars().take(120).collect();
@@ -164,7 +165,8 @@ struct Line {
 impl Columns {
     /// Bytes that are no text are sent as replacement characters, for the server to refuse: one place decides what a good line is.
     fn line(&self, record: &csv::ByteRecord) -> Line {
-        let cell = |at: Option<usize>| at.and_then(|at| record.get(at)).map(|it| String::from_utf8_lossy(it).into_owned());
+        let cell =
+            |at: Option<usize>| at.and_then(|at| record.get(at)).map(|it| String::from_utf8_lossy(it).into_owned());
         let filled = |at: Option<usize>| cell(at).filter(|it| !it.is_empty());
         Line {
             line: record.position().map_or(0, csv::Position::line),
@@ -205,7 +207,11 @@ async fn send(server: &Server, path: &str, mut source: Source, mut import: Impor
     }
     progress.end();
     if named > NAMED_LINES_MAX {
-        note(&format!("… and {} more bad lines; GET {} lists the first 1,000.", named - NAMED_LINES_MAX, path.trim_end_matches("/lines")));
+        note(&format!(
+            "… and {} more bad lines; GET {} lists the first 1,000.",
+            named - NAMED_LINES_MAX,
+            path.trim_end_matches("/lines")
+        ));
     }
     note(&format!(
         "{} imported, {} were there already, {} not taken.",

@@ -53,7 +53,8 @@ pub(super) async fn make(running: &Running) -> Made<Samples> {
     let hill = organization(app, &admin, agency, "Hill Road", "hill-road").await?;
     let role = analyst(app, &admin, agency).await?;
     let member = user(app, &admin, agency, "Sam Ortiz", "sam").await?;
-    let new = NewMember { user_id: member, role_id: role, extra_permissions: PermissionSet::parse(&["scorecards/A:read"])? };
+    let new =
+        NewMember { user_id: member, role_id: role, extra_permissions: PermissionSet::parse(&["scorecards/A:read"])? };
     create_member(app, &admin, agency, new, None).await?;
     let readonly = built_in(app, &admin, root, BuiltIn::Readonly).await?;
 
@@ -78,7 +79,13 @@ fn named(name: &str) -> Made<NewKey> {
     Ok(NewKey::named(Name::parse(name)?, KeyOrigin::Api))
 }
 
-async fn organization(app: &App, caller: &Caller, parent: OrganizationId, name: &str, slug: &str) -> Made<OrganizationId> {
+async fn organization(
+    app: &App,
+    caller: &Caller,
+    parent: OrganizationId,
+    name: &str,
+    slug: &str,
+) -> Made<OrganizationId> {
     let new = NewOrganization {
         name: Name::parse(name)?,
         slug: Some(Slug::parse(slug)?),
