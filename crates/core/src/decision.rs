@@ -407,7 +407,8 @@ const CHECKS: [(Check, Run); 13] = [
     }),
 ];
 
-fn is_in_reach(grant: &Grant<'_>, request: &Request<'_>) -> bool {
+/// Whether the organization asked for is one that the grant reaches; what lies elsewhere is none of its bearer's business.
+pub fn is_in_reach(grant: &Grant<'_>, request: &Request<'_>) -> bool {
     let Some(own) = grant.organization.path.first() else {
         return false;
     };

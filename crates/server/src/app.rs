@@ -61,7 +61,7 @@ impl App {
     pub fn start(config: Config, store: Store, clock: Arc<dyn Clock>, randomness: Randomness) -> Self {
         let following_tasks = TaskTracker::new();
         let stop_following = CancellationToken::new();
-        let mut seed = [0; 16];
+        let mut seed = [0; 32];
         randomness().fill_bytes(&mut seed);
         let following = Following {
             store: store.clone(),

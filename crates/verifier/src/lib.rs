@@ -1,9 +1,25 @@
 //! The verification plane in memory: finds the credential of a request, and decides about it from a replica of every live grant.
 //!
-//! No SQL, no HTTP, no async, no clock of its own. Start reading at [`verify`].
+//! No SQL, no HTTP, no async, no clock of its own. Start reading at [`verify`]; how readers look into tables that are being written is said
+//! in `entry.rs` (secrets), `index.rs` (how they are found) and `cells.rs` (what they hang on).
 
+mod apis;
+mod build;
+mod cells;
 pub mod credential;
+mod entry;
+pub mod facts;
+#[cfg(test)]
+mod fixtures;
+mod hash;
+mod held;
+mod index;
+mod origins;
 pub mod replica;
+mod resolve;
+mod slab;
+mod state;
+mod text;
 pub mod usage;
 pub mod verify;
 pub mod writer;

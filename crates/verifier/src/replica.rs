@@ -1,20 +1,42 @@
 //! The replica: what a node holds in memory of every live grant, for readers that take no lock.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, ArcSwapOption};
+use claviger_core::decision::Node;
 use claviger_core::event::Position;
 use claviger_core::id::{KeyId, OrganizationId, RoleId, UserId};
 use claviger_core::policy::Policy;
 
+use crate::cells::here;
+use crate::hash::Seed;
+use crate::held::{Membership, OrganizationCell, UserCell};
+use crate::origins::Origins;
+use crate::state::State;
+use crate::usage::Drain;
 use crate::writer::Writer;
 
 /// Time since some fixed instant, by a clock that never goes back and is not set: the replica's age is measured with it, never with the calendar.
 pub type Uptime = Box<dyn Fn() -> Duration + Send + Sync>;
 
 /// What a node holds of every live grant.
-#[derive(Debug)]
-pub struct Replica {}
+pub struct Replica {
+    pub(crate) state: ArcSwap<State>,
+    pub(crate) origins: ArcSwap<Origins>,
+    pub(crate) drain: Mutex<Drain>,
+    pub(crate) position: ArcSwapOption<Position>,
+    pub(crate) seed: Seed,
+    uptime: Uptime,
+    /// The uptime, in microseconds, at which what it holds was known to be true.
+    known_at: AtomicI64,
+}
+
+/// A moment, in microseconds of uptime.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Since(i64);
 
 /// How much a replica holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +45,18 @@ pub struct Counts {
     pub keys: usize,
     /// Their secrets.
     pub secrets: usize,
-    /// Organizations.
+    /// Organizations, users and roles that something names, gone ones included.
     pub organizations: usize,
-    /// Users.
+    /// See [`Self::organizations`].
     pub users: usize,
+    /// See [`Self::organizations`].
+    pub roles: usize,
     /// Records that this build could not read: worth an alarm when it is not zero.
     pub unreadable: usize,
+    /// Bytes of the keys: entries, indexes and the like.
+    pub key_bytes: usize,
+    /// Bytes of their names and metadata.
+    pub text_bytes: usize,
 }
 
 /// A membership with the facts of its role.
@@ -47,72 +75,159 @@ pub struct MembershipFacts {
 }
 
 impl Replica {
-    /// An empty replica and its only writer. `seed` has to be unpredictable: it keeps ground digests from sharing one place.
-    #[expect(clippy::new_ret_no_self, reason = "a replica without its writer would stay empty")]
-    pub fn new(seed: [u8; 16], uptime: Uptime) -> (Arc<Self>, Writer) {
-        let _ = (seed, uptime);
-        todo!("first landing")
+    /// An empty replica and its only writer. `seed` has to be unpredictable: it keeps digests that somebody chose from sharing one place.
+    pub fn new(seed: [u8; 32], uptime: Uptime) -> (Arc<Self>, Writer) {
+        let seed = Seed::new(seed);
+        let replica = Arc::new(Self {
+            state: ArcSwap::from_pointee(State::new(seed)),
+            origins: ArcSwap::from_pointee(Origins::new(0)),
+            drain: Mutex::default(),
+            position: ArcSwapOption::empty(),
+            seed,
+            uptime,
+            known_at: AtomicI64::new(i64::MIN),
+        });
+        (Arc::clone(&replica), Writer::new(replica))
     }
 
-    /// Whether everything has been loaded once.
+    /// Whether everything has been loaded once. Before, every answer is `stale`.
     pub fn is_ready(&self) -> bool {
-        todo!("first landing")
+        self.position.load().is_some()
     }
 
     /// Up to where the log has been applied; absent before the first load ended.
     pub fn position(&self) -> Option<Position> {
-        todo!("first landing")
+        self.position.load().as_deref().copied()
     }
 
     /// Notes that its source was heard just now, saying that its own knowledge is `source_age` old (zero from the database itself).
     pub fn heard(&self, source_age: Duration) {
-        let _ = source_age;
-        todo!("first landing")
+        self.known_at.store(micros((self.uptime)()).saturating_sub(micros(source_age)), Ordering::Relaxed);
     }
 
-    /// How long ago what it holds was known to be true.
+    /// The present moment, for a load that begins.
+    pub(crate) fn now(&self) -> Since {
+        Since(micros((self.uptime)()))
+    }
+
+    /// Answers from these tables from now on. The old ones are kept until what was counted in them is drained.
+    pub(crate) fn replace(&self, state: Arc<State>, at: Position, since: Since) {
+        let old = self.state.swap(state);
+        if old.entries.len() > 0 {
+            self.drain.lock().expect("draining does not panic").retired.push(old);
+        }
+        self.known_at.store(since.0, Ordering::Relaxed);
+        self.moved(at);
+    }
+
+    /// Stands at this position now.
+    pub(crate) fn moved(&self, at: Position) {
+        self.position.store(Some(Arc::new(at)));
+    }
+
+    /// How long ago what it holds was known to be true; without end while nothing was heard or loaded yet.
     pub fn age(&self) -> Duration {
-        todo!("first landing")
+        match self.known_at.load(Ordering::Relaxed) {
+            i64::MIN => Duration::MAX,
+            known_at => Duration::from_micros(
+                u64::try_from(micros((self.uptime)()).saturating_sub(known_at)).unwrap_or_default(),
+            ),
+        }
     }
 
-    /// How much it holds.
+    /// How much it holds. Not for the hot path: sums up tables.
     pub fn counts(&self) -> Counts {
-        todo!("first landing")
+        let state = self.state.load();
+        let count = |it: &AtomicUsize| it.load(Ordering::Relaxed);
+        let secrets = state.entries.len() as usize;
+        Counts {
+            keys: count(&state.keys),
+            secrets,
+            organizations: state.organizations.len() as usize,
+            users: state.users.len() as usize,
+            roles: state.roles.len() as usize,
+            unreadable: count(&state.unreadable),
+            key_bytes: secrets * size_of::<crate::entry::Entry>()
+                + secrets.div_ceil(8)
+                + state.by_digest.bytes()
+                + state.by_key.bytes(),
+            text_bytes: state.texts.bytes(),
+        }
     }
 
     /// The organization of this id, slug or external id, in this order.
     pub fn find_organization(&self, reference: &str) -> Option<OrganizationId> {
-        let _ = reference;
-        todo!("first landing")
+        let state = self.state.load();
+        let at = state.find_organization(reference)?;
+        here(&state.organizations.load(at)).map(|it| it.record.id)
     }
 
     /// The organization a key stands in.
     pub fn organization_of(&self, key_id: KeyId) -> Option<OrganizationId> {
-        let _ = key_id;
-        todo!("first landing")
+        let state = self.state.load();
+        let hit = state.find_key(key_id.as_u128())?;
+        state.organizations.id(hit.held.organization).map(OrganizationId::from_u128)
     }
 
     /// The organization and its ancestors, nearest first; empty when it is not held.
     pub fn path(&self, organization_id: OrganizationId) -> Vec<OrganizationId> {
-        let _ = organization_id;
-        todo!("first landing")
+        self.with_organization(organization_id, |state, organization| {
+            let id = |node: &Node| state.organizations.id(node.0).map(OrganizationId::from_u128);
+            organization.place().path.iter().filter_map(id).collect()
+        })
+        .unwrap_or_default()
     }
 
     /// What holds for an organization once its ancestors' settings are taken into account.
     pub fn policy(&self, organization_id: OrganizationId) -> Option<Policy> {
-        let _ = organization_id;
-        todo!("first landing")
+        self.with_organization(organization_id, |_, organization| organization.policy().cloned())?
     }
 
     /// All memberships of a user, for the view switch.
     pub fn memberships(&self, user_id: UserId) -> Vec<MembershipFacts> {
-        let _ = user_id;
-        todo!("first landing")
+        let all = |state: &State, user: &UserCell| user.memberships.iter().filter_map(|it| facts(state, it)).collect();
+        self.with_user(user_id, all).unwrap_or_default()
     }
 
     /// The membership of a user that counts in this organization: the nearest one on the way to the root.
     pub fn membership_at(&self, user_id: UserId, organization_id: OrganizationId) -> Option<MembershipFacts> {
-        let _ = (user_id, organization_id);
-        todo!("first landing")
+        self.with_organization(organization_id, |_, organization| {
+            let path = organization.place().path;
+            self.with_user(user_id, |state, user| facts(state, user.nearest(path)?))?
+        })?
+    }
+
+    fn with_organization<R>(&self, id: OrganizationId, read: impl FnOnce(&State, &OrganizationCell) -> R) -> Option<R> {
+        let state = self.state.load();
+        let cell = state.organizations.load(state.organizations.find(id.as_u128())?);
+        here(&cell).map(|it| read(&state, it))
+    }
+
+    fn with_user<R>(&self, id: UserId, read: impl FnOnce(&State, &UserCell) -> R) -> Option<R> {
+        let state = self.state.load();
+        let cell = state.users.load(state.users.find(id.as_u128())?);
+        here(&cell).map(|it| read(&state, it))
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn facts(state: &State, membership: &Membership) -> Option<MembershipFacts> {
+    let cell = state.roles.load(membership.role);
+    let role = here(&cell).filter(|_| !membership.unreadable);
+    Some(MembershipFacts {
+        organization_id: OrganizationId::from_u128(state.organizations.id(membership.organization)?),
+        role_id: RoleId::from_u128(state.roles.id(membership.role)?),
+        role_name: role.map(|it| it.name.as_str().into()),
+        is_admin: role.is_some_and(|it| it.is_admin),
+        api_access: role.is_some_and(|it| it.is_admin || it.api_access),
+    })
+}
+
+impl fmt::Debug for Replica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replica").field("position", &self.position()).field("counts", &self.counts()).finish()
     }
 }

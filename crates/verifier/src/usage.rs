@@ -1,14 +1,21 @@
 //! Use: counted in memory beside the entry it is about, drained in chunks.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use claviger_core::id::SecretId;
 use claviger_core::time::Timestamp;
 
+use crate::origins::{Origin, Origins};
 use crate::replica::Replica;
+use crate::state::State;
 
 /// Secrets in one chunk of drained uses at most.
 pub const USES_PER_CHUNK_MAX: usize = 1000;
+
+/// Bits of the origin's number below the milliseconds.
+const ORIGIN_BITS: u32 = 16;
 
 /// What was counted of one secret since it was drained last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +24,7 @@ pub struct SecretUse {
     pub secret_id: SecretId,
     /// The latest use, to the millisecond.
     pub last_used_at: Timestamp,
-    /// Where the latest use came from; absent when unknown or when more than 16,384 origins were seen between two drains.
+    /// Where the latest use came from; absent when unknown, or when more than about ten thousand origins were seen between two drains.
     pub ip: Option<IpAddr>,
     /// What the latest use called itself, at most 256 bytes of it.
     pub user_agent: Option<Box<str>>,
@@ -25,11 +32,138 @@ pub struct SecretUse {
     pub count: u64,
 }
 
+/// What draining remembers between two chunks.
+#[derive(Default)]
+pub(crate) struct Drain {
+    /// Tables that a load has replaced, until nobody holds them any more.
+    pub(crate) retired: Vec<Arc<State>>,
+    /// The table of origins before the present one: uses that were counted just before the change name it.
+    previous: Option<Arc<Origins>>,
+    /// The word of the present table to go on at, so that no secret waits for ever behind busy ones.
+    next: u32,
+}
+
+impl State {
+    /// Counts one use of an entry.
+    ///
+    /// The bit is only read where it is set already, so that threads that share a busy key do not pull its cache line back and forth;
+    /// counting, reading the bit, clearing the bit and taking the count are sequentially consistent, so that no use falls between.
+    pub(crate) fn record_use(
+        &self,
+        at: u32,
+        origins: &Origins,
+        now: Timestamp,
+        ip: Option<IpAddr>,
+        user_agent: Option<&[u8]>,
+    ) {
+        let (Some(entry), Some(word)) = (self.entries.get(at), self.used.get(at / 64)) else {
+            return;
+        };
+        let mut last = entry.last_use.load(Relaxed);
+        let origin = origins.number(&self.seed, ip, user_agent, last as u16);
+        let this = (now.as_millis() as u64) << ORIGIN_BITS | u64::from(origin);
+        loop {
+            let next = if last >> ORIGIN_BITS <= this >> ORIGIN_BITS {
+                this
+            } else if last as u16 == 0 || origins.get(last as u16).is_some() {
+                // Of two uses the later one stays, with its own origin.
+                last
+            } else {
+                // Unless that is of an earlier table: its number may soon mean another origin.
+                last >> ORIGIN_BITS << ORIGIN_BITS
+            };
+            if next == last {
+                break;
+            }
+            match entry.last_use.compare_exchange_weak(last, next, Relaxed, Relaxed) {
+                Ok(_) => break,
+                Err(newer) => last = newer,
+            }
+        }
+        entry.uses.fetch_add(1, SeqCst);
+        let bit = 1 << (at % 64);
+        if word.load(SeqCst) & bit == 0 {
+            word.fetch_or(bit, SeqCst);
+        }
+    }
+
+    /// Takes what was counted of the entry.
+    fn take_use(
+        &self,
+        at: u32,
+        origin: impl Fn(u16) -> Option<(Option<IpAddr>, Option<Box<str>>)>,
+    ) -> Option<SecretUse> {
+        let entry = self.entries.get(at)?;
+        let count = entry.uses.swap(0, SeqCst);
+        let last = entry.last_use.load(Relaxed);
+        let (ip, user_agent) = origin(last as u16).unwrap_or_default();
+        let millis = i64::try_from(last >> ORIGIN_BITS).ok()?;
+        let taken = SecretUse {
+            secret_id: SecretId::from_u128(entry.read().0.secret_id),
+            last_used_at: Timestamp::from_micros(millis * 1000).unwrap_or(Timestamp::MAX),
+            ip,
+            user_agent,
+            count: u64::from(count),
+        };
+        (count != 0).then_some(taken)
+    }
+}
+
 impl Replica {
     /// Takes what was counted, of at most `max` (and never more than [`USES_PER_CHUNK_MAX`]) secrets; empty when nothing is left.
     /// What is taken is no longer held here: drain the next chunk once this one is written.
     pub fn drain_uses(&self, max: usize) -> Vec<SecretUse> {
-        let _ = max;
-        todo!("first landing")
+        let max = max.min(USES_PER_CHUNK_MAX);
+        let mut drain = self.drain.lock().expect("draining does not panic");
+        let origins = self.origins.load_full();
+        let previous = drain.previous.clone();
+        let find = |number: u16| {
+            let of = |it: &Origin| (it.ip(), it.user_agent());
+            origins.get(number).or_else(|| previous.as_deref()?.get(number)).map(of)
+        };
+        let mut taken = Vec::new();
+        drain.retired.retain(|state| {
+            // Asked first: whoever still holds the table may count in it while it is looked through.
+            let is_last = Arc::strong_count(state) == 1;
+            drain_words(state, 0, max, &mut taken, find);
+            !is_last || taken.len() >= max
+        });
+        drain.next = drain_words(&self.state.load(), drain.next, max, &mut taken, find);
+        if taken.len() < max && origins.is_half_full() {
+            let next = Arc::new(Origins::new(origins.generation() + 1));
+            drain.previous = Some(self.origins.swap(next));
+        }
+        taken
     }
 }
+
+/// Goes once round the words from `start` on until `max` are taken, and says where to go on.
+fn drain_words(
+    state: &State,
+    start: u32,
+    max: usize,
+    taken: &mut Vec<SecretUse>,
+    origin: impl Fn(u16) -> Option<(Option<IpAddr>, Option<Box<str>>)>,
+) -> u32 {
+    let words = state.used.len();
+    for at in (start.min(words)..words).chain(0..start.min(words)) {
+        let Some(word) = state.used.get(at).filter(|it| it.load(Relaxed) != 0) else {
+            continue;
+        };
+        let mut bits = word.load(SeqCst);
+        while bits != 0 {
+            if taken.len() >= max {
+                return at;
+            }
+            let bit = bits.trailing_zeros();
+            bits &= bits - 1;
+            word.fetch_and(!(1 << bit), SeqCst);
+            taken.extend(state.take_use(at * 64 + bit, &origin));
+        }
+    }
+    start.min(words)
+}
+
+#[cfg(test)]
+#[path = "usage_tests.rs"]
+mod tests;

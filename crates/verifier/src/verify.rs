@@ -1,18 +1,27 @@
 //! Verification: from a credential to a verdict, and from a caller to a tenant.
 
-use std::marker::PhantomData;
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use claviger_core::decision::{Decision, Traced};
-use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
-use claviger_core::permission::{Asked, PermissionSet};
+use arc_swap::Guard;
+use claviger_core::api::DEFAULT_API;
+use claviger_core::decision::{self, Code, Decision, Node, Traced};
+use claviger_core::id::{KeyId, OrganizationId, UserId};
+use claviger_core::permission::Asked;
+use claviger_core::policy::{Policy, QueryStringKeys};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::Digest;
-use claviger_core::tenant::Tenant;
+use claviger_core::tenant::{Actor, Tenant};
 use claviger_core::time::Timestamp;
 
 use crate::credential::Presented;
+use crate::entry::NONE;
+use crate::facts::Facts;
 use crate::replica::Replica;
+use crate::resolve::{Aim, Resolved, Session, session_request};
+use crate::state::State;
 
 /// The organization a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,144 +48,127 @@ pub struct Ask<'a> {
 }
 
 /// The answer about one credential. Short-lived: it holds on to what it was decided on.
-#[derive(Debug)]
 pub struct Verdict<'r> {
-    _todo: PhantomData<&'r Replica>,
+    replica: &'r Replica,
+    state: Guard<Arc<State>>,
+    decision: Decision,
+    found: Option<Resolved>,
+    in_query: bool,
 }
 
 impl Verdict<'_> {
     /// The decision.
-    pub fn decision(&self) -> &Decision {
-        todo!("first landing")
+    pub const fn decision(&self) -> &Decision {
+        &self.decision
     }
 
     /// Why the request may not pass, if it may not: the decision's code, or that policy denies keys in query strings.
     pub fn refusal(&self) -> Option<RejectCode> {
-        todo!("first landing")
+        match self.decision.code() {
+            // Said of good keys only: about others the policy of an organization is nobody's business.
+            None => (self.query_policy() == Some(QueryStringKeys::Deny)).then_some(RejectCode::QueryStringKeyDenied),
+            Some(code) => Some(RejectCode::Decision(code)),
+        }
     }
 
     /// Whether the request may pass.
     pub fn is_allowed(&self) -> bool {
-        todo!("first landing")
+        self.refusal().is_none()
     }
 
     /// Whether the answer has to carry the warning about keys in query strings.
     pub fn warns_of_query(&self) -> bool {
-        todo!("first landing")
+        self.query_policy() == Some(QueryStringKeys::Warn)
+    }
+
+    /// What policy says, where the credential stood in the query string.
+    fn query_policy(&self) -> Option<QueryStringKeys> {
+        let found = self.found.as_ref().filter(|_| self.in_query)?;
+        Some(found.policy().map_or(QueryStringKeys::Deny, |it| it.query_string_keys))
     }
 
     /// What is known of the key; present whenever its digest was found, also when the answer is no.
     pub fn facts(&self) -> Option<Facts<'_>> {
-        todo!("first landing")
+        Some(Facts::new(&self.state, self.found.as_ref()?))
     }
 
     /// Counts one use of the secret. No lock; allocates only when it meets a pair of address and user agent for the first time.
     pub fn record_use(&self, now: Timestamp, ip: Option<IpAddr>, user_agent: Option<&[u8]>) {
-        let _ = (now, ip, user_agent);
-        todo!("first landing")
+        if let Some(found) = &self.found {
+            self.state.record_use(found.hit.at, &self.replica.origins.load(), now, ip, user_agent);
+        }
     }
 }
 
-/// What is known of a key that was found.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts<'v> {
-    _todo: PhantomData<&'v ()>,
-}
-
-impl<'v> Facts<'v> {
-    /// The key.
-    pub fn key_id(&self) -> KeyId {
-        todo!("first landing")
-    }
-
-    /// Which of its secrets was presented.
-    pub fn secret_id(&self) -> SecretId {
-        todo!("first landing")
-    }
-
-    /// The key's name.
-    pub fn key_name(&self) -> String {
-        todo!("first landing")
-    }
-
-    /// The host's own data on it, as JSON text.
-    pub fn metadata_json(&self) -> Option<String> {
-        todo!("first landing")
-    }
-
-    /// When it ends.
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        todo!("first landing")
-    }
-
-    /// The slug of the api it belongs to.
-    pub fn api_slug(&self) -> Option<&'v str> {
-        todo!("first landing")
-    }
-
-    /// The organization it stands in.
-    pub fn key_organization_id(&self) -> OrganizationId {
-        todo!("first landing")
-    }
-
-    /// The organization the request is about; the key's own where that is out of reach.
-    pub fn organization_id(&self) -> OrganizationId {
-        todo!("first landing")
-    }
-
-    /// Its slug; absent when the organization is not held.
-    pub fn organization_slug(&self) -> Option<&'v str> {
-        todo!("first landing")
-    }
-
-    /// Its external id.
-    pub fn organization_external_id(&self) -> Option<&'v str> {
-        todo!("first landing")
-    }
-
-    /// The user whose rights the key carries.
-    pub fn mapped_user_id(&self) -> Option<UserId> {
-        todo!("first landing")
-    }
-
-    /// The user's external id.
-    pub fn mapped_user_external_id(&self) -> Option<&'v str> {
-        todo!("first landing")
-    }
-
-    /// The user's name.
-    pub fn mapped_user_name(&self) -> Option<&'v str> {
-        todo!("first landing")
-    }
-
-    /// The name of the key's role, or of the mapped user's at the organization where the key has none.
-    pub fn role_name(&self) -> Option<&'v str> {
-        todo!("first landing")
-    }
-
-    /// Everything the key may do there: role, scopes and the mapped user's rights together. Computed on demand.
-    pub fn permissions(&self) -> PermissionSet {
-        todo!("first landing")
+impl fmt::Debug for Verdict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verdict").field("decision", &self.decision).field("refusal", &self.refusal()).finish()
     }
 }
+
+/// Decides about a grant: with a trace or without.
+type Decide<T> = fn(&decision::Grant<'_>, &decision::Request<'_>, Timestamp) -> (Decision, T);
 
 impl Replica {
     /// Decides about a credential. A checksum that is wrong under a registered prefix is refused without hashing.
     pub fn verify(&self, presented: &Presented<'_>, ask: &Ask<'_>, now: Timestamp) -> Verdict<'_> {
-        let _ = (presented, ask, now);
-        todo!("first landing")
+        self.judge(presented, ask, now, |grant, request, now| (decision::decide(grant, request, now), ())).0
     }
 
     /// Decides about a credential of which only the digest is left.
     pub fn verify_digest(&self, digest: &Digest, ask: &Ask<'_>, now: Timestamp) -> Verdict<'_> {
-        let _ = (digest, ask, now);
-        todo!("first landing")
+        let decide: Decide<()> = |grant, request, now| (decision::decide(grant, request, now), ());
+        self.judge_digest(self.state.load(), digest, ask, now, decide).0
     }
 
     /// Like [`Self::verify`], and says how every check came out; the trace is empty when no key was found.
     pub fn explain(&self, presented: &Presented<'_>, ask: &Ask<'_>, now: Timestamp) -> (Verdict<'_>, Vec<Traced>) {
-        let _ = (presented, ask, now);
-        todo!("first landing")
+        self.judge(presented, ask, now, decision::explain)
+    }
+
+    fn judge<T: Default>(
+        &self,
+        presented: &Presented<'_>,
+        ask: &Ask<'_>,
+        now: Timestamp,
+        decide: Decide<T>,
+    ) -> (Verdict<'_>, T) {
+        let state = self.state.load();
+        if presented.is_mistyped(|prefix| state.apis.load().is_prefix(prefix)) {
+            return (self.without_key(state, Code::Malformed), T::default());
+        }
+        let (mut verdict, trace) = self.judge_digest(state, &presented.digest(), ask, now, decide);
+        verdict.in_query = presented.in_query();
+        (verdict, trace)
+    }
+
+    fn judge_digest<T: Default>(
+        &self,
+        state: Guard<Arc<State>>,
+        digest: &Digest,
+        ask: &Ask<'_>,
+        now: Timestamp,
+        decide: Decide<T>,
+    ) -> (Verdict<'_>, T) {
+        let age = self.age();
+        let Some(hit) = state.find(digest) else {
+            // A key made since would not be known yet: who has been without news for so long cannot say that there is none.
+            let can_say = self.is_ready() && age <= Policy::default().max_stale();
+            return (self.without_key(state, if can_say { Code::NotFound } else { Code::Stale }), T::default());
+        };
+        let aim = match ask.organization {
+            About::Own => Aim::Own,
+            About::Id(id) => Aim::at(&state, state.organizations.find(id.as_u128())),
+            About::Named(reference) => Aim::at(&state, state.find_organization(reference)),
+        };
+        let found = Resolved::load(&state, hit, aim);
+        let api = ask.api.map(|slug| api_node(&state, slug));
+        let (decision, trace) = decide(&found.grant(age), &found.request(api, ask.permissions, ask.ip), now);
+        (Verdict { replica: self, state, decision, found: Some(found), in_query: false }, trace)
+    }
+
+    fn without_key(&self, state: Guard<Arc<State>>, code: Code) -> Verdict<'_> {
+        Verdict { replica: self, state, decision: Decision::Denied(code), found: None, in_query: false }
     }
 
     /// Authorizes the bearer of a key, found before by its digest, for an organization of our own management API.
@@ -192,8 +184,17 @@ impl Replica {
         ip: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Tenant, Reject> {
-        let _ = (digest, organization_id, permissions, ip, now);
-        todo!("first landing")
+        let state = self.state.load();
+        let Some(hit) = state.find(digest) else {
+            return Err(if self.is_ready() { Reject::unauthenticated() } else { Code::Stale.into() });
+        };
+        let aim = Aim::at(&state, state.organizations.find(organization_id.as_u128()));
+        let found = Resolved::load(&state, hit, aim);
+        let held = found.hit.held;
+        let mapped_user_id = state.users.id(held.mapped_user).map(UserId::from_u128);
+        let actor = Actor::key(KeyId::from_u128(held.key_id), mapped_user_id);
+        let request = found.request(Some(api_node(&state, DEFAULT_API)), permissions, ip);
+        Tenant::authorize(organization_id, actor, &found.grant(self.age()), &request, now)
     }
 
     /// Authorizes a user at the console. Allow-lists are about keys and do not bind sessions: an admin who mistypes one has to be able to mend it.
@@ -207,7 +208,24 @@ impl Replica {
         permissions: &[Asked<'_>],
         now: Timestamp,
     ) -> Result<Tenant, Reject> {
-        let _ = (user_id, organization_id, permissions, now);
-        todo!("first landing")
+        let state = self.state.load();
+        let age = if self.is_ready() { self.age() } else { Duration::MAX };
+        let user = state.users.find(user_id.as_u128());
+        let organization = state.organizations.find(organization_id.as_u128());
+        let session = user.zip(organization).and_then(|(user, at)| Session::load(&state, user, at));
+        let Some(session) = session else {
+            return Err(if self.is_ready() { Reject::not_found() } else { Code::Stale.into() });
+        };
+        let request = session_request(permissions);
+        Tenant::authorize(organization_id, Actor::session(user_id), &session.grant(age), &request, now)
     }
 }
+
+/// The number of an api; of one that nobody knows a number that no key has.
+fn api_node(state: &State, slug: &str) -> Node {
+    Node(state.apis.load().number(slug).map_or(NONE, u32::from))
+}
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

@@ -1,11 +1,21 @@
 //! The one writer of a replica: loads it, and applies what the log says afterwards.
 
+use std::fmt;
+use std::sync::Arc;
+
 use claviger_core::event::Position;
 use claviger_core::feed::{Change, Frame};
 
-/// The writer of a [`crate::replica::Replica`]. There is one, and its methods take `&mut self`.
-#[derive(Debug)]
-pub struct Writer {}
+use crate::build::Build;
+use crate::replica::{Replica, Since};
+
+/// The writer of a [`Replica`]. There is one, and its methods take `&mut self`.
+pub struct Writer {
+    replica: Arc<Replica>,
+    live: Build,
+    /// The fresh table, and since when what goes into it is known.
+    loading: Option<(Build, Since)>,
+}
 
 /// The frame does not begin where the replica stands: load everything again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,21 +28,35 @@ pub struct Gap {
 }
 
 impl Writer {
+    pub(crate) fn new(replica: Arc<Replica>) -> Self {
+        let live = Build::new(replica.state.load_full());
+        Self { replica, live, loading: None }
+    }
+
     /// Begins to load everything into a fresh table, beside the one that goes on answering; a load that was begun and not finished is forgotten.
+    /// Call it before the head of the log is read.
     pub fn begin_load(&mut self) {
-        todo!("first landing")
+        self.loading = Some((Build::fresh(self.replica.seed), self.replica.now()));
     }
 
-    /// Takes a page of rows, in any order; of the same thing the newest version wins.
+    /// Takes a page of rows, in any order; of the same thing the newest version wins. Begins a load if none was begun.
     pub fn load(&mut self, changes: impl IntoIterator<Item = Change>) {
-        let _ = changes.into_iter();
-        todo!("first landing")
+        if self.loading.is_none() {
+            self.begin_load();
+        }
+        if let Some((build, _)) = &mut self.loading {
+            changes.into_iter().for_each(|change| build.take(&change));
+        }
     }
 
-    /// Ends the load: from here on the replica answers from what was loaded. `head` is the head of the log that was read before the first page.
+    /// Ends the load: from here on the replica answers from what was loaded, and counts as heard at the moment the load began.
+    /// `head` is the head of the log that was read before the first page.
     pub fn finish_load(&mut self, head: Position) {
-        let _ = head;
-        todo!("first landing")
+        let (mut build, since) =
+            self.loading.take().unwrap_or_else(|| (Build::fresh(self.replica.seed), self.replica.now()));
+        build.finish();
+        self.replica.replace(Arc::clone(build.state()), head, since);
+        self.live = build;
     }
 
     /// Applies a range of the log. What it holds already is passed over, so a frame may come twice.
@@ -40,12 +64,29 @@ impl Writer {
     /// # Errors
     /// [`Gap`] when something between is missing, or the epoch is another one; nothing was applied.
     pub fn apply(&mut self, frame: &Frame) -> Result<(), Gap> {
-        let _ = frame;
-        todo!("first landing")
+        let at = self.position();
+        let follows =
+            at.is_some_and(|at| frame.from.epoch == at.epoch && frame.to.epoch == at.epoch && frame.from.seq <= at.seq);
+        let Some(at) = at.filter(|_| follows) else {
+            return Err(Gap { at, from: frame.from });
+        };
+        frame.changes.iter().for_each(|change| self.live.take(change));
+        self.replica.moved(at.max(frame.to));
+        Ok(())
     }
 
     /// Where it stands; absent before the first load ended.
     pub fn position(&self) -> Option<Position> {
-        todo!("first landing")
+        self.replica.position()
     }
 }
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("replica", &self.replica).field("loading", &self.loading.is_some()).finish()
+    }
+}
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

@@ -72,7 +72,7 @@ pub(crate) struct Following {
 
 impl Following {
     /// Makes a replica and keeps it up to date until `stop` is cancelled. `seed` has to be unpredictable.
-    pub(crate) fn start(self, seed: [u8; 16]) -> (Arc<Replica>, Follower) {
+    pub(crate) fn start(self, seed: [u8; 32]) -> (Arc<Replica>, Follower) {
         #[expect(clippy::disallowed_methods, reason = "an age is measured by a clock that nobody sets")]
         let started = std::time::Instant::now();
         let (replica, writer) = Replica::new(seed, Box::new(move || started.elapsed()));

@@ -1,0 +1,61 @@
+//! Scopes and allow-lists: held once for all keys that have the same, and forgotten with the last of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use claviger_core::network::IpAllowList;
+use claviger_core::permission::PermissionSet;
+
+use crate::entry::NONE;
+use crate::held::Narrowing;
+use crate::state::State;
+
+/// Which narrowing stands where, and how many keys have it.
+#[derive(Default)]
+pub(super) struct NarrowingBook {
+    places: HashMap<Arc<Narrowing>, (u32, u32)>,
+    free: Vec<u32>,
+}
+
+impl NarrowingBook {
+    /// The place of a narrowing, for one more key; `NONE` where nothing is narrowed. Absent when there is no room.
+    pub(super) fn take(
+        &mut self,
+        state: &State,
+        scopes: Option<&PermissionSet>,
+        allowed_ips: Option<&IpAllowList>,
+    ) -> Option<u32> {
+        if scopes.is_none() && allowed_ips.is_none() {
+            return Some(NONE);
+        }
+        let narrowing = Narrowing { scopes: scopes.cloned(), allowed_ips: allowed_ips.cloned() };
+        if let Some((at, keys)) = self.places.get_mut(&narrowing) {
+            *keys += 1;
+            return Some(*at);
+        }
+        let at = self.free.pop().or_else(|| state.narrowings.grow(1))?;
+        let narrowing = Arc::new(narrowing);
+        state.narrowings.get(at)?.store(Some(Arc::clone(&narrowing)));
+        self.places.insert(narrowing, (at, 1));
+        Some(at)
+    }
+
+    /// One key less has it. Only once no entry of that key names the place any more.
+    pub(super) fn give_back(&mut self, state: &State, at: u32) {
+        let Some(slot) = (at != NONE).then(|| state.narrowings.get(at)).flatten() else {
+            return;
+        };
+        let Some(narrowing) = slot.load_full() else {
+            return;
+        };
+        let Some((_, keys)) = self.places.get_mut(&narrowing) else {
+            return;
+        };
+        *keys -= 1;
+        if *keys == 0 {
+            self.places.remove(&narrowing);
+            slot.store(None);
+            self.free.push(at);
+        }
+    }
+}

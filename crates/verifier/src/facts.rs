@@ -1,0 +1,129 @@
+//! What is known of a key that was found, for answers and headers.
+
+use std::fmt;
+use std::time::Duration;
+
+use claviger_core::decision::{self, Grant};
+use claviger_core::feed::{OrganizationRecord, UserRecord};
+use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
+use claviger_core::permission::PermissionSet;
+use claviger_core::time::Timestamp;
+
+use crate::cells::here;
+use crate::resolve::Resolved;
+use crate::state::State;
+use crate::text::Text;
+
+/// What is known of a key that was found.
+#[derive(Clone, Copy)]
+pub struct Facts<'v> {
+    state: &'v State,
+    found: &'v Resolved,
+}
+
+impl<'v> Facts<'v> {
+    pub(crate) const fn new(state: &'v State, found: &'v Resolved) -> Self {
+        Self { state, found }
+    }
+
+    /// The key.
+    pub fn key_id(&self) -> KeyId {
+        KeyId::from_u128(self.found.hit.held.key_id)
+    }
+
+    /// Which of its secrets was presented.
+    pub fn secret_id(&self) -> SecretId {
+        SecretId::from_u128(self.found.hit.held.secret_id)
+    }
+
+    /// The key's name.
+    pub fn key_name(&self) -> String {
+        self.state.text(self.found.hit.at, Text::Name).unwrap_or_default()
+    }
+
+    /// The host's own data on it, as JSON text.
+    pub fn metadata_json(&self) -> Option<String> {
+        self.state.text(self.found.hit.at, Text::Metadata).filter(|it| !it.is_empty())
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.found.hit.held.expires_at
+    }
+
+    /// The slug of the api it belongs to.
+    pub fn api_slug(&self) -> Option<String> {
+        self.state.apis.load().slug(self.found.hit.held.api).map(Into::into)
+    }
+
+    /// The organization it stands in.
+    pub fn key_organization_id(&self) -> OrganizationId {
+        let id = self.state.organizations.id(self.found.hit.held.organization);
+        OrganizationId::from_u128(id.expect("an entry names an organization by the number it was given"))
+    }
+
+    fn grant(&self) -> Grant<'_> {
+        self.found.grant(Duration::ZERO)
+    }
+
+    fn organization(&self) -> Option<&'v OrganizationRecord> {
+        // Asked of the reach and not of the decision: a key that has expired learns no more of others than one that has not.
+        let is_in_reach = || decision::is_in_reach(&self.grant(), &self.found.request(None, &[], None));
+        let asked = self.found.aim.cell().filter(|_| is_in_reach());
+        asked.or_else(|| here(&self.found.organization)).map(|it| &*it.record)
+    }
+
+    /// The organization the request is about; the key's own where that is out of reach.
+    pub fn organization_id(&self) -> OrganizationId {
+        self.organization().map_or_else(|| self.key_organization_id(), |it| it.id)
+    }
+
+    /// Its slug; absent when the organization is not held.
+    pub fn organization_slug(&self) -> Option<&'v str> {
+        self.organization().map(|it| it.slug.as_str())
+    }
+
+    /// Its external id.
+    pub fn organization_external_id(&self) -> Option<&'v str> {
+        self.organization()?.external_id.as_deref()
+    }
+
+    fn mapped_user(&self) -> Option<&'v UserRecord> {
+        self.found.mapped_user.as_ref()?.user()?.record()
+    }
+
+    /// The user whose rights the key carries.
+    pub fn mapped_user_id(&self) -> Option<UserId> {
+        self.state.users.id(self.found.hit.held.mapped_user).map(UserId::from_u128)
+    }
+
+    /// The user's external id.
+    pub fn mapped_user_external_id(&self) -> Option<&'v str> {
+        self.mapped_user()?.external_id.as_deref()
+    }
+
+    /// The user's name.
+    pub fn mapped_user_name(&self) -> Option<&'v str> {
+        self.mapped_user().map(|it| it.name.as_str())
+    }
+
+    /// The name of the key's role, or of the mapped user's at the organization where the key has none.
+    pub fn role_name(&self) -> Option<&'v str> {
+        let role = match &self.found.role {
+            Some(own) => here(own),
+            None => self.found.mapped_user.as_ref()?.role(),
+        };
+        role.map(|it| it.name.as_str())
+    }
+
+    /// Everything the key may do there: role, scopes and the mapped user's rights together. Computed on demand.
+    pub fn permissions(&self) -> PermissionSet {
+        decision::rights(&self.grant())
+    }
+}
+
+impl fmt::Debug for Facts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facts").field("key_id", &self.key_id()).field("secret_id", &self.secret_id()).finish()
+    }
+}
