@@ -92,7 +92,7 @@ impl Running {
         let mut text = format!("\n  Claviger {} is running\n\n", env!("CARGO_PKG_VERSION"));
         let mut fact = |name: &str, value: &str| {
             // Writing to a string does not fail.
-            drop(writeln!(text, "  {name:<10} {value}"));
+            let _ = writeln!(text, "  {name:<10} {value}");
         };
         fact("Console", &base);
         fact("API", &format!("{base}/docs/api"));
@@ -100,11 +100,11 @@ impl Running {
         fact("Data", &config.data_dir.display().to_string());
         if let Some(token) = &self.installation.set_up_token {
             let link = format!("{base}/setup/{}", token.expose_secret());
-            drop(write!(text, "\n  Set your password (the link works once, for 24 hours):\n  {link}\n"));
+            let _ = write!(text, "\n  Set your password (the link works once, for 24 hours):\n  {link}\n");
         }
         if let Some(token) = &self.installation.first_key {
             let curl = curl_line(&format!("http://{}", self.listens), token.expose());
-            drop(write!(text, "\n  Your first key is shown only here. Check it:\n  {curl}\n"));
+            let _ = write!(text, "\n  Your first key is shown only here. Check it:\n  {curl}\n");
         }
         text
     }
