@@ -1,5 +1,7 @@
 //! The real gateways, as processes on loopback, with the configurations of `gateways/`.
 
+mod authz;
 mod listener;
 mod nginx;
 mod nginx_configuration;
+mod world;
