@@ -29,7 +29,7 @@ const VALUE_BYTES: usize = 160;
 /// Seconds after which it is worth asking again when the answer was 503.
 const RETRY_AFTER_UNAVAILABLE: HeaderValue = HeaderValue::from_static("1");
 const QUERY_WARNING: HeaderValue =
-    HeaderValue::from_static("299 - \"An API key in a URL ends up in logs; send it in a header.\"");
+    HeaderValue::from_static("299 claviger \"A key in a URL ends up in logs and histories; send it in a header.\"");
 
 /// The values of an answer, in one allocation that they share.
 struct Values {
