@@ -157,7 +157,7 @@ impl World {
 
     /// Listening, but nothing is loaded yet.
     pub(super) fn start_empty(ip: IpAddr) -> Self {
-        let (replica, writer) = Replica::new([7; 16], Box::new(|| Duration::ZERO));
+        let (replica, writer) = Replica::new([7; 32], Box::new(|| Duration::ZERO));
         let socket = TcpListener::bind((ip, 0)).unwrap();
         let address = SocketAddr::new([127, 0, 0, 1].into(), socket.local_addr().unwrap().port());
         let stop = CancellationToken::new();
