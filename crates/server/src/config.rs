@@ -58,6 +58,21 @@ pub enum LogFormat {
 #[error("{0}")]
 pub struct ConfigError(String);
 
+impl ConfigError {
+    /// The line about an address at which nothing can listen.
+    pub fn of_address(name: &'static str, address: SocketAddr, error: &std::io::Error) -> Self {
+        let why = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "something listens there already; stop it or choose another port".to_owned()
+            }
+            std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "ports below 1024 need the right to; choose another one".to_owned(),
+            _ => error.to_string(),
+        };
+        Self(format!("--{} {address}: {why}", flag_of(name)))
+    }
+}
+
 /// One setting.
 #[derive(Debug)]
 pub struct Setting {

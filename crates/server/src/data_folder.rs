@@ -24,7 +24,7 @@ pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<
     }
     let path = folder.join(MASTER_KEY_FILE);
     if path.exists() {
-        return Ok(());
+        return refuse_readable_by_others(&path);
     }
     let (mut id, mut key) = ([0; 8], [0; 32]);
     rng.fill_bytes(&mut id);
@@ -38,6 +38,19 @@ pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<
     file.sync_all()?;
     // The entry of a new file survives a power loss only once its folder is written down too.
     fs::File::open(folder)?.sync_all()
+}
+
+/// A key that others on this machine may read is none; the message says how to mend it.
+fn refuse_readable_by_others(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path)?.permissions());
+        if mode & 0o077 != 0 {
+            let fix = format!("{MASTER_KEY_FILE} can be read by others: chmod 600 {}", path.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, fix));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -58,6 +71,9 @@ mod tests {
         assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
         prepare(&folder, &mut rng).expect("a folder");
         assert_eq!(fs::read_to_string(&path).expect("a key"), first);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
+        let refused = prepare(&folder, &mut rng).expect_err("a refusal").to_string();
+        assert!(refused.contains("chmod 600"), "{refused}");
         fs::remove_dir_all(&folder).expect("it was there");
     }
 }

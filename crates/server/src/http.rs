@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::HeaderMap;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use claviger_core::network::IpAllowList;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -21,6 +23,8 @@ use tower::ServiceExt;
 use crate::app::App;
 use crate::{api, console, operations};
 
+/// Where a proxy says for whom it asks.
+pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Connections held at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
 /// How long a client may take to send a request's head: without a limit, a few thousand idle connections are an attack.
@@ -64,10 +68,41 @@ impl Surfaces {
 /// Everything that answers on the address of the console and the management API.
 pub fn router(app: &App) -> Router {
     let surfaces = Surfaces::of(app);
-    Router::new().fallback(move |request: Request| {
+    let router = Router::new().fallback(move |request: Request| {
         let surface = surfaces.for_path(request.uri().path()).clone();
         async move { surface.oneshot(request).await }
-    })
+    });
+    router.layer(from_fn_with_state(app.clone(), attend))
+}
+
+/// Puts the client's address where all handlers look for it, and counts the answer.
+async fn attend(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+        let client = client(peer.ip(), request.headers(), app.config().trusted_proxies.as_ref());
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, peer.port())));
+    }
+    let response = next.run(request).await;
+    app.metrics().count_answer(response.status().as_u16());
+    response
+}
+
+/// Who asks: the peer, or, where trusted proxies stand in front, the address that the outermost of them saw. Read from the right, because
+/// what stands further left can be written by anybody.
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: Option<&IpAllowList>) -> IpAddr {
+    let mut client = peer.to_canonical();
+    let Some(trusted) = trusted else { return client };
+    let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+    let hops = lines.filter_map(|it| it.to_str().ok()).flat_map(|it| it.rsplit(','));
+    for hop in hops {
+        if !trusted.allows(client) {
+            break;
+        }
+        match hop.trim().parse::<IpAddr>() {
+            Ok(address) => client = address.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    client
 }
 
 /// Answers on `listener` until the service is to stop, and then until running requests have ended.
@@ -128,5 +163,35 @@ fn connection(
     async move {
         // A client that breaks off or talks nonsense is its own affair.
         drop(watched.await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(FORWARDED_FOR, line.parse().expect("a header"));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_forwarded_address_is_believed_only_as_far_as_trusted_proxies_wrote_it() {
+        let trusted = IpAllowList::parse(&["10.0.0.0/8"]).expect("a list");
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for (peer, lines, expected) in [
+            ("10.0.0.1", &["203.0.113.7"][..], "203.0.113.7"),
+            ("10.0.0.1", &["198.51.100.9, 203.0.113.7, 10.0.0.2"], "203.0.113.7"),
+            ("10.0.0.1", &["198.51.100.9", "203.0.113.7"], "203.0.113.7"),
+            ("10.0.0.1", &["unknown"], "10.0.0.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("192.0.2.1", &["203.0.113.7"], "192.0.2.1"),
+        ] {
+            assert_eq!(client(address(peer), &headers(lines), Some(&trusted)), address(expected), "{peer} {lines:?}");
+        }
+        assert_eq!(client(address("10.0.0.1"), &headers(&["203.0.113.7"]), None), address("10.0.0.1"));
     }
 }

@@ -1,18 +1,25 @@
 //! What operators and their tools ask: is it alive, is it ready, what does it count.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use claviger_core::reject::Reject;
+use claviger_verifier::credential::Sources;
 
 use crate::app::App;
+use crate::http::FORWARDED_FOR;
 use crate::metrics::Gauge;
+use crate::ops::caller::Caller;
 
 /// The paths that are answered here.
 pub const PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// What a key needs to read the metrics from elsewhere: this, at the root.
+const METRICS_READ: &str = "claviger/metrics:read";
 
 /// The routes.
 pub fn router(app: App) -> Router {
@@ -34,10 +41,14 @@ async fn show_readiness(State(app): State<App>) -> Response {
     "ready\n".into_response()
 }
 
-/// For this machine only: how many keys there are and how often they fail is nobody else's business.
-async fn show_metrics(State(app): State<App>, ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Response {
-    if !peer.ip().to_canonical().is_loopback() {
-        return StatusCode::NOT_FOUND.into_response();
+/// For this machine, and for keys that may read it: how many keys there are and how often they fail is nobody else's business.
+async fn show_metrics(State(app): State<App>, request: Request) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
+    if !is_local(peer, request.headers())
+        && let Err(reject) = authorize(&app, request.headers(), peer)
+    {
+        let status = StatusCode::from_u16(reject.code.http_status()).unwrap_or(StatusCode::FORBIDDEN);
+        return (status, format!("{}\n", reject.code.fix())).into_response();
     }
     let counts = app.replica().counts();
     let gauge = |name, help, value| Gauge { name, help, value };
@@ -46,6 +57,8 @@ async fn show_metrics(State(app): State<App>, ConnectInfo(peer): ConnectInfo<Soc
         gauge("replica_secrets", "Secrets in memory.", counts.secrets as f64),
         gauge("replica_organizations", "Organizations in memory.", counts.organizations as f64),
         gauge("replica_users", "Users in memory.", counts.users as f64),
+        gauge("replica_unreadable_records", "Records this build could not read.", counts.unreadable as f64),
+        gauge("replica_position", "The last event applied.", app.replica().position().map_or(0.0, |it| it.seq as f64)),
         gauge("replica_age_seconds", "Seconds since the log was last read.", app.replica().age().as_secs_f64()),
     ];
     match app.metrics().render(gauges) {
@@ -57,5 +70,41 @@ async fn show_metrics(State(app): State<App>, ConnectInfo(peer): ConnectInfo<Soc
             tracing::error!(%error, "metrics could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// Whether this machine itself asks. A request that a proxy on this machine passes on comes from elsewhere.
+fn is_local(peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
+    let forwarded = headers.contains_key(FORWARDED_FOR) || headers.contains_key(header::FORWARDED);
+    !forwarded && peer.is_some_and(|it| it.to_canonical().is_loopback())
+}
+
+fn authorize(app: &App, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<(), Reject> {
+    let mut sources = Sources::new();
+    for (name, value) in headers {
+        sources.header(name.as_str(), value.as_bytes());
+    }
+    let presented = sources.extract()?.ok_or_else(Reject::unauthenticated)?;
+    let caller = Caller::of_key(app, &presented, ip, None)?.caller;
+    let Caller::Key { key_id, .. } = caller else { return Err(Reject::unauthenticated()) };
+    let own = app.replica().organization_of(key_id).ok_or_else(Reject::not_found)?;
+    let root = app.replica().path(own).pop().ok_or_else(Reject::not_found)?;
+    caller.authorize(app, root, METRICS_READ).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_itself_is_local() {
+        let mut forwarded = HeaderMap::new();
+        forwarded.insert(FORWARDED_FOR, "203.0.113.7".parse().expect("a header"));
+        let loopback = Some(IpAddr::from([127, 0, 0, 1]));
+        assert!(is_local(loopback, &HeaderMap::new()));
+        assert!(is_local("::ffff:127.0.0.1".parse().ok(), &HeaderMap::new()));
+        assert!(!is_local(loopback, &forwarded));
+        assert!(!is_local(Some(IpAddr::from([10, 0, 0, 1])), &HeaderMap::new()));
+        assert!(!is_local(None, &HeaderMap::new()));
     }
 }

@@ -16,6 +16,7 @@ use super::serve::{Running, curl_line, runtime};
 use super::{Failed, read_config, samples, say, setting_args, telemetry};
 use crate::app::system_randomness;
 use crate::clock::SettableClock;
+use crate::service::Sockets;
 
 /// How far the clock can be put forward at once, which covers every deadline there is.
 const ADVANCE_DAYS_MAX: u64 = 3660;
@@ -45,11 +46,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         None => crate::clock::SystemClock.now(),
     };
     runtime()?.block_on(async {
+        let sockets = Sockets::bind(&config)?;
         let clock = Arc::new(SettableClock::running(start));
         let randomness = system_randomness();
         let store = Store::throwaway(randomness()).await.map_err(Failed::new)?;
         let extra = router(Arc::clone(&clock));
-        let running = Running::start(config, store, clock, randomness, Some(extra)).await?;
+        let running = Running::start(sockets, config, store, clock, randomness, Some(extra)).await?;
         let samples = samples::make(&running).await.map_err(Failed::new)?;
         say(&greeting(&running, &samples))?;
         running.until_stopped().await
@@ -65,8 +67,8 @@ fn greeting(running: &Running, samples: &samples::Samples) -> String {
         version = env!("CARGO_PKG_VERSION"),
         email = samples::EMAIL,
         password = samples::PASSWORD,
-        authz = running.authz_listens,
-        curl = curl_line(&format!("http://{}", running.listens), &samples.first_key),
+        authz = running.service.authz_address,
+        curl = curl_line(&format!("http://{}", running.service.address), &samples.first_key),
     )
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Samples {
 
 /// Makes the samples through the operations, as any host would.
 pub(super) async fn make(running: &Running) -> Made<Samples> {
-    let (app, installation) = (&running.app, &running.installation);
+    let (app, installation) = (&running.service.app, &running.installation);
     let root = installation.organization_id;
     let token = installation.set_up_token.as_ref().ok_or("a fresh store is not claimed")?;
     let claim = Claim {
