@@ -107,7 +107,8 @@ fn setting_args() -> Vec<Arg> {
 
 fn read_config(matches: &ArgMatches) -> Result<Config, ConfigError> {
     let given = SETTINGS.iter().filter_map(|setting| {
-        let value = matches.get_one::<String>(setting.name)?;
+        // A command that does without a setting does not know its flag.
+        let value = matches.try_get_one::<String>(setting.name).ok().flatten()?;
         Some((setting.name, value.clone()))
     });
     config::load(given, matches.get_one::<PathBuf>("config").map(PathBuf::as_path))

@@ -1,6 +1,6 @@
 //! Where messages go: to standard error, for people or as JSON. Messages carry identifiers and counts, never a secret.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
@@ -11,7 +11,7 @@ pub(super) fn start(config: &Config) {
     let filter = EnvFilter::builder().parse_lossy(&config.log);
     let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match config.log_format {
-        LogFormat::Text => messages.with_target(false).init(),
+        LogFormat::Text => messages.with_target(false).with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => messages.json().flatten_event(true).init(),
     }
 }
