@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use askama::Template;
-use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::id::OrganizationId;
 use claviger_core::user::User;
@@ -72,8 +72,10 @@ impl FromRequestParts<App> for Visit {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let Guest { site, preferences, origin } = Guest::from_request_parts(parts, app).await?;
         // What was posted cannot be posted again by signing in, so a change leads back to the start.
+        // The router takes the organization's part off the path before it hands the request on.
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |it| &it.0);
         let here = if parts.method == http::Method::GET {
-            parts.uri.path_and_query().map_or("/", |it| own_path(it.as_str()))
+            uri.path_and_query().map_or("/", |it| own_path(it.as_str()))
         } else {
             "/"
         };
