@@ -1,7 +1,9 @@
 //! The real gateways, as processes on loopback, with the configurations of `gateways/`.
 
 mod authz;
+mod claviger;
 mod listener;
 mod nginx;
 mod nginx_configuration;
+mod scorecards;
 mod world;
