@@ -48,9 +48,8 @@ impl Installation {
         let tokens = place.join("tokens");
         let program = programs.service();
         let recipe = recipe(&program, &data)?;
-        let server = recipe.authz.start(Core::Any, &place)?;
-        let first_key = find_key(&server.said())
-            .ok_or_else(|| Failure::new(format!("the first start printed no key. It said:\n{}", server.said())))?;
+        let mut server = recipe.authz.start(Core::Any, &place)?;
+        let first_key = server.wait_for("printed a key", PATIENCE, find_key)?;
         server.stop(STOP)?;
         run(on_core(Core::Any, &programs.example("fill")).arg(&data).arg(count.to_string()).arg(&tokens))?;
         Ok(Self { keys: KeyFile::open(tokens)?, first_key, program, data })
@@ -64,7 +63,7 @@ impl Installation {
         let Recipes { authz, listen } = recipe(&self.program, &self.data)?;
         let stopwatch = Stopwatch::start();
         let mut server = authz.start(core, self.data.parent().unwrap_or(&self.data))?;
-        server.wait_until("is ready", PATIENCE, || is_ready(listen))?;
+        server.wait_until("was ready", PATIENCE, || is_ready(listen))?;
         Ok(Service { server, listen, seconds_until_ready: stopwatch.seconds() })
     }
 

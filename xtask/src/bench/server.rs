@@ -93,7 +93,7 @@ impl Recipe {
             .spawn()
             .map_err(|error| Failure::new(format!("cannot start `{line}`: {error}")))?;
         let mut server = Server { address: self.address, process, log, line };
-        server.wait_until("listens", self.patience, || TcpStream::connect(self.address).is_ok())?;
+        server.wait_until("listened", self.patience, || TcpStream::connect(self.address).is_ok())?;
         Ok(server)
     }
 }
@@ -124,7 +124,7 @@ impl Server {
             }
             thread::sleep(TICK);
         }
-        Err(self.failure(&format!("has run for {} s, and not one {what}", patience.as_secs())))
+        Err(self.failure(&format!("has run for {} s and never {what}", patience.as_secs())))
     }
 
     fn failure(&self, what: &str) -> Failure {
@@ -134,9 +134,23 @@ impl Server {
         Failure::new(format!("`{}` {what}. It said:\n{last}", self.line))
     }
 
-    /// What it has printed so far.
-    pub(super) fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+    /// Waits until `find` finds something in what it has printed.
+    ///
+    /// # Errors
+    /// As [`Self::wait_until`].
+    pub(super) fn wait_for<T>(
+        &mut self,
+        what: &str,
+        patience: Duration,
+        find: impl Fn(&str) -> Option<T>,
+    ) -> Outcome<T> {
+        let mut found = None;
+        let log = self.log.clone();
+        self.wait_until(what, patience, || {
+            found = find(&fs::read_to_string(&log).unwrap_or_default());
+            found.is_some()
+        })?;
+        found.ok_or_else(|| self.failure("said nothing"))
     }
 
     /// Ticks of the kernel's clock that its threads have spent, in user and system mode.
