@@ -2,4 +2,6 @@
 
 #![cfg(test)]
 
+mod app;
 mod gateway;
+mod ops;

@@ -1,0 +1,88 @@
+//! Who may have keys at all: the switch of roles.
+
+use claviger::ops::keys::KeyQuery;
+use claviger::ops::keys::{Overlap, get_key, list_keys, rotate_key, update_key};
+use claviger::ops::page::PageRequest;
+use claviger::ops::roles::{RolePatch, update_role};
+use claviger_core::decision::Code;
+use claviger_core::id::{OrganizationId, RoleId};
+use claviger_core::key::KeyPatch;
+use claviger_core::reject::RejectCode;
+use claviger_core::role::BuiltIn;
+
+use crate::app::{TestApp, name, new_key, refused};
+
+const DENIED: RejectCode = RejectCode::Decision(Code::ApiAccessDenied);
+
+async fn switch(test: &TestApp, at: OrganizationId, role: RoleId, allowed: bool) {
+    let patch = RolePatch { api_access: Some(allowed), ..RolePatch::default() };
+    update_role(&test.app, &test.admin, at, role, patch, None).await.unwrap();
+}
+
+// S0.2 S0.3 S0.5: off for members of a new organization, never for admins; switching it off denies keys that are there, and on revives them.
+#[tokio::test]
+async fn members_have_keys_only_while_their_role_has_api_access() {
+    let test = TestApp::new().await;
+    let acme = test.organization(test.root, "Acme").await;
+    let (member, ..) = test.member(acme, "Sam Ortiz", BuiltIn::Member).await;
+    let (admin, ..) = test.member(acme, "Ann Admin", BuiltIn::Admin).await;
+    assert_eq!(refused(test.create_key(&member, acme, new_key("Mine")).await), DENIED);
+    let admins = test.create_key(&admin, acme, new_key("Admin's")).await.unwrap();
+
+    let role = test.built_in(acme, BuiltIn::Member).await;
+    switch(&test, acme, role.id, true).await;
+    let mine = test.create_key(&member, acme, new_key("Mine")).await.unwrap();
+    assert_eq!(test.verify(&mine.token, &["claviger/profile:read"]), Ok(()));
+
+    switch(&test, acme, role.id, false).await;
+    assert_eq!(test.verify(&mine.token, &[]), Err("api_access_denied"));
+    assert_eq!(test.verify(&admins.token, &["contacts:delete"]), Ok(()));
+    let rotated = rotate_key(&test.app, &member, acme, mine.info.key.id, Overlap::Policy, None).await;
+    assert_eq!(refused(rotated), DENIED);
+
+    switch(&test, acme, role.id, true).await;
+    assert_eq!(test.verify(&mine.token, &[]), Ok(()));
+}
+
+// S0.28 S2.28 S2.30: a member sees own keys and those made for the member, and changes none but own ones.
+#[tokio::test]
+async fn members_act_on_their_own_keys_and_no_others() {
+    let test = TestApp::new().await;
+    let (member, member_id, _) = test.member(test.root, "Sam Ortiz", BuiltIn::Member).await;
+    let role = test.built_in(test.root, BuiltIn::Member).await;
+    switch(&test, test.root, role.id, true).await;
+    let own = test.create_key(&member, test.root, new_key("Own")).await.unwrap().info.key;
+    let mut for_member = new_key("Made for Sam");
+    for_member.mapped_user_id = Some(Some(member_id));
+    let for_member = test.create_key(&test.admin, test.root, for_member).await.unwrap().info.key;
+    let foreign = test.create_key(&test.admin, test.root, new_key("Not Sam's")).await.unwrap().info.key;
+
+    let list = async |query| {
+        let list = list_keys(&test.app, &member, test.root, query, PageRequest::default()).await.unwrap();
+        let mut names: Vec<_> = list.page.items.iter().map(|it| it.key.name.to_string()).collect();
+        names.sort();
+        (names, list.total)
+    };
+    assert_eq!(list(KeyQuery::default()).await, (vec!["Own".to_owned()], 1));
+    let mapped = KeyQuery { mapped_user_id: Some(member_id), ..KeyQuery::default() };
+    assert_eq!(list(mapped).await.0, ["Made for Sam", "Own"]);
+    let others = KeyQuery { owner_id: Some(test.admin_id), ..KeyQuery::default() };
+    assert_eq!(list(others).await, (vec![], 0));
+
+    get_key(&test.app, &member, test.root, for_member.id).await.unwrap();
+    assert_eq!(refused(get_key(&test.app, &member, test.root, foreign.id).await), RejectCode::NotFound);
+    let rename = || KeyPatch { name: Some(name("Renamed")), ..KeyPatch::default() };
+    let update = async |id| update_key(&test.app, &member, test.root, id, rename(), None).await;
+    update(own.id).await.unwrap();
+    let lacking = RejectCode::Decision(Code::InsufficientPermission);
+    assert_eq!(refused(update(for_member.id).await), lacking);
+    assert_eq!(refused(update(foreign.id).await), RejectCode::NotFound);
+
+    // Nor does a member make a key for somebody else, or one that carries somebody else's rights.
+    let mut for_another = new_key("For another");
+    for_another.owner_id = Some(Some(test.admin_id));
+    assert_eq!(refused(test.create_key(&member, test.root, for_another).await), lacking);
+    let mut as_another = new_key("As another");
+    as_another.mapped_user_id = Some(Some(test.admin_id));
+    assert_eq!(refused(test.create_key(&member, test.root, as_another).await), lacking);
+}

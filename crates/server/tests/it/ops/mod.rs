@@ -1,0 +1,4 @@
+//! The operations themselves, on a real store and replica.
+
+mod api_access;
+mod keys;
