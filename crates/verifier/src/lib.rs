@@ -19,6 +19,8 @@ pub mod replica;
 mod resolve;
 mod slab;
 mod state;
+#[cfg(test)]
+mod stress_tests;
 mod text;
 pub mod usage;
 pub mod verify;

@@ -138,6 +138,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn both_texts_survive(pairs in proptest::collection::vec(("\\PC{0,60}", "\\PC{0,60}"), 1..20)) {
             let (texts, mut free) = (Texts::new(), FreeBlocks::default());

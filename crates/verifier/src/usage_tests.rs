@@ -1,1 +1,139 @@
+use super::*;
+use crate::fixtures::*;
+use std::collections::HashMap;
+use std::sync::Barrier;
+use std::sync::atomic::AtomicU32;
+use std::thread;
+use std::time::Duration;
 
+fn world_with_keys(keys: u128) -> World {
+    let mut world = World::new();
+    for number in 0..keys {
+        world.tell([key(100 + number, 3, None).into()]);
+    }
+    world
+}
+
+// S3.11: the most recent use is kept with where it came from.
+#[test]
+fn the_latest_use_counts_with_its_origin() {
+    let world = world_with_keys(2);
+    let verdict = world.verify(100, &GOOD);
+    assert_eq!(world.replica.drain_uses(10), [], "deciding alone is no use");
+    let (home, office) = ("203.0.113.7".parse().ok(), "2001:db8::1".parse().ok());
+    verdict.record_use(at(50), home, Some(b"curl/8"));
+    verdict.record_use(at(70), office, Some(b"Zapier"));
+    verdict.record_use(at(60), home, None);
+    let expected = SecretUse {
+        secret_id: SecretId::from_u128(100),
+        last_used_at: at(70),
+        ip: office,
+        user_agent: Some("Zapier".into()),
+        count: 3,
+    };
+    assert_eq!(world.replica.drain_uses(10), std::slice::from_ref(&expected));
+    assert_eq!(world.replica.drain_uses(10), [], "what was taken is not held any more");
+    world.verify(100, &GOOD).record_use(Timestamp::MAX, None, None);
+    let last = Timestamp::from_micros(Timestamp::MAX.as_micros() / 1000 * 1000).expect("in range");
+    let expected = SecretUse { last_used_at: last, ip: None, user_agent: None, count: 1, ..expected };
+    assert_eq!(world.replica.drain_uses(10), [expected]);
+}
+
+#[test]
+fn chunks_are_bounded_and_leave_nobody_waiting() {
+    let world = world_with_keys(1500);
+    for number in 0..1500 {
+        world.verify(100 + number, &GOOD).record_use(at(50), None, None);
+    }
+    let first = world.replica.drain_uses(usize::MAX);
+    assert_eq!(first.len(), USES_PER_CHUNK_MAX);
+    // Those at the front are busy; the others' turn comes nevertheless.
+    for number in 0..1500 {
+        world.verify(100 + number, &GOOD).record_use(at(60), None, None);
+    }
+    let mut seen: std::collections::HashSet<_> = first.into_iter().map(|it| it.secret_id).collect();
+    seen.extend(world.replica.drain_uses(1000).into_iter().map(|it| it.secret_id));
+    assert_eq!(seen.len(), 1500);
+    let left: u64 = std::iter::repeat_with(|| world.replica.drain_uses(7))
+        .take_while(|it| !it.is_empty())
+        .flatten()
+        .map(|it| it.count)
+        .sum();
+    assert_eq!(left, 500);
+}
+
+#[test]
+fn what_was_counted_before_a_load_is_drained_after_it() {
+    let mut world = world_with_keys(3);
+    let replica = Arc::clone(&world.replica);
+    let before = replica.verify_digest(&digest(101), &GOOD, at(100));
+    before.record_use(at(50), None, None);
+    world.writer.begin_load();
+    let rows = World::base().into_iter().chain([Told::from(key(101, 3, None)).0]);
+    world.writer.load(rows.collect::<Vec<_>>());
+    world.writer.finish_load(claviger_core::event::Position { epoch: 2, seq: 0 });
+    let count = || replica.drain_uses(10).into_iter().map(|it| it.count).sum::<u64>();
+    assert_eq!(count(), 1);
+    before.record_use(at(50), None, None);
+    assert_eq!(count(), 1, "whoever still holds the old tables is still counted");
+    drop(before);
+    assert_eq!(count(), 0);
+    assert!(replica.drain.lock().expect("no panic").retired.is_empty(), "then they are let go");
+}
+
+/// In each round two threads use every key once while this one drains (and does `meanwhile`); then every key must have been counted twice.
+fn count_rounds(world: &mut World, keys: u128, rounds: u64, mut meanwhile: impl FnMut(&mut World)) {
+    let replica = Arc::clone(&world.replica);
+    let digests: Vec<_> = (0..keys).map(|it| digest(100 + it)).collect();
+    let (begin, busy) = (Barrier::new(3), AtomicU32::new(0));
+    let mut wrong = Vec::new();
+    let record = |thread: u8| {
+        for round in 0..rounds {
+            begin.wait();
+            for (number, digest) in (0_u64..).zip(&digests) {
+                let now = at(100).saturating_add(Duration::from_millis(round));
+                let ip = Some(IpAddr::from([10, thread, number as u8, round as u8]));
+                replica.verify_digest(digest, &GOOD, now).record_use(now, ip, Some(&round.to_le_bytes()));
+            }
+            busy.fetch_sub(1, SeqCst);
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| record(0));
+        scope.spawn(|| record(1));
+        for round in 0..rounds {
+            busy.store(2, SeqCst);
+            begin.wait();
+            let mut counted: HashMap<SecretId, u64> = HashMap::new();
+            let mut count =
+                |uses: Vec<SecretUse>| uses.iter().for_each(|it| *counted.entry(it.secret_id).or_default() += it.count);
+            meanwhile(world);
+            while busy.load(SeqCst) != 0 {
+                count(replica.drain_uses(30));
+            }
+            let rest = std::iter::repeat_with(|| replica.drain_uses(1000)).take_while(|it| !it.is_empty()).flatten();
+            count(rest.collect());
+            // Said at the end: the others wait for this thread.
+            if counted.len() as u128 != keys || counted.values().any(|it| *it != 2) {
+                wrong.push((round, counted));
+            }
+        }
+    });
+    assert!(wrong.is_empty(), "not twice each: {wrong:?}");
+}
+
+#[test]
+fn no_use_is_lost_or_counted_twice() {
+    let mut world = world_with_keys(20);
+    count_rounds(&mut world, 20, 5_000, |_| {});
+}
+
+#[test]
+fn no_use_is_lost_in_a_load() {
+    const KEYS: u128 = 300;
+    let mut world = world_with_keys(KEYS);
+    let rows: Vec<_> = (0..KEYS).map(|it| Told::from(key(100 + it, 3, None)).0).collect();
+    count_rounds(&mut world, KEYS, 10, |world| {
+        world.load(World::base().into_iter().chain(rows.iter().cloned()).collect());
+    });
+}
