@@ -178,7 +178,9 @@ impl From<ImportInfo> for ImportView {
     }
 }
 
-/// Begins an import, or finds the one of the same source.
+/// Begins an import.
+///
+/// Or finds the one of the same source.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/imports",
@@ -221,7 +223,9 @@ pub(super) async fn get_import(
     Ok(Json(ops::imports::get_import(&app, &caller, organization_id, import_id).await?.into()))
 }
 
-/// Takes the next lines of the source, at most 1,000. A line that cannot be taken is named in the answer; the others are taken.
+/// Takes the next lines of an import.
+///
+/// At most 1,000. A line that cannot be taken is named in the answer; the others are taken.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/imports/{import_id}/lines",

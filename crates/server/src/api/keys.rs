@@ -53,9 +53,9 @@ fn answer(info: &KeyInfo) -> Response {
     (entity_tag(info.key.version), Json(KeyView::from(info))).into_response()
 }
 
-/// Creates a key. Its secret stands in this answer and in no other.
+/// Creates a key.
 ///
-/// Who holds `claviger/own-keys:create` instead creates keys of their own, as far as their role has API access.
+/// Its secret stands in this answer and in no other. /// Who holds `claviger/own-keys:create` instead creates keys of their own, as far as their role has API access.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys",
@@ -119,7 +119,9 @@ pub(super) async fn list_keys(
     ))
 }
 
-/// Shows one key. Its secret is not in it.
+/// Shows one key.
+///
+/// Its secret is not in it.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}",
@@ -142,7 +144,9 @@ pub(super) async fn get_key(
     Ok(answer(&ops::keys::get_key(&app, &caller, organization_id, key_id).await?))
 }
 
-/// Changes a key: what is left out stays as it is (RFC 7396), and the secret never changes.
+/// Changes a key.
+///
+/// What is left out stays as it is (RFC 7396), and the secret never changes.
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}",
@@ -169,7 +173,9 @@ pub(super) async fn update_key(
     Ok(answer(&ops::keys::update_key(&app, &caller, organization_id, key_id, patch, version).await?))
 }
 
-/// Switches a key on. Doing it twice is no error.
+/// Switches a key on.
+///
+/// Doing it twice is no error.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/activate",
@@ -193,7 +199,9 @@ pub(super) async fn activate_key(
     Ok(answer(&ops::keys::set_key_active(&app, &caller, organization_id, key_id, true, version).await?))
 }
 
-/// Switches a key off: it is refused until it is switched on again. Doing it twice is no error.
+/// Switches a key off.
+///
+/// It is refused until it is switched on again. Doing it twice is no error.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/deactivate",
@@ -217,7 +225,9 @@ pub(super) async fn deactivate_key(
     Ok(answer(&ops::keys::set_key_active(&app, &caller, organization_id, key_id, false, version).await?))
 }
 
-/// Gives a key a new secret, in this answer and in no other. The old one stays good for the overlap.
+/// Gives a key a new secret.
+///
+/// The new one stands in this answer and in no other; the old one stays good for the overlap.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/rotate",
@@ -245,7 +255,9 @@ pub(super) async fn rotate_key(
     Ok(respond(OK, answer, tag, |it: &CreatedKey| CreatedKeyView::from(it)))
 }
 
-/// Revokes a key for ever: it frees its name and keeps its history.
+/// Revokes a key for ever.
+///
+/// It frees its name and keeps its history.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/revoke",

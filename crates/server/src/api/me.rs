@@ -95,7 +95,9 @@ impl From<Me> for MeView {
     }
 }
 
-/// Says who calls. Needs no permission: a client asks it first, to see that its key is good.
+/// Says who calls.
+///
+/// Needs no permission: a client asks it first, to see that its key is good.
 #[utoipa::path(
     get,
     path = "/api/v1/me",

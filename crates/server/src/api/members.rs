@@ -162,7 +162,9 @@ fn answer(info: &MemberInfo) -> Response {
     (entity_tag(info.member.version), Json(MemberView::from(info))).into_response()
 }
 
-/// Makes a user a member, with a role. Nobody gives more than they hold.
+/// Makes a user a member.
+///
+/// With a role; nobody gives more than they hold.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/members",
@@ -188,7 +190,7 @@ pub(super) async fn create_member(
     Ok(respond(CREATED, answer, place_of, |it: &MemberInfo| MemberView::from(it)))
 }
 
-/// Lists the members.
+/// Lists members.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/members",
@@ -233,7 +235,9 @@ pub(super) async fn get_member(
     Ok(answer(&ops::members::get_member(&app, &caller, organization_id, member_id).await?))
 }
 
-/// Changes a membership's role or extra permissions: what is left out stays as it is (RFC 7396).
+/// Changes a membership.
+///
+/// What is left out stays as it is (RFC 7396).
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}/members/{member_id}",
@@ -258,7 +262,9 @@ pub(super) async fn update_member(
     Ok(answer(&ops::members::update_member(&app, &caller, organization_id, member_id, patch, version).await?))
 }
 
-/// Ends a membership: the user's personal key here is revoked, other keys of the user become ownerless.
+/// Ends a membership.
+///
+/// The user's personal key here is revoked, other keys of the user become ownerless.
 #[utoipa::path(
     delete,
     path = "/api/v1/organizations/{organization_id}/members/{member_id}",

@@ -27,6 +27,7 @@ mod words;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::routing::any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -57,7 +58,10 @@ pub fn router(app: App) -> Router {
         .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
         .route_layer(origins)
         .merge(reference::router())
-        .fallback(edge::unknown_path)
+        .route("/api", any(edge::unknown_path))
+        .route("/api/", any(edge::unknown_path))
+        .route("/api/{*path}", any(edge::unknown_path))
+        .route("/docs/{*path}", any(edge::unknown_path))
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(from_fn_with_state(app.clone(), edge::attend))
         .with_state(app)

@@ -37,7 +37,9 @@ fn answer(info: &OrganizationInfo) -> Response {
     (entity_tag(info.organization.version), Json(OrganizationView::from(info))).into_response()
 }
 
-/// Makes an organization below another, with the built-in roles.
+/// Makes an organization below another.
+///
+/// It has the built-in roles from the start.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/organizations",
@@ -63,7 +65,9 @@ pub(super) async fn create_organization(
     Ok(respond(CREATED, answer, |it| place_of(&it.organization), |it: &OrganizationInfo| OrganizationView::from(it)))
 }
 
-/// Lists the organization and all below it.
+/// Lists organizations.
+///
+/// The one of the path and all below it.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/organizations",
@@ -87,7 +91,9 @@ pub(super) async fn list_organizations(
     Ok(page(&uri, LIST, found, |it| OrganizationView::from(&it)))
 }
 
-/// Shows one organization, and the policy that holds for it.
+/// Shows one organization.
+///
+/// Also the policy that holds for it once those above it are taken into account.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}",
@@ -107,7 +113,9 @@ pub(super) async fn get_organization(
     Ok(answer(&ops::organizations::get_organization(&app, &caller, organization_id).await?))
 }
 
-/// Changes an organization: what is left out stays as it is (RFC 7396).
+/// Changes an organization.
+///
+/// What is left out stays as it is (RFC 7396).
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}",
@@ -131,7 +139,9 @@ pub(super) async fn update_organization(
     Ok(answer(&ops::organizations::update_organization(&app, &caller, organization_id, patch, version).await?))
 }
 
-/// Makes or changes the organization that the host knows by its own identifier. Doing it twice changes nothing.
+/// Puts an organization by the host's identifier.
+///
+/// Makes it, or changes it to what is asked. Doing it twice changes nothing.
 #[utoipa::path(
     put,
     path = "/api/v1/organizations/{organization_id}/organizations/by-external-id/{external_id}",

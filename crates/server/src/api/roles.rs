@@ -166,7 +166,9 @@ fn place_of(role: &Role) -> HeaderMap {
     place(&format!("/api/v1/organizations/{}/roles/{}", role.organization_id, role.id), role.version)
 }
 
-/// Makes a role. Nobody makes one that allows more than they hold.
+/// Makes a role.
+///
+/// Nobody makes one that allows more than they hold.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/roles",
@@ -192,7 +194,9 @@ pub(super) async fn create_role(
     Ok(respond(CREATED, answer, place_of, |it: &Role| RoleView::from(it)))
 }
 
-/// Lists the roles that can be given here: the organization's own and those of the ones above it.
+/// Lists roles.
+///
+/// Those that can be given here: the organization's own and those of the ones above it.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/roles",
@@ -216,7 +220,9 @@ pub(super) async fn list_roles(
     Ok(page(&uri, LIST, found, |it| RoleView::from(&it)))
 }
 
-/// Shows one role, and what a change of it touches.
+/// Shows one role.
+///
+/// Also how many members and keys a change of it touches.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/roles/{role_id}",
@@ -239,7 +245,9 @@ pub(super) async fn get_role(
     Ok((entity_tag(role.version), Json(view)).into_response())
 }
 
-/// Changes a role: what is left out stays as it is (RFC 7396). Every key that hangs on it follows at once.
+/// Changes a role.
+///
+/// What is left out stays as it is (RFC 7396). Every key that hangs on it follows at once.
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}/roles/{role_id}",
@@ -265,7 +273,9 @@ pub(super) async fn update_role(
     Ok((entity_tag(role.version), Json(RoleView::from(&role))).into_response())
 }
 
-/// Deletes a role that nobody has.
+/// Deletes a role.
+///
+/// One that nobody has.
 #[utoipa::path(
     delete,
     path = "/api/v1/organizations/{organization_id}/roles/{role_id}",

@@ -159,7 +159,9 @@ fn answer(user: &User) -> Response {
     (entity_tag(user.version), Json(UserView::from(user))).into_response()
 }
 
-/// Makes a user that the organization manages. The user is no member yet.
+/// Makes a user.
+///
+/// The organization manages the user, who is no member yet.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/users",
@@ -185,7 +187,9 @@ pub(super) async fn create_user(
     Ok(respond(CREATED, answer, place_of, |it: &User| UserView::from(it)))
 }
 
-/// Lists the users that the organization manages.
+/// Lists users.
+///
+/// Those that the organization manages.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/users",
@@ -209,7 +213,7 @@ pub(super) async fn list_users(
     Ok(page(&uri, LIST, found, |it| UserView::from(&it)))
 }
 
-/// Shows one user that the organization manages.
+/// Shows one user.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/users/{user_id}",
@@ -229,7 +233,9 @@ pub(super) async fn get_user(
     Ok(answer(&ops::users::get_user(&app, &caller, organization_id, user_id).await?))
 }
 
-/// Changes a user: what is left out stays as it is (RFC 7396).
+/// Changes a user.
+///
+/// What is left out stays as it is (RFC 7396).
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}/users/{user_id}",
@@ -254,7 +260,9 @@ pub(super) async fn update_user(
     Ok(answer(&ops::users::update_user(&app, &caller, organization_id, user_id, patch, version).await?))
 }
 
-/// Makes or changes the user that the host knows by its own identifier. Doing it twice changes nothing.
+/// Puts a user by the host's identifier.
+///
+/// Makes the user, or changes it to what is asked. Doing it twice changes nothing.
 #[utoipa::path(
     put,
     path = "/api/v1/organizations/{organization_id}/users/by-external-id/{external_id}",

@@ -96,7 +96,7 @@ pub(super) struct VerifyView {
     /// The key; null where there is none that the caller may know of.
     #[schema(required)]
     pub key: Option<VerifiedKeyView>,
-    /// The organization.
+    /// The organization the request is about.
     #[schema(required)]
     pub organization: Option<VerifiedOrganizationView>,
     /// The user whose rights the key carries.
@@ -105,7 +105,7 @@ pub(super) struct VerifyView {
     /// The name of the role that counts.
     #[schema(required)]
     pub role: Option<String>,
-    /// The permissions that were asked for.
+    /// Everything the key may do there; empty when it may not pass.
     pub permissions: Vec<String>,
     /// Where the right is by element and a whole resource was asked for: the elements. Left out where it is for all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,10 +115,10 @@ pub(super) struct VerifyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub trace: Option<Vec<TracedView>>,
-    /// The instant of the answer.
+    /// The instant at which what the answer rests on was known to be true.
     #[schema(value_type = String, format = DateTime)]
     pub as_of: Timestamp,
-    /// Milliseconds since what it rests on was known to be true.
+    /// Milliseconds since then.
     pub stale_ms: u64,
 }
 
@@ -213,9 +213,9 @@ impl From<VerifyAnswer> for VerifyView {
     }
 }
 
-/// Says whether a key is good, for whom it acts and what it may do.
+/// Says whether a key is good.
 ///
-/// A decision is always answered with 200, also when it is no; other statuses are about the caller and the form of the question.
+/// Also for whom it acts and what it may do. /// A decision is always answered with 200, also when it is no; other statuses are about the caller and the form of the question.
 #[utoipa::path(
     post,
     path = "/api/v1/verify",

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod api;
 mod app;
 mod gateway;
 mod ops;

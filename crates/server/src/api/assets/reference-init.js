@@ -8,7 +8,6 @@ Scalar.createApiReference('#app', {
   mcp: { disabled: true },
   hideClientButton: true,
   showDeveloperTools: 'never',
-  showToolbar: 'never',
   proxyUrl: '',
   persistAuth: false,
 });

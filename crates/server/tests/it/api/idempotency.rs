@@ -1,0 +1,83 @@
+//! Assurance D5: the same request twice is one change and one answer, and the secret is not in the second.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::client::Answer;
+use super::fixture::{Fixture, Made};
+
+async fn post(it: &Fixture, path: &str, key: &str, body: &Value) -> Answer {
+    it.admin.send(it.admin.request("POST", path).header("idempotency-key", key).json(body)).await
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_answered_without_the_secret() {
+    let it = Fixture::start().await;
+    let (path, body) = (it.at("/keys"), json!({"name": "Once"}));
+    let first = post(&it, &path, "order-1", &body).await.expect(201);
+    let made = Made::of(&first);
+    let again = post(&it, &path, "order-1", &body).await.expect(201);
+    assert_eq!(again.text_at("/key/id"), made.id);
+    assert_eq!(again.json()["secret"], Value::Null);
+    assert!(again.text_at("/secret_note").contains("shown once"));
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert!(!again.text.contains(&made.token) && !again.text.contains(&made.secret_key));
+    it.admin.with(&made.token).get("/api/v1/me").await.expect(200);
+
+    let other = post(&it, &path, "order-1", &json!({"name": "Twice"})).await;
+    assert_eq!(other.refusal(), (422, "idempotency_mismatch".into()));
+    let elsewhere = post(&it, &it.at("/users"), "order-1", &body).await;
+    assert_eq!(elsewhere.refusal(), (422, "idempotency_mismatch".into()));
+    assert_eq!(post(&it, &path, "order-2", &body).await.refusal(), (409, "name_taken".into()));
+}
+
+#[tokio::test]
+async fn a_repeated_rotation_rotates_once() {
+    let it = Fixture::start().await;
+    let made = it.create_key(json!({"name": "Rotated"})).await;
+    let path = it.at(&format!("/keys/{}/rotate", made.id));
+    let first = post(&it, &path, "rotation", &json!({"overlap_secs": 0})).await.expect(200);
+    let again = post(&it, &path, "rotation", &json!({"overlap_secs": 0})).await.expect(200);
+    assert_eq!(again.json()["secret"], Value::Null);
+    it.admin.with(&first.text_at("/secret/token")).get("/api/v1/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_kept() {
+    let it = Fixture::start().await;
+    let path = it.at("/keys");
+    let taken = it.create_key(json!({"name": "Taken"})).await;
+    let body = json!({"name": "Taken"});
+    assert_eq!(post(&it, &path, "again", &body).await.refusal(), (409, "name_taken".into()));
+    it.revoke(&taken.id).await;
+    post(&it, &path, "again", &body).await.expect(201);
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_makes_the_key() {
+    let it = Fixture::start().await;
+    let path = it.at("/keys");
+    let racers: Vec<_> = (0..64)
+        .map(|_| {
+            let (client, path) = (it.admin.clone(), path.clone());
+            it.app.spawn(async move {
+                let request = client.request("POST", &path).header("idempotency-key", "race");
+                client.send(request.json(&json!({"name": "Raced"}))).await
+            })
+        })
+        .collect();
+    let (mut ids, mut secrets) = (BTreeSet::new(), 0);
+    for racer in racers {
+        let answer = racer.await.unwrap();
+        if answer.status == 201 {
+            ids.insert(answer.text_at("/key/id"));
+            secrets += usize::from(answer.json()["secret"].is_object());
+        } else {
+            assert_eq!(answer.refusal(), (409, "idempotency_in_flight".into()));
+        }
+    }
+    assert_eq!((ids.len(), secrets), (1, 1));
+    let listed = it.admin.get(&it.at("/keys?search=Raced")).await.expect(200);
+    assert_eq!(listed.json()["total"], 1);
+}

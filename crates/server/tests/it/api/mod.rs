@@ -1,0 +1,10 @@
+//! The management API over real connections.
+
+mod bad_input;
+mod client;
+mod fixture;
+mod idempotency;
+mod keys;
+mod lists;
+mod presentations;
+mod verify;
