@@ -20,11 +20,13 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments, ConnectOptions, Executor, Row as _, SqlSafeStr, SqlStr, Sqlite, Transaction, ValueRef};
+use sqlx::{
+    Arguments, ConnectOptions, Decode, Executor, Row as _, SqlSafeStr, SqlStr, Sqlite, Transaction, TypeInfo, ValueRef,
+};
 
 use self::failure::failure;
 use crate::error::{Error, StoreResult};
-use crate::row::Unreadable;
+use crate::row::{Raw, Unreadable};
 use crate::value::Value;
 
 /// Connections that read side by side.
@@ -357,21 +359,29 @@ impl Connection {
     }
 }
 
+/// A statement with very many arguments, each used once and in order, in the form that is cheap for the engine: SQLite finds the name
+/// of an argument by going through all those before it, and an unnamed one at once.
+pub(crate) fn unnamed(sql: &str) -> String {
+    let mut parts = sql.split('$');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text.push('?');
+        text.push_str(part.trim_start_matches(|it: char| it.is_ascii_digit()));
+    }
+    text
+}
+
 /// SQLite takes a missing argument for NULL. Nobody should find that out from the rows.
 fn checked(sql: impl SqlSafeStr, arguments: &[Value]) -> SqlStr {
     let sql = sql.into_sql_str();
-    debug_assert_eq!(
-        sql.as_str()
-            .split('$')
-            .skip(1)
-            .filter_map(|it| it.split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok())
-            .max()
-            .unwrap_or(0),
-        arguments.len(),
-        "arguments of `{}`",
-        sql.as_str()
-    );
+    debug_assert_eq!(argument_count(sql.as_str()), arguments.len(), "arguments of `{}`", sql.as_str());
     sql
+}
+
+fn argument_count(sql: &str) -> usize {
+    let number = |it: &str| it.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+    let named = sql.split('$').skip(1).filter_map(number).max();
+    named.unwrap_or_else(|| sql.matches('?').count())
 }
 
 fn bind(arguments: Vec<Value>) -> SqliteArguments {
@@ -393,30 +403,26 @@ fn bind(arguments: Vec<Value>) -> SqliteArguments {
 pub(crate) struct Row(SqliteRow);
 
 impl Row {
-    pub(crate) fn is_null(&self, index: usize) -> Result<bool, Unreadable> {
-        self.0.try_get_raw(index).map(|it| it.is_null()).map_err(unreadable)
+    /// What stands in a column.
+    pub(crate) fn raw(&self, index: usize) -> Result<Raw<'_>, Unreadable> {
+        let value = self.0.try_get_raw(index).map_err(|error| Unreadable(error.to_string()))?;
+        // The type of a missing value is the column's.
+        if value.is_null() {
+            return Ok(Raw::Null);
+        }
+        let raw = match value.type_info().name() {
+            "TEXT" => Decode::<Sqlite>::decode(value).map(Raw::Text),
+            "INTEGER" => Decode::<Sqlite>::decode(value).map(Raw::Integer),
+            "BLOB" => Decode::<Sqlite>::decode(value).map(Raw::Bytes),
+            other => return Err(Unreadable(format!("is of the type {other}"))),
+        };
+        raw.map_err(|error| Unreadable(error.to_string()))
     }
 
-    pub(crate) fn text(&self, index: usize) -> Result<Option<&str>, Unreadable> {
-        self.0.try_get(index).map_err(unreadable)
+    /// The bytes of a column, also of a text that is none; absent when there is nothing.
+    pub(crate) fn bytes(&self, index: usize) -> Option<&[u8]> {
+        self.0.try_get_unchecked(index).ok().flatten()
     }
-
-    pub(crate) fn integer(&self, index: usize) -> Result<Option<i64>, Unreadable> {
-        self.0.try_get(index).map_err(unreadable)
-    }
-
-    pub(crate) fn bytes(&self, index: usize) -> Result<Option<&[u8]>, Unreadable> {
-        self.0.try_get(index).map_err(unreadable)
-    }
-
-    pub(crate) fn boolean(&self, index: usize) -> Result<Option<bool>, Unreadable> {
-        self.0.try_get(index).map_err(unreadable)
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-fn unreadable(error: sqlx::Error) -> Unreadable {
-    Unreadable(error.to_string())
 }
 
 /// The transaction in which usage is flushed. It changes nothing that is replicated, so it needs no event.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::{insert_key_columns, insert_secret_columns, key_arguments, secret_arguments};
 use crate::row::{Columns, Json, Unreadable};
-use crate::sql::{ROWS_PER_STATEMENT, padded, row_of, rows_of, statements};
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, rows_of, statements};
 use crate::value::{Argument, args, json};
 use crate::{Connection, Cursor, Page, PageRequest, StoreResult, Tx};
 
@@ -44,23 +44,25 @@ statements! {
     );
 }
 
-static INSERT_KEYS: LazyLock<String> = LazyLock::new(|| format!("{}{}", insert_key_columns!(), rows_of(24)));
-static INSERT_SECRETS: LazyLock<String> = LazyLock::new(|| format!("{}{}", insert_secret_columns!(), rows_of(9)));
-static INSERT_KEY: LazyLock<String> = LazyLock::new(|| format!("{}{}", insert_key_columns!(), row_of(24, 0)));
-static INSERT_SECRET: LazyLock<String> = LazyLock::new(|| format!("{}{}", insert_secret_columns!(), row_of(9, 0)));
-static FIND_DIGESTS: LazyLock<String> = LazyLock::new(|| {
-    format!(
+static INSERT_KEYS: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), rows_of(24))));
+static INSERT_SECRETS: LazyLock<Bulk> =
+    LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), rows_of(9))));
+static INSERT_KEY: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), row_of(24, 0))));
+static INSERT_SECRET: LazyLock<Bulk> =
+    LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), row_of(9, 0))));
+static FIND_DIGESTS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(format!(
         "SELECT s.digest, s.organization_id, s.key_id, s.state, k.standing FROM secret s JOIN key k ON k.id = s.key_id \
          WHERE s.digest IN {}",
         row_of(ROWS_PER_STATEMENT, 0)
-    )
+    ))
 });
-static FIND_TAKEN_NAMES: LazyLock<String> = LazyLock::new(|| {
-    format!(
+static FIND_TAKEN_NAMES: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(format!(
         "SELECT k.name_key FROM key k WHERE k.organization_id = $1 AND k.api_id = $2 AND k.standing <> 'revoked' \
          AND k.name_key IN {}",
         row_of(ROWS_PER_STATEMENT, 2)
-    )
+    ))
 });
 
 /// Every statement that is put together here, by name.
@@ -73,7 +75,7 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
         ("FIND_DIGESTS", &FIND_DIGESTS),
         ("FIND_TAKEN_NAMES", &FIND_TAKEN_NAMES),
     ];
-    statements.into_iter().map(|(name, sql)| (name.to_owned(), sql.to_string())).collect()
+    statements.into_iter().map(|(name, sql)| (name.to_owned(), sql.portable.clone())).collect()
 }
 
 /// Rejected lines that an import remembers with their reasons; of the rest it keeps the count.
@@ -215,7 +217,7 @@ impl Connection {
                 };
                 Ok((digest, known))
             };
-            found.extend(self.list(&FIND_DIGESTS, arguments, "secret", read).await?);
+            found.extend(self.list(&FIND_DIGESTS.text, arguments, "secret", read).await?);
         }
         Ok(digests.iter().map(|it| found.get(it.as_bytes()).copied()).collect())
     }
@@ -234,7 +236,7 @@ impl Connection {
         for chunk in names.chunks(ROWS_PER_STATEMENT) {
             let mut arguments = args![tenant.organization_id(), api_id];
             arguments.extend(padded(chunk, NameKey::value));
-            taken.extend(self.list(&FIND_TAKEN_NAMES, arguments, "key", |it| it.next::<String>()).await?);
+            taken.extend(self.list(&FIND_TAKEN_NAMES.text, arguments, "key", |it| it.next::<String>()).await?);
         }
         Ok(names.iter().filter(|it| taken.contains(it.as_str())).cloned().collect())
     }
@@ -313,13 +315,14 @@ impl Tx {
         }
         let (chunks, rest) = keys.as_chunks::<ROWS_PER_STATEMENT>();
         for chunk in chunks {
-            self.execute(INSERT_KEYS.as_str(), chunk.iter().flat_map(|(it, _)| key_arguments(it)).collect()).await?;
+            self.execute(INSERT_KEYS.text.as_str(), chunk.iter().flat_map(|(it, _)| key_arguments(it)).collect())
+                .await?;
             let secrets = chunk.iter().flat_map(|(_, it)| secret_arguments(organization_id, it)).collect();
-            self.execute(INSERT_SECRETS.as_str(), secrets).await?;
+            self.execute(INSERT_SECRETS.text.as_str(), secrets).await?;
         }
         for (key, secret) in rest {
-            self.execute(INSERT_KEY.as_str(), key_arguments(key)).await?;
-            self.execute(INSERT_SECRET.as_str(), secret_arguments(organization_id, secret)).await?;
+            self.execute(INSERT_KEY.text.as_str(), key_arguments(key)).await?;
+            self.execute(INSERT_SECRET.text.as_str(), secret_arguments(organization_id, secret)).await?;
         }
         let live = keys.iter().filter(|(it, _)| it.standing != KeyStanding::Revoked).count();
         self.change_key_count(tenant, live as i64).await?;

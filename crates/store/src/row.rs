@@ -16,6 +16,7 @@ use claviger_core::role::BuiltIn;
 use claviger_core::secret::{AccessId, Digest};
 use claviger_core::time::Timestamp;
 use claviger_core::user::UserStatus;
+use data_encoding::HEXUPPER_PERMISSIVE;
 use serde::de::DeserializeOwned;
 use type_safe_id::StaticType;
 
@@ -26,28 +27,90 @@ use crate::error::{Error, StoreResult};
 #[derive(Debug)]
 pub(crate) struct Unreadable(pub(crate) String);
 
+/// What stands in a column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Raw<'r> {
+    Null,
+    Text(&'r str),
+    Integer(i64),
+    Bytes(&'r [u8]),
+}
+
+impl<'r> Raw<'r> {
+    pub(crate) fn text(self) -> Result<&'r str, Unreadable> {
+        match self {
+            Self::Text(text) => Ok(text),
+            other => Err(other.is_not("text")),
+        }
+    }
+
+    fn is_not(self, what: &str) -> Unreadable {
+        Unreadable(match self {
+            Self::Null => "is NULL".into(),
+            Self::Text(_) | Self::Integer(_) | Self::Bytes(_) => format!("is not {what}"),
+        })
+    }
+}
+
 /// What a column can be read into.
 pub(crate) trait Column: Sized {
-    /// Reads the column at `index`.
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable>;
+    /// Reads what stands there.
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable>;
 }
 
 /// The columns of a row, read one after the other in the order in which the statement names them.
 pub(crate) struct Columns<'r> {
-    row: &'r Row,
+    source: Source<'r>,
     index: usize,
 }
 
+enum Source<'r> {
+    Row(&'r Row),
+    Line(std::str::Split<'r, char>),
+}
+
+/// What stands between the fields of a row that comes as a line of text, and between such lines: the separators that ASCII has for it.
+/// No name holds a control character, and JSON writes them otherwise.
+pub(crate) const FIELD_END: u8 = 0x1f;
+pub(crate) const LINE_END: u8 = 0x1e;
+
 impl<'r> Columns<'r> {
     pub(crate) const fn new(row: &'r Row) -> Self {
-        Self { row, index: 0 }
+        Self { source: Source::Row(row), index: 0 }
+    }
+
+    /// The columns of a row that comes as a line of text, where nothing stands for NULL.
+    pub(crate) fn of_line(line: &'r [u8]) -> Result<Self, Unreadable> {
+        let line = str::from_utf8(line).map_err(|error| Unreadable(error.to_string()))?;
+        Ok(Self { source: Source::Line(line.split(char::from(FIELD_END))), index: 0 })
+    }
+
+    /// Passes over columns of a line.
+    pub(crate) fn skip(&mut self, columns: usize) {
+        self.index += columns;
+        if let Source::Line(fields) = &mut self.source {
+            fields.by_ref().take(columns).for_each(drop);
+        }
     }
 
     /// Reads the next column.
     pub(crate) fn next<T: Column>(&mut self) -> Result<T, Unreadable> {
-        let index = self.index;
+        let raw = match &mut self.source {
+            Source::Row(row) => row.raw(self.index),
+            Source::Line(fields) => match fields.next() {
+                None => Err(Unreadable("is not there".into())),
+                Some("") => Ok(Raw::Null),
+                Some(text) => Ok(Raw::Text(text)),
+            },
+        };
         self.index += 1;
-        T::read(self.row, index).map_err(|Unreadable(why)| Unreadable(format!("column {}: {why}", index + 1)))
+        raw.and_then(T::read).map_err(|Unreadable(why)| Unreadable(format!("column {}: {why}", self.index)))
+    }
+
+    /// Makes sure that a line has no further columns.
+    pub(crate) fn end(&mut self) -> Result<(), Unreadable> {
+        let more = if let Source::Line(fields) = &mut self.source { fields.next() } else { None };
+        more.map_or(Ok(()), |_| Err(Unreadable("has too many columns".into())))
     }
 }
 
@@ -58,90 +121,110 @@ pub(crate) fn decode<T>(
     read: impl FnOnce(&mut Columns<'_>) -> Result<T, Unreadable>,
 ) -> StoreResult<T> {
     read(&mut Columns::new(row)).map_err(|Unreadable(detail)| {
-        let id = row.text(0).ok().flatten().unwrap_or("without an id").to_owned();
+        let id = id_of(row).to_owned();
         Error::Corrupt { table, id, detail }
     })
 }
 
-fn present<T>(value: Option<T>) -> Result<T, Unreadable> {
-    value.ok_or_else(|| Unreadable("is NULL".into()))
+/// The text in the first column.
+pub(crate) fn id_of(row: &Row) -> &str {
+    row.raw(0).and_then(Raw::text).unwrap_or_default()
 }
 
 impl<T: Column> Column for Option<T> {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        if row.is_null(index)? { Ok(None) } else { T::read(row, index).map(Some) }
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        if matches!(raw, Raw::Null) { Ok(None) } else { T::read(raw).map(Some) }
     }
 }
 
 impl Column for String {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        present(row.text(index)?).map(str::to_owned)
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        raw.text().map(str::to_owned)
     }
 }
 
 impl Column for i64 {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        present(row.integer(index)?)
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        match raw {
+            Raw::Integer(integer) => Ok(integer),
+            Raw::Text(text) => text.parse().map_err(|_| raw.is_not("a number")),
+            Raw::Null | Raw::Bytes(_) => Err(raw.is_not("a number")),
+        }
     }
 }
 
 impl Column for bool {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        present(row.boolean(index)?)
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        match i64::read(raw)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(raw.is_not("a flag")),
+        }
     }
 }
 
 impl Column for u64 {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        Self::try_from(i64::read(row, index)?).map_err(|_| Unreadable("is negative".into()))
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        Self::try_from(i64::read(raw)?).map_err(|_| Unreadable("is negative".into()))
     }
 }
 
 impl Column for u16 {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        Self::try_from(i64::read(row, index)?).map_err(|_| Unreadable("is out of range".into()))
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        Self::try_from(i64::read(raw)?).map_err(|_| Unreadable("is out of range".into()))
     }
 }
 
 impl Column for Timestamp {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        Self::from_micros(i64::read(row, index)?).map_err(|error| Unreadable(error.to_string()))
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        Self::from_micros(i64::read(raw)?).map_err(|error| Unreadable(error.to_string()))
     }
 }
 
 impl Column for [u8; 32] {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        present(row.bytes(index)?)?.try_into().map_err(|_| Unreadable("is not 32 bytes long".into()))
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        match raw {
+            Raw::Bytes(bytes) => bytes.try_into().map_err(|_| raw.is_not("32 bytes long")),
+            Raw::Text(text) => {
+                let mut bytes = [0; 32];
+                let fits = text.len() == 2 * bytes.len();
+                match fits.then(|| HEXUPPER_PERMISSIVE.decode_mut(text.as_bytes(), &mut bytes)) {
+                    Some(Ok(_)) => Ok(bytes),
+                    Some(Err(_)) | None => Err(raw.is_not("32 bytes in hexadecimal")),
+                }
+            }
+            Raw::Null | Raw::Integer(_) => Err(raw.is_not("bytes")),
+        }
     }
 }
 
 impl Column for Digest {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        <[u8; 32]>::read(row, index).map(Self::from_bytes)
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        <[u8; 32]>::read(raw).map(Self::from_bytes)
     }
 }
 
 impl Column for AccessId {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        present(row.text(index)?).map(Self::from_stored)
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        raw.text().map(Self::from_stored)
     }
 }
 
 impl<K: StaticType> Column for Id<K> {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        parsed(row, index)
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        parsed(raw)
     }
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(row: &Row, index: usize) -> Result<T, Unreadable> {
-    present(row.text(index)?)?.parse().map_err(|error: T::Err| Unreadable(error.to_string()))
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(raw: Raw<'_>) -> Result<T, Unreadable> {
+    raw.text()?.parse().map_err(|error: T::Err| Unreadable(error.to_string()))
 }
 
 macro_rules! parsed_columns {
     ($($type:ty),* $(,)?) => {$(
         impl Column for $type {
-            fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-                parsed(row, index)
+            fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+                parsed(raw)
             }
         }
     )*};
@@ -152,8 +235,8 @@ parsed_columns!(Entity, Name, Description, Email, ExternalId, Slug, KeyPrefix, I
 macro_rules! named_columns {
     ($($type:ty),* $(,)?) => {$(
         impl Column for $type {
-            fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-                let text = present(row.text(index)?)?;
+            fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+                let text = raw.text()?;
                 Self::parse(text).ok_or_else(|| Unreadable(format!("`{}` is not on the list", text.escape_debug())))
             }
         }
@@ -176,8 +259,8 @@ named_columns!(
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> Column for Json<T> {
-    fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-        let text = present(row.text(index)?)?;
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        let text = raw.text()?;
         serde_json::from_str(text).map(Self).map_err(|error| Unreadable(error.to_string()))
     }
 }
@@ -185,8 +268,8 @@ impl<T: DeserializeOwned> Column for Json<T> {
 macro_rules! json_columns {
     ($($type:ty),* $(,)?) => {$(
         impl Column for $type {
-            fn read(row: &Row, index: usize) -> Result<Self, Unreadable> {
-                Json::read(row, index).map(|Json(value)| value)
+            fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+                Json::read(raw).map(|Json(value)| value)
             }
         }
     )*};

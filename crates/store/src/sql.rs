@@ -39,9 +39,23 @@ pub(crate) fn holding_name(search: Option<&str>) -> String {
 /// The last of all texts of ours, which are ASCII: where a list that runs backwards begins.
 pub(crate) const LAST: &str = "~";
 
-/// Rows that one statement writes, or values that one looks for. More would not be faster: the engine finds the name of each
-/// argument by going through those before it.
-pub(crate) const ROWS_PER_STATEMENT: usize = 16;
+/// Rows that one statement writes, or values that one looks for.
+pub(crate) const ROWS_PER_STATEMENT: usize = 50;
+
+/// A statement that writes many rows or looks for many values.
+pub(crate) struct Bulk {
+    /// As it is written for every engine.
+    pub(crate) portable: String,
+    /// As this engine likes it.
+    pub(crate) text: String,
+}
+
+impl Bulk {
+    pub(crate) fn new(portable: String) -> Self {
+        let text = crate::db::unnamed(&portable);
+        Self { portable, text }
+    }
+}
 
 /// `($3, $4)`: so many arguments behind so many others.
 pub(crate) fn row_of(arguments: usize, behind: usize) -> String {

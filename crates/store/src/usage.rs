@@ -10,7 +10,7 @@ use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
 use crate::row::{Columns, Unreadable};
-use crate::sql::{ROWS_PER_STATEMENT, padded, row_of, rows_of, statements};
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, rows_of, statements};
 use crate::value::{Argument, args};
 use crate::{Connection, Store, StoreResult};
 
@@ -37,21 +37,25 @@ statements! {
     );
 }
 
-static ADD_USES: LazyLock<String> = LazyLock::new(|| {
-    format!("INSERT INTO secret_use (secret_id, last_used_at, ip, user_agent, uses) VALUES {}{}", rows_of(5), add!())
+static ADD_USES: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(format!(
+        "INSERT INTO secret_use (secret_id, last_used_at, ip, user_agent, uses) VALUES {}{}",
+        rows_of(5),
+        add!()
+    ))
 });
 
-static FIND_USES: LazyLock<String> = LazyLock::new(|| {
-    format!(
+static FIND_USES: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(format!(
         "SELECT u.secret_id, u.last_used_at, u.ip, u.user_agent, u.uses FROM secret s \
          JOIN secret_use u ON u.secret_id = s.id WHERE s.organization_id = $1 AND s.key_id IN {}",
         row_of(ROWS_PER_STATEMENT, 1)
-    )
+    ))
 });
 
 /// Every statement that is put together here, by name.
 pub(crate) fn built_statements() -> Vec<(String, String)> {
-    vec![("ADD_USES".into(), ADD_USES.clone()), ("FIND_USES".into(), FIND_USES.clone())]
+    vec![("ADD_USES".into(), ADD_USES.portable.clone()), ("FIND_USES".into(), FIND_USES.portable.clone())]
 }
 
 /// What is known of the use of a secret.
@@ -105,7 +109,7 @@ impl Connection {
         for chunk in key_ids.chunks(ROWS_PER_STATEMENT) {
             let mut arguments = args![tenant.organization_id()];
             arguments.extend(padded(chunk, KeyId::value));
-            let found = self.list(&FIND_USES, arguments, "secret_use", secret_use).await?;
+            let found = self.list(&FIND_USES.text, arguments, "secret_use", secret_use).await?;
             uses.extend(found.into_iter().map(|it| (it.secret_id, it)));
         }
         Ok(uses)
@@ -123,7 +127,7 @@ impl Store {
             let mut tx = self.begin_usage().await?;
             let (whole, rest) = rows.as_chunks::<ROWS_PER_STATEMENT>();
             for rows in whole {
-                tx.execute(ADD_USES.as_str(), rows.iter().flat_map(SecretUse::arguments).collect()).await?;
+                tx.execute(ADD_USES.text.as_str(), rows.iter().flat_map(SecretUse::arguments).collect()).await?;
             }
             for row in rest {
                 tx.execute(ADD_USE, row.arguments()).await?;

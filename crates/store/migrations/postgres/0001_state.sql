@@ -1,6 +1,9 @@
 -- What must not be lost. Ids are TypeIDs, instants microseconds since 1970 UTC, JSON is text.
 -- Closed lists (standing, reach, …) carry no CHECK: a value that a newer build adds must not need a rebuilt table. Readers refuse what they do not know.
 
+-- SQLite has it; statements that hand over many rows as one text need the same name here.
+CREATE FUNCTION hex(bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT encode($1, 'hex') $$;
+
 CREATE TABLE organization (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
     parent_id text COLLATE "C" REFERENCES organization (id),

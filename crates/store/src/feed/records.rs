@@ -1,8 +1,5 @@
 //! Rows as verifiers hold them.
 
-use std::iter::Peekable;
-use std::vec::IntoIter;
-
 use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::{
@@ -17,13 +14,17 @@ use serde::de::IgnoredAny;
 
 use crate::db::Row;
 use crate::keys::secret_state;
-use crate::row::{Columns, Unreadable};
-use crate::sql::{LAST, statements};
-use crate::value::args;
+use crate::row::{Columns, FIELD_END, LINE_END, Unreadable, id_of};
+use crate::sql::statements;
+use crate::value::{Value, args};
 use crate::{Connection, StoreResult};
 
 /// How long the end of a key or secret is remembered by verifiers: its bearer is told that it is revoked, and not that it is unknown.
 const ENDED_SECS: u64 = 90 * 24 * 60 * 60;
+
+/// Fields of a line that are the key's, and those of its secret.
+const KEY_FIELDS: usize = 14;
+const SECRET_FIELDS: usize = 4;
 
 /// The statements of one kind: one row, and a page of rows.
 macro_rules! by_id {
@@ -37,10 +38,21 @@ macro_rules! page {
     };
 }
 
-macro_rules! key_columns {
-    () => {
-        "SELECT t.id, t.organization_id, t.api_id, t.name, t.role_id, t.scopes, t.owner_id, t.mapped_user_id, t.expires_at, \
-         t.allowed_ips, t.reach, t.standing, t.metadata, t.version FROM key t "
+/// Keys with their secrets as one text: a line for each secret of a key, and one for a key without. Every key is read at every start,
+/// and handing over twenty columns, or only a row of one, costs far more than finding them.
+macro_rules! keys_with_secrets {
+    ($which:literal) => {
+        concat!(
+            "SELECT string_agg(lines.line, '\u{1e}') FROM (SELECT concat_ws('\u{1f}', \
+             t.id, t.organization_id, t.api_id, t.name, COALESCE(t.role_id, ''), COALESCE(t.scopes, ''), \
+             COALESCE(t.owner_id, ''), COALESCE(t.mapped_user_id, ''), COALESCE(CAST(t.expires_at AS TEXT), ''), \
+             COALESCE(t.allowed_ips, ''), t.reach, t.standing, COALESCE(t.metadata, ''), t.version, \
+             COALESCE(s.id, ''), COALESCE(hex(s.digest), ''), COALESCE(s.state, ''), \
+             COALESCE(CAST(s.retiring_until AS TEXT), '')) AS line \
+             FROM key t LEFT JOIN secret s ON s.key_id = t.id AND (s.state <> 'dead' OR s.ended_at > $2) ",
+            $which,
+            ") lines"
+        )
     };
 }
 
@@ -55,14 +67,10 @@ statements! {
     MEMBERS = page!("t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version", "member");
     API = by_id!("t.id, t.slug, t.prefix, t.version", "api");
     APIS = page!("t.id, t.slug, t.prefix, t.version", "api");
-    KEYS = concat!(
-        key_columns!(),
-        "WHERE t.id > $1 AND (t.standing <> 'revoked' OR t.revoked_at > $2) ORDER BY t.id LIMIT $3"
+    KEYS = keys_with_secrets!(
+        "WHERE t.id > $1 AND (t.standing <> 'revoked' OR t.revoked_at > $2) ORDER BY t.id, s.id LIMIT $3"
     );
-    KEYS_BETWEEN = concat!(key_columns!(), "WHERE t.id >= $1 AND t.id <= $2 ORDER BY t.id");
-    SECRETS_BETWEEN =
-        "SELECT t.key_id, t.id, t.digest, t.state, t.retiring_until FROM secret t \
-         WHERE t.key_id >= $1 AND t.key_id <= $2 AND (t.state <> 'dead' OR t.ended_at > $3) ORDER BY t.key_id, t.id";
+    KEYS_BETWEEN = keys_with_secrets!("WHERE t.id >= $1 AND t.id <= $3 ORDER BY t.id, s.id");
 }
 
 /// How a row of one kind is read.
@@ -117,7 +125,17 @@ fn api(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
     Ok(Record::Api(ApiRecord { id: it.next()?, slug: it.next()?, prefix: it.next()?, version: it.next()? }))
 }
 
-fn key(it: &mut Columns<'_>, secrets: Vec<SecretRecord>) -> Result<Record, Unreadable> {
+/// A key from its lines: all begin with its fields, and each ends with those of one of its secrets.
+fn key(lines: &[&[u8]]) -> Result<Record, Unreadable> {
+    let mut secrets = Vec::with_capacity(lines.len());
+    for line in lines {
+        let mut it = Columns::of_line(line)?;
+        it.skip(KEY_FIELDS);
+        if let Some(id) = it.next()? {
+            secrets.push(SecretRecord { id, digest: it.next()?, state: secret_state(&mut it)? });
+        }
+    }
+    let mut it = Columns::of_line(lines[0])?;
     let record = KeyRecord {
         id: it.next()?,
         organization_id: it.next()?,
@@ -132,30 +150,27 @@ fn key(it: &mut Columns<'_>, secrets: Vec<SecretRecord>) -> Result<Record, Unrea
         reach: it.next()?,
         standing: it.next::<KeyStanding>()?,
         metadata: it.next()?,
-        secrets,
         version: it.next()?,
+        secrets,
     };
     if let Some(json) = &record.metadata {
         // It goes into answers as it is.
         serde_json::from_str::<IgnoredAny>(json).map_err(|error| Unreadable(error.to_string()))?;
     }
+    it.skip(SECRET_FIELDS);
+    it.end()?;
     Ok(Record::Key(record))
 }
 
 /// The row as a change. One whose very id cannot be read cannot be named either; nothing of it is loaded, so it allows nothing.
-fn change(row: &Row, read: impl FnOnce(&mut Columns<'_>) -> Result<Record, Unreadable>) -> Option<Change> {
-    match read(&mut Columns::new(row)) {
+fn change(id: &str, record: Result<Record, Unreadable>) -> Option<Change> {
+    match record {
         Ok(record) => Some(Change::Put(Box::new(record))),
         Err(Unreadable(why)) => {
-            let id = id_of(row);
             tracing::error!(id, why, "a row cannot be read: what hangs on it is denied");
             id.parse::<Entity>().ok().map(Change::Unreadable)
         }
     }
-}
-
-fn id_of(row: &Row) -> &str {
-    row.text(0).ok().flatten().unwrap_or_default()
 }
 
 impl Connection {
@@ -178,7 +193,10 @@ impl Connection {
             EntityKind::Import | EntityKind::Session => return Ok((vec![], None)),
         };
         let rows = self.fetch_all(statement, args![after, i64::from(limit)]).await?;
-        Ok((rows.iter().filter_map(|row| change(row, read)).collect(), next(&rows, limit)))
+        Ok((
+            rows.iter().filter_map(|row| change(id_of(row), read(&mut Columns::new(row)))).collect(),
+            next(&rows, limit),
+        ))
     }
 
     async fn key_page(
@@ -187,12 +205,19 @@ impl Connection {
         limit: u32,
         now: Timestamp,
     ) -> StoreResult<(Vec<Change>, Option<String>)> {
-        let cutoff = ended_after(now);
-        let rows = self.fetch_all(KEYS, args![after, cutoff, i64::from(limit)]).await?;
-        let next = next(&rows, limit);
-        let last = next.as_deref().unwrap_or(LAST);
-        let secrets = self.fetch_all(SECRETS_BETWEEN, args![rows.first().map_or(LAST, id_of), last, cutoff]).await?;
-        Ok((joined(&rows, secrets), next))
+        let text = self.lines(KEYS, args![after, ended_after(now), i64::from(limit)]).await?;
+        let mut lines = sorted(&text);
+        if lines.len() < limit as usize {
+            return Ok((joined(&lines), None));
+        }
+        // The last key may have further secrets behind the end of the page: it is read with all of them, whatever their number.
+        let last = lines.last().map_or(&[][..], |it| first_field(it));
+        lines.retain(|it| first_field(it) != last);
+        let mut changes = joined(&lines);
+        let last = String::from_utf8_lossy(last).into_owned();
+        let text = self.lines(KEYS_BETWEEN, args![last, ended_after(now), last]).await?;
+        changes.extend(joined(&sorted(&text)));
+        Ok((changes, Some(last)))
     }
 
     /// The row of one thing as it is now, or that it is no more.
@@ -211,14 +236,19 @@ impl Connection {
             EntityKind::Import | EntityKind::Session => return Ok(None),
         };
         let row = self.fetch_optional(statement, args![entity.to_string()]).await?;
-        Ok(row.map_or(Some(Change::Gone(entity)), |row| change(&row, read)))
+        Ok(row.map_or(Some(Change::Gone(entity)), |row| change(id_of(&row), read(&mut Columns::new(&row)))))
     }
 
     /// The keys from one to another, both included, as they are now.
     pub(super) async fn key_records(&mut self, first: KeyId, last: KeyId, now: Timestamp) -> StoreResult<Vec<Change>> {
-        let rows = self.fetch_all(KEYS_BETWEEN, args![first, last]).await?;
-        let secrets = self.fetch_all(SECRETS_BETWEEN, args![first, last, ended_after(now)]).await?;
-        Ok(joined(&rows, secrets))
+        let text = self.lines(KEYS_BETWEEN, args![first, ended_after(now), last]).await?;
+        Ok(joined(&sorted(&text)))
+    }
+
+    /// The one text that a statement answers, as bytes: one garbled row must not make all others unreadable.
+    async fn lines(&mut self, statement: &'static str, arguments: Vec<Value>) -> StoreResult<Vec<u8>> {
+        let row = self.fetch_optional(statement, arguments).await?;
+        Ok(row.map(|row| row.bytes(0).unwrap_or_default().to_vec()).unwrap_or_default())
     }
 }
 
@@ -231,31 +261,22 @@ fn next(rows: &[Row], limit: u32) -> Option<String> {
     if rows.len() < limit as usize { None } else { rows.last().map(|row| id_of(row).to_owned()) }
 }
 
-/// Keys with their secrets; both come in the order of the keys.
-fn joined(keys: &[Row], secrets: Vec<Row>) -> Vec<Change> {
-    let mut secrets = secrets.into_iter().peekable();
-    let with_secrets = |row: &Row| {
-        let secrets = secrets_of(id_of(row), &mut secrets);
-        change(row, |it| key(it, secrets?))
-    };
-    keys.iter().filter_map(with_secrets).collect()
+/// The lines of a text in the order of the keys. They are in that order; only, no engine promises it of what it puts together.
+fn sorted(text: &[u8]) -> Vec<&[u8]> {
+    if text.is_empty() {
+        return vec![];
+    }
+    let mut lines: Vec<_> = text.split(|it| *it == LINE_END).collect();
+    lines.sort_by(|a, b| first_field(a).cmp(first_field(b)));
+    lines
 }
 
-fn secrets_of(key_id: &str, rows: &mut Peekable<IntoIter<Row>>) -> Result<Vec<SecretRecord>, Unreadable> {
-    // Those before are of keys that are not in this list.
-    while rows.next_if(|row| id_of(row) < key_id).is_some() {}
-    let mut secrets = Ok(Vec::with_capacity(1));
-    while let Some(row) = rows.next_if(|row| id_of(row) == key_id) {
-        let mut it = Columns::new(&row);
-        let mut read = || {
-            it.next::<String>()?;
-            Ok(SecretRecord { id: it.next()?, digest: it.next()?, state: secret_state(&mut it)? })
-        };
-        match (&mut secrets, read()) {
-            (Ok(secrets), Ok(secret)) => secrets.push(secret),
-            (Ok(_), Err(why)) => secrets = Err(why),
-            (Err(_), _) => {}
-        }
-    }
-    secrets
+/// The identifier that a line begins with.
+fn first_field(line: &[u8]) -> &[u8] {
+    line.split(|it| *it == FIELD_END).next().unwrap_or_default()
+}
+
+fn joined(lines: &[&[u8]]) -> Vec<Change> {
+    let of_one_key = lines.chunk_by(|a, b| first_field(a) == first_field(b));
+    of_one_key.filter_map(|lines| change(&String::from_utf8_lossy(first_field(lines[0])), key(lines))).collect()
 }
