@@ -36,6 +36,11 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Pause after the system refused a connection, mostly for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
+/// The OpenAPI document of the API, for who prints it: the surfaces do not know each other.
+pub(crate) fn api_document() -> String {
+    api::document_text()
+}
+
 /// The surfaces behind one address. They stay apart, so that each keeps its own answers to what is not there.
 #[derive(Clone)]
 struct Surfaces {

@@ -44,7 +44,7 @@ pub fn run() -> ExitCode {
         Some(("serve", matches)) => read_config(matches).map_err(Failed::from).and_then(serve::run),
         Some(("dev", matches)) => dev::run(matches),
         Some(("import", matches)) => import::run(matches),
-        Some(("openapi", _)) => say(&crate::api::document_text()),
+        Some(("openapi", _)) => say(&crate::http::api_document()),
         _ => unreachable!("clap asks for one of the subcommands"),
     };
     match done {
