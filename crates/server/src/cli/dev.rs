@@ -12,7 +12,7 @@ use claviger_core::time::{Clock, Timestamp};
 use claviger_store::Store;
 use serde::{Deserialize, Serialize};
 
-use super::serve::{Running, curl_line, runtime};
+use super::serve::{Running, Signals, curl_line, runtime};
 use super::{Failed, read_config, samples, say, setting_args, telemetry};
 use crate::app::system_randomness;
 use crate::clock::SettableClock;
@@ -46,6 +46,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         None => crate::clock::SystemClock.now(),
     };
     runtime()?.block_on(async {
+        let signals = Signals::take()?;
         let sockets = Sockets::bind(&config)?;
         let clock = Arc::new(SettableClock::running(start));
         let randomness = system_randomness();
@@ -54,7 +55,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         let running = Running::start(sockets, config, store, clock, randomness, Some(extra)).await?;
         let samples = samples::make(&running).await.map_err(Failed::new)?;
         say(&greeting(&running, &samples))?;
-        running.until_stopped().await
+        running.until_stopped(signals).await;
+        Ok(())
     })
 }
 

@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use crate::config::{self, Config, ConfigError, SETTINGS};
@@ -39,7 +40,10 @@ impl From<ConfigError> for Failed {
 
 /// Runs the command that was asked for.
 pub fn run() -> ExitCode {
-    let matches = command().get_matches();
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return misunderstood(&error),
+    };
     let done = match matches.subcommand() {
         Some(("serve", matches)) => read_config(matches).map_err(Failed::from).and_then(serve::run),
         Some(("dev", matches)) => dev::run(matches),
@@ -49,11 +53,32 @@ pub fn run() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failed) => {
-            // Nobody is left to hear of a terminal that is gone.
-            drop(writeln!(io::stderr(), "claviger: {}", failed.line));
-            ExitCode::from(failed.code)
-        }
+        Err(failed) => complain(&failed.line, failed.code),
+    }
+}
+
+fn complain(line: &str, code: u8) -> ExitCode {
+    // Nobody is left to hear of a terminal that is gone.
+    drop(writeln!(io::stderr(), "claviger: {line}"));
+    ExitCode::from(code)
+}
+
+/// Prints what was asked for in help's stead, or says in one line what was wrong with the arguments, as with every other wrong setting.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        error.exit();
+    }
+    complain(&one_line(&error.render().to_string()), USAGE)
+}
+
+/// What clap says in paragraphs: the first, and its tip if it has one; the usage is left to `--help`.
+fn one_line(text: &str) -> String {
+    let join = |it: &str| it.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut paragraphs = text.split("\n\n");
+    let what = join(paragraphs.next().unwrap_or_default().trim_start_matches("error:"));
+    match paragraphs.map(join).find_map(|it| it.strip_prefix("tip: ").map(str::to_owned)) {
+        Some(tip) => format!("{what}; {tip}"),
+        None => format!("{what}; --help lists what there is"),
     }
 }
 
@@ -117,6 +142,28 @@ fn read_config(matches: &ArgMatches) -> Result<Config, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wrong_arguments_are_told_in_one_line() {
+        for (arguments, expected) in [
+            (
+                &["serve", "--listne", "x"][..],
+                "unexpected argument '--listne' found; a similar argument exists: '--listen'",
+            ),
+            (
+                &["import"],
+                "the following required arguments were not provided: --key <KEY> <FILE>; --help lists what there is",
+            ),
+            (&["sevre"], "unrecognized subcommand 'sevre'; a similar subcommand exists: 'serve'"),
+            (
+                &["serve", "--listen"],
+                "a value is required for '--listen <ADDRESS>' but none was supplied; --help lists what there is",
+            ),
+        ] {
+            let error = command().try_get_matches_from([&["claviger"], arguments].concat()).expect_err("a refusal");
+            assert_eq!(one_line(&error.render().to_string()), expected);
+        }
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {

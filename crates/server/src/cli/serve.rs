@@ -6,7 +6,7 @@ use axum::Router;
 use claviger_core::time::Clock;
 use claviger_store::{Options, Store};
 use secrecy::ExposeSecret;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failed, say, telemetry};
 use crate::app::{App, Randomness, system_randomness};
@@ -19,6 +19,7 @@ use crate::service::{Service, Sockets};
 pub(super) fn run(config: Config) -> Result<(), Failed> {
     telemetry::start(&config);
     runtime()?.block_on(async {
+        let signals = Signals::take()?;
         let sockets = Sockets::bind(&config)?;
         let randomness = system_randomness();
         let folder = config.data_dir.clone();
@@ -28,7 +29,8 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let store = store.map_err(|error| Failed::new(format!("{}: {error}", folder.display())))?;
         let running = Running::start(sockets, config, store, Arc::new(SystemClock), randomness, None).await?;
         say(&running.greeting())?;
-        running.until_stopped().await
+        running.until_stopped(signals).await;
+        Ok(())
     })
 }
 
@@ -84,20 +86,35 @@ impl Running {
             let curl = curl_line(&format!("http://{}", self.service.address), token.expose());
             text.push_str(&format!("\n  Your first key is shown only here. Check it:\n  {curl}\n"));
         }
+        text.push_str("\n  Stop it with Ctrl-C.\n");
         text
     }
 
     /// Waits for SIGTERM or an interrupt, then ends: no new connections, running requests to their end, and what was used written down.
-    pub(super) async fn until_stopped(self) -> Result<(), Failed> {
-        let mut terminate = signal(SignalKind::terminate()).map_err(Failed::new)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failed::new)?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    pub(super) async fn until_stopped(self, mut signals: Signals) {
+        signals.wait().await;
         tracing::info!("stopping");
         self.service.stop().await;
-        Ok(())
+    }
+}
+
+/// The signals that end the service. Taken before anything starts, so that one that comes early ends it in good order too.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn take() -> Result<Self, Failed> {
+        let take = |kind| signal(kind).map_err(Failed::new);
+        Ok(Self { terminate: take(SignalKind::terminate())?, interrupt: take(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 

@@ -218,3 +218,8 @@ impl TestApp {
         assert_eq!(info.organization.policy, serde_json::from_str(json).unwrap());
     }
 }
+
+/// The present instant, for what is compared with a process on the machine's clock.
+pub(crate) fn now() -> Timestamp {
+    claviger_core::time::Clock::now(&claviger::clock::SystemClock)
+}

@@ -6,3 +6,4 @@ mod api;
 mod app;
 mod gateway;
 mod ops;
+mod process;
