@@ -18,7 +18,6 @@ use super::respond::{html, own_path};
 use super::site::Site;
 use super::visit::{Guest, Visit};
 use crate::app::App;
-use crate::ops::error::Error;
 use crate::ops::me;
 use crate::ops::sessions::{self, Claim, SetUpLink, SignedIn};
 
@@ -70,11 +69,10 @@ pub(super) async fn claim_set_up(
             cookies::set_notice(response.headers_mut(), &guest.site, &Notice::AccountCreated);
             Ok(response)
         }
-        Err(Error::Reject(reject)) => {
-            complain(&mut errors, reject)?;
+        Err(error) => {
+            complain(&mut errors, error.into_reject())?;
             Ok(refused(html(&set_up_page(&guest, &link, &form, errors))))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -142,7 +140,8 @@ pub(super) async fn sign_in(
             end_session(&app, &guest.site, &headers).await?;
             enter(&app, &guest, &signed_in, Some(own_path(&form.next))).await
         }
-        Err(Error::Reject(reject)) => {
+        Err(error) => {
+            let reject = error.into_reject();
             let status = reject.code.http_status();
             complain(&mut errors, reject)?;
             let page = html(&sign_in_page(&guest, &form, false, errors));
@@ -152,7 +151,6 @@ pub(super) async fn sign_in(
                 refused(page)
             })
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -88,9 +88,6 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        if let Error::Internal(cause) = &error {
-            tracing::error!(cause, "a page could not be shown");
-        }
         error.into_reject().into()
     }
 }
@@ -142,7 +139,7 @@ impl IntoResponse for Failure {
 /// Gives the request its id and a bounded time, writes the page of a [`Failure`] in the looks that the browser asked for, and leaves one line
 /// in the log.
 pub(super) async fn attend(State(app): State<App>, request: Request, next: Next) -> Response {
-    let preferences = Site::of(request.headers())
+    let preferences = Site::of(request.headers(), app.config().public_url.as_ref())
         .map_or_else(|_| Preferences::default(), |site| cookies::preferences(request.headers(), &site));
     let request_id = new_request_id(&app);
     let method = request.method().clone();

@@ -21,7 +21,7 @@ mod contrast;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -59,10 +59,10 @@ pub fn router(app: App) -> Router {
         .fallback(|| async { failure::Failure::not_found() })
         .method_not_allowed_fallback(|| async { failure::Failure::method_not_allowed() })
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-        .layer(security::origins())
+        .layer(security::origins(app.config().public_url.as_ref()))
         .layer(from_fn_with_state(app.clone(), security::guard))
         .layer(CatchPanicLayer::custom(failure::panicked))
         .layer(from_fn_with_state(app.clone(), failure::attend))
-        .layer(from_fn(security::headers))
+        .layer(from_fn_with_state(app.clone(), security::headers))
         .with_state(app)
 }

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::failure::Failure;
@@ -26,8 +26,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Adds the headers that every answer carries. Pages are never stored; assets say otherwise themselves.
-pub(super) async fn headers(request: Request, next: Next) -> Response {
-    let tls = Site::of(request.headers()).is_ok_and(|it| it.tls);
+pub(super) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
+    let tls = Site::of(request.headers(), app.config().public_url.as_ref()).is_ok_and(|it| it.tls);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -44,8 +44,8 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
 ///
 /// The origin check proper is [`origins`]. It lets requests pass that carry neither `Origin` nor `Sec-Fetch-Site`, since no browser of this
 /// decade sends such a form; with a cookie they are refused here all the same.
-pub(super) async fn guard(State(_): State<App>, request: Request, next: Next) -> Response {
-    match Site::of(request.headers()) {
+pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    match Site::of(request.headers(), app.config().public_url.as_ref()) {
         Err(Unsafe::NoHost) => return Failure::bad_form().into_response(),
         Err(Unsafe::PlainHttp) => return plain_http().into_response(),
         Ok(_) => {}
@@ -77,7 +77,14 @@ pub(super) fn plain_http() -> Failure {
     }
 }
 
-/// The origin check on every request that changes something.
-pub(super) fn origins() -> CsrfLayer<fn(ProtectionError) -> Response> {
-    CsrfLayer::new().with_rejection_response(|_| Failure::foreign_post().into_response())
+/// The origin check on every request that changes something. The address that browsers are told counts as ours, for proxies that put their
+/// own name into `Host`.
+pub(super) fn origins(public_url: Option<&Uri>) -> CsrfLayer<fn(ProtectionError) -> Response> {
+    let origin = public_url.and_then(|it| Some(format!("{}://{}", it.scheme()?, it.authority()?)));
+    let layer = CsrfLayer::new();
+    let layer = match origin {
+        Some(origin) => layer.add_trusted_origin(origin).expect("the configuration takes web addresses only"),
+        None => layer,
+    };
+    layer.with_rejection_response(|_| Failure::foreign_post().into_response())
 }

@@ -1,7 +1,8 @@
 //! Under which address a request came in, and whether the way here is safe enough for a session.
 
-use http::HeaderMap;
 use http::header::HOST;
+use http::uri::Scheme;
+use http::{HeaderMap, Uri};
 
 /// The address of this server as the browser sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,22 +23,25 @@ pub(super) enum Unsafe {
 }
 
 impl Site {
-    /// Reads `Host` and `X-Forwarded-Proto`.
+    /// Reads `Host` and `X-Forwarded-Proto`, with `public_url` as configured.
     ///
     /// The forwarded scheme is believed from anybody: who lies about it gets a cookie marked `Secure` and loses nothing but its own session.
     ///
     /// # Errors
     /// Plain HTTP anywhere but on the machine itself. Since `Host` then has to be a loopback name, no other site's name can be made to
     /// point here either.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Unsafe> {
+    pub(super) fn of(headers: &HeaderMap, public_url: Option<&Uri>) -> Result<Self, Unsafe> {
         let host =
             headers.get(HOST).and_then(|it| it.to_str().ok()).filter(|it| is_authority(it)).ok_or(Unsafe::NoHost)?;
-        let tls = headers.get("x-forwarded-proto").is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"https"));
-        if !tls && !is_loopback(host) {
-            return Err(Unsafe::PlainHttp);
+        let forwarded = headers.get("x-forwarded-proto").is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"https"));
+        if !forwarded && is_loopback(host) {
+            return Ok(Self { base_url: format!("http://{host}"), tls: false });
         }
-        let scheme = if tls { "https" } else { "http" };
-        Ok(Self { base_url: format!("{scheme}://{host}"), tls })
+        match public_url.filter(|it| it.scheme() == Some(&Scheme::HTTPS)) {
+            Some(url) => Ok(Self { base_url: url.to_string().trim_end_matches('/').to_owned(), tls: true }),
+            None if forwarded => Ok(Self { base_url: format!("https://{host}"), tls: true }),
+            None => Err(Unsafe::PlainHttp),
+        }
     }
 }
 
@@ -64,7 +68,7 @@ mod tests {
         if let Some(forwarded) = forwarded {
             headers.insert("x-forwarded-proto", forwarded.parse().unwrap());
         }
-        Site::of(&headers)
+        Site::of(&headers, None)
     }
 
     #[test]
@@ -88,6 +92,18 @@ mod tests {
         let found = site("keys.acme.example", Some("https")).expect("safe");
         assert_eq!(found, Site { base_url: "https://keys.acme.example".to_owned(), tls: true });
         assert_eq!(site("keys.acme.example", Some("http")), Err(Unsafe::PlainHttp));
+    }
+
+    #[test]
+    fn a_configured_address_is_the_one_that_browsers_see() {
+        let url: Uri = "https://keys.acme.example/".parse().unwrap();
+        let with = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().unwrap());
+            Site::of(&headers, Some(&url)).unwrap()
+        };
+        assert_eq!(with("backend:7400"), Site { base_url: "https://keys.acme.example".to_owned(), tls: true });
+        assert!(!with("127.0.0.1:7400").tls, "on the machine itself nobody speaks TLS to us");
     }
 
     #[test]

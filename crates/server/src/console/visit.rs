@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::id::OrganizationId;
+use claviger_core::permission::PermissionSet;
 use claviger_core::user::User;
 use http::header::LOCATION;
 use http::request::Parts;
@@ -32,11 +33,11 @@ pub(super) struct Guest {
     pub(super) origin: sessions::Origin,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Guest {
+impl FromRequestParts<App> for Guest {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let site = Site::of(&parts.headers).map_err(|_| plain_http())?;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let site = Site::of(&parts.headers, app.config().public_url.as_ref()).map_err(|_| plain_http())?;
         let preferences = cookies::preferences(&parts.headers, &site);
         let user_agent = parts.headers.get(http::header::USER_AGENT).and_then(|it| it.to_str().ok());
         let origin = sessions::Origin { ip: peer(parts), user_agent: user_agent.map(str::to_owned) };
@@ -83,13 +84,9 @@ impl FromRequestParts<App> for Visit {
         let signed_out = || Failure::SignedOut { next: here.clone() };
         let token = cookies::session(&parts.headers, &site).ok_or_else(signed_out)?;
         let session = sessions::find_session(app, &token, origin.ip).await?.ok_or_else(signed_out)?;
-        let me = me::get_me(app, &session.caller).await?;
-        let slug = slug(parts, app).await;
-        let organization = match slug {
-            Some(slug) => {
-                me.organizations.into_iter().find(|it| it.slug.as_str() == slug).ok_or_else(Failure::not_found)?
-            }
-            None => me.organization,
+        let organization = match slug(parts, app).await {
+            Some(slug) => me::find_reached_organization(app, &session.caller, &slug).await?,
+            None => me::get_me(app, &session.caller).await?.organization,
         };
         let notice = cookies::notice(&parts.headers, &site);
         Ok(Self {
@@ -124,9 +121,11 @@ impl Visit {
         })
     }
 
-    /// Whether the viewer has the built-in role of an administrator here.
+    /// Whether the viewer holds everything here.
     pub(super) fn is_admin(&self) -> bool {
-        self.organization.role_name.as_deref() == Some(claviger_core::role::BuiltIn::Admin.as_str())
+        self.caller
+            .reach(&self.app, self.organization.id)
+            .is_ok_and(|it| PermissionSet::everything().is_within(it.rights()))
     }
 
     /// The frame of a page.

@@ -9,7 +9,7 @@ use claviger_core::id::{KeyId, RoleId, UserId};
 use claviger_core::key::{KeyPatch, Origin};
 use claviger_core::limits;
 use claviger_core::name::{Description, Name};
-use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::reject::{FieldReject, Reject, RejectCode};
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::time::Timestamp;
 use serde::Deserialize;
@@ -22,7 +22,6 @@ use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::{KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
-use crate::ops::error::Error;
 use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, update_key};
 use crate::ops::members::list_members;
 use crate::ops::page::PageRequest;
@@ -137,8 +136,7 @@ pub(in crate::console) async fn create(
         let once = secrets::idempotency("create", &form.once, parts);
         match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
             Ok(answer) => return secrets::show_created(&visit, answer),
-            Err(Error::Reject(reject)) => complain(&mut errors, reject)?,
-            Err(error) => return Err(error.into()),
+            Err(error) => complain(&mut errors, error.into_reject())?,
         }
     }
     let page = form_page(&visit, None, form, errors).await;
@@ -186,8 +184,7 @@ pub(in crate::console) async fn edit(
                 let notice = Notice::KeyUpdated(changed.key.name.to_string());
                 return Ok(visit.done(&format!("/keys/{}", changed.key.id), &notice));
             }
-            Err(Error::Reject(reject)) => complain(&mut errors, reject)?,
-            Err(error) => return Err(error.into()),
+            Err(error) => complain(&mut errors, error.into_reject())?,
         }
     }
     let page = form_page(&visit, Some(&info), form, errors).await;
@@ -290,27 +287,33 @@ async fn user_choices(visit: &Visit, chosen: &str) -> Vec<Choice> {
 fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::NameTaken => errors.add("name", "A key with this name exists already. Choose another name."),
-        RejectCode::InvalidField => {
-            for field in &reject.fields {
-                match &*field.pointer {
-                    "/name" => errors.add("name", format!("The key's name {}.", field.detail)),
-                    "/description" => errors.add("description", format!("The description {}.", field.detail)),
-                    "/role_id" => errors.add("role", format!("The role {}.", field.detail)),
-                    "/expires_at" => errors.add("expires", format!("The expiry {}.", field.detail)),
-                    "/mapped_user_id" => errors.add("mapped_user", format!("The mapped user {}.", field.detail)),
-                    other => errors.add_general(format!("{} {}.", other.trim_start_matches('/'), field.detail)),
-                }
-            }
-        }
-        RejectCode::PolicyDenied
+        RejectCode::InvalidField
+        | RejectCode::PolicyDenied
         | RejectCode::GrantExceedsOwn
         | RejectCode::LimitReached
         | RejectCode::StateConflict => {
-            errors.add_general(reject.detail);
+            for FieldReject { pointer, detail } in &reject.fields {
+                match &**pointer {
+                    "/name" => errors.add("name", said("The key's name", detail)),
+                    "/description" => errors.add("description", said("The description", detail)),
+                    "/role_id" => errors.add("role", said("The role", detail)),
+                    "/expires_at" => errors.add("expires", said("The expiry", detail)),
+                    "/mapped_user_id" => errors.add("mapped_user", said("The mapped user", detail)),
+                    other => errors.add_general(said(other.trim_start_matches('/'), detail)),
+                }
+            }
+            if reject.fields.is_empty() {
+                errors.add_general(reject.detail);
+            }
         }
         _ => return Err(reject.into()),
     }
     Ok(())
+}
+
+/// A refusal of a field as a sentence: it is one already, or what is said about `what`.
+fn said(what: &str, detail: &str) -> String {
+    if detail.ends_with('.') { detail.to_owned() } else { format!("{what} {detail}.") }
 }
 
 #[cfg(test)]

@@ -22,7 +22,6 @@ use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin
 use crate::console::pages::shell::{Moment, Place};
 use crate::console::pages::snippets::call_with_key;
 use crate::console::visit::Visit;
-use crate::ops::error::Error;
 use crate::ops::idempotency::{Answer, Idempotency};
 use crate::ops::keys::{CreatedKey, KeyInfo, Overlap, rotate_key};
 
@@ -137,18 +136,18 @@ pub(in crate::console) async fn rotate(
                     old_until: info.rotating_until.map(Moment::new),
                 });
             }
-            Err(Error::Reject(reject))
-                if matches!(
-                    reject.code,
+            Err(error) => {
+                let reject = error.into_reject();
+                match reject.code {
                     RejectCode::PolicyDenied
-                        | RejectCode::LimitReached
-                        | RejectCode::StateConflict
-                        | RejectCode::InvalidField
-                ) =>
-            {
-                errors.add("overlap", reject.detail);
+                    | RejectCode::LimitReached
+                    | RejectCode::StateConflict
+                    | RejectCode::InvalidField => {
+                        errors.add("overlap", reject.detail);
+                    }
+                    _ => return Err(reject.into()),
+                }
             }
-            Err(error) => return Err(error.into()),
         }
     } else {
         errors.add("overlap", "Choose when the old secret stops.");

@@ -1,0 +1,163 @@
+// What the browser tests share: a server of their own with a fresh data folder, Chromium, and the steps that every scenario begins with.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+import AxeBuilder from "@axe-core/playwright";
+import { chromium } from "playwright-core";
+
+const OUTPUT = path.join(path.dirname(fileURLToPath(import.meta.url)), "output");
+const START_MS_MAX = 30_000;
+
+export const ADMIN = { name: "Maria Keller", email: "maria@acme.example", password: "correct horse battery" };
+
+/** A port that nobody listens on right now. */
+const freePort = () =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+
+/** Without `CLAVIGER_*`: those of these tests are no settings, and those of a developer's shell are not meant for this server. */
+const environment = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CLAVIGER_")));
+
+/** Starts the server on a fresh data folder; answers with its address and the set-up link it prints. */
+export const startServer = async () => {
+  const binary = process.env.CLAVIGER_BIN;
+  assert.ok(binary, "CLAVIGER_BIN names the program to start");
+  const data = await mkdtemp(path.join(tmpdir(), "claviger-e2e-"));
+  const [port, authzPort] = [await freePort(), await freePort()];
+  const child = spawn(
+    binary,
+    ["serve", "--data-dir", data, "--listen", `127.0.0.1:${port}`, "--authz-listen", `127.0.0.1:${authzPort}`, "--organization", "Acme"],
+    { stdio: ["ignore", "pipe", "pipe"], env: environment() },
+  );
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  let printed = "";
+  const setUpLink = await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no set-up link within ${START_MS_MAX} ms:\n${printed}`)), START_MS_MAX);
+    const listen = (chunk) => {
+      printed += chunk;
+      const found = /https?:\/\/\S+\/setup\/[\w-]+/.exec(printed);
+      if (!found) return;
+      clearTimeout(timer);
+      resolve(found[0]);
+    };
+    child.stdout.on("data", listen);
+    child.stderr.on("data", listen);
+    child.once("exit", (code) => reject(new Error(`the server ended with ${code}:\n${printed}`)));
+  });
+  return {
+    base: `http://127.0.0.1:${port}`,
+    setUpLink,
+    printed: () => printed,
+    stop: async () => {
+      child.kill("SIGTERM");
+      await ended;
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+};
+
+export const launch = () =>
+  chromium.launch({
+    executablePath: process.env.CLAVIGER_CHROMIUM || "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+  });
+
+/** A browser window of its own. Whatever the page logs as an error, a breach of the content security policy included, fails the test at `close`. */
+export const openWindow = async (browser, server, options = {}) => {
+  const context = await browser.newContext({ baseURL: server.base, viewport: { width: 1280, height: 800 }, reducedMotion: "reduce", ...options });
+  if (options.javaScriptEnabled !== false) await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    // Chromium logs every answer of 400 and above; these tests look at the statuses themselves.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
+  });
+  return {
+    page,
+    close: async () => {
+      await context.close();
+      assert.deepEqual(errors, []);
+    },
+  };
+};
+
+/** Follows the set-up link and makes the first account. */
+export const setUp = async (page, server) => {
+  await page.goto(server.setUpLink);
+  await page.getByLabel("Name").fill(ADMIN.name);
+  await page.getByLabel("E-mail").fill(ADMIN.email);
+  await page.getByLabel("Password", { exact: true }).fill(ADMIN.password);
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
+};
+
+export const signIn = async (page, { email, password } = ADMIN) => {
+  await page.goto("/sign-in");
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+};
+
+/** From home along the path that Orufy names: gear, then API Keys in the settings menu. */
+export const walkToKeys = async (page) => {
+  await page.goto("/");
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByRole("heading", { name: "Settings", level: 1 }).waitFor();
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "API Keys" }).click();
+  await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
+};
+
+/** Creates a key by clicks and answers with what the page shows of it. */
+export const createKey = async (page, name, fill = async () => {}) => {
+  await page.getByRole("link", { name: "Create API Key" }).click();
+  await page.getByLabel("Key Name").fill(name);
+  await fill(page);
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.getByRole("heading", { name: `Key “${name}” created` }).waitFor();
+  const text = (id) => page.locator(`#${id}`).textContent();
+  return { token: await text("token"), access: await text("access"), secret: await text("secret") };
+};
+
+/** The status of a call to the management API in each of the presentations that carry a header. */
+export const callWith = async (server, headers) => (await fetch(`${server.base}/api/v1/me`, { headers })).status;
+export const bearer = (token) => ({ Authorization: `Bearer ${token}` });
+export const basic = (access, secret) => ({ Authorization: `Basic ${Buffer.from(`${access}:${secret}`).toString("base64")}` });
+
+/** Whether an element is filled with red, as a person sees it: painted on a canvas and read back. */
+export const isRed = (locator) =>
+  locator.evaluate((element) => {
+    const painter = document.createElement("canvas").getContext("2d");
+    painter.fillStyle = getComputedStyle(element).backgroundColor;
+    painter.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = painter.getImageData(0, 0, 1, 1).data;
+    return red > 150 && green < 80 && blue < 80;
+  });
+
+/** Keeps a picture of the page, for people to look at. */
+export const keep = async (page, name) => {
+  await mkdir(OUTPUT, { recursive: true });
+  await page.screenshot({ path: path.join(OUTPUT, `${name}.png`), fullPage: true });
+};
+
+/** No violation of WCAG 2.2 AA or axe's best practices, and nothing wider than the window. */
+export const inspect = async (page, name) => {
+  const found = await new AxeBuilder({ page }).analyze();
+  const violations = found.violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
+  assert.deepEqual(violations, [], name);
+  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(beyond <= 0, `${name}: ${beyond} px wider than the window`);
+};

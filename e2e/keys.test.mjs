@@ -1,0 +1,169 @@
+// What the other products show of keys in lists and forms, as far as the console has it: columns, roles, expiry, editing, last use.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { bearer, callWith, createKey, isRed, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), startServer()]);
+  const { page, close } = await openWindow(browser, server);
+  await setUp(page, server);
+  await close();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const row = (page, name) => page.getByRole("row", { name });
+const create = (server, token, name) =>
+  fetch(`${server.base}/api/v1/me`, { headers: bearer(token) })
+    .then((answer) => answer.json())
+    .then(({ organization }) =>
+      fetch(`${server.base}/api/v1/organizations/${organization.id}/keys`, {
+        method: "POST",
+        headers: { ...bearer(token), "Content-Type": "application/json" },
+        body: JSON.stringify({ name }),
+      }),
+    )
+    .then((answer) => answer.status);
+
+test("S3.2, S3.6, S3.7, S3.16: the table says what a key is for, its role and its last use", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await walkToKeys(page);
+  assert.equal(await page.locator('main a:has(use[href$="#plus"])').getAttribute("href"), "/o/root/keys/new", "S2.7: a plus icon creates a key");
+  const key = await createKey(page, "automation_ro", (it) => it.getByLabel("Description").fill("Nightly reports"));
+  await page.getByRole("link", { name: "Done" }).click();
+  for (const column of ["Name / Desc", "Role", "Mapped user", "Last Login UTC", "Expires", "Status"]) {
+    await page.getByRole("columnheader", { name: column }).waitFor();
+  }
+  await row(page, "automation_ro").getByText("Nightly reports").waitFor();
+  const cells = () => row(page, "automation_ro").getByRole("cell").allInnerTexts();
+  assert.deepEqual((await cells()).slice(0, 5), ["READONLY", "Maria Keller", "Never", "Never", "Active"], "S3.11: never used");
+
+  assert.equal(await callWith(server, bearer(key.token)), 200);
+  // Uses are written down every ten seconds.
+  const deadline = Date.now() + 30_000;
+  let lastLogin = "Never";
+  while (lastLogin === "Never" && Date.now() < deadline) {
+    await page.waitForTimeout(1_000);
+    await page.reload();
+    lastLogin = (await cells())[2];
+  }
+  assert.match(lastLogin, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/, "S3.12: the form of Last Login");
+  assert.ok(Math.abs(Date.parse(`${lastLogin.replace(" ", "T")}Z`) - Date.now()) < 60_000);
+  await page.getByRole("link", { name: "automation_ro", exact: true }).click();
+  await page.getByText("from 127.0.0.1").first().waitFor();
+  await close();
+});
+
+test("S3.8, S3.9, S3.10, S3.14: READONLY only reads, ADMIN does everything and warns when it is chosen", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await walkToKeys(page);
+  const warning = page.getByText("Full administrative privileges");
+  const readonly = await createKey(page, "Reader", async (it) => {
+    assert.ok(await it.getByLabel("READONLY").isChecked(), "a key begins with little");
+    assert.ok(!(await warning.isVisible()));
+  });
+  await page.getByRole("link", { name: "Done" }).click();
+  const admin = await createKey(page, "Ruler", async (it) => {
+    await it.getByLabel("ADMIN").check();
+    await warning.waitFor();
+  });
+  assert.equal(await callWith(server, bearer(readonly.token)), 200);
+  assert.equal(await create(server, readonly.token, "Made by the reader"), 403);
+  assert.equal(await create(server, admin.token, "Made by the ruler"), 201);
+  await close();
+});
+
+test("S2.17, S2.19, S2.20, S2.21: three dots offer View, Edit and Delete, and an edit leaves the secret alone", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await walkToKeys(page);
+  const key = await createKey(page, "Reports");
+  await page.getByRole("link", { name: "Done" }).click();
+  await row(page, "Reports").getByRole("button", { name: "More for Reports" }).click();
+  const menu = page.locator(".menu:popover-open");
+  assert.deepEqual((await menu.getByRole("link").allInnerTexts()).slice(0, 3), ["View", "Edit", "Delete"]);
+  await menu.getByRole("link", { name: "Edit" }).click();
+  await page.getByLabel("Key Name").fill("Reports, monthly");
+  await page.getByLabel("READONLY").check();
+  assert.match(await page.getByLabel("Mapped User Account").locator("option:checked").innerText(), /Maria Keller \(me\)/, "S2.11: preset to the creator");
+  assert.ok(!(await page.getByLabel("Last day").isVisible()));
+  await page.getByLabel("Expires").selectOption("On a date…");
+  await page.getByLabel("Last day").fill("2099-12-31");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("status").getByText("Key “Reports, monthly” saved. Its secret is unchanged.").waitFor();
+  await page.getByText("2100-01-01 00:00:00 UTC").waitFor();
+  assert.equal(await callWith(server, bearer(key.token)), 200);
+  await walkToKeys(page);
+  assert.equal((await row(page, "Reports, monthly").getByRole("cell").allInnerTexts())[3], "2100-01-01");
+  await close();
+});
+
+test("S3.13: a key gets another role, and one that is not needed is deleted", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await walkToKeys(page);
+  const unused = await createKey(page, "Forgotten", (it) => it.getByLabel("ADMIN").check());
+  await page.getByRole("link", { name: "View key" }).click();
+  await page.getByRole("link", { name: "Edit" }).click();
+  await page.getByLabel("READONLY").check();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("status").waitFor();
+  assert.equal(await create(server, unused.token, "Not by the forgotten"), 403);
+  await page.getByRole("link", { name: "Delete" }).click();
+  const confirm = page.getByRole("dialog").getByRole("button", { name: "Delete key" });
+  assert.ok(await isRed(confirm));
+  await confirm.click();
+  await page.getByRole("status").getByText("Key “Forgotten” deleted.").waitFor();
+  assert.equal(await callWith(server, bearer(unused.token)), 401);
+  await page.getByLabel("Status").selectOption("Deleted");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await row(page, "Forgotten").getByText("Deleted").waitFor();
+  await close();
+});
+
+test("S1.18, S4.2: many keys stand side by side, one for each application, page by page", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await walkToKeys(page);
+  const first = await createKey(page, "Application 00");
+  const me = await (await fetch(`${server.base}/api/v1/me`, { headers: bearer(first.token) })).json();
+  const admin = await page.goto("/settings/api-keys").then(() => createKey(page, "Maker", (it) => it.getByLabel("ADMIN").check()));
+  const tokens = [first.token];
+  for (let at = 1; at < 30; at += 1) {
+    const answer = await fetch(`${server.base}/api/v1/organizations/${me.organization.id}/keys`, {
+      method: "POST",
+      headers: { ...bearer(admin.token), "Content-Type": "application/json" },
+      // Nobody's keys, since policy lets one user have 25.
+      body: JSON.stringify({ name: `Application ${String(at).padStart(2, "0")}`, owner_id: null }),
+    });
+    assert.equal(answer.status, 201, await answer.clone().text());
+    tokens.push((await answer.json()).secret.token);
+  }
+  for (const token of tokens) assert.equal(await callWith(server, bearer(token)), 200);
+
+  await walkToKeys(page);
+  await page.getByRole("searchbox").fill("application");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByText("Showing 1–25 of 30").waitFor();
+  const names = () => page.getByRole("rowheader").getByRole("link").allInnerTexts();
+  const newest = await names();
+  assert.equal(newest[0], "Application 29");
+  await page.getByRole("link", { name: "Next page" }).click();
+  await page.getByText("Showing 26–30 of 30").waitFor();
+  assert.deepEqual([...newest, ...(await names())], tokens.map((_, at) => `Application ${String(at).padStart(2, "0")}`).reverse());
+  assert.equal(await page.getByRole("link", { name: "Next page" }).count(), 0);
+  await page.getByRole("link", { name: "Previous page" }).click();
+  await page.getByText("Showing 1–25 of 30").waitFor();
+  assert.deepEqual(await names(), newest);
+  await close();
+});
