@@ -16,7 +16,8 @@ pub(super) struct Claviger {
     process: Child,
     directory: PathBuf,
     client: reqwest::Client,
-    base: String,
+    /// Where the console and the management API are.
+    pub(super) base: String,
     session: String,
     /// Where gateways ask.
     pub(super) authz: SocketAddr,

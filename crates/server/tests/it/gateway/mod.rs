@@ -5,5 +5,6 @@ mod claviger;
 mod listener;
 mod nginx;
 mod nginx_configuration;
+mod real_input;
 mod scorecards;
 mod world;

@@ -10,23 +10,23 @@ use super::claviger::Claviger;
 use super::nginx::Nginx;
 
 /// Client-facing nginx with everything behind it.
-struct Stack {
-    nginx: Nginx,
+pub(super) struct Stack {
+    pub(super) nginx: Nginx,
     claviger: Claviger,
     /// The organization that the first start made.
-    root: String,
+    pub(super) root: String,
 }
 
 /// A key as its maker got it.
-struct Made {
+pub(super) struct Made {
     id: String,
-    token: String,
+    pub(super) token: String,
     access: String,
     secret: String,
 }
 
 impl Stack {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let claviger = Claviger::start().await;
         let host = host().await;
         let nginx = Nginx::start(claviger.authz, host);
@@ -35,12 +35,17 @@ impl Stack {
         Self { nginx, claviger, root }
     }
 
+    /// Where the management API is.
+    pub(super) fn base(&self) -> &str {
+        &self.claviger.base
+    }
+
     async fn create(&self, path: &str, body: Value) -> Value {
         self.claviger.api(&format!("POST organizations/{}/{path}", self.root), body).await
     }
 
     /// User M, a member who has nothing but these permissions; the ids of M and of the membership.
-    async fn member_m(&self, permissions: &[&str]) -> (String, String) {
+    pub(super) async fn member_m(&self, permissions: &[&str]) -> (String, String) {
         let role = self.create("roles", json!({"name": "guest", "permissions": [], "api_access": true})).await;
         let user = self.create("users", json!({"name": "M", "external_id": "m@host", "service": true})).await;
         let body = json!({"user_id": user["id"], "role_id": role["id"], "extra_permissions": permissions});
@@ -48,7 +53,7 @@ impl Stack {
         (user["id"].as_str().unwrap().to_owned(), member["id"].as_str().unwrap().to_owned())
     }
 
-    async fn key(&self, organization: &str, body: Value) -> Made {
+    pub(super) async fn key(&self, organization: &str, body: Value) -> Made {
         let created = self.claviger.api(&format!("POST organizations/{organization}/keys"), body).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Made {
