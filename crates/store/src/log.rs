@@ -36,12 +36,12 @@ statements! {
     INSERT_BODY = "INSERT INTO event_body (stream, epoch, seq, salt, body) VALUES ($1, $2, $3, $4, $5)";
     PAGE_EVENTS = concat!(
         "SELECT ", columns!(), "WHERE e.organization_id = $1 AND e.stream = 'change' \
-         AND ($2 IS NULL OR e.actor_user_id = $2) AND ($3 IS NULL OR e.actor_key_id = $3) \
+         AND (e.actor_user_id = $2 OR $2 IS NULL) AND (e.actor_key_id = $3 OR $3 IS NULL) \
          AND (e.epoch, e.seq) < ($4, $5) ORDER BY e.epoch DESC, e.seq DESC LIMIT $6"
     );
     PAGE_EVENTS_OF_ENTITY = concat!(
         "SELECT ", columns!(), "WHERE e.organization_id = $1 AND e.stream = 'change' AND e.entity_id = $7 \
-         AND ($2 IS NULL OR e.actor_user_id = $2) AND ($3 IS NULL OR e.actor_key_id = $3) \
+         AND (e.actor_user_id = $2 OR $2 IS NULL) AND (e.actor_key_id = $3 OR $3 IS NULL) \
          AND (e.epoch, e.seq) < ($4, $5) ORDER BY e.epoch DESC, e.seq DESC LIMIT $6"
     );
 }

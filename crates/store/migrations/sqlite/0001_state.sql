@@ -129,8 +129,8 @@ CREATE UNIQUE INDEX key_organization ON key (organization_id, id);
 CREATE UNIQUE INDEX key_name ON key (organization_id, name_key, api_id) WHERE standing <> 'revoked';
 CREATE UNIQUE INDEX key_personal ON key (organization_id, owner_id) WHERE personal AND standing <> 'revoked';
 CREATE INDEX key_api ON key (organization_id, api_id, id);
-CREATE INDEX key_owner ON key (owner_id, organization_id, id) WHERE owner_id IS NOT NULL;
-CREATE INDEX key_mapped_user ON key (mapped_user_id, organization_id, id) WHERE mapped_user_id IS NOT NULL;
+CREATE INDEX key_owner ON key (owner_id, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX key_mapped_user ON key (mapped_user_id, id) WHERE mapped_user_id IS NOT NULL;
 CREATE INDEX key_role ON key (role_id, organization_id, id) WHERE role_id IS NOT NULL;
 CREATE INDEX key_expiry ON key (organization_id, expires_at, id) WHERE expires_at IS NOT NULL AND standing <> 'revoked';
 CREATE INDEX key_revoked ON key (organization_id, id) WHERE standing = 'revoked';
@@ -199,7 +199,7 @@ CREATE TABLE session (
     ip TEXT
 ) STRICT;
 CREATE UNIQUE INDEX session_token ON session (token_digest);
-CREATE INDEX session_user ON session (user_id, id);
+CREATE INDEX session_of_user ON session (user_id, id);
 CREATE INDEX session_expiry ON session (expires_at);
 
 CREATE TABLE link (
@@ -212,7 +212,7 @@ CREATE TABLE link (
     used_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX link_token ON link (token_digest);
-CREATE INDEX link_user ON link (user_id);
+CREATE INDEX link_of_user ON link (user_id);
 
 -- The caller stands in the primary key: with somebody else's Idempotency-Key nobody reads somebody else's answer.
 CREATE TABLE idempotency (

@@ -1,4 +1,5 @@
 //! The contract of the store, on a real database file.
 
 mod keys;
+mod schema;
 mod world;

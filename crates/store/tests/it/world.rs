@@ -19,10 +19,29 @@ use claviger_core::user::{User, UserStatus};
 use claviger_store::{Store, Tx};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 /// 2026-11-20T22:40:00Z, when all tests happen.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(1_795_214_400_000_000).expect("in range")
+}
+
+/// A store that survives nothing.
+pub(crate) async fn throwaway() -> Store {
+    Store::throwaway(rng(1)).await.expect("a store")
+}
+
+/// A connection past the store, to look at its file and to harm it. It keeps no foreign keys.
+pub(crate) async fn raw(store: &Store, file: &str) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(store.folder().join(file)).foreign_keys(false);
+    options.busy_timeout(std::time::Duration::from_secs(5)).connect().await.expect("a connection")
+}
+
+/// Runs a statement past the store.
+pub(crate) async fn harm(store: &Store, sql: &str) {
+    let mut connection = raw(store, "claviger.db").await;
+    connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
@@ -115,8 +134,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let store = Store::throwaway(rng(1)).await.expect("a store");
-        Self::in_store(store).await
+        Self::in_store(throwaway().await).await
     }
 
     pub(crate) async fn in_store(store: Store) -> Self {
