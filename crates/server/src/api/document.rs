@@ -11,8 +11,8 @@ Organizations, users, members, roles and API keys of a Claviger installation, an
 
 **Credentials.** Every operation needs one credential: a key of the api `default`, in any of the presentations listed under \
 Authorization. Two different credentials in one request are refused with 400. A console session is accepted where no key is sent, \
-under the console's origin check. `x-permissions` names the permissions that an operation needs, all of them; where `x-own-permission` stands too, \
-its holder may do the same with keys of their own.
+under the console's origin check. `x-permissions` names what an operation needs: `all` of these permissions, or, for keys of the \
+caller's own, the one named `own`.
 
 **Refusals** are problem documents (RFC 9457) with a stable `code` and a `fix`. What does not exist and what belongs to others is \
 answered alike, with 404.
@@ -71,9 +71,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The document as openapi.json has it.
 pub fn document_text() -> String {
-    let mut text = openapi().to_pretty_json().expect("a document is JSON");
-    text.push('\n');
-    text
+    openapi().to_pretty_json().expect("a document is JSON")
 }
 
 #[cfg(test)]

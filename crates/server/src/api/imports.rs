@@ -187,7 +187,7 @@ impl From<ImportInfo> for ImportView {
     tag = "imports",
     params(OrganizationPath),
     request_body = NewImportBody,
-    extensions(("x-permissions" = json!(["claviger/keys:create"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:create"]}))),
     responses(
         (status = 200, description = "The import, begun now or before.", body = ImportView,
          headers(("Location", description = "Where it stands."))),
@@ -212,7 +212,7 @@ pub(super) async fn create_import(
     path = "/api/v1/organizations/{organization_id}/imports/{import_id}",
     tag = "imports",
     params(ImportPath),
-    extensions(("x-permissions" = json!(["claviger/keys:read"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:read"]}))),
     responses((status = 200, description = "The import.", body = ImportView), Refusals)
 )]
 pub(super) async fn get_import(
@@ -232,7 +232,7 @@ pub(super) async fn get_import(
     tag = "imports",
     params(ImportPath),
     request_body = ImportChunkBody,
-    extensions(("x-permissions" = json!(["claviger/keys:create"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:create"]}))),
     responses((status = 200, description = "What became of the lines.", body = ImportChunkView), WriteRefusals)
 )]
 pub(super) async fn append_import(

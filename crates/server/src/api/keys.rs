@@ -62,10 +62,7 @@ fn answer(info: &KeyInfo) -> Response {
     tag = "keys",
     params(OrganizationPath, IdempotencyKey),
     request_body = NewKeyBody,
-    extensions(
-        ("x-permissions" = json!(["claviger/keys:create"])),
-        ("x-own-permission" = json!("claviger/own-keys:create"))
-    ),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:create"], "own": "claviger/own-keys:create"}))),
     responses(
         (status = 201, description = "The key and its secret.", body = CreatedKeyView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
@@ -91,10 +88,7 @@ pub(super) async fn create_key(
     path = "/api/v1/organizations/{organization_id}/keys",
     tag = "keys",
     params(OrganizationPath, KeyListQuery),
-    extensions(
-        ("x-permissions" = json!(["claviger/keys:read"])),
-        ("x-own-permission" = json!("claviger/own-keys:read"))
-    ),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:read"], "own": "claviger/own-keys:read"}))),
     responses(
         (status = 200, description = "A page of keys, and how many there are in all.", body = KeyListView),
         Refusals,
@@ -127,10 +121,7 @@ pub(super) async fn list_keys(
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}",
     tag = "keys",
     params(KeyPath),
-    extensions(
-        ("x-permissions" = json!(["claviger/keys:read"])),
-        ("x-own-permission" = json!("claviger/own-keys:read"))
-    ),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:read"], "own": "claviger/own-keys:read"}))),
     responses(
         (status = 200, description = "The key.", body = KeyView, headers(("ETag", description = "The version."))),
         Refusals,
@@ -153,10 +144,7 @@ pub(super) async fn get_key(
     tag = "keys",
     params(KeyPath, IfMatch),
     request_body = KeyPatchBody,
-    extensions(
-        ("x-permissions" = json!(["claviger/keys:update"])),
-        ("x-own-permission" = json!("claviger/own-keys:update"))
-    ),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
         (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
         WriteRefusals,
@@ -181,10 +169,7 @@ pub(super) async fn update_key(
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/activate",
     tag = "keys",
     params(KeyPath, IfMatch),
-    extensions(
-        ("x-permissions" = json!(["claviger/keys:update"])),
-        ("x-own-permission" = json!("claviger/own-keys:update"))
-    ),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
         (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
         WriteRefusals,
@@ -207,10 +192,7 @@ pub(super) async fn activate_key(
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/deactivate",
     tag = "keys",
     params(KeyPath, IfMatch),
-    extensions(
-        ("x-permissions" = json!(["claviger/keys:update"])),
-        ("x-own-permission" = json!("claviger/own-keys:update"))
-    ),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
         (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
         WriteRefusals,
@@ -234,10 +216,7 @@ pub(super) async fn deactivate_key(
     tag = "keys",
     params(KeyPath, IdempotencyKey),
     request_body = Option<RotateKeyBody>,
-    extensions(
-        ("x-permissions" = json!(["claviger/keys:update"])),
-        ("x-own-permission" = json!("claviger/own-keys:update"))
-    ),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
         (status = 200, description = "The key and its new secret.", body = CreatedKeyView, headers(("ETag", description = "The version."))),
         WriteRefusals,
@@ -264,10 +243,7 @@ pub(super) async fn rotate_key(
     tag = "keys",
     params(KeyPath),
     request_body = Option<RevokeKeyBody>,
-    extensions(
-        ("x-permissions" = json!(["claviger/keys:delete"])),
-        ("x-own-permission" = json!("claviger/own-keys:delete"))
-    ),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:delete"], "own": "claviger/own-keys:delete"}))),
     responses(
         (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
         WriteRefusals,

@@ -171,7 +171,7 @@ fn answer(info: &MemberInfo) -> Response {
     tag = "members",
     params(OrganizationPath, IdempotencyKey),
     request_body = NewMemberBody,
-    extensions(("x-permissions" = json!(["claviger/members:create"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/members:create"]}))),
     responses(
         (status = 201, description = "The membership.", body = MemberView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
@@ -196,7 +196,7 @@ pub(super) async fn create_member(
     path = "/api/v1/organizations/{organization_id}/members",
     tag = "members",
     params(OrganizationPath, PageQuery),
-    extensions(("x-permissions" = json!(["claviger/members:read"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/members:read"]}))),
     responses(
         (status = 200, description = "A page of memberships.", body = PageView<MemberView>),
         Refusals,
@@ -220,7 +220,7 @@ pub(super) async fn list_members(
     path = "/api/v1/organizations/{organization_id}/members/{member_id}",
     tag = "members",
     params(MemberPath),
-    extensions(("x-permissions" = json!(["claviger/members:read"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/members:read"]}))),
     responses(
         (status = 200, description = "The membership.", body = MemberView,
          headers(("ETag", description = "The version."))),
@@ -244,7 +244,7 @@ pub(super) async fn get_member(
     tag = "members",
     params(MemberPath, IfMatch),
     request_body = MemberPatchBody,
-    extensions(("x-permissions" = json!(["claviger/members:update"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/members:update"]}))),
     responses(
         (status = 200, description = "The membership as it is now.", body = MemberView,
          headers(("ETag", description = "The version."))),
@@ -270,7 +270,7 @@ pub(super) async fn update_member(
     path = "/api/v1/organizations/{organization_id}/members/{member_id}",
     tag = "members",
     params(MemberPath),
-    extensions(("x-permissions" = json!(["claviger/members:delete"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/members:delete"]}))),
     responses((status = 204, description = "The membership is no more."), WriteRefusals)
 )]
 pub(super) async fn delete_member(

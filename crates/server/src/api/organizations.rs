@@ -46,7 +46,7 @@ fn answer(info: &OrganizationInfo) -> Response {
     tag = "organizations",
     params(OrganizationPath, IdempotencyKey),
     request_body = NewOrganizationBody,
-    extensions(("x-permissions" = json!(["claviger/organizations:create"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/organizations:create"]}))),
     responses(
         (status = 201, description = "The organization.", body = OrganizationView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
@@ -73,7 +73,7 @@ pub(super) async fn create_organization(
     path = "/api/v1/organizations/{organization_id}/organizations",
     tag = "organizations",
     params(OrganizationPath, PageQuery),
-    extensions(("x-permissions" = json!(["claviger/organizations:read"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/organizations:read"]}))),
     responses(
         (status = 200, description = "A page of organizations.", body = PageView<OrganizationView>),
         Refusals,
@@ -99,7 +99,7 @@ pub(super) async fn list_organizations(
     path = "/api/v1/organizations/{organization_id}",
     tag = "organizations",
     params(OrganizationPath),
-    extensions(("x-permissions" = json!(["claviger/organizations:read"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/organizations:read"]}))),
     responses(
         (status = 200, description = "The organization.", body = OrganizationView, headers(("ETag", description = "The version."))),
         Refusals,
@@ -122,7 +122,7 @@ pub(super) async fn get_organization(
     tag = "organizations",
     params(OrganizationPath, IfMatch),
     request_body = OrganizationPatchBody,
-    extensions(("x-permissions" = json!(["claviger/organizations:update"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/organizations:update"]}))),
     responses(
         (status = 200, description = "The organization as it is now.", body = OrganizationView, headers(("ETag", description = "The version."))),
         WriteRefusals,
@@ -148,7 +148,7 @@ pub(super) async fn update_organization(
     tag = "organizations",
     params(ExternalIdPath),
     request_body = NewOrganizationBody,
-    extensions(("x-permissions" = json!(["claviger/organizations:create", "claviger/organizations:update"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/organizations:create", "claviger/organizations:update"]}))),
     responses(
         (status = 200, description = "It was there, and is now as asked.", body = OrganizationView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),

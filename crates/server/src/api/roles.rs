@@ -175,7 +175,7 @@ fn place_of(role: &Role) -> HeaderMap {
     tag = "roles",
     params(OrganizationPath, IdempotencyKey),
     request_body = NewRoleBody,
-    extensions(("x-permissions" = json!(["claviger/roles:create"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/roles:create"]}))),
     responses(
         (status = 201, description = "The role.", body = RoleView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
@@ -202,7 +202,7 @@ pub(super) async fn create_role(
     path = "/api/v1/organizations/{organization_id}/roles",
     tag = "roles",
     params(OrganizationPath, PageQuery),
-    extensions(("x-permissions" = json!(["claviger/roles:read"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/roles:read"]}))),
     responses(
         (status = 200, description = "A page of roles.", body = PageView<RoleView>),
         Refusals,
@@ -228,7 +228,7 @@ pub(super) async fn list_roles(
     path = "/api/v1/organizations/{organization_id}/roles/{role_id}",
     tag = "roles",
     params(RolePath),
-    extensions(("x-permissions" = json!(["claviger/roles:read"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/roles:read"]}))),
     responses(
         (status = 200, description = "The role.", body = RoleDetailView, headers(("ETag", description = "The version."))),
         Refusals,
@@ -254,7 +254,7 @@ pub(super) async fn get_role(
     tag = "roles",
     params(RolePath, IfMatch),
     request_body = RolePatchBody,
-    extensions(("x-permissions" = json!(["claviger/roles:update"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/roles:update"]}))),
     responses(
         (status = 200, description = "The role as it is now.", body = RoleView,
          headers(("ETag", description = "The version."))),
@@ -281,7 +281,7 @@ pub(super) async fn update_role(
     path = "/api/v1/organizations/{organization_id}/roles/{role_id}",
     tag = "roles",
     params(RolePath),
-    extensions(("x-permissions" = json!(["claviger/roles:delete"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/roles:delete"]}))),
     responses((status = 204, description = "The role is no more."), WriteRefusals)
 )]
 pub(super) async fn delete_role(

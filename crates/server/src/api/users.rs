@@ -168,7 +168,7 @@ fn answer(user: &User) -> Response {
     tag = "users",
     params(OrganizationPath, IdempotencyKey),
     request_body = NewUserBody,
-    extensions(("x-permissions" = json!(["claviger/users:create"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/users:create"]}))),
     responses(
         (status = 201, description = "The user.", body = UserView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
@@ -195,7 +195,7 @@ pub(super) async fn create_user(
     path = "/api/v1/organizations/{organization_id}/users",
     tag = "users",
     params(OrganizationPath, PageQuery),
-    extensions(("x-permissions" = json!(["claviger/users:read"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/users:read"]}))),
     responses(
         (status = 200, description = "A page of users.", body = PageView<UserView>),
         Refusals,
@@ -219,7 +219,7 @@ pub(super) async fn list_users(
     path = "/api/v1/organizations/{organization_id}/users/{user_id}",
     tag = "users",
     params(UserPath),
-    extensions(("x-permissions" = json!(["claviger/users:read"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/users:read"]}))),
     responses(
         (status = 200, description = "The user.", body = UserView, headers(("ETag", description = "The version."))),
         Refusals,
@@ -242,7 +242,7 @@ pub(super) async fn get_user(
     tag = "users",
     params(UserPath, IfMatch),
     request_body = UserPatchBody,
-    extensions(("x-permissions" = json!(["claviger/users:update"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/users:update"]}))),
     responses(
         (status = 200, description = "The user as it is now.", body = UserView,
          headers(("ETag", description = "The version."))),
@@ -269,7 +269,7 @@ pub(super) async fn update_user(
     tag = "users",
     params(ExternalIdPath),
     request_body = NewUserBody,
-    extensions(("x-permissions" = json!(["claviger/users:create", "claviger/users:update"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/users:create", "claviger/users:update"]}))),
     responses(
         (status = 200, description = "The user was there, and is now as asked.", body = UserView,
          headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),

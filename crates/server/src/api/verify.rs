@@ -221,7 +221,7 @@ impl From<VerifyAnswer> for VerifyView {
     path = "/api/v1/verify",
     tag = "verify",
     request_body = VerifyBody,
-    extensions(("x-permissions" = json!(["claviger/keys:verify"]))),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:verify"]}))),
     responses((status = 200, description = "The decision.", body = VerifyView), WriteRefusals)
 )]
 pub(super) async fn verify_key(

@@ -29,6 +29,8 @@ use crate::app::App;
 
 /// What an import needs: it makes keys, many at once.
 const CREATE: &str = "claviger/keys:create";
+/// What seeing how far one has come needs.
+const READ: &str = "claviger/keys:read";
 /// Characters kept of the name of a source.
 const SOURCE_NAME_CHARS_MAX: usize = 120;
 
@@ -181,7 +183,7 @@ pub async fn get_import(
     organization_id: OrganizationId,
     import_id: ImportId,
 ) -> OpResult<ImportInfo> {
-    let tenant = caller.authorize(app, organization_id, CREATE)?;
+    let tenant = caller.authorize(app, organization_id, READ)?;
     let import = app.store().read().await?.find_import(&tenant, import_id).await?;
     Ok(import.ok_or_else(Reject::not_found)?.into())
 }

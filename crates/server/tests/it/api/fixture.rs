@@ -1,27 +1,14 @@
 //! A running service, an admin's key, and what tests need of it again and again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use claviger::app::{App, system_randomness};
-use claviger::clock::SettableClock;
-use claviger::config::{Config, Values};
-use claviger::ops::caller::Caller;
-use claviger::ops::installation::install;
 use claviger::ops::keys::NewKey;
-use claviger::{http, ops};
 use claviger_core::decision::Reach;
-use claviger_core::id::{OrganizationId, SessionId};
-use claviger_core::key::Origin;
-use claviger_core::name::Name;
-use claviger_core::secret::Token;
-use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_store::{PageRequest, Store};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::client::{Answer, Client};
+use crate::app::{TestApp, new_key};
 
 /// A key as the answer that made it had it.
 #[derive(Debug, Clone)]
@@ -43,39 +30,22 @@ impl Made {
     }
 }
 
-/// The service on a real port with a clock that stands still, and its admin.
+/// The service, and a key of its first admin that reaches everything and is not narrowed.
 pub(crate) struct Fixture {
-    pub(crate) app: App,
+    pub(crate) app: TestApp,
     pub(crate) admin: Client,
     /// The root organization.
     pub(crate) root: String,
-    clock: Arc<SettableClock>,
     start: Timestamp,
-}
-
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        self.app.stop().cancel();
-    }
 }
 
 impl Fixture {
     pub(crate) async fn start() -> Self {
-        let start: Timestamp = "2027-01-31T09:00:00Z".parse().unwrap();
-        let clock = Arc::new(SettableClock::standing(start));
-        let randomness = system_randomness();
-        let store = Store::throwaway(randomness()).await.unwrap();
-        let config = Config::from_values(&Values::default()).unwrap();
-        let app = App::start(config, store, Arc::clone(&clock) as _, randomness);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        app.spawn(http::serve(listener, http::router(&app), app.clone()));
-        let installation = install(&app, Name::parse("Root").unwrap()).await.unwrap();
-        app.follower().ready().await;
-        let root = installation.organization_id;
-        let token = admin_key(&app, root).await;
-        let admin = Client::new(&base, Some(token.expose()));
-        Self { app, admin, root: root.to_string(), clock, start }
+        let app = TestApp::new().await;
+        let new = NewKey { reach: Reach::Subtree, ..new_key("Admin of the tests") };
+        let token = app.create_key(&app.admin, app.root, new).await.unwrap().token;
+        let admin = Client::new(&app.url(""), Some(token.expose()));
+        Self { admin, root: app.root.to_string(), start: app.now(), app }
     }
 
     /// The instant that the clock shows.
@@ -91,17 +61,17 @@ impl Fixture {
     /// Puts the clock to an instant, and then some microseconds on or back.
     pub(crate) fn set_clock(&self, at: &str, micros: i64) {
         let at: Timestamp = at.parse().unwrap();
-        self.clock.set(Timestamp::from_micros(at.as_micros() + micros).unwrap());
+        self.app.clock.set(Timestamp::from_micros(at.as_micros() + micros).unwrap());
     }
 
     /// Puts the clock forward.
     pub(crate) fn advance_micros(&self, micros: u64) {
-        self.clock.advance(Duration::from_micros(micros));
+        self.app.clock.advance(Duration::from_micros(micros));
     }
 
     /// Has what was used written down.
     pub(crate) async fn flush_uses(&self) {
-        self.app.uses().flush().await.unwrap();
+        self.app.app.uses().flush().await.unwrap();
     }
 
     /// A path below an organization.
@@ -154,16 +124,4 @@ impl Fixture {
     pub(crate) async fn verify(&self, body: Value) -> Value {
         self.admin.post("/api/v1/verify", body).await.expect(200).json()
     }
-}
-
-/// A key of the first admin without any narrowing, which only the console can make: the first key may read and verify.
-async fn admin_key(app: &App, root: OrganizationId) -> Token {
-    let tenant = Tenant::system(root, "tests");
-    let members = app.store().read().await.unwrap().page_members(&tenant, &PageRequest::first(1)).await.unwrap();
-    let user_id = members.rows[0].member.user_id;
-    let caller = Caller::Session { user_id, session_id: SessionId::from_u128(1), ip: None };
-    let mut new = NewKey::named(Name::parse("Admin of the tests").unwrap(), Origin::Form);
-    new.reach = Reach::Subtree;
-    let answer = ops::keys::create_key(app, &caller, root, new, None).await.unwrap();
-    answer.fresh().unwrap().token
 }

@@ -61,7 +61,7 @@ async fn of_many_at_once_one_makes_the_key() {
     let racers: Vec<_> = (0..64)
         .map(|_| {
             let (client, path) = (it.admin.clone(), path.clone());
-            it.app.spawn(async move {
+            it.app.app.spawn(async move {
                 let request = client.request("POST", &path).header("idempotency-key", "race");
                 client.send(request.json(&json!({"name": "Raced"}))).await
             })

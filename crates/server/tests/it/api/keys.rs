@@ -180,7 +180,7 @@ async fn a_list_is_filtered_and_sorted() {
     let it = Fixture::start().await;
     let readonly = it.built_in_role("readonly").await;
     let used = it.create_key(json!({"name": "B used"})).await;
-    it.advance_micros(1);
+    it.advance_micros(1_000);
     let idle = it.create_key(json!({"name": "A idle", "role_id": readonly, "expires_at": it.days_from_now(1)})).await;
     let revoked = it.create_key(json!({"name": "C revoked"})).await;
     it.revoke(&revoked.id).await;
