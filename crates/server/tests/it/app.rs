@@ -151,6 +151,13 @@ impl TestApp {
         self.send(self.http.post(self.url(path)).bearer_auth(token).json(body)).await
     }
 
+    /// Calls with any method; a body that is null is none.
+    pub(crate) async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.http.request(method, self.url(path)).bearer_auth(token);
+        self.send(if body.is_null() { request } else { request.json(body) }).await
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();

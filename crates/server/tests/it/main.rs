@@ -4,6 +4,7 @@
 
 mod api;
 mod app;
+mod changes;
 mod gateway;
 mod ops;
 mod process;

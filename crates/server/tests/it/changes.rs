@@ -1,0 +1,131 @@
+//! Assurance R5: every operation that changes something leaves exactly one event, and this node's replica has applied it when the answer comes.
+//! The operations are taken from the OpenAPI document, so that a new one without a call here, or without its event, fails.
+
+use std::collections::BTreeSet;
+
+use claviger::api::document_text;
+use claviger_core::event::{Position, Stream};
+use claviger_core::role::BuiltIn;
+use claviger_core::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, name, new_key};
+
+/// Operations that are asked by POST and change nothing.
+const ASKING: [&str; 1] = ["verify_key"];
+/// An import that has brought no key yet has changed nothing that anybody is told of; its lines do.
+const UNHEARD: [&str; 1] = ["create_import"];
+
+/// Every operation of the document that is not read by GET.
+fn writing_operations() -> BTreeSet<String> {
+    let document: Value = serde_json::from_str(&document_text()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let methods = paths.values().flat_map(|it| it.as_object().unwrap());
+    let writing = methods.filter(|(method, _)| matches!(method.as_str(), "post" | "put" | "patch" | "delete"));
+    let ids = writing.map(|(_, operation)| operation["operationId"].as_str().unwrap().to_owned());
+    ids.filter(|id| !ASKING.contains(&id.as_str()) && !UNHEARD.contains(&id.as_str())).collect()
+}
+
+/// The service, and what has been called on it.
+struct Calls {
+    test: TestApp,
+    token: String,
+    called: BTreeSet<String>,
+}
+
+/// Where the log stands and where the replica does.
+async fn standing(test: &TestApp) -> (Position, Option<Position>) {
+    let head = test.app.store().read().await.unwrap().head(Stream::Change).await.unwrap();
+    (head, test.app.replica().position())
+}
+
+/// Why a change did not leave what it has to leave.
+fn fault(before: Position, (head, applied): (Position, Option<Position>)) -> Option<String> {
+    if head.seq != before.seq + 1 {
+        return Some(format!("{} events and not one", head.seq - before.seq));
+    }
+    (applied < Some(head)).then(|| format!("answered at {applied:?}, before the replica had applied {head:?}"))
+}
+
+impl Calls {
+    async fn new() -> Self {
+        let test = TestApp::new().await;
+        let created = test.create_key(&test.admin, test.root, new_key("caller")).await.unwrap();
+        let token = created.token.expose().to_owned();
+        Self { test, token, called: BTreeSet::new() }
+    }
+
+    /// Calls an operation and looks at the log and the replica before and after.
+    async fn call(&mut self, operation: &str, method: &str, path: &str, body: Value) -> Value {
+        let (before, _) = standing(&self.test).await;
+        let path = format!("/api/v1/organizations/{}{path}", self.test.root);
+        let answer = self.test.call(method, &path, &self.token, &body).await;
+        assert!((200..300).contains(&answer.status), "{operation}: {answer:?}");
+        if let Some(fault) = fault(before, standing(&self.test).await) {
+            panic!("{operation}: {fault}");
+        }
+        self.called.insert(operation.to_owned());
+        answer.body
+    }
+}
+
+fn id(thing: &Value) -> &str {
+    thing["id"].as_str().unwrap_or_else(|| panic!("no id in {thing}"))
+}
+
+#[tokio::test]
+async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_that_knows_it() {
+    let mut calls = Calls::new().await;
+    calls.call("update_organization", "PATCH", "", json!({"name": "Renamed"})).await;
+    calls.call("create_organization", "POST", "/organizations", json!({"name": "L1", "slug": "l1"})).await;
+    calls.call("put_organization", "PUT", "/organizations/by-external-id/l2", json!({"name": "L2"})).await;
+
+    let user = calls.call("create_user", "POST", "/users", json!({"name": "M"})).await;
+    calls.call("put_user", "PUT", "/users/by-external-id/n", json!({"name": "N"})).await;
+    calls.call("update_user", "PATCH", &format!("/users/{}", id(&user)), json!({"name": "M2"})).await;
+
+    let role = json!({"name": "analyst", "permissions": ["scorecards:read"], "api_access": true});
+    let role = calls.call("create_role", "POST", "/roles", role).await;
+    let spare = calls.call("create_role", "POST", "/roles", json!({"name": "spare", "permissions": []})).await;
+    calls.call("update_role", "PATCH", &format!("/roles/{}", id(&role)), json!({"api_access": false})).await;
+    calls.call("delete_role", "DELETE", &format!("/roles/{}", id(&spare)), Value::Null).await;
+
+    let member = json!({"user_id": id(&user), "role_id": id(&role)});
+    let member = calls.call("create_member", "POST", "/members", member).await;
+    let path = format!("/members/{}", id(&member));
+    calls.call("update_member", "PATCH", &path, json!({"extra_permissions": ["scorecards/A:read"]})).await;
+    calls.call("delete_member", "DELETE", &path, Value::Null).await;
+
+    let key = calls.call("create_key", "POST", "/keys", json!({"name": "CI"})).await;
+    let path = format!("/keys/{}", id(&key["key"]));
+    calls.call("update_key", "PATCH", &path, json!({"description": "deploys"})).await;
+    calls.call("deactivate_key", "POST", &format!("{path}/deactivate"), Value::Null).await;
+    calls.call("activate_key", "POST", &format!("{path}/activate"), Value::Null).await;
+    calls.call("rotate_key", "POST", &format!("{path}/rotate"), Value::Null).await;
+    calls.call("revoke_key", "POST", &format!("{path}/revoke"), Value::Null).await;
+
+    let readonly = calls.test.built_in(calls.test.root, BuiltIn::Readonly).await;
+    let source = json!({"source_digest": "ab".repeat(32), "source_name": "keys.csv", "role_id": readonly.id});
+    let path = format!("/api/v1/organizations/{}/imports", calls.test.root);
+    let import = calls.test.call("POST", &path, &calls.token, &source).await.body;
+    let lines = json!({"lines": [{"line": 2, "sha256": "cd".repeat(32)}]});
+    calls.call("append_import", "POST", &format!("/imports/{}/lines", id(&import)), lines).await;
+
+    assert_eq!(calls.called, writing_operations(), "the document and the calls of this test");
+}
+
+/// The positive control: a change that goes by the log, and one that answers too early, are found.
+#[tokio::test]
+async fn a_change_without_its_event_or_ahead_of_the_replica_is_found() {
+    let test = TestApp::new().await;
+    let (before, _) = standing(&test).await;
+    let mut tx = test.app.store().begin().await.unwrap();
+    tx.put_password_unchecked(test.admin_id, "$planted$", Timestamp::MIN).await.unwrap();
+    tx.commit_unaudited("the planted fault").await.unwrap();
+    assert_eq!(fault(before, standing(&test).await), Some("0 events and not one".to_owned()));
+
+    test.organization(test.root, name("L1").as_str()).await;
+    let (head, applied) = standing(&test).await;
+    assert_eq!(fault(before, (head, applied)), None);
+    assert!(fault(before, (head, Some(before))).is_some_and(|it| it.contains("before the replica")));
+}
