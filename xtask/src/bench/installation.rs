@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::clock::Stopwatch;
-use super::http::Connection;
 use super::load::KeyFile;
 use super::programs::Programs;
 use super::server::{Core, Recipe, Server, free_address, on_core};
@@ -62,8 +61,7 @@ impl Installation {
     pub(super) fn start(&self, core: Core) -> Outcome<Service> {
         let Recipes { authz, listen } = recipe(&self.program, &self.data)?;
         let stopwatch = Stopwatch::start();
-        let mut server = authz.start(core, self.data.parent().unwrap_or(&self.data))?;
-        server.wait_until("was ready", PATIENCE, || is_ready(listen))?;
+        let server = authz.start(core, self.data.parent().unwrap_or(&self.data))?;
         Ok(Service { server, listen, seconds_until_ready: stopwatch.seconds() })
     }
 
@@ -93,7 +91,7 @@ impl Installation {
 }
 
 struct Recipes {
-    /// Waits until the verification listener is there.
+    /// At the address of its verification listener.
     authz: Recipe,
     listen: SocketAddr,
 }
@@ -106,13 +104,15 @@ fn recipe(program: &Path, data: &Path) -> Outcome<Recipes> {
     }
     // One worker, as each peer has one.
     arguments.extend(["--authz-workers".into(), "1".into()]);
-    let name = "claviger".to_owned();
-    Ok(Recipes { authz: Recipe { name, program: program.to_owned(), arguments, address, patience: PATIENCE }, listen })
-}
-
-fn is_ready(listen: SocketAddr) -> bool {
-    let request = b"GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n";
-    Connection::open(listen).and_then(|mut it| it.send(request)).is_ok_and(|answer| answer.status == 200)
+    let authz = Recipe {
+        name: "claviger".to_owned(),
+        program: program.to_owned(),
+        arguments,
+        address,
+        ready_at: Some(listen),
+        patience: PATIENCE,
+    };
+    Ok(Recipes { authz, listen })
 }
 
 /// The first key among what a first start prints.

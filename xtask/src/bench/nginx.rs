@@ -52,7 +52,7 @@ fn recipe(folder: &Path, name: &str, configuration: impl Fn(SocketAddr) -> Strin
         .and_then(|()| fs::write(&file, configuration(address)))
         .map_err(|error| Failure::new(format!("cannot write {}: {error}", file.display())))?;
     let arguments = vec!["-p".into(), prefix.into(), "-c".into(), file.into()];
-    Ok(Recipe { name: name.to_owned(), program, arguments, address, patience: PATIENCE })
+    Ok(Recipe { name: name.to_owned(), program, arguments, address, ready_at: None, patience: PATIENCE })
 }
 
 /// One process, so that its CPU time is read in one place. It does per request what a worker under a master does.

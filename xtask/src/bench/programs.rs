@@ -97,7 +97,14 @@ impl Programs {
     pub(super) fn hello(&self, name: &str) -> Outcome<Recipe> {
         let address = free_address()?;
         let arguments = vec![address.to_string().into()];
-        Ok(Recipe { name: name.to_owned(), program: self.example(name), arguments, address, patience: PATIENCE })
+        Ok(Recipe {
+            name: name.to_owned(),
+            program: self.example(name),
+            arguments,
+            address,
+            ready_at: None,
+            patience: PATIENCE,
+        })
     }
 
     /// Makes a file of tokens of this prefix that no key has.

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use super::http::Connection;
 use crate::shell::{Failure, Outcome, check_interrupts, display, find_program, read};
 
 /// Lines of a server's output that a failure quotes.
@@ -53,15 +54,17 @@ pub(super) struct Recipe {
     pub(super) arguments: Vec<OsString>,
     /// Where it will listen.
     pub(super) address: SocketAddr,
-    /// How long it may take until it does.
+    /// Where it says whether it is ready; a peer is as soon as it listens.
+    pub(super) ready_at: Option<SocketAddr>,
+    /// How long it may take until it is.
     pub(super) patience: Duration,
 }
 
 impl Recipe {
-    /// Starts it, and waits until it accepts connections.
+    /// Starts it, and waits until it is ready.
     ///
     /// # Errors
-    /// When it cannot be started, ends, or does not listen in time.
+    /// When it cannot be started, ends, or is not ready in time.
     pub(super) fn start(&self, core: Core, folder: &Path) -> Outcome<Server> {
         self.start_command(on_core(core, &self.program), folder)
     }
@@ -94,8 +97,16 @@ impl Recipe {
             .map_err(|error| Failure::new(format!("cannot start `{line}`: {error}")))?;
         let mut server = Server { address: self.address, process, log, line };
         server.wait_until("listened", self.patience, || TcpStream::connect(self.address).is_ok())?;
+        if let Some(address) = self.ready_at {
+            server.wait_until("was ready", self.patience, || is_ready(address))?;
+        }
         Ok(server)
     }
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    let request = b"GET /readyz HTTP/1.1\r\nHost: bench\r\n\r\n";
+    Connection::open(address).and_then(|mut it| it.send(request)).is_ok_and(|answer| answer.status == 200)
 }
 
 /// A running server; dropping it stops it.
