@@ -7,33 +7,42 @@ use claviger_core::limits::IDEMPOTENCY_HOURS;
 use crate::app::App;
 use crate::ops::error::OpResult;
 
-/// Between two times that counted uses are written down: what a kill −9 loses at most.
+/// Between two times that counted uses are written down, least and most. The most is what a kill −9 loses at worst.
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
+const FLUSH_EVERY_AT_MOST: Duration = Duration::from_secs(60);
+/// Secrets that are written down for each second of pause: about a twentieth of a core, however many are in use.
+const USES_PER_SEC: u64 = 20_000;
 /// Between two times that what has run out is cleared away.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// Starts the jobs; they end when the service stops.
 pub fn start(app: &App) {
     let flushing = app.clone();
-    drop(
-        app.spawn(
-            async move { every(FLUSH_EVERY, &flushing, "flush", async |app| Ok(app.uses().flush().await?)).await },
-        ),
-    );
+    let flush = async |app: &App| Ok(pause_after(app.uses().flush().await?));
+    drop(app.spawn(async move { repeat(FLUSH_EVERY, &flushing, "flush", flush).await }));
     let purging = app.clone();
-    drop(app.spawn(async move { every(PURGE_EVERY, &purging, "purge", async |app| purge(app).await).await }));
+    let purge = async |app: &App| purge(app).await.map(|()| PURGE_EVERY);
+    drop(app.spawn(async move { repeat(PURGE_EVERY, &purging, "purge", purge).await }));
 }
 
-async fn every(pause: Duration, app: &App, job: &str, run: impl AsyncFn(&App) -> OpResult<()>) {
+/// Runs a job after a pause, again and again; what it answers is the next pause.
+async fn repeat(mut pause: Duration, app: &App, job: &str, run: impl AsyncFn(&App) -> OpResult<Duration>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = app.stop().cancelled() => return,
         }
-        if let Err(error) = run(app).await {
-            tracing::warn!(job, %error, "a job failed and is tried again");
+        match run(app).await {
+            Ok(next) => pause = next,
+            Err(error) => tracing::warn!(job, %error, "a job failed and is tried again"),
         }
     }
+}
+
+/// The pause after so many secrets have been written down. A secret costs a row however often it was used meanwhile, so
+/// where very many are in use, a longer pause writes far less.
+fn pause_after(secrets: usize) -> Duration {
+    Duration::from_secs(secrets as u64 / USES_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
 }
 
 /// Clears away sessions, links and kept answers that have run out.
@@ -45,4 +54,15 @@ async fn purge(app: &App) -> OpResult<()> {
     tx.purge_idempotent_unchecked(now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600))).await?;
     tx.commit_unaudited("what has run out is cleared away").await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_used_secrets_are_written_down_less_often_but_every_minute() {
+        let secs = [0, 100_000, 1_000_000, 10_000_000].map(|it| pause_after(it).as_secs());
+        assert_eq!(secs, [10, 10, 50, 60]);
+    }
 }

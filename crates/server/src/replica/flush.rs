@@ -23,12 +23,13 @@ impl Uses {
         Self { store, replica, unwritten: Arc::default() }
     }
 
-    /// Writes everything that was counted so far.
+    /// Writes everything that was counted so far, and says of how many secrets.
     ///
     /// # Errors
     /// Those of the store; what could not be written is kept for the next time.
-    pub async fn flush(&self) -> claviger_store::StoreResult<()> {
+    pub async fn flush(&self) -> claviger_store::StoreResult<usize> {
         let mut unwritten = self.unwritten.lock().await;
+        let mut written = 0;
         loop {
             if unwritten.is_empty() {
                 unwritten.extend(self.replica.drain_uses(USES_PER_CHUNK_MAX).into_iter().map(|it| SecretUse {
@@ -40,9 +41,10 @@ impl Uses {
                 }));
             }
             if unwritten.is_empty() {
-                return Ok(());
+                return Ok(written);
             }
             self.store.record_uses(&unwritten).await?;
+            written += unwritten.len();
             unwritten.clear();
         }
     }
