@@ -157,17 +157,19 @@ pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Or
         app.throttle().take(address, now)?;
     }
     let found = find_account(app, &email).await?;
-    let throttled = app.throttle().take(account, now);
-    if throttled.is_err() && !is_known_there(app, found.as_ref().map(|(user, _)| user), origin.ip).await? {
-        throttled?;
-    }
+    let took = match app.throttle().take(account, now) {
+        Ok(()) => true,
+        Err(_) if is_known_there(app, found.as_ref().map(|(user, _)| user), origin.ip).await? => false,
+        Err(reject) => return Err(reject.into()),
+    };
     let (user, phc) = found.unzip();
     if !app.passwords().verify(phc, password).await? {
         return Err(Reject::new(RejectCode::Unauthenticated, "E-mail address or password is not right.").into());
     }
     let user = user.ok_or_else(|| Error::Internal("a password without its user matched".to_owned()))?;
-    app.throttle().put_back(account);
-    address.into_iter().for_each(|it| app.throttle().put_back(it));
+    for subject in address.into_iter().chain(took.then_some(account)) {
+        app.throttle().put_back(subject);
+    }
     let task = app.clone();
     on_task(app, async move {
         let app = task;

@@ -51,7 +51,6 @@ pub async fn list_keys(
     };
     let rows = reader.page_keys(&tenant, &filter, sort_of(query.sort), &page.try_into()?, now).await?;
     let total = reader.count_keys(&tenant, &filter, TOTAL_MAX, now).await?;
-    let total = u32::try_from(total).unwrap_or(TOTAL_MAX);
     Ok(KeyList { page: rows.map(|row| from_row(row, now)).into(), total })
 }
 

@@ -1,4 +1,9 @@
 //! The operations themselves, on a real store and replica.
 
 mod api_access;
+mod changes;
+mod imports;
 mod keys;
+mod people;
+mod sessions;
+mod tree;
