@@ -92,9 +92,50 @@ impl<K: StaticType> Id<K> {
         self.uuid.as_u128()
     }
 
+    /// The text, in place: the verifier's listener writes three with every answer, and an allocation or a formatter costs more than the text.
+    pub fn to_text(self) -> IdText {
+        const { assert!(K::TYPE.len() == PREFIX_BYTES, "every prefix has three letters") };
+        let mut text = [b'_'; ID_TEXT_BYTES];
+        let (prefix, rest) = text.split_at_mut(PREFIX_BYTES);
+        prefix.copy_from_slice(K::TYPE.as_bytes());
+        // The last 24 characters are 5 bits each of the lower 120, in two halves that fit a machine word; the first two hold the upper 8.
+        let bits = self.as_u128();
+        let halves = [(bits >> 60) as u64, bits as u64];
+        for (half, chars) in halves.into_iter().zip(rest[3..].chunks_exact_mut(12)) {
+            for (place, char) in chars.iter_mut().rev().enumerate() {
+                *char = ALPHABET[(half >> (5 * place)) as usize & 31];
+            }
+        }
+        let upper = (bits >> 120) as usize;
+        (rest[1], rest[2]) = (ALPHABET[upper >> 5], ALPHABET[upper & 31]);
+        IdText(text)
+    }
+
     /// The identifier whose bits are this number.
     pub const fn from_u128(bits: u128) -> Self {
         Self::from_uuid(Uuid::from_u128(bits))
+    }
+}
+
+/// Crockford's base32 in lower case, as TypeID has it.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const PREFIX_BYTES: usize = 3;
+/// Bytes of an identifier's text: prefix, underscore, 26 characters.
+const ID_TEXT_BYTES: usize = PREFIX_BYTES + 1 + 26;
+
+/// The text of an identifier, on the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdText([u8; ID_TEXT_BYTES]);
+
+impl IdText {
+    /// The text as ASCII.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("prefix and alphabet are ASCII")
     }
 }
 
@@ -128,7 +169,7 @@ impl<K> Hash for Id<K> {
 
 impl<K: StaticType> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&TypeSafeId::<K>::from_uuid(self.uuid), f)
+        f.write_str(self.to_text().as_str())
     }
 }
 
@@ -181,6 +222,7 @@ impl<'b, C, K> minicbor::Decode<'b, C> for Id<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
@@ -201,5 +243,13 @@ mod tests {
         let late = KeyId::new(Timestamp::from_micros(2_000_000).expect("in range"), &mut rng);
         assert!(early < late);
         assert!(early.to_string() < late.to_string());
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_is_that_of_a_type_id(bits: u128) {
+            let id = KeyId::from_u128(bits);
+            prop_assert_eq!(id.to_string(), TypeSafeId::<KeyKind>::from_uuid(id.uuid()).to_string());
+        }
     }
 }

@@ -1,9 +1,6 @@
 //! The answers on the wire. A gateway reads status and headers; there is no body.
 
-use std::collections::BTreeSet;
-use std::fmt::{self, Write};
-
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use claviger_core::decision::Decision;
 use claviger_core::reject::RejectCode;
 use claviger_verifier::facts::Facts;
@@ -24,72 +21,43 @@ const ELEMENTS: HeaderName = HeaderName::from_static("x-claviger-elements");
 
 /// Headers of an answer that allows: five of ours, a warning, and what hyper adds.
 const HEADERS: usize = 8;
-/// Bytes of the values of an answer that allows: three identifiers of 30 and an external id.
-const VALUE_BYTES: usize = 160;
 /// Seconds after which it is worth asking again when the answer was 503.
 const RETRY_AFTER_UNAVAILABLE: HeaderValue = HeaderValue::from_static("1");
 const QUERY_WARNING: HeaderValue =
     HeaderValue::from_static("299 claviger \"A key in a URL ends up in logs and histories; send it in a header.\"");
 
-/// The values of an answer, in one allocation that they share.
-struct Values {
-    text: BytesMut,
-    headers: HeaderMap,
-}
-
-impl Values {
-    fn new() -> Self {
-        Self { text: BytesMut::with_capacity(VALUE_BYTES), headers: HeaderMap::with_capacity(HEADERS) }
-    }
-
-    /// Adds a header; a value that is none, which no identifier is, is left out.
-    fn add(&mut self, name: HeaderName, value: impl fmt::Display) {
-        if write!(self.text, "{value}").is_ok()
-            && let Ok(value) = HeaderValue::from_maybe_shared(self.text.split().freeze())
-        {
-            self.headers.insert(name, value);
-        }
-    }
-}
-
 /// The request may pass.
 pub(super) fn allowed(verdict: &Verdict<'_>, facts: &Facts<'_>, asks_for_list: bool) -> Response<Full<Bytes>> {
-    let mut values = Values::new();
-    values.add(KEY, facts.key_id());
-    values.add(ORGANIZATION, facts.organization_id());
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    // Whatever is no header value is left out; identifiers and elements always are one.
+    let mut add = |name, value: &[u8]| {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            headers.insert(name, value);
+        }
+    };
+    add(KEY, facts.key_id().to_text().as_bytes());
+    add(ORGANIZATION, facts.organization_id().to_text().as_bytes());
     if let Some(user_id) = facts.mapped_user_id() {
-        values.add(MAPPED_USER, user_id);
+        add(MAPPED_USER, user_id.to_text().as_bytes());
     }
     if let Some(external_id) = facts.mapped_user_external_id() {
-        values.add(MAPPED_USER_EXTERNAL_ID, external_id);
+        add(MAPPED_USER_EXTERNAL_ID, external_id.as_bytes());
     }
     if asks_for_list && let Decision::Allowed { elements } = verdict.decision() {
         match elements {
             // Said in so many words: a host that took the absence of this header for "all" would show everything as
             // soon as a gateway forgot to pass it on.
-            None => drop(values.headers.insert(ELEMENTS, HeaderValue::from_static("*"))),
-            Some(elements) => values.add(ELEMENTS, Joined(elements)),
+            None => drop(headers.insert(ELEMENTS, HeaderValue::from_static("*"))),
+            // No element has a comma in its name.
+            Some(elements) => add(ELEMENTS, elements.iter().map(|it| &**it).collect::<Vec<_>>().join(",").as_bytes()),
         }
     }
     if verdict.warns_of_query() {
-        values.headers.insert(WARNING, QUERY_WARNING);
+        headers.insert(WARNING, QUERY_WARNING);
     }
     let mut response = Response::new(Full::default());
-    *response.headers_mut() = values.headers;
+    *response.headers_mut() = headers;
     response
-}
-
-/// Elements with commas between them; no element has a comma in its name.
-struct Joined<'a>(&'a BTreeSet<Box<str>>);
-
-impl fmt::Display for Joined<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, element) in self.0.iter().enumerate() {
-            f.write_str(if number == 0 { "" } else { "," })?;
-            f.write_str(element)?;
-        }
-        Ok(())
-    }
 }
 
 /// The request may not pass, and the client should see this status.
