@@ -1,6 +1,8 @@
 //! The engine: files, locks, connections, transactions. The only file that knows which one it is.
 
 mod failure;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;

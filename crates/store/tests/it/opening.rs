@@ -1,0 +1,165 @@
+//! Opening and closing the files.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use claviger_store::{Durability, Error, Options, PageRequest, Store};
+
+use crate::world::{World, event, harm, now, rng, throwaway};
+
+/// A folder that goes away in the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("claviger-opening-{}-{number}{name}", std::process::id())))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+async fn open(folder: &Folder) -> Result<Store, Error> {
+    static NEXT: AtomicU32 = AtomicU32::new(100);
+    let options = Options { durability: Durability::None, bytes_max: None };
+    // As on a real start, every opening makes other event ids.
+    Store::open(folder.path(), options, rng(NEXT.fetch_add(1, Ordering::Relaxed).into())).await
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_when_the_store_is_opened_again() {
+    let folder = Folder::new("");
+    let world = World::in_store(open(&folder).await.expect("a store")).await;
+    let (key, _) = world.insert_key(&world.acme, "CI").await;
+    world.store.close().await;
+    let tenant = world.acme.tenant.clone();
+    drop(world);
+    let store = open(&folder).await.expect("the same store");
+    let found = store.read().await.expect("a reader").find_key(&tenant, key.id).await.expect("an answer");
+    assert_eq!(found, Some(key));
+}
+
+#[tokio::test]
+async fn second_opening_of_the_same_folder_is_refused_until_the_first_is_gone() {
+    let folder = Folder::new("");
+    let first = open(&folder).await.expect("a store");
+    let second = open(&folder).await.expect_err("a second store");
+    assert!(matches!(&second, Error::Locked(path) if path == folder.path()), "{second}");
+    assert!(second.to_string().contains("in use by another process"), "{second}");
+    let clone = first.clone();
+    drop(first);
+    assert!(matches!(open(&folder).await, Err(Error::Locked(_))), "a clone still has it");
+    drop(clone);
+    open(&folder).await.expect("a store");
+}
+
+#[tokio::test]
+async fn folder_may_have_any_name() {
+    let folder = Folder::new(" a'b?c#d%20e&mode=memory");
+    let world = World::in_store(open(&folder).await.expect("a store")).await;
+    let (_, secret) = world.insert_key(&world.acme, "CI").await;
+    let used = claviger_store::usage::SecretUse {
+        secret_id: secret.id,
+        last_used_at: now(),
+        ip: None,
+        user_agent: None,
+        count: 1,
+    };
+    world.store.record_uses(&[used]).await.expect("a use");
+    let mut reader = world.store.read().await.expect("a reader");
+    let uses = reader.find_uses(&world.acme.tenant, &[secret.key_id]).await.expect("uses");
+    assert_eq!(uses.len(), 1);
+    assert!(folder.path().join("usage.db").is_file() && folder.path().join("claviger.db").is_file());
+}
+
+#[tokio::test]
+async fn folder_that_cannot_be_made_is_named() {
+    let folder = Folder::new("");
+    std::fs::create_dir_all(folder.path()).expect("a folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").expect("a file");
+    let error = Store::open(&file.join("data"), Options::default(), rng(1)).await.expect_err("no folder");
+    assert!(matches!(&error, Error::Folder { .. }) && error.to_string().contains("file"), "{error}");
+}
+
+#[tokio::test]
+async fn database_of_a_newer_build_is_refused() {
+    let folder = Folder::new("");
+    let store = open(&folder).await.expect("a store");
+    harm(&store, "INSERT INTO _sqlx_migrations SELECT 999, 'later', installed_on, success, checksum, execution_time FROM _sqlx_migrations").await;
+    drop(store);
+    let error = open(&folder).await.expect_err("an older build");
+    assert!(matches!(error, Error::Schema(_)), "{error}");
+}
+
+#[tokio::test]
+async fn file_that_is_no_database_is_refused_and_left_alone() {
+    let folder = Folder::new("");
+    std::fs::create_dir_all(folder.path()).expect("a folder");
+    let garbage = "this is not a database, and long enough to be looked at ".repeat(100);
+    std::fs::write(folder.path().join("claviger.db"), &garbage).expect("a file");
+    let error = open(&folder).await.expect_err("no database");
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("claviger.db")).expect("the file"), garbage);
+}
+
+#[tokio::test]
+async fn throwaway_store_leaves_nothing_behind() {
+    let store = throwaway().await;
+    let folder = store.folder().to_owned();
+    assert!(folder.join("claviger.db").is_file());
+    store.close().await;
+    drop(store);
+    assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn full_storage_refuses_changes_and_goes_on_reading_and_recovers() {
+    let folder = Folder::new("");
+    let bytes_max = Some(1024 * 1024);
+    let options = Options { durability: Durability::None, bytes_max };
+    let world = World::in_store(Store::open(folder.path(), options, rng(1)).await.expect("a store")).await;
+    let (mut written, mut number) = (0, 0);
+    let error = loop {
+        let (key, secret, _) = world.key(&world.acme, &format!("key {number}"));
+        number += 1;
+        let mut tx = world.store.begin().await.expect("a transaction");
+        let result = match tx.insert_key(&world.acme.tenant, &key, &[secret]).await {
+            Ok(()) => tx.commit(event(&world.acme.tenant, key.id)).await.map(drop),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(()) => written += 1,
+            Err(error) => break error,
+        }
+        assert!(number < 10_000, "the storage never fills up");
+    };
+    assert!(matches!(error, Error::StorageFull), "{error}");
+    assert_eq!(error.to_reject().code.http_status(), 507);
+    let mut reader = world.store.read().await.expect("a reader");
+    assert_eq!(reader.count_live_keys(&world.acme.tenant).await.expect("a count"), written);
+    let head = reader.head(claviger_core::event::Stream::Change).await.expect("a head");
+    assert_eq!(head.seq, written as u64 + 1, "what failed left no event");
+    drop(reader);
+    world.store.close().await;
+    let (tenant, acme) = (world.acme.tenant.clone(), world.acme.organization.id);
+    drop(world);
+    // With room again it goes on.
+    let store = open(&folder).await.expect("a store");
+    let mut tx = store.begin().await.expect("a transaction");
+    let user = crate::world::user(acme, "late");
+    tx.insert_user(&tenant, &user).await.expect("a user");
+    tx.commit(event(&tenant, user.id)).await.expect("a commit");
+    let page =
+        store.read().await.expect("a reader").page_users(&tenant, &Default::default(), &PageRequest::default()).await;
+    assert_eq!(page.expect("a page").rows.len(), 2);
+}
