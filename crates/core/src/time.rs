@@ -20,8 +20,9 @@ pub struct TimestampError;
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const MIN: Self = Self(0);
-    /// 9999-12-31T23:59:59.999999Z, the last instant RFC 3339 can write.
-    pub const MAX: Self = Self(253_402_300_799_999_999);
+    /// 9999-12-30T21:59:59.999999Z: a day and a few hours before the last instant that RFC 3339 can write, since that of
+    /// the calendar's arithmetic lies there, so that every offset from UTC can still show it.
+    pub const MAX: Self = Self(253_402_207_199_999_999);
 
     /// From microseconds since the Unix epoch.
     ///
@@ -156,6 +157,13 @@ mod tests {
         assert_eq!(Timestamp::MAX.saturating_add(Duration::from_secs(1)), Timestamp::MAX);
         assert_eq!(Timestamp::MIN.saturating_sub(Duration::MAX), Timestamp::MIN);
         assert!("12000-01-01T00:00:00Z".parse::<Timestamp>().is_err());
+        for text in
+            [Timestamp::MIN, Timestamp::MAX].map(|it| (it, it.to_string(), it.to_table_text(), it.to_date_text()))
+        {
+            assert_eq!(text.1.parse(), Ok(text.0), "{text:?}");
+        }
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-30T21:59:59.999999Z");
+        assert!("9999-12-31T23:59:59Z".parse::<Timestamp>().is_err());
     }
 
     proptest! {

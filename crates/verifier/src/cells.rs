@@ -1,5 +1,7 @@
 //! Cells: what keys hang on (organizations, users, roles), each in one place that entries name by number. A change of a role is one cell,
 //! whatever the number of its keys.
+//!
+//! A cell has a hot part, a few words that every decision reads, and its content, which is for names, answers and the writer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +12,7 @@ use crate::hash::Seed;
 use crate::index::Index;
 use crate::slab::Slab;
 
-const CHUNK_BITS: u32 = 12;
+const CHUNK_BITS: u32 = 10;
 const INDEX_SHARDS: usize = 64;
 
 /// What is known of a thing. A cell without any of these stands for a thing that something names and nobody has told of yet.
@@ -43,25 +45,26 @@ pub(crate) fn is_unreadable<T>(cell: &Cell<T>) -> bool {
     matches!(cell.as_deref(), Some(Known::Unreadable(_)))
 }
 
-/// All things of one kind. Numbers are never given twice.
-pub(crate) struct Cells<T> {
-    slots: Slab<Slot<T>, CHUNK_BITS>,
+/// All things of one kind: hot part `H`, content `T`. Numbers are never given twice.
+pub(crate) struct Cells<H, T> {
+    slots: Slab<Slot<H, T>, CHUNK_BITS>,
     by_id: Index,
     seed: Seed,
 }
 
-struct Slot<T> {
+struct Slot<H, T> {
+    hot: H,
     id: [AtomicU64; 2],
     content: ArcSwapOption<Known<T>>,
 }
 
-impl<T> Default for Slot<T> {
+impl<H: Default, T> Default for Slot<H, T> {
     fn default() -> Self {
-        Self { id: Default::default(), content: ArcSwapOption::const_empty() }
+        Self { hot: H::default(), id: Default::default(), content: ArcSwapOption::const_empty() }
     }
 }
 
-impl<T> Cells<T> {
+impl<H: Default, T> Cells<H, T> {
     pub(crate) fn new(seed: Seed) -> Self {
         Self { slots: Slab::new(), by_id: Index::new(INDEX_SHARDS), seed }
     }
@@ -80,6 +83,11 @@ impl<T> Cells<T> {
     pub(crate) fn id(&self, at: u32) -> Option<u128> {
         let [low, high] = self.slots.get(at)?.id.each_ref().map(|it| u128::from(it.load(Ordering::Relaxed)));
         Some(low | high << 64)
+    }
+
+    /// The hot part of a number; as new where nothing has been told.
+    pub(crate) fn hot(&self, at: u32) -> Option<&H> {
+        self.slots.get(at).map(|it| &it.hot)
     }
 
     /// What is known of a number.
@@ -115,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_thing_keeps_its_number_and_is_unknown_until_told_of() {
-        let cells: Cells<&str> = Cells::new(Seed::new([1; 32]));
+        let cells: Cells<(), &str> = Cells::new(Seed::new([1; 32]));
         let numbers: Vec<_> = (0..10_000_u128).map(|id| cells.intern(id << 70).expect("room")).collect();
         for (id, number) in (0..).zip(numbers) {
             assert_eq!(cells.intern(id << 70), Some(number));

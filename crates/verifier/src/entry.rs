@@ -1,48 +1,35 @@
-//! The entry: what is held of one secret, in two cache lines of atomics behind a sequence lock.
-//!
-//! One writer makes the sequence odd, writes, and makes it even again; a reader copies everything and starts over when the sequence was odd or has
-//! moved. Nobody waits but a reader of the very key that is being written, and only for these few stores.
+//! The entry: what is held of one secret, in two cache lines.
 
-use std::hint;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-use std::thread;
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use claviger_core::decision::{KeyStanding, Reach};
 use claviger_core::secret::{Digest, SecretState};
 use claviger_core::time::Timestamp;
 
+use crate::locked::{Locked, Words, pair, unpair};
+
 /// Stands for "no role", "no owner" and the like; never for one that is not known.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// What is held of one secret. The first line is what the decision reads of an unremarkable key.
+const WORDS: usize = 13;
+
+/// What is held of one secret.
 #[repr(C, align(128))]
 #[derive(Default)]
 pub(crate) struct Entry {
-    sequence: AtomicU32,
-    flags: AtomicU32,
-    digest: [AtomicU64; 4],
-    organization: AtomicU32,
-    role: AtomicU32,
-    mapped_user: AtomicU32,
-    owner: AtomicU32,
-    expires_at: AtomicU64,
-
-    retires_at: AtomicU64,
-    key_id: [AtomicU64; 2],
-    secret_id: [AtomicU64; 2],
-    text: AtomicU32,
-    narrowing: AtomicU32,
-    version: AtomicU32,
-    /// Uses since the last drain. Not under the sequence lock, like the next: readers of requests write them.
-    pub(crate) uses: AtomicU32,
-    /// The latest use: milliseconds since 1970 in the upper 48 bits, its origin in the lower 16.
+    held: Locked<WORDS>,
+    /// The latest use: milliseconds since 1970 in the upper 48 bits, its origin in the lower 16. Not under the lock: those who verify write it.
     pub(crate) last_use: AtomicU64,
+    /// Uses since the last drain.
+    pub(crate) uses: AtomicU32,
+    /// Beside the lock for want of room in it: a key never changes its api.
+    api: AtomicU16,
 }
 
 const _: () = assert!(size_of::<Entry>() == 128);
 
 /// One consistent copy of an entry.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Held {
     pub(crate) digest: Digest,
     pub(crate) key_id: u128,
@@ -63,71 +50,69 @@ pub(crate) struct Held {
     pub(crate) version: u32,
 }
 
+/// An instant takes 58 bits until the year 9999; the six above it are free for other things.
+const INSTANT_BITS: u32 = 58;
 /// Says "never" where an instant could stand.
-const NEVER: u64 = u64::MAX;
+const NEVER: u64 = (1 << INSTANT_BITS) - 1;
+
+const _: () = assert!((Timestamp::MAX.as_micros() as u64) < NEVER);
 
 fn pack_instant(at: Option<Timestamp>) -> u64 {
     at.map_or(NEVER, |at| at.as_micros() as u64)
 }
 
-fn unpack_instant(packed: u64) -> Option<Timestamp> {
-    i64::try_from(packed).ok().and_then(|it| Timestamp::from_micros(it).ok())
+fn unpack_instant(word: u64) -> Option<Timestamp> {
+    Timestamp::from_micros((word & NEVER) as i64).ok()
 }
 
 impl Held {
-    fn flags(&self) -> u32 {
+    fn pack(&self) -> Words<WORDS> {
         let standing = match self.standing {
             KeyStanding::Active => 0,
             KeyStanding::Inactive => 1,
             KeyStanding::Revoked => 2,
         };
-        let state = match self.state {
-            SecretState::Current => 0,
-            SecretState::Retiring { .. } => 1,
-            SecretState::Dead => 2,
+        let (state, until) = match self.state {
+            SecretState::Current => (0, None),
+            SecretState::Retiring { until } => (1, Some(until)),
+            SecretState::Dead => (2, None),
         };
-        let reach = u32::from(self.reach == Reach::Subtree);
-        standing | state << 2 | reach << 4 | u32::from(self.unreadable) << 5 | u32::from(self.api) << 16
-    }
-}
-
-impl Entry {
-    /// A consistent copy and the sequence it was read at.
-    pub(crate) fn read(&self) -> (Held, u32) {
-        let mut tries = 0_u32;
-        loop {
-            let sequence = self.sequence.load(Ordering::Acquire);
-            if sequence.is_multiple_of(2) {
-                let held = self.copy();
-                if self.is_still(sequence) {
-                    return (held, sequence);
-                }
-            }
-            // The writer may have been put aside in the middle by the scheduler; spinning on would keep it from the core.
-            tries += 1;
-            if tries.is_multiple_of(64) { thread::yield_now() } else { hint::spin_loop() }
-        }
-    }
-
-    /// Whether nothing was written since: whatever was found through a copy of that sequence belonged to it.
-    pub(crate) fn is_still(&self, sequence: u32) -> bool {
-        fence(Ordering::Acquire);
-        self.sequence.load(Ordering::Relaxed) == sequence
+        let flags =
+            standing | state << 2 | u64::from(self.reach == Reach::Subtree) << 4 | u64::from(self.unreadable) << 5;
+        let (digest, _) = self.digest.as_bytes().as_chunks::<8>();
+        let [a, b, c, d] = std::array::from_fn(|at| u64::from_le_bytes(digest[at]));
+        let words = [
+            a,
+            b,
+            c,
+            d,
+            pack_instant(self.expires_at) | flags << INSTANT_BITS,
+            pair(self.organization, self.role),
+            pair(self.mapped_user, self.owner),
+            pair(self.narrowing, self.text),
+            pack_instant(until),
+            self.key_id as u64,
+            (self.key_id >> 64) as u64,
+            self.secret_id as u64,
+            (self.secret_id >> 64) as u64,
+        ];
+        Words { half: self.version, words }
     }
 
-    fn copy(&self) -> Held {
-        let narrow = |it: &AtomicU32| it.load(Ordering::Relaxed);
-        let wide = |it: &AtomicU64| it.load(Ordering::Relaxed);
-        let double = |[low, high]: &[AtomicU64; 2]| u128::from(wide(low)) | u128::from(wide(high)) << 64;
-        let flags = narrow(&self.flags);
+    fn unpack(Words { half, words }: Words<WORDS>, api: u16) -> Self {
+        let [a, b, c, d, expires_at, place, users, cold, until, key_low, key_high, secret_low, secret_high] = words;
         let mut digest = [0; 32];
-        for (place, word) in digest.as_chunks_mut::<8>().0.iter_mut().zip(&self.digest) {
-            *place = wide(word).to_le_bytes();
+        for (bytes, word) in digest.as_chunks_mut::<8>().0.iter_mut().zip([a, b, c, d]) {
+            *bytes = word.to_le_bytes();
         }
-        Held {
+        let flags = expires_at >> INSTANT_BITS;
+        let (organization, role) = unpair(place);
+        let (mapped_user, owner) = unpair(users);
+        let (narrowing, text) = unpair(cold);
+        Self {
             digest: Digest::from_bytes(digest),
-            key_id: double(&self.key_id),
-            secret_id: double(&self.secret_id),
+            key_id: u128::from(key_low) | u128::from(key_high) << 64,
+            secret_id: u128::from(secret_low) | u128::from(secret_high) << 64,
             standing: match flags & 3 {
                 0 => KeyStanding::Active,
                 1 => KeyStanding::Inactive,
@@ -135,55 +120,76 @@ impl Entry {
             },
             state: match flags >> 2 & 3 {
                 0 => SecretState::Current,
-                1 => SecretState::Retiring { until: unpack_instant(wide(&self.retires_at)).unwrap_or(Timestamp::MIN) },
+                1 => SecretState::Retiring { until: unpack_instant(until).unwrap_or(Timestamp::MIN) },
                 _ => SecretState::Dead,
             },
             reach: if flags & 1 << 4 == 0 { Reach::Organization } else { Reach::Subtree },
             unreadable: flags & 1 << 5 != 0,
-            api: (flags >> 16) as u16,
-            organization: narrow(&self.organization),
-            role: narrow(&self.role),
-            mapped_user: narrow(&self.mapped_user),
-            owner: narrow(&self.owner),
-            expires_at: unpack_instant(wide(&self.expires_at)),
-            text: narrow(&self.text),
-            narrowing: narrow(&self.narrowing),
-            version: narrow(&self.version),
+            api,
+            organization,
+            role,
+            mapped_user,
+            owner,
+            expires_at: unpack_instant(expires_at),
+            text,
+            narrowing,
+            version: half,
         }
+    }
+}
+
+impl Entry {
+    /// A consistent copy and the sequence it was read at.
+    pub(crate) fn read(&self) -> (Held, u32) {
+        let (words, sequence) = self.held.read();
+        (Held::unpack(words, self.api.load(Ordering::Relaxed)), sequence)
+    }
+
+    /// Whether nothing was written since: whatever was found through a copy of that sequence belonged to it.
+    pub(crate) fn is_still(&self, sequence: u32) -> bool {
+        self.held.is_still(sequence)
     }
 
     /// Writes everything but the use. For the one writer.
     pub(crate) fn write(&self, held: &Held) {
-        let narrow = |place: &AtomicU32, value: u32| place.store(value, Ordering::Relaxed);
-        let wide = |place: &AtomicU64, value: u64| place.store(value, Ordering::Relaxed);
-        let double = |[low, high]: &[AtomicU64; 2], value: u128| {
-            wide(low, value as u64);
-            wide(high, (value >> 64) as u64);
-        };
-        let sequence = self.sequence.load(Ordering::Relaxed);
-        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
-        // No store below may be seen before the odd sequence.
-        fence(Ordering::Release);
-        narrow(&self.flags, held.flags());
-        for (word, bytes) in self.digest.iter().zip(held.digest.as_bytes().as_chunks::<8>().0) {
-            wide(word, u64::from_le_bytes(*bytes));
-        }
-        narrow(&self.organization, held.organization);
-        narrow(&self.role, held.role);
-        narrow(&self.mapped_user, held.mapped_user);
-        narrow(&self.owner, held.owner);
-        wide(&self.expires_at, pack_instant(held.expires_at));
-        let until = if let SecretState::Retiring { until } = held.state { Some(until) } else { None };
-        wide(&self.retires_at, pack_instant(until));
-        double(&self.key_id, held.key_id);
-        double(&self.secret_id, held.secret_id);
-        narrow(&self.text, held.text);
-        narrow(&self.narrowing, held.narrowing);
-        narrow(&self.version, held.version);
-        self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
+        self.api.store(held.api, Ordering::Relaxed);
+        self.held.write(&held.pack());
     }
 }
 
 #[cfg(test)]
-#[path = "entry_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(numbers: [u32; 7], ids: [u128; 2], digest: [u8; 32], pick in 0_usize..9, api: u16, micros in 0..=Timestamp::MAX.as_micros()) {
+            let at = Timestamp::from_micros(micros).expect("in range");
+            let [organization, role, mapped_user, owner, text, narrowing, version] = numbers;
+            let held = Held {
+                digest: Digest::from_bytes(digest),
+                key_id: ids[0],
+                secret_id: ids[1],
+                standing: [KeyStanding::Active, KeyStanding::Inactive, KeyStanding::Revoked][pick % 3],
+                state: [SecretState::Current, SecretState::Retiring { until: at }, SecretState::Dead][pick / 3],
+                reach: [Reach::Organization, Reach::Subtree][pick % 2],
+                unreadable: pick > 4,
+                api,
+                organization,
+                role,
+                mapped_user,
+                owner,
+                expires_at: [None, Some(at), Some(Timestamp::MAX)][pick % 3],
+                text,
+                narrowing,
+                version,
+            };
+            let entry = Entry::default();
+            entry.write(&held);
+            let read = entry.read().0;
+            prop_assert!(read.digest.matches(&held.digest));
+            prop_assert_eq!(format!("{read:?}"), format!("{held:?}"));
+        }
+    }
+}

@@ -58,7 +58,11 @@ impl<'v> Facts<'v> {
 
     /// The organization it stands in.
     pub fn key_organization_id(&self) -> OrganizationId {
-        let id = self.state.organizations.id(self.found.hit.held.organization);
+        self.id_of(self.found.hit.held.organization)
+    }
+
+    fn id_of(&self, organization: u32) -> OrganizationId {
+        let id = self.state.organizations.id(organization);
         OrganizationId::from_u128(id.expect("an entry names an organization by the number it was given"))
     }
 
@@ -66,16 +70,23 @@ impl<'v> Facts<'v> {
         self.found.grant(Duration::ZERO)
     }
 
-    fn organization(&self) -> Option<&'v OrganizationRecord> {
-        // Asked of the reach and not of the decision: a key that has expired learns no more of others than one that has not.
+    /// The organization the request is about; the key's own where that is out of reach.
+    ///
+    /// Asked of the reach and not of the decision: a key that has expired learns no more of others than one that has not.
+    fn organization_number(&self) -> u32 {
         let is_in_reach = || decision::is_in_reach(&self.grant(), &self.found.request(None, &[], None));
-        let asked = self.found.aim.cell().filter(|_| is_in_reach());
-        asked.or_else(|| here(&self.found.organization)).map(|it| &*it.record)
+        let asked = self.found.aim.spot().filter(|_| is_in_reach());
+        asked.unwrap_or(&self.found.organization).at
+    }
+
+    fn organization(&self) -> Option<&'v OrganizationRecord> {
+        let load = || self.state.organizations.load(self.organization_number());
+        here(self.found.organization_names.get_or_init(load)).map(|it| &*it.record)
     }
 
     /// The organization the request is about; the key's own where that is out of reach.
     pub fn organization_id(&self) -> OrganizationId {
-        self.organization().map_or_else(|| self.key_organization_id(), |it| it.id)
+        self.id_of(self.organization_number())
     }
 
     /// Its slug; absent when the organization is not held.
@@ -89,7 +100,8 @@ impl<'v> Facts<'v> {
     }
 
     fn mapped_user(&self) -> Option<&'v UserRecord> {
-        self.found.mapped_user.as_ref()?.user()?.record()
+        let at = self.found.mapped_user.as_ref()?.at;
+        here(self.found.user_names.get_or_init(|| self.state.users.load(at)))?.record()
     }
 
     /// The user whose rights the key carries.

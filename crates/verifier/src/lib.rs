@@ -1,7 +1,7 @@
 //! The verification plane in memory: finds the credential of a request, and decides about it from a replica of every live grant.
 //!
 //! No SQL, no HTTP, no async, no clock of its own. Start reading at [`verify`]; how readers look into tables that are being written is said
-//! in `entry.rs` (secrets), `index.rs` (how they are found) and `cells.rs` (what they hang on).
+//! in `locked.rs` and `entry.rs` (secrets), `index.rs` (how they are found) and `cells.rs` (what they hang on).
 
 mod apis;
 mod build;
@@ -14,6 +14,7 @@ mod fixtures;
 mod hash;
 mod held;
 mod index;
+mod locked;
 mod origins;
 pub mod replica;
 mod resolve;

@@ -13,8 +13,9 @@ use claviger_core::policy::Policy;
 
 use crate::cells::here;
 use crate::hash::Seed;
-use crate::held::{Membership, OrganizationCell, UserCell};
+use crate::held::{Membership, UserCell};
 use crate::origins::Origins;
+use crate::resolve::Spot;
 use crate::state::State;
 use crate::usage::Drain;
 use crate::writer::Writer;
@@ -169,18 +170,19 @@ impl Replica {
         state.organizations.id(hit.held.organization).map(OrganizationId::from_u128)
     }
 
-    /// The organization and its ancestors, nearest first; empty when it is not held.
+    /// The organization and its ancestors, nearest first; empty when one of them is not held.
     pub fn path(&self, organization_id: OrganizationId) -> Vec<OrganizationId> {
-        self.with_organization(organization_id, |state, organization| {
-            let id = |node: &Node| state.organizations.id(node.0).map(OrganizationId::from_u128);
-            organization.place().path.iter().filter_map(id).collect()
-        })
-        .unwrap_or_default()
+        let state = self.state.load();
+        let spot = state.organizations.find(organization_id.as_u128()).map(|at| Spot::load(&state, at));
+        let id = |node: &Node| state.organizations.id(node.0).map(OrganizationId::from_u128);
+        spot.iter().flat_map(Spot::path).filter_map(id).collect()
     }
 
     /// What holds for an organization once its ancestors' settings are taken into account.
     pub fn policy(&self, organization_id: OrganizationId) -> Option<Policy> {
-        self.with_organization(organization_id, |_, organization| organization.policy().cloned())?
+        let state = self.state.load();
+        let cell = state.organizations.load(state.organizations.find(organization_id.as_u128())?);
+        here(&cell)?.policy.as_deref().cloned()
     }
 
     /// All memberships of a user, for the view switch.
@@ -191,16 +193,10 @@ impl Replica {
 
     /// The membership of a user that counts in this organization: the nearest one on the way to the root.
     pub fn membership_at(&self, user_id: UserId, organization_id: OrganizationId) -> Option<MembershipFacts> {
-        self.with_organization(organization_id, |_, organization| {
-            let path = organization.place().path;
-            self.with_user(user_id, |state, user| facts(state, user.nearest(path)?))?
+        self.with_user(user_id, |state, user| {
+            let spot = Spot::load(state, state.organizations.find(organization_id.as_u128())?);
+            facts(state, user.nearest(spot.path())?)
         })?
-    }
-
-    fn with_organization<R>(&self, id: OrganizationId, read: impl FnOnce(&State, &OrganizationCell) -> R) -> Option<R> {
-        let state = self.state.load();
-        let cell = state.organizations.load(state.organizations.find(id.as_u128())?);
-        here(&cell).map(|it| read(&state, it))
     }
 
     fn with_user<R>(&self, id: UserId, read: impl FnOnce(&State, &UserCell) -> R) -> Option<R> {
@@ -215,11 +211,12 @@ fn micros(duration: Duration) -> i64 {
 }
 
 fn facts(state: &State, membership: &Membership) -> Option<MembershipFacts> {
-    let cell = state.roles.load(membership.role);
-    let role = here(&cell).filter(|_| !membership.unreadable);
+    let seat = membership.seat;
+    let cell = state.roles.load(seat.role);
+    let role = here(&cell).filter(|_| !seat.unreadable);
     Some(MembershipFacts {
-        organization_id: OrganizationId::from_u128(state.organizations.id(membership.organization)?),
-        role_id: RoleId::from_u128(state.roles.id(membership.role)?),
+        organization_id: OrganizationId::from_u128(state.organizations.id(seat.organization)?),
+        role_id: RoleId::from_u128(state.roles.id(seat.role)?),
         role_name: role.map(|it| it.name.as_str().into()),
         is_admin: role.is_some_and(|it| it.is_admin),
         api_access: role.is_some_and(|it| it.is_admin || it.api_access),

@@ -4,190 +4,233 @@
 //! What cannot be read makes the whole answer `stale`: this verifier cannot say, and the key may well be good.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use arc_swap::Guard;
 use claviger_core::decision::{Grant, KeyStanding, MappedUser, Node, Owner, Place, Reach, Request, Target};
 use claviger_core::feed::RoleRecord;
-use claviger_core::permission::Asked;
-use claviger_core::policy::Policy;
+use claviger_core::permission::{Asked, PermissionSet};
 use claviger_core::secret::SecretState;
 
 use crate::cells::{Cell, here, is_unreadable};
 use crate::entry::NONE;
-use crate::held::{Effective, Membership, Narrowing, OrganizationCell, UserCell};
-use crate::state::{Hit, State};
+use crate::held::{OrganizationCell, OrganizationState, UserCell, UserState};
+use crate::state::{Hit, Narrowed, State};
+
+/// An organization with its allow-list.
+pub(crate) struct Spot {
+    pub(crate) at: u32,
+    pub(crate) organization: OrganizationState,
+    narrowing: Narrowed,
+}
+
+impl Spot {
+    pub(crate) fn load(state: &State, at: u32) -> Self {
+        let Some(hot) = state.organizations.hot(at) else {
+            return Self { at, organization: OrganizationState::nowhere(false), narrowing: None };
+        };
+        loop {
+            let (words, sequence) = hot.0.read();
+            let organization = OrganizationState::unpack(words);
+            let narrowing = state.narrowing(organization.narrowing);
+            if narrowing.is_none() || hot.0.is_still(sequence) {
+                return Self { at, organization, narrowing };
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &[Node] {
+        self.organization.path()
+    }
+
+    fn place(&self) -> Place<'_> {
+        let allowed_ips = self.narrowing.as_ref().and_then(|it| it.as_ref()?.allowed_ips.as_ref());
+        Place { path: self.path(), suspended: self.organization.suspended, allowed_ips }
+    }
+
+    fn is_unreadable(&self) -> bool {
+        self.organization.unreadable || is_missing(&self.narrowing)
+    }
+}
+
+/// Whether a narrowing was named and is not there: what should narrow must not be left out.
+fn is_missing(narrowing: &Narrowed) -> bool {
+    narrowing.as_ref().is_some_and(|it| it.is_none())
+}
 
 /// Where a request points to.
 pub(crate) enum Aim {
     Own,
-    At(Cell<OrganizationCell>),
+    At(Spot),
     Unknown,
 }
 
 impl Aim {
     pub(crate) fn at(state: &State, organization: Option<u32>) -> Self {
-        organization.map_or(Self::Unknown, |at| Self::At(state.organizations.load(at)))
+        organization.map_or(Self::Unknown, |at| Self::At(Spot::load(state, at)))
     }
 
-    pub(crate) fn cell(&self) -> Option<&OrganizationCell> {
-        if let Self::At(cell) = self { here(cell) } else { None }
+    pub(crate) const fn spot(&self) -> Option<&Spot> {
+        if let Self::At(spot) = self { Some(spot) } else { None }
     }
 
     fn target(&self) -> Target<'_> {
         match self {
             Self::Own => Target::Own,
-            Self::At(cell) => here(cell).map_or(Target::Unknown, |it| Target::At(it.place())),
+            Self::At(spot) => Target::At(spot.place()),
             Self::Unknown => Target::Unknown,
         }
     }
-
-    fn is_unreadable(&self) -> bool {
-        matches!(self, Self::At(cell) if is_organization_unreadable(cell))
-    }
-}
-
-fn is_organization_unreadable(cell: &Cell<OrganizationCell>) -> bool {
-    is_unreadable(cell) || here(cell).is_some_and(|it| matches!(it.effective, Effective::Unreadable))
 }
 
 /// A user at the place a request is about.
 pub(crate) struct Party {
-    user: Cell<UserCell>,
+    pub(crate) at: u32,
+    known: bool,
     /// Active, and a member where the key stands.
     active: bool,
     /// The role of the membership that counts at the place asked for.
     role: Option<Cell<RoleRecord>>,
+    extra_permissions: Narrowed,
+    nothing: PermissionSet,
     unreadable: bool,
 }
 
 impl Party {
-    /// `home` is where the user has to be a member still, `place` where the rights are asked for.
-    fn load(state: &State, user: u32, home: &[Node], place: &[Node]) -> Self {
-        let user = state.users.load(user);
-        let Some(held) = here(&user) else {
-            return Self { unreadable: is_unreadable(&user), user, active: false, role: None };
+    /// `home` is where the user has to be a member still, `place` where the rights are asked for; absent is the same.
+    fn load(state: &State, at: u32, home: &[Node], place: Option<&[Node]>) -> Self {
+        let Some(hot) = state.users.hot(at) else {
+            let (role, extra_permissions, nothing) = (None, None, PermissionSet::nothing());
+            return Self { at, known: false, active: false, role, extra_permissions, nothing, unreadable: false };
         };
-        let (at_home, counts) = (held.nearest(home), held.nearest(place));
-        let role = counts.map(|it| state.roles.load(it.role));
-        Self {
-            active: held.record().is_some_and(|it| it.active) && at_home.is_some(),
-            unreadable: held.is_unreadable()
-                || [at_home, counts].into_iter().flatten().any(|it| it.unreadable)
-                || role.as_ref().is_some_and(is_unreadable),
-            role,
-            user,
+        loop {
+            let (words, sequence) = hot.0.read();
+            let user = UserState::unpack(words);
+            let content = user.seats().is_none().then(|| state.users.load(at));
+            let content = content.as_ref().and_then(here);
+            let at_home = user.nearest(home, content);
+            let counts = place.map_or(at_home, |place| user.nearest(place, content));
+            let extra_permissions = counts.and_then(|it| state.narrowing(it.narrowing));
+            if (content.is_some() || extra_permissions.is_some()) && !hot.0.is_still(sequence) {
+                continue;
+            }
+            let role = counts.map(|it| state.roles.load(it.role));
+            let seats = [at_home, counts].into_iter().flatten();
+            let unreadable =
+                user.unreadable || { seats }.any(|it| it.unreadable) || role.as_ref().is_some_and(is_unreadable);
+            return Self {
+                at,
+                known: user.known,
+                active: user.active && at_home.is_some(),
+                role,
+                extra_permissions,
+                nothing: PermissionSet::nothing(),
+                unreadable,
+            };
         }
-    }
-
-    pub(crate) fn user(&self) -> Option<&UserCell> {
-        here(&self.user)
     }
 
     pub(crate) fn role(&self) -> Option<&RoleRecord> {
         here(self.role.as_ref()?)
     }
 
+    fn mapped_user(&self) -> MappedUser<'_> {
+        let extra = self.extra_permissions.as_ref().and_then(|it| it.as_ref()?.permissions.as_ref());
+        let rights = self.role().map(|role| (&role.permissions, extra.unwrap_or(&self.nothing)));
+        MappedUser { active: self.active, rights }
+    }
+
     /// Without a record, a membership or a role that is held, an owner has no access.
     fn owner(&self) -> Owner {
-        let known = self.user().is_some_and(|it| it.record().is_some());
-        let role = self.role().filter(|_| known);
-        role.map_or(Owner { is_admin: false, api_access: false }, |it| Owner {
+        self.role().filter(|_| self.known).map_or(Owner { is_admin: false, api_access: false }, |it| Owner {
             is_admin: it.is_admin,
             api_access: it.api_access,
         })
-    }
-
-    fn membership(&self, place: &[Node]) -> Option<&Membership> {
-        self.user()?.nearest(place)
-    }
-
-    fn mapped_user(&self, place: &[Node]) -> MappedUser<'_> {
-        let rights = self.role().and_then(|role| Some((&role.permissions, &self.membership(place)?.extra_permissions)));
-        MappedUser { active: self.active, rights }
     }
 }
 
 /// Everything one key hangs on.
 pub(crate) struct Resolved {
     pub(crate) hit: Hit,
-    pub(crate) organization: Cell<OrganizationCell>,
+    pub(crate) organization: Spot,
     pub(crate) aim: Aim,
     pub(crate) mapped_user: Option<Party>,
     pub(crate) role: Option<Cell<RoleRecord>>,
-    narrowing: Option<Guard<Option<Arc<Narrowing>>>>,
+    narrowing: Narrowed,
     owner: Option<Owner>,
     unreadable: bool,
+    /// Looked up when somebody asks for names.
+    pub(crate) organization_names: OnceLock<Cell<OrganizationCell>>,
+    pub(crate) user_names: OnceLock<Cell<UserCell>>,
 }
 
 impl Resolved {
     /// Looks up what an entry names, as it is now.
     pub(crate) fn load(state: &State, mut hit: Hit, aim: Aim) -> Self {
         let narrowing = loop {
-            let narrowing = hit.held.narrowing;
-            let found = (narrowing != NONE).then(|| state.narrowings.get(narrowing).map(|it| it.load())).flatten();
-            // Places of narrowings are used again: this one was the entry's if the entry has not changed meanwhile.
-            if state.is_still(&hit) {
-                break found;
+            let narrowing = state.narrowing(hit.held.narrowing);
+            if narrowing.is_none() || state.is_still(&hit) {
+                break narrowing;
             }
             hit = state.again(hit.at).unwrap_or(hit);
         };
-        let held = hit.held;
-        let organization = state.organizations.load(held.organization);
-        let home = path(here(&organization));
-        let place = aim.cell().map_or(home, |it| it.place().path);
+        let held = &hit.held;
+        let organization = Spot::load(state, held.organization);
+        let home = organization.path();
+        let place = aim.spot().map(Spot::path);
         let mapped_user = (held.mapped_user != NONE).then(|| Party::load(state, held.mapped_user, home, place));
         let role = (held.role != NONE).then(|| state.roles.load(held.role));
         // Most keys are owned by the user they are mapped to, and asked about where they stand.
-        let is_owner = held.owner == held.mapped_user && matches!(aim, Aim::Own);
-        let other_owner = (held.owner != NONE && !is_owner).then(|| Party::load(state, held.owner, home, home));
+        let is_owner = held.owner == held.mapped_user && place.is_none();
+        let other_owner = (held.owner != NONE && !is_owner).then(|| Party::load(state, held.owner, home, None));
         let owner = if is_owner { mapped_user.as_ref() } else { other_owner.as_ref() };
         let unreadable = held.unreadable
-            || owner.is_some_and(|it| it.unreadable)
-            || is_organization_unreadable(&organization)
-            || aim.is_unreadable()
+            || organization.is_unreadable()
+            || aim.spot().is_some_and(Spot::is_unreadable)
             || mapped_user.as_ref().is_some_and(|it| it.unreadable)
+            || owner.is_some_and(|it| it.unreadable)
             || role.as_ref().is_some_and(is_unreadable)
-            || held.narrowing != NONE && narrowing.as_ref().is_none_or(|it| it.is_none());
-        let owner = owner.map(Party::owner);
-        Self { hit, organization, aim, mapped_user, role, narrowing, owner, unreadable }
-    }
-
-    /// The path of the place the request is about.
-    fn place(&self) -> &[Node] {
-        self.aim.cell().map_or_else(|| path(here(&self.organization)), |it| it.place().path)
-    }
-
-    pub(crate) fn policy(&self) -> Option<&Policy> {
-        here(&self.organization)?.policy()
+            || is_missing(&narrowing);
+        Self {
+            owner: owner.map(Party::owner),
+            hit,
+            organization,
+            aim,
+            mapped_user,
+            role,
+            narrowing,
+            unreadable,
+            organization_names: OnceLock::new(),
+            user_names: OnceLock::new(),
+        }
     }
 
     /// The grant; `age` is the replica's.
     pub(crate) fn grant(&self, age: Duration) -> Grant<'_> {
         let held = &self.hit.held;
         let narrowing = self.narrowing.as_ref().and_then(|it| it.as_deref());
-        let role = self.role.as_ref().map(|it| here(it));
+        let role = self.role.as_ref().map(here);
         let mapped_user = match role {
             // A role that is not held grants nothing, not even to ask whether the key is good.
             Some(None) => Some(MappedUser { active: true, rights: None }),
-            _ => self.mapped_user.as_ref().map(|it| it.mapped_user(self.place())),
+            _ => self.mapped_user.as_ref().map(Party::mapped_user),
         };
-        let nowhere = Place { path: &[], suspended: true, allowed_ips: None };
+        let max_age = self.organization.organization.max_stale;
         Grant {
             standing: held.standing,
             secret: held.state,
             expires_at: held.expires_at,
             api: Node(u32::from(held.api)),
-            organization: here(&self.organization).map_or(nowhere, OrganizationCell::place),
+            organization: self.organization.place(),
             reach: held.reach,
             allowed_ips: narrowing.and_then(|it| it.allowed_ips.as_ref()),
             owner: self.owner,
             mapped_user,
             role: role.flatten().map(|it| &it.permissions),
-            scopes: narrowing.and_then(|it| it.scopes.as_ref()),
+            scopes: narrowing.and_then(|it| it.permissions.as_ref()),
             age: if self.unreadable { Duration::MAX } else { age },
-            max_age: max_age([self.policy(), self.aim.cell().and_then(OrganizationCell::policy)]),
+            // The stricter of the two organizations' bounds.
+            max_age: self.aim.spot().map_or(max_age, |it| max_age.min(it.organization.max_stale)),
         }
     }
 
@@ -201,52 +244,40 @@ impl Resolved {
     }
 }
 
-fn path(organization: Option<&OrganizationCell>) -> &[Node] {
-    organization.map_or(&[], |it| it.place().path)
-}
-
-/// The strictest of the organizations' bounds.
-fn max_age(policies: [Option<&Policy>; 2]) -> Duration {
-    let strictest = policies.into_iter().flatten().map(Policy::max_stale).min();
-    strictest.unwrap_or_else(|| Policy::default().max_stale())
-}
-
 /// A console session: active, current, mapped to its user, without role and scopes.
 pub(crate) struct Session {
-    organization: Cell<OrganizationCell>,
+    organization: Spot,
     user: Party,
-    unreadable: bool,
 }
 
 impl Session {
     /// Absent where the user is no member, or the organization is not held: both look the same from outside.
     pub(crate) fn load(state: &State, user: u32, organization: u32) -> Option<Self> {
-        let organization = state.organizations.load(organization);
-        let at = path(here(&organization));
-        let user = Party::load(state, user, at, at);
-        let unreadable = user.unreadable || is_organization_unreadable(&organization);
-        let is_member = user.membership(at).is_some();
-        (is_member || unreadable).then_some(Self { organization, user, unreadable })
+        let organization = Spot::load(state, organization);
+        let user = Party::load(state, user, organization.path(), None);
+        let session = Self { organization, user };
+        (session.user.role.is_some() || session.is_unreadable()).then_some(session)
+    }
+
+    fn is_unreadable(&self) -> bool {
+        self.user.unreadable || self.organization.is_unreadable()
     }
 
     pub(crate) fn grant(&self, age: Duration) -> Grant<'_> {
-        let organization = here(&self.organization);
-        let place =
-            organization.map_or(Place { path: &[], suspended: true, allowed_ips: None }, OrganizationCell::place);
         Grant {
             standing: KeyStanding::Active,
             secret: SecretState::Current,
             expires_at: None,
             api: Node(NONE),
-            organization: Place { allowed_ips: None, ..place },
+            organization: Place { allowed_ips: None, ..self.organization.place() },
             reach: Reach::Organization,
             allowed_ips: None,
             owner: None,
-            mapped_user: Some(self.user.mapped_user(place.path)),
+            mapped_user: Some(self.user.mapped_user()),
             role: None,
             scopes: None,
-            age: if self.unreadable { Duration::MAX } else { age },
-            max_age: max_age([organization.and_then(OrganizationCell::policy), None]),
+            age: if self.is_unreadable() { Duration::MAX } else { age },
+            max_age: self.organization.organization.max_stale,
         }
     }
 }

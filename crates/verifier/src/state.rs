@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use claviger_core::feed::RoleRecord;
 use claviger_core::id::OrganizationId;
 use claviger_core::secret::Digest;
 
 use crate::apis::Apis;
 use crate::cells::{Cells, here};
-use crate::entry::{Entry, Held};
+use crate::entry::{Entry, Held, NONE};
 use crate::hash::Seed;
-use crate::held::{Narrowing, OrganizationCell, UserCell};
+use crate::held::{HotOrganization, HotUser, Narrowing, OrganizationCell, UserCell};
 use crate::index::Index;
 use crate::slab::Slab;
 use crate::text::{Text, Texts};
@@ -35,15 +35,18 @@ pub(crate) struct State {
     pub(crate) by_key: Index,
     pub(crate) texts: Texts,
     pub(crate) narrowings: Slab<ArcSwapOption<Narrowing>, NARROWING_BITS>,
-    pub(crate) organizations: Cells<OrganizationCell>,
+    pub(crate) organizations: Cells<HotOrganization, OrganizationCell>,
     /// By slug and by external id; what stands at the place says which.
     pub(crate) organization_names: Index,
-    pub(crate) users: Cells<UserCell>,
-    pub(crate) roles: Cells<RoleRecord>,
+    pub(crate) users: Cells<HotUser, UserCell>,
+    pub(crate) roles: Cells<(), RoleRecord>,
     pub(crate) apis: ArcSwap<Apis>,
     pub(crate) keys: AtomicUsize,
     pub(crate) unreadable: AtomicUsize,
 }
+
+/// What stands at the place of a narrowing; absent where none was named.
+pub(crate) type Narrowed = Option<Guard<Option<Arc<Narrowing>>>>;
 
 /// An entry that was found.
 #[derive(Clone, Copy)]
@@ -90,6 +93,11 @@ impl State {
     /// Whether the entry is as it was when it was found.
     pub(crate) fn is_still(&self, hit: &Hit) -> bool {
         self.entries.get(hit.at).is_some_and(|it| it.is_still(hit.sequence))
+    }
+
+    /// What stands at a place. Places are used again: it belonged to whoever named it if that has not been written meanwhile.
+    pub(crate) fn narrowing(&self, at: u32) -> Narrowed {
+        (at != NONE).then(|| self.narrowings.get(at).map_or_else(|| Guard::from_inner(None), |it| it.load()))
     }
 
     /// One of the secrets of a key.

@@ -84,6 +84,40 @@ fn a_reader_sees_one_version_of_a_key_and_never_two() {
 }
 
 #[test]
+fn a_reader_sees_one_version_of_a_membership_and_never_two() {
+    for others in [0, 5] {
+        let mut world = World::new();
+        world.tell([role(8, &["a:read"], true).into(), role(9, &["b:read"], true).into()]);
+        world.member_with_key(10, 3, 8);
+        // With more memberships than three they are looked up elsewhere.
+        for other in 0..others {
+            world.tell([organization(50 + other, Some(ROOT)).into(), member(10, 50 + other, ADMIN).into()]);
+        }
+        let form = |version: u64| {
+            let (role, extra) = if version.is_multiple_of(2) { (8, "x:read") } else { (9, "y:read") };
+            let extra_permissions = permissions(&[extra]);
+            claviger_core::feed::MemberRecord { extra_permissions, version, ..member(10, 3, role) }
+        };
+        world.tell([form(2).into()]);
+        let forms = [permissions(&["a:read", "x:read"]), permissions(&["b:read", "y:read"])];
+        let replica = Arc::clone(&world.replica);
+        let read = |replica: &Replica| {
+            let verdict = replica.verify_digest(&digest(10), &GOOD, at(100));
+            let permissions = verdict.facts().expect("the key is always there").permissions();
+            assert!(forms.contains(&permissions), "{permissions:?}");
+        };
+        race(&replica, read, || {
+            for version in 3..12_000 {
+                // A neighbour takes the place that was just given back.
+                let extra_permissions = permissions(&[&format!("z{version}:read")]);
+                let other = claviger_core::feed::MemberRecord { extra_permissions, version, ..member(11, 3, 9) };
+                world.tell([form(version).into(), other.into()]);
+            }
+        });
+    }
+}
+
+#[test]
 fn what_was_told_is_seen_by_everybody_and_stays_seen_while_tables_grow() {
     let mut world = World::new();
     let (told, revoked) = (AtomicU64::new(0), AtomicU64::new(0));

@@ -84,7 +84,7 @@ impl Verdict<'_> {
     /// What policy says, where the credential stood in the query string.
     fn query_policy(&self) -> Option<QueryStringKeys> {
         let found = self.found.as_ref().filter(|_| self.in_query)?;
-        Some(found.policy().map_or(QueryStringKeys::Deny, |it| it.query_string_keys))
+        Some(found.organization.organization.query_string_keys)
     }
 
     /// What is known of the key; present whenever its digest was found, also when the answer is no.

@@ -6,7 +6,8 @@ use claviger_core::feed::{MemberRecord, UserRecord};
 
 use super::{Build, is_newer, version};
 use crate::cells::{Known, here};
-use crate::held::{Membership, UserCell};
+use crate::entry::NONE;
+use crate::held::{Membership, Seat, UserCell, UserState};
 
 /// What the writer knows of a membership, by its identifier.
 #[derive(Debug, Clone, Copy)]
@@ -63,23 +64,22 @@ impl Build {
         match self.members.get(&id) {
             Some(MemberState::Gone) => return false,
             Some(MemberState::Of { version, .. }) if record.version <= *version => return false,
-            Some(MemberState::Of { user: before, .. }) if *before != user => self.drop_membership(*before, id),
+            Some(MemberState::Of { user: before, .. }) if *before != user => self.replace_membership(*before, id, None),
             Some(MemberState::Of { .. }) | None => {}
         }
-        let extra_permissions = record.extra_permissions.clone();
-        let membership = Membership { id, organization, role, extra_permissions, unreadable: false };
+        let extra_permissions = Some(&record.extra_permissions).filter(|it| !it.is_empty());
+        let Some(narrowing) = self.narrowings.take(&state, extra_permissions, None) else {
+            return false;
+        };
         self.members.insert(id, MemberState::Of { user, version: record.version });
-        self.edit_user(user, |user| {
-            user.memberships.retain(|it| it.id != id);
-            let at = user.memberships.partition_point(|it| it.organization < organization);
-            user.memberships.insert(at, membership);
-            true
-        })
+        let seat = Seat { organization, role, narrowing, unreadable: false };
+        self.replace_membership(user, id, Some(Membership { id, seat }));
+        true
     }
 
     pub(super) fn gone_member(&mut self, id: u128) {
         if let Some(MemberState::Of { user, .. }) = self.members.insert(id, MemberState::Gone) {
-            self.drop_membership(user, id);
+            self.replace_membership(user, id, None);
         }
     }
 
@@ -87,17 +87,25 @@ impl Build {
     pub(super) fn cannot_read_member(&mut self, id: u128) {
         if let Some(MemberState::Of { user, .. }) = self.members.get(&id) {
             self.edit_user(*user, |user| {
-                user.memberships.iter_mut().filter(|it| it.id == id).for_each(|it| it.unreadable = true);
+                user.memberships.iter_mut().filter(|it| it.id == id).for_each(|it| it.seat.unreadable = true);
                 true
             });
         }
     }
 
-    fn drop_membership(&mut self, user: u32, id: u128) {
+    /// Takes the membership of this identifier away, if the user has it, and puts the other in its order.
+    fn replace_membership(&mut self, user: u32, id: u128, by: Option<Membership>) {
+        let mut before = NONE;
         self.edit_user(user, |user| {
+            user.memberships.iter().filter(|it| it.id == id).for_each(|it| before = it.seat.narrowing);
             user.memberships.retain(|it| it.id != id);
+            if let Some(by) = by {
+                let at = user.memberships.partition_point(|it| it.seat.organization < by.seat.organization);
+                user.memberships.insert(at, by);
+            }
             true
         });
+        self.narrowings.give_back(&self.state, before);
     }
 
     /// The user as the writer last left it.
@@ -114,15 +122,24 @@ impl Build {
         let mut user = self.user(at);
         let changed = edit(&mut user);
         if changed {
-            self.state.users.publish(at, Known::Here(user));
+            self.publish_user(at, user);
         }
         changed
+    }
+
+    /// The content first: readers who see more memberships than the hot part has look there, and then whether the hot part is still the same.
+    fn publish_user(&self, at: u32, user: UserCell) {
+        let hot = UserState::of(&user);
+        self.state.users.publish(at, Known::Here(user));
+        if let Some(place) = self.state.users.hot(at) {
+            place.0.write(&hot);
+        }
     }
 
     pub(super) fn publish_drafts(&mut self) {
         for (at, mut user) in std::mem::take(&mut self.drafts) {
             user.memberships.shrink_to_fit();
-            self.state.users.publish(at, Known::Here(user));
+            self.publish_user(at, user);
         }
     }
 }

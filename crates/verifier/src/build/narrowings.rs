@@ -1,4 +1,4 @@
-//! Scopes and allow-lists: held once for all keys that have the same, and forgotten with the last of them.
+//! Permissions and allow-lists: held once for all that have the same, and forgotten with the last of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::entry::NONE;
 use crate::held::Narrowing;
 use crate::state::State;
 
-/// Which narrowing stands where, and how many keys have it.
+/// Which narrowing stands where, and how many have it.
 #[derive(Default)]
 pub(super) struct NarrowingBook {
     places: HashMap<Arc<Narrowing>, (u32, u32)>,
@@ -18,19 +18,19 @@ pub(super) struct NarrowingBook {
 }
 
 impl NarrowingBook {
-    /// The place of a narrowing, for one more key; `NONE` where nothing is narrowed. Absent when there is no room.
+    /// The place of a narrowing, for one more that has it; `NONE` where nothing is narrowed. Absent when there is no room.
     pub(super) fn take(
         &mut self,
         state: &State,
-        scopes: Option<&PermissionSet>,
+        permissions: Option<&PermissionSet>,
         allowed_ips: Option<&IpAllowList>,
     ) -> Option<u32> {
-        if scopes.is_none() && allowed_ips.is_none() {
+        if permissions.is_none() && allowed_ips.is_none() {
             return Some(NONE);
         }
-        let narrowing = Narrowing { scopes: scopes.cloned(), allowed_ips: allowed_ips.cloned() };
-        if let Some((at, keys)) = self.places.get_mut(&narrowing) {
-            *keys += 1;
+        let narrowing = Narrowing { permissions: permissions.cloned(), allowed_ips: allowed_ips.cloned() };
+        if let Some((at, count)) = self.places.get_mut(&narrowing) {
+            *count += 1;
             return Some(*at);
         }
         let at = self.free.pop().or_else(|| state.narrowings.grow(1))?;
@@ -40,7 +40,7 @@ impl NarrowingBook {
         Some(at)
     }
 
-    /// One key less has it. Only once no entry of that key names the place any more.
+    /// One less has it. Only once nothing that readers see names the place for that one any more.
     pub(super) fn give_back(&mut self, state: &State, at: u32) {
         let Some(slot) = (at != NONE).then(|| state.narrowings.get(at)).flatten() else {
             return;
@@ -48,11 +48,11 @@ impl NarrowingBook {
         let Some(narrowing) = slot.load_full() else {
             return;
         };
-        let Some((_, keys)) = self.places.get_mut(&narrowing) else {
+        let Some((_, count)) = self.places.get_mut(&narrowing) else {
             return;
         };
-        *keys -= 1;
-        if *keys == 0 {
+        *count -= 1;
+        if *count == 0 {
             self.places.remove(&narrowing);
             slot.store(None);
             self.free.push(at);

@@ -9,33 +9,40 @@ use claviger_core::policy::Policy;
 
 use super::{Build, is_newer};
 use crate::cells::Known;
-use crate::held::{Effective, OrganizationCell};
+use crate::entry::NONE;
+use crate::held::{OrganizationCell, OrganizationState};
+
+/// What follows for one organization from its ancestors.
+type Derived = (OrganizationState, Option<Arc<Policy>>);
 
 impl Build {
     pub(super) fn put_organization(&mut self, record: &OrganizationRecord) -> bool {
-        let Some(at) = self.state.organizations.intern(record.id.as_u128()) else {
+        let state = Arc::clone(&self.state);
+        let Some(at) = state.organizations.intern(record.id.as_u128()) else {
             return false;
         };
-        let parent = match record.parent_id {
-            Some(id) => self.state.organizations.intern(id.as_u128()),
+        let parent = match record.parent_id.map(|id| state.organizations.intern(id.as_u128())) {
+            Some(None) => return false,
+            Some(parent) => parent,
             None => None,
         };
-        if record.parent_id.is_some() && parent.is_none()
-            || !is_newer(self.state.organizations.load(at).as_deref(), |it| it.record.version, record.version)
-        {
+        if !is_newer(state.organizations.load(at).as_deref(), |it| it.record.version, record.version) {
             return false;
         }
-        self.forget_organization(at);
+        let Some(narrowing) = self.narrowings.take(&state, None, record.allowed_ips.as_ref()) else {
+            return false;
+        };
+        let before = self.forget_organization(at);
         if let Some(parent) = parent {
             self.children.entry(parent).or_default().push(at);
         }
-        let record = Arc::new(record.clone());
-        for hash in self.names(&record) {
-            self.state.organization_names.insert(hash, at);
+        for hash in self.names(record) {
+            state.organization_names.insert(hash, at);
         }
-        let effective = Effective::Broken;
-        self.state.organizations.publish(at, Known::Here(OrganizationCell { record, effective }));
-        self.derive(at);
+        let record = Arc::new(record.clone());
+        self.publish_organization(at, OrganizationCell { record, policy: None, narrowing });
+        self.derive_children(at, 0);
+        self.narrowings.give_back(&state, before);
         true
     }
 
@@ -47,9 +54,12 @@ impl Build {
         if matches!(self.state.organizations.load(at).as_deref(), Some(Known::Gone)) {
             return;
         }
-        self.forget_organization(at);
+        let before = self.forget_organization(at);
+        let nowhere = OrganizationState::nowhere(matches!(known, Known::Unreadable(_)));
         self.state.organizations.publish(at, known);
-        self.derive(at);
+        self.write_hot(at, &nowhere);
+        self.derive_children(at, 0);
+        self.narrowings.give_back(&self.state, before);
     }
 
     pub(super) fn organization(&self, id: u128) -> Option<Arc<Known<OrganizationCell>>> {
@@ -57,11 +67,11 @@ impl Build {
         Option::clone(&self.state.organizations.load(at))
     }
 
-    /// Takes it out of its parent's list and its names out of the index.
-    fn forget_organization(&mut self, at: u32) {
+    /// Takes it out of its parent's list and its names out of the index; answers with the place of its allow-list.
+    fn forget_organization(&mut self, at: u32) -> u32 {
         let cell = self.state.organizations.load(at);
         let Some(before) = cell.as_deref().and_then(Known::here) else {
-            return;
+            return NONE;
         };
         for hash in self.names(&before.record) {
             self.state.organization_names.remove(hash, at);
@@ -70,6 +80,7 @@ impl Build {
         if let Some(children) = parent.and_then(|it| self.children.get_mut(&it)) {
             children.retain(|it| *it != at);
         }
+        before.narrowing
     }
 
     /// The hashes under which it is found; one where slug and external id are the same text.
@@ -79,61 +90,71 @@ impl Build {
         names.map(|it| self.state.seed.of_bytes(it.as_bytes())).collect()
     }
 
-    /// Works out what follows from the ancestors, for this organization and all below.
-    fn derive(&self, at: u32) {
-        if !self.loading {
-            self.derive_below(at, 0);
+    /// Publishes it with what follows from its ancestors. During a load that is put off, since they may not be there yet.
+    fn publish_organization(&self, at: u32, cell: OrganizationCell) {
+        let derived = (!self.loading).then(|| self.derive(at, &cell));
+        let (hot, policy) = derived.unwrap_or_else(|| (OrganizationState::nowhere(false), None));
+        self.state.organizations.publish(at, Known::Here(OrganizationCell { policy, ..cell }));
+        self.write_hot(at, &hot);
+    }
+
+    fn write_hot(&self, at: u32, hot: &OrganizationState) {
+        if let Some(place) = self.state.organizations.hot(at) {
+            place.0.write(&hot.pack());
         }
     }
 
-    /// Works it out for all, from the roots down.
+    /// Works out what was put off, from the roots down.
     pub(super) fn derive_all(&self) {
         for at in 0..self.state.organizations.len() {
             let cell = self.state.organizations.load(at);
-            let is_root = cell.as_deref().and_then(Known::here).is_none_or(|it| it.record.parent_id.is_none());
-            if is_root {
-                self.derive_below(at, 0);
+            if cell.as_deref().and_then(Known::here).is_none_or(|it| it.record.parent_id.is_none()) {
+                self.derive_again(at, 0);
             }
         }
     }
 
-    fn derive_below(&self, at: u32, levels: usize) {
-        // Rows that form a ring are below nothing; what they hold stays broken.
-        if levels > TREE_LEVELS_MAX {
-            return;
-        }
+    fn derive_again(&self, at: u32, levels: usize) {
         let cell = self.state.organizations.load(at);
         if let Some(Known::Here(it)) = cell.as_deref() {
-            let derived =
-                OrganizationCell { record: Arc::clone(&it.record), effective: self.effective(at, &it.record) };
-            self.state.organizations.publish(at, Known::Here(derived));
+            let (record, narrowing) = (Arc::clone(&it.record), it.narrowing);
+            self.publish_organization(at, OrganizationCell { record, policy: None, narrowing });
         }
-        for child in self.children.get(&at).into_iter().flatten() {
-            self.derive_below(*child, levels + 1);
+        self.derive_children(at, levels);
+    }
+
+    fn derive_children(&self, at: u32, levels: usize) {
+        // Rows that form a ring are below nothing; the bound ends the walk round it.
+        if !self.loading && levels < TREE_LEVELS_MAX {
+            for child in self.children.get(&at).into_iter().flatten() {
+                self.derive_again(*child, levels + 1);
+            }
         }
     }
 
-    fn effective(&self, at: u32, record: &OrganizationRecord) -> Effective {
-        let Some(parent_id) = record.parent_id else {
-            let policy = Box::new(Policy::default().inherit(&record.policy));
-            return Effective::Whole { path: [Node(at)].into(), suspended: record.suspended, policy };
+    fn derive(&self, at: u32, cell: &OrganizationCell) -> Derived {
+        let OrganizationRecord { suspended, policy, parent_id, .. } = &*cell.record;
+        let nowhere = |unreadable| (OrganizationState::nowhere(unreadable), None);
+        let whole = |above: &[Node], suspended, policy: Policy| {
+            let path = std::iter::once(Node(at)).chain(above.iter().copied());
+            let state = OrganizationState::at(path, suspended, &policy, cell.narrowing);
+            state.map_or_else(|| nowhere(false), |it| (it, Some(Arc::new(policy))))
         };
-        let Some(parent) = self.organization(parent_id.as_u128()) else {
-            return Effective::Broken;
+        let Some(parent_id) = parent_id else {
+            return whole(&[], *suspended, Policy::default().inherit(policy));
         };
-        match &*parent {
-            Known::Unreadable(_) => Effective::Unreadable,
-            Known::Gone => Effective::Broken,
-            Known::Here(parent) => match &parent.effective {
-                Effective::Broken => Effective::Broken,
-                Effective::Unreadable => Effective::Unreadable,
-                Effective::Whole { path, .. } if path.len() >= TREE_LEVELS_MAX => Effective::Broken,
-                Effective::Whole { path, suspended, policy } => Effective::Whole {
-                    path: std::iter::once(Node(at)).chain(path.iter().copied()).collect(),
-                    suspended: record.suspended || *suspended,
-                    policy: Box::new(policy.inherit(&record.policy)),
-                },
-            },
+        let parent = self.state.organizations.find(parent_id.as_u128());
+        let Some((parent, hot)) = parent.and_then(|it| Some((it, self.state.organizations.hot(it)?))) else {
+            return nowhere(false);
+        };
+        let above = OrganizationState::unpack(hot.0.read().0);
+        if above.path().contains(&Node(at)) {
+            return nowhere(false);
+        }
+        let inherited = self.state.organizations.load(parent);
+        match inherited.as_deref().and_then(Known::here).and_then(|it| it.policy.as_deref()) {
+            Some(inherited) => whole(above.path(), *suspended || above.suspended, inherited.inherit(policy)),
+            None => nowhere(above.unreadable),
         }
     }
 }

@@ -1,0 +1,288 @@
+//! Measures the verification plane in this process: what a decision costs at so many keys, what a key takes in memory, how fast keys are loaded.
+//!
+//! `cargo run --profile dist -p claviger-verifier --example decisions -- 10000 1000000 10000000`
+//!
+//! Each figure is one line of JSON on standard output; `cargo xtask bench` reads them. Every thousandth of the keys is an organization of its own
+//! under one root, every tenth a user who is its member; keys are mapped to users and owned by them, one in ten has scopes.
+
+use std::hint::black_box;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use claviger_core::decision::{KeyStanding, Reach};
+use claviger_core::event::Position;
+use claviger_core::feed::{
+    ApiRecord, Change, Frame, KeyRecord, MemberRecord, OrganizationRecord, Record, RoleRecord, SecretRecord, UserRecord,
+};
+use claviger_core::id::{ApiId, KeyId, MemberId, OrganizationId, RoleId, SecretId, UserId};
+use claviger_core::limits::ROWS_PER_EVENT_MAX;
+use claviger_core::name::KeyPrefix;
+use claviger_core::permission::{Asked, PermissionSet};
+use claviger_core::policy::OwnPolicy;
+use claviger_core::secret::{Digest, SecretState, TOKEN_CHARS_AFTER_PREFIX, Token};
+use claviger_core::time::Timestamp;
+use claviger_verifier::credential::Presented;
+use claviger_verifier::replica::Replica;
+use claviger_verifier::verify::{About, Ask};
+use claviger_verifier::writer::Writer;
+use rand_chacha::ChaCha12Rng;
+use rand_core::{Rng, SeedableRng};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Keys that are asked about, at most: more than any cache holds.
+const SAMPLE_MAX: usize = 1_000_000;
+/// Requests of one round, and rounds of which the median counts.
+const ROUND: usize = 200_000;
+const ROUNDS: usize = 7;
+const EPOCH: u64 = 1;
+
+fn main() {
+    let sizes: Vec<usize> = std::env::args().skip(1).map(|it| it.parse().expect("a number of keys")).collect();
+    for keys in sizes {
+        measure(keys);
+    }
+}
+
+fn measure(keys: usize) {
+    #[expect(clippy::disallowed_methods, reason = "measures")]
+    let started = Instant::now();
+    let (replica, mut writer) = Replica::new([42; 32], Box::new(move || started.elapsed()));
+    let tell = |figure: &str, value: f64, unit: &str| report(keys, figure, value, value, unit);
+
+    let before = resident_bytes();
+    writer.load(surroundings(keys));
+    writer.finish_load(Position { epoch: EPOCH, seq: 0 });
+    let surrounded = resident_bytes();
+    let counts = replica.counts();
+    let others = (counts.organizations + counts.users) as f64;
+    tell("bytes per organization and user", (surrounded - before) / others, "B");
+
+    let (sample, load) = fill(&mut writer, keys);
+    let counts = replica.counts();
+    assert_eq!(counts.keys, keys, "all keys are held");
+    let resident = resident_bytes() - surrounded - (sample.capacity() * size_of::<Sample>()) as f64;
+    tell("load", keys as f64 / load * 1e9, "keys/s");
+    tell("bytes per key beyond names, resident", (resident - counts.text_bytes as f64) / keys as f64, "B");
+    tell("bytes per key beyond names, computed", counts.key_bytes as f64 / keys as f64, "B");
+    tell("bytes per key of names", counts.text_bytes as f64 / keys as f64, "B");
+    decide(keys, &replica, &sample);
+}
+
+fn decide(keys: usize, replica: &Arc<Replica>, sample: &[Sample]) {
+    let asked = [Asked::parse("contacts:read").expect("a permission")];
+    let ip: Option<IpAddr> = "203.0.113.7".parse().ok();
+    let ask = Ask { organization: About::Own, api: Some("default"), permissions: &asked, ip };
+    let now = Timestamp::from_micros(1_795_000_000_000_000).expect("in range");
+    let verify = |token: &Text, ask: &Ask<'_>| {
+        let presented = Presented::token(token).expect("a token");
+        replica.verify(&presented, ask, now)
+    };
+    let tell = |figure: &str, expected: bool, run: &dyn Fn(usize) -> bool| {
+        let wrong = (0..sample.len().min(ROUND)).filter(|it| run(*it) != expected).count();
+        assert_eq!(wrong, 0, "{figure}: wrong answers");
+        let (median, least) = nanos(sample.len(), run);
+        report(keys, figure, median, least, "ns");
+    };
+
+    tell("decision with hash", true, &|at| verify(&sample[at].token, &ask).is_allowed());
+    tell("hash alone", true, &|at| !Digest::of_token(&sample[at].token).as_bytes().is_empty());
+    let digests: Vec<_> = sample.iter().map(|it| Digest::of_token(&it.token)).collect();
+    tell("decision without hash", true, &|at| replica.verify_digest(&digests[at], &ask, now).is_allowed());
+    tell("decision with hash, use counted", true, &|at| {
+        let verdict = verify(&sample[at].token, &ask);
+        verdict.record_use(now, ip, Some(b"curl/8.5.0"));
+        verdict.is_allowed()
+    });
+    tell("decision with hash, organization named", true, &|at| {
+        let organization = About::Id(organization_of(sample[at].number));
+        verify(&sample[at].token, &Ask { organization, ..ask }).is_allowed()
+    });
+    let ids: Vec<_> = sample.iter().map(|it| key_id(it.number)).collect();
+    tell("look-up of a key alone", true, &|at| replica.organization_of(ids[at]).is_some());
+    let unknown: Vec<_> = (0..sample.len()).map(|it| token(keys + it)).collect();
+    tell("unknown key", false, &|at| verify(&unknown[at], &ask).is_allowed());
+    let mistyped: Vec<_> = sample.iter().map(|it| mistype(it.token)).collect();
+    tell("wrong checksum", false, &|at| verify(&mistyped[at], &ask).is_allowed());
+}
+
+/// A key that is asked about. Tokens lie one behind the other, as the next request's bytes lie in a cache when it comes; the keys do not.
+struct Sample {
+    number: usize,
+    token: Text,
+}
+
+/// A token of the prefix `ck`.
+type Text = [u8; "ck".len() + TOKEN_CHARS_AFTER_PREFIX];
+
+/// Another character in the place of the tenth.
+fn mistype(mut token: Text) -> Text {
+    token[10] = if token[10] == b'0' { b'1' } else { b'0' };
+    token
+}
+
+/// Nanoseconds of processor time per call: the median of the rounds, and the least of them, which neighbours disturbed least.
+fn nanos(len: usize, run: &dyn Fn(usize) -> bool) -> (f64, f64) {
+    let mut at = 0;
+    let mut rounds: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let begun = processor_nanos();
+            for _ in 0..ROUND {
+                at = if at + 1 == len { 0 } else { at + 1 };
+                black_box(run(black_box(at)));
+            }
+            (processor_nanos() - begun) / ROUND as f64
+        })
+        .collect();
+    rounds.sort_by(f64::total_cmp);
+    (rounds[ROUNDS / 2], rounds[0])
+}
+
+/// Time that this thread has spent on a processor: other processes of the machine do not count.
+fn processor_nanos() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux counts a thread's time");
+    text.split(' ').next().and_then(|it| it.parse().ok()).expect("the first number is the time on a processor")
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are what this prints")]
+fn report(keys: usize, figure: &str, value: f64, least: f64, unit: &str) {
+    println!(r#"{{"figure":"{figure}","keys":{keys},"value":{value:.1},"least":{least:.1},"unit":"{unit}"}}"#);
+}
+
+/// Bytes of memory that the process occupies.
+fn resident_bytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux says what a process takes");
+    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:")).expect("the line is there");
+    line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") * 1024.0
+}
+
+const USERS_PER_ORGANIZATION: usize = 100;
+const KEYS_PER_USER: usize = 10;
+
+fn user_of(key: usize) -> usize {
+    key / KEYS_PER_USER
+}
+
+fn organization_number(user: usize) -> usize {
+    1 + user / USERS_PER_ORGANIZATION
+}
+
+fn organization_of(key: usize) -> OrganizationId {
+    OrganizationId::from_u128(1 + organization_number(user_of(key)) as u128)
+}
+
+/// Identifiers as a service makes them: time in front, randomness behind.
+fn key_id(number: usize) -> KeyId {
+    KeyId::from_u128((number as u128) << 80 | ChaCha12Rng::seed_from_u64(number as u64).next_u64() as u128)
+}
+
+fn token(number: usize) -> Text {
+    let prefix = KeyPrefix::parse("ck").expect("a prefix");
+    let token = Token::generate(&prefix, &mut ChaCha12Rng::seed_from_u64(number as u64));
+    token.expose().as_bytes().try_into().expect("all tokens of a prefix are as long")
+}
+
+/// Everything but the keys.
+fn surroundings(keys: usize) -> impl Iterator<Item = Change> {
+    let root = OrganizationId::from_u128(1);
+    let role = Record::Role(RoleRecord {
+        id: RoleId::from_u128(1),
+        name: "sales".into(),
+        permissions: PermissionSet::parse(&["claviger/own-keys:*", "contacts:*", "deals:read"]).expect("permissions"),
+        api_access: true,
+        is_admin: false,
+        version: 1,
+    });
+    let api =
+        Record::Api(ApiRecord { id: ApiId::from_u128(1), slug: "default".into(), prefix: "ck".into(), version: 1 });
+    let organization = move |number: usize| {
+        Record::Organization(OrganizationRecord {
+            id: OrganizationId::from_u128(1 + number as u128),
+            parent_id: (number > 0).then_some(root),
+            slug: format!("organization-{number}"),
+            external_id: Some(format!("{number}")),
+            suspended: false,
+            policy: OwnPolicy::default(),
+            allowed_ips: None,
+            version: 1,
+        })
+    };
+    let user = |number: usize| {
+        let id = UserId::from_u128(number as u128);
+        let external_id = Some(format!("{number}"));
+        let user = UserRecord { id, name: format!("User {number}"), external_id, active: true, version: 1 };
+        let member = MemberRecord {
+            id: MemberId::from_u128(number as u128),
+            organization_id: OrganizationId::from_u128(1 + organization_number(number) as u128),
+            user_id: id,
+            role_id: RoleId::from_u128(1),
+            extra_permissions: PermissionSet::nothing(),
+            version: 1,
+        };
+        [Record::User(user), Record::Member(member)]
+    };
+    let users = keys.div_ceil(KEYS_PER_USER);
+    let organizations = 0..=organization_number(users);
+    let records = [role, api].into_iter().chain(organizations.map(organization)).chain((0..users).flat_map(user));
+    records.map(|it| Change::Put(Box::new(it)))
+}
+
+fn key(number: usize, token: &Text) -> Change {
+    let user = UserId::from_u128(user_of(number) as u128);
+    let scopes = number.is_multiple_of(10).then(|| PermissionSet::parse(&["contacts:*"]).expect("permissions"));
+    Change::Put(Box::new(Record::Key(KeyRecord {
+        id: key_id(number),
+        organization_id: organization_of(number),
+        api_id: ApiId::from_u128(1),
+        name: format!("Integration {number}"),
+        role_id: None,
+        scopes,
+        owner_id: Some(user),
+        mapped_user_id: Some(user),
+        expires_at: Timestamp::from_micros(1_800_000_000_000_000).ok(),
+        allowed_ips: None,
+        reach: Reach::Organization,
+        standing: KeyStanding::Active,
+        metadata: None,
+        secrets: vec![SecretRecord {
+            id: SecretId::from_u128((number as u128) << 80 | 1),
+            digest: Digest::of_token(token),
+            state: SecretState::Current,
+        }],
+        version: 1,
+    })))
+}
+
+/// Tells of the keys in frames as large as they come; answers with evenly spread tokens and the processor time, in nanoseconds, that applying took.
+fn fill(writer: &mut Writer, keys: usize) -> (Vec<Sample>, f64) {
+    let size = keys.min(SAMPLE_MAX);
+    let mut sample = Vec::with_capacity(size);
+    let mut took = 0.0;
+    for begin in (0..keys).step_by(ROWS_PER_EVENT_MAX) {
+        let mut changes = Vec::with_capacity(ROWS_PER_EVENT_MAX);
+        for number in begin..keys.min(begin + ROWS_PER_EVENT_MAX) {
+            let token = token(number);
+            changes.push(key(number, &token));
+            if number == sample.len() * keys / size {
+                sample.push(Sample { number, token });
+            }
+        }
+        let from = writer.position().expect("loaded");
+        let frame = Frame { from, to: Position { seq: from.seq + 1, ..from }, changes };
+        let begun = processor_nanos();
+        writer.apply(&frame).expect("no gap");
+        took += processor_nanos() - begun;
+    }
+    shuffle(&mut sample);
+    (sample, took)
+}
+
+/// Fisher and Yates's.
+fn shuffle(sample: &mut [Sample]) {
+    let mut rng = ChaCha12Rng::seed_from_u64(0);
+    for last in (1..sample.len()).rev() {
+        sample.swap(last, (rng.next_u64() % (last as u64 + 1)) as usize);
+    }
+}
