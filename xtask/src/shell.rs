@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -98,20 +100,24 @@ pub(crate) fn check_interrupts() -> Outcome {
     if is_interrupted { Err(Failure::new("interrupted")) } else { Ok(()) }
 }
 
-/// Waits for the child; after an interrupt gives it two seconds, then ends it.
+/// How often a wait looks whether it was interrupted.
+const TICK: Duration = Duration::from_millis(20);
+
+/// After an interrupt a child has this many ticks, two seconds, to end by itself: Ctrl-C reaches it too.
+const TICKS_AFTER_INTERRUPT: u32 = 100;
+
+/// Waits for the child; after an interrupt gives it a little time, then ends it.
 fn wait(child: &mut Child, line: &str) -> Outcome<ExitStatus> {
-    const TICK: Duration = Duration::from_millis(20);
-    const TICKS_AFTER_INTERRUPT: u32 = 100;
     let lost = |error| Failure::new(format!("lost `{line}`: {error}"));
-    let Some(interrupted) = INTERRUPTED.get() else {
+    if INTERRUPTED.get().is_none() {
         return child.wait().map_err(lost);
-    };
+    }
     let mut ticks = 0;
     loop {
         if let Some(status) = child.try_wait().map_err(lost)? {
-            return if interrupted.load(Ordering::Relaxed) { Err(Failure::new("interrupted")) } else { Ok(status) };
+            return if is_interrupted() { Err(Failure::new("interrupted")) } else { Ok(status) };
         }
-        if interrupted.load(Ordering::Relaxed) {
+        if is_interrupted() {
             ticks += 1;
             if ticks == TICKS_AFTER_INTERRUPT {
                 child.kill().map_err(lost)?;
@@ -121,7 +127,15 @@ fn wait(child: &mut Child, line: &str) -> Outcome<ExitStatus> {
     }
 }
 
+/// Whether somebody has asked us to stop; see [`catch_interrupts`].
+fn is_interrupted() -> bool {
+    INTERRUPTED.get().is_some_and(|interrupted| interrupted.load(Ordering::Relaxed))
+}
+
 fn spawn(command: &mut Command) -> Outcome<Child> {
+    if is_interrupted() {
+        return Err(Failure::new("interrupted"));
+    }
     command.spawn().map_err(|error| Failure::new(format!("cannot start `{}`: {error}", display(command))))
 }
 
@@ -146,22 +160,31 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
 ///
 /// # Errors
 /// As [`status`].
-pub(crate) fn run_watched(command: &mut Command, mut see: impl FnMut(&str) + Send) -> Outcome<ExitStatus> {
+pub(crate) fn run_watched(command: &mut Command, mut see: impl FnMut(&str)) -> Outcome<ExitStatus> {
     let line = display(command);
     let mut child = spawn(command.stdout(Stdio::piped()))?;
     let mut output = BufReader::new(child.stdout.take().expect("the output was asked for"));
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut bytes = Vec::new();
-            while output.read_until(b'\n', &mut bytes).is_ok_and(|length| length != 0) {
-                let text = String::from_utf8_lossy(&bytes);
+    let (sender, receiver) = mpsc::channel();
+    // Left behind after an interrupt: what the child has started may hold the output open for as long as it likes.
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        while output.read_until(b'\n', &mut bytes).is_ok_and(|length| length != 0) {
+            if sender.send(String::from_utf8_lossy(&mem::take(&mut bytes)).into_owned()).is_err() {
+                break;
+            }
+        }
+    });
+    while !is_interrupted() {
+        match receiver.recv_timeout(TICK) {
+            Ok(text) => {
                 print!("{text}");
                 see(text.trim_end());
-                bytes.clear();
             }
-        });
-        wait(&mut child, &line)
-    })
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    wait(&mut child, &line)
 }
 
 /// Runs the command and returns what it printed; its errors go to the terminal.
