@@ -1,11 +1,15 @@
 //! The contract of the store, on a real database file.
 
 mod feed;
+mod imports;
 mod key_lists;
 mod keys;
 mod log;
 mod opening;
 mod organizations;
+mod people;
 mod schema;
+mod sign_in;
 mod transactions;
+mod usage;
 mod world;
