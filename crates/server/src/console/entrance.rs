@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::cookies;
 use super::failure::Failure;
 use super::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
-use super::pages::form::FormErrors;
+use super::pages::form::{FormErrors, typed};
 use super::pages::shell::{Notice, Theme, Times};
 use super::respond::{html, own_path};
 use super::site::Site;
@@ -81,8 +81,8 @@ fn set_up_page(guest: &Guest, link: &SetUpLink, form: &SetUpForm, errors: FormEr
         preferences: guest.preferences,
         organization_name: link.organization_name.to_string(),
         token: form.token.expose_secret().to_owned(),
-        name: form.name.clone(),
-        email: form.email.clone(),
+        name: typed(&form.name),
+        email: typed(&form.email),
         password_chars_min: limits::PASSWORD_CHARS_MIN,
         errors,
     }
@@ -157,7 +157,7 @@ pub(super) async fn sign_in(
 fn sign_in_page(guest: &Guest, form: &SignInForm, signed_out: bool, errors: FormErrors) -> SignInPage {
     SignInPage {
         preferences: guest.preferences,
-        email: form.email.clone(),
+        email: typed(&form.email),
         next: own_path(&form.next).to_owned(),
         signed_out,
         errors,

@@ -5,6 +5,7 @@
 mod api;
 mod app;
 mod changes;
+mod console;
 mod gateway;
 mod ops;
 mod process;

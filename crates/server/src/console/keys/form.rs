@@ -18,7 +18,7 @@ use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
-use crate::console::pages::form::{Choice, FormErrors};
+use crate::console::pages::form::{Choice, FormErrors, typed};
 use crate::console::pages::keys::{KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
@@ -29,7 +29,7 @@ use crate::ops::roles::list_roles;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The spans that the form offers, in days.
-const SPANS: [u64; 3] = [30, 90, 365];
+const SPANS: [u32; 3] = [30, 90, 365];
 /// In the form, the choice to keep an expiry that is none of the spans.
 const KEEP: &str = "keep";
 const NEVER: &str = "never";
@@ -79,9 +79,7 @@ impl KeyForm {
                 }
             },
             span => match span.parse().ok().filter(|it| SPANS.contains(it)) {
-                Some(days) => {
-                    Some(Some(now.saturating_add(DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)))))
-                }
+                Some(days) => Some(Some(now.saturating_add(DAY.saturating_mul(days)))),
                 None => {
                     errors.add("expires", "Choose when the key expires.");
                     None
@@ -206,10 +204,10 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors:
         expiries: expiry_choices(info.and_then(|it| it.key.expires_at), &form.expires, now),
         mapped_users: user_choices(visit, &form.mapped_user).await,
         key,
-        once: form.once,
-        name: form.name,
-        description: form.description,
-        expires_on: form.expires_on,
+        once: typed(&form.once),
+        name: typed(&form.name),
+        description: typed(&form.description),
+        expires_on: typed(&form.expires_on),
         name_chars_max: limits::NAME_CHARS_MAX,
         description_chars_max: limits::DESCRIPTION_CHARS_MAX,
         errors,
@@ -255,7 +253,7 @@ fn expiry_choices(present: Option<Timestamp>, chosen: &str, now: Timestamp) -> V
     }
     choices.push(Choice::new(NEVER, "Never", chosen == NEVER || chosen.is_empty()));
     for days in SPANS {
-        let on = now.saturating_add(DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX))).to_date_text();
+        let on = now.saturating_add(DAY.saturating_mul(days)).to_date_text();
         choices.push(Choice::new(days.to_string(), format!("In {days} days ({on})"), chosen == days.to_string()));
     }
     choices.push(Choice::new(ON_DATE, "On a date…", chosen == ON_DATE));

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::view;
 use crate::console::failure::Failure;
-use crate::console::pages::form::Choice;
+use crate::console::pages::form::{Choice, typed};
 use crate::console::pages::home::{HomePage, RecentKey, SettingsPage};
 use crate::console::pages::keys::{KeyListPage, Range};
 use crate::console::pages::shell::Place;
@@ -110,7 +110,7 @@ pub(in crate::console) async fn show_keys(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let mut query = query.map(|Query(it)| it).unwrap_or_default();
-    query.q = query.q.trim().chars().take(SEARCH_CHARS_MAX).collect();
+    query.q = typed(query.q.trim()).chars().take(SEARCH_CHARS_MAX).collect();
     let state = STATES.iter().find(|(word, ..)| *word == query.status).and_then(|it| it.2);
     let role_id = query.role.parse::<RoleId>().ok();
     if state.is_none() {
@@ -189,10 +189,11 @@ pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Fail
         live_keys: list.total.into(),
         live_keys_counted: view::total(list.total),
         recent: keys
-            .into_iter()
+            .iter()
             .map(|it| view::row(it, now))
             .map(|it| RecentKey { id: it.id, name: it.name, hint: it.hint, last_use: it.last_use })
             .collect(),
+        starting: complete && keys.is_empty(),
         recent_by_use: complete,
         may_create: visit.may("create"),
         snippets: check_key(&visit.site.base_url),

@@ -17,7 +17,7 @@ use super::view;
 use crate::app::App;
 use crate::console::entrance::refused;
 use crate::console::failure::Failure;
-use crate::console::pages::form::{Choice, FormErrors};
+use crate::console::pages::form::{Choice, FormErrors, typed};
 use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::shell::{Moment, Place};
 use crate::console::pages::snippets::call_with_key;
@@ -152,7 +152,7 @@ pub(in crate::console) async fn rotate(
     } else {
         errors.add("overlap", "Choose when the old secret stops.");
     }
-    let page = rotate_page(&visit, &info, form.once, overlap, errors);
+    let page = rotate_page(&visit, &info, typed(&form.once), overlap, errors);
     Ok(refused(visit.page(&page)))
 }
 

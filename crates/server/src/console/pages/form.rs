@@ -37,6 +37,12 @@ impl FormErrors {
     }
 }
 
+/// What was typed, as it can come back in a field: browsers send no control characters, and HTML cannot carry some of those that others send.
+#[must_use]
+pub fn typed(text: &str) -> String {
+    text.chars().filter(|it| !it.is_control()).collect()
+}
+
 /// An entry of a drop-down list or a group of radio buttons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {

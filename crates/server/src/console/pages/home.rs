@@ -20,6 +20,8 @@ pub struct HomePage {
     pub recent: Vec<RecentKey>,
     /// Whether `recent` goes by use.
     pub recent_by_use: bool,
+    /// Whether no key was ever used: then the page says how to begin.
+    pub starting: bool,
     /// Whether the viewer may create keys.
     pub may_create: bool,
     /// How to check a key, with a placeholder for it.

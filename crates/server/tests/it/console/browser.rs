@@ -1,0 +1,199 @@
+//! A browser without scripts: keeps cookies, follows links and redirects, fills in the forms that stand on a page and nothing else.
+
+use std::collections::BTreeMap;
+
+use claviger_core::id::{SessionId, UserId};
+use claviger_core::secret::Digest;
+use claviger_store::sessions::Session;
+use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::{Method, RequestBuilder, redirect};
+use scraper::{ElementRef, Html, Selector};
+
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp};
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Page {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+    pub(super) path: String,
+}
+
+/// A form as it stands on a page.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    pub(super) method: String,
+    pub(super) action: String,
+    pub(super) fields: Vec<(String, String)>,
+}
+
+pub(super) struct Browser<'a> {
+    app: &'a TestApp,
+    http: reqwest::Client,
+    pub(super) cookies: BTreeMap<String, String>,
+}
+
+pub(super) fn selector(text: &str) -> Selector {
+    Selector::parse(text).unwrap()
+}
+
+impl Page {
+    pub(super) fn html(&self) -> Html {
+        Html::parse_document(&self.text)
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |it| it.to_str().unwrap())
+    }
+
+    /// The text of the first element that matches, white space in single spaces.
+    pub(super) fn text_of(&self, css: &str) -> String {
+        let html = self.html();
+        let element = html.select(&selector(css)).next().unwrap_or_else(|| panic!("no {css} in {}", self.text));
+        element.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[track_caller]
+    pub(super) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}: {}", self.path, self.text);
+        self
+    }
+
+    /// Where links of this page lead, on this server.
+    pub(super) fn links(&self) -> Vec<String> {
+        let html = self.html();
+        let anchors = selector("a[href]");
+        let links = html.select(&anchors).filter_map(|it| it.attr("href").map(str::to_owned));
+        links.filter(|it| it.starts_with('/')).collect()
+    }
+
+    /// The form with this action, filled in as it came.
+    pub(super) fn form(&self, action_ends: &str) -> Form {
+        let html = self.html();
+        let form = html.select(&selector("form")).find(|it| it.attr("action").unwrap().ends_with(action_ends));
+        let form = form.unwrap_or_else(|| panic!("no form …{action_ends} in {}", self.text));
+        Form {
+            method: form.attr("method").unwrap().to_owned(),
+            action: form.attr("action").unwrap().to_owned(),
+            fields: form.select(&selector("input, select")).filter_map(value_of).collect(),
+        }
+    }
+}
+
+/// What a browser would send for a control.
+fn value_of(control: ElementRef<'_>) -> Option<(String, String)> {
+    let name = control.attr("name")?.to_owned();
+    if control.value().name() == "select" {
+        let options: Vec<_> = control.select(&selector("option")).collect();
+        let chosen = options.iter().find(|it| it.attr("selected").is_some()).or(options.first())?;
+        return Some((name, chosen.attr("value")?.to_owned()));
+    }
+    let unchecked = control.attr("type") == Some("radio") && control.attr("checked").is_none();
+    (!unchecked).then(|| (name, control.attr("value").unwrap_or_default().to_owned()))
+}
+
+impl Form {
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.fields.retain(|(it, _)| it != name);
+        self.fields.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+impl<'a> Browser<'a> {
+    pub(super) fn new(app: &'a TestApp) -> Self {
+        let http = reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
+        Self { app, http, cookies: BTreeMap::new() }
+    }
+
+    /// A browser in which the first admin has signed in.
+    pub(super) async fn signed_in(app: &'a TestApp) -> Self {
+        let mut browser = Self::new(app);
+        browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);
+        browser
+    }
+
+    /// A browser with a session of somebody who has no password yet.
+    pub(super) async fn of_user(app: &'a TestApp, user_id: UserId) -> Self {
+        let token = format!("session-of-{user_id}");
+        let now = app.now();
+        let session = Session {
+            id: SessionId::new(now, &mut *app.app.rng()),
+            user_id,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now.saturating_add(DAY),
+            user_agent: None,
+            ip: None,
+        };
+        let mut tx = app.app.store().begin().await.unwrap();
+        tx.insert_session_unchecked(&session, &Digest::of_token(token.as_bytes())).await.unwrap();
+        tx.commit_unaudited("a test's session").await.unwrap();
+        let mut browser = Self::new(app);
+        browser.cookies.insert("sid".to_owned(), token);
+        browser
+    }
+
+    pub(super) async fn sign_in(&mut self, email: &str, password: &str) -> Page {
+        let form = self.get("/sign-in").await.form("/sign-in").with("email", email).with("password", password);
+        self.submit(&form).await
+    }
+
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = self.http.request(method, self.app.url(path));
+        if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) }
+    }
+
+    pub(super) async fn send(&mut self, path: &str, request: RequestBuilder) -> Page {
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        for cookie in headers.get_all(SET_COOKIE) {
+            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            if rest.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        Page { status, headers, text: answer.text().await.unwrap(), path: path.to_owned() }
+    }
+
+    /// One request, without following where it leads.
+    pub(super) async fn get(&mut self, path: &str) -> Page {
+        let request = self.request(Method::GET, path);
+        self.send(path, request).await
+    }
+
+    /// A page, through all redirects.
+    pub(super) async fn open(&mut self, path: &str) -> Page {
+        let page = self.get(path).await;
+        self.follow(page).await
+    }
+
+    pub(super) async fn follow(&mut self, mut page: Page) -> Page {
+        for _ in 0..5 {
+            let Some(location) = page.headers.get(LOCATION) else { return page };
+            let target = location.to_str().unwrap().to_owned();
+            page = self.get(&target).await;
+        }
+        panic!("five redirects in a row end at {}", page.path);
+    }
+
+    /// Sends a form as a browser does: same origin, and it says so.
+    pub(super) async fn submit(&mut self, form: &Form) -> Page {
+        assert_eq!(form.method, "post");
+        let request =
+            self.request(Method::POST, &form.action).header("sec-fetch-site", "same-origin").form(&form.fields);
+        self.send(&form.action, request).await
+    }
+
+    /// Creates a key by the form.
+    pub(super) async fn create_key(&mut self, name: &str) -> Page {
+        let form = self.open("/settings/api-keys").await.path;
+        let form = self.get(&format!("{form}/new")).await.expect(200).form("/keys").with("name", name);
+        self.submit(&form).await.expect(200)
+    }
+}

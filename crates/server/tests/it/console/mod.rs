@@ -1,0 +1,9 @@
+//! The console over HTTP, as a browser without scripts meets it.
+
+mod browser;
+mod changes;
+mod hostile;
+mod pages;
+mod secrets;
+mod sessions;
+mod tenants;

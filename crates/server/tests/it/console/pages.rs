@@ -1,0 +1,147 @@
+//! What holds for every answer.
+
+use reqwest::Method;
+use reqwest::header::{ETAG, IF_NONE_MATCH};
+use std::collections::BTreeSet;
+
+use super::browser::{Browser, Page, selector};
+use crate::app::TestApp;
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+fn carries_the_headers(page: &Page) {
+    for (name, value) in [
+        ("content-security-policy", POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("strict-transport-security", ""),
+    ] {
+        assert_eq!(page.header(name), value, "{} {}", page.path, page.status);
+    }
+    let kept = page.path.starts_with("/assets/") && page.status == 200;
+    let caching = if kept { "public, max-age=31536000, immutable" } else { "no-store" };
+    assert_eq!(page.header("cache-control"), caching, "{} {}", page.path, page.status);
+}
+
+fn is_well_formed(page: &Page) {
+    let html = page.html();
+    assert_eq!(html.errors, Vec::<&str>::new(), "{}", page.path);
+    assert_eq!(html.select(&selector("h1")).count(), 1, "{}", page.path);
+}
+
+#[tokio::test]
+async fn every_page_that_links_reach_is_well_formed_and_carries_the_headers() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    browser.create_key("CI deploy").await;
+    let mut found = BTreeSet::from(["/".to_owned()]);
+    let mut waiting = vec!["/".to_owned()];
+    while let Some(path) = waiting.pop() {
+        let page = browser.get(&path).await;
+        carries_the_headers(&page);
+        if page.status == 303 {
+            let target = page.header("location").to_owned();
+            if found.insert(target.clone()) {
+                waiting.push(target);
+            }
+            continue;
+        }
+        assert_eq!(page.status, 200, "{path}");
+        is_well_formed(&page);
+        // The API's reference is another surface with headers of its own.
+        waiting.extend(page.links().into_iter().filter(|it| !it.starts_with("/docs/") && found.insert(it.clone())));
+    }
+    for part in ["/settings", "/keys", "/keys/new", "/edit", "/rotate", "/delete"] {
+        assert!(found.iter().any(|it| it.ends_with(part)), "no link leads to …{part}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_pages_with_a_way_out() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let mut refused = Vec::new();
+    for path in [
+        "/nothing",
+        "/o/root/nothing",
+        "/o/nobody/keys",
+        "/o/root/keys/key_nonsense",
+        "/o/root/keys/new/x",
+        "/assets/claviger.css",
+    ] {
+        refused.push((404, browser.get(path).await));
+    }
+    refused.push((405, browser.get("/sign-out").await));
+    refused.push((410, browser.get("/setup/never-was-one").await));
+    let from_elsewhere = browser.request(Method::POST, "/o/root/keys").header("sec-fetch-site", "cross-site");
+    refused.push((403, browser.send("/o/root/keys", from_elsewhere).await));
+    let no_form = browser.request(Method::POST, "/o/root/keys").header("sec-fetch-site", "same-origin").body("{}");
+    refused.push((400, browser.send("/o/root/keys", no_form).await));
+    let huge = vec![("name", "x".repeat(20_000))];
+    let huge = browser.request(Method::POST, "/o/root/keys").header("sec-fetch-site", "same-origin").form(&huge);
+    refused.push((400, browser.send("/o/root/keys", huge).await));
+    let plain = browser.request(Method::GET, "/sign-in").header("host", "keys.acme.example");
+    refused.push((403, browser.send("/sign-in", plain).await));
+    for (status, page) in refused {
+        assert_eq!(page.status, status, "{}: {}", page.path, page.text);
+        carries_the_headers(&page);
+        is_well_formed(&page);
+        assert!(page.links().iter().any(|it| it == "/" || it == "/sign-in"), "{}", page.path);
+    }
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_ever_under_an_address_that_changes_with_them() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    let page = browser.get("/sign-in").await;
+    let html = page.html();
+    let href = html.select(&selector("link[rel=stylesheet]")).next().unwrap().attr("href").unwrap().to_owned();
+    let sheet = browser.get(&href).await.expect(200);
+    carries_the_headers(&sheet);
+    assert_eq!(sheet.header("content-type"), "text/css; charset=utf-8");
+    let again = browser.request(Method::GET, &href).header(IF_NONE_MATCH, sheet.headers[ETAG].clone());
+    let again = browser.send(&href, again).await.expect(304);
+    assert_eq!(again.text, "");
+}
+
+#[tokio::test]
+async fn nonsense_in_addresses_and_forms_is_never_a_fault_of_ours() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    for query in [
+        "status=%ff",
+        "status=deleted&status=active",
+        "q=%00%E2%80%AE",
+        "role=rol_",
+        "role=admin",
+        "after=!!!&from=99999999999999999999",
+        "after=AAAA",
+        "trail=,,,&after=x",
+        "from=-1",
+        "&&&=",
+        "%",
+    ] {
+        let page = browser.get(&format!("/o/root/keys?{query}")).await;
+        assert!(page.status < 500, "{query}: {}", page.status);
+        is_well_formed(&page);
+    }
+    for body in [
+        "",
+        "name=a%00b",
+        "name=%E2%80%AEx",
+        "expires=9999999999999999999999",
+        "expires=date&expires_on=0000-00-00",
+        "role=key_x&mapped_user=%27",
+        "=&=&=",
+    ] {
+        let request = browser.request(Method::POST, "/o/root/keys").header("sec-fetch-site", "same-origin");
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+        let page = browser.send("/o/root/keys", request).await;
+        assert!((400..500).contains(&page.status), "{body}: {}", page.status);
+        is_well_formed(&page);
+    }
+}

@@ -1,0 +1,81 @@
+//! A secret stands in the answer to the request that made it, and nowhere else, ever.
+
+use super::browser::Browser;
+use crate::app::TestApp;
+
+#[tokio::test]
+async fn a_secret_is_shown_in_one_answer_and_a_repeated_form_makes_nothing() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/keys/new").await.form("/keys").with("name", "Once");
+    let created = browser.submit(&form).await.expect(200);
+    let (token, secret) = (created.text_of("#token"), created.text_of("#secret"));
+    assert!(token.ends_with(&secret));
+    assert_eq!(created.header("cache-control"), "no-store");
+    assert!(
+        !created.headers.iter().any(|(_, value)| value.to_str().is_ok_and(|it| it.contains(&secret))),
+        "no header carries it"
+    );
+
+    let again = browser.submit(&form).await.expect(200);
+    assert!(again.text_of("h1").contains("was created; its secret cannot be shown again"));
+    let key_path = created.links().into_iter().find(|it| it.contains("/keys/key_")).unwrap();
+    assert!(again.links().contains(&key_path), "the same key");
+    let mut pages = vec![again];
+    for path in [
+        "/",
+        "/settings/api-keys",
+        "/o/root/keys?q=once",
+        &key_path,
+        &format!("{key_path}/edit"),
+        &format!("{key_path}/rotate"),
+        &format!("{key_path}/delete"),
+    ] {
+        pages.push(browser.open(path).await.expect(200));
+    }
+    for page in &pages {
+        assert!(!page.text.contains(&secret), "{}", page.path);
+    }
+    assert_eq!(browser.open("/settings/api-keys").await.text.matches("Delete Once").count(), 1, "one key");
+    assert!(!browser.cookies.values().any(|it| it.contains(&secret)));
+}
+
+#[tokio::test]
+async fn a_form_that_was_changed_and_sent_again_is_another_key() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/keys/new").await.form("/keys");
+    let one = browser.submit(&form.clone().with("name", "One")).await.expect(200).text_of("#token");
+    let two = browser.submit(&form.with("name", "Two")).await.expect(200).text_of("#token");
+    assert_ne!(one, two);
+    assert_eq!((app.verify_text(&one, &[]), app.verify_text(&two, &[])), (Ok(()), Ok(())));
+}
+
+#[tokio::test]
+async fn a_repeated_rotation_gives_no_second_secret() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let created = browser.create_key("Turning").await;
+    let key_path = created.links().into_iter().find(|it| it.contains("/keys/key_")).unwrap();
+    let form = browser.get(&format!("{key_path}/rotate")).await.form("/rotate").with("overlap", "0");
+    let token = browser.submit(&form).await.expect(200).text_of("#token");
+    browser.submit(&form).await.expect(200);
+    assert_eq!(app.verify_text(&token, &[]), Ok(()), "the second sending did not rotate again");
+}
+
+#[tokio::test]
+async fn a_refused_form_keeps_what_was_typed_and_makes_nothing() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/keys/new").await.form("/keys");
+    let form =
+        form.with("name", " ").with("description", "kept").with("expires", "date").with("expires_on", "2027-13-01");
+    let page = browser.submit(&form).await.expect(422);
+    assert_eq!(page.text_of("#summary h2"), "2 things to mend");
+    let back = page.form("/keys");
+    for (name, value) in [("description", "kept"), ("expires", "date"), ("expires_on", "2027-13-01")] {
+        assert!(back.fields.contains(&(name.to_owned(), value.to_owned())), "{name}: {:?}", back.fields);
+    }
+    let created = browser.submit(&back.with("name", "Mended").with("expires_on", "2027-12-31")).await.expect(200);
+    assert_eq!(app.verify_text(&created.text_of("#token"), &[]), Ok(()));
+}

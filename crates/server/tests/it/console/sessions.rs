@@ -1,0 +1,121 @@
+//! Sessions: begun by a password, bound to the host, ended on the server.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use super::browser::Browser;
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp};
+
+/// Whether a cookie still opens a page.
+async fn opens(browser: &mut Browser<'_>, token: &str) -> bool {
+    browser.cookies.insert("sid".to_owned(), token.to_owned());
+    browser.get("/o/root/keys").await.status == 200
+}
+
+#[tokio::test]
+async fn a_session_changes_with_every_sign_in_and_the_one_before_is_dead() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let first = browser.cookies["sid"].clone();
+    assert!(first.len() >= 43, "256 random bits");
+    browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);
+    let second = browser.cookies["sid"].clone();
+    assert_ne!(first, second);
+    assert!(!opens(&mut browser, &first).await);
+    assert!(opens(&mut browser, &second).await);
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_on_the_server() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let token = browser.cookies["sid"].clone();
+    let form = browser.open("/").await.form("/sign-out");
+    let page = browser.submit(&form).await.expect(303);
+    assert_eq!(page.header("location"), "/sign-in?signed_out");
+    assert!(!browser.cookies.contains_key("sid"));
+    assert!(!opens(&mut browser, &token).await);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_idles_and_in_any_case_after_its_life() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let token = browser.cookies["sid"].clone();
+    for _ in 0..13 {
+        app.clock.advance(DAY - Duration::from_secs(60));
+        assert!(opens(&mut browser, &token).await, "used every day");
+        // The last use is noted behind the answer.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    app.clock.advance(DAY);
+    assert!(!opens(&mut browser, &token).await, "fourteen days are its life");
+
+    let mut browser = Browser::signed_in(&app).await;
+    let token = browser.cookies["sid"].clone();
+    app.clock.advance(DAY);
+    assert!(!opens(&mut browser, &token).await, "a day without use");
+}
+
+#[tokio::test]
+async fn a_planted_cookie_begins_no_session() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    browser.cookies.insert("sid".to_owned(), "planted".to_owned());
+    let page = browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);
+    assert_eq!(page.header("location"), "/");
+    assert_ne!(browser.cookies["sid"], "planted");
+}
+
+#[tokio::test]
+async fn behind_tls_the_cookie_is_bound_to_the_host() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    let request =
+        browser.request(Method::POST, "/sign-in").form(&[("email", ADMIN_EMAIL), ("password", ADMIN_PASSWORD)]);
+    let request = request
+        .header("host", "keys.acme.example")
+        .header("x-forwarded-proto", "https")
+        .header("origin", "https://keys.acme.example");
+    let page = browser.send("/sign-in", request).await.expect(303);
+    let cookie = page.header("set-cookie");
+    assert!(
+        cookie.starts_with("__Host-sid=") && cookie.contains("; HttpOnly; SameSite=Lax; Secure; Path=/"),
+        "{cookie}"
+    );
+    assert_eq!(page.header("strict-transport-security"), "max-age=31536000");
+}
+
+#[tokio::test]
+async fn signing_in_leads_on_to_where_one_wanted_to_go_on_this_server_only() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    let page = browser.get("/o/root/keys?status=active").await.expect(303);
+    assert_eq!(page.header("location"), "/sign-in?next=%2Fo%2Froot%2Fkeys%3Fstatus%3Dactive");
+    let form = browser.follow(page).await.form("/sign-in").with("email", ADMIN_EMAIL).with("password", ADMIN_PASSWORD);
+    assert_eq!(browser.submit(&form).await.expect(303).header("location"), "/o/root/keys?status=active");
+    for next in ["https://evil.example", "//evil.example", "/\\evil.example"] {
+        let page = browser.submit(&form.clone().with("next", next)).await.expect(303);
+        assert_eq!(page.header("location"), "/", "{next}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_address_are_answered_alike_and_tries_run_out() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    let wrong = browser.sign_in(ADMIN_EMAIL, "not the password").await.expect(422);
+    let unknown = browser.sign_in("nobody@example.com", "not the password").await.expect(422);
+    assert_eq!(wrong.text.replace(ADMIN_EMAIL, ""), unknown.text.replace("nobody@example.com", ""));
+    assert_eq!(wrong.text_of("#summary li"), "E-mail or password is wrong.");
+    let mut tries = 2;
+    while browser.sign_in("nobody@example.com", "not the password").await.status == 422 {
+        tries += 1;
+        assert!(tries < 30, "tries never run out");
+    }
+    let page = browser.sign_in("nobody@example.com", "not the password").await.expect(429);
+    assert!(page.text_of("#summary li").starts_with("Too many tries."));
+    app.clock.advance(Duration::from_secs(3600));
+    browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);
+}

@@ -1,0 +1,78 @@
+//! Who sees what: another organization's objects are not there, and what one may not do is not offered.
+
+use claviger_core::role::BuiltIn;
+
+use super::browser::Browser;
+use crate::app::{TestApp, new_key};
+
+#[tokio::test]
+async fn another_organizations_pages_are_those_of_nothing() {
+    let app = TestApp::new().await;
+    let location = app.organization(app.root, "Location 1").await;
+    let other = app.organization(app.root, "Location 2").await;
+    let key = app.create_key(&app.admin, other, new_key("Theirs")).await.unwrap().info.key.id;
+    let (_, user_id, _) = app.member(location, "Local admin", BuiltIn::Admin).await;
+    let mut browser = Browser::of_user(&app, user_id).await;
+    let own = browser.open("/settings/api-keys").await.expect(200);
+    assert_eq!(own.path, "/o/location-1/keys");
+
+    let unknown = browser.get("/o/nobody/keys").await.expect(404);
+    let unknown_key = browser.get("/o/location-1/keys/key_01jdw7r9x3e5tv8b2n4q6s0c1f").await.expect(404);
+    assert_eq!(unknown.text, unknown_key.text);
+    for path in ["/o/root", "/o/root/keys", "/o/location-2/keys", "/o/location-2/settings"] {
+        assert_eq!(browser.get(path).await.expect(404).text, unknown.text, "{path}");
+    }
+    for path in ["", "/edit", "/rotate", "/delete"] {
+        for organization in ["location-1", "location-2", "root"] {
+            let page = browser.get(&format!("/o/{organization}/keys/{key}{path}")).await.expect(404);
+            assert_eq!(page.text, unknown.text, "{organization} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_admin_of_an_agency_looks_at_its_locations() {
+    let app = TestApp::new().await;
+    app.organization(app.root, "Location 1").await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/location-1/keys").await.expect(200);
+    assert_eq!(page.text_of(".empty h2"), "No keys yet");
+    let form = browser.get("/o/location-1/keys/new").await.form("/keys").with("name", "Till");
+    let token = browser.submit(&form).await.expect(200).text_of("#token");
+    assert_eq!(app.verify_text(&token, &[]), Ok(()));
+    assert!(!browser.open("/o/root/keys").await.text.contains("Till"));
+}
+
+#[tokio::test]
+async fn who_may_only_read_is_offered_no_change() {
+    let app = TestApp::new().await;
+    let key = app.create_key(&app.admin, app.root, new_key("CI deploy")).await.unwrap().info.key.id;
+    let (_, user_id, _) = app.member(app.root, "Auditor", BuiltIn::Readonly).await;
+    let mut browser = Browser::of_user(&app, user_id).await;
+    for path in ["/o/root/keys".to_owned(), format!("/o/root/keys/{key}"), "/o/root".to_owned()] {
+        let page = browser.get(&path).await.expect(200);
+        assert!(page.text.contains("CI deploy") || path == "/o/root", "{path}");
+        for link in page.links() {
+            let changes = ["/new", "/edit", "/rotate", "/delete", "activate"].iter().any(|it| link.ends_with(it));
+            assert!(!changes, "{path} offers {link}");
+        }
+        assert!(!page.text.contains("/deactivate\""), "{path}");
+    }
+    browser.get("/o/root/keys/new").await.expect(403);
+    let form = Browser::signed_in(&app).await.get(&format!("/o/root/keys/{key}/delete")).await.form("/delete");
+    browser.submit(&form).await.expect(403);
+    assert!(browser.get("/o/root/keys").await.text.contains("CI deploy"));
+}
+
+#[tokio::test]
+async fn the_last_login_is_the_latest_use_on_record() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let token = browser.create_key("automation_ro").await.text_of("#token");
+    let list = browser.get("/o/root/keys?q=automation").await;
+    assert_eq!(list.text_of("td[data-label='Last Login']"), "Never"); // S3.11
+    app.get("/api/v1/me", &token).await;
+    app.app.uses().flush().await.unwrap();
+    let list = browser.get("/o/root/keys?q=automation").await;
+    assert_eq!(list.text_of("td[data-label='Last Login']"), "2027-01-01 00:00:00"); // S3.12
+}
