@@ -2,12 +2,15 @@
 
 mod bad_input;
 mod client;
+mod credentials;
 mod document;
 mod fixture;
 mod idempotency;
 mod keys;
 mod lists;
+mod log;
 mod presentations;
 mod rights;
+mod secrecy;
 mod sessions;
 mod verify;
