@@ -10,6 +10,7 @@ mod organizations;
 mod people;
 mod schema;
 mod sign_in;
+mod tenancy;
 mod transactions;
 mod usage;
 mod world;

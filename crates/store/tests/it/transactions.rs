@@ -3,28 +3,8 @@
 use claviger_core::event::Stream;
 use claviger_core::secret::SecretState;
 use claviger_store::{Error, StoreResult};
-use sqlx::Row;
 
-use crate::world::{World, event, harm, id, now, raw, rng};
-
-/// Everything that stands in the database, as text.
-async fn contents(world: &World) -> String {
-    let mut connection = raw(&world.store, "claviger.db").await;
-    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1";
-    let tables = sqlx::query_scalar::<_, String>(tables).fetch_all(&mut connection).await.expect("tables");
-    let mut contents = String::new();
-    for table in tables {
-        let columns = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(format!(
-            "SELECT group_concat('quote(\"' || name || '\")', ' || '','' || ') FROM pragma_table_info('{table}')"
-        )));
-        let columns = columns.fetch_one(&mut connection).await.expect("columns");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT {columns} FROM \"{table}\" ORDER BY 1")));
-        for row in rows.fetch_all(&mut connection).await.expect("rows") {
-            contents += &format!("{table}: {}\n", row.get::<String, _>(0));
-        }
-    }
-    contents
-}
+use crate::world::{World, contents, event, harm, id, now, rng};
 
 /// A change that goes through most tables: a new key, and a rotated one.
 async fn change(world: &World, rotated: &(claviger_core::key::Key, claviger_core::secret::Secret)) -> StoreResult<()> {
@@ -48,7 +28,7 @@ async fn change(world: &World, rotated: &(claviger_core::key::Key, claviger_core
 async fn statement_that_fails_anywhere_leaves_neither_change_nor_event() {
     let world = World::new().await;
     let rotated = world.insert_key(&world.acme, "rotated").await;
-    let before = contents(&world).await;
+    let before = contents(&world.store).await;
     let places = [
         "INSERT ON key",
         "INSERT ON secret",
@@ -65,22 +45,22 @@ async fn statement_that_fails_anywhere_leaves_neither_change_nor_event() {
         let error = change(&world, &rotated).await.expect_err(place);
         assert!(matches!(&error, Error::Fault(_)) && error.to_string().contains("planted"), "{place}: {error}");
         harm(&world.store, "DROP TRIGGER fault").await;
-        assert_eq!(contents(&world).await, before, "{place}");
+        assert_eq!(contents(&world.store).await, before, "{place}");
     }
     change(&world, &rotated).await.expect("a change without a fault");
-    assert_ne!(contents(&world).await, before);
+    assert_ne!(contents(&world.store).await, before);
 }
 
 #[tokio::test]
 async fn dropped_transaction_leaves_nothing_and_frees_the_writer() {
     let world = World::new().await;
-    let before = contents(&world).await;
+    let before = contents(&world.store).await;
     let (key, secret, _) = world.key(&world.acme, "CI");
     let mut tx = world.store.begin().await.expect("a transaction");
     tx.insert_key(&world.acme.tenant, &key, &[secret]).await.expect("a key");
     assert!(tx.find_key(&world.acme.tenant, key.id).await.expect("an answer").is_some(), "it sees its own rows");
     drop(tx);
-    assert_eq!(contents(&world).await, before);
+    assert_eq!(contents(&world.store).await, before);
     world.insert_key(&world.acme, "CI").await;
 }
 

@@ -1,0 +1,336 @@
+//! No function that takes a tenant shows or changes what belongs to another one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use claviger_core::api::Api;
+use claviger_core::id::RoleId;
+use claviger_core::key::Key;
+use claviger_core::name::ExternalId;
+use claviger_core::permission::PermissionSet;
+use claviger_core::role::{BuiltIn, Role};
+use claviger_core::secret::{Secret, SecretState};
+use claviger_core::tenant::Tenant;
+use claviger_core::user::User;
+use claviger_store::idempotency::IdempotentAnswer;
+use claviger_store::imports::{Import, Known};
+use claviger_store::keys::{KeyFilter, KeySort, KeyStatus};
+use claviger_store::log::EventFilter;
+use claviger_store::organizations::OrganizationFilter;
+use claviger_store::roles::RoleUses;
+use claviger_store::usage::SecretUse;
+use claviger_store::users::UserFilter;
+use claviger_store::{PageRequest, Reader, StoreResult, Tx};
+
+use crate::world::{World, api, contents, event, id, member, name, now, organization, user};
+
+/// A world in which Acme has one of everything.
+struct Full {
+    world: World,
+    key: Key,
+    secret: Secret,
+    role: Role,
+    api: Api,
+    user: User,
+    import: Import,
+    below: claviger_core::organization::Organization,
+    child: Key,
+}
+
+impl Full {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let acme = world.acme.tenant.clone();
+        let organization_id = acme.organization_id();
+        let mut role = Role::built_in(id(), organization_id, BuiltIn::Member, now());
+        role.permissions = PermissionSet::parse(&["a:read"]).expect("permissions");
+        let api = api(&acme, "acme-api", "ac");
+        let user = User { external_id: Some(ExternalId::parse("u-1").expect("an id")), ..user(organization_id, "bob") };
+        let below = organization(Some(organization_id), "below");
+        let (mut key, secret, _) = world.key(&world.acme, "CI");
+        (key.personal, key.role_id) = (true, Some(role.id));
+        let (mut child, child_secret, _) = world.key(&world.acme, "Other");
+        child.role_id = Some(role.id);
+        let import = import(organization_id, api.id, role.id);
+        let mut tx = world.store.begin().await.expect("a transaction");
+        tx.insert_role(&acme, &role).await.expect("a role");
+        tx.insert_api(&acme, &api).await.expect("an api");
+        tx.insert_user(&acme, &user).await.expect("a user");
+        tx.insert_organization(&acme, &below).await.expect("an organization");
+        tx.insert_key(&acme, &key, std::slice::from_ref(&secret)).await.expect("a key");
+        tx.insert_key(&acme, &child, &[child_secret]).await.expect("a key");
+        tx.insert_import(&acme, &import).await.expect("an import");
+        tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
+        tx.commit(event(&acme, key.id)).await.expect("a commit");
+        let used = SecretUse { secret_id: secret.id, last_used_at: now(), ip: None, user_agent: None, count: 1 };
+        world.store.record_uses(&[used]).await.expect("a use");
+        Self { world, key, secret, role, api, user, import, below, child }
+    }
+}
+
+fn answer() -> IdempotentAnswer {
+    IdempotentAnswer { fingerprint: [1; 32], status: 201, response: "{}".into(), created_at: now() }
+}
+
+fn import(
+    organization_id: claviger_core::id::OrganizationId,
+    api_id: claviger_core::id::ApiId,
+    role_id: RoleId,
+) -> Import {
+    Import {
+        id: id::<claviger_core::id::ImportKind>(),
+        organization_id,
+        source_digest: [9; 32],
+        source_name: "keys.csv".into(),
+        api_id,
+        role_id: Some(role_id),
+        scopes: None,
+        owner_id: None,
+        mapped_user_id: None,
+        next_line: 1,
+        accepted: 0,
+        existing: 0,
+        rejected: 0,
+        rejected_lines: vec![],
+        created_at: now(),
+        created_by: None,
+        updated_at: now(),
+        finished_at: None,
+    }
+}
+
+/// Asks every finder for what is Acme's, as `by`: its name, and whether it showed any of it.
+async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static str, bool)> {
+    let mut shown = Vec::new();
+    macro_rules! ask {
+        ($name:ident($($argument:expr),*), |$found:ident| $shows:expr) => {
+            let $found = reader.$name(by $(, $argument)*).await.expect(stringify!($name));
+            shown.push((stringify!($name), $shows));
+        };
+    }
+    let (ann, key_id, acme_id) = (full.world.acme.user.id, full.key.id, full.world.acme.organization.id);
+    let (any, first) = (KeyFilter { status: KeyStatus::Any, ..KeyFilter::default() }, PageRequest::first(100));
+    let own_key = |it: &Key| it.organization_id == acme_id;
+    let external_id = full.user.external_id.clone().expect("an id");
+    let children = OrganizationFilter { whole_subtree: true, search: None };
+    let names = [full.key.name.key()];
+
+    ask!(find_organization(), |it| it.is_some_and(|it| it.id == acme_id));
+    ask!(find_organization_below(full.below.id), |it| it.is_some());
+    ask!(find_path(), |it| it.iter().any(|it| it.id == acme_id));
+    ask!(page_organizations(&children, &first), |it| it.rows.iter().any(|it| it.id == full.below.id));
+    ask!(count_organizations(&children), |it| it > 0);
+    ask!(find_user(full.user.id), |it| it.is_some());
+    ask!(find_user_by_external_id(&external_id), |it| it.is_some());
+    ask!(page_users(&UserFilter::default(), &first), |it| it.rows.iter().any(|it| it.id == full.user.id));
+    ask!(find_member(full.world.acme.member.id), |it| it.is_some());
+    ask!(find_member_of_user(ann), |it| it.is_some());
+    ask!(find_nearest_member(ann), |it| it.is_some());
+    ask!(page_members(&first), |it| it.rows.iter().any(|it| it.user.id == ann));
+    ask!(find_role(full.role.id), |it| it.is_some());
+    ask!(find_role_by_name(&full.role.name), |it| it.is_some());
+    ask!(find_built_in_role(BuiltIn::Member), |it| it.is_some());
+    ask!(page_roles(&first), |it| it.rows.iter().any(|it| it.id == full.role.id));
+    ask!(count_role_uses(full.role.id), |it| it != RoleUses::default());
+    ask!(find_api(full.api.id), |it| it.is_some());
+    ask!(find_api_by_slug(full.api.slug.as_str()), |it| it.is_some());
+    ask!(find_apis(), |it| it.iter().any(|it| it.id == full.api.id));
+    ask!(find_key(key_id), |it| it.is_some());
+    ask!(find_key_row(key_id, now()), |it| it.is_some());
+    ask!(find_personal_key(ann), |it| it.is_some());
+    ask!(find_live_secrets(key_id), |it| !it.is_empty());
+    ask!(find_secrets(key_id), |it| !it.is_empty());
+    ask!(find_uses(&[key_id]), |it| !it.is_empty());
+    ask!(page_keys(&any, KeySort::Created, &first, now()), |it| it.rows.iter().any(|it| own_key(&it.key)));
+    ask!(count_keys(&any, 100, now()), |it| it > 0);
+    ask!(count_live_keys(), |it| it > 0);
+    ask!(count_live_keys_of_owner(ann), |it| it > 0);
+    ask!(find_import(full.import.id), |it| it.is_some());
+    ask!(find_import_by_source(&full.import.source_digest), |it| it.is_some());
+    ask!(page_imports(&first), |it| !it.rows.is_empty());
+    ask!(find_digests(&[full.secret.digest]), |it| it[0].is_some_and(|it| it != Known::Foreign));
+    ask!(find_taken_names(full.key.api_id, &names), |it| !it.is_empty());
+    ask!(find_idempotent("abc"), |it| it.is_some());
+    ask!(page_events(&EventFilter::default(), &first), |it| !it.rows.is_empty());
+    shown
+}
+
+#[tokio::test]
+async fn finder_shows_everything_to_its_tenant_and_nothing_to_another() {
+    let full = Full::new().await;
+    let mut reader = full.world.store.read().await.expect("a reader");
+    for (name, is_shown) in shown(&full, &mut reader, &full.world.acme.tenant).await {
+        assert!(is_shown, "{name} does not show what it has to: the test would not notice a leak");
+    }
+    for (name, is_shown) in shown(&full, &mut reader, &full.world.beta.tenant).await {
+        assert!(!is_shown, "{name} shows another tenant's rows");
+    }
+}
+
+/// A user whom nobody made a member is found where it is managed, and nowhere else.
+#[tokio::test]
+async fn user_without_a_membership_is_found_where_it_is_managed() {
+    let full = Full::new().await;
+    let mut reader = full.world.store.read().await.expect("a reader");
+    for (tenant, expected) in
+        [(&full.world.acme.tenant, true), (&full.world.beta.tenant, false), (&full.world.root, false)]
+    {
+        let found = reader.find_user(tenant, full.user.id).await.expect("an answer");
+        assert_eq!(found.is_some(), expected);
+    }
+}
+
+/// The names of the functions that change something.
+const WRITERS: [&str; 20] = [
+    "delete_member",
+    "delete_role",
+    "insert_api",
+    "insert_idempotent",
+    "insert_import",
+    "insert_key",
+    "insert_keys",
+    "insert_member",
+    "insert_organization",
+    "insert_role",
+    "insert_secret",
+    "insert_user",
+    "update_api",
+    "update_import",
+    "update_key",
+    "update_member",
+    "update_organization",
+    "update_role",
+    "update_secret",
+    "update_user",
+];
+
+/// Lets `by` do to Acme's rows what Acme could do.
+async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResult<()> {
+    let acme_id = full.world.acme.organization.id;
+    let (new_key, new_secret, _) = full.world.key(&full.world.acme, "New");
+    let further = Secret { key_id: full.key.id, state: SecretState::Dead, ..new_secret.clone() };
+    let mut membership = full.world.acme.member.clone();
+    let mut role = full.role.clone();
+    match writer {
+        "delete_member" => tx.delete_member(by, membership.id, 1).await,
+        "delete_role" => {
+            role.id = full.world.acme_spare_role(tx).await;
+            tx.delete_role(by, role.id, 1).await
+        }
+        "insert_api" => tx.insert_api(by, &api(&full.world.acme.tenant, "new-api", "nw")).await,
+        // It writes a row of the caller's own, wherever that is.
+        "insert_idempotent" => tx.insert_idempotent(by, "abd", &answer()).await,
+        "insert_import" => {
+            let mut new = import(acme_id, full.api.id, role.id);
+            new.source_digest = [8; 32];
+            tx.insert_import(by, &new).await
+        }
+        "insert_key" => tx.insert_key(by, &new_key, &[new_secret]).await,
+        "insert_keys" => tx.insert_keys(by, &[(new_key, new_secret)]).await,
+        "insert_member" => tx.insert_member(by, &member(acme_id, full.user.id, full.world.admin.id)).await,
+        "insert_organization" => tx.insert_organization(by, &organization(Some(acme_id), "new")).await,
+        "insert_role" => {
+            (role.id, role.name) = (id(), name("New"));
+            tx.insert_role(by, &role).await
+        }
+        "insert_secret" => tx.insert_secret(by, &further).await,
+        "insert_user" => tx.insert_user(by, &user(acme_id, "new")).await,
+        "update_api" => tx.update_api(by, &Api { version: 2, ..full.api.clone() }, 1).await,
+        "update_import" => tx.update_import(by, &Import { accepted: 1, ..full.import.clone() }).await,
+        "update_key" => tx.update_key(by, &Key { version: 2, ..full.child.clone() }, 1).await,
+        "update_member" => {
+            membership.version = 2;
+            tx.update_member(by, &membership, 1).await
+        }
+        "update_organization" => {
+            let changed = claviger_core::organization::Organization { version: 2, ..full.below.clone() };
+            tx.update_organization(by, &changed, 1).await
+        }
+        "update_role" => {
+            role.version = 2;
+            tx.update_role(by, &role, 1).await
+        }
+        "update_secret" => {
+            let changed = Secret { state: SecretState::Dead, ..full.secret.clone() };
+            tx.update_secret(by, &changed, now()).await
+        }
+        "update_user" => tx.update_user(by, &User { version: 2, ..full.user.clone() }, 1).await,
+        other => panic!("{other} is no writer"),
+    }
+}
+
+#[tokio::test]
+async fn writer_changes_rows_of_its_tenant_and_of_no_other() {
+    let full = Arc::new(Full::new().await);
+    let before = contents(&full.world.store).await;
+    for writer in WRITERS {
+        // Acme can: without that the refusals below would say nothing. It is rolled back.
+        let mut tx = full.world.store.begin().await.expect("a transaction");
+        let own = write(writer, &full, &mut tx, &full.world.acme.tenant).await;
+        assert!(own.is_ok(), "{writer}: {own:?}");
+        drop(tx);
+        if writer == "insert_idempotent" {
+            continue;
+        }
+        // Beta cannot: it is refused, or stopped by an assertion where a caller has mixed up two tenants.
+        let attempt = Arc::clone(&full);
+        let local = tokio::task::LocalSet::new();
+        let foreign = local.run_until(async move {
+            let attempt = tokio::task::spawn_local(async move {
+                let mut tx = attempt.world.store.begin().await.expect("a transaction");
+                let result = write(writer, &attempt, &mut tx, &attempt.world.beta.tenant).await;
+                if result.is_ok() {
+                    tx.commit(event(&attempt.world.beta.tenant, attempt.key.id)).await.expect("a commit");
+                }
+                result
+            });
+            attempt.await
+        });
+        let foreign = foreign.await;
+        assert!(!matches!(foreign, Ok(Ok(()))), "{writer} changes another tenant's rows");
+        assert_eq!(contents(&full.world.store).await, before, "{writer}");
+    }
+}
+
+#[tokio::test]
+async fn every_function_that_takes_a_tenant_is_tried_here() {
+    let full = Full::new().await;
+    let mut reader = full.world.store.read().await.expect("a reader");
+    let tried = shown(&full, &mut reader, &full.world.acme.tenant).await.into_iter().map(|(name, _)| name);
+    let tried: BTreeSet<String> = tried.chain(WRITERS).map(str::to_owned).collect();
+    let mut taking = BTreeSet::new();
+    read_functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut taking);
+    assert!(50 < taking.len(), "{taking:?}");
+    assert_eq!(tried, taking);
+}
+
+/// The names of the public functions with a parameter `tenant`, in all files below a folder.
+fn read_functions(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            read_functions(&path, names);
+            continue;
+        }
+        let source = fs::read_to_string(&path).expect("a source file");
+        for function in source.split("pub async fn ").skip(1) {
+            let (name, rest) = function.split_once('(').expect("parameters");
+            let parameters = rest.split_once("->").map_or(rest, |(parameters, _)| parameters);
+            if parameters.contains("tenant: &Tenant") {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+}
+
+impl World {
+    /// A role of Acme's that nobody has, in a transaction that is not committed.
+    async fn acme_spare_role(&self, tx: &mut Tx) -> RoleId {
+        let mut spare = Role::built_in(id(), self.acme.organization.id, BuiltIn::Readonly, now());
+        spare.name = name("Spare");
+        tx.insert_role(&self.acme.tenant, &spare).await.expect("a role");
+        spare.id
+    }
+}
