@@ -21,6 +21,10 @@ pub const DEFAULT_FILE: &str = "claviger.toml";
 /// What the variables begin with.
 pub const VARIABLE_PREFIX: &str = "CLAVIGER_";
 
+/// Variables of that prefix that say something else: the file itself, and the key of `claviger import`. Those that the tests of this repository
+/// use for themselves begin with `CLAVIGER_TEST_`.
+const NO_SETTINGS: [&str; 2] = ["CLAVIGER_CONFIG", "CLAVIGER_KEY"];
+
 /// What the service runs with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -187,7 +191,7 @@ impl Values {
             let Some(variable) = variable.to_str().filter(|it| it.starts_with(VARIABLE_PREFIX)) else {
                 continue;
             };
-            if variable == "CLAVIGER_CONFIG" || is_of_a_test(variable) {
+            if NO_SETTINGS.contains(&variable) || variable.starts_with("CLAVIGER_TEST_") {
                 continue;
             }
             let Some(setting) = SETTINGS.iter().find(|it| variable_of(it.name) == variable) else {
@@ -249,11 +253,6 @@ impl Values {
         let shown: String = given.text.chars().filter(|it| !it.is_control()).take(80).collect();
         ConfigError(format!("{place} is `{shown}`: {expected}"))
     }
-}
-
-/// The variables that the tests of this repository use for themselves.
-fn is_of_a_test(variable: &str) -> bool {
-    variable.starts_with("CLAVIGER_TEST_")
 }
 
 fn text_of(value: &toml::Value) -> Option<String> {

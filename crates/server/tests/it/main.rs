@@ -7,5 +7,6 @@ mod app;
 mod changes;
 mod console;
 mod gateway;
+mod operations;
 mod ops;
 mod process;

@@ -5,5 +5,6 @@ mod changes;
 mod imports;
 mod keys;
 mod people;
+mod replica;
 mod sessions;
 mod tree;

@@ -5,23 +5,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use claviger::app::{App, system_randomness};
-use claviger::clock::SystemClock;
-use claviger::ops::caller::Caller;
-use claviger::ops::installation::install;
-use claviger::ops::keys::create_key;
-use claviger::ops::sessions::{Claim, Origin, claim_set_up_link};
 use claviger_core::id::{KeyId, OrganizationId};
-use claviger_core::name::Email;
-use claviger_store::{Options, Store};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::reconcile::{Acknowledged, Facts};
-use super::{Folder, Server};
-use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, config, name, new_key};
+use super::{Folder, Prepared, Server};
 
 const CREATES: usize = 500;
 const CLIENTS: usize = 4;
@@ -37,24 +27,11 @@ struct Client {
     http: reqwest::Client,
 }
 
-/// Makes an installation with an admin's key, as a first start and an admin would.
 async fn prepare(folder: &Path, lost: Option<usize>) -> Client {
-    let store = Store::open(folder, Options::default(), system_randomness()()).await.unwrap();
-    let app = App::start(config(), store, Arc::new(SystemClock), system_randomness());
-    let installation = install(&app, name("Root")).await.unwrap();
-    let claim = Claim {
-        name: name("Admin"),
-        email: Email::parse(ADMIN_EMAIL).unwrap(),
-        password: SecretString::from(ADMIN_PASSWORD),
-    };
-    let link = installation.set_up_token.unwrap();
-    let signed_in = claim_set_up_link(&app, link, claim, Origin::default()).await.unwrap();
-    let admin = Caller::Session { user_id: signed_in.user.id, session_id: signed_in.session_id, ip: None };
-    let created = create_key(&app, &admin, installation.organization_id, new_key("Driver"), None).await.unwrap();
-    app.shut_down().await;
+    let Prepared { organization, admin_key, .. } = super::prepare(folder).await;
     Client {
-        organization: installation.organization_id,
-        admin_key: created.fresh().unwrap().token.expose().to_owned(),
+        organization,
+        admin_key,
         waiting: Mutex::new((0..CREATES).collect()),
         acknowledged: Mutex::default(),
         lost,

@@ -1,13 +1,32 @@
 //! The binary itself, as a process: what it prints, what stops its start, and what survives its sudden end.
 
 mod crash;
+mod dev;
+mod import;
 mod reconcile;
 mod start;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use claviger::app::{App, system_randomness};
+use claviger::clock::SystemClock;
+use claviger::ops::caller::Caller;
+use claviger::ops::installation::install;
+use claviger::ops::keys::create_key;
+use claviger::ops::page::PageRequest;
+use claviger::ops::roles::list_roles;
+use claviger::ops::sessions::{Claim, Origin, claim_set_up_link};
+use claviger_core::id::{OrganizationId, RoleId};
+use claviger_core::name::Email;
+use claviger_core::role::BuiltIn;
+use claviger_store::{Options, Store};
+use secrecy::SecretString;
+
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, config, name, new_key};
 
 /// A folder that goes away with its test.
 pub(crate) struct Folder(PathBuf);
@@ -32,6 +51,35 @@ impl Drop for Folder {
     }
 }
 
+/// What a data folder holds before a server is started on it.
+pub(super) struct Prepared {
+    pub(super) organization: OrganizationId,
+    /// The token of a key that may do everything.
+    pub(super) admin_key: String,
+    pub(super) readonly: RoleId,
+}
+
+/// Makes an installation with an admin's key, as a first start and an admin would.
+pub(super) async fn prepare(folder: &Path) -> Prepared {
+    let store = Store::open(folder, Options::default(), system_randomness()()).await.unwrap();
+    let app = App::start(config(), store, Arc::new(SystemClock), system_randomness());
+    let installation = install(&app, name("Root")).await.unwrap();
+    let organization = installation.organization_id;
+    let claim = Claim {
+        name: name("Admin"),
+        email: Email::parse(ADMIN_EMAIL).unwrap(),
+        password: SecretString::from(ADMIN_PASSWORD),
+    };
+    let link = installation.set_up_token.unwrap();
+    let signed_in = claim_set_up_link(&app, link, claim, Origin::default()).await.unwrap();
+    let admin = Caller::Session { user_id: signed_in.user.id, session_id: signed_in.session_id, ip: None };
+    let created = create_key(&app, &admin, organization, new_key("Driver"), None).await.unwrap().fresh().unwrap();
+    let roles = list_roles(&app, &admin, organization, PageRequest::default()).await.unwrap();
+    let readonly = roles.items.iter().find(|it| it.built_in == Some(BuiltIn::Readonly)).unwrap().id;
+    app.shut_down().await;
+    Prepared { organization, admin_key: created.token.expose().to_owned(), readonly }
+}
+
 /// `claviger` with these arguments and nothing of this process's environment that could change what it does.
 fn claviger(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_claviger"));
@@ -43,6 +91,9 @@ fn claviger(arguments: &[&str]) -> Command {
 fn run(arguments: &[&str], folder: &Path) -> Output {
     claviger(arguments).current_dir(folder).output().unwrap()
 }
+
+/// Ports that the system chooses, and only what is worth a warning.
+const PORTS: [&str; 6] = ["--listen", "127.0.0.1:0", "--authz-listen", "127.0.0.1:0", "--log", "warn"];
 
 /// A running `claviger serve`; killed with its test.
 pub(super) struct Server {
@@ -56,22 +107,16 @@ pub(super) struct Server {
 impl Server {
     /// Starts it on ports that the system chooses, and returns once it has said where it runs.
     pub(super) fn start(data: &Path) -> Self {
-        let data_dir = data.to_str().unwrap();
-        let arguments = [
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--authz-listen",
-            "127.0.0.1:0",
-            "--data-dir",
-            data_dir,
-            "--log",
-            "warn",
-        ];
-        let mut child = claviger(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let data_dir = ["--data-dir", data.to_str().unwrap()];
+        Self::run(&[&["serve"], &PORTS[..], &data_dir].concat(), "Stop it with")
+    }
+
+    /// Runs a command that goes on running, and returns once it has printed `ready`.
+    fn run(arguments: &[&str], ready: &str) -> Self {
+        let mut child = claviger(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
-        while !greeting.contains("Stop it with") {
+        while !greeting.contains(ready) {
             if stdout.read_line(&mut greeting).unwrap() == 0 {
                 panic!("it ended before it was ready: {:?}, {greeting}", child.wait());
             }

@@ -1,0 +1,78 @@
+//! What operators' machines ask, and from where requests are taken to come.
+
+use claviger_core::network::IpAllowList;
+use serde_json::Value;
+
+use crate::app::{TestApp, new_key, permissions, refused};
+
+async fn get(test: &TestApp, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let mut request = reqwest::Client::builder().no_proxy().build().unwrap().get(test.url(path));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn metrics_are_for_this_machine_and_for_keys_that_may_read_them() {
+    let test = TestApp::new().await;
+    let (status, text) = get(&test, "/metrics", &[]).await;
+    assert!(status == 200 && text.contains("claviger_replica_keys 1.0"), "{text}");
+
+    // A proxy on this machine passes on what comes from elsewhere.
+    let from_outside = ("x-forwarded-for", "203.0.113.7");
+    assert_eq!(get(&test, "/metrics", &[from_outside]).await.0, 401);
+    let bearer = format!("Bearer {}", test.first_key.expose());
+    assert_eq!(get(&test, "/metrics", &[from_outside, ("authorization", &bearer)]).await.0, 200);
+    let mut other = new_key("Other");
+    other.scopes = Some(permissions(&["contacts:*"]));
+    let other = test.create_key(&test.admin, test.root, other).await.unwrap();
+    let bearer = format!("Bearer {}", other.token.expose());
+    assert_eq!(get(&test, "/metrics", &[from_outside, ("authorization", &bearer)]).await.0, 403);
+}
+
+#[tokio::test]
+async fn answers_are_counted_by_their_class() {
+    let test = TestApp::new().await;
+    get(&test, "/api/v1/me", &[]).await;
+    get(&test, "/healthz", &[]).await;
+    let (_, text) = get(&test, "/metrics", &[]).await;
+    for line in ["claviger_http_answers_total{status=\"4xx\"} 1", "claviger_http_answers_total{status=\"2xx\"} 1"] {
+        assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
+    }
+}
+
+// Without trusted proxies a forwarded address is an assertion of the client's, and opens nothing.
+#[tokio::test]
+async fn an_allow_list_is_not_opened_by_what_a_client_says_of_itself() {
+    let test = TestApp::new().await;
+    let mut new = new_key("From the office");
+    new.allowed_ips = Some(IpAllowList::parse(&["203.0.113.0/24"]).unwrap());
+    let created = test.create_key(&test.admin, test.root, new).await.unwrap();
+    let bearer = format!("Bearer {}", created.token.expose());
+    let headers = [("x-forwarded-for", "203.0.113.7"), ("authorization", &bearer)];
+    let (status, text) = get(&test, "/api/v1/me", &headers).await;
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &problem["code"]), (403, &"ip_not_allowed".into()));
+}
+
+#[tokio::test]
+async fn unknown_paths_are_answered_by_the_surface_they_stand_in() {
+    let test = TestApp::new().await;
+    for (path, kind) in
+        [("/api/v1/nothing", "application/problem+json"), ("/nothing", "text/html"), ("/apix", "text/html")]
+    {
+        let answer = reqwest::Client::builder().no_proxy().build().unwrap().get(test.url(path)).send().await.unwrap();
+        let found = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        assert!(answer.status() == 404 && found.starts_with(kind), "{path}: {} {found}", answer.status());
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_service_takes_no_change() {
+    let test = TestApp::new().await;
+    test.app.shut_down().await;
+    let refusal = refused(test.create_key(&test.admin, test.root, new_key("Too late")).await);
+    assert_eq!(refusal.http_status(), 503);
+}
