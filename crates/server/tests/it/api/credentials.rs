@@ -16,6 +16,9 @@ use tokio::net::TcpStream;
 use super::fixture::{Fixture, Made};
 use super::log::Log;
 
+/// Headers by name, as bytes that need not be text.
+type Headers = Vec<(&'static str, Vec<u8>)>;
+
 /// Makes bad credentials out of a good one.
 struct Mutations {
     rng: ChaCha20Rng,
@@ -81,7 +84,7 @@ impl Mutations {
     }
 
     /// Headers, and what stands in the query.
-    fn headers(&mut self) -> (Vec<(&'static str, Vec<u8>)>, Option<Vec<u8>>) {
+    fn headers(&mut self) -> (Headers, Option<Vec<u8>>) {
         let (good, access, secret) = (self.good.clone(), self.access.clone(), self.secret.clone());
         let bearer = |value: Vec<u8>| [b"Bearer ".to_vec(), value].concat();
         let value = self.value(&good);
