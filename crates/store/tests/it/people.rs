@@ -133,7 +133,7 @@ async fn nearest_membership_counts_and_members_above_are_visible_below() {
         "the root reads below as a tenant of there"
     );
     let all = reader.find_memberships_unchecked(ann).await.expect("memberships");
-    assert_eq!(all, [world.acme.member.clone()]);
+    assert_eq!(all, std::slice::from_ref(&world.acme.member));
 }
 
 #[tokio::test]
@@ -226,7 +226,7 @@ async fn role_that_somebody_has_is_not_deleted() {
     change(&world, acme, async |tx| {
         tx.insert_role(acme, &it).await?;
         tx.update_member(acme, &holder, 1).await?;
-        tx.insert_key(acme, &key, &[secret.clone()]).await
+        tx.insert_key(acme, &key, std::slice::from_ref(&secret)).await
     })
     .await
     .expect("a role with holders");
