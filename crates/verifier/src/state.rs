@@ -17,8 +17,8 @@ use crate::index::Index;
 use crate::slab::Slab;
 use crate::text::{Text, Texts};
 
-/// 4,096 entries, 512 KiB.
-const ENTRY_BITS: u32 = 12;
+/// 16,384 entries, 2 MiB: large blocks of the allocator end on a boundary of 64 KiB behind a head of as much, which is little beside so many.
+const ENTRY_BITS: u32 = 14;
 /// A word says which of 64 entries were used; 32,768 of them to a chunk.
 const USED_BITS: u32 = 9;
 const NARROWING_BITS: u32 = 10;
