@@ -184,6 +184,8 @@ impl Query {
         let (value, id) = after;
         match order {
             Order::Created => self.push(" AND k.id < ", id, " ORDER BY k.id DESC"),
+            // Not the bare column: the engine would walk all keys in the order of their ids to find the few that have expired.
+            Order::CreatedAmongExpired => self.push(" AND k.id || '' < ", id, " ORDER BY k.id || '' DESC"),
             Order::Name => {
                 self.push(" AND (k.name_key, k.id) > (", value, "");
                 self.push(", ", id, ") ORDER BY k.name_key, k.id");
@@ -204,6 +206,7 @@ impl Query {
 #[derive(Debug, Clone, Copy)]
 enum Order {
     Created,
+    CreatedAmongExpired,
     Name,
     Ending,
     Endless,
@@ -234,7 +237,9 @@ impl Connection {
     ) -> StoreResult<Page<KeyRow>> {
         let rows = match sort {
             KeySort::Created => {
-                self.key_rows(tenant, filter, Order::Created, ("", request.before_id()), request, now).await?
+                let expired = filter.status == KeyStatus::Expired;
+                let order = if expired { Order::CreatedAmongExpired } else { Order::Created };
+                self.key_rows(tenant, filter, order, ("", request.before_id()), request, now).await?
             }
             KeySort::Name => self.key_rows(tenant, filter, Order::Name, request.after_text(), request, now).await?,
             KeySort::Expiry => self.key_rows_by_expiry(tenant, filter, request, now).await?,
@@ -331,7 +336,8 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
                 api_id: is_set(4).then(|| ApiId::from_u128(0)),
                 never_used: is_set(5),
             };
-            for order in [Order::Created, Order::Name, Order::Ending, Order::Endless] {
+            let orders = [Order::Created, Order::CreatedAmongExpired, Order::Name, Order::Ending, Order::Endless];
+            for order in orders {
                 let query = Query::matching(row!(), &tenant, &filter, now).page(order, ("0", ""), 1);
                 let sql = query.expect("the value is a number").sql;
                 statements.push((format!("page_keys {order:?} {status:?} {bits:06b}"), sql));

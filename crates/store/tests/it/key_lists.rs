@@ -279,4 +279,23 @@ async fn lists_and_looks_ups_go_by_an_index() {
         }
     }
     assert!(scans.is_empty(), "{scans:#?}");
+    // Few keys out of many are found by what makes them few, and not by going through all in the order of the list.
+    let few = [
+        ("page_keys CreatedAmongExpired Expired 000000", "key_expiry"),
+        ("page_keys Created Live 000010", "key_owner"),
+        ("page_keys Created Live 000100", "key_mapped_user"),
+        ("page_keys Created Live 001000", "key_role"),
+        ("page_keys Created Live 010000", "key_api"),
+        ("page_keys Created Revoked 000000", "key_revoked"),
+        ("page_keys Name Live 000000", "key_name"),
+        ("page_keys Ending Live 000000", "key_expiry"),
+        ("page_keys Created Live 000000", "key_organization"),
+    ];
+    let statements: std::collections::BTreeMap<_, _> = claviger_store::statements().into_iter().collect();
+    for (name, index) in few {
+        let sql = format!("EXPLAIN QUERY PLAN {}", statements[name]);
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.expect("a plan");
+        let first: String = rows[0].get("detail");
+        assert!(first.contains(&format!("INDEX {index} ")), "{name}: {first}");
+    }
 }
