@@ -1,5 +1,6 @@
 //! Fills a data folder that a first start has set up, for measurements: organizations of a thousand keys, a hundred users
-//! in each, ten keys a user, and one key in four with scopes of its own. The tokens go into a file, one in each line.
+//! in each, ten keys a user, and one key in four with scopes of its own. The tokens go into a file, one in each line; the
+//! token of a key that may ask about all of them is printed.
 //!
 //! Straight into the store, past the operations, because nothing is to be said about who may do this; the file lock keeps
 //! a running server out. The same count makes the same tokens.
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use claviger_core::api::{Api, DEFAULT_API};
+use claviger_core::decision::Reach;
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{MemberId, OrganizationId, RoleId, UserId};
 use claviger_core::key::{KeyDraft, Origin};
@@ -52,6 +54,7 @@ async fn fill(folder: &Path, count: usize, mut tokens: impl Write) -> Outcome {
     let now: Timestamp = "2026-01-01T00:00:00Z".parse()?;
     let (root, api) = find_root(&store).await?;
     let role_id = insert_role(&store, root, now, &mut rng).await?;
+    print_asking_key(&store, root, &api, now, &mut rng).await?;
     let mut filler = Filler { store, root, api, role_id, now, rng };
     let mut made = 0;
     while made < count {
@@ -76,22 +79,50 @@ async fn find_root(store: &Store) -> Outcome<(OrganizationId, Api)> {
 /// The role of all users: what measurements ask for, and a few permissions beside it.
 async fn insert_role(store: &Store, root: OrganizationId, now: Timestamp, rng: &mut ChaCha8Rng) -> Outcome<RoleId> {
     let tenant = Tenant::system(root, JOB);
-    let role = Role {
-        id: RoleId::new(now, rng),
-        organization_id: root,
-        built_in: None,
-        name: Name::parse("Integration")?,
-        description: Default::default(),
-        permissions: PermissionSet::parse(&["companies:read", "contacts:read", "contacts:update", "scorecards:*"])?,
-        api_access: true,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    };
+    let permissions = ["companies:read", "contacts:read", "contacts:update", "scorecards:*"];
+    let role = role("Integration", &permissions, root, now, rng)?;
     let mut tx = store.begin().await?;
     tx.insert_role(&tenant, &role).await?;
     tx.commit(Event::new(&tenant, EventKind::RoleCreated, role.id, now).after(&role)).await?;
     Ok(role.id)
+}
+
+fn role(name: &str, permissions: &[&str], root: OrganizationId, now: Timestamp, rng: &mut ChaCha8Rng) -> Outcome<Role> {
+    Ok(Role {
+        id: RoleId::new(now, rng),
+        organization_id: root,
+        built_in: None,
+        name: Name::parse(name)?,
+        description: Default::default(),
+        permissions: PermissionSet::parse(permissions)?,
+        api_access: true,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// Makes the key of a host that asks about its customers' keys, and prints its token.
+#[expect(clippy::print_stdout, reason = "whoever fills a folder needs this token")]
+async fn print_asking_key(
+    store: &Store,
+    root: OrganizationId,
+    api: &Api,
+    now: Timestamp,
+    rng: &mut ChaCha8Rng,
+) -> Outcome {
+    let tenant = Tenant::system(root, JOB);
+    let role = role("Verifier", &["claviger/keys:verify"], root, now, rng)?;
+    let mut draft = KeyDraft::named(Name::parse("Host")?, Origin::Api);
+    draft.role_id = Some(role.id);
+    draft.reach = Reach::Subtree;
+    let (key, secret, token) = draft.mint(root, api, now, rng).map_err(|reject| reject.to_string())?;
+    let mut tx = store.begin().await?;
+    tx.insert_role(&tenant, &role).await?;
+    tx.insert_key(&tenant, &key, &[secret]).await?;
+    tx.commit(Event::new(&tenant, EventKind::KeyCreated, key.id, now).after(&key)).await?;
+    println!("{}", token.expose());
+    Ok(())
 }
 
 /// What everything is made with.

@@ -65,12 +65,14 @@ pub(crate) struct Options {
 struct Effort {
     rounds: u32,
     seconds: u32,
+    sustained_seconds: u32,
 }
 
 impl Options {
     fn effort(&self) -> Effort {
-        let (rounds, seconds) = if self.quick { (ROUNDS_QUICK, 2) } else { (ROUNDS, 5) };
-        Effort { rounds: self.rounds.unwrap_or(rounds), seconds: self.seconds.unwrap_or(seconds) }
+        let (rounds, seconds, sustained_seconds) = if self.quick { (ROUNDS_QUICK, 2, 20) } else { (ROUNDS, 5, 60) };
+        let (rounds, seconds) = (self.rounds.unwrap_or(rounds), self.seconds.unwrap_or(seconds));
+        Effort { rounds, seconds, sustained_seconds }
     }
 }
 
@@ -92,7 +94,14 @@ pub(crate) fn run(options: &Options) -> Outcome {
     heading("load");
     let mut cases = bench.start()?;
     measure(&mut cases, options.effort())?;
-    println!("\n{}\n{}\n{}", report::costs(&cases), report::gentle(&cases), report::ratios(&cases));
+    heading("sustained load");
+    let mut sustained: Vec<Case> =
+        cases.iter().filter(|case| is_sustained(case)).map(|case| case.at(Pace::Sustained)).collect();
+    for case in &mut sustained {
+        case.press(options.effort().sustained_seconds, 0, server::tick_us()?)?;
+    }
+    println!("\n{}\n{}", report::costs(&cases), report::gentle(&cases));
+    println!("{}\n{}", report::sustained(&sustained), report::ratios(&cases, &sustained));
     Ok(())
 }
 
@@ -177,7 +186,8 @@ impl<'a> Bench<'a> {
         for case in &cases {
             case.try_one()?;
         }
-        let gentle: Vec<Case> = cases.iter().filter(|case| is_timed_gently(case.subject)).map(Case::gentle).collect();
+        let gently = cases.iter().filter(|case| is_timed_gently(case.subject)).map(|case| case.at(Pace::Gentle));
+        let gentle: Vec<Case> = gently.collect();
         cases.extend(gentle);
         Ok(cases)
     }
@@ -188,8 +198,9 @@ impl<'a> Bench<'a> {
             subject,
             known: if subject.knows_keys() { installation.keys.count } else { 0 },
             server: Rc::clone(server),
+            threads: subject.threads(),
             address,
-            shape: subject.shape(&installation.first_key, keys.key_bytes()),
+            shape: subject.shape(&installation.asking_key, keys.key_bytes()),
             keys,
             pace: Pace::Saturated,
             samples: Vec::new(),
@@ -206,7 +217,7 @@ impl<'a> Bench<'a> {
         }
         for (subject, recipe) in &recipes {
             let keys = self.keys(*subject, smallest);
-            let (shape, tokens) = (subject.shape(&smallest.first_key, keys.key_bytes()), keys.all()?);
+            let (shape, tokens) = (subject.shape(&smallest.asking_key, keys.key_bytes()), keys.all()?);
             let request = |number: u32| shape.with_key(&tokens[number as usize % tokens.len()]);
             let count = instructions::of_request(recipe, self.folder, request, subject.status())?;
             println!("| {subject} | {} |", report::thousands(count));
@@ -218,6 +229,11 @@ impl<'a> Bench<'a> {
 /// Whose answers are also timed under a load that they can easily bear.
 fn is_timed_gently(subject: Subject) -> bool {
     matches!(subject, Subject::Hyper | Subject::NginxMap | Subject::Permission)
+}
+
+/// What is pressed for long: there recording uses is paid for, which short runs put off.
+fn is_sustained(case: &Case) -> bool {
+    case.subject == Subject::Permission && case.pace == Pace::Saturated
 }
 
 /// Every case once in each round, forwards and backwards in turn, so that a machine that slows down slows down all alike.

@@ -92,8 +92,28 @@ pub(super) fn gentle(cases: &[Case]) -> String {
     format!("| what | keys | requests/s | p50 / p99 / p99.9 µs |\n|---|---|---|---|\n{rows}")
 }
 
-/// The goals whose two sides were measured.
-pub(super) fn ratios(cases: &[Case]) -> String {
+/// What a long load cost, with all that it caused.
+pub(super) fn sustained(cases: &[Case]) -> String {
+    let mut table = String::from(
+        "| what, for long | keys | CPU µs/request | of it answering | of it writing down uses | requests/s |\n|---|---|---|---|---|---|\n",
+    );
+    for case in cases {
+        let (all, answering) = (of(case, |it| it.cpu_us_of_all), of(case, |it| it.cpu_us));
+        writeln!(
+            table,
+            "| {} | {} | {all:.2} | {answering:.2} | {:.2} | {} |",
+            case.subject,
+            count_text(case.known),
+            all - answering,
+            thousands(of(case, |it| it.requests_per_second)),
+        )
+        .expect("writing to a string does not fail");
+    }
+    table
+}
+
+/// The goals whose two sides were measured. Where a long load shows what an answer causes later, that counts too.
+pub(super) fn ratios(cases: &[Case], sustained: &[Case]) -> String {
     let mut table = String::from("| CPU time per request | ratio | must | aim | |\n|---|---|---|---|---|\n");
     let find = |(subject, keys): (Subject, usize)| {
         cases.iter().find(|case| case.pace == Pace::Saturated && case.subject == subject && case.known == keys)
@@ -102,7 +122,7 @@ pub(super) fn ratios(cases: &[Case]) -> String {
         let (Some(ours), Some(theirs)) = (find(goal.ours), find(goal.theirs)) else {
             continue;
         };
-        let ratio = paired_ratio(&cpu_us(ours), &cpu_us(theirs));
+        let ratio = paired_ratio(&cpu_us(ours), &cpu_us(theirs)) * later(ours, sustained) / later(theirs, sustained);
         let verdict = match ratio {
             it if it <= goal.aim => "aim reached",
             it if it <= goal.must => "within the bound",
@@ -119,6 +139,12 @@ pub(super) fn ratios(cases: &[Case]) -> String {
         .expect("writing to a string does not fail");
     }
     table
+}
+
+/// How much more than the answer itself a request costs in the long run.
+fn later(case: &Case, sustained: &[Case]) -> f64 {
+    let same = sustained.iter().find(|other| other.subject == case.subject && other.known == case.known);
+    same.map_or(1.0, |it| of(it, |sample| sample.cpu_us_of_all) / of(it, |sample| sample.cpu_us))
 }
 
 fn label(case: &Case) -> String {

@@ -145,32 +145,29 @@ impl Server {
         Failure::new(format!("`{}` {what}. It said:\n{last}", self.line))
     }
 
-    /// Waits until `find` finds something in what it has printed.
-    ///
-    /// # Errors
-    /// As [`Self::wait_until`].
-    pub(super) fn wait_for<T>(
-        &mut self,
-        what: &str,
-        patience: Duration,
-        find: impl Fn(&str) -> Option<T>,
-    ) -> Outcome<T> {
-        let mut found = None;
-        let log = self.log.clone();
-        self.wait_until(what, patience, || {
-            found = find(&fs::read_to_string(&log).unwrap_or_default());
-            found.is_some()
-        })?;
-        found.ok_or_else(|| self.failure("said nothing"))
-    }
-
-    /// Ticks of the kernel's clock that its threads have spent, in user and system mode.
+    /// Ticks of the kernel's clock that its threads have spent, in user and system mode: all of them, or those alone whose
+    /// names begin so. The latter forget threads that have ended.
     ///
     /// # Errors
     /// When the process is gone.
-    pub(super) fn cpu_ticks(&self) -> Outcome<u64> {
-        let stat = self.read_proc("stat")?;
-        cpu_ticks_of(&stat).ok_or_else(|| Failure::new(format!("not the form of /proc/PID/stat: {stat}")))
+    pub(super) fn cpu_ticks(&self, threads: Option<&str>) -> Outcome<u64> {
+        let unknown = |stat: &str| Failure::new(format!("not the form of /proc/PID/stat: {stat}"));
+        let Some(prefix) = threads else {
+            let stat = self.read_proc("stat")?;
+            return cpu_ticks_of(&stat).ok_or_else(|| unknown(&stat));
+        };
+        let folder = format!("/proc/{}/task", self.process.id());
+        let tasks = fs::read_dir(folder).map_err(|error| self.failure(&format!("is gone ({error})")))?;
+        let mut ticks = 0;
+        for task in tasks.flatten() {
+            // A thread may end between the list and the look.
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            let is_wanted = stat.split_once('(').is_some_and(|(_, name)| name.starts_with(prefix));
+            if is_wanted {
+                ticks += cpu_ticks_of(&stat).ok_or_else(|| unknown(&stat))?;
+            }
+        }
+        Ok(ticks)
     }
 
     /// Bytes of its memory that are in use.

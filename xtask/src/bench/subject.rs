@@ -39,13 +39,21 @@ impl Subject {
         !matches!(self, Self::Hyper | Self::Listener | Self::NginxStatic)
     }
 
+    /// What the names of the threads begin with that answer it. What others do at the same time is not for this request:
+    /// they write down uses of minutes ago.
+    pub(super) fn threads(self) -> Option<&'static str> {
+        let is_of_gateway =
+            matches!(self, Self::Mistyped | Self::Unknown | Self::KeyOnly | Self::Permission | Self::BehindNginx);
+        is_of_gateway.then_some("authz")
+    }
+
     /// The status that every request must be answered with.
     pub(super) fn status(self) -> u16 {
         if matches!(self, Self::Mistyped | Self::Unknown) { 401 } else { 200 }
     }
 
     /// What it is sent. Peers are sent what `/authz` is asked for a permission, for reading a request costs all alike.
-    pub(super) fn shape(self, first_key: &str, key_bytes: usize) -> Shape {
+    pub(super) fn shape(self, asking_key: &str, key_bytes: usize) -> Shape {
         const PERMISSION: (&str, &str) = ("Claviger-Permission", "contacts:read");
         match self {
             Self::KeyOnly => Shape::get("/authz", &[("Claviger-Permission", "authenticated")]),
@@ -63,7 +71,7 @@ impl Subject {
             ),
             Self::Verify => Shape::post_json(
                 "/api/v1/verify",
-                &[("Authorization", &format!("Bearer {first_key}"))],
+                &[("Authorization", &format!("Bearer {asking_key}"))],
                 "{\"permissions\":[\"contacts:read\"],\"key\":\"",
                 "\"}",
                 key_bytes,
