@@ -61,8 +61,8 @@ fn a_key_reaches_its_subtree_only_if_it_says_so() {
     }
 }
 
-// S2.12, S2.13: a key reaches what its mapped user may, and a change of that user's permissions counts at once; S2.11: mapping it to
-// another user changes whose rights it has.
+// S2.12, S2.13: a key reaches what its mapped user may, a change of that user's permissions counts at once, and so does mapping it to
+// another user.
 #[test]
 fn a_key_has_the_rights_of_its_mapped_user() {
     let mut world = World::new();
@@ -91,7 +91,7 @@ fn a_key_has_the_rights_of_its_mapped_user() {
     assert_eq!(verdict.facts().expect("found").mapped_user_name(), Some("User 11"));
 }
 
-// S2.28: the rights are the mapped user's where the request points to, and the nearest membership counts.
+// S2.12: the rights are the mapped user's where the request points to, and the nearest membership counts.
 #[test]
 fn rights_are_those_of_the_nearest_membership_at_the_place_asked_for() {
     let mut world = World::new();
