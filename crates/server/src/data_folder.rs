@@ -7,7 +7,7 @@ use std::path::Path;
 use data_encoding::{BASE64, HEXLOWER};
 use rand_core::CryptoRng;
 
-/// The file of the key that wraps every other one. It belongs into no backup: a copy of the database without it opens nothing that is sealed.
+/// The file of the key that will wrap every other one. Its backup is kept apart from the database's: together they open what is sealed.
 pub const MASTER_KEY_FILE: &str = "master.key";
 
 /// Makes the folder where it is not there, readable by its owner only, and the master key in it.

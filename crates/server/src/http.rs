@@ -13,8 +13,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use claviger_core::network::IpAllowList;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -125,7 +125,7 @@ pub async fn serve(listener: TcpListener, router: Router, app: App) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, router.clone(), &graceful);
+                let connection = connection(stream, peer, router.clone(), HEAD_READ, &graceful);
                 app.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -147,6 +147,7 @@ fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
+    head_read: Duration,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + use<> {
     // A small answer must not wait for the acknowledgement of the one before it. Where the system refuses, it is only slower.
@@ -160,10 +161,10 @@ fn connection(
             )
         }
     });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_READ).max_buf_size(HEAD_BYTES_MAX);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES_MAX as u32).keep_alive_interval(HEAD_READ);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    // HTTP/1.1 only: telling it from HTTP/2 waits for the first bytes without any limit, and whoever wants HTTP/2 has a proxy in front.
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head_read).max_buf_size(HEAD_BYTES_MAX);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let watched = graceful.watch(connection);
     async move {
         // A client that breaks off or talks nonsense is its own affair.
@@ -174,6 +175,26 @@ fn connection(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Without a limit on silence, as many connections as may be held at once would close the console for good.
+    #[tokio::test]
+    async fn a_connection_that_says_nothing_or_stops_in_its_head_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        for said in ["", "GET / HTTP/1.1\r\nHost: l", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+            let mut client = TcpStream::connect(address).await.expect("a connection");
+            let (stream, peer) = listener.accept().await.expect("a connection");
+            let graceful = GracefulShutdown::new();
+            let served = connection(stream, peer, Router::new(), Duration::from_millis(50), &graceful);
+            client.write_all(said.as_bytes()).await.expect("it is open");
+            let ended = tokio::time::timeout(Duration::from_secs(10), served).await;
+            assert!(ended.is_ok(), "still open after {said:?}");
+            let mut answer = Vec::new();
+            drop(client.read_to_end(&mut answer).await);
+            assert!(!answer.starts_with(b"HTTP/1.1 2"), "{said:?}");
+        }
+    }
 
     fn headers(lines: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -310,9 +310,11 @@ struct Server {
 impl Server {
     fn of(matches: &ArgMatches) -> Result<Self, Failed> {
         let url = text(matches, "url").expect("it has a default").trim_end_matches('/').to_owned();
-        if !url.starts_with("http://") {
+        let address: Option<http::Uri> = url.parse().ok();
+        let host = address.as_ref().filter(|it| it.scheme_str() == Some("http")).and_then(http::Uri::host);
+        if !host.is_some_and(is_this_machine) {
             let fix = "run this on the server's machine, against http://127.0.0.1:7400";
-            return Err(Failed::new(format!("--url {url}: this command speaks plain http only; {fix}")));
+            return Err(Failed::new(format!("--url {url}: the key would cross the network in clear; {fix}")));
         }
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.timeout(Duration::from_secs(60)).build().map_err(Failed::new)?;
@@ -356,6 +358,12 @@ impl Server {
     }
 }
 
+/// Whether a host is this machine: a key must not leave it in clear.
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
+}
+
 /// Why a try failed, and whether another could do better.
 struct Tried {
     again: bool,
@@ -371,4 +379,26 @@ fn explain(error: &reqwest::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_sent_in_clear_to_this_machine_only() {
+        for (url, allowed) in [
+            ("http://127.0.0.1:7400", true),
+            ("http://localhost:7400", true),
+            ("http://[::1]:7400", true),
+            ("http://keys.example.com", false),
+            ("http://127.0.0.1.example.com", false),
+            ("http://192.0.2.1:7400", false),
+            ("https://127.0.0.1:7400", false),
+            ("127.0.0.1:7400", false),
+        ] {
+            let matches = command().get_matches_from(["import", "keys.csv", "--key", "k", "--url", url]);
+            assert_eq!(Server::of(&matches).is_ok(), allowed, "{url}");
+        }
+    }
 }

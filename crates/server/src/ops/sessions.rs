@@ -128,8 +128,10 @@ pub async fn claim_set_up_link(app: &App, token: SecretString, claim: Claim, ori
         let app = task;
         let now = app.now();
         let mut tx = app.store().begin().await?;
-        tx.use_link_unchecked(link.id, now).await.map_err(|_| gone())?;
-        tx.claim_installation_unchecked(now).await.map_err(|_| gone())?;
+        // Somebody was quicker; anything else, a full disk say, is told as what it is.
+        let used_up = |error| if matches!(error, claviger_store::Error::Missing) { gone() } else { Error::from(error) };
+        tx.use_link_unchecked(link.id, now).await.map_err(used_up)?;
+        tx.claim_installation_unchecked(now).await.map_err(used_up)?;
         let before = tx.find_user_unchecked(link.user_id).await?.ok_or_else(gone)?;
         let tenant = Tenant::system(before.organization_id, "set-up");
         let mut user = before.clone();

@@ -9,7 +9,7 @@ use claviger_core::key::Key;
 use claviger_core::limits;
 use claviger_core::name::Slug;
 use claviger_core::permission::PermissionSet;
-use claviger_core::reject::Reject;
+use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::Secret;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -125,6 +125,7 @@ pub async fn create_import(
         let app = task;
         let (mut tx, tenant) = begin(&app, || caller.authorize(&app, organization_id, CREATE)).await?;
         if let Some(import) = tx.find_import_by_source(&tenant, &new.source_digest).await? {
+            refuse_other_terms(&import, &new)?;
             return Ok(import.into());
         }
         if new.role_id.is_none() && new.mapped_user_id.is_none() {
@@ -161,6 +162,24 @@ pub async fn create_import(
         Ok(import.into())
     })
     .await
+}
+
+/// Refuses to go on with an import of the same file on other terms: its keys would silently keep the old ones.
+fn refuse_other_terms(import: &Import, new: &NewImport) -> Result<(), Reject> {
+    let differs = [
+        ("role_id", import.role_id != new.role_id),
+        ("scopes", import.scopes != new.scopes),
+        ("owner_id", import.owner_id != new.owner_id),
+        ("mapped_user_id", import.mapped_user_id != new.mapped_user_id),
+    ];
+    match differs.into_iter().find(|(_, differs)| *differs) {
+        None => Ok(()),
+        Some((field, _)) => {
+            let detail =
+                format!("This file's import began with another {field}; go on with that one, or change the file.");
+            Err(Reject::new(RejectCode::StateConflict, detail))
+        }
+    }
 }
 
 /// Refuses an import whose keys the caller could not make one by one.

@@ -17,18 +17,30 @@ fn line(number: u64, token: &str) -> ImportLine {
     ImportLine { line: number, sha256, name: Some(format!("Old {token}")), description: None, expires_at: None }
 }
 
-async fn begin(test: &TestApp, at: OrganizationId, file: u8) -> ImportId {
-    let role_id = Some(test.built_in(at, BuiltIn::Readonly).await.id);
-    let new = NewImport {
+async fn terms(test: &TestApp, at: OrganizationId, file: u8) -> NewImport {
+    NewImport {
         source_digest: [file; 32],
         source_name: "keys.csv".to_owned(),
         api: None,
-        role_id,
+        role_id: Some(test.built_in(at, BuiltIn::Readonly).await.id),
         scopes: None,
         owner_id: None,
         mapped_user_id: None,
-    };
-    create_import(&test.app, &test.admin, at, new).await.unwrap().id
+    }
+}
+
+async fn begin(test: &TestApp, at: OrganizationId, file: u8) -> ImportId {
+    create_import(&test.app, &test.admin, at, terms(test, at, file).await).await.unwrap().id
+}
+
+#[tokio::test]
+async fn the_same_file_on_other_terms_is_refused() {
+    let test = TestApp::new().await;
+    let id = begin(&test, test.root, 1).await;
+    assert_eq!(begin(&test, test.root, 1).await, id, "the same terms go on");
+    let other = NewImport { scopes: Some(permissions(&["contacts:read"])), ..terms(&test, test.root, 1).await };
+    let refusal = refused(create_import(&test.app, &test.admin, test.root, other).await);
+    assert_eq!(refusal, RejectCode::StateConflict);
 }
 
 async fn append(test: &TestApp, at: OrganizationId, id: ImportId, lines: Vec<ImportLine>) -> ChunkOutcome {
