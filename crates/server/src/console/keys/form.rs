@@ -6,7 +6,7 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::id::{KeyId, RoleId, UserId};
-use claviger_core::key::{KeyPatch, Origin};
+use claviger_core::key::{Key, KeyPatch, Origin};
 use claviger_core::limits;
 use claviger_core::name::{Description, Name};
 use claviger_core::reject::{FieldReject, Reject, RejectCode};
@@ -34,43 +34,64 @@ const SPANS: [u32; 3] = [30, 90, 365];
 const KEEP: &str = "keep";
 const NEVER: &str = "never";
 const ON_DATE: &str = "date";
+/// In the form, the mapped user of a key that is mapped to nobody.
+const NOBODY: &str = "nobody";
 
-/// The form as it is sent; empty fields and missing ones are the same.
+/// The form as it is sent; empty fields and missing ones are the same, but for the role.
+///
+/// A choice that was not sent leaves a key as it is: a browser sends no radio button where none is chosen, and nobody has asked for anything then.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::console) struct KeyForm {
     /// Tells one filled-in form from another, so that a reload makes no second key.
     pub(super) once: String,
+    /// Which version of the key the form was filled in from; empty for a new key.
+    pub(super) version: String,
     pub(super) name: String,
     pub(super) description: String,
-    /// A role's id; empty for the mapped user's role.
-    pub(super) role: String,
-    /// [`NEVER`], [`KEEP`], [`ON_DATE`] or a number of days.
+    /// A role's id; empty for the mapped user's role, none where nothing was chosen.
+    pub(super) role: Option<String>,
+    /// [`NEVER`], [`KEEP`], [`ON_DATE`] or a number of days; empty is [`KEEP`].
     pub(super) expires: String,
     /// The last day, `2027-02-19`.
     pub(super) expires_on: String,
-    /// A user's id; empty where there was no choice.
+    /// A user's id or [`NOBODY`]; empty where there was no choice.
     pub(super) mapped_user: String,
 }
 
-/// What a form asks for, parsed.
+/// What a form asks for, parsed. The outer `Option` of a field says whether the form speaks of it at all.
 struct Wanted {
     name: Name,
     description: Description,
-    role_id: Option<RoleId>,
-    /// The outer `Option`: whether it is to be changed at all.
+    role_id: Option<Option<RoleId>>,
     expires_at: Option<Option<Timestamp>>,
-    mapped_user_id: Option<UserId>,
+    mapped_user_id: Option<Option<UserId>>,
+}
+
+impl Wanted {
+    /// What is to become different of a key.
+    ///
+    /// Only that, since what is sent is judged: somebody who may not grant a key's role again can still mend its description.
+    fn patch(self, key: &Key) -> KeyPatch {
+        KeyPatch {
+            name: Some(self.name).filter(|it| *it != key.name),
+            description: Some(self.description).filter(|it| *it != key.description),
+            role_id: self.role_id.filter(|it| *it != key.role_id),
+            expires_at: self.expires_at.filter(|it| *it != key.expires_at),
+            mapped_user_id: self.mapped_user_id.filter(|it| *it != key.mapped_user_id),
+            ..KeyPatch::default()
+        }
+    }
 }
 
 impl KeyForm {
     fn read(&self, now: Timestamp, errors: &mut FormErrors) -> Option<Wanted> {
         let name = keep(errors, "name", "The key's name", Name::parse(&self.name));
         let description = keep(errors, "description", "The description", Description::parse(&self.description));
-        let role_id = self.optional_id(&self.role, "role", errors);
+        let role_id = self.role.as_ref().map(|it| self.optional_id(it, "role", errors));
         let expires_at = match self.expires.as_str() {
-            NEVER | "" => Some(None),
-            KEEP => None,
+            NEVER => Some(None),
+            KEEP | "" => None,
             ON_DATE => match end_of_day(&self.expires_on) {
                 Some(at) => Some(Some(at)),
                 None => {
@@ -86,7 +107,10 @@ impl KeyForm {
                 }
             },
         };
-        let mapped_user_id = self.optional_id(&self.mapped_user, "mapped_user", errors);
+        let mapped_user_id = match self.mapped_user.as_str() {
+            NOBODY => Some(None),
+            user => self.optional_id(user, "mapped_user", errors).map(Some),
+        };
         let (Some(name), Some(description), true) = (name, description, errors.is_empty()) else { return None };
         Some(Wanted { name, description, role_id, expires_at, mapped_user_id })
     }
@@ -125,12 +149,13 @@ pub(in crate::console) async fn create(
     if let Some(wanted) = form.read(visit.app.now(), &mut errors) {
         let new = NewKey {
             description: wanted.description,
-            role_id: wanted.role_id,
+            role_id: wanted.role_id.flatten(),
             expires_at: wanted.expires_at,
-            mapped_user_id: wanted.mapped_user_id.map(Some),
+            mapped_user_id: wanted.mapped_user_id,
             ..NewKey::named(wanted.name, Origin::Form)
         };
-        let parts = [&form.name, &form.description, &form.role, &form.expires, &form.expires_on, &form.mapped_user];
+        let role = form.role.clone().unwrap_or_default();
+        let parts = [&form.name, &form.description, &role, &form.expires, &form.expires_on, &form.mapped_user];
         let once = secrets::idempotency("create", &form.once, parts);
         match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
             Ok(answer) => return secrets::show_created(&visit, answer),
@@ -148,11 +173,12 @@ pub(in crate::console) async fn show_edit_key(
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
     let form = KeyForm {
+        version: info.key.version.to_string(),
         name: info.key.name.to_string(),
         description: info.key.description.to_string(),
-        role: info.key.role_id.map(|it| it.to_string()).unwrap_or_default(),
+        role: Some(role_value(&info.key)),
         expires: if info.key.expires_at.is_some() { KEEP } else { NEVER }.to_owned(),
-        mapped_user: info.key.mapped_user_id.map(|it| it.to_string()).unwrap_or_default(),
+        mapped_user: mapped_user_value(&info.key),
         ..KeyForm::default()
     };
     let page = form_page(&visit, Some(&info), form, FormErrors::default()).await;
@@ -167,17 +193,15 @@ pub(in crate::console) async fn edit(
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let info = find(&visit, &key_id).await?;
+    // What is different is found by comparing with the key as it is now, so it must be this one still where the form names none.
+    let version = match form.version.as_str() {
+        "" => info.key.version,
+        text => text.parse().map_err(|_| Failure::bad_form())?,
+    };
     let mut errors = FormErrors::default();
     if let Some(wanted) = form.read(visit.app.now(), &mut errors) {
-        let patch = KeyPatch {
-            name: Some(wanted.name),
-            description: Some(wanted.description),
-            role_id: Some(wanted.role_id),
-            expires_at: wanted.expires_at,
-            mapped_user_id: wanted.mapped_user_id.map(Some),
-            ..KeyPatch::default()
-        };
-        match update_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, patch, None).await {
+        let patch = wanted.patch(&info.key);
+        match update_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, patch, Some(version)).await {
             Ok(changed) => {
                 let notice = Notice::KeyUpdated(changed.key.name.to_string());
                 return Ok(visit.done(&format!("/keys/{}", changed.key.id), &notice));
@@ -185,8 +209,19 @@ pub(in crate::console) async fn edit(
             Err(error) => complain(&mut errors, error.into_reject())?,
         }
     }
-    let page = form_page(&visit, Some(&info), form, errors).await;
+    let mut page = form_page(&visit, Some(&info), form, errors).await;
+    page.outdated = info.key.version != version;
     Ok(refused(visit.page(&page)))
+}
+
+/// How the form names a key's role.
+fn role_value(key: &Key) -> String {
+    key.role_id.map(|it| it.to_string()).unwrap_or_default()
+}
+
+/// How the form names a key's mapped user.
+fn mapped_user_value(key: &Key) -> String {
+    key.mapped_user_id.map_or_else(|| NOBODY.to_owned(), |it| it.to_string())
 }
 
 /// A key of the organization by the id in a path.
@@ -200,11 +235,13 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors:
     let key: Option<KeyFacts> = info.map(|it| view::facts(it, now));
     KeyFormPage {
         shell: visit.shell(Place::Keys),
-        roles: role_choices(visit, info.is_none(), &form.role).await,
+        roles: role_choices(visit, info, form.role.as_deref()).await,
         expiries: expiry_choices(info.and_then(|it| it.key.expires_at), &form.expires, now),
-        mapped_users: user_choices(visit, &form.mapped_user).await,
+        mapped_users: user_choices(visit, info, &form.mapped_user).await,
         key,
         once: typed(&form.once),
+        version: typed(&form.version),
+        outdated: false,
         name: typed(&form.name),
         description: typed(&form.description),
         expires_on: typed(&form.expires_on),
@@ -215,15 +252,18 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors:
 }
 
 /// The roles that can be given; `readonly` is chosen for a new key, since a key should start with little.
-async fn role_choices(visit: &Visit, new: bool, chosen: &str) -> Vec<Choice> {
+///
+/// A key's own role always is among them: the viewer may not list roles, and it may be an ancestor's or beyond the first page.
+async fn role_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: Option<&str>) -> Vec<Choice> {
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let roles = list_roles(&visit.app, &visit.caller, visit.organization_id(), all)
         .await
         .map(|it| it.items)
         .unwrap_or_default();
     let is = |role: &Role, built_in| role.built_in == Some(built_in);
-    let readonly = roles.iter().find(|it| is(it, BuiltIn::Readonly)).map(|it| it.id.to_string());
-    let preset = if new && chosen.is_empty() { readonly.unwrap_or_default() } else { chosen.to_owned() };
+    let present = info.map(|it| role_value(&it.key));
+    let readonly = || roles.iter().find(|it| is(it, BuiltIn::Readonly)).map(|it| it.id.to_string());
+    let preset = chosen.map(str::to_owned).or_else(|| present.clone()).or_else(readonly).unwrap_or_default();
     let as_user = Choice::new("", "As the mapped user", preset.is_empty())
         .with_note("Whatever that person may do, now and later.");
     let choice = |role: &Role| {
@@ -243,6 +283,12 @@ async fn role_choices(visit: &Visit, new: bool, chosen: &str) -> Vec<Choice> {
     let mut choices: Vec<_> = roles.iter().filter(|it| is(it, BuiltIn::Readonly)).map(choice).collect();
     choices.push(as_user);
     choices.extend(roles.iter().filter(|it| !is(it, BuiltIn::Readonly)).filter(offered).map(choice));
+    if let Some((info, present)) = info.zip(present) {
+        let name = info.role_name.as_ref().map_or("Its present role", |it| it.as_str());
+        let mut own = Choice::new(present, view::role_label(name), false).with_note("As now.");
+        own.grave = name == BuiltIn::Admin.as_str();
+        offer_present(&mut choices, own);
+    }
     choices
 }
 
@@ -260,8 +306,22 @@ fn expiry_choices(present: Option<Timestamp>, chosen: &str, now: Timestamp) -> V
     choices
 }
 
+/// Makes what a key has one of the choices, and the chosen one unless another is: a browser would send the first of a list without a chosen one.
+fn offer_present(choices: &mut Vec<Choice>, own: Choice) {
+    let other_chosen = choices.iter().any(|it| it.chosen);
+    let at = choices.iter().position(|it| it.value == own.value).unwrap_or_else(|| {
+        choices.insert(0, own);
+        0
+    });
+    if let Some(present) = choices.get_mut(at).filter(|_| !other_chosen) {
+        present.chosen = true;
+    }
+}
+
 /// The users that a key can be mapped to: a choice for administrators only, with themselves first.
-async fn user_choices(visit: &Visit, chosen: &str) -> Vec<Choice> {
+///
+/// A key's own mapped user always is among them, and "Nobody" for a key without one: members are listed up to a page, and those from above are not.
+async fn user_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str) -> Vec<Choice> {
     if !visit.is_admin() {
         return Vec::new();
     }
@@ -271,13 +331,26 @@ async fn user_choices(visit: &Visit, chosen: &str) -> Vec<Choice> {
         .map(|it| it.items)
         .unwrap_or_default();
     let me = visit.user.id;
-    let preset = if chosen.is_empty() { me.to_string() } else { chosen.to_owned() };
+    let present = info.map(|it| mapped_user_value(&it.key));
+    let preset = match (chosen, &present) {
+        ("", Some(present)) => present.clone(),
+        ("", None) => me.to_string(),
+        (chosen, _) => chosen.to_owned(),
+    };
     let mut choices = vec![Choice::new(me.to_string(), format!("{} (me)", visit.user.name), preset == me.to_string())];
     choices.extend(members.iter().filter(|it| it.user.id != me).map(|it| {
         let id = it.user.id.to_string();
         let chosen = id == preset;
         Choice::new(id, it.user.name.as_str(), chosen)
     }));
+    if let Some((info, present)) = info.zip(present) {
+        let label = match (&info.mapped_user_name, info.key.mapped_user_id) {
+            (Some(name), _) => name.to_string(),
+            (None, Some(id)) => id.to_string(),
+            (None, None) => "Nobody".to_owned(),
+        };
+        offer_present(&mut choices, Choice::new(present, label, false));
+    }
     choices
 }
 
@@ -285,6 +358,10 @@ async fn user_choices(visit: &Visit, chosen: &str) -> Vec<Choice> {
 fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::NameTaken => errors.add("name", "A key with this name exists already. Choose another name."),
+        RejectCode::VersionMismatch => errors.add_general(
+            "This key was changed after you opened this form, so nothing of yours was saved. \
+             Open the form with the present values, and make your change again.",
+        ),
         RejectCode::InvalidField
         | RejectCode::PolicyDenied
         | RejectCode::GrantExceedsOwn
@@ -335,7 +412,7 @@ mod tests {
 
     #[test]
     fn an_expiry_is_a_span_or_the_end_of_a_day() {
-        assert_eq!(expiry("", ""), Ok(Some(None)));
+        assert_eq!(expiry("", ""), Ok(None), "what was not sent changes nothing");
         assert_eq!(expiry(NEVER, "2027-01-01"), Ok(Some(None)));
         assert_eq!(expiry(KEEP, ""), Ok(None));
         assert_eq!(expiry("30", ""), Ok(Some(Some("2026-12-21T05:15:00Z".parse().unwrap()))));
@@ -359,7 +436,7 @@ mod tests {
     #[test]
     fn a_form_comes_back_with_all_its_complaints_at_once() {
         let form = KeyForm {
-            role: "admin".to_owned(),
+            role: Some("admin".to_owned()),
             mapped_user: "me".to_owned(),
             description: "x".repeat(501),
             ..KeyForm::default()

@@ -2,6 +2,7 @@
 
 mod browser;
 mod changes;
+mod edits;
 mod hostile;
 mod pages;
 mod secrets;

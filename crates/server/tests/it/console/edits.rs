@@ -1,0 +1,134 @@
+//! The form that changes a key changes what its user changed, and nothing else.
+
+use claviger::ops::keys::{KeyInfo, NewKey, get_key};
+use claviger::ops::roles::{RolePatch, update_role};
+use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::role::BuiltIn;
+
+use super::browser::{Browser, selector};
+use crate::app::{DAY, TestApp, new_key};
+
+async fn create(app: &TestApp, at: OrganizationId, new: NewKey) -> KeyInfo {
+    app.create_key(&app.admin, at, new).await.unwrap().info
+}
+
+async fn present(app: &TestApp, at: OrganizationId, id: KeyId) -> KeyInfo {
+    get_key(&app.app, &app.admin, at, id).await.unwrap()
+}
+
+/// Opens the form of a key, types a description, saves, and answers with the key as it is then.
+async fn describe(app: &TestApp, browser: &mut Browser<'_>, at: &str, before: &KeyInfo) -> KeyInfo {
+    let path = format!("/o/{at}/keys/{}/edit", before.key.id);
+    let form = browser.get(&path).await.expect(200).form("/edit").with("description", "Deploys from main");
+    browser.submit(&form).await.expect(303);
+    let after = present(app, before.key.organization_id, before.key.id).await;
+    assert_eq!(after.key.description.to_string(), "Deploys from main");
+    after
+}
+
+#[track_caller]
+fn assert_grants_the_same(before: &KeyInfo, after: &KeyInfo) {
+    let grants = |it: &KeyInfo| (it.key.mapped_user_id, it.key.role_id, it.key.expires_at);
+    assert_eq!(grants(after), grants(before));
+}
+
+#[tokio::test]
+async fn a_key_that_is_mapped_to_nobody_stays_so_when_its_description_is_edited() {
+    let app = TestApp::new().await;
+    let role_id = Some(app.built_in(app.root, BuiltIn::Admin).await.id);
+    let before = create(&app, app.root, NewKey { role_id, mapped_user_id: Some(None), ..new_key("CI") }).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get(&format!("/o/root/keys/{}/edit", before.key.id)).await;
+    assert_eq!(page.text_of("#mapped_user option[selected]"), "Nobody");
+    let after = describe(&app, &mut browser, "root", &before).await;
+    assert_grants_the_same(&before, &after);
+
+    let form = browser.get(&format!("/o/root/keys/{}/edit", before.key.id)).await.form("/edit");
+    browser.submit(&form.with("mapped_user", &app.admin_id.to_string())).await.expect(303);
+    let mapped = present(&app, app.root, before.key.id).await;
+    assert_eq!(mapped.key.mapped_user_id, Some(app.admin_id), "who is chosen is taken");
+}
+
+#[tokio::test]
+async fn a_key_that_is_mapped_to_a_member_from_above_stays_so_when_its_description_is_edited() {
+    let app = TestApp::new().await;
+    let location = app.organization(app.root, "Location 1").await;
+    let (_, user_id, _) = app.member(app.root, "From above", BuiltIn::Readonly).await;
+    let new = NewKey { mapped_user_id: Some(Some(user_id)), ..new_key("Till") };
+    let before = create(&app, location, new).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get(&format!("/o/location-1/keys/{}/edit", before.key.id)).await;
+    assert_eq!(page.text_of("#mapped_user option[selected]"), "From above");
+    let after = describe(&app, &mut browser, "location-1", &before).await;
+    assert_eq!(after.key.mapped_user_id, Some(user_id));
+    assert_grants_the_same(&before, &after);
+}
+
+#[tokio::test]
+async fn a_member_who_cannot_list_roles_keeps_the_role_of_the_own_key() {
+    let app = TestApp::new().await;
+    let (_, user_id, _) = app.member(app.root, "Member", BuiltIn::Member).await;
+    let with_access = RolePatch { api_access: Some(true), ..RolePatch::default() };
+    let members = app.built_in(app.root, BuiltIn::Member).await.id;
+    update_role(&app.app, &app.admin, app.root, members, with_access, None).await.unwrap();
+    let role_id = Some(app.built_in(app.root, BuiltIn::Readonly).await.id);
+    let own = Some(Some(user_id));
+    let before = create(&app, app.root, NewKey { role_id, owner_id: own, mapped_user_id: own, ..new_key("Own") }).await;
+    let mut browser = Browser::of_user(&app, user_id).await;
+    let after = describe(&app, &mut browser, "root", &before).await;
+    assert_eq!(after.key.role_id, role_id);
+    assert_grants_the_same(&before, &after);
+}
+
+#[tokio::test]
+async fn a_choice_that_is_not_sent_leaves_the_key_as_it_is() {
+    let app = TestApp::new().await;
+    let role_id = Some(app.built_in(app.root, BuiltIn::Readonly).await.id);
+    let expires_at = Some(Some(app.now().saturating_add(DAY * 30)));
+    let new = NewKey { role_id, expires_at, mapped_user_id: Some(None), ..new_key("CI") };
+    let before = create(&app, app.root, new).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let mut form = browser.get(&format!("/o/root/keys/{}/edit", before.key.id)).await.form("/edit");
+    form.fields.retain(|(name, _)| name == "description");
+    browser.submit(&form.with("name", "CI deploy")).await.expect(303);
+    let after = present(&app, app.root, before.key.id).await;
+    assert_eq!(after.key.name.to_string(), "CI deploy");
+    assert_grants_the_same(&before, &after);
+}
+
+#[tokio::test]
+async fn of_two_who_edit_a_key_at_once_the_second_is_told_and_overwrites_nothing() {
+    let app = TestApp::new().await;
+    let before = create(&app, app.root, new_key("CI")).await;
+    let path = format!("/o/root/keys/{}/edit", before.key.id);
+    let (mut first, mut second) = (Browser::signed_in(&app).await, Browser::signed_in(&app).await);
+    let late = second.get(&path).await.form("/edit").with("name", "Renamed");
+    describe(&app, &mut first, "root", &before).await;
+
+    let told = second.submit(&late).await.expect(422);
+    assert!(told.text_of("#summary").contains("changed after you opened this form"));
+    assert!(
+        told.html().select(&selector("input[name=name][value=Renamed]")).next().is_some(),
+        "what was typed is kept"
+    );
+    let again = told.form("/edit");
+    second.submit(&again).await.expect(422);
+    let kept = present(&app, app.root, before.key.id).await;
+    assert_eq!(
+        (kept.key.name.to_string(), kept.key.description.to_string()),
+        ("CI".into(), "Deploys from main".into())
+    );
+
+    let way_out =
+        told.html().select(&selector("a.button[href$='/edit']")).next().unwrap().attr("href").unwrap().to_owned();
+    let fresh = second.get(&way_out).await.expect(200).form("/edit").with("name", "Renamed");
+    second.submit(&fresh).await.expect(303);
+    let both = present(&app, app.root, before.key.id).await;
+    assert_eq!(
+        (both.key.name.to_string(), both.key.description.to_string()),
+        ("Renamed".into(), "Deploys from main".into())
+    );
+
+    let nonsense = second.get(&path).await.form("/edit").with("version", "newest");
+    assert_eq!(second.submit(&nonsense).await.status, 400);
+}
