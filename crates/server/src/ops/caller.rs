@@ -123,6 +123,28 @@ impl Caller {
         }
     }
 
+    /// Authorizes for an organization's own record. Nobody is authorized for one that is suspended, so the same permission at its parent
+    /// counts there instead, and the tenant is the parent: else nobody could lift a suspension.
+    ///
+    /// # Errors
+    /// The refusal; where the parent refuses too, the organization's own.
+    pub(super) fn authorize_record(
+        &self,
+        app: &App,
+        organization_id: OrganizationId,
+        permission: &str,
+    ) -> Result<Tenant, Reject> {
+        const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
+        let refusal = match self.authorize(app, organization_id, permission) {
+            Err(reject) if reject.code == SUSPENDED => reject,
+            answer => return answer,
+        };
+        match app.replica().path(organization_id).get(1) {
+            Some(parent_id) => self.authorize(app, *parent_id, permission).map_err(|_| refusal),
+            None => Err(refusal),
+        }
+    }
+
     /// Authorizes for keys: by `claviger/keys:…` for all of them, else by `claviger/own-keys:…` for the caller's own.
     pub(super) fn authorize_keys(
         &self,

@@ -198,8 +198,9 @@ fn refuse_wider_than_locked(inherited: &Policy, own: &OwnPolicy) -> Result<(), R
 /// # Errors
 /// Refusals.
 pub async fn get_organization(app: &App, caller: &Caller, id: OrganizationId) -> OpResult<OrganizationInfo> {
-    let tenant = caller.authorize(app, id, "claviger/organizations:read")?;
-    let organization = app.store().read().await?.find_organization(&tenant).await?.ok_or_else(Reject::not_found)?;
+    let tenant = caller.authorize_record(app, id, "claviger/organizations:read")?;
+    let found = app.store().read().await?.find_organization_below(&tenant, id).await?;
+    let organization = found.ok_or_else(Reject::not_found)?;
     let effective_policy = policy_of(app, id)?;
     Ok(OrganizationInfo { organization, effective_policy })
 }
@@ -243,9 +244,9 @@ pub async fn update_organization(
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
-        let authorize = || caller.authorize(&app, id, "claviger/organizations:update");
+        let authorize = || caller.authorize_record(&app, id, "claviger/organizations:update");
         let (mut tx, tenant) = begin(&app, authorize).await?;
-        let before = tx.find_organization(&tenant).await?.ok_or_else(Reject::not_found)?;
+        let before = tx.find_organization_below(&tenant, id).await?.ok_or_else(Reject::not_found)?;
         refuse_other_version(expected_version, before.version)?;
         let mut organization = before.clone();
         organization.name = patch.name.unwrap_or(organization.name);
@@ -320,7 +321,7 @@ pub async fn put_organization(
             let detail = "An organization elsewhere has this external id.";
             return Err(Reject::new(RejectCode::NameTaken, detail).into());
         }
-        let tenant = caller.authorize(&app, before.id, "claviger/organizations:update")?;
+        let tenant = caller.authorize_record(&app, before.id, "claviger/organizations:update")?;
         let mut organization = before.clone();
         organization.name = new.name;
         organization.slug = new.slug.unwrap_or(organization.slug);

@@ -7,7 +7,7 @@ use claviger::ops::organizations::{
     update_organization,
 };
 use claviger::ops::page::PageRequest;
-use claviger_core::decision::Reach;
+use claviger_core::decision::{Code, Reach};
 use claviger_core::limits::TREE_LEVELS_MAX;
 use claviger_core::name::{ExternalId, Slug};
 use claviger_core::organization::OrganizationStatus;
@@ -135,8 +135,19 @@ async fn a_suspended_organization_denies_its_keys_and_all_below_until_it_is_lift
         update_organization(&test.app, &test.admin, at, patch, None).await
     };
     assert_eq!(refused(status(test.root, OrganizationStatus::Suspended).await), RejectCode::StateConflict);
+    let (ann, ..) = test.member(agency, "Ann", BuiltIn::Admin).await;
     status(agency, OrganizationStatus::Suspended).await.unwrap();
     assert_eq!(test.verify(&created.token, &[]), Err("organization_suspended"));
+    // Its own admin can neither lift it nor look at it; who stands above can do both, but only from an organization that is active.
+    let suspended = RejectCode::Decision(Code::OrganizationSuspended);
+    let lift = || OrganizationPatch { status: Some(OrganizationStatus::Active), ..OrganizationPatch::default() };
+    assert_eq!(refused(update_organization(&test.app, &ann, agency, lift(), None).await), suspended);
+    assert_eq!(refused(get_organization(&test.app, &ann, agency).await), suspended);
+    assert_eq!(refused(status(location, OrganizationStatus::Active).await), suspended);
+    let info = get_organization(&test.app, &test.admin, agency).await.unwrap();
+    assert_eq!((info.organization.id, info.organization.status), (agency, OrganizationStatus::Suspended));
+    status(agency, OrganizationStatus::Active).await.unwrap();
+    assert_eq!(test.verify(&created.token, &[]), Ok(()));
 }
 
 #[tokio::test]
