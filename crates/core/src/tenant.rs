@@ -1,7 +1,7 @@
 //! Tenancy: who acts, and where. A [`Tenant`] is made by authorizing a caller for an organization and in no other way,
 //! and every store function on tenant data takes one; so an unscoped query cannot be written by accident.
 
-use crate::decision::{Code, Decision, Grant, Request, decide, rights};
+use crate::decision::{Code, Decision, Grant, Reach, Request, decide, rights};
 use crate::id::{KeyId, OrganizationId, UserId};
 use crate::permission::PermissionSet;
 use crate::reject::Reject;
@@ -36,6 +36,7 @@ pub struct Tenant {
     organization_id: OrganizationId,
     actor: Actor,
     rights: PermissionSet,
+    reach: Reach,
 }
 
 impl Tenant {
@@ -53,7 +54,7 @@ impl Tenant {
         now: Timestamp,
     ) -> Result<Self, Reject> {
         match decide(grant, request, now) {
-            Decision::Allowed { .. } => Ok(Self { organization_id, actor, rights: rights(grant) }),
+            Decision::Allowed { .. } => Ok(Self { organization_id, actor, rights: rights(grant), reach: grant.reach }),
             Decision::Denied(Code::OutOfReach) => Err(Reject::not_found()),
             Decision::Denied(code) => Err(code.into()),
         }
@@ -62,7 +63,7 @@ impl Tenant {
     /// The service itself, in one of its jobs; its name goes into the audit.
     pub fn system(organization_id: OrganizationId, job: &'static str) -> Self {
         let actor = Actor { user_id: None, key_id: None, job: Some(job) };
-        Self { organization_id, actor, rights: PermissionSet::everything() }
+        Self { organization_id, actor, rights: PermissionSet::everything(), reach: Reach::Subtree }
     }
 
     /// The organization that was authorized.
@@ -78,5 +79,10 @@ impl Tenant {
     /// Everything the actor holds there. Nobody grants more than they hold.
     pub const fn rights(&self) -> &PermissionSet {
         &self.rights
+    }
+
+    /// How far down the tree the actor reaches. Nobody grants a longer reach than their own.
+    pub const fn reach(&self) -> Reach {
+        self.reach
     }
 }

@@ -270,7 +270,8 @@ impl Session {
             expires_at: None,
             api: Node(NONE),
             organization: Place { allowed_ips: None, ..self.organization.place() },
-            reach: Reach::Organization,
+            // Decides nothing about the place itself; it bounds what the user may hand on, and a membership holds for all below.
+            reach: Reach::Subtree,
             allowed_ips: None,
             owner: None,
             mapped_user: Some(self.user.mapped_user()),

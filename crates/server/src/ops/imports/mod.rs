@@ -3,6 +3,7 @@
 mod lines;
 
 use claviger_core::api::DEFAULT_API;
+use claviger_core::decision::Reach;
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{ImportId, OrganizationId, RoleId, UserId};
 use claviger_core::key::Key;
@@ -186,8 +187,12 @@ fn refuse_other_terms(import: &Import, new: &NewImport) -> Result<(), Reject> {
 async fn check(app: &App, tx: &mut Tx, tenant: &Tenant, import: &Import, new_keys: usize) -> OpResult<()> {
     let policy = policy_of(app, tenant.organization_id())?;
     check_owner(tx, tenant, &policy, import.owner_id, u32::try_from(new_keys).unwrap_or(u32::MAX)).await?;
-    let granted =
-        Granted { role_id: import.role_id, scopes: import.scopes.as_ref(), mapped_user_id: import.mapped_user_id };
+    let granted = Granted {
+        role_id: import.role_id,
+        scopes: import.scopes.as_ref(),
+        mapped_user_id: import.mapped_user_id,
+        reach: Reach::Organization,
+    };
     granted.check(tx, tenant, &policy).await?;
     refuse_too_many(tx, tenant, new_keys).await
 }

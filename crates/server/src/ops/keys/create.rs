@@ -53,8 +53,12 @@ pub async fn create_key(
             return Err(Reject::from(claviger_core::decision::Code::InsufficientPermission).into());
         }
         check_owner(&mut tx, &tenant, &policy, draft.owner_id, 1).await?;
-        let granted =
-            Granted { role_id: draft.role_id, scopes: draft.scopes.as_ref(), mapped_user_id: draft.mapped_user_id };
+        let granted = Granted {
+            role_id: draft.role_id,
+            scopes: draft.scopes.as_ref(),
+            mapped_user_id: draft.mapped_user_id,
+            reach: draft.reach,
+        };
         granted.check(&mut tx, &tenant, &policy).await?;
         check_expiry(&policy, draft.expires_at, now)?;
         refuse_too_many(&mut tx, &tenant, 1).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger_core::decision::{Code, rights_of};
+use claviger_core::decision::{Code, Reach, rights_of};
 use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::Key;
 use claviger_core::member::Member;
@@ -57,11 +57,13 @@ pub(crate) struct Granted<'a> {
     pub(crate) role_id: Option<RoleId>,
     pub(crate) scopes: Option<&'a PermissionSet>,
     pub(crate) mapped_user_id: Option<UserId>,
+    pub(crate) reach: Reach,
 }
 
 impl<'a> From<&'a Key> for Granted<'a> {
     fn from(key: &'a Key) -> Self {
-        Self { role_id: key.role_id, scopes: key.scopes.as_ref(), mapped_user_id: key.mapped_user_id }
+        let (role_id, scopes, mapped_user_id) = (key.role_id, key.scopes.as_ref(), key.mapped_user_id);
+        Self { role_id, scopes, mapped_user_id, reach: key.reach }
     }
 }
 
@@ -73,7 +75,7 @@ impl Granted<'_> {
         if !is_admin(tenant) {
             self.refuse_what_is_for_admins(connection, tenant, policy, role.as_ref()).await?;
         }
-        refuse_beyond(tenant, self.rights(role.as_ref(), mapped.as_ref()))
+        self.refuse_beyond(tenant, role.as_ref(), mapped.as_ref())
     }
 
     /// Refuses to hand out, in a new secret, more than the caller holds.
@@ -93,7 +95,18 @@ impl Granted<'_> {
         if self.mapped_user_id.is_some() && mapped.is_none() {
             return Ok(());
         }
-        refuse_beyond(tenant, self.rights(role.as_ref(), mapped.as_ref()))
+        self.refuse_beyond(tenant, role.as_ref(), mapped.as_ref())
+    }
+
+    fn refuse_beyond(&self, tenant: &Tenant, role: Option<&Role>, mapped: Option<&Standing>) -> OpResult<()> {
+        let detail = if !self.rights(role, mapped).is_within(tenant.rights()) {
+            "The key would hold more than the caller does; narrow it by scopes or by a role."
+        } else if self.reach == Reach::Subtree && tenant.reach() == Reach::Organization {
+            "The key would reach further down than the caller does; give it the reach `organization`."
+        } else {
+            return Ok(());
+        };
+        Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into())
     }
 
     fn rights(&self, role: Option<&Role>, mapped: Option<&Standing>) -> PermissionSet {
@@ -145,14 +158,6 @@ impl Granted<'_> {
         }
         Ok(())
     }
-}
-
-fn refuse_beyond(tenant: &Tenant, granted: PermissionSet) -> OpResult<()> {
-    if granted.is_within(tenant.rights()) {
-        return Ok(());
-    }
-    let detail = "The key would hold more than the caller does; narrow it by scopes or by a role.";
-    Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into())
 }
 
 /// Refuses an owner who may not have keys, or for whom the caller may not make them.

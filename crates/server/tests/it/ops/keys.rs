@@ -148,6 +148,15 @@ async fn nobody_grants_more_than_they_hold() {
     let taken = rotate_key(&test.app, &caller, test.root, strong, Overlap::Policy, None).await;
     assert_eq!(refused(taken), RejectCode::GrantExceedsOwn);
 
+    // Nor further down the tree: a key of one organization makes and changes none that reaches below it.
+    let mut below = scoped("Below", &["contacts:read"]);
+    below.reach = Reach::Subtree;
+    assert_eq!(refused(test.create_key(&caller, test.root, below.clone()).await), RejectCode::GrantExceedsOwn);
+    let reach = |reach| KeyPatch { reach: Some(reach), ..KeyPatch::default() };
+    let further = update_key(&test.app, &caller, test.root, id, reach(Reach::Subtree), None).await;
+    assert_eq!(refused(further), RejectCode::GrantExceedsOwn);
+    test.create_key(&test.admin, test.root, below).await.expect("a session reaches below");
+
     // Nor by a key that belongs to nobody, or carries nobody's rights.
     let mut ownerless = scoped("Ownerless", &["contacts:read"]);
     ownerless.owner_id = Some(None);
