@@ -56,6 +56,12 @@ impl IpAllowList {
         self.0.iter().any(|net| net.contains(&address))
     }
 
+    /// Whether each of the networks lies in one of the other list's. Two halves that `other` names one by one are not joined: then the answer
+    /// is no, though every address is allowed there.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.iter().all(|net| other.0.iter().any(|it| it.contains(net)))
+    }
+
     /// The networks, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &IpNet> {
         self.0.iter()
@@ -98,6 +104,18 @@ mod tests {
         }
         for outside in ["203.0.113.8", "11.0.0.1", "2001:db9::1", "::1"] {
             assert!(!list.allows(outside.parse().expect("an address")), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_within_another_when_each_network_is() {
+        let list = |texts: &[&str]| IpAllowList::parse(texts).expect("a list");
+        let office = list(&["203.0.113.0/24", "2001:db8::/32"]);
+        for within in [&["203.0.113.7"][..], &["2001:db8:1::/48", "203.0.113.0/25"], &["203.0.113.0/24"]] {
+            assert!(list(within).is_within(&office), "{within:?}");
+        }
+        for beyond in [&["203.0.112.0/23"][..], &["203.0.113.7", "10.0.0.1"], &["0.0.0.0/0"], &["::/0"]] {
+            assert!(!list(beyond).is_within(&office), "{beyond:?}");
         }
     }
 

@@ -38,10 +38,6 @@ pub async fn update_key(
         refuse_other_version(expected_version, before.version)?;
         let now = app.now();
         let policy = policy_of(&app, organization_id)?;
-        let widens = patch.role_id.is_some()
-            || patch.scopes.is_some()
-            || patch.mapped_user_id.is_some()
-            || patch.reach.is_some();
         let new_expiry = patch.expires_at;
         let mut key = before.clone();
         key.update(patch, now)?;
@@ -50,8 +46,10 @@ pub async fn update_key(
         {
             return Err(Reject::from(Code::InsufficientPermission).into());
         }
-        if widens {
+        if holds_other_rights(&before, &key) {
             Granted::from(&key).check(&mut tx, &tenant, &policy).await?;
+        } else if is_loosened(&before, &key) {
+            Granted::from(&key).refuse_beyond_own(&mut tx, &tenant).await?;
         }
         if let Some(expires_at) = new_expiry {
             check_expiry(&policy, expires_at, now)?;
@@ -59,6 +57,23 @@ pub async fn update_key(
         finish(&app, tx, &tenant, EventKind::KeyUpdated, &before, &key).await
     })
     .await
+}
+
+/// Whether a change touches what a key allows. What a form sends back as it was is no change: a member may rename an own key whose role an
+/// admin chose.
+fn holds_other_rights(before: &Key, after: &Key) -> bool {
+    (before.role_id, &before.scopes, before.mapped_user_id, before.reach)
+        != (after.role_id, &after.scopes, after.mapped_user_id, after.reach)
+}
+
+/// Whether a key is good from more places or for longer than before: that gives its rights out anew.
+fn is_loosened(before: &Key, after: &Key) -> bool {
+    let from_more_places = before
+        .allowed_ips
+        .as_ref()
+        .is_some_and(|before| after.allowed_ips.as_ref().is_none_or(|after| !after.is_within(before)));
+    let for_longer = before.expires_at.is_some_and(|before| after.expires_at.is_none_or(|after| after > before));
+    from_more_places || for_longer
 }
 
 /// Switches a key on or off. Doing it twice is no error, and changes nothing.
@@ -85,6 +100,9 @@ pub async fn set_key_active(
         key.set_active(active, now)?;
         if before.standing == key.standing {
             return list::info(&mut tx, &tenant, key_id, now).await;
+        }
+        if active {
+            Granted::from(&key).refuse_beyond_own(&mut tx, &tenant).await?;
         }
         let kind = if active { EventKind::KeyActivated } else { EventKind::KeyDeactivated };
         finish(&app, tx, &tenant, kind, &before, &key).await

@@ -44,6 +44,21 @@ async fn members_have_keys_only_while_their_role_has_api_access() {
     assert_eq!(test.verify(&mine.token, &[]), Ok(()));
 }
 
+#[tokio::test]
+async fn a_member_renames_an_own_key_whose_role_an_admin_chose() {
+    let test = TestApp::new().await;
+    let (member, user_id, _) = test.member(test.root, "Sam Ortiz", BuiltIn::Member).await;
+    switch(&test, test.root, test.built_in(test.root, BuiltIn::Member).await.id, true).await;
+    let role_id = test.built_in(test.root, BuiltIn::Admin).await.id;
+    let mut new = new_key("CI");
+    (new.owner_id, new.mapped_user_id, new.role_id) = (Some(Some(user_id)), Some(Some(user_id)), Some(role_id));
+    let id = test.create_key(&test.admin, test.root, new).await.unwrap().info.key.id;
+    // A form sends back what it showed.
+    let patch = KeyPatch { name: Some(name("CI 2")), role_id: Some(Some(role_id)), ..KeyPatch::default() };
+    let renamed = update_key(&test.app, &member, test.root, id, patch, None).await.unwrap();
+    assert_eq!((renamed.key.name.as_str(), renamed.key.role_id), ("CI 2", Some(role_id)));
+}
+
 // S0.28 S2.28 S2.30: a member sees own keys and those made for the member, and changes none but own ones.
 #[tokio::test]
 async fn members_act_on_their_own_keys_and_no_others() {

@@ -9,6 +9,7 @@ use claviger::ops::users::{NewUser, create_user};
 use claviger_core::decision::Reach;
 use claviger_core::key::{KeyPatch, KeyState, RevocationReason};
 use claviger_core::name::{Description, Slug};
+use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
@@ -161,6 +162,38 @@ async fn nobody_grants_more_than_they_hold() {
     let mut ownerless = scoped("Ownerless", &["contacts:read"]);
     ownerless.owner_id = Some(None);
     assert_eq!(refused(test.create_key(&caller, test.root, ownerless).await), RejectCode::PolicyDenied);
+}
+
+#[tokio::test]
+async fn nobody_loosens_a_key_that_holds_more_than_they_do() {
+    let test = TestApp::new().await;
+    let list = |text: &str| Some(Some(IpAllowList::parse(&[text]).unwrap()));
+    let until = |days: u32| Some(Some(test.now().saturating_add(days * DAY)));
+    let mut strong = new_key("Strong");
+    (strong.allowed_ips, strong.expires_at) = (list("203.0.113.0/24").flatten(), until(10));
+    let strong = test.create_key(&test.admin, test.root, strong).await.unwrap().info.key.id;
+    let mut narrow = new_key("Narrow");
+    narrow.scopes = Some(permissions(&["claviger/keys:update"]));
+    let narrow = test.create_key(&test.admin, test.root, narrow).await.unwrap();
+    let caller = test.caller(&narrow.token);
+    let loosened = [
+        KeyPatch { allowed_ips: Some(None), ..KeyPatch::default() },
+        KeyPatch { allowed_ips: list("203.0.112.0/23"), ..KeyPatch::default() },
+        KeyPatch { expires_at: Some(None), ..KeyPatch::default() },
+        KeyPatch { expires_at: until(11), ..KeyPatch::default() },
+    ];
+    for patch in loosened {
+        let refusal = update_key(&test.app, &caller, test.root, strong, patch.clone(), None).await;
+        assert_eq!(refused(refusal), RejectCode::GrantExceedsOwn, "{patch:?}");
+    }
+    let tightened = KeyPatch { allowed_ips: list("203.0.113.7"), expires_at: until(9), ..KeyPatch::default() };
+    update_key(&test.app, &caller, test.root, strong, tightened, None).await.expect("tighter is fine");
+    let switch = async |caller, active| set_key_active(&test.app, caller, test.root, strong, active, None).await;
+    switch(&caller, false).await.expect("off is fine");
+    assert_eq!(refused(switch(&caller, true).await), RejectCode::GrantExceedsOwn);
+    switch(&test.admin, true).await.unwrap();
+    let loosened = KeyPatch { allowed_ips: Some(None), expires_at: Some(None), ..KeyPatch::default() };
+    update_key(&test.app, &test.admin, test.root, strong, loosened, None).await.unwrap();
 }
 
 #[tokio::test]
