@@ -84,6 +84,11 @@ impl Cursor {
         Self { value: value.to_string(), id: id.to_string() }
     }
 
+    /// The place before every row of a list that is sorted by text: for a list that shows something of its own first.
+    pub fn before_all() -> Self {
+        Self::new("", "")
+    }
+
     /// The text that stands in an answer or a link.
     pub fn to_text(&self) -> String {
         BASE64URL_NOPAD.encode(format!("{}\n{}", self.id, self.value).as_bytes())

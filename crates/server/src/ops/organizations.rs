@@ -18,7 +18,7 @@ use super::caller::Caller;
 use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::keys::policy_of;
-use super::page::{Page, PageRequest};
+use super::page::{Cursor, Page, PageRequest};
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
 
@@ -221,11 +221,15 @@ pub async fn list_organizations(
         Some(_) => None,
         None => reader.find_organization(&tenant).await?,
     };
+    let is_full = top.is_some() && page.limit <= 1;
     if top.is_some() {
         page.limit = page.limit.saturating_sub(1).max(1);
     }
     let filter = OrganizationFilter { whole_subtree: true, search: None };
     let mut found: Page<_> = reader.page_organizations(&tenant, &filter, &page.try_into()?).await?.into();
+    if is_full && !found.items.is_empty() {
+        found = Page { items: Vec::new(), next: Some(Cursor(claviger_store::Cursor::before_all().to_text())) };
+    }
     found.items.splice(0..0, top);
     Ok(found)
 }
