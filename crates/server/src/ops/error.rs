@@ -13,9 +13,12 @@ pub enum Error {
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] claviger_store::Error),
-    /// This node's replica does not follow the log; the change itself may have been made.
-    #[error(transparent)]
-    Behind(#[from] Behind),
+    /// This node's replica does not follow the log, and the change was not begun.
+    #[error("not begun: {0}")]
+    NotBegun(Behind),
+    /// This node's replica does not follow the log, and the change was made.
+    #[error("made: {0}")]
+    Unseen(Behind),
     /// A fault of ours: logged, never shown.
     #[error("{0}")]
     Internal(String),
@@ -30,7 +33,11 @@ impl Error {
         let reject = match &self {
             Self::Reject(reject) => reject.clone(),
             Self::Store(error) => error.to_reject(),
-            Self::Behind(_) => {
+            Self::NotBegun(_) => {
+                let detail = "Nothing was changed: this node does not know of all earlier changes yet; try again.";
+                Reject::new(RejectCode::Unavailable, detail)
+            }
+            Self::Unseen(_) => {
                 let detail = "The change was made, but this node does not know of it yet; read before you repeat it.";
                 Reject::new(RejectCode::Unavailable, detail)
             }
@@ -40,5 +47,24 @@ impl Error {
             tracing::error!(error = %self, code = reject.code.as_str(), "an operation failed");
         }
         reject
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_core::event::Position;
+
+    use super::*;
+
+    #[test]
+    fn who_is_told_to_come_back_is_told_whether_the_change_was_made() {
+        let behind = Behind { wanted: Position { epoch: 1, seq: 1 } };
+        for (error, begins) in
+            [(Error::NotBegun(behind), "Nothing was changed"), (Error::Unseen(behind), "The change was made")]
+        {
+            let reject = error.into_reject();
+            assert_eq!(reject.code, RejectCode::Unavailable);
+            assert!(reject.detail.starts_with(begins), "{}", reject.detail);
+        }
     }
 }

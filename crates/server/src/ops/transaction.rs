@@ -27,7 +27,7 @@ pub(super) async fn begin<T>(app: &App, authorize: impl Fn() -> Result<T, Reject
     authorize()?;
     let mut tx = app.store().begin().await?;
     let head = tx.head(Stream::Change).await?;
-    app.follower().applied(head).await?;
+    app.follower().applied(head).await.map_err(Error::NotBegun)?;
     let authorized = authorize()?;
     Ok((tx, authorized))
 }
@@ -35,8 +35,7 @@ pub(super) async fn begin<T>(app: &App, authorize: impl Fn() -> Result<T, Reject
 /// Commits with the event, and waits until this node's replica has applied it: what is created verifies at once, what is revoked is denied.
 pub(super) async fn commit(app: &App, tx: Tx, event: Event) -> OpResult<()> {
     let position = tx.commit(event).await?;
-    app.follower().applied(position).await?;
-    Ok(())
+    app.follower().applied(position).await.map_err(Error::Unseen)
 }
 
 /// Refuses a change of something that is not any more as the caller read it.
