@@ -95,11 +95,11 @@ pub(super) struct NewOrganizationBody {
     /// The host's own identifier. Where the path names it, it stands there and not here.
     #[schema(max_length = 128)]
     external_id: Option<String>,
-    /// What it sets itself.
-    #[serde(default)]
+    /// What it sets itself. Where the organization is there already, absent leaves it as it is.
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = PolicyBody, required = false)]
-    policy: Object<PolicyBody>,
-    /// Where its keys may be used from; absent means anywhere.
+    policy: Option<Object<PolicyBody>>,
+    /// Where its keys may be used from; absent means anywhere, and as it is where the organization is there already.
     #[schema(max_items = 100)]
     allowed_ips: Option<Vec<String>>,
 }
@@ -113,7 +113,7 @@ impl TryFrom<NewOrganizationBody> for NewOrganization {
         let name = text("/name", &body.name);
         let slug = optional("/slug", body.slug.as_deref());
         let external_id = optional("/external_id", body.external_id.as_deref());
-        let policy = body.policy.0.read();
+        let policy = body.policy.map(|it| it.0.read()).transpose();
         let allowed_ips = body.allowed_ips.map(|it| allow_list("/allowed_ips", &it)).transpose();
         let (name, slug, external_id, policy, allowed_ips) = all_fields!(name, slug, external_id, policy, allowed_ips)?;
         Ok(Self { name, slug, external_id, policy, allowed_ips })

@@ -7,7 +7,6 @@ use claviger_core::id::{OrganizationId, RoleId, UserId};
 use claviger_core::key::Origin as KeyOrigin;
 use claviger_core::name::{Description, Email, ExternalId, Name, Slug};
 use claviger_core::permission::PermissionSet;
-use claviger_core::policy::OwnPolicy;
 use claviger_core::role::BuiltIn;
 use secrecy::SecretString;
 
@@ -90,7 +89,7 @@ async fn organization(
         name: Name::parse(name)?,
         slug: Some(Slug::parse(slug)?),
         external_id: Some(ExternalId::parse(slug)?),
-        policy: OwnPolicy::default(),
+        policy: None,
         allowed_ips: None,
     };
     let made = create_organization(app, caller, parent, new, None).await?.fresh().ok_or("a fresh answer")?;

@@ -31,9 +31,9 @@ pub struct NewOrganization {
     pub slug: Option<Slug>,
     /// The host's own identifier.
     pub external_id: Option<ExternalId>,
-    /// What it sets itself.
-    pub policy: OwnPolicy,
-    /// Where its keys may be used from.
+    /// What it sets itself; absent means nothing.
+    pub policy: Option<OwnPolicy>,
+    /// Where its keys may be used from; absent means anywhere.
     pub allowed_ips: Option<IpAllowList>,
 }
 
@@ -97,7 +97,8 @@ fn created(tenant: &Tenant, info: &OrganizationInfo) -> Event {
 
 async fn insert(app: &App, tx: &mut Tx, parent: &Tenant, new: NewOrganization) -> OpResult<OrganizationInfo> {
     let inherited = policy_of(app, parent.organization_id())?;
-    refuse_wider_than_locked(&inherited, &new.policy)?;
+    let policy = new.policy.unwrap_or_default();
+    refuse_wider_than_locked(&inherited, &policy)?;
     let slug = match new.slug {
         Some(slug) => slug,
         None => free_slug(app, tx, &new.name).await?,
@@ -110,7 +111,7 @@ async fn insert(app: &App, tx: &mut Tx, parent: &Tenant, new: NewOrganization) -
         name: new.name,
         external_id: new.external_id,
         status: OrganizationStatus::Active,
-        policy: new.policy,
+        policy,
         allowed_ips: new.allowed_ips,
         version: 1,
         created_at: now,
@@ -295,6 +296,7 @@ async fn update(
 }
 
 /// Makes or changes the organization of this external id below `parent_id`; says whether it was made. Doing it twice changes nothing.
+/// What is absent stays as it is on one that is there: a host that only keeps names in step must not open what an admin has closed.
 ///
 /// # Errors
 /// Refusals; an organization of this external id elsewhere is a name that is taken.
@@ -329,8 +331,8 @@ pub async fn put_organization(
         let mut organization = before.clone();
         organization.name = new.name;
         organization.slug = new.slug.unwrap_or(organization.slug);
-        organization.policy = new.policy;
-        organization.allowed_ips = new.allowed_ips;
+        organization.policy = new.policy.unwrap_or(organization.policy);
+        organization.allowed_ips = new.allowed_ips.or(organization.allowed_ips);
         Ok((update(&app, tx, &tenant, before, organization).await?, false))
     })
     .await

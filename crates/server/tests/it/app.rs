@@ -25,7 +25,6 @@ use claviger_core::id::{MemberId, OrganizationId, UserId};
 use claviger_core::key::Origin as KeyOrigin;
 use claviger_core::name::{Email, Name};
 use claviger_core::permission::PermissionSet;
-use claviger_core::policy::OwnPolicy;
 use claviger_core::reject::RejectCode;
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::secret::Token;
@@ -189,13 +188,7 @@ impl TestApp {
     }
 
     pub(crate) async fn organization(&self, parent: OrganizationId, text: &str) -> OrganizationId {
-        let new = NewOrganization {
-            name: name(text),
-            slug: None,
-            external_id: None,
-            policy: OwnPolicy::default(),
-            allowed_ips: None,
-        };
+        let new = NewOrganization { name: name(text), slug: None, external_id: None, policy: None, allowed_ips: None };
         let made = create_organization(&self.app, &self.admin, parent, new, None).await.unwrap();
         made.fresh().unwrap().organization.id
     }

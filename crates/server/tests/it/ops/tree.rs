@@ -10,15 +10,15 @@ use claviger::ops::page::PageRequest;
 use claviger_core::decision::{Code, Reach};
 use claviger_core::limits::TREE_LEVELS_MAX;
 use claviger_core::name::{ExternalId, Slug};
+use claviger_core::network::IpAllowList;
 use claviger_core::organization::OrganizationStatus;
-use claviger_core::policy::OwnPolicy;
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
 
 use crate::app::{TestApp, name, new_key, refused};
 
 fn new(text: &str) -> NewOrganization {
-    NewOrganization { name: name(text), slug: None, external_id: None, policy: OwnPolicy::default(), allowed_ips: None }
+    NewOrganization { name: name(text), slug: None, external_id: None, policy: None, allowed_ips: None }
 }
 
 #[tokio::test]
@@ -121,6 +121,13 @@ async fn a_host_keeps_organizations_in_step_by_its_own_identifiers() {
     assert_eq!((was_made, again, also), (true, false, false));
     assert_eq!((same.organization.version, renamed.organization.version), (1, 2), "the same twice changes nothing");
     assert_eq!((made.organization.id, renamed.organization.slug.as_str()), (renamed.organization.id, "acme"));
+    // What a put leaves out stays.
+    let office = IpAllowList::parse(&["203.0.113.0/24"]).ok();
+    let policy = serde_json::from_str(r#"{"idle_days": 30}"#).ok();
+    let closed = NewOrganization { policy, allowed_ips: office.clone(), ..new("Acme Ltd") };
+    put_organization(&test.app, &test.admin, test.root, external_id.clone(), closed).await.unwrap();
+    let (kept, _) = put("Acme Inc").await;
+    assert_eq!((kept.organization.policy.idle_days, kept.organization.allowed_ips), (Some(30), office));
     let elsewhere = test.organization(test.root, "Elsewhere").await;
     let moved = put_organization(&test.app, &test.admin, elsewhere, external_id, new("Acme")).await;
     assert_eq!(refused(moved), RejectCode::NameTaken);
