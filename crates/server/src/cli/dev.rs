@@ -1,6 +1,7 @@
 //! `claviger dev`: the service for trying out and for tests of hosts. It keeps nothing, knows a few organizations, and has a clock that can be set.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -51,9 +52,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         let clock = Arc::new(SettableClock::running(start));
         let randomness = system_randomness();
         let store = Store::throwaway(randomness()).await.map_err(Failed::new)?;
-        let extra = router(Arc::clone(&clock));
+        let open = Arc::new(AtomicBool::new(false));
+        let extra = router(DevClock { clock: Arc::clone(&clock), open: Arc::clone(&open) });
         let running = Running::start(sockets, config, store, clock, randomness, Some(extra)).await?;
         let samples = samples::make(&running).await.map_err(Failed::new)?;
+        open.store(true, Ordering::Release);
         say(&greeting(&running, &samples))?;
         running.until_stopped(signals).await;
         Ok(())
@@ -64,7 +67,7 @@ fn greeting(running: &Running, samples: &samples::Samples) -> String {
     let base = running.base_url();
     let keys = samples.keys.iter().map(|(name, token)| format!("  {name:<28} {token}\n")).collect::<String>();
     format!(
-        "\n  Claviger {version} for development; nothing is kept\n\n  Console    {base}\n  Sign in    {email}  {password}\n  \
+        "\n  Claviger {version} for development; nothing is kept\n\n  Console    {base}\n  E-mail     {email}\n  Password   {password}\n  \
          Gateways   http://{authz}/authz\n  Clock      POST {base}/dev/clock\n\n{keys}\n  {curl}\n",
         version = env!("CARGO_PKG_VERSION"),
         email = samples::EMAIL,
@@ -90,26 +93,36 @@ struct ClockView {
     now: Timestamp,
 }
 
-fn router(clock: Arc<SettableClock>) -> Router {
+/// The clock, and whether it may be put yet: the samples are made by a link that would run out with it.
+#[derive(Debug, Clone)]
+struct DevClock {
+    clock: Arc<SettableClock>,
+    open: Arc<AtomicBool>,
+}
+
+fn router(clock: DevClock) -> Router {
     Router::new().route("/dev/clock", post(put_clock).get(get_clock)).with_state(clock)
 }
 
-async fn get_clock(State(clock): State<Arc<SettableClock>>) -> Json<ClockView> {
+async fn get_clock(State(DevClock { clock, .. }): State<DevClock>) -> Json<ClockView> {
     Json(ClockView { now: clock.now() })
 }
 
 async fn put_clock(
-    State(clock): State<Arc<SettableClock>>,
+    State(dev): State<DevClock>,
     Json(body): Json<ClockBody>,
 ) -> Result<Json<ClockView>, (StatusCode, String)> {
+    if !dev.open.load(Ordering::Acquire) {
+        return Err((StatusCode::SERVICE_UNAVAILABLE, "the samples are still being made; try again\n".to_owned()));
+    }
     match body {
-        ClockBody::Set(at) => clock.set(at),
+        ClockBody::Set(at) => dev.clock.set(at),
         ClockBody::Advance(text) => {
             let expected = || (StatusCode::BAD_REQUEST, "write a number of s, m, h or d, such as 90d\n".to_owned());
-            clock.advance(parse_span(&text).ok_or_else(expected)?);
+            dev.clock.advance(parse_span(&text).ok_or_else(expected)?);
         }
     }
-    Ok(get_clock(State(clock)).await)
+    Ok(get_clock(State(dev)).await)
 }
 
 fn parse_span(text: &str) -> Option<Duration> {

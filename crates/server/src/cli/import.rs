@@ -45,7 +45,7 @@ pub(super) fn command() -> Command {
         .arg(required("key", "KEY", "A key that may create keys; better given as the variable CLAVIGER_KEY").env("CLAVIGER_KEY").hide_env_values(true))
         .arg(optional("url", "URL", "Where Claviger runs").default_value("http://127.0.0.1:7400"))
         .arg(optional("organization", "ID", "Where the keys belong [default: the key's own organization]"))
-        .arg(optional("role", "ID", "The role of the keys"))
+        .arg(optional("role", "ID", "The role of the keys, such as rol_01…; GET /api/v1/organizations/{id}/roles lists them"))
         .arg(optional("mapped-user", "ID", "The user whose rights the keys carry"))
         .arg(optional("api", "SLUG", "The api of the keys [default: default]"))
 }
@@ -298,6 +298,14 @@ struct ProblemView {
     code: String,
     detail: Option<String>,
     fix: Option<String>,
+    #[serde(default)]
+    errors: Vec<FieldView>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FieldView {
+    pointer: String,
+    detail: String,
 }
 
 /// The server, as this command talks to it.
@@ -350,7 +358,9 @@ impl Server {
         let said = match answer.json::<ProblemView>().await {
             Ok(problem) => {
                 let sentence = |it: Option<String>| it.unwrap_or_default();
-                format!("{}: {} {}", problem.code, sentence(problem.detail), sentence(problem.fix))
+                let fields = problem.errors.iter().map(|it| format!(" {}: {}.", it.pointer, it.detail));
+                let fields = fields.collect::<String>();
+                format!("{}: {} {}{fields}", problem.code, sentence(problem.detail), sentence(problem.fix))
             }
             Err(_) => "the answer is none of Claviger's; is the --url right?".to_owned(),
         };
