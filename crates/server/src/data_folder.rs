@@ -6,14 +6,20 @@ use std::path::Path;
 
 use data_encoding::{BASE64, HEXLOWER};
 use rand_core::CryptoRng;
+use tempfile::Builder;
 
 /// The file of the key that will wrap every other one. Its backup is kept apart from the database's: together they open what is sealed.
 pub const MASTER_KEY_FILE: &str = "master.key";
 
-/// Makes the folder where it is not there, readable by its owner only, and the master key in it.
+/// The word that the file begins with; behind it stand the key's id in hex and the key in base64.
+const WORD: &str = "claviger-master-key";
+const ID_BYTES: usize = 8;
+const KEY_BYTES: usize = 32;
+
+/// Makes the folder where it is not there, readable by its owner only, and the master key in it; checks the key that is there.
 ///
 /// # Errors
-/// Those of the file system.
+/// Those of the file system, and a master key that others can read or that is damaged.
 pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<()> {
     if !folder.is_dir() {
         let mut builder = fs::DirBuilder::new();
@@ -24,20 +30,40 @@ pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<
     }
     let path = folder.join(MASTER_KEY_FILE);
     if path.exists() {
-        return refuse_readable_by_others(&path);
+        refuse_readable_by_others(&path)?;
+        return refuse_damaged(&path);
     }
-    let (mut id, mut key) = ([0; 8], [0; 32]);
+    let (mut id, mut key) = ([0; ID_BYTES], [0; KEY_BYTES]);
     rng.fill_bytes(&mut id);
     rng.fill_bytes(&mut key);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    writeln!(file, "claviger-master-key {} {}", HEXLOWER.encode(&id), BASE64.encode(&key))?;
-    file.sync_all()?;
+    // Under another name until it is written down whole, so that a crash leaves the key or none and never a part of it. Its own name is
+    // taken only where nobody has it: of two that start at once, the second must not put its key over the first's.
+    let mut file = Builder::new().prefix(".master.key.").tempfile_in(folder)?;
+    writeln!(file, "{WORD} {} {}", HEXLOWER.encode(&id), BASE64.encode(&key))?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(&path)?;
     // The entry of a new file survives a power loss only once its folder is written down too.
     fs::File::open(folder)?.sync_all()
+}
+
+/// A key that was cut off or altered would only be noticed when something sealed with it is needed.
+fn refuse_damaged(path: &Path) -> io::Result<()> {
+    let is_whole = |text: &str| {
+        let mut words = text.strip_suffix('\n')?.split(' ');
+        let (word, id, key) = (words.next()?, words.next()?, words.next()?);
+        let id = HEXLOWER.decode(id.as_bytes()).ok()?;
+        let key = BASE64.decode(key.as_bytes()).ok()?;
+        let whole = word == WORD && words.next().is_none() && id.len() == ID_BYTES && key.len() == KEY_BYTES;
+        whole.then_some(())
+    };
+    if String::from_utf8(fs::read(path)?).ok().as_deref().and_then(is_whole).is_some() {
+        return Ok(());
+    }
+    let fix = format!(
+        "{MASTER_KEY_FILE} is damaged: put its backup in its place; without one remove {}, and the next start makes another",
+        path.display()
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidData, fix))
 }
 
 /// A key that others on this machine may read is none; the message says how to mend it.
@@ -75,5 +101,26 @@ mod tests {
         let refused = prepare(&folder, &mut rng).expect_err("a refusal").to_string();
         assert!(refused.contains("chmod 600"), "{refused}");
         fs::remove_dir_all(&folder).expect("it was there");
+    }
+
+    #[test]
+    fn a_master_key_that_is_not_whole_stops_the_start_and_is_left_alone() {
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let folder = tempfile::tempdir().expect("a folder");
+        prepare(folder.path(), &mut rng).expect("a key");
+        let path = folder.path().join(MASTER_KEY_FILE);
+        let whole = fs::read_to_string(&path).expect("a key");
+        let cut_off = (0..whole.len()).map(|at| whole[..at].to_owned());
+        let altered = [whole.replace("master", "meister"), whole.replacen(' ', "  ", 1), format!("{whole}{whole}")];
+        for text in cut_off.chain(altered) {
+            fs::write(&path, &text).expect("a file");
+            let refused = prepare(folder.path(), &mut rng).expect_err("a refusal").to_string();
+            assert!(refused.contains("is damaged"), "{text:?}: {refused}");
+            assert_eq!(fs::read_to_string(&path).expect("a file"), text);
+        }
+        fs::write(&path, &whole).expect("a file");
+        prepare(folder.path(), &mut rng).expect("the backup");
+        let names = fs::read_dir(folder.path()).expect("a folder").count();
+        assert_eq!(names, 1, "nothing else is left behind");
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let randomness = system_randomness();
         let folder = config.data_dir.clone();
         crate::data_folder::prepare(&folder, &mut *randomness())
-            .map_err(|error| Failed::new(format!("the data folder {} cannot be made: {error}", folder.display())))?;
+            .map_err(|error| Failed::new(format!("the data folder {} cannot be used: {error}", folder.display())))?;
         let store = Store::open(&folder, Options::default(), randomness()).await;
         let store = store.map_err(|error| Failed::new(format!("{}: {error}", folder.display())))?;
         let running = Running::start(sockets, config, store, Arc::new(SystemClock), randomness, None).await?;

@@ -94,6 +94,9 @@ async fn what_is_wrong_stops_the_start_with_one_line() {
     fs::create_dir(path("open")).unwrap();
     fs::write(path("open/master.key"), "claviger-master-key 00 AA").unwrap();
     fs::set_permissions(path("open/master.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::create_dir(path("cut")).unwrap();
+    fs::write(path("cut/master.key"), "claviger-master-key 00").unwrap();
+    fs::set_permissions(path("cut/master.key"), fs::Permissions::from_mode(0o600)).unwrap();
     fs::create_dir(path("broken")).unwrap();
     fs::write(path("broken/claviger.db"), "this is no database, and was never meant to be one".repeat(100)).unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -101,10 +104,11 @@ async fn what_is_wrong_stops_the_start_with_one_line() {
     let running = Server::start(&folder.path().join("running"));
     let free = ["--listen", "127.0.0.1:0", "--authz-listen", "127.0.0.1:0"];
     let serve = |more: &[&str]| [&["serve"], &free[..], more].concat().iter().map(|it| (*it).to_owned()).collect();
-    let cases: [(Vec<String>, &str); 9] = [
+    let cases: [(Vec<String>, &str); 10] = [
         (serve(&["--data-dir", &path("running")]), "is in use by another process"),
         (serve(&["--data-dir", &path("a-file")]), "name a folder"),
         (serve(&["--data-dir", &path("open")]), "chmod 600"),
+        (serve(&["--data-dir", &path("cut")]), "master.key is damaged: put its backup in its place"),
         (serve(&["--data-dir", &path("broken")]), "broken"),
         (serve(&["--config", &path("wrong.toml")]), "did you mean listen?"),
         (serve(&["--config", &path("missing.toml")]), "cannot be read"),
