@@ -201,12 +201,14 @@ pub struct Reject {
     pub detail: Cow<'static, str>,
     /// The fields at fault, where fields are.
     pub fields: Vec<FieldReject>,
+    /// Seconds after which it makes sense to try again, where that is known.
+    pub retry_after_secs: Option<u64>,
 }
 
 impl Reject {
     /// A refusal without fields.
     pub fn new(code: RejectCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new() }
+        Self { code, detail: detail.into(), fields: Vec::new(), retry_after_secs: None }
     }
 
     /// A refusal of one field.
@@ -216,7 +218,13 @@ impl Reject {
 
     /// A refusal of several fields at once, so that a form is corrected in one go.
     pub fn fields(fields: Vec<FieldReject>) -> Self {
-        Self { code: RejectCode::InvalidField, detail: "Some fields have values that are not allowed.".into(), fields }
+        let detail = "Some fields have values that are not allowed.";
+        Self { fields, ..Self::new(RejectCode::InvalidField, detail) }
+    }
+
+    /// A refusal that ends by itself after so many seconds.
+    pub fn until_later(code: RejectCode, detail: impl Into<Cow<'static, str>>, retry_after_secs: u64) -> Self {
+        Self { retry_after_secs: Some(retry_after_secs), ..Self::new(code, detail) }
     }
 
     /// The one answer for what does not exist and for what belongs to others.

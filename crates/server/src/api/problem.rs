@@ -25,7 +25,7 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"claviger\"");
 
 /// Seconds after which it makes sense to try again while the service starts, stops or has lost its database.
-const RETRY_SECS: HeaderValue = HeaderValue::from_static("5");
+const RETRY_SECS: u64 = 5;
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -53,9 +53,9 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<ProblemField>,
-    /// Whether it makes sense to try again, for the header that says so.
+    /// Seconds after which it makes sense to try again, for the header that says so.
     #[serde(skip)]
-    retry: bool,
+    retry_after_secs: Option<u64>,
 }
 
 /// A field or parameter at fault.
@@ -99,6 +99,7 @@ fn title(code: RejectCode) -> String {
 
 impl From<Reject> for Problem {
     fn from(reject: Reject) -> Self {
+        let passing = matches!(reject.code, RejectCode::Unavailable | RejectCode::Decision(Code::Stale));
         let field = |FieldReject { pointer, detail }| ProblemField { pointer, detail };
         Self {
             kind: format!("urn:claviger:problem:{}", reject.code.as_str()),
@@ -109,7 +110,7 @@ impl From<Reject> for Problem {
             fix: reject.code.fix(),
             request_id: String::new(),
             errors: reject.fields.into_iter().map(field).collect(),
-            retry: matches!(reject.code, RejectCode::Unavailable | RejectCode::Decision(Code::Stale)),
+            retry_after_secs: reject.retry_after_secs.or(passing.then_some(RETRY_SECS)),
         }
     }
 }
@@ -144,8 +145,8 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
-        if self.retry {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_SECS);
+        if let Some(secs) = self.retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
         response.extensions_mut().insert(self);
         response

@@ -7,6 +7,7 @@ async fn answered(code: RejectCode) -> String {
     let reject = match code {
         RejectCode::Decision(code) => Reject::from(code),
         RejectCode::InvalidField => Reject::field("/name", "must not be empty"),
+        RejectCode::TooManyTries => Reject::until_later(code, "What happened.", 15),
         code => Reject::new(code, "What happened."),
     };
     let mut response = Problem::from(reject).into_response();

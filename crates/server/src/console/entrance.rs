@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::limits;
 use claviger_core::name::{Email, Name, TextError};
 use claviger_core::reject::{Reject, RejectCode};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -15,11 +16,11 @@ use super::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
 use super::pages::form::{FormErrors, typed};
 use super::pages::shell::{Notice, Theme, Times};
 use super::respond::{html, own_path};
-use super::site::Site;
 use super::visit::{Guest, Visit};
 use crate::app::App;
 use crate::ops::me;
 use crate::ops::sessions::{self, Claim, SetUpLink, SignedIn};
+use crate::site::Site;
 
 /// The form behind the set-up link.
 #[derive(Deserialize, Default)]
@@ -70,8 +71,10 @@ pub(super) async fn claim_set_up(
             Ok(response)
         }
         Err(error) => {
-            complain(&mut errors, error.into_reject())?;
-            Ok(refused(html(&set_up_page(&guest, &link, &form, errors))))
+            let reject = error.into_reject();
+            let wait = reject.retry_after_secs;
+            complain(&mut errors, reject)?;
+            Ok(held_back(html(&set_up_page(&guest, &link, &form, errors)), wait))
         }
     }
 }
@@ -142,14 +145,9 @@ pub(super) async fn sign_in(
         }
         Err(error) => {
             let reject = error.into_reject();
-            let status = reject.code.http_status();
+            let wait = reject.retry_after_secs;
             complain(&mut errors, reject)?;
-            let page = html(&sign_in_page(&guest, &form, false, errors));
-            Ok(if status == StatusCode::TOO_MANY_REQUESTS.as_u16() {
-                (StatusCode::TOO_MANY_REQUESTS, page).into_response()
-            } else {
-                refused(page)
-            })
+            Ok(held_back(html(&sign_in_page(&guest, &form, false, errors)), wait))
         }
     }
 }
@@ -189,7 +187,7 @@ pub(super) async fn sign_out(State(app): State<App>, guest: Guest, headers: Head
 }
 
 async fn end_session(app: &App, site: &Site, headers: &HeaderMap) -> Result<(), Failure> {
-    let Some(token) = cookies::session(headers, site) else { return Ok(()) };
+    let Some(token) = site.session(headers) else { return Ok(()) };
     if let Some(session) = sessions::find_session(app, &token, None).await? {
         sessions::sign_out(app, &session.caller).await?;
     }
@@ -243,6 +241,14 @@ pub(super) fn refused(page: Response) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
 }
 
+/// The same, or, where somebody tried too often, the answer that says to programs when to come back; the page says it to people.
+fn held_back(page: Response, wait_secs: Option<u64>) -> Response {
+    match wait_secs {
+        Some(secs) => (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, secs.to_string())], page).into_response(),
+        None => refused(page),
+    }
+}
+
 /// Keeps what was parsed, or complains about it: `"The name" + " must not be empty" + "."`.
 pub(super) fn keep<T>(
     errors: &mut FormErrors,
@@ -269,7 +275,10 @@ fn complain_about_password(errors: &mut FormErrors, password: &SecretString) {
 fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::Unauthenticated => errors.add_general("E-mail or password is wrong."),
-        RejectCode::TooManyTries => errors.add_general("Too many tries. Wait a minute, then try again."),
+        RejectCode::TooManyTries => {
+            let secs = reject.retry_after_secs.unwrap_or(60);
+            errors.add_general(format!("Too many tries. Wait {secs} seconds, then try again."));
+        }
         RejectCode::NameTaken => errors.add("email", "Somebody uses this e-mail already."),
         RejectCode::InvalidField => {
             for field in &reject.fields {

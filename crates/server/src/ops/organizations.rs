@@ -190,8 +190,8 @@ fn refuse_wider_than_locked(inherited: &Policy, own: &OwnPolicy) -> Result<(), R
     if fields.is_empty() {
         return Ok(());
     }
-    let detail = "An organization above has locked some of these settings.".into();
-    Err(Reject { code: RejectCode::PolicyDenied, detail, fields })
+    let detail = "An organization above has locked some of these settings.";
+    Err(Reject { fields, ..Reject::new(RejectCode::PolicyDenied, detail) })
 }
 
 /// Finds one organization.

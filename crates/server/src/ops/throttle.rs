@@ -62,8 +62,9 @@ impl Throttle {
         let next = full_at.get(&subject).copied().unwrap_or(now).max(now).saturating_add(interval);
         let wait = next.since(now).saturating_sub(interval * burst);
         if !wait.is_zero() {
-            let secs = wait.as_secs() + 1;
-            return Err(Reject::new(RejectCode::TooManyTries, format!("Too many tries; wait {secs} seconds.")));
+            let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let detail = format!("Too many tries; wait {secs} seconds.");
+            return Err(Reject::until_later(RejectCode::TooManyTries, detail, secs));
         }
         if full_at.len() >= BUCKETS_MAX {
             forget(&mut full_at, now);
@@ -115,7 +116,8 @@ mod tests {
         for _ in 0..20 {
             throttle.take(subject, at(0)).expect("a token");
         }
-        assert_eq!(throttle.take(subject, at(0)).expect_err("a refusal").code, RejectCode::TooManyTries);
+        let refusal = throttle.take(subject, at(0)).expect_err("a refusal");
+        assert_eq!((refusal.code, refusal.retry_after_secs), (RejectCode::TooManyTries, Some(15)));
         assert!(throttle.take(subject, at(14)).is_err());
         throttle.take(subject, at(15)).expect("one came back");
         assert!(throttle.take(subject, at(15)).is_err());

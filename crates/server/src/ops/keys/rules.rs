@@ -48,7 +48,7 @@ pub(crate) async fn standing(
 fn denied(pointer: &'static str, detail: impl Into<String>) -> Reject {
     let detail = detail.into();
     let fields = vec![FieldReject { pointer: pointer.into(), detail: detail.clone() }];
-    Reject { code: RejectCode::PolicyDenied, detail: detail.into(), fields }
+    Reject { fields, ..Reject::new(RejectCode::PolicyDenied, detail) }
 }
 
 /// What of a key says how much it allows.
