@@ -132,7 +132,7 @@ pub const SETTINGS: [Setting; 9] = [
         name: "trusted_proxies",
         value_name: "NETWORKS",
         default: "none",
-        help: "Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas",
+        help: "Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas. Without it all who come through a proxy count as one client, for the limit on sign-ins and for allow-lists",
     },
     Setting {
         name: "log",

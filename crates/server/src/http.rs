@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use claviger_core::network::IpAllowList;
@@ -25,6 +26,9 @@ use crate::{api, console, operations};
 
 /// Where a proxy says for whom it asks.
 pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
+/// Said to whoever sends a key in a query string where policy warns of it (RFC 7234 §5.5; caches pass it on, people see it in their tools).
+pub(crate) const QUERY_WARNING: HeaderValue =
+    HeaderValue::from_static("299 claviger \"A key in a URL ends up in logs and histories; send it in a header.\"");
 /// Connections held at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
 /// How long a client may take to send a request's head: without a limit, a few thousand idle connections are an attack.
@@ -77,13 +81,40 @@ pub fn router(app: &App) -> Router {
         let surface = surfaces.for_path(request.uri().path()).clone();
         async move { surface.oneshot(request).await }
     });
-    router.layer(from_fn_with_state(app.clone(), attend))
+    router.layer(from_fn_with_state((app.clone(), Arc::new(Strangers::default())), attend))
+}
+
+/// Whether it was said already that a proxy stands in front which nobody said to trust.
+#[derive(Debug, Default)]
+struct Strangers(AtomicBool);
+
+impl Strangers {
+    /// Whether this is the first request that was passed on by a peer whose `X-Forwarded-For` is not believed. Once is enough, and a client
+    /// can send that header itself, as often as it likes.
+    fn is_first(&self, peer: IpAddr, headers: &HeaderMap, trusted: Option<&IpAllowList>) -> bool {
+        let believed = trusted.is_some_and(|it| it.allows(peer.to_canonical()));
+        headers.contains_key(FORWARDED_FOR) && !believed && !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// What a log may say of where a request went: the route, with the names of its parameters in their stead. A path itself is never written
+/// down, since a key may stand in it in place of an identifier, and a set-up link is a credential until it is used.
+pub(crate) fn route_of(request: &Request) -> String {
+    request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |it| it.as_str().to_owned())
 }
 
 /// Puts the client's address where all handlers look for it, and counts the answer.
-async fn attend(State(app): State<App>, mut request: Request, next: Next) -> Response {
+async fn attend(State((app, strangers)): State<(App, Arc<Strangers>)>, mut request: Request, next: Next) -> Response {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
-        let client = client(peer.ip(), request.headers(), app.config().trusted_proxies.as_ref());
+        let trusted = app.config().trusted_proxies.as_ref();
+        if strangers.is_first(peer.ip(), request.headers(), trusted) {
+            tracing::warn!(
+                peer = %peer.ip().to_canonical(),
+                "X-Forwarded-For from this address is not believed, so all who come through it share one limit on sign-ins and one address \
+                 for allow-lists; if it is your proxy, name it in --trusted-proxies"
+            );
+        }
+        let client = client(peer.ip(), request.headers(), trusted);
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, peer.port())));
     }
     let response = next.run(request).await;
@@ -202,6 +233,18 @@ mod tests {
             headers.append(FORWARDED_FOR, line.parse().expect("a header"));
         }
         headers
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_said_to_trust_is_told_of_once() {
+        let (trusted, strangers) = (IpAllowList::parse(&["10.0.0.0/8"]).expect("a list"), Strangers::default());
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let forwarded = headers(&["203.0.113.7"]);
+        assert!(!strangers.is_first(address("192.0.2.1"), &headers(&[]), None), "nothing was forwarded");
+        assert!(!strangers.is_first(address("::ffff:10.0.0.1"), &forwarded, Some(&trusted)));
+        assert!(strangers.is_first(address("192.0.2.1"), &forwarded, Some(&trusted)));
+        assert!(!strangers.is_first(address("192.0.2.1"), &forwarded, None), "it was said already");
+        assert!(Strangers::default().is_first(address("192.0.2.1"), &forwarded, None));
     }
 
     #[test]

@@ -17,3 +17,5 @@ pub mod operations;
 pub mod ops;
 pub mod replica;
 pub mod service;
+
+mod site;

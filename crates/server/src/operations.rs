@@ -30,13 +30,17 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Ready is who knows every key: before the first load each of them would look unknown.
+/// Ready is who knows every key, and goes on hearing of changes: before the first load each key would look unknown.
 async fn show_readiness(State(app): State<App>) -> Response {
     if app.stop().is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
     if !app.replica().is_ready() {
         return (StatusCode::SERVICE_UNAVAILABLE, "loading\n").into_response();
+    }
+    // What is revoked from now on would never be heard of here.
+    if app.follower().has_ended() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no longer following the log; restart this node\n").into_response();
     }
     "ready\n".into_response()
 }

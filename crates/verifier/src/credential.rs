@@ -263,24 +263,6 @@ impl fmt::Debug for Presented<'_> {
     }
 }
 
-/// The query string for logs and traces: the value of every `api_key`, in whatever case and encoding its name is written, and every value
-/// of our own shape are replaced by `redacted`. More than what is accepted as a key is redacted: a key under a mistyped name is still one.
-pub fn redact_query(query: &str) -> Cow<'_, str> {
-    let is_secret = |piece: &str| {
-        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-        let named = percent_decode_str(name).map(|b| b.to_ascii_lowercase()).eq(QUERY_PARAMETER.bytes());
-        named && !value.is_empty() || secret::shape(&Cow::from(percent_decode_str(value))) != Shape::Foreign
-    };
-    if !query.split('&').any(is_secret) {
-        return Cow::Borrowed(query);
-    }
-    let redacted = query.split('&').map(|piece| match piece.split_once('=') {
-        Some((name, _)) if is_secret(piece) => Cow::Owned(format!("{name}=redacted")),
-        _ => Cow::Borrowed(piece),
-    });
-    Cow::Owned(redacted.collect::<Vec<_>>().join("&"))
-}
-
 #[cfg(test)]
 #[path = "credential_tests.rs"]
 mod tests;

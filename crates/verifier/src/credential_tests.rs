@@ -154,15 +154,6 @@ fn a_mistyped_token_is_seen_under_a_registered_prefix_only() {
     assert!(!Presented::pair(b"legacy-id", b"legacy-secret").expect("in bounds").is_mistyped(|_| true));
 }
 
-// S9: a key in a query string is redacted wherever it could be written.
-#[test]
-fn keys_in_query_strings_are_redacted() {
-    let token = token(1);
-    let query = format!("a=1&api_key={0}&API%5fKey=short&other={0}&api_key=&b", token.expose());
-    assert_eq!(redact_query(&query), "a=1&api_key=redacted&API%5fKey=redacted&other=redacted&api_key=&b");
-    assert!(matches!(redact_query("page=2&q=api_key"), Cow::Borrowed(_)));
-}
-
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(
@@ -183,19 +174,6 @@ proptest! {
         if let Ok(Some(presented)) = sources.extract() {
             let _ = (presented.digest(), presented.is_mistyped(|_| true));
         }
-        drop(redact_query(&query));
-    }
-
-    #[test]
-    fn whatever_is_accepted_from_a_query_is_redacted(query in "([a-c]=1&)?api_key=[%a-zA-Z0-9_+]{1,40}(&api_key=x)?") {
-        let mut sources = Sources::new();
-        sources.query(&query);
-        prop_assume!(!matches!(sources.extract(), Ok(None)));
-        let redacted = redact_query(&query);
-        let mut again = Sources::new();
-        again.query(&redacted);
-        let left = again.extract().expect("only the placeholder is left").expect("it is still there");
-        prop_assert!(left.digest().matches(&Digest::of_token(b"redacted")));
     }
 
     #[test]

@@ -11,20 +11,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_verifier::credential::Sources;
-use cookie::Cookie;
-use secrecy::SecretString;
 
 use super::problem::Problem;
 use crate::app::App;
+use crate::http::QUERY_WARNING;
 use crate::ops;
 use crate::ops::caller::{Caller, Identified};
-
-/// Said to whoever sends a key in a query string where policy warns of it (RFC 7234 §5.5; caches pass it on, people see it in their tools).
-const QUERY_WARNING: HeaderValue =
-    HeaderValue::from_static("299 claviger \"A key in a URL ends up in logs and histories; send it in a header.\"");
-
-/// The cookie of a console session, under TLS and on loopback without it.
-const SESSION_COOKIES: [&str; 2] = ["__Host-sid", "sid"];
+use crate::site::Site;
 
 /// Who calls, for handlers. Only [`authenticate`] puts one into a request.
 #[derive(Debug, Clone)]
@@ -78,21 +71,13 @@ async fn caller(app: &App, request: &Parts) -> Result<(Caller, bool), Problem> {
 
 async fn session_caller(app: &App, request: &Parts, ip: Option<IpAddr>) -> Result<Caller, Problem> {
     let headers = &request.headers;
-    let token = session_token(headers).ok_or_else(Reject::unauthenticated)?;
+    let site = Site::of(headers, app.config().public_url.as_ref()).map_err(|_| Reject::unauthenticated())?;
+    let token = site.session(headers).ok_or_else(Reject::unauthenticated)?;
     if changes_something(&request.method) && !says_where_it_is_from(headers) {
         return Err(Reject::unauthenticated().into());
     }
     let session = ops::sessions::find_session(app, &token, ip).await?;
     Ok(session.ok_or_else(Reject::unauthenticated)?.caller)
-}
-
-/// The one session token in the cookies. Two are as good as none: one of them may have been planted.
-fn session_token(headers: &HeaderMap) -> Option<SecretString> {
-    let cookies =
-        headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok()).flat_map(Cookie::split_parse);
-    let mut tokens = cookies.filter_map(Result::ok).filter(|it| SESSION_COOKIES.contains(&it.name()));
-    let token = tokens.next()?;
-    tokens.next().is_none().then(|| SecretString::from(token.value()))
 }
 
 fn changes_something(method: &Method) -> bool {

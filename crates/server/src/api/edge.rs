@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 
 use super::problem::Problem;
 use crate::app::App;
+use crate::http::route_of;
 
 /// Names a request in answers and logs.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -33,8 +34,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 pub(super) async fn attend(State(app): State<App>, request: Request, next: Next) -> Response {
     let request_id = sent_request_id(request.headers()).unwrap_or_else(|| new_request_id(&app));
     let method = request.method().clone();
-    // The path only: a query may hold a key.
-    let path = request.uri().path().to_owned();
+    let route = route_of(&request);
     let started = app.now();
     let span = tracing::info_span!("request", id = %request_id);
     let time_max = Duration::from_secs(limits::REQUEST_SECS_MAX);
@@ -53,10 +53,10 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
     headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("request ids are visible ASCII"));
     let millis = app.now().since(started).as_millis();
     let status = response.status().as_u16();
-    span.in_scope(|| match (path.as_str(), status) {
+    span.in_scope(|| match (route.as_str(), status) {
         // Hosts ask this for each of their own requests: a line each would cost more than the answer, and say less than the counters do.
-        ("/api/v1/verify", 200) => tracing::debug!(%method, path, status, millis, "answered"),
-        _ => tracing::info!(%method, path, status, millis, "answered"),
+        ("/api/v1/verify", 200) => tracing::debug!(%method, route, status, millis, "answered"),
+        _ => tracing::info!(%method, route, status, millis, "answered"),
     });
     response
 }

@@ -1,21 +1,18 @@
 //! What the console keeps in the browser: the session, a wish about looks, and the notice of the last action.
 //!
-//! Under TLS every name begins with `__Host-`, so that no neighbouring host can plant or widen a cookie. On loopback without TLS the names
-//! and the `Secure` attribute fall away, since Safari and some other clients drop such cookies on `http://127.0.0.1`; nothing crosses a
-//! network there.
+//! How they are named, and when they are `Secure`, is [`crate::site`]'s, since the management API reads the session too.
 
 use std::time::Duration;
 
 use cookie::{Cookie, SameSite};
-use http::header::{COOKIE, SET_COOKIE};
+use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::pages::shell::{Notice, Preferences, Theme, Times};
-use super::site::Site;
+use crate::site::{SESSION_COOKIE, Site};
 
-const SESSION: &str = "sid";
 const NOTICE: &str = "notice";
 const PREFERENCES: &str = "look";
 
@@ -23,28 +20,8 @@ const PREFERENCES: &str = "look";
 const NOTICE_LIFE: Duration = Duration::from_secs(60);
 /// A wish about looks outlives sessions.
 const PREFERENCES_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// Longest value that is looked at; ours are shorter.
-const VALUE_BYTES_MAX: usize = 2048;
-
-fn name(site: &Site, bare: &str) -> String {
-    if site.tls { format!("__Host-{bare}") } else { bare.to_owned() }
-}
-
-/// The value of a cookie, if the browser sent it exactly once: of two, nobody knows which is ours.
-fn find(headers: &HeaderMap, name: &str) -> Option<String> {
-    let mut found = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|it| it.to_str().ok())
-        .flat_map(Cookie::split_parse)
-        .filter_map(Result::ok)
-        .filter(|it| it.name() == name);
-    let value = found.next()?.value().to_owned();
-    (found.next().is_none() && value.len() <= VALUE_BYTES_MAX).then_some(value)
-}
-
 fn set(headers: &mut HeaderMap, site: &Site, bare: &str, value: String, life: Duration) {
-    let cookie = Cookie::build((name(site, bare), value))
+    let cookie = Cookie::build((site.cookie_name(bare), value))
         .path("/")
         .http_only(true)
         .secure(site.tls)
@@ -57,24 +34,19 @@ fn set(headers: &mut HeaderMap, site: &Site, bare: &str, value: String, life: Du
     }
 }
 
-/// The session's token, as the browser sent it.
-pub(super) fn session(headers: &HeaderMap, site: &Site) -> Option<SecretString> {
-    find(headers, &name(site, SESSION)).map(SecretString::from)
-}
-
 /// Hands a session's token to the browser.
 pub(super) fn set_session(headers: &mut HeaderMap, site: &Site, token: &SecretString, life: Duration) {
-    set(headers, site, SESSION, token.expose_secret().to_owned(), life);
+    set(headers, site, SESSION_COOKIE, token.expose_secret().to_owned(), life);
 }
 
 /// Takes the session's token back.
 pub(super) fn clear_session(headers: &mut HeaderMap, site: &Site) {
-    set(headers, site, SESSION, String::new(), Duration::ZERO);
+    set(headers, site, SESSION_COOKIE, String::new(), Duration::ZERO);
 }
 
 /// How this browser wants pages to look.
 pub(super) fn preferences(headers: &HeaderMap, site: &Site) -> Preferences {
-    let value = find(headers, &name(site, PREFERENCES)).unwrap_or_default();
+    let value = site.cookie(headers, PREFERENCES).unwrap_or_default();
     let (theme, times) = value.split_once('.').unwrap_or_default();
     Preferences { theme: Theme::parse(theme), times: Times::parse(times) }
 }
@@ -87,7 +59,7 @@ pub(super) fn set_preferences(headers: &mut HeaderMap, site: &Site, preferences:
 
 /// What the last action did, if no page has said so yet.
 pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
-    let value = find(headers, &name(site, NOTICE))?;
+    let value = site.cookie(headers, NOTICE)?;
     let (kind, subject) = value.split_once('.').unwrap_or((&value, ""));
     let subject = || percent_decode_str(subject).decode_utf8().ok().map(std::borrow::Cow::into_owned);
     Some(match kind {
@@ -119,6 +91,8 @@ pub(super) fn clear_notice(headers: &mut HeaderMap, site: &Site) {
 
 #[cfg(test)]
 mod tests {
+    use http::header::COOKIE;
+
     use super::*;
 
     fn site(tls: bool) -> Site {
@@ -141,15 +115,15 @@ mod tests {
         set_session(&mut headers, &site(true), &SecretString::from("t0ken"), Duration::from_secs(60));
         let cookie = headers[SET_COOKIE].to_str().unwrap();
         assert_eq!(cookie, "__Host-sid=t0ken; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
-        assert_eq!(session(&returned(&headers), &site(true)).unwrap().expose_secret(), "t0ken");
-        assert!(session(&returned(&headers), &site(false)).is_none(), "a name for each kind of way here");
+        assert_eq!(site(true).session(&returned(&headers)).unwrap().expose_secret(), "t0ken");
+        assert!(site(false).session(&returned(&headers)).is_none(), "a name for each kind of way here");
     }
 
     #[test]
     fn two_cookies_of_one_name_are_none() {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, "sid=one; sid=two".parse().unwrap());
-        assert!(session(&headers, &site(false)).is_none());
+        assert!(site(false).session(&headers).is_none());
     }
 
     #[test]

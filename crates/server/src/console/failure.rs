@@ -16,9 +16,10 @@ use super::cookies;
 use super::pages::failure::{FailurePage, WayOut};
 use super::pages::shell::Preferences;
 use super::respond::html;
-use super::site::Site;
 use crate::app::App;
+use crate::http::route_of;
 use crate::ops::error::Error;
+use crate::site::Site;
 
 /// Why a page cannot be shown.
 #[derive(Debug, Clone)]
@@ -143,7 +144,7 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
         .map_or_else(|_| Preferences::default(), |site| cookies::preferences(request.headers(), &site));
     let request_id = new_request_id(&app);
     let method = request.method().clone();
-    let path = loggable(request.uri().path());
+    let route = route_of(&request);
     let started = app.now();
     let span = tracing::info_span!("request", id = %request_id);
     let time_max = Duration::from_secs(limits::REQUEST_SECS_MAX);
@@ -163,7 +164,7 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
     response.headers_mut().insert("x-request-id", HeaderValue::from_str(&request_id).expect("hexadecimal digits"));
     let millis = app.now().since(started).as_millis();
     let status = response.status().as_u16();
-    span.in_scope(|| tracing::info!(%method, path, status, millis, "answered"));
+    span.in_scope(|| tracing::info!(%method, route, status, millis, "answered"));
     response
 }
 
@@ -171,11 +172,6 @@ fn new_request_id(app: &App) -> String {
     let mut bytes = [0; 16];
     app.rng().fill_bytes(&mut bytes);
     HEXLOWER.encode(&bytes)
-}
-
-/// A path as it may stand in a log: a set-up link is a credential until it is used.
-fn loggable(path: &str) -> String {
-    if path.starts_with("/setup/") { "/setup/…".to_owned() } else { path.to_owned() }
 }
 
 /// What a handler that panicked answers.

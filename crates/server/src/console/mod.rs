@@ -13,7 +13,6 @@ mod failure;
 mod keys;
 mod respond;
 mod security;
-mod site;
 mod visit;
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::failure::Failure;
-use super::site::{Site, Unsafe};
 use crate::app::App;
+use crate::site::{Site, Unsafe};
 
 /// Nothing but our own files, no inline script or style, and no frame around us.
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \

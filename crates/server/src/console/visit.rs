@@ -16,11 +16,11 @@ use super::failure::Failure;
 use super::pages::shell::{Notice, Place, Preferences, Shell, Viewer};
 use super::respond::{html, own_path};
 use super::security::plain_http;
-use super::site::Site;
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::me::{self, ReachedOrganization};
 use crate::ops::sessions;
+use crate::site::Site;
 
 /// A browser that nobody needs to be signed in with.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl FromRequestParts<App> for Visit {
         };
         let here = here.to_owned();
         let signed_out = || Failure::SignedOut { next: here.clone() };
-        let token = cookies::session(&parts.headers, &site).ok_or_else(signed_out)?;
+        let token = site.session(&parts.headers).ok_or_else(signed_out)?;
         let session = sessions::find_session(app, &token, origin.ip).await?.ok_or_else(signed_out)?;
         let organization = match slug(parts, app).await {
             Some(slug) => me::find_reached_organization(app, &session.caller, &slug).await?,

@@ -9,6 +9,8 @@ use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Response, StatusCode};
 
+use crate::http::QUERY_WARNING;
+
 /// Why a request may not pass.
 const CODE: HeaderName = HeaderName::from_static("x-claviger-code");
 /// The status that the client should see: a gateway may be able to pass on no more than 401 and 403.
@@ -23,8 +25,6 @@ const ELEMENTS: HeaderName = HeaderName::from_static("x-claviger-elements");
 const HEADERS: usize = 8;
 /// Seconds after which it is worth asking again when the answer was 503.
 const RETRY_AFTER_UNAVAILABLE: HeaderValue = HeaderValue::from_static("1");
-const QUERY_WARNING: HeaderValue =
-    HeaderValue::from_static("299 claviger \"A key in a URL ends up in logs and histories; send it in a header.\"");
 
 /// The request may pass.
 pub(super) fn allowed(verdict: &Verdict<'_>, facts: &Facts<'_>, asks_for_list: bool) -> Response<Full<Bytes>> {

@@ -59,6 +59,11 @@ impl Follower {
         // The sender is gone only when the service stops, and then nobody needs the answer.
         drop(self.applied.clone().wait_for(Option::is_some).await);
     }
+
+    /// Whether nothing brings the replica forward any more: the service stops, or the task that followed the log broke.
+    pub fn has_ended(&self) -> bool {
+        self.applied.has_changed().is_err()
+    }
 }
 
 /// What keeps a replica up to date needs.
@@ -80,7 +85,14 @@ impl Following {
         let (applied, reached) = watch::channel(None);
         let follower = Follower { bell: Arc::clone(&bell), applied: reached };
         let tasks = self.tasks.clone();
-        tasks.spawn(follow::run(self, Arc::clone(&replica), writer, bell, applied));
+        let following = tasks.spawn(follow::run(self, Arc::clone(&replica), writer, bell, applied));
+        tasks.spawn(async move {
+            // It is not begun again: what it was applying when it broke may stand half in the replica. Readiness says so, and whoever watches
+            // over the process starts it anew.
+            if let Err(fault) = following.await {
+                tracing::error!(%fault, "the task that follows the log broke: this node is not ready until it is restarted");
+            }
+        });
         (replica, follower)
     }
 }

@@ -101,10 +101,13 @@ pub(crate) fn refused<T>(result: OpResult<T>) -> RejectCode {
 
 impl TestApp {
     pub(crate) async fn new() -> Self {
+        Self::with_config(config()).await
+    }
+
+    pub(crate) async fn with_config(config: Config) -> Self {
         let randomness = seeded(1);
         let store = Store::throwaway(randomness()).await.unwrap();
         let clock = Arc::new(SettableClock::standing("2027-01-01T00:00:00Z".parse().unwrap()));
-        let config = config();
         let sockets = Sockets::bind(&config).unwrap();
         let app = App::start(config, store, clock.clone(), randomness);
         let service = Service::start(app.clone(), sockets, None).unwrap();

@@ -1,9 +1,18 @@
 //! What operators' machines ask, and from where requests are taken to come.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use claviger::app::App;
+use claviger::clock::SystemClock;
+use claviger::service::{Service, Sockets};
 use claviger_core::network::IpAllowList;
+use claviger_core::time::{Clock, Timestamp};
+use claviger_store::Store;
 use serde_json::Value;
 
-use crate::app::{TestApp, new_key, permissions, refused};
+use crate::api::log::Log;
+use crate::app::{TestApp, config, new_key, permissions, refused, seeded};
 
 async fn get(test: &TestApp, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let mut request = reqwest::Client::builder().no_proxy().build().unwrap().get(test.url(path));
@@ -75,4 +84,49 @@ async fn a_stopped_service_takes_no_change() {
     test.app.shut_down().await;
     let refusal = refused(test.create_key(&test.admin, test.root, new_key("Too late")).await);
     assert_eq!(refusal.http_status(), 503);
+}
+
+/// A clock that breaks whoever asks it first after it was told to.
+#[derive(Debug, Default)]
+struct Trap(AtomicBool);
+
+impl Clock for Trap {
+    fn now(&self) -> Timestamp {
+        assert!(!self.0.swap(false, Ordering::SeqCst), "the clock broke");
+        SystemClock.now()
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_no_longer_follows_the_log_is_not_ready() {
+    let log = Log::captured();
+    let (clock, randomness, config) = (Arc::new(Trap::default()), seeded(1), config());
+    let (sockets, store) = (Sockets::bind(&config).unwrap(), Store::throwaway(randomness()).await.unwrap());
+    let app = App::start(config, store, clock.clone(), randomness);
+    let service = Service::start(app.clone(), sockets, None).unwrap();
+    app.follower().ready().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = async || {
+        let answer = client.get(format!("{}/readyz", service.base_url())).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(ask().await, (200, "ready\n".to_owned()));
+    clock.0.store(true, Ordering::SeqCst);
+    while !app.follower().has_ended() {
+        tokio::task::yield_now().await;
+    }
+    let (status, text) = ask().await;
+    assert!(status == 503 && text.contains("restart this node"), "{status} {text}");
+    while !log.text().contains("the task that follows the log broke") {
+        tokio::task::yield_now().await;
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_log_names_the_setting_that_a_proxy_in_front_needs() {
+    let log = Log::captured();
+    let test = TestApp::new().await;
+    get(&test, "/healthz", &[("x-forwarded-for", "203.0.113.7")]).await;
+    assert!(log.text().contains("name it in --trusted-proxies"));
 }

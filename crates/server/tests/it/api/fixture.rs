@@ -41,7 +41,10 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) async fn start() -> Self {
-        let app = TestApp::new().await;
+        Self::around(TestApp::new().await).await
+    }
+
+    pub(crate) async fn around(app: TestApp) -> Self {
         let new = NewKey { reach: Reach::Subtree, ..new_key("Admin of the tests") };
         let token = app.create_key(&app.admin, app.root, new).await.unwrap().token;
         let admin = Client::new(&app.url(""), Some(token.expose()));

@@ -8,7 +8,7 @@ mod fixture;
 mod idempotency;
 mod keys;
 mod lists;
-mod log;
+pub(crate) mod log;
 mod presentations;
 mod rights;
 mod secrecy;

@@ -1,4 +1,4 @@
-//! Assurance S9: a key in a query string is written down nowhere, warned of, and refused where policy says so.
+//! Assurance S9: a key in a query string or a path is written down nowhere; in a query it is warned of, and refused where policy says so.
 
 use std::fs;
 use std::path::Path;
@@ -78,6 +78,31 @@ async fn a_key_in_a_query_is_written_nowhere_and_warned_of_on_each_route() {
     for query in ["apikey=", "api_key=%20", "key=", "api_key[]=", "x=1;api_key="] {
         anyone.get(&it.at(&format!("/keys?{query}{}", key.token))).await;
         it.admin.get(&it.at(&format!("/keys?{query}{}", key.token))).await;
+    }
+    // Nor does a key in place of an identifier, on whatever surface, and whether or not there is such a path.
+    let parameter = |template: &str| {
+        let parts = template.split('/').map(|it| if it.starts_with('{') { key.token.as_str() } else { it });
+        parts.collect::<Vec<_>>().join("/")
+    };
+    for (template, operations) in documented() {
+        for method in operations.keys() {
+            it.admin.send(it.admin.request(method, &parameter(&template))).await;
+            anyone.send(anyone.request(method, &parameter(&template))).await;
+        }
+    }
+    for template in [
+        "/{}",
+        "/api/{}",
+        "/api/v1/keys/{}",
+        "/docs/{}",
+        "/setup/{}",
+        "/o/{}",
+        "/o/{}/keys",
+        "/o/root/keys/{}/edit",
+        "/o/root/{}",
+    ] {
+        let answer = anyone.get(&parameter(template)).await;
+        assert!(answer.status < 500, "{template}: {answer:?}");
     }
     it.flush_uses().await;
     assert!(log.text().contains("answered"), "the log is captured");

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::fixture::Fixture;
-use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD};
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, TestApp, config};
+use claviger::config::Config;
 use claviger::ops::sessions::{Origin, sign_in};
 use claviger_core::name::Email;
 use secrecy::{ExposeSecret, SecretString};
@@ -39,6 +40,21 @@ async fn a_session_calls_from_its_own_pages_only() {
         assert_eq!(write(foreign, "C").await.refusal(), (403, "foreign_origin".into()), "{foreign:?}");
     }
     assert_eq!(write(&[], "C").await.refusal(), (401, "unauthenticated".into()), "a browser says where it is from");
+}
+
+// A neighbouring host can plant a cookie of the plain name, and none of the prefixed one.
+#[tokio::test]
+async fn under_tls_a_session_is_believed_only_under_its_prefixed_name() {
+    let config = Config { public_url: Some("https://keys.acme.example".parse().unwrap()), ..config() };
+    let it = Fixture::around(TestApp::with_config(config).await).await;
+    let plain = cookie(&it).await;
+    let prefixed = format!("__Host-{plain}");
+    let ask = async |cookie: &str| it.admin.without().get_with("/api/v1/me", &[("cookie", cookie)]).await;
+    ask(&prefixed).await.expect(200);
+    assert_eq!(ask(&plain).await.refusal(), (401, "unauthenticated".into()));
+    ask(&format!("sid=planted; {prefixed}")).await.expect(200);
+    let page = it.admin.without().get_with("/", &[("cookie", &plain)]).await.expect(303);
+    assert!(page.header("location").starts_with("/sign-in"), "the console follows the same rule: {page:?}");
 }
 
 #[tokio::test]

@@ -1,21 +1,33 @@
-//! Under which address a request came in, and whether the way here is safe enough for a session.
+//! Under which address a request came in, whether the way here is safe enough for a session, and how its cookies are named.
+//!
+//! Under TLS every name begins with `__Host-`, so that no neighbouring host can plant or widen a cookie. On loopback without TLS the prefix
+//! and the `Secure` attribute fall away, since Safari and some other clients drop such cookies on `http://127.0.0.1`; nothing crosses a
+//! network there. Console and management API both ask here: were the API to take the plain name under TLS too, the prefix would protect
+//! nothing.
 
-use http::header::HOST;
+use cookie::Cookie;
+use http::header::{COOKIE, HOST};
 use http::uri::Scheme;
 use http::{HeaderMap, Uri};
+use secrecy::SecretString;
+
+/// The cookie of a console session, without the prefix that it has under TLS.
+pub(crate) const SESSION_COOKIE: &str = "sid";
+/// Longest value of a cookie that is looked at; ours are shorter.
+const COOKIE_BYTES_MAX: usize = 2048;
 
 /// The address of this server as the browser sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Site {
+pub(crate) struct Site {
     /// `https://keys.acme.example`, without a path.
-    pub(super) base_url: String,
+    pub(crate) base_url: String,
     /// Whether the browser speaks TLS: to us, or to a proxy that says so.
-    pub(super) tls: bool,
+    pub(crate) tls: bool,
 }
 
 /// Why the console cannot be shown under an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unsafe {
+pub(crate) enum Unsafe {
     /// There is no usable `Host`.
     NoHost,
     /// Plain HTTP from another machine: the session cookie would cross the network in clear.
@@ -25,23 +37,51 @@ pub(super) enum Unsafe {
 impl Site {
     /// Reads `Host` and `X-Forwarded-Proto`, with `public_url` as configured.
     ///
-    /// The forwarded scheme is believed from anybody: who lies about it gets a cookie marked `Secure` and loses nothing but its own session.
+    /// A configured `https://…` settles it: behind a proxy that puts `127.0.0.1` into `Host`, as nginx does unasked, the request itself looks
+    /// like one from this machine. The forwarded scheme is believed from anybody: who lies about it gets a cookie marked `Secure` and loses
+    /// nothing but its own session.
     ///
     /// # Errors
     /// Plain HTTP anywhere but on the machine itself. Since `Host` then has to be a loopback name, no other site's name can be made to
     /// point here either.
-    pub(super) fn of(headers: &HeaderMap, public_url: Option<&Uri>) -> Result<Self, Unsafe> {
+    pub(crate) fn of(headers: &HeaderMap, public_url: Option<&Uri>) -> Result<Self, Unsafe> {
         let host =
             headers.get(HOST).and_then(|it| it.to_str().ok()).filter(|it| is_authority(it)).ok_or(Unsafe::NoHost)?;
+        if let Some(url) = public_url.filter(|it| it.scheme() == Some(&Scheme::HTTPS)) {
+            return Ok(Self { base_url: url.to_string().trim_end_matches('/').to_owned(), tls: true });
+        }
         let forwarded = headers.get("x-forwarded-proto").is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"https"));
         if !forwarded && is_loopback(host) {
             return Ok(Self { base_url: format!("http://{host}"), tls: false });
         }
-        match public_url.filter(|it| it.scheme() == Some(&Scheme::HTTPS)) {
-            Some(url) => Ok(Self { base_url: url.to_string().trim_end_matches('/').to_owned(), tls: true }),
-            None if forwarded => Ok(Self { base_url: format!("https://{host}"), tls: true }),
-            None => Err(Unsafe::PlainHttp),
+        if forwarded {
+            return Ok(Self { base_url: format!("https://{host}"), tls: true });
         }
+        Err(Unsafe::PlainHttp)
+    }
+
+    /// How a cookie of ours is named here.
+    pub(crate) fn cookie_name(&self, bare: &str) -> String {
+        if self.tls { format!("__Host-{bare}") } else { bare.to_owned() }
+    }
+
+    /// The value of a cookie, if the browser sent it exactly once: of two, nobody knows which is ours.
+    pub(crate) fn cookie(&self, headers: &HeaderMap, bare: &str) -> Option<String> {
+        let name = self.cookie_name(bare);
+        let mut found = headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|it| it.to_str().ok())
+            .flat_map(Cookie::split_parse)
+            .filter_map(Result::ok)
+            .filter(|it| it.name() == name);
+        let value = found.next()?.value().to_owned();
+        (found.next().is_none() && value.len() <= COOKIE_BYTES_MAX).then_some(value)
+    }
+
+    /// The session's token, as the browser sent it.
+    pub(crate) fn session(&self, headers: &HeaderMap) -> Option<SecretString> {
+        self.cookie(headers, SESSION_COOKIE).map(SecretString::from)
     }
 }
 
@@ -103,7 +143,11 @@ mod tests {
             Site::of(&headers, Some(&url)).unwrap()
         };
         assert_eq!(with("backend:7400"), Site { base_url: "https://keys.acme.example".to_owned(), tls: true });
-        assert!(!with("127.0.0.1:7400").tls, "on the machine itself nobody speaks TLS to us");
+        assert_eq!(
+            with("127.0.0.1:7400"),
+            with("backend:7400"),
+            "a proxy may say nothing of the host that was asked for"
+        );
     }
 
     #[test]
