@@ -32,6 +32,8 @@ pub const TREE_LEVELS_MAX: usize = 8;
 pub const KEYS_PER_ORGANIZATION_MAX: i64 = 10_000_000;
 /// Secrets of one key that are not dead: the current one and those retiring.
 pub const LIVE_SECRETS_PER_KEY_MAX: usize = 3;
+/// Organizations in which one change is judged against what its caller holds there.
+pub const PLACES_JUDGED_MAX: usize = 100;
 /// Rows one event may stand for.
 pub const ROWS_PER_EVENT_MAX: usize = 1000;
 /// Items on one page of a list.

@@ -1,6 +1,6 @@
 //! Memberships.
 
-use claviger_core::id::{MemberId, UserId};
+use claviger_core::id::{MemberId, OrganizationId, UserId};
 use claviger_core::member::Member;
 use claviger_core::name::Name;
 use claviger_core::tenant::Tenant;
@@ -35,6 +35,9 @@ statements! {
          WHERE m.user_id = $1 AND c.descendant_id = $2 ORDER BY c.depth LIMIT 1"
     );
     FIND_MEMBERSHIPS = concat!("SELECT ", columns!(), " FROM member m WHERE m.user_id = $1 ORDER BY m.id LIMIT 1000");
+    FIND_PLACES_BELOW =
+        "SELECT m.organization_id FROM member m JOIN organization_closure c ON c.descendant_id = m.organization_id \
+         WHERE m.user_id = $2 AND c.ancestor_id = $1 AND c.depth > 0 ORDER BY m.organization_id LIMIT $3";
     PAGE_MEMBERS = concat!(
         "SELECT ", columns!(), ", ", user_columns!(), ", r.name, u.name_key FROM member m \
          JOIN \"user\" u ON u.id = m.user_id JOIN role r ON r.id = m.role_id \
@@ -89,6 +92,20 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_nearest_member(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<Option<Member>> {
         self.find(FIND_NEAREST_MEMBER, args![user_id, tenant.organization_id()], "member", member).await
+    }
+
+    /// The organizations below the tenant's in which a user has a membership of their own, at most so many.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_places_below(
+        &mut self,
+        tenant: &Tenant,
+        user_id: UserId,
+        limit: usize,
+    ) -> StoreResult<Vec<OrganizationId>> {
+        let arguments = args![tenant.organization_id(), user_id, limit as i64];
+        self.list(FIND_PLACES_BELOW, arguments, "member", |it| it.next()).await
     }
 
     /// All memberships of a user who signs in, oldest first, at most 1,000.

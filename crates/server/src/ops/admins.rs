@@ -45,7 +45,8 @@ pub(super) async fn refuse_last(connection: &mut Connection, user_id: UserId) ->
     }
 }
 
-async fn root(connection: &mut Connection) -> OpResult<Option<Tenant>> {
+/// The root of the tree, once there is one.
+pub(super) async fn root(connection: &mut Connection) -> OpResult<Option<Tenant>> {
     let installation = connection.find_installation_unchecked().await?;
     Ok(installation.map(|it| Tenant::system(it.root_organization_id, "last-admin")))
 }

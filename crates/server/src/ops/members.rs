@@ -17,6 +17,7 @@ use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::leaving;
 use super::page::{Page, PageRequest};
+use super::standing::{Standing, refuse_unheld, standing};
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
 
@@ -72,7 +73,9 @@ pub async fn create_member(
         }
         let user = find_candidate(&app, &caller, &mut tx, &tenant, new.user_id).await?;
         let role = find_role(&mut tx, &tenant, new.role_id).await?;
-        refuse_beyond(&tenant, &role, &new.extra_permissions)?;
+        let inherited = standing(&mut tx, &tenant, user.id).await?;
+        let given = role.permissions.join(&new.extra_permissions);
+        refuse_unheld(&app, &caller, &mut tx, &tenant, inherited.as_ref(), (user.id, &given)).await?;
         let now = app.now();
         let member = Member {
             id: MemberId::new(now, &mut *app.rng()),
@@ -116,13 +119,6 @@ async fn find_candidate(
 async fn find_role(connection: &mut Connection, tenant: &Tenant, role_id: RoleId) -> OpResult<Role> {
     let missing = || Reject::field("/role_id", "is no role that can be given in this organization");
     Ok(connection.find_role(tenant, role_id).await?.ok_or_else(missing)?)
-}
-
-fn refuse_beyond(tenant: &Tenant, role: &Role, extra: &PermissionSet) -> Result<(), Reject> {
-    if role.permissions.join(extra).is_within(tenant.rights()) {
-        return Ok(());
-    }
-    Err(Reject::new(RejectCode::GrantExceedsOwn, "The member would hold, or holds, more than the caller does."))
 }
 
 /// Lists the members.
@@ -180,14 +176,16 @@ pub async fn update_member(
         let app = task;
         let authorize = || caller.authorize(&app, organization_id, "claviger/members:update");
         let (mut tx, tenant) = begin(&app, authorize).await?;
-        let before = find_to_change(&mut tx, &tenant, member_id).await?;
+        let standing = find_to_change(&mut tx, &tenant, member_id).await?;
+        let before = standing.member.clone();
         refuse_other_version(expected_version, before.version)?;
         let mut member = before.clone();
         member.role_id = patch.role_id.unwrap_or(member.role_id);
         member.extra_permissions = patch.extra_permissions.unwrap_or(member.extra_permissions);
         if member != before {
             let role = find_role(&mut tx, &tenant, member.role_id).await?;
-            refuse_beyond(&tenant, &role, &member.extra_permissions)?;
+            let given = role.permissions.join(&member.extra_permissions);
+            refuse_unheld(&app, &caller, &mut tx, &tenant, Some(&standing), (member.user_id, &given)).await?;
             if !role.is_admin() {
                 admins::refuse_last_member(&mut tx, &before).await?;
             }
@@ -204,12 +202,14 @@ pub async fn update_member(
 }
 
 /// A member who holds no more than the caller: nobody takes rights from those who hold more.
-async fn find_to_change(connection: &mut Connection, tenant: &Tenant, member_id: MemberId) -> OpResult<Member> {
+async fn find_to_change(connection: &mut Connection, tenant: &Tenant, member_id: MemberId) -> OpResult<Standing> {
     let member = connection.find_member(tenant, member_id).await?.ok_or_else(Reject::not_found)?;
-    if let Some(role) = connection.find_role(tenant, member.role_id).await? {
-        refuse_beyond(tenant, &role, &member.extra_permissions)?;
+    let role = connection.find_role(tenant, member.role_id).await?.ok_or_else(Reject::not_found)?;
+    let standing = Standing { member, role };
+    if standing.rights().is_within(tenant.rights()) {
+        return Ok(standing);
     }
-    Ok(member)
+    Err(Reject::new(RejectCode::GrantExceedsOwn, "The member holds more than the caller does.").into())
 }
 
 /// Ends a membership. Where no other membership of the user takes its place, the user's personal key is revoked and other keys of the user
@@ -228,10 +228,14 @@ pub async fn delete_member(
         let app = task;
         let authorize = || caller.authorize(&app, organization_id, "claviger/members:delete");
         let (mut tx, tenant) = begin(&app, authorize).await?;
-        let member = find_to_change(&mut tx, &tenant, member_id).await?;
-        admins::refuse_last_member(&mut tx, &member).await?;
+        let before = find_to_change(&mut tx, &tenant, member_id).await?;
+        let member = &before.member;
+        admins::refuse_last_member(&mut tx, member).await?;
         tx.delete_member(&tenant, member_id, member.version).await?;
-        let event = Event::new(&tenant, EventKind::MemberDeleted, member_id, app.now()).before(&member);
+        let from_above = standing(&mut tx, &tenant, member.user_id).await?;
+        let left = from_above.map_or_else(PermissionSet::nothing, |it| it.rights());
+        refuse_unheld(&app, &caller, &mut tx, &tenant, Some(&before), (member.user_id, &left)).await?;
+        let event = Event::new(&tenant, EventKind::MemberDeleted, member_id, app.now()).before(member);
         leaving::release_keys(&app, &mut tx, &tenant, member.user_id).await?;
         commit(&app, tx, event).await
     })

@@ -17,6 +17,7 @@ pub mod page;
 pub(crate) mod passwords;
 pub mod roles;
 pub mod sessions;
+mod standing;
 pub(crate) mod throttle;
 mod transaction;
 pub mod users;

@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::page::{Page, PageRequest};
+use super::standing::refuse_unheld_role;
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
 
@@ -162,8 +163,8 @@ pub async fn update_role(
             return Ok(role);
         }
         // Also what it allowed before: otherwise whoever may change roles could take rights from those who hold more.
-        refuse_beyond(&tenant, &before.permissions)?;
-        refuse_beyond(&tenant, &role.permissions)?;
+        let sets = [&before.permissions, &role.permissions];
+        refuse_unheld_role(&app, &caller, &mut tx, &tenant, sets).await?;
         (role.version, role.updated_at) = (before.version + 1, app.now());
         tx.update_role(&tenant, &role, before.version).await?;
         let event = Event::new(&tenant, EventKind::RoleUpdated, role_id, role.updated_at);
@@ -223,5 +224,5 @@ fn refuse_beyond(tenant: &Tenant, permissions: &PermissionSet) -> Result<(), Rej
     if permissions.is_within(tenant.rights()) {
         return Ok(());
     }
-    Err(Reject::new(RejectCode::GrantExceedsOwn, "The role would hold, or holds, more than the caller does."))
+    Err(Reject::new(RejectCode::GrantExceedsOwn, "The role would hold more than the caller does."))
 }

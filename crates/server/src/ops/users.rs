@@ -3,7 +3,7 @@
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::name::{Email, ExternalId, Name};
-use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 use claviger_core::user::{User, UserStatus};
 use claviger_store::users::UserFilter;
@@ -13,8 +13,8 @@ use super::admins;
 use super::caller::Caller;
 use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
-use super::keys::rules::standing;
 use super::page::{Page, PageRequest};
+use super::standing::refuse_stronger;
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
 
@@ -154,7 +154,7 @@ pub async fn update_user(
         user.email = patch.email.unwrap_or(user.email);
         user.external_id = patch.external_id.unwrap_or(user.external_id);
         user.status = patch.status.unwrap_or(user.status);
-        update(&app, tx, &tenant, before, user).await
+        update(&app, &caller, tx, &tenant, before, user).await
     })
     .await
 }
@@ -187,21 +187,25 @@ pub async fn put_user(
         };
         let mut user = before.clone();
         (user.name, user.email, user.service) = (new.name, new.email, new.service);
-        Ok((update(&app, tx, &tenant, before, user).await?, false))
+        Ok((update(&app, &caller, tx, &tenant, before, user).await?, false))
     })
     .await
 }
 
 /// Writes and commits a changed user; nothing, where nothing changed.
-async fn update(app: &App, mut tx: Tx, tenant: &Tenant, before: User, mut user: User) -> OpResult<User> {
+async fn update(
+    app: &App,
+    caller: &Caller,
+    mut tx: Tx,
+    tenant: &Tenant,
+    before: User,
+    mut user: User,
+) -> OpResult<User> {
     if user == before {
         return Ok(user);
     }
     refuse_service_email(user.service, user.email.as_ref())?;
-    let takes_over = user.email != before.email || user.status != before.status || user.service != before.service;
-    if takes_over {
-        refuse_stronger(&mut tx, tenant, user.id).await?;
-    }
+    refuse_stronger(app, caller, &mut tx, tenant, user.id).await?;
     let ends = user.status == UserStatus::Disabled && before.status == UserStatus::Active;
     if ends {
         admins::refuse_last(&mut tx, user.id).await?;
@@ -212,13 +216,4 @@ async fn update(app: &App, mut tx: Tx, tenant: &Tenant, before: User, mut user: 
     let event = Event::new(tenant, EventKind::UserUpdated, user.id, user.updated_at);
     commit(app, tx, event.before(&before).after(&user)).await?;
     Ok(user)
-}
-
-/// Refuses to take over or switch off somebody who holds more than the caller.
-async fn refuse_stronger(connection: &mut Connection, tenant: &Tenant, user_id: UserId) -> OpResult<()> {
-    let standing = standing(connection, tenant, user_id).await?;
-    if standing.is_none_or(|it| it.rights().is_within(tenant.rights())) {
-        return Ok(());
-    }
-    Err(Reject::new(RejectCode::GrantExceedsOwn, "This user holds more than the caller does.").into())
 }

@@ -157,7 +157,7 @@ pub async fn create_import(
             updated_at: now,
             finished_at: None,
         };
-        check(&app, &mut tx, &tenant, &import, 0).await?;
+        check(&app, &caller, &mut tx, &tenant, &import, 0).await?;
         tx.insert_import(&tenant, &import).await?;
         tx.commit_unaudited("an import that has brought no key yet changed nothing").await?;
         Ok(import.into())
@@ -184,7 +184,14 @@ fn refuse_other_terms(import: &Import, new: &NewImport) -> Result<(), Reject> {
 }
 
 /// Refuses an import whose keys the caller could not make one by one.
-async fn check(app: &App, tx: &mut Tx, tenant: &Tenant, import: &Import, new_keys: usize) -> OpResult<()> {
+async fn check(
+    app: &App,
+    caller: &Caller,
+    tx: &mut Tx,
+    tenant: &Tenant,
+    import: &Import,
+    new_keys: usize,
+) -> OpResult<()> {
     let policy = policy_of(app, tenant.organization_id())?;
     check_owner(tx, tenant, &policy, import.owner_id, u32::try_from(new_keys).unwrap_or(u32::MAX)).await?;
     let granted = Granted {
@@ -193,7 +200,7 @@ async fn check(app: &App, tx: &mut Tx, tenant: &Tenant, import: &Import, new_key
         mapped_user_id: import.mapped_user_id,
         reach: Reach::Organization,
     };
-    granted.check(tx, tenant, &policy).await?;
+    granted.check(app, caller, tx, tenant, &policy).await?;
     refuse_too_many(tx, tenant, new_keys).await
 }
 
@@ -236,7 +243,7 @@ pub async fn append_import(
         let now = app.now();
         let policy = policy_of(&app, organization_id)?;
         let Sorted { keys, existing, rejected } = sort(&app, &mut tx, &tenant, &import, &policy, fresh).await?;
-        check(&app, &mut tx, &tenant, &import, keys.len()).await?;
+        check(&app, &caller, &mut tx, &tenant, &import, keys.len()).await?;
         if !keys.is_empty() {
             tx.insert_keys(&tenant, &keys).await?;
         }

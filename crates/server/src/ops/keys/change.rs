@@ -47,9 +47,9 @@ pub async fn update_key(
             return Err(Reject::from(Code::InsufficientPermission).into());
         }
         if holds_other_rights(&before, &key) {
-            Granted::from(&key).check(&mut tx, &tenant, &policy).await?;
+            Granted::from(&key).check(&app, &caller, &mut tx, &tenant, &policy).await?;
         } else if is_loosened(&before, &key) {
-            Granted::from(&key).refuse_beyond_own(&mut tx, &tenant).await?;
+            Granted::from(&key).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
         }
         if let Some(expires_at) = new_expiry {
             check_expiry(&policy, expires_at, now)?;
@@ -102,7 +102,7 @@ pub async fn set_key_active(
             return list::info(&mut tx, &tenant, key_id, now).await;
         }
         if active {
-            Granted::from(&key).refuse_beyond_own(&mut tx, &tenant).await?;
+            Granted::from(&key).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
         }
         let kind = if active { EventKind::KeyActivated } else { EventKind::KeyDeactivated };
         finish(&app, tx, &tenant, kind, &before, &key).await

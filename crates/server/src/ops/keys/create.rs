@@ -59,7 +59,7 @@ pub async fn create_key(
             mapped_user_id: draft.mapped_user_id,
             reach: draft.reach,
         };
-        granted.check(&mut tx, &tenant, &policy).await?;
+        granted.check(&app, &caller, &mut tx, &tenant, &policy).await?;
         check_expiry(&policy, draft.expires_at, now)?;
         refuse_too_many(&mut tx, &tenant, 1).await?;
 

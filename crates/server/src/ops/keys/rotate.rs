@@ -43,7 +43,7 @@ pub async fn rotate_key(
             return Ok(answer);
         }
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
-        Granted::from(&before).refuse_beyond_own(&mut tx, &tenant).await?;
+        Granted::from(&before).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
         if let Whose::Own(user_id) = whose {
             refuse_without_api_access(&mut tx, &tenant, user_id).await?;
         }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use claviger_core::decision::{Code, Reach, rights_of};
 use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::Key;
-use claviger_core::member::Member;
 use claviger_core::permission::PermissionSet;
 use claviger_core::policy::Policy;
 use claviger_core::reject::{FieldReject, Reject, RejectCode};
@@ -15,34 +14,12 @@ use claviger_core::time::Timestamp;
 use claviger_core::user::UserStatus;
 use claviger_store::Connection;
 
-use crate::ops::caller::is_admin;
+use crate::app::App;
+use crate::ops::caller::{Caller, is_admin};
 use crate::ops::error::OpResult;
+use crate::ops::standing::{Judge, Standing, is_own_session, standing};
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// A user's place in the tenant's organization: the membership that counts there, with its role.
-#[derive(Debug)]
-pub(crate) struct Standing {
-    pub(crate) member: Member,
-    pub(crate) role: Role,
-}
-
-impl Standing {
-    /// Everything the user holds there.
-    pub(crate) fn rights(&self) -> PermissionSet {
-        self.role.permissions.join(&self.member.extra_permissions)
-    }
-}
-
-/// Finds where a user stands in the tenant's organization.
-pub(crate) async fn standing(
-    connection: &mut Connection,
-    tenant: &Tenant,
-    user_id: UserId,
-) -> OpResult<Option<Standing>> {
-    let Some(member) = connection.find_nearest_member(tenant, user_id).await? else { return Ok(None) };
-    Ok(connection.find_role(tenant, member.role_id).await?.map(|role| Standing { member, role }))
-}
 
 /// Refuses, naming the field at fault, what policy does not allow.
 fn denied(pointer: &'static str, detail: impl Into<String>) -> Reject {
@@ -69,36 +46,50 @@ impl<'a> From<&'a Key> for Granted<'a> {
 
 impl Granted<'_> {
     /// Refuses what lies beyond the caller's own rights, or beyond what policy lets the caller choose.
-    pub(crate) async fn check(&self, connection: &mut Connection, tenant: &Tenant, policy: &Policy) -> OpResult<()> {
+    pub(crate) async fn check(
+        &self,
+        app: &App,
+        caller: &Caller,
+        connection: &mut Connection,
+        tenant: &Tenant,
+        policy: &Policy,
+    ) -> OpResult<()> {
         let role = self.role(connection, tenant).await?;
         let mapped = self.mapped(connection, tenant).await?;
         if !is_admin(tenant) {
             self.refuse_what_is_for_admins(connection, tenant, policy, role.as_ref()).await?;
         }
-        self.refuse_beyond(tenant, role.as_ref(), mapped.as_ref())
+        self.refuse_beyond(tenant, role.as_ref(), mapped.map(Some))?;
+        self.refuse_beyond_below(app, caller, connection, tenant, role.as_ref()).await
     }
 
     /// Refuses to hand out, in a new secret, more than the caller holds.
-    pub(crate) async fn refuse_beyond_own(&self, connection: &mut Connection, tenant: &Tenant) -> OpResult<()> {
+    pub(crate) async fn refuse_beyond_own(
+        &self,
+        app: &App,
+        caller: &Caller,
+        connection: &mut Connection,
+        tenant: &Tenant,
+    ) -> OpResult<()> {
         let role = match self.role_id {
             Some(id) => connection.find_role(tenant, id).await?,
             None => None,
         };
-        // A role or membership that is gone allows nothing, and so does not stand in the way of a new secret.
+        // A role that is gone allows nothing anywhere, and so does not stand in the way of a new secret.
         if self.role_id.is_some() && role.is_none() {
             return Ok(());
         }
-        let mapped = match self.mapped_user_id {
-            Some(id) => standing(connection, tenant, id).await?,
-            None => None,
-        };
-        if self.mapped_user_id.is_some() && mapped.is_none() {
-            return Ok(());
-        }
-        self.refuse_beyond(tenant, role.as_ref(), mapped.as_ref())
+        let mapped = self.standing_at(connection, tenant).await?;
+        self.refuse_beyond(tenant, role.as_ref(), mapped)?;
+        self.refuse_beyond_below(app, caller, connection, tenant, role.as_ref()).await
     }
 
-    fn refuse_beyond(&self, tenant: &Tenant, role: Option<&Role>, mapped: Option<&Standing>) -> OpResult<()> {
+    fn refuse_beyond(
+        &self,
+        tenant: &Tenant,
+        role: Option<&Role>,
+        mapped: Option<Option<Standing>>,
+    ) -> Result<(), Reject> {
         let detail = if !self.rights(role, mapped).is_within(tenant.rights()) {
             "The key would hold more than the caller does; narrow it by scopes or by a role."
         } else if self.reach == Reach::Subtree && tenant.reach() == Reach::Organization {
@@ -106,11 +97,49 @@ impl Granted<'_> {
         } else {
             return Ok(());
         };
-        Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into())
+        Err(Reject::new(RejectCode::GrantExceedsOwn, detail))
     }
 
-    fn rights(&self, role: Option<&Role>, mapped: Option<&Standing>) -> PermissionSet {
-        let mapped = mapped.map(|it| Some((&it.role.permissions, &it.member.extra_permissions)));
+    /// Refuses a key that would hold more than the caller does somewhere below, if it reaches there.
+    async fn refuse_beyond_below(
+        &self,
+        app: &App,
+        caller: &Caller,
+        connection: &mut Connection,
+        tenant: &Tenant,
+        role: Option<&Role>,
+    ) -> OpResult<()> {
+        if self.reach == Reach::Organization || is_own_session(tenant, self.mapped_user_id) {
+            return Ok(());
+        }
+        let judge = Judge::below(app, caller, connection, tenant.organization_id()).await?;
+        if judge.holds_everything() {
+            return Ok(());
+        }
+        for place in judge.places(connection, self.mapped_user_id).await? {
+            let mapped = self.standing_at(connection, &Tenant::system(place, "judging")).await?;
+            if !self.rights(role, mapped).is_within(&judge.rights_at(place)) {
+                let detail = format!(
+                    "The key would hold more than the caller does in the organization {place} below; narrow it by scopes, or give it \
+                     the reach `organization`."
+                );
+                return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the mapped user stands in the tenant's organization; the outer absence is that there is none.
+    async fn standing_at(&self, connection: &mut Connection, tenant: &Tenant) -> OpResult<Option<Option<Standing>>> {
+        match self.mapped_user_id {
+            Some(id) => Ok(Some(standing(connection, tenant, id).await?)),
+            None => Ok(None),
+        }
+    }
+
+    fn rights(&self, role: Option<&Role>, mapped: Option<Option<Standing>>) -> PermissionSet {
+        let mapped =
+            mapped.as_ref().map(|it| it.as_ref().map(|it| (&it.role.permissions, &it.member.extra_permissions)));
         rights_of(role.map(|it| &it.permissions), self.scopes, mapped)
     }
 

@@ -7,4 +7,5 @@ mod keys;
 mod people;
 mod replica;
 mod sessions;
+mod standing;
 mod tree;

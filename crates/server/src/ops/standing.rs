@@ -1,0 +1,218 @@
+//! Where users stand, and that nobody gives, takes or takes over more than they hold.
+//!
+//! A membership reaches the subtree and the nearest one counts, so that a user may hold more below than above, or less. What acts in a whole
+//! subtree is therefore judged at its top, and wherever below it the caller or the user has a membership of their own: nothing changes between
+//! those.
+
+use claviger_core::decision::{Code, Reach};
+use claviger_core::id::{OrganizationId, UserId};
+use claviger_core::limits::PLACES_JUDGED_MAX;
+use claviger_core::member::Member;
+use claviger_core::permission::PermissionSet;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::role::Role;
+use claviger_core::tenant::Tenant;
+use claviger_store::Connection;
+
+use super::admins;
+use super::caller::{Caller, is_admin};
+use super::error::OpResult;
+use crate::app::App;
+
+const JOB: &str = "judging";
+
+/// A user's place in an organization: the membership that counts there, with its role.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) member: Member,
+    pub(crate) role: Role,
+}
+
+impl Standing {
+    /// Everything the user holds there.
+    pub(crate) fn rights(&self) -> PermissionSet {
+        self.role.permissions.join(&self.member.extra_permissions)
+    }
+}
+
+/// Finds where a user stands in the tenant's organization.
+pub(crate) async fn standing(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    user_id: UserId,
+) -> OpResult<Option<Standing>> {
+    let Some(member) = connection.find_nearest_member(tenant, user_id).await? else { return Ok(None) };
+    Ok(connection.find_role(tenant, member.role_id).await?.map(|role| Standing { member, role }))
+}
+
+/// What a caller holds from an organization downwards.
+pub(crate) struct Judge<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    top: Tenant,
+    /// Where below the top the caller has a membership of their own.
+    own: Vec<OrganizationId>,
+}
+
+impl<'a> Judge<'a> {
+    /// Prepares to judge from an organization downwards.
+    pub(crate) async fn below(
+        app: &'a App,
+        caller: &'a Caller,
+        connection: &mut Connection,
+        top: OrganizationId,
+    ) -> OpResult<Self> {
+        let top = Tenant::system(top, JOB);
+        let own = places_below(connection, &top, caller.user_id()).await?;
+        Ok(Self { app, caller, top, own })
+    }
+
+    /// Whether the caller holds everything at the top and wherever below: then there is nothing to be judged.
+    pub(crate) fn holds_everything(&self) -> bool {
+        let at_top = self.caller.reach(self.app, self.top.organization_id());
+        self.own.is_empty() && at_top.is_ok_and(|it| it.reach() == Reach::Subtree && is_admin(&it))
+    }
+
+    /// The organizations below the top where the caller or this user has a membership of their own.
+    ///
+    /// # Errors
+    /// `LimitReached` for more than can be judged.
+    pub(crate) async fn places(
+        &self,
+        connection: &mut Connection,
+        user_id: Option<UserId>,
+    ) -> OpResult<Vec<OrganizationId>> {
+        let mut places = places_below(connection, &self.top, user_id).await?;
+        places.extend(self.own.iter().filter(|it| !places.contains(it)).copied().collect::<Vec<_>>());
+        Ok(places)
+    }
+
+    /// What the caller holds at an organization; nothing where they are refused.
+    pub(crate) fn rights_at(&self, organization_id: OrganizationId) -> PermissionSet {
+        const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
+        for id in self.app.replica().path(organization_id) {
+            match self.caller.reach(self.app, id) {
+                Ok(tenant) if id == organization_id || tenant.reach() == Reach::Subtree => {
+                    return tenant.rights().clone();
+                }
+                // Nobody is authorized for what is suspended, and yet it will not be so for ever: what reaches it from above counts there.
+                Err(reject) if reject.code == SUSPENDED && !self.own.contains(&id) => {}
+                _ => break,
+            }
+        }
+        PermissionSet::nothing()
+    }
+}
+
+async fn places_below(
+    connection: &mut Connection,
+    top: &Tenant,
+    user_id: Option<UserId>,
+) -> OpResult<Vec<OrganizationId>> {
+    let Some(user_id) = user_id else { return Ok(vec![]) };
+    let places = connection.find_places_below(top, user_id, PLACES_JUDGED_MAX + 1).await?;
+    if places.len() <= PLACES_JUDGED_MAX {
+        return Ok(places);
+    }
+    let detail = format!(
+        "The user or the caller has memberships of more than {PLACES_JUDGED_MAX} organizations below, too many to judge each; \
+         let an admin do it who holds everything there."
+    );
+    Err(Reject::new(RejectCode::LimitReached, detail).into())
+}
+
+/// Refuses to change a user who anywhere holds more than the caller does there: who changes a sign-in name takes over the account, and who
+/// disables one takes all of its rights.
+pub(crate) async fn refuse_stronger(
+    app: &App,
+    caller: &Caller,
+    connection: &mut Connection,
+    tenant: &Tenant,
+    user_id: UserId,
+) -> OpResult<()> {
+    if is_own_session(tenant, Some(user_id)) {
+        return Ok(());
+    }
+    let Some(root) = admins::root(connection).await? else { return Ok(()) };
+    let judge = Judge::below(app, caller, connection, root.organization_id()).await?;
+    if judge.holds_everything() {
+        return Ok(());
+    }
+    let mut places = judge.places(connection, Some(user_id)).await?;
+    places.push(root.organization_id());
+    for place in places {
+        let standing = standing(connection, &Tenant::system(place, JOB), user_id).await?;
+        if standing.is_some_and(|it| !it.rights().is_within(&judge.rights_at(place))) {
+            let detail = "This user holds more than the caller does, here or in another organization.";
+            return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a session acts on its own user, who holds everywhere what the session does. A key does not: it may be narrower.
+pub(crate) fn is_own_session(tenant: &Tenant, user_id: Option<UserId>) -> bool {
+    let actor = tenant.actor();
+    user_id.is_some() && actor.key_id.is_none() && actor.user_id == user_id
+}
+
+/// Refuses a membership that would give, or take, more than the caller holds, at the tenant's organization or below. `before` is what counted
+/// for the user there, be it inherited; `after` what counts then.
+pub(crate) async fn refuse_unheld(
+    app: &App,
+    caller: &Caller,
+    connection: &mut Connection,
+    tenant: &Tenant,
+    before: Option<&Standing>,
+    after: (UserId, &PermissionSet),
+) -> OpResult<()> {
+    let (user_id, after) = after;
+    let refusal =
+        || Reject::new(RejectCode::GrantExceedsOwn, "The member would hold, or holds, more than the caller does.");
+    if !after.is_within(tenant.rights()) {
+        return Err(refusal().into());
+    }
+    let judge = Judge::below(app, caller, connection, tenant.organization_id()).await?;
+    let held = before.map(Standing::rights);
+    if let Some((before, held)) = before.zip(held.as_ref()) {
+        // One from above is only hidden, and stays where it is; so it is its own place where the caller has to hold as much.
+        let place = before.member.organization_id;
+        let is_inherited = place != tenant.organization_id();
+        let takes = !is_inherited || !held.is_within(after);
+        if takes && !held.is_within(&judge.rights_at(place)) {
+            return Err(refusal().into());
+        }
+    }
+    let above = app.replica().path(tenant.organization_id());
+    for place in &judge.own {
+        let nearest = connection.find_nearest_member(&Tenant::system(*place, JOB), user_id).await?;
+        // A nearer membership counts there, before and after.
+        if nearest.is_some_and(|it| !above.contains(&it.organization_id)) {
+            continue;
+        }
+        let own = judge.rights_at(*place);
+        if !after.is_within(&own) || held.as_ref().is_some_and(|it| !it.is_within(&own)) {
+            return Err(refusal().into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to change a role between sets of permissions of which one is more than the caller holds, at the tenant's organization or below.
+pub(crate) async fn refuse_unheld_role(
+    app: &App,
+    caller: &Caller,
+    connection: &mut Connection,
+    tenant: &Tenant,
+    permissions: [&PermissionSet; 2],
+) -> OpResult<()> {
+    let judge = Judge::below(app, caller, connection, tenant.organization_id()).await?;
+    let below = judge.own.iter().map(|place| judge.rights_at(*place));
+    for rights in std::iter::once(tenant.rights().clone()).chain(below) {
+        if permissions.iter().any(|it| !it.is_within(&rights)) {
+            let detail = "The role would hold, or holds, more than the caller does.";
+            return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
+        }
+    }
+    Ok(())
+}
