@@ -84,9 +84,14 @@ impl TryFrom<NewImportBody> for NewImport {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImportChunkBody {
-    /// The lines, in the order of the source. Those that have been dealt with are skipped, so that a chunk can be sent again.
-    #[schema(value_type = Vec<ImportLineBody>, min_items = 1, max_items = 1000)]
+    /// The lines, in the order of the source. Those that have been dealt with are skipped, so that a chunk can be sent again. Only a chunk
+    /// that says `finished` may have none.
+    #[schema(value_type = Vec<ImportLineBody>, max_items = 1000)]
     lines: Vec<Object<ImportLineBody>>,
+    /// Whether none come after these.
+    #[serde(default)]
+    #[schema(required = false, default = false)]
+    finished: bool,
 }
 
 /// One line of the source. What is wrong with it stands in the answer, and the others are taken.
@@ -136,6 +141,9 @@ pub(super) struct ImportView {
     /// When it last went on.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
+    /// When it came to the end of its source; null until then.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub finished_at: Option<Timestamp>,
 }
 
 /// A line that was not taken.
@@ -174,6 +182,7 @@ impl From<ImportInfo> for ImportView {
             rejected_lines: it.rejected_lines.into_iter().map(Into::into).collect(),
             created_at: it.created_at,
             updated_at: it.updated_at,
+            finished_at: it.finished_at,
         }
     }
 }
@@ -241,13 +250,16 @@ pub(super) async fn append_import(
     Path(ImportPath { organization_id, import_id }): Path<ImportPath>,
     JsonBody(body): JsonBody<ImportChunkBody>,
 ) -> ApiResult<Json<ImportChunkView>> {
+    let least = usize::from(!body.finished);
     let lines: Field<Vec<ImportLine>> = match body.lines.len() {
-        1..=CHUNK_LINES_MAX => Ok(body.lines.into_iter().map(|it| it.0.into()).collect()),
+        count if (least..=CHUNK_LINES_MAX).contains(&count) => {
+            Ok(body.lines.into_iter().map(|it| it.0.into()).collect())
+        }
         _ => at("/lines", Err(format!("must be 1 to {CHUNK_LINES_MAX} lines"))),
     };
     let lines = lines.map_err(|it: FieldReject| Reject::fields(vec![it]))?;
     let ChunkOutcome { import, rejected } =
-        ops::imports::append_import(&app, &caller, organization_id, import_id, lines).await?;
+        ops::imports::append_import(&app, &caller, organization_id, import_id, lines, body.finished).await?;
     let rejected = rejected.into_iter().map(Into::into).collect();
     Ok(Json(ImportChunkView { import: import.into(), rejected }))
 }

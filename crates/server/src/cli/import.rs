@@ -2,28 +2,26 @@
 //!
 //! The server keeps how far an import has come, by the digest of the file; so the same command goes on where a broken one stopped.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use claviger_core::id::RoleId;
 use data_encoding::HEXLOWER;
-use reqwest::StatusCode;
-use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::Failed;
+use super::client::Server;
 
 /// Lines sent at once: as many as one event stands for.
 const LINES_PER_CHUNK: usize = claviger_core::limits::ROWS_PER_EVENT_MAX;
-/// Tries of one chunk before the import stops; sending a chunk twice is harmless.
-const TRIES: u32 = 5;
 /// Bad lines named on the terminal; the server keeps more.
-const NAMED_LINES_MAX: u64 = 50;
+const NAMED_LINES_MAX: usize = 100;
 
 pub(super) fn command() -> Command {
     let required = |name: &'static str, value: &'static str, help: &'static str| {
@@ -37,15 +35,16 @@ pub(super) fn command() -> Command {
         .long_about(
             "Imports keys from a CSV of SHA-256 digests, so that the keys your customers hold go on working.\n\n\
              The first line names the columns: sha256 (hex or base64, required), name, description, expires_at (RFC 3339). Lines that \
-             cannot be taken are named by their number and the rest is imported. Interrupted? Run the same command again: it goes on \
-             where it stopped.\n\n\
+             cannot be taken are named by their number and the rest is imported; the exit code is 1 then, and 0 only if every line was \
+             taken. Interrupted? Run the same command again: it goes on where it stopped. Run again after its end, it names the lines \
+             that were not taken once more, and changes nothing.\n\n\
              Say what the keys may do with --role, with --mapped-user, or with both.",
         )
         .arg(Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help("The CSV file"))
         .arg(required("key", "KEY", "A key that may create keys; better given as the variable CLAVIGER_KEY").env("CLAVIGER_KEY").hide_env_values(true))
         .arg(optional("url", "URL", "Where Claviger runs").default_value("http://127.0.0.1:7400"))
         .arg(optional("organization", "ID", "Where the keys belong [default: the key's own organization]"))
-        .arg(optional("role", "ID", "The role of the keys, such as rol_01…; GET /api/v1/organizations/{id}/roles lists them"))
+        .arg(optional("role", "ROLE", "The role of the keys: its name, such as readonly, or its id"))
         .arg(optional("mapped-user", "ID", "The user whose rights the keys carry"))
         .arg(optional("api", "SLUG", "The api of the keys [default: default]"))
 }
@@ -55,28 +54,74 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
     let source = Source::open(path)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::new)?;
     runtime.block_on(async {
-        let server = Server::of(matches)?;
+        let key = SecretString::from(text(matches, "key").expect("clap requires it"));
+        let server = Server::new(text(matches, "url").expect("it has a default"), key)?;
         let organization = match text(matches, "organization") {
             Some(id) => id.to_owned(),
             None => server.get::<MeView>("/api/v1/me").await?.organization.id,
         };
-        let imports = format!("/api/v1/organizations/{organization}/imports");
-        let import: ImportView = server.post(&imports, &new_import(matches, &source)).await?;
-        if import.done_line > 1 {
-            note(&format!("Going on behind line {}, where this file's import stopped.", import.done_line));
-        }
-        send(&server, &format!("{imports}/{}/lines", import.id), source, import).await
+        let organization = format!("/api/v1/organizations/{organization}");
+        let role_id = match text(matches, "role") {
+            Some(role) => Some(role_id(&server, &organization, role).await?),
+            None => None,
+        };
+        let imports = format!("{organization}/imports");
+        let import: ImportView = server.post(&imports, &new_import(matches, role_id, &source)).await?;
+        let path = format!("{imports}/{}", import.id);
+        let import = match &import.finished_at {
+            Some(at) => {
+                note(&format!("The import of this file was finished on {at}; nothing is left to do."));
+                name(&import.rejected_lines);
+                import
+            }
+            None => send(&server, &format!("{path}/lines"), source, import).await?,
+        };
+        conclude(&import, &path)
     })
+}
+
+/// The id of a role that was named by id or by name. Names are compared as people read them; where an organization above has a role of the
+/// same name, nobody but the caller can say which is meant.
+async fn role_id(server: &Server, organization: &str, role: &str) -> Result<String, Failed> {
+    if role.parse::<RoleId>().is_ok() {
+        return Ok(role.to_owned());
+    }
+    let (mut found, mut names, mut after) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let page: RolePage = server.get(&format!("{organization}/roles?limit=100{after}")).await?;
+        for it in page.data {
+            if it.name.to_lowercase() == role.to_lowercase() {
+                found.push(it.id);
+            }
+            names.push(it.name);
+        }
+        match page.next_cursor {
+            Some(cursor) => after = format!("&cursor={cursor}"),
+            None => break,
+        }
+    }
+    match found.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => Err(Failed::new(format!("--role {role}: there is no such role; there are {}", names.join(", ")))),
+        _ => Err(Failed::new(format!(
+            "--role {role}: {} roles have this name; give one's id: {}",
+            found.len(),
+            found.join(", ")
+        ))),
+    }
 }
 
 fn text<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
     matches.get_one::<String>(name).map(String::as_str)
 }
 
-fn new_import(matches: &ArgMatches, source: &Source) -> Value {
+fn new_import(matches: &ArgMatches, role_id: Option<String>, source: &Source) -> Value {
     let mut body = json!({ "source_digest": HEXLOWER.encode(&source.digest), "source_name": source.name });
-    for (argument, field) in [("role", "role_id"), ("mapped-user", "mapped_user_id"), ("api", "api")] {
-        if let Some(value) = text(matches, argument) {
+    let mapped_user_id = text(matches, "mapped-user");
+    for (field, value) in
+        [("role_id", role_id.as_deref()), ("mapped_user_id", mapped_user_id), ("api", text(matches, "api"))]
+    {
+        if let Some(value) = value {
             body[field] = value.into();
         }
     }
@@ -178,10 +223,15 @@ impl Columns {
     }
 }
 
-async fn send(server: &Server, path: &str, mut source: Source, mut import: ImportView) -> Result<(), Failed> {
+/// Sends all lines that have not been dealt with; answers the finished import.
+async fn send(server: &Server, path: &str, mut source: Source, mut import: ImportView) -> Result<ImportView, Failed> {
     let columns = source.columns()?;
+    if import.done_line > 1 {
+        note(&format!("Going on behind line {}, where this file's import stopped.", import.done_line));
+        name(&import.rejected_lines);
+    }
     let mut progress = Progress::new(source.bytes);
-    let mut named = 0;
+    let mut named = import.rejected_lines.len();
     let mut record = csv::ByteRecord::new();
     let mut chunk = Vec::with_capacity(LINES_PER_CHUNK);
     loop {
@@ -189,35 +239,46 @@ async fn send(server: &Server, path: &str, mut source: Source, mut import: Impor
         if more && record.position().map_or(0, csv::Position::line) > import.done_line {
             chunk.push(columns.line(&record));
         }
-        if chunk.len() == LINES_PER_CHUNK || !more && !chunk.is_empty() {
-            let outcome: ChunkView = server.post(path, &json!({ "lines": chunk })).await?;
+        if chunk.len() == LINES_PER_CHUNK || !more {
+            let outcome: ChunkView = server.post(path, &json!({ "lines": chunk, "finished": !more })).await?;
             chunk.clear();
             for bad in &outcome.rejected {
                 named += 1;
                 if named <= NAMED_LINES_MAX {
-                    progress.line(&format!("line {}: {}", bad.line, bad.reason));
+                    progress.line(&bad.to_string());
                 }
             }
             import = outcome.import;
             progress.show(source.lines.position().byte(), &import);
         }
         if !more {
-            break;
+            progress.end();
+            return Ok(import);
         }
     }
-    progress.end();
-    if named > NAMED_LINES_MAX {
-        note(&format!(
-            "… and {} more bad lines; GET {} lists the first 1,000.",
-            named - NAMED_LINES_MAX,
-            path.trim_end_matches("/lines")
-        ));
+}
+
+/// Names the first of the lines that were not taken.
+fn name(rejected: &[RejectedView]) {
+    for bad in rejected.iter().take(NAMED_LINES_MAX) {
+        note(&bad.to_string());
     }
-    note(&format!(
-        "{} imported, {} were there already, {} not taken.",
-        import.accepted, import.existing, import.rejected
-    ));
-    Ok(())
+}
+
+/// Says what became of all of it. Not to have taken a line is a failure: a script must not go on as if every customer's key were here.
+fn conclude(import: &ImportView, path: &str) -> Result<(), Failed> {
+    let unnamed = import.rejected.saturating_sub(NAMED_LINES_MAX as u64);
+    if unnamed > 0 {
+        note(&format!("… and {unnamed} more bad lines; GET {path} lists the first 1,000."));
+    }
+    let (accepted, existing, rejected) = (import.accepted, import.existing, import.rejected);
+    note(&format!("{accepted} imported, {existing} were there already, {rejected} not taken."));
+    match rejected {
+        0 => Ok(()),
+        _ => {
+            Err(Failed::new("not every line was taken; mend those named above and import them as a file of their own"))
+        }
+    }
 }
 
 fn note(line: &str) {
@@ -279,6 +340,8 @@ struct ImportView {
     accepted: u64,
     existing: u64,
     rejected: u64,
+    rejected_lines: Vec<RejectedView>,
+    finished_at: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -293,122 +356,20 @@ struct RejectedView {
     reason: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct ProblemView {
-    code: String,
-    detail: Option<String>,
-    fix: Option<String>,
-    #[serde(default)]
-    errors: Vec<FieldView>,
+impl fmt::Display for RejectedView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.reason)
+    }
 }
 
 #[derive(Debug, Deserialize)]
-struct FieldView {
-    pointer: String,
-    detail: String,
+struct RolePage {
+    data: Vec<RoleRef>,
+    next_cursor: Option<String>,
 }
 
-/// The server, as this command talks to it.
-struct Server {
-    url: String,
-    key: SecretString,
-    client: reqwest::Client,
-}
-
-impl Server {
-    fn of(matches: &ArgMatches) -> Result<Self, Failed> {
-        let url = text(matches, "url").expect("it has a default").trim_end_matches('/').to_owned();
-        let address: Option<http::Uri> = url.parse().ok();
-        let host = address.as_ref().filter(|it| it.scheme_str() == Some("http")).and_then(http::Uri::host);
-        if !host.is_some_and(is_this_machine) {
-            let fix = "run this on the server's machine, against http://127.0.0.1:7400";
-            return Err(Failed::new(format!("--url {url}: the key would cross the network in clear; {fix}")));
-        }
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        let client = client.timeout(Duration::from_secs(60)).build().map_err(Failed::new)?;
-        let key = SecretString::from(text(matches, "key").expect("clap requires it"));
-        Ok(Self { url, key, client })
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
-        self.read(self.client.get(format!("{}{path}", self.url))).await.map_err(|tried| tried.failed)
-    }
-
-    /// Posts, again where trying again can help: every request of an import may be sent twice.
-    async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failed> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.read(self.client.post(format!("{}{path}", self.url)).json(body)).await {
-                Ok(answer) => return Ok(answer),
-                Err(tried) if tried.again && tries < TRIES => tokio::time::sleep(Duration::from_secs(1 << tries)).await,
-                Err(tried) => return Err(tried.failed),
-            }
-        }
-    }
-
-    async fn read<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Tried> {
-        let sent = request.bearer_auth(self.key.expose_secret()).send().await;
-        let answer = sent.map_err(|error| Tried { again: true, failed: Failed::new(explain(&error)) })?;
-        let status = answer.status();
-        if status.is_success() {
-            return answer.json().await.map_err(|error| Tried { again: false, failed: Failed::new(error) });
-        }
-        let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-        let said = match answer.json::<ProblemView>().await {
-            Ok(problem) => {
-                let sentence = |it: Option<String>| it.unwrap_or_default();
-                let fields = problem.errors.iter().map(|it| format!(" {}: {}.", it.pointer, it.detail));
-                let fields = fields.collect::<String>();
-                format!("{}: {} {}{fields}", problem.code, sentence(problem.detail), sentence(problem.fix))
-            }
-            Err(_) => "the answer is none of Claviger's; is the --url right?".to_owned(),
-        };
-        Err(Tried { again, failed: Failed::new(format!("{status}: {said}")) })
-    }
-}
-
-/// Whether a host is this machine: a key must not leave it in clear.
-fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
-}
-
-/// Why a try failed, and whether another could do better.
-struct Tried {
-    again: bool,
-    failed: Failed,
-}
-
-/// The whole chain of causes: the outermost says only that a request failed.
-fn explain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_sent_in_clear_to_this_machine_only() {
-        for (url, allowed) in [
-            ("http://127.0.0.1:7400", true),
-            ("http://localhost:7400", true),
-            ("http://[::1]:7400", true),
-            ("http://keys.example.com", false),
-            ("http://127.0.0.1.example.com", false),
-            ("http://192.0.2.1:7400", false),
-            ("https://127.0.0.1:7400", false),
-            ("127.0.0.1:7400", false),
-        ] {
-            let matches = command().get_matches_from(["import", "keys.csv", "--key", "k", "--url", url]);
-            assert_eq!(Server::of(&matches).is_ok(), allowed, "{url}");
-        }
-    }
+#[derive(Debug, Deserialize)]
+struct RoleRef {
+    id: String,
+    name: String,
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod client;
 mod dev;
 mod import;
 mod samples;

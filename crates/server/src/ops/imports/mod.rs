@@ -100,6 +100,8 @@ pub struct ImportInfo {
     pub created_at: Timestamp,
     /// When it last went on.
     pub updated_at: Timestamp,
+    /// When its caller said that there is no more of it.
+    pub finished_at: Option<Timestamp>,
 }
 
 /// What became of a chunk.
@@ -220,15 +222,17 @@ pub async fn get_import(
 }
 
 /// Takes the next lines, at most 1,000, in the order of the file. Lines that have been dealt with are skipped, so that a chunk can be sent again.
+/// `finishes` says that none come after them.
 ///
 /// # Errors
-/// Refusals; a line that cannot be taken is no error but stands in the outcome.
+/// Refusals, of lines after the last too; a line that cannot be taken is no error but stands in the outcome.
 pub async fn append_import(
     app: &App,
     caller: &Caller,
     organization_id: OrganizationId,
     import_id: ImportId,
     lines: Vec<ImportLine>,
+    finishes: bool,
 ) -> OpResult<ChunkOutcome> {
     refuse_disorder(&lines)?;
     let (task, caller) = (app.clone(), caller.clone());
@@ -237,10 +241,19 @@ pub async fn append_import(
         let (mut tx, tenant) = begin(&app, || caller.authorize(&app, organization_id, CREATE)).await?;
         let mut import = tx.find_import(&tenant, import_id).await?.ok_or_else(Reject::not_found)?;
         let fresh: Vec<_> = lines.into_iter().filter(|it| it.line >= import.next_line).collect();
+        let now = app.now();
         let (Some(first), Some(last)) = (fresh.first().map(|it| it.line), fresh.last().map(|it| it.line)) else {
+            if finishes && import.finished_at.is_none() {
+                (import.updated_at, import.finished_at) = (now, Some(now));
+                tx.update_import(&tenant, &import).await?;
+                tx.commit_unaudited("that there is no more to import changes no key").await?;
+            }
             return Ok(ChunkOutcome { import: import.into(), rejected: Vec::new() });
         };
-        let now = app.now();
+        if import.finished_at.is_some() {
+            let detail = "This import is finished; begin another for what came since.";
+            return Err(Reject::new(RejectCode::StateConflict, detail).into());
+        }
         let policy = policy_of(&app, organization_id)?;
         let Sorted { keys, existing, rejected } = sort(&app, &mut tx, &tenant, &import, &policy, fresh).await?;
         check(&app, &caller, &mut tx, &tenant, &import, keys.len()).await?;
@@ -254,6 +267,7 @@ pub async fn append_import(
         let room = REJECTED_LINES_MAX.saturating_sub(import.rejected_lines.len());
         import.rejected_lines.extend(rejected.iter().take(room).cloned());
         import.updated_at = now;
+        import.finished_at = finishes.then_some(now);
         tx.update_import(&tenant, &import).await?;
         let what = json!({
             "source_name": import.source_name,
@@ -301,6 +315,7 @@ impl From<Import> for ImportInfo {
             rejected_lines: lines.map(|it| RejectedLine { line: it.line, reason: it.reason }).collect(),
             created_at: import.created_at,
             updated_at: import.updated_at,
+            finished_at: import.finished_at,
         }
     }
 }

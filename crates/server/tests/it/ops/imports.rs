@@ -10,7 +10,7 @@ use claviger_core::role::BuiltIn;
 use claviger_core::secret::Digest;
 use data_encoding::{BASE64, HEXLOWER};
 
-use crate::app::{TestApp, new_key, permissions, refused};
+use crate::app::{DAY, TestApp, new_key, permissions, refused};
 
 fn line(number: u64, token: &str) -> ImportLine {
     let sha256 = HEXLOWER.encode(Digest::of_token(token.as_bytes()).as_bytes());
@@ -44,7 +44,7 @@ async fn the_same_file_on_other_terms_is_refused() {
 }
 
 async fn append(test: &TestApp, at: OrganizationId, id: ImportId, lines: Vec<ImportLine>) -> ChunkOutcome {
-    append_import(&test.app, &test.admin, at, id, lines).await.unwrap()
+    append_import(&test.app, &test.admin, at, id, lines, false).await.unwrap()
 }
 
 fn counts(outcome: &ChunkOutcome) -> (u64, u64, u64, u64) {
@@ -140,6 +140,25 @@ async fn a_chunk_can_be_sent_again_and_the_same_file_goes_on() {
 }
 
 #[tokio::test]
+async fn an_import_that_came_to_its_end_says_when_and_takes_no_more() {
+    let test = TestApp::new().await;
+    let id = begin(&test, test.root, 1).await;
+    let append = async |lines, finishes| append_import(&test.app, &test.admin, test.root, id, lines, finishes).await;
+    assert_eq!(append(vec![line(2, "a")], false).await.unwrap().import.finished_at, None);
+    let end = append(vec![line(3, "b")], true).await.unwrap();
+    assert_eq!((end.import.finished_at, counts(&end)), (Some(test.now()), (3, 2, 0, 0)));
+    test.clock.advance(DAY);
+    let again = append(vec![line(3, "b")], true).await.unwrap();
+    assert_eq!(again.import.finished_at, end.import.finished_at, "the last chunk can be sent again");
+    assert_eq!(refused(append(vec![line(4, "c")], true).await), RejectCode::StateConflict);
+    assert_eq!(test.verify_text("c", &[]), Err("not_found"));
+
+    let empty = begin(&test, test.root, 2).await;
+    let ended = append_import(&test.app, &test.admin, test.root, empty, Vec::new(), true).await.unwrap();
+    assert_eq!(ended.import.finished_at, Some(test.now()), "a file may hold nothing but its header");
+}
+
+#[tokio::test]
 async fn an_import_grants_no_more_than_its_caller_holds_and_needs_a_say() {
     let test = TestApp::new().await;
     let new = |role_id| NewImport {
@@ -167,7 +186,7 @@ async fn an_import_grants_no_more_than_its_caller_holds_and_needs_a_say() {
 async fn chunks_have_an_order_and_a_size() {
     let test = TestApp::new().await;
     let id = begin(&test, test.root, 1).await;
-    let send = async |lines| append_import(&test.app, &test.admin, test.root, id, lines).await;
+    let send = async |lines| append_import(&test.app, &test.admin, test.root, id, lines, false).await;
     for lines in [
         vec![line(3, "a"), line(2, "b")],
         vec![line(2, "a"), line(2, "b")],

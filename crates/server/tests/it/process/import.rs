@@ -15,8 +15,12 @@ fn digest(token: &str) -> String {
 }
 
 fn import(file: &Path, server: &Server, prepared: &Prepared) -> Output {
-    let (url, role) = (server.fact("Console").to_owned(), prepared.readonly.to_string());
-    let arguments = [file.to_str().unwrap(), "--url", &url, "--key", &prepared.admin_key, "--role", &role];
+    import_as(file, server, prepared, &prepared.readonly.to_string())
+}
+
+fn import_as(file: &Path, server: &Server, prepared: &Prepared, role: &str) -> Output {
+    let url = server.fact("Console").to_owned();
+    let arguments = [file.to_str().unwrap(), "--url", &url, "--key", &prepared.admin_key, "--role", role];
     run(&[&["import"], &arguments[..]].concat(), file.parent().unwrap())
 }
 
@@ -48,25 +52,71 @@ async fn a_file_is_imported_bad_lines_are_named_and_it_goes_on_where_it_stopped(
     let file = folder.path().join("keys.csv");
     std::fs::write(&file, &text).unwrap();
     let output = import(&file, &server, &prepared);
-    assert!(output.status.success(), "{}", said(&output));
-    for line in [
-        "line 700: sha256 is no SHA-256 in hex or base64",
-        "line 1800: expires_at has passed",
-        "2497 imported, 0 were there already, 2 not taken.",
-    ] {
-        assert!(said(&output).lines().any(|it| it == line), "{line} in\n{}", said(&output));
-    }
+    // A script must not go on as if every key were here.
+    let names_bad_lines = |output: &Output| {
+        assert_eq!(output.status.code(), Some(1), "{}", said(output));
+        for line in [
+            "line 700: sha256 is no SHA-256 in hex or base64",
+            "line 1800: expires_at has passed",
+            "2497 imported, 0 were there already, 2 not taken.",
+        ] {
+            assert!(said(output).lines().any(|it| it == line), "{line} in\n{}", said(output));
+        }
+    };
+    names_bad_lines(&output);
     assert_eq!(verify(&server, &prepared, "legacy-2500").await["allowed"], true);
     assert_eq!(verify(&server, &prepared, "late").await["code"], "not_found");
 
     // The same file again has nothing left to do, and says so; a longer one knows what is there.
     let output = import(&file, &server, &prepared);
-    assert!(said(&output).contains("Going on behind line 2500"), "{}", said(&output));
+    names_bad_lines(&output);
+    let told = said(&output);
+    assert!(told.starts_with("The import of this file was finished on 20"), "{told}");
+    assert!(told.lines().next().unwrap().ends_with("; nothing is left to do."), "{told}");
     writeln!(text, "{},One more,", digest("one-more")).unwrap();
     std::fs::write(&file, &text).unwrap();
     let output = import(&file, &server, &prepared);
     assert!(said(&output).contains("1 imported, 2497 were there already, 2 not taken."), "{}", said(&output));
     assert_eq!(verify(&server, &prepared, "one-more").await["key"]["name"], "One more");
+
+    // Every line taken: a success, which a role that is named as people name it is enough for.
+    std::fs::write(&file, format!("sha256\n{}\n", digest("by-name"))).unwrap();
+    let output = import_as(&file, &server, &prepared, "ReadOnly");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(verify(&server, &prepared, "by-name").await["role"], "readonly");
+}
+
+// Two roles of one name are possible where one is an ancestor's, and nothing is guessed then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_is_not_known_or_not_clear_is_told_and_nothing_is_imported() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let prepared = prepare(&data).await;
+    let server = Server::start(&data);
+    let file = folder.path().join("keys.csv");
+    std::fs::write(&file, format!("sha256\n{}\n", digest("unclear"))).unwrap();
+    let unknown = import_as(&file, &server, &prepared, "reader");
+    let told = said(&unknown);
+    assert!(!unknown.status.success() && told.contains("--role reader: there is no such role; there are "), "{told}");
+    assert!(told.contains("readonly"), "{told}");
+
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let make = async |path: String, body: Value| -> String {
+        let url = format!("{}/api/v1/organizations/{path}", server.fact("Console"));
+        let answer = client.post(url).bearer_auth(&prepared.admin_key).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let acme = make(format!("{}/organizations", prepared.organization), serde_json::json!({"name": "Acme"})).await;
+    let own = make(format!("{acme}/roles"), serde_json::json!({"name": "Readonly", "permissions": []})).await;
+    let url = server.fact("Console").to_owned();
+    let arguments = ["import", file.to_str().unwrap(), "--url", &url, "--key", &prepared.admin_key];
+    let unclear = run(&[&arguments[..], &["--organization", &acme, "--role", "readonly"]].concat(), folder.path());
+    let told = said(&unclear);
+    assert!(!unclear.status.success() && told.contains("2 roles have this name; give one's id"), "{told}");
+    assert!(told.contains(&own) && told.contains(&prepared.readonly.to_string()), "{told}");
+    assert_eq!(verify(&server, &prepared, "unclear").await["code"], "not_found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
