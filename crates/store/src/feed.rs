@@ -142,7 +142,7 @@ impl Connection {
         }
         let mut changes = Vec::with_capacity(touched.entities.len());
         for entity in touched.entities {
-            changes.extend(self.record_of(entity, now).await?);
+            changes.extend(self.records_of(entity, now).await?);
         }
         for (first, last) in touched.key_ranges {
             changes.extend(self.key_records(first, last, now).await?);

@@ -5,7 +5,7 @@ use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::{
     ApiRecord, Change, KeyRecord, MemberRecord, OrganizationRecord, Record, RoleRecord, SecretRecord, UserRecord,
 };
-use claviger_core::id::KeyId;
+use claviger_core::id::{KeyId, UserId};
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::role::BuiltIn;
 use claviger_core::time::Timestamp;
@@ -65,6 +65,8 @@ statements! {
     ROLES = page!("t.id, t.name, t.permissions, t.api_access, t.built_in, t.version", "role");
     MEMBER = by_id!("t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version", "member");
     MEMBERS = page!("t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version", "member");
+    MEMBERS_OF_USER =
+        "SELECT t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version FROM member t WHERE t.user_id = $1";
     API = by_id!("t.id, t.slug, t.prefix, t.version", "api");
     APIS = page!("t.id, t.slug, t.prefix, t.version", "api");
     KEYS = keys_with_secrets!(
@@ -173,6 +175,22 @@ fn change(id: &str, record: Result<Record, Unreadable>) -> Option<Change> {
     }
 }
 
+/// The row as changes. A membership that cannot be read takes its user along: else a verifier that never read it would judge the user by
+/// the next membership further up, which may hold more.
+fn changes(kind: EntityKind, row: &Row, read: Read) -> impl Iterator<Item = Change> + use<> {
+    let change = change(id_of(row), read(&mut Columns::new(row)));
+    let is_bad_member = kind == EntityKind::Member && !matches!(change, Some(Change::Put(_)));
+    let user_id = is_bad_member.then(|| user_of_member(row)).flatten();
+    change.into_iter().chain(user_id.map(|it| Change::Unreadable(it.into())))
+}
+
+/// Whose membership a row is, if that much of it can be read.
+fn user_of_member(row: &Row) -> Option<UserId> {
+    let mut it = Columns::new(row);
+    it.skip(2);
+    it.next().ok()
+}
+
 impl Connection {
     /// A page of rows, and where the next one begins.
     pub(super) async fn record_page(
@@ -193,10 +211,7 @@ impl Connection {
             EntityKind::Import | EntityKind::Session => return Ok((vec![], None)),
         };
         let rows = self.fetch_all(statement, args![after, i64::from(limit)]).await?;
-        Ok((
-            rows.iter().filter_map(|row| change(id_of(row), read(&mut Columns::new(row)))).collect(),
-            next(&rows, limit),
-        ))
+        Ok((rows.iter().flat_map(|row| changes(kind, row, read)).collect(), next(&rows, limit)))
     }
 
     async fn key_page(
@@ -221,7 +236,7 @@ impl Connection {
     }
 
     /// The row of one thing as it is now, or that it is no more.
-    pub(super) async fn record_of(&mut self, entity: Entity, now: Timestamp) -> StoreResult<Option<Change>> {
+    pub(super) async fn records_of(&mut self, entity: Entity, now: Timestamp) -> StoreResult<Vec<Change>> {
         let (statement, read): (_, Read) = match entity.kind {
             EntityKind::Organization => (ORGANIZATION, organization),
             EntityKind::User => (USER, user),
@@ -230,13 +245,26 @@ impl Connection {
             EntityKind::Api => (API, api),
             EntityKind::Key => {
                 let id = KeyId::from_u128(entity.id);
-                let changes = self.key_records(id, id, now).await?;
-                return Ok(Some(changes.into_iter().next().unwrap_or(Change::Gone(entity))));
+                let mut changes = self.key_records(id, id, now).await?;
+                changes.truncate(1);
+                return Ok(if changes.is_empty() { vec![Change::Gone(entity)] } else { changes });
             }
-            EntityKind::Import | EntityKind::Session => return Ok(None),
+            EntityKind::Import | EntityKind::Session => return Ok(vec![]),
         };
-        let row = self.fetch_optional(statement, args![entity.to_string()]).await?;
-        Ok(row.map_or(Some(Change::Gone(entity)), |row| change(id_of(&row), read(&mut Columns::new(&row)))))
+        let Some(row) = self.fetch_optional(statement, args![entity.to_string()]).await? else {
+            return Ok(vec![Change::Gone(entity)]);
+        };
+        let mut found: Vec<_> = changes(entity.kind, &row, read).collect();
+        if entity.kind == EntityKind::User && self.has_unreadable_membership(entity).await? {
+            // A newer version of the user does not make the membership readable.
+            found.push(Change::Unreadable(entity));
+        }
+        Ok(found)
+    }
+
+    async fn has_unreadable_membership(&mut self, user: Entity) -> StoreResult<bool> {
+        let rows = self.fetch_all(MEMBERS_OF_USER, args![user.to_string()]).await?;
+        Ok(rows.iter().any(|row| member(&mut Columns::new(row)).is_err()))
     }
 
     /// The keys from one to another, both included, as they are now.
