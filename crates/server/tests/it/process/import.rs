@@ -108,14 +108,16 @@ async fn a_role_that_is_not_known_or_not_clear_is_told_and_nothing_is_imported()
         assert_eq!(answer.status(), 201);
         answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
     };
-    let acme = make(format!("{}/organizations", prepared.organization), serde_json::json!({"name": "Acme"})).await;
-    let own = make(format!("{acme}/roles"), serde_json::json!({"name": "Readonly", "permissions": []})).await;
+    let root = prepared.organization;
+    let acme = make(format!("{root}/organizations"), serde_json::json!({"name": "Acme"})).await;
+    let role = serde_json::json!({"name": "Auditor", "permissions": []});
+    let roles = [make(format!("{acme}/roles"), role.clone()).await, make(format!("{root}/roles"), role).await];
     let url = server.fact("Console").to_owned();
     let arguments = ["import", file.to_str().unwrap(), "--url", &url, "--key", &prepared.admin_key];
-    let unclear = run(&[&arguments[..], &["--organization", &acme, "--role", "readonly"]].concat(), folder.path());
+    let unclear = run(&[&arguments[..], &["--organization", &acme, "--role", "auditor"]].concat(), folder.path());
     let told = said(&unclear);
     assert!(!unclear.status.success() && told.contains("2 roles have this name; give one's id"), "{told}");
-    assert!(told.contains(&own) && told.contains(&prepared.readonly.to_string()), "{told}");
+    assert!(roles.iter().all(|it| told.contains(it)), "{told}");
     assert_eq!(verify(&server, &prepared, "unclear").await["code"], "not_found");
 }
 
