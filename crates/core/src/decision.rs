@@ -5,6 +5,8 @@
 //! Each part can only narrow. What absence means: no role is the mapped user's; no scopes, IPs or expiry is no narrowing; no owner is no
 //! api_access check; neither role nor mapped user allows nothing at all.
 
+mod trace;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use crate::network::IpAllowList;
 use crate::permission::{Asked, Coverage, PermissionSet};
 use crate::secret::SecretState;
 use crate::time::Timestamp;
+
+pub use trace::{Allowance, Traced, explain};
 
 /// Why a request may not pass: a closed list, the same on every surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -332,27 +336,10 @@ impl Decision {
     }
 }
 
-/// One line of a trace: what was checked, and the code it would deny with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Traced {
-    /// What was checked.
-    pub check: Check,
-    /// The code this check alone denies with; absent when it passed.
-    pub denied: Option<Code>,
-}
-
 /// Decides, stopping at the first check that denies.
 pub fn decide(grant: &Grant<'_>, request: &Request<'_>, now: Timestamp) -> Decision {
     let first = CHECKS.iter().find_map(|(_, check)| check(grant, request, now));
     first.map_or_else(|| allowed(grant, request), Decision::Denied)
-}
-
-/// Decides and says how every check came out. The same checks as [`decide`]; it charges nothing.
-pub fn explain(grant: &Grant<'_>, request: &Request<'_>, now: Timestamp) -> (Decision, Vec<Traced>) {
-    let trace: Vec<_> =
-        CHECKS.iter().map(|(check, run)| Traced { check: *check, denied: run(grant, request, now) }).collect();
-    let first = trace.iter().find_map(|it| it.denied);
-    (first.map_or_else(|| allowed(grant, request), Decision::Denied), trace)
 }
 
 type Run = fn(&Grant<'_>, &Request<'_>, Timestamp) -> Option<Code>;
@@ -430,7 +417,12 @@ fn covers(request: &Request<'_>, coverage: impl Fn(&Asked<'_>) -> Coverage) -> b
 fn coverage(grant: &Grant<'_>, asked: &Asked<'_>) -> Coverage {
     let role = grant.role.map_or(Coverage::All, |role| role.coverage(asked));
     let scopes = grant.scopes.map_or(Coverage::All, |scopes| scopes.coverage(asked));
-    let rights = grant.mapped_user.map_or(Coverage::All, |user| {
+    role.meet(scopes).meet(rights_coverage(grant, asked))
+}
+
+/// What the mapped user's rights cover by themselves.
+fn rights_coverage(grant: &Grant<'_>, asked: &Asked<'_>) -> Coverage {
+    grant.mapped_user.map_or(Coverage::All, |user| {
         user.rights.map_or(Coverage::None, |(role, extra)| match (role.coverage(asked), extra.coverage(asked)) {
             (Coverage::Elements(mut a), Coverage::Elements(b)) => {
                 a.extend(b);
@@ -439,8 +431,7 @@ fn coverage(grant: &Grant<'_>, asked: &Asked<'_>) -> Coverage {
             (Coverage::None, it) | (it, Coverage::None) => it,
             _ => Coverage::All,
         })
-    });
-    role.meet(scopes).meet(rights)
+    })
 }
 
 fn allowed(grant: &Grant<'_>, request: &Request<'_>) -> Decision {

@@ -275,3 +275,57 @@ proptest! {
         prop_assert!(rights(&narrow).is_within(&rights(&wide)));
     }
 }
+
+// Whoever reads a trace has to find the part at fault, and what is missing from it.
+#[test]
+fn a_trace_says_of_each_part_what_it_allows() {
+    let (everything, none) = (PermissionSet::everything(), PermissionSet::nothing());
+    let (reads, elements) = (set(&["*:read"]), set(&["scorecards/A:*", "scorecards/B:*"]));
+    let asked = ["contacts:update", "scorecards:read"].map(|it| Asked::parse(it).expect("a permission"));
+    let spelt = |grant: &Grant<'_>| {
+        let (_, trace) = explain(grant, &request(&asked), at(0));
+        assert!(trace[..10].iter().all(|it| it.allowances.is_empty()), "only the rights are about permissions");
+        trace[10..]
+            .iter()
+            .map(|it| {
+                let parts = it.allowances.iter().map(|it| match &it.coverage {
+                    Coverage::None => format!("{} no", it.permission),
+                    Coverage::All => format!("{} yes", it.permission),
+                    Coverage::Elements(elements) => {
+                        format!("{} {}", it.permission, elements.iter().map(|it| &**it).collect::<String>())
+                    }
+                });
+                let verdict = if it.denied.is_some() { "denied" } else { "passed" };
+                format!("{} {verdict}: {}", it.check.as_str(), parts.collect::<Vec<_>>().join(", "))
+            })
+            .collect::<Vec<_>>()
+    };
+    let scoped = Grant { scopes: Some(&reads), ..grant(&everything, &none) };
+    assert_eq!(
+        spelt(&scoped),
+        [
+            "role passed: contacts:update yes, scorecards:read yes",
+            "scopes denied: contacts:update no, scorecards:read yes",
+            "rights passed: contacts:update yes, scorecards:read yes",
+        ]
+    );
+    let by_element = Grant { role: Some(&everything), ..grant(&elements, &none) };
+    assert_eq!(
+        spelt(&by_element),
+        [
+            "role passed: contacts:update yes, scorecards:read yes",
+            "scopes passed: contacts:update yes, scorecards:read yes",
+            "rights denied: contacts:update no, scorecards:read AB",
+        ]
+    );
+    let both = Grant { scopes: Some(&reads), ..by_element };
+    assert!(spelt(&both)[1].starts_with("scopes denied") && spelt(&both)[2].starts_with("rights denied"));
+    let bare = Grant { mapped_user: None, ..grant(&everything, &none) };
+    assert_eq!(spelt(&bare)[0], "role denied: contacts:update no, scorecards:read no");
+
+    // Two that each cover some elements and share none: neither is at fault alone, and only together they deny.
+    let (a, b) = (set(&["scorecards/A:read"]), set(&["scorecards/B:read"]));
+    let apart = Grant { scopes: Some(&a), ..grant(&b, &none) };
+    let (_, trace) = explain(&apart, &request(&asked[1..]), at(0));
+    assert_eq!(trace.iter().filter(|it| it.denied.is_some()).map(|it| it.check).collect::<Vec<_>>(), [Check::Rights]);
+}

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 
 use axum::Json;
 use axum::extract::State;
+use claviger_core::decision::{Allowance, Traced};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::limits;
+use claviger_core::permission::Coverage;
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
 use secrecy::SecretString;
@@ -111,7 +113,7 @@ pub(super) struct VerifyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>, nullable = false)]
     pub elements: Option<BTreeSet<Box<str>>>,
-    /// How every check came out, where that was asked for.
+    /// How every check came out, where that was asked for. Of a key that is unknown, or that the caller may not know of, it says no more than that.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub trace: Option<Vec<TracedView>>,
@@ -172,6 +174,41 @@ pub(super) struct TracedView {
     /// The code with which this check alone denies; null when it passed.
     #[schema(required)]
     pub denied: Option<DecisionCodeWord>,
+    /// Of `role`, `scopes` and `rights`: what this part alone allows of each permission that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub permissions: Vec<AllowanceView>,
+}
+
+/// What one part of a key's rights allows of one permission.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AllowanceView {
+    /// The permission that was asked for.
+    pub permission: String,
+    /// Whether this part allows it, be it for some elements only. A part that a key does not have narrows nothing.
+    pub allowed: bool,
+    /// Where it is by element and a whole resource was asked for: the elements. Left out where it is for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>, nullable = false)]
+    pub elements: Option<BTreeSet<Box<str>>>,
+}
+
+impl From<Traced> for TracedView {
+    fn from(it: Traced) -> Self {
+        let view = |Allowance { permission, coverage }| {
+            let allowed = coverage != Coverage::None;
+            let elements = match coverage {
+                Coverage::Elements(elements) => Some(elements),
+                Coverage::None | Coverage::All => None,
+            };
+            AllowanceView { permission, allowed, elements }
+        };
+        Self {
+            check: it.check.into(),
+            denied: it.denied.map(Into::into),
+            permissions: it.allowances.into_iter().map(view).collect(),
+        }
+    }
 }
 
 impl From<VerifyAnswer> for VerifyView {
@@ -201,12 +238,7 @@ impl From<VerifyAnswer> for VerifyView {
             role: it.role,
             permissions: it.permissions,
             elements: it.elements,
-            trace: it.trace.map(|trace| {
-                trace
-                    .into_iter()
-                    .map(|it| TracedView { check: it.check.into(), denied: it.denied.map(Into::into) })
-                    .collect()
-            }),
+            trace: it.trace.map(|trace| trace.into_iter().map(Into::into).collect()),
             as_of: it.as_of,
             stale_ms: it.stale_ms,
         }
@@ -215,7 +247,7 @@ impl From<VerifyAnswer> for VerifyView {
 
 /// Says whether a key is good.
 ///
-/// Also for whom it acts and what it may do. /// A decision is always answered with 200, also when it is no; other statuses are about the caller and the form of the question.
+/// Also for whom it acts and what it may do. A decision is always answered with 200, also when it is no; other statuses are about the caller and the form of the question.
 #[utoipa::path(
     post,
     path = "/api/v1/verify",

@@ -124,7 +124,10 @@ pub fn verify_key(app: &App, caller: &Caller, request: &VerifyRequest) -> OpResu
     let asked = parse_permissions(&request.permissions)?;
     let now = app.now();
     let age = app.replica().age();
-    let unknown = |code| VerifyAnswer::denied(code, now, age);
+    let unknown = |code| {
+        let trace = request.explain.then(|| Traced::without_key(code));
+        VerifyAnswer { trace, ..VerifyAnswer::denied(code, now, age) }
+    };
     let presented = match &request.subject {
         Subject::Key(token) => Presented::token(token.expose_secret().as_bytes()),
         Subject::Pair { access, secret } => {

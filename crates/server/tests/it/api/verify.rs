@@ -31,6 +31,36 @@ async fn a_key_carries_the_rights_of_its_mapped_user() {
     assert_eq!(ask("scorecards/A:read").await["code"], "user_inactive");
 }
 
+// Asked why, it names the part at fault and the permission that is missing from it.
+#[tokio::test]
+async fn an_explanation_says_what_each_part_allows() {
+    let it = Fixture::start().await;
+    let made = it.create_key(json!({"name": "Narrow", "scopes": ["contacts:read"]})).await;
+    let asked = json!({"key": made.token, "permissions": ["contacts:read", "contacts:update"], "explain": true});
+    let answer = it.verify(asked).await;
+    assert_eq!(answer["code"], "insufficient_permission");
+    let line = |check: &str| {
+        let found = answer["trace"].as_array().unwrap().iter().find(|it| it["check"] == check);
+        found.unwrap().clone()
+    };
+    let parts = |update: bool| {
+        json!([
+            {"permission": "contacts:read", "allowed": true},
+            {"permission": "contacts:update", "allowed": update},
+        ])
+    };
+    let denied = json!({"check": "scopes", "denied": "insufficient_permission", "permissions": parts(false)});
+    assert_eq!(line("scopes"), denied);
+    assert_eq!(line("rights"), json!({"check": "rights", "denied": null, "permissions": parts(true)}));
+    assert_eq!(line("key"), json!({"check": "key", "denied": null}));
+
+    for (key, code) in [("somebodys-guess", "not_found"), ("ck_0000000000000000", "not_found")] {
+        let unknown = it.verify(json!({"key": key, "explain": true})).await;
+        assert_eq!(unknown["trace"], json!([{"check": "key", "denied": code}]), "{unknown}");
+        assert!(it.verify(json!({"key": key})).await.get("trace").is_none());
+    }
+}
+
 // S2.10, assurance R4: strictly before the date the key passes, at it and after it does not.
 #[tokio::test]
 async fn expiry_is_exact() {
