@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use claviger_core::network::IpAllowList;
+use claviger_core::reject::Reject;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -45,6 +46,11 @@ pub(crate) fn api_document() -> String {
     api::document_text()
 }
 
+/// A refusal as the API answers it, for what answers beside it: the surfaces do not know each other.
+pub(crate) fn problem(reject: Reject) -> Response {
+    api::problem(reject)
+}
+
 /// The surfaces behind one address. They stay apart, so that each keeps its own answers to what is not there.
 #[derive(Clone)]
 struct Surfaces {
@@ -66,7 +72,7 @@ impl Surfaces {
         let is_under = |root: &str| path.strip_prefix(root).is_some_and(|it| it.is_empty() || it.starts_with('/'));
         if operations::PATHS.contains(&path) {
             &self.operations
-        } else if ["/api", "/docs", "/openapi.json"].into_iter().any(is_under) {
+        } else if ["/api", "/docs", "/openapi.json", "/authz"].into_iter().any(is_under) {
             &self.api
         } else {
             &self.console

@@ -87,6 +87,12 @@ pub(super) async fn unknown_path() -> Problem {
     Reject::not_found().into()
 }
 
+/// Answers for the path of gateways, which a gateway that was pointed at the wrong port asks for here.
+pub(super) async fn gateway_path() -> Problem {
+    let detail = "Gateways ask /authz on a listener of its own, which is set by --authz-listen (127.0.0.1:7401 unless set), and not here.";
+    Reject::new(RejectCode::NotFound, detail).into()
+}
+
 /// Answers for methods that a path does not know; axum adds the `Allow` header.
 pub(super) async fn unknown_method() -> Problem {
     Reject::new(RejectCode::MethodNotAllowed, "The path does not know this method.").into()

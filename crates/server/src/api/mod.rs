@@ -27,7 +27,9 @@ mod words;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use claviger_core::reject::Reject;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -35,6 +37,14 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 
 pub use document::{document_text, openapi};
+
+/// A refusal of something that answers beside the API, in its form; it stands in no log, and so it has no id to be found by there.
+pub(crate) fn problem(reject: Reject) -> Response {
+    let problem = problem::Problem::from(reject);
+    let mut response = problem.clone().into_response();
+    problem.write(&mut response, "");
+    response
+}
 
 /// The operations.
 fn operations() -> OpenApiRouter<App> {
@@ -58,6 +68,8 @@ pub fn router(app: App) -> Router {
         .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
         .route_layer(origins)
         .merge(reference::router())
+        .route("/authz", any(edge::gateway_path))
+        .route("/authz/{*path}", any(edge::gateway_path))
         .route("/api", any(edge::unknown_path))
         .route("/api/", any(edge::unknown_path))
         .route("/api/{*path}", any(edge::unknown_path))

@@ -20,6 +20,7 @@ const REFERENCE_POLICY: HeaderValue = HeaderValue::from_static(
 
 const PAGE: &str = include_str!("assets/reference.html");
 const INIT: &str = include_str!("assets/reference-init.js");
+const FAVICON: &str = include_str!("../../assets/favicon.svg");
 
 /// Scalar's script, compressed. Done once and when first asked for: at start it would delay being ready by most of a second.
 static SCALAR_GZIP: LazyLock<Bytes> = LazyLock::new(|| {
@@ -41,6 +42,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/openapi.json", get(async || cached("application/json", Body::from(DOCUMENT.clone()))))
         .route("/docs/api", get(page))
         .route("/docs/api/init.js", get(async || cached("text/javascript", Body::from(INIT))))
+        .route("/docs/api/favicon.svg", get(async || cached("image/svg+xml", Body::from(FAVICON))))
         .route("/docs/api/scalar.js", get(script))
 }
 

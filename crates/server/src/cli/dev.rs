@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use clap::{Arg, ArgMatches, Command};
+use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::{Clock, Timestamp};
 use claviger_store::Store;
 use serde::{Deserialize, Serialize};
@@ -17,6 +20,7 @@ use super::serve::{Running, Signals, curl_line, runtime};
 use super::{Failed, read_config, samples, say, setting_args, telemetry};
 use crate::app::system_randomness;
 use crate::clock::SettableClock;
+use crate::http::problem;
 use crate::service::Sockets;
 
 /// How far the clock can be put forward at once, which covers every deadline there is.
@@ -108,21 +112,34 @@ async fn get_clock(State(DevClock { clock, .. }): State<DevClock>) -> Json<Clock
     Json(ClockView { now: clock.now() })
 }
 
-async fn put_clock(
-    State(dev): State<DevClock>,
-    Json(body): Json<ClockBody>,
-) -> Result<Json<ClockView>, (StatusCode, String)> {
+async fn put_clock(State(dev): State<DevClock>, body: Result<Json<ClockBody>, JsonRejection>) -> Response {
+    match put(&dev, body) {
+        Ok(()) => get_clock(State(dev)).await.into_response(),
+        Err(reject) => problem(reject),
+    }
+}
+
+fn put(dev: &DevClock, body: Result<Json<ClockBody>, JsonRejection>) -> Result<(), Reject> {
+    let Json(body) = body.map_err(|rejection| {
+        let detail = "Send {\"advance\": \"90d\"} or {\"set\": \"2027-01-31T09:00:00Z\"} as JSON.";
+        let code = match rejection.status() {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => RejectCode::UnsupportedMediaType,
+            StatusCode::PAYLOAD_TOO_LARGE => RejectCode::BodyTooLarge,
+            _ => RejectCode::InvalidBody,
+        };
+        Reject::new(code, detail)
+    })?;
     if !dev.open.load(Ordering::Acquire) {
-        return Err((StatusCode::SERVICE_UNAVAILABLE, "the samples are still being made; try again\n".to_owned()));
+        return Err(Reject::new(RejectCode::Unavailable, "The samples are still being made."));
     }
     match body {
         ClockBody::Set(at) => dev.clock.set(at),
         ClockBody::Advance(text) => {
-            let expected = || (StatusCode::BAD_REQUEST, "write a number of s, m, h or d, such as 90d\n".to_owned());
+            let expected = || Reject::field("/advance", "must be a number of s, m, h or d, such as 90d");
             dev.clock.advance(parse_span(&text).ok_or_else(expected)?);
         }
     }
-    Ok(get_clock(State(dev)).await)
+    Ok(())
 }
 
 fn parse_span(text: &str) -> Option<Duration> {

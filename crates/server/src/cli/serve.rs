@@ -82,9 +82,17 @@ impl Running {
             let link = format!("{base}/setup/{}", token.expose_secret());
             text.push_str(&format!("\n  Set your password (the link works once, for 24 hours):\n  {link}\n"));
         }
-        if let Some(token) = &self.installation.first_key {
-            let curl = curl_line(&format!("http://{}", self.service.address), token.expose());
-            text.push_str(&format!("\n  Your first key is shown only here. Check it:\n  {curl}\n"));
+        match (&self.installation.first_key, &self.installation.set_up_token) {
+            (Some(token), _) => {
+                let curl = curl_line(&format!("http://{}", self.service.address), token.expose());
+                text.push_str(&format!("\n  Your first key is shown only here. Check it:\n  {curl}\n"));
+            }
+            // Started again before anybody has set it up: whoever looks for the key has to learn that it is not coming.
+            (None, Some(_)) => text.push_str(&format!(
+                "\n  The first key was shown once, at the first start; only its digest is kept. Make another, once your password\n  is set: \
+                 {base}/settings/api-keys\n"
+            )),
+            (None, None) => {}
         }
         text.push_str("\n  Stop it with Ctrl-C.\n");
         text

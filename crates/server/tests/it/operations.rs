@@ -69,13 +69,19 @@ async fn an_allow_list_is_not_opened_by_what_a_client_says_of_itself() {
 #[tokio::test]
 async fn unknown_paths_are_answered_by_the_surface_they_stand_in() {
     let test = TestApp::new().await;
-    for (path, kind) in
-        [("/api/v1/nothing", "application/problem+json"), ("/nothing", "text/html"), ("/apix", "text/html")]
-    {
+    for (path, kind) in [
+        ("/api/v1/nothing", "application/problem+json"),
+        ("/nothing", "text/html"),
+        ("/apix", "text/html"),
+        ("/authz", "application/problem+json"),
+    ] {
         let answer = reqwest::Client::builder().no_proxy().build().unwrap().get(test.url(path)).send().await.unwrap();
         let found = answer.headers()["content-type"].to_str().unwrap().to_owned();
         assert!(answer.status() == 404 && found.starts_with(kind), "{path}: {} {found}", answer.status());
     }
+    // A gateway that was pointed at the wrong port is told which one is right.
+    let problem: Value = serde_json::from_str(&get(&test, "/authz", &[]).await.1).unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("--authz-listen"), "{problem}");
 }
 
 #[tokio::test]

@@ -28,13 +28,16 @@ fn routed(router: &axum::Router) -> BTreeSet<String> {
 }
 
 /// Paths that are no operations: where nothing stands, and the document itself with the page that shows it.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 11] = [
+    "/authz",
+    "/authz/{*path}",
     "/api",
     "/api/",
     "/api/{*path}",
     "/docs/{*path}",
     "/openapi.json",
     "/docs/api",
+    "/docs/api/favicon.svg",
     "/docs/api/init.js",
     "/docs/api/scalar.js",
 ];
@@ -105,6 +108,8 @@ async fn the_reference_comes_whole_from_this_server() {
         assert_eq!(script.header("content-type"), "text/javascript");
         assert!(!script.text.is_empty());
     }
+    assert!(page.text.contains("<link rel=\"icon\" href=\"/docs/api/favicon.svg\""));
+    assert_eq!(anyone.get("/docs/api/favicon.svg").await.expect(200).header("content-type"), "image/svg+xml");
     let compressed = anyone.get_with("/docs/api/scalar.js", &[("accept-encoding", "br, gzip")]).await;
     assert_eq!(compressed.header("content-encoding"), "gzip");
 }

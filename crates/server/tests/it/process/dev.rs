@@ -32,9 +32,19 @@ async fn days_pass_when_you_say_so_and_the_samples_are_what_they_say() {
     assert!(status == 200 && text.contains("2027-05-01T09:00:0"), "{text}");
     let (status, text) = set(json!({ "set": "2030-02-03T04:05:06Z" })).await;
     assert!(status == 200 && text.contains("2030-02-03T04:05:0"), "{text}");
-    for wrong in [json!({ "advance": "soon" }), json!({ "set": "tomorrow" }), json!({})] {
-        assert!((400..500).contains(&set(wrong).await.0));
+    for (wrong, code) in [
+        (json!({ "advance": "soon" }), "invalid_field"),
+        (json!({ "set": "tomorrow" }), "invalid_body"),
+        (json!({}), "invalid_body"),
+        (json!("90d"), "invalid_body"),
+    ] {
+        let (status, text) = set(wrong).await;
+        let problem: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+        assert_eq!((status, &problem["code"]), (400, &code.into()), "{text}");
     }
+    let untyped = client().post(&clock).body("{}").send().await.unwrap();
+    assert_eq!(untyped.status(), 415);
+    assert_eq!(untyped.headers()["content-type"], "application/problem+json");
 
     let sam = key(&server, "Sam, scorecard A only");
     assert_eq!(authz(&server, sam, "scorecards/A:read").await, 200);

@@ -47,6 +47,9 @@ async fn a_restart_says_where_it_runs_and_keeps_what_was_there() {
     let server = Server::start(folder.path());
     assert!(!server.greeting.contains(&key) && !server.greeting.contains("curl "), "{}", server.greeting);
     assert!(server.greeting.contains("/setup/"), "nobody has claimed it: {}", server.greeting);
+    let link = server.fact(&format!("{}/setup/", server.fact("Console")));
+    assert_eq!(get(&format!("{}/setup/{link}", server.fact("Console"))).await.0, 200, "the new link is good");
+    assert!(server.greeting.contains("The first key was shown once, at the first start"), "{}", server.greeting);
     let url = format!("{}/api/v1/me", server.fact("Console"));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = client.get(url).bearer_auth(&key).send().await.unwrap();
