@@ -220,6 +220,8 @@ operations! {
     KeyRevoked = "key.revoked",
     /// A batch of keys was imported.
     KeysImported = "keys.imported",
+    /// Keys of a user who left were revoked or lost their owner.
+    KeysReleased = "keys.released",
     /// Somebody signed in to the console.
     SessionCreated = "session.created",
     /// Somebody signed out.

@@ -14,6 +14,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod installation;
 pub mod keys;
+pub mod leaving;
 pub mod links;
 pub mod log;
 pub mod members;
@@ -45,6 +46,7 @@ pub fn statements() -> Vec<(String, String)> {
         installation::STATEMENTS,
         keys::LIST_STATEMENTS,
         keys::STATEMENTS,
+        leaving::STATEMENTS,
         links::STATEMENTS,
         log::STATEMENTS,
         members::STATEMENTS,
@@ -59,6 +61,7 @@ pub fn statements() -> Vec<(String, String)> {
         constant.concat().into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect();
     statements.extend(imports::built_statements());
     statements.extend(keys::built_statements());
+    statements.extend(leaving::built_statements());
     statements.extend(usage::built_statements());
     statements
 }

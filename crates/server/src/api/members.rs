@@ -264,7 +264,8 @@ pub(super) async fn update_member(
 
 /// Ends a membership.
 ///
-/// The user's personal key here is revoked, other keys of the user become ownerless.
+/// The user's personal keys here and below are revoked, other keys of the user become ownerless. Beyond 1,000 keys the rest follows a
+/// moment later; until then it is denied.
 #[utoipa::path(
     delete,
     path = "/api/v1/organizations/{organization_id}/members/{member_id}",

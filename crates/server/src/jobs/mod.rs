@@ -6,6 +6,7 @@ use claviger_core::limits::IDEMPOTENCY_HOURS;
 
 use crate::app::App;
 use crate::ops::error::OpResult;
+use crate::ops::leaving::finish_leaving;
 
 /// Between two times that counted uses are written down, least and most. The most is what a kill −9 loses at worst.
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
@@ -15,6 +16,11 @@ const USES_PER_SEC: u64 = 20_000;
 /// Between two times that what has run out is cleared away.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
+/// After the start, and between two times that it is seen to whether keys of users who left are still to be released. Only a fault or a
+/// restart leaves any.
+const LEAVE_FIRST: Duration = Duration::from_secs(1);
+const LEAVE_EVERY: Duration = Duration::from_secs(60);
+
 /// Starts the jobs; they end when the service stops.
 pub fn start(app: &App) {
     let flushing = app.clone();
@@ -23,6 +29,9 @@ pub fn start(app: &App) {
     let purging = app.clone();
     let purge = async |app: &App| purge(app).await.map(|()| PURGE_EVERY);
     drop(app.spawn(async move { repeat(PURGE_EVERY, &purging, "purge", purge).await }));
+    let releasing = app.clone();
+    let leave = async |app: &App| finish_leaving(app).await.map(|()| LEAVE_EVERY);
+    drop(app.spawn(async move { repeat(LEAVE_FIRST, &releasing, "leaving", leave).await }));
 }
 
 /// Runs a job after a pause, again and again; what it answers is the next pause.

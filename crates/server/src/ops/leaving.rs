@@ -1,62 +1,54 @@
 //! What becomes of the keys of a user who leaves.
+//!
+//! They are denied from the moment in which the membership ends: a key whose owner or mapped user is no member any more is good for nothing.
+//! The same transaction revokes personal keys and takes the owner from others as far as one event may stand for; the rest follows in
+//! transactions of that size, and after a restart goes on where it stopped.
 
-use claviger_core::id::{OrganizationId, UserId};
-use claviger_core::key::{Key, RevocationReason};
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::UserId;
 use claviger_core::tenant::Tenant;
-use claviger_store::keys::{KeyFilter, KeySort, KeyStatus};
-use claviger_store::organizations::OrganizationFilter;
-use claviger_store::{PageRequest, Tx};
+use claviger_store::Tx;
+use serde_json::json;
 
 use super::error::OpResult;
+use super::transaction::commit;
 use crate::app::App;
 
-const ROWS_PER_READ: u32 = 100;
-
 /// Revokes the personal keys and takes the owner from the other keys of a user, in the tenant's organization and below, wherever no
-/// membership is left that reaches there. Runs after the membership was deleted, in the same transaction.
-pub(super) async fn release_keys(app: &App, tx: &mut Tx, tenant: &Tenant, user_id: UserId) -> OpResult<()> {
-    for organization_id in subtree(tx, tenant).await? {
-        let place = Tenant::system(organization_id, "leaving");
-        if tx.find_nearest_member(&place, user_id).await?.is_some() {
+/// membership is left that reaches there. Runs after the membership was deleted, in the same transaction. Says whether keys are left for
+/// [`finish_leaving`].
+pub(super) async fn release_keys(app: &App, tx: &mut Tx, tenant: &Tenant, user_id: UserId) -> OpResult<bool> {
+    Ok(tx.release_keys(tenant, user_id, None, app.now()).await?.has_more)
+}
+
+/// Starts [`finish_leaving`] at once; should it fail, the job of the same name tries again.
+pub(super) fn go_on(app: &App) {
+    let task = app.clone();
+    drop(app.spawn(async move {
+        if let Err(error) = finish_leaving(&task).await {
+            tracing::warn!(%error, "the keys of a user who left are not all released yet");
+        }
+    }));
+}
+
+/// Releases what is left of the keys of users who left, until nothing is or the service stops. A user who has become a member again by then
+/// keeps what that membership reaches.
+///
+/// # Errors
+/// What any transaction can meet; what was released before stays so.
+pub async fn finish_leaving(app: &App) -> OpResult<()> {
+    while !app.stop().is_cancelled() {
+        let mut tx = app.store().begin().await?;
+        let Some(leaving) = tx.claim_leaving_unchecked().await? else { return Ok(()) };
+        let tenant = Tenant::system(leaving.organization_id, "leaving");
+        let now = app.now();
+        let released = tx.release_keys(&tenant, leaving.user_id, leaving.released_until, now).await?;
+        if released.revoked + released.disowned == 0 {
+            tx.commit_unaudited("no key was left to be released").await?;
             continue;
         }
-        while let Some(keys) = owned(app, tx, &place, user_id).await? {
-            for key in keys {
-                release(app, tx, &place, key).await?;
-            }
-        }
+        let what = json!({ "revoked": released.revoked, "without_owner": released.disowned });
+        commit(app, tx, Event::new(&tenant, EventKind::KeysReleased, leaving.user_id, now).after(&what)).await?;
     }
-    Ok(())
-}
-
-async fn subtree(tx: &mut Tx, tenant: &Tenant) -> OpResult<Vec<OrganizationId>> {
-    let filter = OrganizationFilter { whole_subtree: true, search: None };
-    let (mut found, mut after) = (vec![tenant.organization_id()], None);
-    loop {
-        let page = tx.page_organizations(tenant, &filter, &PageRequest { after, limit: ROWS_PER_READ }).await?;
-        found.extend(page.rows.into_iter().map(|it| it.id));
-        after = page.next;
-        if after.is_none() {
-            return Ok(found);
-        }
-    }
-}
-
-/// Some live keys that belong to the user; each is released, so the next ones come first then.
-async fn owned(app: &App, tx: &mut Tx, place: &Tenant, user_id: UserId) -> OpResult<Option<Vec<Key>>> {
-    let filter = KeyFilter { status: KeyStatus::Live, owner_id: Some(user_id), ..KeyFilter::default() };
-    let page = tx.page_keys(place, &filter, KeySort::Created, &PageRequest::first(ROWS_PER_READ), app.now()).await?;
-    let keys: Vec<_> = page.rows.into_iter().map(|it| it.key).collect();
-    Ok((!keys.is_empty()).then_some(keys))
-}
-
-async fn release(app: &App, tx: &mut Tx, place: &Tenant, mut key: Key) -> OpResult<()> {
-    let version = key.version;
-    if key.personal {
-        key.revoke(RevocationReason::AffiliationChanged, app.now())?;
-    } else {
-        key.disown(app.now())?;
-    }
-    tx.update_key(place, &key, version).await?;
     Ok(())
 }

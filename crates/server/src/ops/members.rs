@@ -236,8 +236,12 @@ pub async fn delete_member(
         let left = from_above.map_or_else(PermissionSet::nothing, |it| it.rights());
         refuse_unheld(&app, &caller, &mut tx, &tenant, Some(&before), (member.user_id, &left)).await?;
         let event = Event::new(&tenant, EventKind::MemberDeleted, member_id, app.now()).before(member);
-        leaving::release_keys(&app, &mut tx, &tenant, member.user_id).await?;
-        commit(&app, tx, event).await
+        let has_more = leaving::release_keys(&app, &mut tx, &tenant, member.user_id).await?;
+        let committed = commit(&app, tx, event).await;
+        if has_more {
+            leaving::go_on(&app);
+        }
+        committed
     })
     .await
 }

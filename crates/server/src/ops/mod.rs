@@ -9,7 +9,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod installation;
 pub mod keys;
-mod leaving;
+pub mod leaving;
 pub mod me;
 pub mod members;
 pub mod organizations;

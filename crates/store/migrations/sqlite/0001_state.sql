@@ -182,6 +182,16 @@ CREATE TABLE import (
 CREATE UNIQUE INDEX import_source ON import (organization_id, source_digest);
 CREATE INDEX import_organization ON import (organization_id, id);
 
+-- Users who left an organization while more of their keys, there and below, had to be released than one event stands for. The row goes with
+-- the last of them.
+CREATE TABLE leaving (
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    user_id TEXT NOT NULL REFERENCES "user" (id),
+    released_until TEXT,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (organization_id, user_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE password (
     user_id TEXT NOT NULL PRIMARY KEY REFERENCES "user" (id),
     phc TEXT NOT NULL,

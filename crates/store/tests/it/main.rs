@@ -4,6 +4,7 @@ mod feed;
 mod imports;
 mod key_lists;
 mod keys;
+mod leaving;
 mod log;
 mod opening;
 mod organizations;

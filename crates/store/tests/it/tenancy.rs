@@ -24,7 +24,7 @@ use claviger_store::usage::SecretUse;
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
-use crate::world::{World, api, contents, event, id, member, name, now, organization, user};
+use crate::world::{World, api, contents, event, id, member, name, now, organization, tenant, user};
 
 /// A world in which Acme has one of everything.
 struct Full {
@@ -59,6 +59,8 @@ impl Full {
         tx.insert_api(&acme, &api).await.expect("an api");
         tx.insert_user(&acme, &user).await.expect("a user");
         tx.insert_organization(&acme, &below).await.expect("an organization");
+        let nearer = member(below.id, world.acme.user.id, world.readonly.id);
+        tx.insert_member(&tenant(below.id), &nearer).await.expect("a membership");
         tx.insert_key(&acme, &key, std::slice::from_ref(&secret)).await.expect("a key");
         tx.insert_key(&acme, &child, &[child_secret]).await.expect("a key");
         tx.insert_import(&acme, &import).await.expect("an import");
@@ -128,6 +130,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_member(full.world.acme.member.id), |it| it.is_some());
     ask!(find_member_of_user(ann), |it| it.is_some());
     ask!(find_nearest_member(ann), |it| it.is_some());
+    ask!(find_places_below(ann, 100), |it| it == [full.below.id]);
     ask!(page_members(&first), |it| it.rows.iter().any(|it| it.user.id == ann));
     ask!(find_role(full.role.id), |it| it.is_some());
     ask!(find_role_by_name(&full.role.name), |it| it.is_some());
@@ -183,7 +186,7 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 20] = [
+const WRITERS: [&str; 21] = [
     "delete_member",
     "delete_role",
     "insert_api",
@@ -196,6 +199,7 @@ const WRITERS: [&str; 20] = [
     "insert_role",
     "insert_secret",
     "insert_user",
+    "release_keys",
     "update_api",
     "update_import",
     "update_key",
@@ -237,6 +241,12 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
         }
         "insert_secret" => tx.insert_secret(by, &further).await,
         "insert_user" => tx.insert_user(by, &user(acme_id, "new")).await,
+        "release_keys" => {
+            tx.delete_member(&full.world.acme.tenant, membership.id, 1).await?;
+            let released = tx.release_keys(by, full.world.acme.user.id, None, now()).await?;
+            assert_eq!((released.revoked, released.disowned), (1, 1), "both are Acme's");
+            Ok(())
+        }
         "update_api" => tx.update_api(by, &Api { version: 2, ..full.api.clone() }, 1).await,
         "update_import" => tx.update_import(by, &Import { accepted: 1, ..full.import.clone() }).await,
         "update_key" => tx.update_key(by, &Key { version: 2, ..full.child.clone() }, 1).await,

@@ -1,16 +1,26 @@
 //! Users, members and roles: who may change whom, and what becomes of the keys of those who leave.
 
-use claviger::ops::keys::get_key;
+use std::time::Duration;
+
+use claviger::ops::keys::{KeyQuery, get_key, list_keys};
+use claviger::ops::leaving::finish_leaving;
 use claviger::ops::members::{MemberPatch, NewMember, create_member, delete_member, list_members, update_member};
 use claviger::ops::page::PageRequest;
 use claviger::ops::roles::{NewRole, RolePatch, create_role, delete_role, get_role, list_roles, update_role};
 use claviger::ops::users::{NewUser, UserPatch, create_user, put_user, update_user};
-use claviger_core::key::KeyState;
+use claviger_core::event::{Event, EventKind, Stream};
+use claviger_core::id::{KeyId, OrganizationId, UserId};
+use claviger_core::key::{KeyDraft, KeyState, Origin};
+use claviger_core::limits::ROWS_PER_EVENT_MAX;
 use claviger_core::name::{Description, Email, ExternalId};
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::RejectCode;
 use claviger_core::role::{BuiltIn, Role};
+use claviger_core::secret::Token;
+use claviger_core::tenant::Tenant;
 use claviger_core::user::UserStatus;
+use claviger_store::PageRequest as StorePage;
+use claviger_store::log::EventFilter;
 
 use crate::app::{TestApp, name, new_key, permissions, refused};
 
@@ -198,4 +208,84 @@ async fn a_host_keeps_users_in_step_by_its_own_identifiers() {
     assert_eq!((was_made, again, same.version, renamed.version, made.id), (true, false, 1, 2, renamed.id));
     let service = NewUser { service: true, email: Email::parse("bot@example.com").ok(), ..person("Bot") };
     assert_eq!(refused(put(service).await), RejectCode::InvalidField);
+}
+
+/// Keys that Ann owns and the admin's rights stand behind, so that only Ann's leaving denies them.
+async fn thousands_of_keys(test: &TestApp, at: OrganizationId, ann_id: UserId) -> Vec<(KeyId, Token)> {
+    let tenant = Tenant::system(at, "test");
+    let mut tx = test.app.store().begin().await.unwrap();
+    let api = tx.find_api_by_slug(&tenant, "default").await.unwrap().unwrap();
+    let mut made = Vec::new();
+    for chunk in 0..3 {
+        let mut keys = Vec::new();
+        for number in 0..ROWS_PER_EVENT_MAX {
+            let mut draft = KeyDraft::named(name(&format!("Key {chunk} {number}")), Origin::Api);
+            (draft.owner_id, draft.mapped_user_id) = (Some(ann_id), Some(test.admin_id));
+            let (key, secret, token) = draft.mint(at, &api, test.now(), &mut *test.app.rng()).unwrap();
+            made.push((key.id, token));
+            keys.push((key, secret));
+        }
+        tx.insert_keys(&tenant, &keys).await.unwrap();
+        let position = tx.commit(Event::new(&tenant, EventKind::KeysImported, keys[0].0.id, test.now())).await.unwrap();
+        test.app.follower().applied(position).await.unwrap();
+        tx = test.app.store().begin().await.unwrap();
+    }
+    made
+}
+
+/// Goes on with what is left of all who left, and waits until verifiers know what the service's own job has done of it.
+async fn finish(test: &TestApp) {
+    finish_leaving(&test.app).await.unwrap();
+    let head = test.app.store().read().await.unwrap().head(Stream::Change).await.unwrap();
+    test.app.follower().applied(head).await.unwrap();
+}
+
+#[tokio::test]
+async fn thousands_of_keys_of_who_leaves_are_denied_at_once_and_ownerless_soon() {
+    let test = TestApp::new().await;
+    let acme = test.organization(test.root, "Acme").await;
+    let (_, ann_id, member_id) = test.member(acme, "Ann", BuiltIn::Admin).await;
+    let keys = thousands_of_keys(&test, acme, ann_id).await;
+    assert_eq!(test.verify(&keys[2999].1, &["contacts:read"]), Ok(()));
+    delete_member(&test.app, &test.admin, acme, member_id).await.unwrap();
+    let mine = || KeyQuery { owner_id: Some(ann_id), ..KeyQuery::default() };
+    let of_ann = async || list_keys(&test.app, &test.admin, acme, mine(), PageRequest::default()).await.unwrap().total;
+    let mut tries = 0;
+    while 0 < of_ann().await {
+        assert!(tries < 3000, "keys are left with who left");
+        tries += 1;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Nobody's keys are judged by nobody's access, and good again.
+    finish(&test).await;
+    for (_, token) in [&keys[0], &keys[1500], &keys[2999]] {
+        assert_eq!(test.verify(token, &["contacts:read"]), Ok(()));
+    }
+    let filter = EventFilter { entity: Some(ann_id.into()), ..EventFilter::default() };
+    let mut reader = test.app.store().read().await.unwrap();
+    let events = reader.page_events(&Tenant::system(acme, "test"), &filter, &StorePage::first(10)).await.unwrap();
+    let released: Vec<_> = events.rows.iter().filter(|it| it.kind == EventKind::KeysReleased).collect();
+    assert_eq!(released.len(), 2, "the first thousand stand with the end of the membership");
+    assert!(released.iter().all(|it| it.job.as_deref() == Some("leaving")));
+}
+
+#[tokio::test]
+async fn what_a_crash_leaves_with_who_left_is_denied_and_released_afterwards() {
+    let test = TestApp::new().await;
+    let acme = test.organization(test.root, "Acme").await;
+    let (_, ann_id, member_id) = test.member(acme, "Ann", BuiltIn::Admin).await;
+    let keys = thousands_of_keys(&test, acme, ann_id).await;
+    let tenant = Tenant::system(acme, "test");
+    let mut tx = test.app.store().begin().await.unwrap();
+    tx.delete_member(&tenant, member_id, 1).await.unwrap();
+    let position = tx.commit(Event::new(&tenant, EventKind::MemberDeleted, member_id, test.now())).await.unwrap();
+    test.app.follower().applied(position).await.unwrap();
+    let is_denied = |(_, token): &(KeyId, Token)| test.verify(token, &[]) == Err("api_access_denied");
+    assert!(keys.iter().all(is_denied), "the end of the membership alone denies them");
+    // As a process leaves it that is killed right after the first commit.
+    let mut tx = test.app.store().begin().await.unwrap();
+    assert!(tx.release_keys(&tenant, ann_id, None, test.now()).await.unwrap().has_more);
+    tx.commit(Event::new(&tenant, EventKind::KeysReleased, ann_id, test.now())).await.unwrap();
+    finish(&test).await;
+    assert!(keys.iter().all(|(_, token)| test.verify(token, &[]) == Ok(())));
 }
