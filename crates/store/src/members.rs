@@ -34,7 +34,6 @@ statements! {
         "SELECT ", columns!(), " FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
          WHERE m.user_id = $1 AND c.descendant_id = $2 ORDER BY c.depth LIMIT 1"
     );
-    FIND_MEMBERSHIPS = concat!("SELECT ", columns!(), " FROM member m WHERE m.user_id = $1 ORDER BY m.id LIMIT 1000");
     FIND_PLACES_BELOW =
         "SELECT m.organization_id FROM member m JOIN organization_closure c ON c.descendant_id = m.organization_id \
          WHERE m.user_id = $2 AND c.ancestor_id = $1 AND c.depth > 0 ORDER BY m.organization_id LIMIT $3";
@@ -106,14 +105,6 @@ impl Connection {
     ) -> StoreResult<Vec<OrganizationId>> {
         let arguments = args![tenant.organization_id(), user_id, limit as i64];
         self.list(FIND_PLACES_BELOW, arguments, "member", |it| it.next()).await
-    }
-
-    /// All memberships of a user who signs in, oldest first, at most 1,000.
-    ///
-    /// # Errors
-    /// What any statement can meet.
-    pub async fn find_memberships_unchecked(&mut self, user_id: UserId) -> StoreResult<Vec<Member>> {
-        self.list(FIND_MEMBERSHIPS, args![user_id], "member", member).await
     }
 
     /// Memberships of the tenant's organization, by the users' names.

@@ -11,6 +11,7 @@ mod layers;
 mod manifests;
 mod modules;
 mod tree;
+mod unchecked;
 mod words;
 
 use std::fmt;
@@ -52,6 +53,7 @@ fn breaches(tree: &Tree) -> Vec<Breach> {
         layers::breaches,
         files::breaches,
         modules::breaches,
+        unchecked::breaches,
         words::breaches,
         behaviours::breaches,
     ];

@@ -316,8 +316,7 @@ pub async fn put_organization(
             caller.authorize(&app, parent_id, "claviger/organizations:create")
         };
         let (mut tx, parent) = begin(&app, authorize).await?;
-        let found = tx.find_organization_ref_unchecked(external_id.as_str()).await?;
-        let Some(before) = found.filter(|it| it.external_id.as_ref() == Some(&external_id)) else {
+        let Some(before) = tx.find_organization_by_external_id_unchecked(&external_id).await? else {
             let new = NewOrganization { external_id: Some(external_id), ..new };
             let info = insert(&app, &mut tx, &parent, new).await?;
             commit(&app, tx, created(&parent, &info)).await?;

@@ -132,8 +132,8 @@ async fn nearest_membership_counts_and_members_above_are_visible_below() {
         reader.find_user(&world.root, ann).await.expect("an answer").is_none(),
         "the root reads below as a tenant of there"
     );
-    let all = reader.find_memberships_unchecked(ann).await.expect("memberships");
-    assert_eq!(all, std::slice::from_ref(&world.acme.member));
+    let places = reader.find_places_below(&world.root, ann, 10).await.expect("organizations");
+    assert_eq!(places, [world.acme.organization.id]);
 }
 
 #[tokio::test]
