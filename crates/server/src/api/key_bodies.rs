@@ -31,9 +31,9 @@ pub(super) struct NewKeyBody {
     /// The slug of its api.
     #[schema(default = "default")]
     api: Option<String>,
-    /// Its role; absent means the mapped user's.
+    /// Its role. Without one the key may do everything that its mapped user may, now and later, within its scopes.
     role_id: Option<String>,
-    /// Its scopes, such as `contacts:read`; absent narrows nothing.
+    /// Its scopes, such as `contacts:read`: it never does anything beyond them. Without any, its role and its mapped user alone are its bounds.
     #[schema(max_items = 256)]
     scopes: Option<Vec<String>>,
     /// The user it belongs to; absent means the caller's. Null, for nobody, needs an admin.
@@ -134,11 +134,11 @@ pub(super) struct KeyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, max_length = 500)]
     description: Option<String>,
-    /// Its role; null means the mapped user's.
+    /// Its role; null lets the key do everything that its mapped user may, within its scopes.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     role_id: Option<Option<String>>,
-    /// Its scopes; null narrows nothing.
+    /// Its scopes; null leaves its role and its mapped user alone as its bounds.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>, max_items = 256)]
     scopes: Option<Option<Vec<String>>>,

@@ -29,10 +29,10 @@ pub(super) struct KeyView {
     pub name: String,
     /// What it is for.
     pub description: String,
-    /// Its role; null means the mapped user's.
+    /// Its role; null means that it may do everything that its mapped user may, within its scopes.
     #[schema(required)]
     pub role: Option<KeyRoleView>,
-    /// Its scopes; null narrows nothing.
+    /// Its scopes; null means that its role and its mapped user alone are its bounds.
     #[schema(value_type = Option<Vec<String>>, required)]
     pub scopes: Option<PermissionSet>,
     /// The user it belongs to.

@@ -55,7 +55,8 @@ fn answer(info: &KeyInfo) -> Response {
 
 /// Creates a key.
 ///
-/// Its secret stands in this answer and in no other. /// Who holds `claviger/own-keys:create` instead creates keys of their own, as far as their role has API access.
+/// Its secret stands in this answer and in no other. With neither a role nor scopes the key may do all that its mapped user may.
+/// Who holds `claviger/own-keys:create` instead creates keys of their own, as far as their role has API access.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys",
