@@ -237,7 +237,7 @@ pub(super) async fn get_member(
 
 /// Changes a membership.
 ///
-/// What is left out stays as it is (RFC 7396).
+/// What is left out stays as it is (RFC 7396). Nobody gives or takes more than they hold.
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}/members/{member_id}",

@@ -16,10 +16,12 @@ use claviger_store::Connection;
 
 use super::admins;
 use super::caller::{Caller, is_admin};
-use super::error::OpResult;
+use super::error::{Error, OpResult};
 use crate::app::App;
 
 const JOB: &str = "judging";
+/// Memberships of one user that are looked through for those that matter.
+const MEMBERSHIPS_MAX: usize = 1000;
 
 /// A user's place in an organization: the membership that counts there, with its role.
 #[derive(Debug)]
@@ -73,7 +75,7 @@ impl<'a> Judge<'a> {
         self.own.is_empty() && at_top.is_ok_and(|it| it.reach() == Reach::Subtree && is_admin(&it))
     }
 
-    /// The organizations below the top where the caller or this user has a membership of their own.
+    /// Where below the top what this user holds has to be judged: at the user's own memberships, and at the caller's.
     ///
     /// # Errors
     /// `LimitReached` for more than can be judged.
@@ -83,8 +85,16 @@ impl<'a> Judge<'a> {
         user_id: Option<UserId>,
     ) -> OpResult<Vec<OrganizationId>> {
         let mut places = places_below(connection, &self.top, user_id).await?;
-        places.extend(self.own.iter().filter(|it| !places.contains(it)).copied().collect::<Vec<_>>());
-        Ok(places)
+        let further: Vec<_> = self.own.iter().filter(|it| !places.contains(it)).copied().collect();
+        places.extend(further);
+        refuse_too_many(places)
+    }
+
+    /// Where among the caller's own memberships one of these organizations is on the way up: what counts there comes down to here.
+    fn own_below(&self, tops: &[OrganizationId]) -> impl Iterator<Item = OrganizationId> {
+        let comes_down =
+            |it: &&OrganizationId| self.app.replica().path(**it).iter().skip(1).any(|it| tops.contains(it));
+        self.own.iter().filter(comes_down).copied()
     }
 
     /// What the caller holds at an organization; nothing where they are refused.
@@ -104,21 +114,27 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// Where below an organization a user has a membership of their own.
 async fn places_below(
     connection: &mut Connection,
     top: &Tenant,
     user_id: Option<UserId>,
 ) -> OpResult<Vec<OrganizationId>> {
     let Some(user_id) = user_id else { return Ok(vec![]) };
-    let places = connection.find_places_below(top, user_id, PLACES_JUDGED_MAX + 1).await?;
-    if places.len() <= PLACES_JUDGED_MAX {
-        return Ok(places);
-    }
+    let places = connection.find_places_below(top, user_id, MEMBERSHIPS_MAX + 1).await?;
+    if places.len() <= MEMBERSHIPS_MAX { Ok(places) } else { Err(too_many()) }
+}
+
+fn refuse_too_many(places: Vec<OrganizationId>) -> OpResult<Vec<OrganizationId>> {
+    if places.len() <= PLACES_JUDGED_MAX { Ok(places) } else { Err(too_many()) }
+}
+
+fn too_many() -> Error {
     let detail = format!(
-        "The user or the caller has memberships of more than {PLACES_JUDGED_MAX} organizations below, too many to judge each; \
-         let an admin do it who holds everything there."
+        "The user or the caller has memberships of so many organizations that this would have to be judged in more than \
+         {PLACES_JUDGED_MAX}; let an admin do it who holds everything there."
     );
-    Err(Reject::new(RejectCode::LimitReached, detail).into())
+    Reject::new(RejectCode::LimitReached, detail).into()
 }
 
 /// Refuses to change a user who anywhere holds more than the caller does there: who changes a sign-in name takes over the account, and who
@@ -138,9 +154,13 @@ pub(crate) async fn refuse_stronger(
     if judge.holds_everything() {
         return Ok(());
     }
-    let mut places = judge.places(connection, Some(user_id)).await?;
-    places.push(root.organization_id());
-    for place in places {
+    let mut places = places_below(connection, &root, Some(user_id)).await?;
+    if connection.find_member_of_user(&root, user_id).await?.is_some() {
+        places.push(root.organization_id());
+    }
+    let further: Vec<_> = judge.own_below(&places).filter(|it| !places.contains(it)).collect();
+    places.extend(further);
+    for place in refuse_too_many(places)? {
         let standing = standing(connection, &Tenant::system(place, JOB), user_id).await?;
         if standing.is_some_and(|it| !it.rights().is_within(&judge.rights_at(place))) {
             let detail = "This user holds more than the caller does, here or in another organization.";
@@ -183,14 +203,12 @@ pub(crate) async fn refuse_unheld(
             return Err(refusal().into());
         }
     }
-    let above = app.replica().path(tenant.organization_id());
-    for place in &judge.own {
-        let nearest = connection.find_nearest_member(&Tenant::system(*place, JOB), user_id).await?;
-        // A nearer membership counts there, before and after.
-        if nearest.is_some_and(|it| !above.contains(&it.organization_id)) {
-            continue;
-        }
-        let own = judge.rights_at(*place);
+    // Where the user has a nearer membership, that one counts before and after.
+    let nearer = places_below(connection, &judge.top, Some(user_id)).await?;
+    let is_nearer = |it: &OrganizationId| app.replica().path(*it).iter().any(|it| nearer.contains(it));
+    let places = judge.own.iter().filter(|it| !is_nearer(it)).copied().collect();
+    for place in refuse_too_many(places)? {
+        let own = judge.rights_at(place);
         if !after.is_within(&own) || held.as_ref().is_some_and(|it| !it.is_within(&own)) {
             return Err(refusal().into());
         }
@@ -207,7 +225,8 @@ pub(crate) async fn refuse_unheld_role(
     permissions: [&PermissionSet; 2],
 ) -> OpResult<()> {
     let judge = Judge::below(app, caller, connection, tenant.organization_id()).await?;
-    let below = judge.own.iter().map(|place| judge.rights_at(*place));
+    let places = refuse_too_many(judge.own.clone())?;
+    let below = places.into_iter().map(|place| judge.rights_at(place));
     for rights in std::iter::once(tenant.rights().clone()).chain(below) {
         if permissions.iter().any(|it| !it.is_within(&rights)) {
             let detail = "The role would hold, or holds, more than the caller does.";

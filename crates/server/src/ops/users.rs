@@ -133,7 +133,7 @@ async fn find_managed(connection: &mut Connection, tenant: &Tenant, user_id: Use
 /// Changes what the patch names. A disabled user's sessions end, and keys mapped to the user are denied from the next request on.
 ///
 /// # Errors
-/// Refusals; the last active admin of the installation cannot be disabled.
+/// Refusals, also for a user who holds more than the caller anywhere; the last active admin of the installation cannot be disabled.
 pub async fn update_user(
     app: &App,
     caller: &Caller,

@@ -177,6 +177,29 @@ async fn what_stands_in_too_many_organizations_to_be_judged_is_refused() {
     test.create_key(&test.admin, agency, below("Admin's", Some(ann_id))).await.unwrap();
 }
 
+// Whoever serves very many customers is not kept from serving one by being a member of all the others.
+#[tokio::test]
+async fn many_memberships_of_the_caller_elsewhere_do_not_matter() {
+    let test = TestApp::new().await;
+    let agency = test.organization(test.root, "Agency").await;
+    let manager = role(&test, agency, "Manager", &["*:read", "claviger/members:*", "claviger/users:*"]).await;
+    let (mia, mia_id, member_id) = test.member(agency, "Mia", BuiltIn::Readonly).await;
+    let promote = MemberPatch { role_id: Some(manager), ..MemberPatch::default() };
+    update_member(&test.app, &test.admin, agency, member_id, promote, None).await.unwrap();
+    let mut place = agency;
+    for number in 0..=PLACES_JUDGED_MAX {
+        place = test.organization(agency, &format!("Place {number}")).await;
+        join(&test, place, mia_id, manager).await;
+    }
+    let renamed = || UserPatch { name: Some(name("Renamed")), ..UserPatch::default() };
+    let (_, ann_id, _) = test.member(place, "Ann", BuiltIn::Readonly).await;
+    update_user(&test.app, &mia, place, ann_id, renamed(), None).await.unwrap();
+    let (_, above_id, above) = test.member(agency, "Above", BuiltIn::Readonly).await;
+    let too_many = update_user(&test.app, &mia, agency, above_id, renamed(), None).await;
+    assert_eq!(refused(too_many), RejectCode::LimitReached);
+    assert_eq!(refused(delete_member(&test.app, &mia, agency, above).await), RejectCode::LimitReached);
+}
+
 #[tokio::test]
 async fn nobody_takes_over_who_holds_more_elsewhere() {
     let test = TestApp::new().await;
