@@ -33,17 +33,17 @@ const create = (server, token, name) =>
     )
     .then((answer) => answer.status);
 
-test("S3.2, S3.6, S3.7, S3.16: the table says what a key is for, its role and its last use", async () => {
+test("S1.8, S3.2, S3.6, S3.7, S3.16: the table says what a key is for, its role and its last use", async () => {
   const { page, close } = await openWindow(browser, server);
   await signIn(page);
   await walkToKeys(page);
   assert.equal(await page.locator('main a:has(use[href$="#plus"])').getAttribute("href"), "/o/root/keys/new", "S2.7: a plus icon creates a key");
-  const key = await createKey(page, "automation_ro", (it) => it.getByLabel("Description").fill("Nightly reports"));
+  const key = await createKey(page, "automation_ro", (it) => it.getByLabel("Description").fill("Automation: nightly reports"));
   await page.getByRole("link", { name: "Done" }).click();
   for (const column of ["Name / Desc", "Role", "Mapped user", "Last Login UTC", "Expires", "Status"]) {
     await page.getByRole("columnheader", { name: column }).waitFor();
   }
-  await row(page, "automation_ro").getByText("Nightly reports").waitFor();
+  await row(page, "automation_ro").getByText("Automation: nightly reports").waitFor();
   const cells = () => row(page, "automation_ro").getByRole("cell").allInnerTexts();
   assert.deepEqual((await cells()).slice(0, 5), ["READONLY", "Maria Keller", "Never", "Never", "Active"], "S3.11: never used");
 

@@ -38,8 +38,8 @@ for (const scripts of [true, false]) {
       await page.getByRole("heading", { name: "Create API Key" }).waitFor();
     });
 
-    await scenario.test("S1.6, S2.9, S4.6: the name is asked for, as that of the application that will use the key", async () => {
-      const field = page.getByLabel("Key Name");
+    await scenario.test("S1.6, S2.8, S2.9, S4.6: the name is asked for, as that of the application that will use the key", async () => {
+      const field = page.getByLabel("API Key Name (Application)", { exact: true });
       assert.equal(await field.getAttribute("aria-describedby"), "name-hint");
       assert.match(await page.locator("#name-hint").textContent(), /name of the application that will use it.*Integration with CRM/);
       await page.getByRole("button", { name: "Generate" }).click();

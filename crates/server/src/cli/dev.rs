@@ -71,7 +71,7 @@ fn greeting(running: &Running, samples: &samples::Samples) -> String {
     let base = running.base_url();
     let keys = samples.keys.iter().map(|(name, token)| format!("  {name:<28} {token}\n")).collect::<String>();
     format!(
-        "\n  Claviger {version} for development; nothing is kept\n\n  Console    {base}\n  E-mail     {email}\n  Password   {password}\n  \
+        "\n  Claviger {version} for development; nothing is kept\n\n  Console    {base}\n  E-mail     {email}\n  Password   {password}\n  Look at    the agency and its locations, by the icon beside the organization's name\n  \
          Gateways   http://{authz}/authz\n  Clock      POST {base}/dev/clock\n\n{keys}\n  {curl}\n",
         version = env!("CARGO_PKG_VERSION"),
         email = samples::EMAIL,

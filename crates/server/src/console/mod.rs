@@ -11,6 +11,7 @@ mod cookies;
 mod entrance;
 mod failure;
 mod keys;
+mod organizations;
 mod respond;
 mod security;
 mod visit;
@@ -36,6 +37,7 @@ pub fn router(app: App) -> Router {
     let organization = Router::new()
         .route("/", get(keys::list::show_home))
         .route("/settings", get(keys::list::show_settings))
+        .route("/organizations", get(organizations::show_organizations))
         .route("/keys", get(keys::list::show_keys).post(keys::form::create))
         .route("/keys/new", get(keys::form::show_new_key))
         .route("/keys/{key}", get(keys::change::show_key))

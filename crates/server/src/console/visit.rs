@@ -64,6 +64,7 @@ pub(super) struct Visit {
     pub(super) organization: ReachedOrganization,
     preferences: Preferences,
     notice: Option<Notice>,
+    may_switch: bool,
     here: String,
 }
 
@@ -88,6 +89,7 @@ impl FromRequestParts<App> for Visit {
             Some(slug) => me::find_reached_organization(app, &session.caller, &slug).await?,
             None => me::get_me(app, &session.caller).await?.organization,
         };
+        let may_switch = me::reaches_others(app, &session.caller, organization.id).await?;
         let notice = cookies::notice(&parts.headers, &site);
         Ok(Self {
             app: app.clone(),
@@ -97,6 +99,7 @@ impl FromRequestParts<App> for Visit {
             organization,
             preferences,
             notice,
+            may_switch,
             here,
         })
     }
@@ -133,6 +136,7 @@ impl Visit {
         Shell {
             organization_name: self.organization.name.to_string(),
             organization_slug: self.organization.slug.to_string(),
+            may_switch: self.may_switch,
             viewer: Viewer {
                 name: self.user.name.to_string(),
                 email: self.user.email.as_ref().map(ToString::to_string).unwrap_or_default(),

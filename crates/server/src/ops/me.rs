@@ -14,7 +14,9 @@ use claviger_store::Connection;
 use claviger_verifier::verify::{About, Ask};
 
 use super::caller::Caller;
-use super::error::OpResult;
+use super::error::{Error, OpResult};
+use super::organizations::list_organizations;
+use super::page::PageRequest;
 use crate::app::App;
 
 /// An organization that the caller reaches.
@@ -65,6 +67,29 @@ pub async fn find_reached_organization(app: &App, caller: &Caller, reference: &s
     let tenant = caller.reach(app, id)?;
     let mut reader = app.store().read().await?;
     reached(app, &mut reader, &tenant, caller.user_id()).await
+}
+
+/// The topmost organization above this one, or itself, that the caller reaches: where a look around begins.
+pub fn top_of_reach(app: &App, caller: &Caller, organization_id: OrganizationId) -> OrganizationId {
+    let path = app.replica().path(organization_id);
+    path.into_iter().rev().find(|it| caller.reach(app, *it).is_ok()).unwrap_or(organization_id)
+}
+
+/// Whether the caller reaches another organization than this one.
+///
+/// # Errors
+/// Faults.
+pub async fn reaches_others(app: &App, caller: &Caller, organization_id: OrganizationId) -> OpResult<bool> {
+    let memberships = caller.user_id().map_or(0, |it| app.replica().memberships(it).len());
+    if memberships > 1 || top_of_reach(app, caller, organization_id) != organization_id {
+        return Ok(true);
+    }
+    match list_organizations(app, caller, organization_id, PageRequest { after: None, limit: 2 }).await {
+        Ok(page) => Ok(page.items.len() > 1),
+        // Who may not look at what is below does not reach it by looking.
+        Err(Error::Reject(_)) => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 async fn key_me(app: &App, caller: &Caller, digest: &Digest, ip: Option<IpAddr>) -> OpResult<Me> {

@@ -1,11 +1,13 @@
 //! The pages around a new secret: the one that shows it, and rotation.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::key::KeyState;
+use claviger_core::policy::ROTATION_OVERLAP_HOURS_MAX;
 use claviger_core::reject::RejectCode;
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
@@ -23,12 +25,14 @@ use crate::console::pages::shell::{Moment, Place};
 use crate::console::pages::snippets::call_with_key;
 use crate::console::visit::Visit;
 use crate::ops::idempotency::{Answer, Idempotency};
-use crate::ops::keys::{CreatedKey, KeyInfo, Overlap, rotate_key};
+use crate::ops::keys::{CreatedKey, KeyInfo, Overlap, OverlapBounds, overlap_bounds, rotate_key};
 
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
-/// The overlaps that the form offers, in seconds, with their names.
-const OVERLAPS: [(u64, &str); 4] = [(0, "Now"), (HOUR, "In 1 hour"), (DAY, "In 24 hours"), (7 * DAY, "In 7 days")];
+/// The overlaps that the form offers beside policy's own, in seconds, as far as policy lets them.
+const OVERLAPS: [u64; 5] = [0, HOUR, DAY, 7 * DAY, 30 * DAY];
+/// No form offers more; whether policy lets it is the operation's to say.
+const OVERLAP_SECS_MAX: u64 = ROTATION_OVERLAP_HOURS_MAX as u64 * HOUR;
 /// Bytes of a form's mark that are looked at; ours have 22.
 const ONCE_BYTES_MAX: usize = 64;
 
@@ -103,7 +107,7 @@ fn show(
 #[serde(default)]
 pub(in crate::console) struct RotateForm {
     once: String,
-    /// Seconds for which the old secret stays good; one of [`OVERLAPS`].
+    /// Seconds for which the old secret stays good; one of those that were offered.
     overlap: String,
 }
 
@@ -113,7 +117,7 @@ pub(in crate::console) async fn show_rotate(
     Path((_, key_id)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
-    let page = rotate_page(&visit, &info, new_once(&visit.app), None, FormErrors::default());
+    let page = rotate_page(&visit, &info, new_once(&visit.app), None, FormErrors::default())?;
     Ok(visit.page(&page))
 }
 
@@ -126,7 +130,7 @@ pub(in crate::console) async fn rotate(
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let info = find(&visit, &key_id).await?;
     let mut errors = FormErrors::default();
-    let overlap = form.overlap.parse().ok().filter(|it| OVERLAPS.iter().any(|(secs, _)| secs == it));
+    let overlap = form.overlap.parse().ok().filter(|secs| *secs <= OVERLAP_SECS_MAX);
     if let Some(secs) = overlap {
         let once = idempotency("rotate", &form.once, [&info.key.id.to_string(), &form.overlap]);
         let overlap = Overlap::For(Duration::from_secs(secs));
@@ -152,28 +156,46 @@ pub(in crate::console) async fn rotate(
     } else {
         errors.add("overlap", "Choose when the old secret stops.");
     }
-    let page = rotate_page(&visit, &info, typed(&form.once), overlap, errors);
+    let page = rotate_page(&visit, &info, typed(&form.once), overlap, errors)?;
     Ok(refused(visit.page(&page)))
 }
 
-fn rotate_page(visit: &Visit, info: &KeyInfo, once: String, chosen: Option<u64>, errors: FormErrors) -> RotateKeyPage {
+fn rotate_page(
+    visit: &Visit,
+    info: &KeyInfo,
+    once: String,
+    chosen: Option<u64>,
+    errors: FormErrors,
+) -> Result<RotateKeyPage, Failure> {
     let now = visit.app.now();
-    // Policy presets seven days, and "now" behind a member's own toggle.
-    let preset = chosen.unwrap_or(if info.key.personal { 0 } else { 7 * DAY });
-    let overlaps = OVERLAPS.map(|(secs, label)| {
+    let OverlapBounds { preset, max } = overlap_bounds(&visit.app, &info.key)?;
+    let offered: BTreeSet<_> =
+        OVERLAPS.into_iter().filter(|secs| *secs <= max.as_secs()).chain([preset.as_secs()]).collect();
+    let preset = chosen.filter(|it| offered.contains(it)).unwrap_or(preset.as_secs());
+    let overlaps = offered.into_iter().map(|secs| {
         let until = now.saturating_add(Duration::from_secs(secs)).to_table_text();
         let note = match secs {
             0 => "Everything that still uses it fails at once.".to_owned(),
             _ => format!("Both secrets work until {until} UTC."),
         };
-        Choice::new(secs.to_string(), label, secs == preset).with_note(note)
+        Choice::new(secs.to_string(), overlap_label(secs), secs == preset).with_note(note)
     });
-    RotateKeyPage {
+    Ok(RotateKeyPage {
         shell: visit.shell(Place::Keys),
         key: view::facts(info, now),
         once,
-        overlaps: overlaps.into(),
+        overlaps: overlaps.collect(),
         errors,
+    })
+}
+
+/// When an old secret stops, in words; policy counts in hours.
+fn overlap_label(secs: u64) -> String {
+    match secs {
+        0 => "Now".to_owned(),
+        HOUR => "In 1 hour".to_owned(),
+        secs if secs > DAY && secs.is_multiple_of(DAY) => format!("In {} days", secs / DAY),
+        secs => format!("In {} hours", secs / HOUR),
     }
 }
 

@@ -9,6 +9,8 @@ pub struct Shell {
     pub organization_name: String,
     /// The organization's slug: part of every path, so that two tabs can look at two organizations.
     pub organization_slug: String,
+    /// Whether there is another organization to look at.
+    pub may_switch: bool,
     /// Who is signed in.
     pub viewer: Viewer,
     /// Which entry of the menu is marked as the current one.

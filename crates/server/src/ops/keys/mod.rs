@@ -23,7 +23,7 @@ use super::page::Page;
 pub use change::{revoke_key, set_key_active, update_key};
 pub use create::create_key;
 pub use list::{get_key, list_keys};
-pub use rotate::rotate_key;
+pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 
 pub(super) use create::{policy_of, refuse_too_many};
 

@@ -71,18 +71,41 @@ pub async fn rotate_key(
     .await
 }
 
-/// How long the old secret stays good. What an ancestor has locked, nobody widens for one key.
-fn overlap_of(asked: Overlap, key: &Key, policy: &Policy) -> Result<Duration, Reject> {
+/// How long the old secret of a key may stay good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverlapBounds {
+    /// As long as it does when a rotation does not say.
+    pub preset: Duration,
+    /// At most.
+    pub max: Duration,
+}
+
+/// What policy says about the overlap of a key's rotation, for whoever offers a choice.
+///
+/// # Errors
+/// An organization that is not known here.
+pub fn overlap_bounds(app: &App, key: &Key) -> OpResult<OverlapBounds> {
+    Ok(bounds_of(key, &policy_of(app, key.organization_id)?))
+}
+
+/// What an ancestor has locked, nobody widens for one key.
+fn bounds_of(key: &Key, policy: &Policy) -> OverlapBounds {
     let hours = match policy.locked.contains(&Setting::RotationOverlapHours) {
         true => policy.rotation_overlap_hours,
         false => ROTATION_OVERLAP_HOURS_MAX,
     };
+    // The key behind a member's toggle: who regenerates it wants the old one gone.
+    let preset = if key.personal { Duration::ZERO } else { HOUR * u32::from(policy.rotation_overlap_hours) };
+    OverlapBounds { preset, max: HOUR * u32::from(hours) }
+}
+
+fn overlap_of(asked: Overlap, key: &Key, policy: &Policy) -> Result<Duration, Reject> {
+    let OverlapBounds { preset, max } = bounds_of(key, policy);
     match asked {
-        // The key behind a member's toggle: who regenerates it wants the old one gone.
-        Overlap::Policy if key.personal => Ok(Duration::ZERO),
-        Overlap::Policy => Ok(HOUR * u32::from(policy.rotation_overlap_hours)),
-        Overlap::For(overlap) if overlap <= HOUR * u32::from(hours) => Ok(overlap),
+        Overlap::Policy => Ok(preset),
+        Overlap::For(overlap) if overlap <= max => Ok(overlap),
         Overlap::For(_) => {
+            let hours = max.as_secs() / HOUR.as_secs();
             Err(Reject::new(RejectCode::PolicyDenied, format!("An old secret stays good for at most {hours} hours.")))
         }
     }

@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 
-use super::browser::Browser;
-use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp};
+use super::browser::{Browser, selector};
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp, new_key};
 
 #[tokio::test]
 async fn a_key_lives_its_whole_life_by_plain_forms() {
@@ -51,6 +51,31 @@ async fn a_key_lives_its_whole_life_by_plain_forms() {
     let gone = browser.get(&key_path).await.expect(200);
     assert_eq!(gone.text_of(".facts .status"), "Deleted");
     browser.get(&format!("{key_path}/delete")).await.expect(409);
+}
+
+#[tokio::test]
+async fn a_rotation_offers_what_policy_lets_it_and_presets_policys_own() {
+    let app = TestApp::new().await;
+    let below = app.organization(app.root, "Location 1").await;
+    let key = app.create_key(&app.admin, below, new_key("CI deploy")).await.unwrap().info.key.id;
+    let mut browser = Browser::signed_in(&app).await;
+    let path = format!("/o/location-1/keys/{key}/rotate");
+    let mut offered = async || {
+        let page = browser.get(&path).await.expect(200);
+        let html = page.html();
+        let choices: Vec<_> = html.select(&selector("[name=overlap]")).map(|it| it.value()).collect();
+        let preset = choices.iter().filter(|it| it.attr("checked").is_some());
+        let value = |it: &&scraper::node::Element| it.attr("value").unwrap().to_owned();
+        (choices.iter().map(value).collect::<Vec<_>>().join(" "), preset.map(value).collect::<String>())
+    };
+    assert_eq!(offered().await, ("0 3600 86400 604800 2592000".into(), "604800".into()));
+    app.set_policy(app.root, r#"{"rotation_overlap_hours": 36}"#).await;
+    assert_eq!(offered().await, ("0 3600 86400 129600 604800 2592000".into(), "129600".into()));
+    app.set_policy(app.root, r#"{"rotation_overlap_hours": 36, "locked": ["rotation_overlap_hours"]}"#).await;
+    assert_eq!(offered().await, ("0 3600 86400 129600".into(), "129600".into()), "a lock from above bounds it");
+    let form = browser.get(&path).await.form("/rotate").with("overlap", "604800");
+    let page = browser.submit(&form).await.expect(422);
+    assert!(page.text_of("#summary li").contains("at most 36 hours"), "{}", page.text);
 }
 
 #[tokio::test]

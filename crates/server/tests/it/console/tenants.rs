@@ -1,5 +1,7 @@
 //! Who sees what: another organization's objects are not there, and what one may not do is not offered.
 
+use claviger::ops::members::{NewMember, create_member};
+use claviger_core::permission::PermissionSet;
 use claviger_core::role::BuiltIn;
 
 use super::browser::Browser;
@@ -41,6 +43,52 @@ async fn an_admin_of_an_agency_looks_at_its_locations() {
     let token = browser.submit(&form).await.expect(200).text_of("#token");
     assert_eq!(app.verify_text(&token, &[]), Ok(()));
     assert!(!browser.open("/o/root/keys").await.text.contains("Till"));
+}
+
+#[tokio::test]
+async fn who_reaches_several_organizations_can_switch_and_nobody_else_is_offered_it() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let switch = |page: &super::browser::Page| page.links().iter().any(|it| it.ends_with("/organizations"));
+    assert!(!switch(&admin.get("/o/root/keys").await), "there is nothing to switch to");
+    let agency = app.organization(app.root, "Agency").await;
+    let location = app.organization(agency, "Location 1").await;
+    let other = app.organization(app.root, "Location 2").await;
+    assert!(switch(&admin.get("/o/root/keys").await));
+    let targets = |page: &super::browser::Page| {
+        let links = page.links().into_iter().filter(|it| it.starts_with("/o/") && it.matches('/').count() == 3);
+        links.filter(|it| it.ends_with("/keys")).collect::<std::collections::BTreeSet<_>>()
+    };
+    let all = ["/o/agency/keys", "/o/location-1/keys", "/o/location-2/keys", "/o/root/keys"];
+    // From below, too: the way up again.
+    for from in ["root", "location-1"] {
+        let page = admin.get(&format!("/o/{from}/organizations")).await.expect(200);
+        assert_eq!(targets(&page).into_iter().collect::<Vec<_>>(), all, "from {from}");
+        assert_eq!(page.text_of("[aria-current=true]").to_lowercase().replace(' ', "-"), from);
+    }
+
+    for garbage in ["x", "%00", "../..", "%FF"] {
+        let page = admin.get(&format!("/o/root/organizations?after={garbage}")).await;
+        assert!([200, 400].contains(&page.status), "{garbage}: {}", page.status);
+    }
+
+    let (_, agent, _) = app.member(agency, "Agent", BuiltIn::Admin).await;
+    let mut browser = Browser::of_user(&app, agent).await;
+    let page = browser.get("/o/location-1/organizations").await.expect(200);
+    assert_eq!(targets(&page).into_iter().collect::<Vec<_>>(), all[..2], "nothing above, nothing beside");
+
+    let (_, local, _) = app.member(location, "Local admin", BuiltIn::Admin).await;
+    let mut browser = Browser::of_user(&app, local).await;
+    assert!(!switch(&browser.get("/o/location-1/keys").await));
+    assert!(!browser.get("/o/location-1/organizations").await.expect(200).text.contains("Location 2"));
+    // A member of two that do not lie one above the other.
+    let role_id = app.built_in(other, BuiltIn::Member).await.id;
+    let new = NewMember { user_id: local, role_id, extra_permissions: PermissionSet::nothing() };
+    create_member(&app.app, &app.admin, other, new, None).await.unwrap();
+    let page = browser.get("/o/location-1/organizations").await.expect(200);
+    assert_eq!(targets(&page).into_iter().collect::<Vec<_>>(), all[1..3]);
+    let page = browser.get("/o/location-2/organizations").await.expect(200);
+    assert_eq!(targets(&page).into_iter().collect::<Vec<_>>(), all[1..3], "a member may not list, and still goes back");
 }
 
 #[tokio::test]

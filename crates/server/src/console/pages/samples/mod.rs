@@ -8,6 +8,7 @@ use crate::console::pages::failure::{FailurePage, WayOut};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::home::{HomePage, RecentKey, SettingsPage};
 use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, LastUse};
+use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Status, Times, Tone, Viewer};
 use crate::console::pages::snippets::{call_with_key, check_key};
@@ -82,6 +83,7 @@ fn shell(words: &Words<'_>, place: Place) -> Shell {
     Shell {
         organization_name: words.organization.to_owned(),
         organization_slug: "acme".to_owned(),
+        may_switch: true,
         viewer: Viewer { name: words.person.to_owned(), email: words.email.to_owned() },
         place,
         preferences: Preferences::default(),
@@ -122,6 +124,25 @@ fn complaints(words: &Words<'_>, fields: &[&'static str]) -> FormErrors {
         errors.add(field, words.complaint);
     }
     errors
+}
+
+fn organizations(words: &Words<'_>) -> OrganizationsPage {
+    let row = |at: usize, slug: &str, here, suspended| OrganizationRow {
+        name: words.names[at].to_owned(),
+        slug: slug.to_owned(),
+        here,
+        suspended,
+    };
+    OrganizationsPage {
+        shell: shell(words, Place::Elsewhere),
+        rows: vec![
+            row(0, "acme", true, false),
+            row(1, "harbor-street", false, false),
+            row(2, "hill-road", false, true),
+        ],
+        is_first: false,
+        next: Some("aGlsbA".to_owned()),
+    }
 }
 
 fn failure(words: &Words<'_>) -> FailurePage {
@@ -221,6 +242,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("home-quiet", render(&home(1, Vec::new()))),
         ("home-first", render(&home(0, Vec::new()))),
         ("settings", render(&SettingsPage { shell: shell(words, Place::Settings) })),
+        ("organizations", render(&organizations(words))),
         ("keys", render(&key_list(words, rows(words)))),
         ("keys-25", render(&full)),
         ("keys-deleted", render(&after_deletion)),

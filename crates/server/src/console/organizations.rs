@@ -1,0 +1,69 @@
+//! The organizations within reach, to look at another one: the view switch of the top bar.
+
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use axum::response::Response;
+use claviger_core::organization::OrganizationStatus;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::failure::Failure;
+use super::pages::organizations::{OrganizationRow, OrganizationsPage};
+use super::pages::shell::Place;
+use super::visit::Visit;
+use crate::ops::error::Error;
+use crate::ops::me;
+use crate::ops::organizations::list_organizations;
+use crate::ops::page::{Cursor, PageRequest};
+
+/// Organizations on one page.
+const ROWS: u32 = 50;
+
+/// What the page's URL says.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct OrganizationsQuery {
+    /// Where the page before ended.
+    after: String,
+}
+
+/// Lists what can be looked at: the tree that this organization stands in from the topmost that the viewer reaches, and the other
+/// organizations that the viewer is a member of.
+pub(super) async fn show_organizations(
+    visit: Visit,
+    query: Result<Query<OrganizationsQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(query) = query.unwrap_or_default();
+    let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());
+    let top = me::top_of_reach(app, caller, here);
+    let after = Some(query.after).filter(|it| !it.is_empty()).map(Cursor);
+    let is_first = after.is_none();
+    let (mut rows, mut next) = (Vec::new(), None);
+    match list_organizations(app, caller, top, PageRequest { after, limit: ROWS }).await {
+        Ok(page) => {
+            rows.extend(page.items.into_iter().map(|it| OrganizationRow {
+                here: it.id == here,
+                suspended: it.status == OrganizationStatus::Suspended,
+                name: it.name.to_string(),
+                slug: it.slug.to_string(),
+            }));
+            next = page.next.map(|Cursor(it)| utf8_percent_encode(&it, NON_ALPHANUMERIC).to_string());
+        }
+        // Who may not look at the tree goes from membership to membership.
+        Err(Error::Reject(_)) if is_first => {}
+        Err(error) => return Err(error.into()),
+    }
+    if is_first {
+        let member_of = me::get_me(app, caller).await?.organizations;
+        for it in member_of {
+            let listed = rows.iter().any(|row| row.slug == it.slug.as_str());
+            // What lies in the tree is on one of its pages.
+            let in_tree = next.is_some() && app.replica().path(it.id).contains(&top);
+            if !listed && !in_tree {
+                let (name, slug) = (it.name.to_string(), it.slug.to_string());
+                rows.push(OrganizationRow { here: it.id == here, suspended: false, name, slug });
+            }
+        }
+    }
+    Ok(visit.page(&OrganizationsPage { shell: visit.shell(Place::Elsewhere), rows, is_first, next }))
+}

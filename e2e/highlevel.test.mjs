@@ -1,0 +1,122 @@
+// A1, as far as the console has it: an agency with two locations, by clicks from home along the view switch.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { bearer, createKey, inspect, launch, openWindow, setUp, signIn, startServer } from "./harness.mjs";
+
+let browser;
+let server;
+let admin;
+let agency;
+
+const call = async (method, path, body) => {
+  const headers = { ...bearer(admin), "Content-Type": "application/json" };
+  const answer = await fetch(`${server.base}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
+  assert.ok(answer.ok, await answer.clone().text());
+  return answer.json();
+};
+
+/** What the service says about a key that is used at an organization. */
+const verify = async (key, organization) => {
+  const { allowed, code } = await call("POST", "/verify", { key, organization });
+  return allowed ? "allowed" : code;
+};
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), startServer()]);
+  const { page, close } = await openWindow(browser, server);
+  await setUp(page, server);
+  // There is no other place yet, and so nothing to switch to.
+  assert.equal(await page.getByRole("link", { name: "Switch organization" }).count(), 0);
+  // The form's keys reach their own organization; one for the whole tree is made by the signed-in admin over HTTP.
+  const made = await page.evaluate(async () => {
+    const { organization } = await (await fetch("/api/v1/me")).json();
+    const body = JSON.stringify({ name: "Agency admin", reach: "subtree" });
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch(`/api/v1/organizations/${organization.id}/keys`, { method: "POST", headers, body });
+    return { agency: organization.id, token: (await answer.json()).secret.token };
+  });
+  [agency, admin] = [made.agency, made.token];
+  for (const name of ["Harbor Street", "Hill Road"]) await call("POST", `/organizations/${agency}/organizations`, { name });
+  await close();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** From home over the view switch to an organization's keys. */
+const switchTo = async (page, name) => {
+  await page.goto("/");
+  await page.getByRole("link", { name: "Switch organization" }).click();
+  await page.getByRole("heading", { name: "Organizations", level: 1 }).waitFor();
+  await page.getByRole("listitem").getByRole("link", { name, exact: true }).click();
+  await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
+};
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`the list of organizations can be used by everybody, ${colorScheme}`, async () => {
+    const { page, close } = await openWindow(browser, server, { colorScheme });
+    await signIn(page);
+    await page.getByRole("link", { name: "Switch organization" }).click();
+    await page.getByText("You are here").waitFor();
+    for (const width of [1280, 320]) {
+      await page.setViewportSize({ width, height: 800 });
+      await inspect(page, `organizations, ${colorScheme}, ${width} px`);
+    }
+    await close();
+  });
+}
+
+test("S1.3: the way from a location to the agency's keys is the agency's view, Settings, API Keys", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await switchTo(page, "Harbor Street");
+  await page.getByRole("link", { name: "Switch organization" }).click();
+  await page.getByRole("listitem").getByRole("link", { name: "Acme", exact: true }).click();
+  await page.getByRole("link", { name: "Settings", exact: true }).first().click();
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "API Keys" }).click();
+  await page.getByRole("rowheader", { name: "Agency admin" }).waitFor();
+  await close();
+});
+
+test("A1.2: a location's key is let in there and refused at the other location, and an agency’s key is let in at both", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await switchTo(page, "Harbor Street");
+  const key = await createKey(page, "Till");
+  await page.getByRole("button", { name: "Copy token" }).click();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key.token);
+  await page.reload();
+  assert.ok(!(await page.content()).includes(key.secret), "it is shown once");
+  assert.equal(await verify(key.token, "harbor-street"), "allowed");
+  assert.equal(await verify(key.token, "hill-road"), "out_of_reach");
+  assert.equal(await verify(key.token, "root"), "out_of_reach");
+  const { secret } = await call("POST", `/organizations/${agency}/keys`, { name: "Agency reporting", reach: "subtree" });
+  for (const place of ["root", "harbor-street", "hill-road"]) assert.equal(await verify(secret.token, place), "allowed", place);
+  await switchTo(page, "Hill Road");
+  assert.equal(await page.getByText("Till").count(), 0, "the other location does not list it");
+  await close();
+});
+
+test("A1.3: of a location's two keys one is deactivated and refused, the other still works", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await switchTo(page, "Hill Road");
+  const first = await createKey(page, "Website");
+  await switchTo(page, "Hill Road");
+  const second = await createKey(page, "Marketing Automation");
+  for (const key of [first, second]) assert.equal(await verify(key.token, "hill-road"), "allowed");
+  await switchTo(page, "Hill Road");
+  await page.getByRole("link", { name: "Website", exact: true }).click();
+  await page.getByRole("button", { name: "Deactivate", exact: true }).click();
+  await page.getByRole("status").getByText("Key “Website” deactivated.").waitFor();
+  assert.equal(await verify(first.token, "hill-road"), "inactive");
+  assert.equal(await verify(second.token, "hill-road"), "allowed");
+  await switchTo(page, "Hill Road");
+  await page.getByRole("row", { name: "Website" }).getByText("Inactive").waitFor();
+  await page.getByRole("row", { name: "Marketing Automation" }).getByText("Active").waitFor();
+  await close();
+});
