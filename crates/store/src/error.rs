@@ -37,6 +37,20 @@ pub enum Error {
     /// The database cannot be reached or is busy; the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// The address of the database cannot be read. It is not repeated, since a password may stand in it.
+    #[error("the database's address is none: write postgres://user:password@host:port/database")]
+    Address,
+    /// The PostgreSQL is too old.
+    #[error("PostgreSQL {found} is too old: this build needs version {needed} or a later one")]
+    OldServer {
+        /// The major version that answered.
+        found: i32,
+        /// The oldest one that will do.
+        needed: i32,
+    },
+    /// The change was made, but nobody could be told so yet; followers learn of it as soon as the database answers again.
+    #[error("committed, but its event has no place in the log yet: {0}")]
+    Unsequenced(#[source] Box<Self>),
     /// Another process has opened this data folder.
     #[error("{} is in use by another process: stop it, or choose another data folder", .0.display())]
     Locked(PathBuf),
@@ -82,8 +96,15 @@ impl Error {
             Self::TreeCycle => Reject::new(RejectCode::StateConflict, "An organization cannot stand below itself."),
             Self::InvalidCursor => Reject::field("cursor", "is not a cursor of this list"),
             Self::StorageFull => Reject::new(RejectCode::StorageFull, "The storage is full."),
-            Self::Unavailable(_) | Self::Locked(_) | Self::Folder { .. } | Self::Schema(_) => {
-                Reject::new(RejectCode::Unavailable, "The database is not available.")
+            Self::Unavailable(_)
+            | Self::Address
+            | Self::OldServer { .. }
+            | Self::Locked(_)
+            | Self::Folder { .. }
+            | Self::Schema(_) => Reject::new(RejectCode::Unavailable, "The database is not available."),
+            Self::Unsequenced(_) => {
+                let detail = "The change was made, but the database stopped answering; read before you repeat it.";
+                Reject::new(RejectCode::Unavailable, detail)
             }
             Self::Corrupt { .. } | Self::Spoiled | Self::Fault(_) => {
                 Reject::new(RejectCode::Internal, "Something went wrong here.")

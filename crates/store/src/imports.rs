@@ -217,7 +217,7 @@ impl Connection {
                 };
                 Ok((digest, known))
             };
-            found.extend(self.list(&FIND_DIGESTS.text, arguments, "secret", read).await?);
+            found.extend(self.list_bulk(&FIND_DIGESTS, arguments, "secret", read).await?);
         }
         Ok(digests.iter().map(|it| found.get(it.as_bytes()).copied()).collect())
     }
@@ -236,7 +236,7 @@ impl Connection {
         for chunk in names.chunks(ROWS_PER_STATEMENT) {
             let mut arguments = args![tenant.organization_id(), api_id];
             arguments.extend(padded(chunk, NameKey::value));
-            taken.extend(self.list(&FIND_TAKEN_NAMES.text, arguments, "key", |it| it.next::<String>()).await?);
+            taken.extend(self.list_bulk(&FIND_TAKEN_NAMES, arguments, "key", |it| it.next::<String>()).await?);
         }
         Ok(names.iter().filter(|it| taken.contains(it.as_str())).cloned().collect())
     }
@@ -315,14 +315,13 @@ impl Tx {
         }
         let (chunks, rest) = keys.as_chunks::<ROWS_PER_STATEMENT>();
         for chunk in chunks {
-            self.execute(INSERT_KEYS.text.as_str(), chunk.iter().flat_map(|(it, _)| key_arguments(it)).collect())
-                .await?;
+            self.execute_bulk(&INSERT_KEYS, chunk.iter().flat_map(|(it, _)| key_arguments(it)).collect()).await?;
             let secrets = chunk.iter().flat_map(|(_, it)| secret_arguments(organization_id, it)).collect();
-            self.execute(INSERT_SECRETS.text.as_str(), secrets).await?;
+            self.execute_bulk(&INSERT_SECRETS, secrets).await?;
         }
         for (key, secret) in rest {
-            self.execute(INSERT_KEY.text.as_str(), key_arguments(key)).await?;
-            self.execute(INSERT_SECRET.text.as_str(), secret_arguments(organization_id, secret)).await?;
+            self.execute_bulk(&INSERT_KEY, key_arguments(key)).await?;
+            self.execute_bulk(&INSERT_SECRET, secret_arguments(organization_id, secret)).await?;
         }
         let live = keys.iter().filter(|(it, _)| it.standing != KeyStanding::Revoked).count();
         self.change_key_count(tenant, live as i64).await?;

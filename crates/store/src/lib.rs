@@ -4,7 +4,7 @@
 //! the log; every function on tenant data takes a [`Tenant`](claviger_core::tenant::Tenant), so that no statement is
 //! unscoped by accident. What has no tenant yet ends in `_unchecked`.
 //!
-//! [`db`] is the only file that knows an engine; everything else is statements in the subset that SQLite and PostgreSQL share.
+//! [`db`] is the only room that knows the engines; everything else is statements in the subset that SQLite and PostgreSQL share.
 
 pub mod apis;
 pub mod db;
@@ -30,11 +30,18 @@ pub mod usage;
 pub mod users;
 mod value;
 
-pub use db::{Connection, Durability, Options, Reader, Store, Tx};
+pub use db::{Connection, Doorbell, Durability, Hold, Options, Reader, Store, Tx};
 pub use error::{Error, StoreResult, Unique};
 pub use page::{Cursor, Page, PageRequest};
 
-/// Every statement of this crate, by name: for the test that prepares each of them on every engine.
+/// The statements that only PostgreSQL is asked, by name: locks, and the places of events.
+#[doc(hidden)]
+pub fn postgres_statements() -> Vec<(String, String)> {
+    let statements = [log::SEQUENCE_STATEMENTS, db::HOLD_STATEMENTS].concat();
+    statements.into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect()
+}
+
+/// Every statement of this crate that both engines are asked, by name: for the test that prepares each of them on both.
 #[doc(hidden)]
 pub fn statements() -> Vec<(String, String)> {
     let constant = [

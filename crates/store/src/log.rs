@@ -1,7 +1,9 @@
 //! The log: how events are ordered, and what of them is kept. No other file knows the order.
 //!
-//! The transaction takes the next sequence number itself: on SQLite there is one writer, so numbers are committed in the order
-//! in which they are taken, without a gap.
+//! On SQLite there is one writer: the transaction takes the next number itself, and numbers are committed in the order in which they are
+//! taken, without a gap. On PostgreSQL an event gets its place after its commit; see [`sequence`].
+
+mod sequence;
 
 use std::collections::BTreeSet;
 
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::sequence::STATEMENTS as SEQUENCE_STATEMENTS;
 use crate::feed::REPLICATED;
 use crate::row::{Columns, Json, Unreadable};
 use crate::sql::statements;
@@ -167,7 +170,8 @@ impl Tx {
     /// whether the event names it or not, so that no follower can miss one.
     ///
     /// # Errors
-    /// `StorageFull`, `Unavailable`; then nothing has happened.
+    /// `StorageFull`, `Unavailable`; then nothing has happened, unless the connection was lost in the very moment of the commit.
+    /// `Unsequenced`: it has happened.
     ///
     /// # Panics
     /// When secrets of a key were written but the key was not: verifiers, which take both as one row, would not take them.
@@ -178,9 +182,6 @@ impl Tx {
         let touched = touched.iter().filter(|it| REPLICATED.contains(&it.kind));
         let touched = json(&touched.map(ToString::to_string).collect::<Vec<_>>());
 
-        let stream = Stream::Change.as_str();
-        let position = self.find(TAKE_POSITION, args![stream], "log_head", position).await?;
-        let Position { epoch, seq } = position.ok_or_else(|| lost(Stream::Change))?;
         let (id, salt) = self.store.with_rng(|rng| {
             let mut salt = [0; 32];
             rng.fill_bytes(&mut salt);
@@ -189,10 +190,8 @@ impl Tx {
         let has_body = event.before.is_some() || event.after.is_some();
         let body = has_body.then(|| json(&Body { before: event.before, after: event.after }));
         let (first_key_id, last_key_id) = self.touched_keys.unzip();
-        let arguments = args![
-            stream,
-            epoch,
-            seq,
+        let stream = Stream::Change.as_str();
+        let fields = args![
             id,
             event.kind.as_str(),
             i64::from(event.v),
@@ -208,7 +207,13 @@ impl Tx {
             last_key_id,
             body.as_ref().map(|it| commitment(&salt, it)),
         ];
-        self.execute(INSERT_EVENT, arguments).await?;
+        if self.is_shared() {
+            let salt = body.is_some().then_some(salt);
+            return sequence::commit(self, id, [args![stream], fields, args![salt, body]].concat()).await;
+        }
+        let position = self.find(TAKE_POSITION, args![stream], "log_head", position).await?;
+        let Position { epoch, seq } = position.ok_or_else(|| lost(Stream::Change))?;
+        self.execute(INSERT_EVENT, [args![stream, epoch, seq], fields].concat()).await?;
         if let Some(body) = body {
             self.execute(INSERT_BODY, args![stream, epoch, seq, salt, body]).await?;
         }

@@ -14,6 +14,10 @@ pub(crate) use statements;
 
 /// The pattern of LIKE that finds texts which hold `part`; its special characters are escaped by `\`.
 pub(crate) fn holding(part: &str) -> String {
+    // No text of ours holds a NUL, and PostgreSQL takes none. Nothing but an empty text is like an empty pattern.
+    if part.contains('\0') {
+        return String::new();
+    }
     let mut pattern = String::from("%");
     for character in part.chars() {
         if matches!(character, '%' | '_' | '\\') {
@@ -46,14 +50,14 @@ pub(crate) const ROWS_PER_STATEMENT: usize = 50;
 pub(crate) struct Bulk {
     /// As it is written for every engine.
     pub(crate) portable: String,
-    /// As this engine likes it.
-    pub(crate) text: String,
+    /// As SQLite likes it.
+    pub(crate) unnamed: String,
 }
 
 impl Bulk {
     pub(crate) fn new(portable: String) -> Self {
-        let text = crate::db::unnamed(&portable);
-        Self { portable, text }
+        let unnamed = crate::db::unnamed(&portable);
+        Self { portable, unnamed }
     }
 }
 
@@ -82,6 +86,7 @@ mod tests {
     fn search_is_taken_literally_and_folded() {
         assert_eq!(holding(r"50%_\"), r"%50\%\_\\%");
         assert_eq!(holding_name(Some("ＣＩ")), "%ci%");
+        assert_eq!(holding("a\0"), "");
         assert_eq!(holding_name(None), "%");
         assert_eq!(holding_name(Some(&"x".repeat(500))), "");
     }

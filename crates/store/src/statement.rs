@@ -5,6 +5,7 @@ use claviger_core::event::Entity;
 use crate::db::{Connection, Tx};
 use crate::error::{Error, StoreResult};
 use crate::row::{Columns, Unreadable, decode};
+use crate::sql::Bulk;
 use crate::value::Value;
 
 impl Connection {
@@ -30,6 +31,24 @@ impl Connection {
     ) -> StoreResult<Vec<T>> {
         let rows = self.fetch_all(statement, arguments).await?;
         rows.iter().map(|row| decode(table, row, &read)).collect()
+    }
+
+    /// As [`Self::list`], by a statement with many arguments.
+    pub(crate) async fn list_bulk<T>(
+        &mut self,
+        statement: &'static Bulk,
+        arguments: Vec<Value>,
+        table: &'static str,
+        read: impl Fn(&mut Columns<'_>) -> Result<T, Unreadable>,
+    ) -> StoreResult<Vec<T>> {
+        let text = self.text(statement);
+        self.list(text, arguments, table, read).await
+    }
+
+    /// Runs a statement with many arguments and says how many rows it changed.
+    pub(crate) async fn execute_bulk(&mut self, statement: &'static Bulk, arguments: Vec<Value>) -> StoreResult<u64> {
+        let text = self.text(statement);
+        self.execute(text, arguments).await
     }
 
     /// The one number that a statement answers; absent counts as zero.

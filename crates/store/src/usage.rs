@@ -109,7 +109,7 @@ impl Connection {
         for chunk in key_ids.chunks(ROWS_PER_STATEMENT) {
             let mut arguments = args![tenant.organization_id()];
             arguments.extend(padded(chunk, KeyId::value));
-            let found = self.list(&FIND_USES.text, arguments, "secret_use", secret_use).await?;
+            let found = self.list_bulk(&FIND_USES, arguments, "secret_use", secret_use).await?;
             uses.extend(found.into_iter().map(|it| (it.secret_id, it)));
         }
         Ok(uses)
@@ -127,7 +127,7 @@ impl Store {
             let mut tx = self.begin_usage().await?;
             let (whole, rest) = rows.as_chunks::<ROWS_PER_STATEMENT>();
             for rows in whole {
-                tx.execute(ADD_USES.text.as_str(), rows.iter().flat_map(SecretUse::arguments).collect()).await?;
+                tx.execute_bulk(&ADD_USES, rows.iter().flat_map(SecretUse::arguments).collect()).await?;
             }
             for row in rest {
                 tx.execute(ADD_USE, row.arguments()).await?;

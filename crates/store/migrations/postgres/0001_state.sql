@@ -248,6 +248,28 @@ CREATE TABLE log_head (
 );
 INSERT INTO log_head (stream, epoch, seq) VALUES ('change', 1, 0), ('host', 1, 0), ('denied', 1, 0);
 
+-- Committed events that have no place in the log yet, in the order in which they get one. SQLite has none of this: its one writer knows the place.
+CREATE TABLE outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    stream text COLLATE "C" NOT NULL,
+    event_id text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    v bigint NOT NULL,
+    at bigint NOT NULL,
+    organization_id text COLLATE "C" NOT NULL,
+    actor_user_id text COLLATE "C",
+    actor_key_id text COLLATE "C",
+    actor_job text COLLATE "C",
+    entity_kind text COLLATE "C" NOT NULL,
+    entity_id text COLLATE "C" NOT NULL,
+    touched text COLLATE "C" NOT NULL,
+    first_key_id text COLLATE "C",
+    last_key_id text COLLATE "C",
+    commitment bytea,
+    salt bytea,
+    body text COLLATE "C"
+);
+
 -- The metadata of an event, which stays. `touched` is a JSON list of ids; bulk work touches the keys from first_key_id to last_key_id.
 CREATE TABLE event (
     stream text COLLATE "C" NOT NULL,

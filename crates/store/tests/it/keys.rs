@@ -8,7 +8,8 @@ use claviger_core::permission::PermissionSet;
 use claviger_core::secret::{Secret, SecretState};
 use claviger_store::{Error, StoreResult, Unique};
 
-use crate::world::{Customer, World, event, harm, id, name, now, rng};
+use crate::engine::harm;
+use crate::world::{Customer, World, event, id, name, now, rng};
 
 async fn try_insert(world: &World, customer: &Customer, key: &Key, secrets: &[Secret]) -> StoreResult<()> {
     let mut tx = world.store.begin().await?;

@@ -1,11 +1,13 @@
-//! The contract of the store, on a real database file.
+//! The contract of the store, on real databases.
 
+mod engine;
 mod feed;
 mod imports;
 mod key_lists;
 mod keys;
 mod leaving;
 mod log;
+mod nodes;
 mod opening;
 mod organizations;
 mod people;

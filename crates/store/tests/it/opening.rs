@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use claviger_store::{Durability, Error, Options, PageRequest, Store};
 
-use crate::world::{World, event, harm, now, rng, throwaway};
+use crate::engine::{embedded, harm};
+use crate::world::{World, event, now, rng};
 
 /// A folder that goes away in the end.
 struct Folder(PathBuf);
@@ -114,8 +115,8 @@ async fn file_that_is_no_database_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn throwaway_store_leaves_nothing_behind() {
-    let store = throwaway().await;
-    let folder = store.folder().to_owned();
+    let store = embedded().await;
+    let folder = store.folder().expect("a folder").to_owned();
     assert!(folder.join("claviger.db").is_file());
     store.close().await;
     drop(store);

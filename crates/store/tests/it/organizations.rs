@@ -9,9 +9,9 @@ use claviger_core::organization::Organization;
 use claviger_store::organizations::OrganizationFilter;
 use claviger_store::{Error, PageRequest, Store, StoreResult, Unique};
 use proptest::prelude::*;
-use sqlx::Row;
 
-use crate::world::{World, event, name, now, organization, raw, tenant, throwaway};
+use crate::engine::{rows, throwaway};
+use crate::world::{World, event, name, now, organization, tenant};
 
 async fn insert(store: &Store, it: &Organization) -> StoreResult<()> {
     let parent = tenant(it.parent_id.expect("a child"));
@@ -50,15 +50,11 @@ fn closure(parents: &BTreeMap<String, Option<String>>) -> Vec<(String, String, i
 }
 
 async fn stored_closure(store: &Store) -> Vec<(String, String, i64)> {
-    let rows = sqlx::query("SELECT ancestor_id, descendant_id, depth FROM organization_closure ORDER BY 1, 2");
-    let rows = rows.fetch_all(&mut raw(store, "claviger.db").await).await.expect("rows");
-    rows.iter().map(|it| (it.get(0), it.get(1), it.get(2))).collect()
+    rows(store, "SELECT ancestor_id, descendant_id, depth FROM organization_closure ORDER BY 1, 2").await
 }
 
 async fn stored_parents(store: &Store) -> BTreeMap<String, Option<String>> {
-    let rows = sqlx::query("SELECT id, parent_id FROM organization");
-    let rows = rows.fetch_all(&mut raw(store, "claviger.db").await).await.expect("rows");
-    rows.iter().map(|it| (it.get(0), it.get(1))).collect()
+    rows::<(String, Option<String>)>(store, "SELECT id, parent_id FROM organization").await.into_iter().collect()
 }
 
 proptest! {

@@ -8,17 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, SqlSafeStr};
 
-use crate::world::{raw, throwaway};
+use crate::engine::{embedded, file, postgres_url};
 
 /// A PostgreSQL with an empty database that holds the migrated schema.
 async fn postgres() -> PgConnection {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    #[expect(clippy::disallowed_methods, reason = "where PostgreSQL is, the test runner knows")]
-    let url = std::env::var("CLAVIGER_TEST_POSTGRES_URL").expect(
-        "CLAVIGER_TEST_POSTGRES_URL is not set: `cargo xtask test` starts a PostgreSQL and sets it; \
-         for one test alone point it at any PostgreSQL from version 15 on where databases may be created",
-    );
-    let options: PgConnectOptions = url.parse().expect("CLAVIGER_TEST_POSTGRES_URL is a PostgreSQL URL");
+    let options: PgConnectOptions = postgres_url().parse().expect("CLAVIGER_TEST_POSTGRES_URL is a PostgreSQL URL");
     let mut connection = options.connect().await.expect("PostgreSQL answers");
     let name = format!("claviger_store_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database");
@@ -53,11 +48,11 @@ fn both_engines_have_the_same_migrations() {
 
 #[tokio::test]
 async fn every_migration_file_is_embedded() {
-    let store = throwaway().await;
+    let store = embedded().await;
     let mut applied = BTreeSet::new();
     for database in ["claviger.db", "usage.db"] {
         let rows = sqlx::query("SELECT version, description FROM _sqlx_migrations");
-        for row in rows.fetch_all(&mut raw(&store, database).await).await.expect("rows") {
+        for row in rows.fetch_all(&mut file(&store, database).await).await.expect("rows") {
             applied.insert(format!("{:04}_{}.sql", row.get::<i64, _>(0), row.get::<String, _>(1)));
         }
     }
@@ -85,10 +80,19 @@ async fn every_statement_can_be_prepared_on_postgresql() {
 }
 
 #[tokio::test]
+async fn every_statement_of_postgresql_alone_can_be_prepared_there() {
+    let mut connection = postgres().await;
+    for (name, sql) in claviger_store::postgres_statements() {
+        let prepared = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await;
+        prepared.unwrap_or_else(|error| panic!("{name}: {error}\n{sql}"));
+    }
+}
+
+#[tokio::test]
 async fn every_statement_can_be_prepared_on_sqlite() {
-    let store = throwaway().await;
-    let mut connection = raw(&store, "claviger.db").await;
-    let attach = format!("ATTACH DATABASE '{}' AS usage", store.folder().join("usage.db").display());
+    let store = embedded().await;
+    let mut connection = file(&store, "claviger.db").await;
+    let attach = format!("ATTACH DATABASE '{}' AS usage", store.folder().expect("a folder").join("usage.db").display());
     connection.execute(AssertSqlSafe(attach)).await.expect("the other file");
     for (name, sql) in claviger_store::statements() {
         let prepared = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await;
@@ -97,6 +101,9 @@ async fn every_statement_can_be_prepared_on_sqlite() {
         }
     }
 }
+
+/// The one table that only PostgreSQL has: events that wait for their places.
+const OUTBOX: &str = "outbox";
 
 /// A schema as far as both engines have it: tables with their columns, indexes with theirs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -111,10 +118,10 @@ struct Schema {
 
 #[tokio::test]
 async fn both_engines_have_the_same_schema() {
-    let store = throwaway().await;
+    let store = embedded().await;
     let mut sqlite = Schema::default();
     for database in ["claviger.db", "usage.db"] {
-        read_sqlite(&mut raw(&store, database).await, &mut sqlite).await;
+        read_sqlite(&mut file(&store, database).await, &mut sqlite).await;
     }
     let postgres = read_postgres(&mut postgres().await).await;
     assert!(20 < sqlite.columns.len() && 20 < sqlite.indexes.len());
@@ -165,6 +172,9 @@ async fn read_postgres(connection: &mut PgConnection) -> Schema {
                    FROM information_schema.columns WHERE table_schema = 'public'";
     for row in sqlx::query(columns).fetch_all(&mut *connection).await.expect("columns") {
         let (table, column): (String, String) = (row.get(0), row.get(1));
+        if table == OUTBOX {
+            continue;
+        }
         let form = match row.get::<&str, _>(2) {
             "text" => {
                 // By code points, as SQLite compares: a language's order would page and search differently.
@@ -198,6 +208,9 @@ async fn read_postgres(connection: &mut PgConnection) -> Schema {
                    JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = 'public'";
     for row in sqlx::query(indexes).fetch_all(connection).await.expect("indexes") {
         let (table, index, columns): (String, String, String) = (row.get(0), row.get(1), row.get(4));
+        if table == OUTBOX {
+            continue;
+        }
         let index = if row.get(3) { "primary key".into() } else { index };
         schema.indexes.insert((format!("{index} on {table} ({columns})"), row.get(2)));
     }

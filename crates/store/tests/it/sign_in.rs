@@ -10,7 +10,8 @@ use claviger_store::links::{Link, LinkPurpose};
 use claviger_store::sessions::Session;
 use claviger_store::{Error, StoreResult, Tx, Unique};
 
-use crate::world::{Customer, World, id, now, throwaway};
+use crate::engine::throwaway;
+use crate::world::{Customer, World, id, now};
 
 async fn change<T>(world: &World, f: impl AsyncFnOnce(&mut Tx) -> StoreResult<T>) -> StoreResult<T> {
     let mut tx = world.store.begin().await.expect("a transaction");

@@ -24,7 +24,8 @@ use claviger_store::usage::SecretUse;
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
-use crate::world::{World, api, contents, event, id, member, name, now, organization, tenant, user};
+use crate::engine::contents;
+use crate::world::{World, api, event, id, member, name, now, organization, tenant, user};
 
 /// A world in which Acme has one of everything.
 struct Full {

@@ -4,7 +4,8 @@ use claviger_core::event::Stream;
 use claviger_core::secret::SecretState;
 use claviger_store::{Error, StoreResult};
 
-use crate::world::{World, contents, event, harm, id, now, rng};
+use crate::engine::{contents, is_postgres, mend, plant};
+use crate::world::{World, event, id, now, rng};
 
 /// A change that goes through most tables: a new key, and a rotated one.
 async fn change(world: &World, rotated: &(claviger_core::key::Key, claviger_core::secret::Secret)) -> StoreResult<()> {
@@ -29,22 +30,17 @@ async fn statement_that_fails_anywhere_leaves_neither_change_nor_event() {
     let world = World::new().await;
     let rotated = world.insert_key(&world.acme, "rotated").await;
     let before = contents(&world.store).await;
-    let places = [
-        "INSERT ON key",
-        "INSERT ON secret",
-        "UPDATE ON key",
-        "UPDATE ON secret",
-        "UPDATE ON key_count",
-        "UPDATE ON log_head",
-        "INSERT ON event",
-        "INSERT ON event_body",
-    ];
-    for place in places {
-        harm(&world.store, &format!("CREATE TRIGGER fault BEFORE {place} BEGIN SELECT RAISE(ABORT, 'planted'); END"))
-            .await;
+    let rows = ["INSERT ON key", "INSERT ON secret", "UPDATE ON key", "UPDATE ON secret", "UPDATE ON key_count"];
+    let log: &[_] = if is_postgres() {
+        &["INSERT ON outbox"]
+    } else {
+        &["UPDATE ON log_head", "INSERT ON event", "INSERT ON event_body"]
+    };
+    for place in rows.iter().chain(log) {
+        plant(&world.store, place).await;
         let error = change(&world, &rotated).await.expect_err(place);
         assert!(matches!(&error, Error::Fault(_)) && error.to_string().contains("planted"), "{place}: {error}");
-        harm(&world.store, "DROP TRIGGER fault").await;
+        mend(&world.store, place).await;
         assert_eq!(contents(&world.store).await, before, "{place}");
     }
     change(&world, &rotated).await.expect("a change without a fault");

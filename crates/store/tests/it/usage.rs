@@ -6,6 +6,7 @@ use std::time::Duration;
 use claviger_core::id::SecretId;
 use claviger_store::usage::SecretUse;
 
+use crate::engine::Raw;
 use crate::world::{World, id, now};
 
 fn used(secret_id: SecretId, seconds: u64, count: u64, client: &str) -> SecretUse {
@@ -52,9 +53,9 @@ async fn flush_of_many_is_written_in_chunks_and_counts_every_use() {
     }
     world.store.record_uses(&many).await.expect("uses");
     assert_eq!(uses(&world, secret.id, key.id).await, Some(used(secret.id, 2400, 10, "client 2400")));
-    let mut usage = crate::world::raw(&world.store, "usage.db").await;
-    let counted = sqlx::query_as::<_, (i64, i64)>("SELECT count(*), sum(uses) FROM secret_use");
-    assert_eq!(counted.fetch_one(&mut usage).await.expect("a row"), (2501, 2510));
+    let mut usage = Raw::of(&world.store, "usage.db").await;
+    let counted = usage.rows::<(i64, i64)>("SELECT count(*), CAST(sum(uses) AS BIGINT) FROM secret_use").await;
+    assert_eq!(counted, [(2501, 2510)]);
     world.store.record_uses(&[]).await.expect("nothing");
 }
 

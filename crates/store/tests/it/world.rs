@@ -19,48 +19,12 @@ use claviger_core::user::{User, UserStatus};
 use claviger_store::{Store, Tx};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
+
+use crate::engine::throwaway;
 
 /// 2026-11-20T22:40:00Z, when all tests happen.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(1_795_214_400_000_000).expect("in range")
-}
-
-/// A store that survives nothing.
-pub(crate) async fn throwaway() -> Store {
-    Store::throwaway(rng(1)).await.expect("a store")
-}
-
-/// A connection past the store, to look at its file and to harm it. It keeps no foreign keys.
-pub(crate) async fn raw(store: &Store, file: &str) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(store.folder().join(file)).foreign_keys(false);
-    options.busy_timeout(std::time::Duration::from_secs(5)).connect().await.expect("a connection")
-}
-
-/// Runs a statement past the store.
-pub(crate) async fn harm(store: &Store, sql: &str) {
-    let mut connection = raw(store, "claviger.db").await;
-    connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
-/// Everything that stands in the database, as text.
-pub(crate) async fn contents(store: &Store) -> String {
-    let mut connection = raw(store, "claviger.db").await;
-    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1";
-    let tables = sqlx::query_scalar::<_, String>(tables).fetch_all(&mut connection).await.expect("tables");
-    let mut contents = String::new();
-    for table in tables {
-        let columns = sqlx::query_scalar::<_, String>(AssertSqlSafe(format!(
-            "SELECT group_concat('quote(\"' || name || '\")', ' || '','' || ') FROM pragma_table_info('{table}')"
-        )));
-        let columns = columns.fetch_one(&mut connection).await.expect("columns");
-        let rows = sqlx::query(AssertSqlSafe(format!("SELECT {columns} FROM \"{table}\" ORDER BY 1")));
-        for row in rows.fetch_all(&mut connection).await.expect("rows") {
-            contents += &format!("{table}: {}\n", row.get::<String, _>(0));
-        }
-    }
-    contents
 }
 
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {

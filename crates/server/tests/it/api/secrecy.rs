@@ -106,7 +106,7 @@ async fn a_key_in_a_query_is_written_nowhere_and_warned_of_on_each_route() {
     }
     it.flush_uses().await;
     assert!(log.text().contains("answered"), "the log is captured");
-    assert_eq!(leaks(&key, it.app.app.store().folder()), [""; 0]);
+    assert_eq!(leaks(&key, it.app.app.store().folder().expect("an embedded store")), [""; 0]);
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn a_leak_is_found() {
     let log = Log::captured();
     let it = Fixture::start().await;
     let (logged, kept) = (it.create_key(json!({"name": "L"})).await, it.create_key(json!({"name": "K"})).await);
-    let folder = it.app.app.store().folder();
+    let folder = it.app.app.store().folder().expect("an embedded store");
     assert_eq!(leaks(&logged, folder), [""; 0]);
     tracing::info!(target: "claviger", "GET /api/v1/me?api_key={}", logged.token);
     assert!(log.text().contains(&logged.token));

@@ -144,7 +144,7 @@ async fn session_tokens_are_unguessable_and_kept_as_digests() {
     let other = try_to_sign_in(&test, ADMIN_EMAIL, ADMIN_PASSWORD, "192.0.2.1").await.unwrap();
     assert_ne!(one.token.expose_secret(), other.token.expose_secret());
     assert_eq!(one.token.expose_secret().len(), 43, "256 bits in base64");
-    let folder = test.app.store().folder().to_owned();
+    let folder = test.app.store().folder().expect("an embedded store").to_owned();
     test.app.shut_down().await;
     for entry in std::fs::read_dir(folder).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();

@@ -1,0 +1,169 @@
+//! A connection to either engine, its statements and its rows.
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Database, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Transaction};
+
+use super::failure::failure;
+use super::{postgres, sqlite};
+use crate::error::{Error, StoreResult};
+use crate::row::{Raw, Unreadable};
+use crate::sql::Bulk;
+use crate::value::Value;
+
+/// A connection, whether it reads or is in a transaction: what the finders stand on.
+pub struct Connection {
+    link: Link,
+    /// Whether a statement of the transaction has failed.
+    failed: bool,
+}
+
+pub(super) enum Link {
+    Sqlite(Handle<Sqlite>),
+    Postgres(Handle<Postgres>),
+}
+
+pub(super) enum Handle<E: Database> {
+    Reader(PoolConnection<E>),
+    Writer(Transaction<'static, E>),
+}
+
+impl<E: Database> Handle<E> {
+    /// The engine's own connection.
+    fn engine(&mut self) -> &mut E::Connection {
+        match self {
+            Self::Reader(connection) => connection,
+            Self::Writer(transaction) => transaction,
+        }
+    }
+
+    async fn commit(self) -> StoreResult<()> {
+        match self {
+            Self::Reader(_) => Ok(()),
+            Self::Writer(transaction) => transaction.commit().await.map_err(failure),
+        }
+    }
+}
+
+/// Runs a query on whichever engine there is: `run!(self, sql, arguments, execute => |it| it.rows_affected())`.
+macro_rules! run {
+    ($connection:ident, $sql:ident, $arguments:ident, $run:ident => |$answer:ident| $sqlite:expr, $postgres:expr) => {{
+        let sql = checked($sql, &$arguments);
+        // Nothing but dropping it is left of a transaction in which a statement failed.
+        if $connection.failed {
+            return Err(Error::Spoiled);
+        }
+        let result = match &mut $connection.link {
+            Link::Sqlite(handle) => {
+                let query = sqlx::query_with(sql, sqlite::bind($arguments));
+                query.$run(handle.engine()).await.map(|$answer| $sqlite)
+            }
+            Link::Postgres(handle) => {
+                let query = sqlx::query_with(sql, postgres::bind($arguments));
+                query.$run(handle.engine()).await.map(|$answer| $postgres)
+            }
+        };
+        $connection.settle(result)
+    }};
+}
+
+impl Connection {
+    pub(super) const fn new(link: Link) -> Self {
+        Self { link, failed: false }
+    }
+
+    fn settle<T>(&mut self, result: Result<T, sqlx::Error>) -> StoreResult<T> {
+        result.map_err(|error| {
+            let in_transaction =
+                matches!(&self.link, Link::Sqlite(Handle::Writer(_)) | Link::Postgres(Handle::Writer(_)));
+            self.failed |= in_transaction;
+            failure(error)
+        })
+    }
+
+    /// Runs a statement and says how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: impl SqlSafeStr, arguments: Vec<Value>) -> StoreResult<u64> {
+        run!(self, sql, arguments, execute => |it| it.rows_affected(), it.rows_affected())
+    }
+
+    /// Runs a statement and reads all its rows.
+    pub(crate) async fn fetch_all(&mut self, sql: impl SqlSafeStr, arguments: Vec<Value>) -> StoreResult<Vec<Row>> {
+        run!(self, sql, arguments, fetch_all =>
+            |it| it.into_iter().map(Row::Sqlite).collect(), it.into_iter().map(Row::Postgres).collect())
+    }
+
+    /// Runs a statement and reads its first row.
+    pub(crate) async fn fetch_optional(
+        &mut self,
+        sql: impl SqlSafeStr,
+        arguments: Vec<Value>,
+    ) -> StoreResult<Option<Row>> {
+        run!(self, sql, arguments, fetch_optional => |it| it.map(Row::Sqlite), it.map(Row::Postgres))
+    }
+
+    /// The text of a statement with many arguments that this engine likes best.
+    pub(crate) fn text<'a>(&self, bulk: &'a Bulk) -> &'a str {
+        match &self.link {
+            Link::Sqlite(_) => &bulk.unnamed,
+            Link::Postgres(_) => &bulk.portable,
+        }
+    }
+
+    /// Whether there are writers beside this one, so that what a transaction relies on has to be held, and its event gets its place later.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.link, Link::Postgres(_))
+    }
+
+    pub(super) async fn commit(self) -> StoreResult<()> {
+        if self.failed {
+            return Err(Error::Spoiled);
+        }
+        match self.link {
+            Link::Sqlite(handle) => handle.commit().await,
+            Link::Postgres(handle) => handle.commit().await,
+        }
+    }
+}
+
+/// A statement with very many arguments in the form that SQLite likes.
+pub(crate) fn unnamed(sql: &str) -> String {
+    sqlite::unnamed(sql)
+}
+
+/// SQLite takes a missing argument for NULL. Nobody should find that out from the rows.
+fn checked(sql: impl SqlSafeStr, arguments: &[Value]) -> SqlStr {
+    let sql = sql.into_sql_str();
+    debug_assert_eq!(argument_count(sql.as_str()), arguments.len(), "arguments of `{}`", sql.as_str());
+    sql
+}
+
+fn argument_count(sql: &str) -> usize {
+    let number = |it: &str| it.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+    let named = sql.split('$').skip(1).filter_map(number).max();
+    named.unwrap_or_else(|| sql.matches('?').count())
+}
+
+/// A row of an answer.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    /// What stands in a column.
+    pub(crate) fn raw(&self, index: usize) -> Result<Raw<'_>, Unreadable> {
+        match self {
+            Self::Sqlite(row) => sqlite::raw(row, index),
+            Self::Postgres(row) => postgres::raw(row, index),
+        }
+    }
+
+    /// The bytes of a column, also of a text that is none; absent when there is nothing.
+    pub(crate) fn bytes(&self, index: usize) -> Option<&[u8]> {
+        match self {
+            Self::Sqlite(row) => row.try_get_unchecked(index).ok().flatten(),
+            Self::Postgres(row) => row.try_get_unchecked(index).ok().flatten(),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Rows that a transaction relies on.
+//!
+//! SQLite has one writer, so nothing changes beside it. On PostgreSQL the row is locked.
+
+use claviger_core::event::{Entity, EntityKind};
+
+use super::Tx;
+use crate::error::StoreResult;
+use crate::value::args;
+
+/// The statements of PostgreSQL: an insert that refers to a held row waits for none of them.
+macro_rules! hold {
+    ($table:literal) => {
+        [
+            concat!("SELECT 1 FROM ", $table, " WHERE id = $1 FOR NO KEY UPDATE"),
+            concat!("SELECT 1 FROM ", $table, " WHERE id = $1 FOR SHARE"),
+        ]
+    };
+}
+const KEY: [&str; 2] = hold!("key");
+const USER: [&str; 2] = hold!("\"user\"");
+const ORGANIZATION: [&str; 2] = hold!("organization");
+
+/// All of them, by name.
+pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("HOLD_KEY", KEY[0]),
+    ("HOLD_KEY_SHARED", KEY[1]),
+    ("HOLD_USER", USER[0]),
+    ("HOLD_USER_SHARED", USER[1]),
+    ("HOLD_ORGANIZATION", ORGANIZATION[0]),
+    ("HOLD_ORGANIZATION_SHARED", ORGANIZATION[1]),
+];
+
+/// A row that a transaction relies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hold {
+    entity: Entity,
+    /// The stronger hold comes first.
+    shared: bool,
+}
+
+impl Hold {
+    /// For itself: to read a row and then to change it, or what is counted by it.
+    pub fn alone(entity: impl Into<Entity>) -> Self {
+        Self { entity: entity.into(), shared: false }
+    }
+
+    /// Together with others that only rely on it.
+    pub fn shared(entity: impl Into<Entity>) -> Self {
+        Self { entity: entity.into(), shared: true }
+    }
+}
+
+impl Tx {
+    /// Keeps rows as they are until this transaction ends, but for what it changes itself. Rows that are not there are no error. All are
+    /// named in one call, so that they are taken in one order and no two transactions wait for each other.
+    ///
+    /// # Errors
+    /// `Unavailable` when somebody else does not let go of one in time.
+    pub async fn hold(&mut self, rows: impl IntoIterator<Item = Hold>) -> StoreResult<()> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        let mut rows: Vec<_> = rows.into_iter().collect();
+        rows.sort_unstable();
+        rows.dedup_by_key(|it| it.entity);
+        for Hold { entity, shared } in rows {
+            let [alone, together] = match entity.kind {
+                EntityKind::Key => KEY,
+                EntityKind::User => USER,
+                EntityKind::Organization => ORGANIZATION,
+                // They change only in transactions that have the database for themselves.
+                EntityKind::Member | EntityKind::Role | EntityKind::Api => continue,
+                EntityKind::Import | EntityKind::Session => continue,
+            };
+            self.fetch_optional(if shared { together } else { alone }, args![entity.to_string()]).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! PostgreSQL: pools, settings, locks between nodes, the doorbell, and how its values look.
+//!
+//! A node has a pool of writers and one of readers. What SQLite has by its one writer, two locks give here: every transaction takes the
+//! installation's advisory lock, shared, and one that changes what rights hang on takes it exclusively. So whoever was authorized on
+//! the tree, its policies, roles and members is authorized still when the transaction commits.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, PgRow};
+use sqlx::{Arguments, ConnectOptions, Decode, Executor, Postgres, Row as _, Transaction, TypeInfo, ValueRef};
+
+use super::failure::failure;
+use super::{Durability, Options, STATEMENTS_KEPT, WAIT, migrations};
+use crate::error::{Error, StoreResult};
+use crate::row::{Raw, Unreadable};
+use crate::value::Value;
+
+/// Connections of a node that write, and that read, side by side.
+const WRITERS: u32 = 12;
+const READERS: u32 = 8;
+/// Connections that give events their places and hear the doorbell. They are set apart: transactions that hold all other connections wait
+/// for them.
+const SEQUENCERS: u32 = 3;
+/// The oldest version whose features the statements need, as the server numbers it.
+const VERSION_MIN: i32 = 150_000;
+/// How long a transaction waits for a lock, and how long one that does nothing may keep others waiting.
+const LOCK_TIMEOUT: &str = "10s";
+const IDLE_TIMEOUT: &str = "30s";
+/// A channel is one of the whole database; who is rung by another installation's change finds nothing new.
+const CHANNEL: &str = "claviger_log";
+
+/// The installation's lock. Its second half is the schema's, so that installations in one database do not wait for each other.
+const LOCK_SHARED: &str = "SELECT pg_advisory_xact_lock_shared(1668048246, hashtext(current_schema()))";
+const LOCK_ALONE: &str = "SELECT pg_advisory_xact_lock(1668048246, hashtext(current_schema()))";
+/// A lost minute of last use is no loss worth an fsync.
+const LOSE_A_MINUTE: &str = "SET LOCAL synchronous_commit = off";
+
+const FILES: &[(i64, &str, &str)] = &[
+    (1, "state", include_str!("../../migrations/postgres/0001_state.sql")),
+    (2, "usage", include_str!("../../migrations/postgres/0002_usage.sql")),
+];
+
+/// The pools of a node.
+pub(super) struct Pools {
+    writers: PgPool,
+    readers: PgPool,
+    sequencers: PgPool,
+    /// Server, database and schema, for people.
+    pub(super) place: String,
+}
+
+impl Pools {
+    /// Connects and migrates. `url` as in libpq: `postgres://user:password@host:port/database?sslmode=require`.
+    pub(super) async fn connect(url: &str, options: Options) -> StoreResult<Self> {
+        // The message of a URL that cannot be read may hold a part of it, and so of the password.
+        let server: PgConnectOptions = url.parse().map_err(|_| Error::Address)?;
+        let synchronous_commit = match options.durability {
+            Durability::Full => "on",
+            Durability::None => "off",
+        };
+        let server = server
+            .application_name("claviger")
+            .statement_cache_capacity(STATEMENTS_KEPT)
+            .options([
+                ("synchronous_commit", synchronous_commit),
+                ("lock_timeout", LOCK_TIMEOUT),
+                ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+            ])
+            .disable_statement_logging();
+        let writers = pool(WRITERS).connect_with(server.clone()).await.map_err(failure)?;
+        let schema = check_server(&writers).await?;
+        let database = server.get_database().unwrap_or_else(|| server.get_username());
+        let place =
+            format!("PostgreSQL at {}:{}, database {database}, schema {schema}", server.get_host(), server.get_port());
+        migrations::check(migrations::migrator(FILES).run(&writers).await)?;
+        let sequencers = pool(SEQUENCERS).connect_lazy_with(server.clone());
+        let reader = server.options([("default_transaction_read_only", "on")]);
+        Ok(Self { writers, readers: pool(READERS).connect_lazy_with(reader), sequencers, place })
+    }
+
+    pub(super) async fn read(&self) -> StoreResult<PoolConnection<Postgres>> {
+        self.readers.acquire().await.map_err(failure)
+    }
+
+    pub(super) async fn begin(&self) -> StoreResult<Transaction<'static, Postgres>> {
+        begin(&self.writers, LOCK_SHARED).await
+    }
+
+    pub(super) async fn begin_structural(&self) -> StoreResult<Transaction<'static, Postgres>> {
+        begin(&self.writers, LOCK_ALONE).await
+    }
+
+    pub(super) async fn begin_usage(&self) -> StoreResult<Transaction<'static, Postgres>> {
+        begin(&self.writers, LOSE_A_MINUTE).await
+    }
+
+    /// The transaction that numbers events. It takes none of the locks above: whoever waits inside such a lock waits for it.
+    pub(super) async fn begin_sequencing(&self) -> StoreResult<Transaction<'static, Postgres>> {
+        self.sequencers.begin().await.map_err(failure)
+    }
+
+    pub(super) async fn listen(&self) -> StoreResult<PgListener> {
+        let mut listener = PgListener::connect_with(&self.sequencers).await.map_err(failure)?;
+        listener.listen(CHANNEL).await.map_err(failure)?;
+        Ok(listener)
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+        self.sequencers.close().await;
+    }
+}
+
+/// Two statements and not one text with both: who gives up waiting for the lock leaves a transaction that the pool knows of and rolls back.
+async fn begin(pool: &PgPool, first: &'static str) -> StoreResult<Transaction<'static, Postgres>> {
+    let mut transaction = pool.begin().await.map_err(failure)?;
+    sqlx::query(first).execute(&mut *transaction).await.map_err(failure)?;
+    Ok(transaction)
+}
+
+/// Refuses a server that will not do, and says which schema it works in.
+async fn check_server(pool: &PgPool) -> StoreResult<String> {
+    let asked = "SELECT current_setting('server_version_num')::int4, current_setting('fsync'), current_schema()::text";
+    let row = pool.fetch_one(asked).await.map_err(failure)?;
+    let version: i32 = row.try_get(0).map_err(failure)?;
+    if version < VERSION_MIN {
+        return Err(Error::OldServer { found: version / 10_000, needed: VERSION_MIN / 10_000 });
+    }
+    if row.try_get::<&str, _>(1).map_err(failure)? == "off" {
+        tracing::warn!("this PostgreSQL runs with fsync = off: what it acknowledges does not survive a power loss");
+    }
+    // There is none only where the search path names none that exists.
+    row.try_get::<Option<String>, _>(2).map_err(failure)?.ok_or(Error::Address)
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(WAIT)
+        .idle_timeout(Duration::from_secs(600))
+        // A server that was restarted, or a firewall, leaves connections behind that only look alive.
+        .test_before_acquire(true)
+}
+
+pub(super) fn bind(arguments: Vec<Value>) -> PgArguments {
+    let mut bound = PgArguments::default();
+    for argument in arguments {
+        let added = match argument {
+            Value::Text(text) => bound.add(text),
+            Value::Integer(integer) => bound.add(integer),
+            Value::Bytes(bytes) => bound.add(bytes),
+            Value::Boolean(boolean) => bound.add(boolean),
+        };
+        added.expect("text, integers, bytes and flags have a form in every engine");
+    }
+    bound
+}
+
+pub(super) fn raw(row: &PgRow, index: usize) -> Result<Raw<'_>, Unreadable> {
+    let value = row.try_get_raw(index).map_err(|error| Unreadable(error.to_string()))?;
+    if value.is_null() {
+        return Ok(Raw::Null);
+    }
+    let raw = match value.type_info().name() {
+        "TEXT" => Decode::<Postgres>::decode(value).map(Raw::Text),
+        "INT8" => Decode::<Postgres>::decode(value).map(Raw::Integer),
+        "INT4" => <i32 as Decode<Postgres>>::decode(value).map(|it| Raw::Integer(it.into())),
+        "BOOL" => <bool as Decode<Postgres>>::decode(value).map(|it| Raw::Integer(it.into())),
+        "BYTEA" => Decode::<Postgres>::decode(value).map(Raw::Bytes),
+        other => return Err(Unreadable(format!("is of the type {other}"))),
+    };
+    raw.map_err(|error| Unreadable(error.to_string()))
+}

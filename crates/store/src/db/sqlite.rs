@@ -1,0 +1,182 @@
+//! SQLite: files, pools, settings, and how its values look.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{Arguments, ConnectOptions, Decode, Executor, Row as _, Sqlite, Transaction, TypeInfo, ValueRef};
+
+use super::failure::failure;
+use super::folder::Folder;
+use super::{Durability, Options, STATEMENTS_KEPT, WAIT, migrations};
+use crate::error::StoreResult;
+use crate::row::{Raw, Unreadable};
+use crate::value::Value;
+
+/// Connections that read side by side.
+const READERS: u32 = 8;
+/// Bytes of a page of the database file, SQLite's default.
+const PAGE_BYTES: u64 = 4096;
+
+/// The migrations of the state and of what is written often: one schema on PostgreSQL, two files here.
+const STATE: &[(i64, &str, &str)] = &[(1, "state", include_str!("../../migrations/sqlite/0001_state.sql"))];
+const USAGE: &[(i64, &str, &str)] = &[(2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql"))];
+
+/// The open files.
+pub(super) struct Files {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    usage: SqlitePool,
+    /// Declared last, so that everything else is gone when the folder goes.
+    pub(super) folder: Folder,
+}
+
+impl Files {
+    pub(super) async fn open(folder: Folder, options: Options) -> StoreResult<Self> {
+        let usage_path = folder.path.join("usage.db");
+        // A lost minute of last use is no loss worth an fsync.
+        let usage = pool(1).connect_lazy_with(connect(&usage_path, SqliteSynchronous::Normal));
+        migrate(&usage, USAGE).await?;
+
+        let synchronous = match options.durability {
+            Durability::Full => SqliteSynchronous::Full,
+            Durability::None => SqliteSynchronous::Off,
+        };
+        let state = connect(&folder.path.join("claviger.db"), synchronous);
+        let attach = attach_statement(&usage_path);
+        let mut writer = state
+            .clone()
+            .pragma("cache_size", "-65536")
+            // Bulk work writes the same index pages again and again; a longer log lets one write-back stand for many.
+            .pragma("wal_autocheckpoint", "8192");
+        if let Some(bytes) = options.bytes_max {
+            writer = writer.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string());
+        }
+        let writer = attached(pool(1), attach.clone()).connect_lazy_with(writer);
+        migrate(&writer, STATE).await?;
+        let reader = state.read_only(true).create_if_missing(false).pragma("cache_size", "-8192").row_buffer_size(512);
+        let readers = attached(pool(READERS), attach).connect_lazy_with(reader);
+        Ok(Self { writer, readers, usage, folder })
+    }
+
+    pub(super) async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
+        self.readers.acquire().await.map_err(failure)
+    }
+
+    pub(super) async fn begin(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+        begin(&self.writer).await
+    }
+
+    pub(super) async fn begin_usage(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+        begin(&self.usage).await
+    }
+
+    /// The last connection that closes writes the log of the engine back into its file.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.usage.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// A transaction that begins as a reader and then writes is refused at once when somebody else wrote in between.
+async fn begin(pool: &SqlitePool) -> StoreResult<Transaction<'static, Sqlite>> {
+    pool.begin_with("BEGIN IMMEDIATE").await.map_err(failure)
+}
+
+fn connect(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .pragma("temp_store", "memory")
+        .pragma("journal_size_limit", "67108864")
+        .disable_statement_logging()
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(WAIT)
+        // A connection is a file handle with warm statements: it neither ages nor has to be asked whether it is still there.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+/// Lets every connection read the usage file as if it were part of the database, which on PostgreSQL it is. Read-only, because
+/// a transaction would otherwise reserve that file for writing too.
+fn attached(options: SqlitePoolOptions, statement: String) -> SqlitePoolOptions {
+    options.after_connect(move |connection, _| {
+        let statement = statement.clone();
+        Box::pin(async move { connection.execute(sqlx::AssertSqlSafe(statement)).await.map(drop) })
+    })
+}
+
+fn attach_statement(path: &Path) -> String {
+    let mut uri = String::new();
+    for character in path.to_string_lossy().chars() {
+        match character {
+            '%' => uri.push_str("%25"),
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            '\'' => uri.push_str("''"),
+            other => uri.push(other),
+        }
+    }
+    format!("ATTACH DATABASE 'file:{uri}?mode=ro' AS usage")
+}
+
+async fn migrate(pool: &SqlitePool, files: &'static [(i64, &str, &str)]) -> StoreResult<()> {
+    migrations::check(migrations::migrator(files).run(pool).await)
+}
+
+/// A statement with very many arguments, each used once and in order, in the form that is cheap for the engine: SQLite finds the name
+/// of an argument by going through all those before it, and an unnamed one at once.
+pub(super) fn unnamed(sql: &str) -> String {
+    let mut parts = sql.split('$');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text.push('?');
+        text.push_str(part.trim_start_matches(|it: char| it.is_ascii_digit()));
+    }
+    text
+}
+
+pub(super) fn bind(arguments: Vec<Value>) -> SqliteArguments {
+    let mut bound = SqliteArguments::default();
+    bound.reserve(arguments.len(), 0);
+    for argument in arguments {
+        let added = match argument {
+            Value::Text(text) => bound.add(text),
+            Value::Integer(integer) => bound.add(integer),
+            Value::Bytes(bytes) => bound.add(bytes),
+            Value::Boolean(boolean) => bound.add(boolean),
+        };
+        added.expect("text, integers, bytes and flags have a form in every engine");
+    }
+    bound
+}
+
+pub(super) fn raw(row: &SqliteRow, index: usize) -> Result<Raw<'_>, Unreadable> {
+    let value = row.try_get_raw(index).map_err(|error| Unreadable(error.to_string()))?;
+    // The type of a missing value is the column's.
+    if value.is_null() {
+        return Ok(Raw::Null);
+    }
+    let raw = match value.type_info().name() {
+        "TEXT" => Decode::<Sqlite>::decode(value).map(Raw::Text),
+        "INTEGER" => Decode::<Sqlite>::decode(value).map(Raw::Integer),
+        "BLOB" => Decode::<Sqlite>::decode(value).map(Raw::Bytes),
+        other => return Err(Unreadable(format!("is of the type {other}"))),
+    };
+    raw.map_err(|error| Unreadable(error.to_string()))
+}

@@ -1,0 +1,123 @@
+//! How events get their places where many transactions write at once.
+//!
+//! A number that each transaction takes from one row would let them commit one after the other, each behind the other's fsync. So a
+//! transaction puts its event into the outbox and commits, and one statement afterwards moves what is committed into the log, in the
+//! order of the outbox. Any node may run it: whoever committed, whoever relies on what it sees, and the poll of every follower, so that
+//! an event whose node died in between waits no longer than a poll.
+
+use claviger_core::event::{Position, Stream};
+use claviger_core::id::EventId;
+
+use super::{lost, position};
+use crate::sql::statements;
+use crate::value::{Value, args};
+use crate::{Connection, Error, Store, StoreResult, Tx};
+
+/// What an event is, its place aside.
+macro_rules! fields {
+    () => {
+        "kind, v, at, organization_id, actor_user_id, actor_key_id, actor_job, entity_kind, entity_id, touched, \
+         first_key_id, last_key_id, commitment"
+    };
+}
+
+statements! {
+    PUT_INTO_OUTBOX = concat!(
+        "INSERT INTO outbox (stream, event_id, ", fields!(), ", salt, body) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+    );
+    IS_WAITING = "SELECT 1 FROM outbox LIMIT 1";
+    /// Whoever waits for the head sees, in its next statement, everything that was committed before it got it.
+    LOCK_HEAD = "SELECT 1 FROM log_head WHERE stream = $1 FOR UPDATE";
+    MOVE_INTO_LOG = concat!(
+        "WITH moved AS (DELETE FROM outbox WHERE id IN \
+         (SELECT o.id FROM outbox o WHERE o.stream = $1 ORDER BY o.id LIMIT 1000) RETURNING *), \
+         numbered AS (SELECT m.*, h.epoch, h.seq + row_number() OVER (ORDER BY m.id) AS seq \
+         FROM moved m JOIN log_head h ON h.stream = m.stream), \
+         events AS (INSERT INTO event (stream, epoch, seq, id, ", fields!(), ") \
+         SELECT stream, epoch, seq, event_id, ", fields!(), " FROM numbered), \
+         bodies AS (INSERT INTO event_body (stream, epoch, seq, salt, body) \
+         SELECT stream, epoch, seq, salt, body FROM numbered WHERE body IS NOT NULL) \
+         UPDATE log_head SET seq = seq + (SELECT count(*) FROM moved) WHERE stream = $1 \
+         RETURNING (SELECT count(*) FROM moved)"
+    );
+    /// Told to the listeners with the commit, once for all of the same transaction.
+    RING = "SELECT 1 FROM pg_notify('claviger_log', '')";
+    FIND_PLACE = "SELECT epoch, seq FROM event WHERE id = $1";
+}
+
+/// Events that get their places at a time.
+const EVENTS_PER_MOVE: u64 = 1000;
+
+impl Store {
+    /// Gives every committed event its place. Nothing is done where events have one from the start.
+    ///
+    /// # Errors
+    /// What any statement can meet; what has no place yet gets it the next time.
+    pub async fn sequence(&self) -> StoreResult<()> {
+        if !self.read().await?.is_waiting().await? {
+            return Ok(());
+        }
+        let _turn = self.sequencing().lock().await;
+        self.move_into_log().await
+    }
+
+    async fn move_into_log(&self) -> StoreResult<()> {
+        loop {
+            let Some(mut tx) = self.begin_sequencing().await? else { return Ok(()) };
+            let stream = Stream::Change.as_str();
+            tx.fetch_optional(LOCK_HEAD, args![stream]).await?.ok_or_else(|| lost(Stream::Change))?;
+            let moved = tx.number(MOVE_INTO_LOG, args![stream]).await?;
+            if 0 < moved {
+                tx.fetch_optional(RING, args![]).await?;
+            }
+            tx.commit().await?;
+            if moved < EVENTS_PER_MOVE {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Where a committed event stands.
+    pub(super) async fn place_of(&self, id: EventId) -> StoreResult<Position> {
+        // Whoever waits for its turn here finds, as a rule, that the one before it saw its event too.
+        let _turn = self.sequencing().lock().await;
+        if let Some(place) = self.find_place(id).await? {
+            return Ok(place);
+        }
+        self.move_into_log().await?;
+        self.find_place(id).await?.ok_or_else(|| lost(Stream::Change))
+    }
+
+    async fn find_place(&self, id: EventId) -> StoreResult<Option<Position>> {
+        self.read().await?.find(FIND_PLACE, args![id], "event", position).await
+    }
+}
+
+impl Connection {
+    /// Whether a committed event has no place yet.
+    async fn is_waiting(&mut self) -> StoreResult<bool> {
+        Ok(self.is_shared() && self.fetch_optional(IS_WAITING, args![]).await?.is_some())
+    }
+}
+
+impl Tx {
+    /// Where the stream of changes ends, once everything that this transaction can see has its place.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn settled_head(&mut self) -> StoreResult<Position> {
+        if self.is_waiting().await? {
+            self.store.sequence().await?;
+        }
+        self.head(Stream::Change).await
+    }
+}
+
+/// Commits a transaction with its event, and waits until that has its place.
+pub(super) async fn commit(mut tx: Tx, id: EventId, fields: Vec<Value>) -> StoreResult<Position> {
+    tx.execute(PUT_INTO_OUTBOX, fields).await?;
+    let store = tx.store.clone();
+    tx.commit_engine().await?;
+    store.place_of(id).await.map_err(|error| Error::Unsequenced(Box::new(error)))
+}
