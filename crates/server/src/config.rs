@@ -34,7 +34,9 @@ pub struct Config {
     pub authz_listen: SocketAddr,
     /// Threads that answer gateways.
     pub authz_workers: NonZeroUsize,
-    /// Where everything is kept.
+    /// The PostgreSQL that everything is kept in; absent means the embedded database in the data folder.
+    pub database: Option<DatabaseUrl>,
+    /// Where everything is kept, or, beside a PostgreSQL, the master key.
     pub data_dir: PathBuf,
     /// The name of the root organization, used at the first start.
     pub organization: Name,
@@ -46,6 +48,23 @@ pub struct Config {
     pub log: String,
     /// How messages are logged.
     pub log_format: LogFormat,
+}
+
+/// The address of a PostgreSQL. A password may stand in it, so it is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The address with the password, to connect with.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
 }
 
 /// How messages are logged.
@@ -91,7 +110,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the help.
-pub const SETTINGS: [Setting; 9] = [
+pub const SETTINGS: [Setting; 10] = [
     Setting {
         name: "listen",
         value_name: "ADDRESS",
@@ -111,10 +130,16 @@ pub const SETTINGS: [Setting; 9] = [
         help: "Threads that answer gateways",
     },
     Setting {
+        name: DATABASE,
+        value_name: "URL",
+        default: "the embedded one in the data folder",
+        help: "A PostgreSQL for any number of nodes: postgres://user:password@host:port/database; better given as a variable, since everybody on a machine sees its command lines",
+    },
+    Setting {
         name: "data_dir",
         value_name: "FOLDER",
         default: "data",
-        help: "Where everything is kept: claviger.db, usage.db, master.key",
+        help: "Where everything is kept: claviger.db, usage.db, master.key; beside a PostgreSQL only the master key",
     },
     Setting {
         name: "organization",
@@ -142,6 +167,9 @@ pub const SETTINGS: [Setting; 9] = [
     },
     Setting { name: "log_format", value_name: "FORMAT", default: "text", help: "How it is logged: `text` or `json`" },
 ];
+
+/// The setting whose value is not repeated in messages.
+const DATABASE: &str = "database";
 
 /// Where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,6 +278,9 @@ impl Values {
             Source::Variable => variable_of(name),
             Source::File(path) => format!("{}: {name}", path.display()),
         };
+        if name == DATABASE {
+            return ConfigError(format!("{place}: {expected}"));
+        }
         let shown: String = given.text.chars().filter(|it| !it.is_control()).take(80).collect();
         ConfigError(format!("{place} is `{shown}`: {expected}"))
     }
@@ -304,6 +335,7 @@ impl Config {
             listen: values.read("listen", SocketAddr::from(([127, 0, 0, 1], 7400)), read_address)?,
             authz_listen: values.read("authz_listen", SocketAddr::from(([127, 0, 0, 1], 7401)), read_address)?,
             authz_workers: values.read("authz_workers", cores, read_workers)?,
+            database: values.read(DATABASE, None, |text| read_database(text).map(Some))?,
             data_dir: values.read("data_dir", PathBuf::from("data"), read_folder)?,
             organization: values.read("organization", default_organization(), |text| {
                 Name::parse(text).map_err(|error| format!("the name {error}"))
@@ -361,6 +393,12 @@ fn read_address(text: &str) -> Result<SocketAddr, String> {
 fn read_workers(text: &str) -> Result<NonZeroUsize, String> {
     let expected = "write a number from 1 to 256";
     text.parse().ok().filter(|it: &NonZeroUsize| it.get() <= 256).ok_or_else(|| expected.to_owned())
+}
+
+fn read_database(text: &str) -> Result<DatabaseUrl, String> {
+    let is_url = ["postgres://", "postgresql://"].iter().any(|it| text.starts_with(it) && it.len() < text.len());
+    let expected = "write postgres://user:password@host:port/database";
+    is_url.then(|| DatabaseUrl(text.to_owned())).ok_or_else(|| expected.to_owned())
 }
 
 fn read_folder(text: &str) -> Result<PathBuf, String> {

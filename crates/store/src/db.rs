@@ -196,6 +196,11 @@ impl Store {
         })
     }
 
+    /// Whether several transactions write at once.
+    pub(crate) fn has_other_writers(&self) -> bool {
+        matches!(self.0.engine, Engine::Postgres(_))
+    }
+
     /// Who asks for places now, of the transactions of this node.
     pub(crate) fn sequencing(&self) -> &tokio::sync::Mutex<()> {
         &self.0.sequencing

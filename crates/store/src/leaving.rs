@@ -124,7 +124,7 @@ impl Tx {
         let read = |it: &mut Columns<'_>| Ok((it.next::<KeyId>()?, it.next::<OrganizationId>()?));
         let revoked = self.list(REVOKE_PERSONAL, arguments, "key", read).await?;
         for chunk in revoked.chunks(ROWS_PER_STATEMENT) {
-            self.execute(COUNT_DOWN.text.as_str(), padded(chunk, |(_, place)| place.value())).await?;
+            self.execute_bulk(&COUNT_DOWN, padded(chunk, |(_, place)| place.value())).await?;
         }
         revoked.iter().for_each(|(id, _)| self.touch(*id));
         Ok(revoked.len())

@@ -114,6 +114,9 @@ fn announce(options: &Options, parts: &[Part]) {
     if parts.iter().any(|part| part.package().is_some()) {
         println!("  - runs `cargo test`, examples of the documentation included,");
     }
+    if runs_on_both(parts) {
+        println!("  - runs the tests of the database, and of all that stands on it, once more on PostgreSQL,");
+    }
     if parts.contains(&Part::Browser) {
         println!("  - clicks through the console in Chromium, with npm packages from e2e/package-lock.json,");
     }
@@ -140,6 +143,9 @@ fn run_steps(options: &Options, parts: &[Part], steps: &mut Vec<Step>) {
     if has_cargo_tests {
         measure(steps, "cargo test", || cargo_tests(options, url));
     }
+    if runs_on_both(parts) {
+        measure(steps, "on postgresql", || tests_on_postgres(options, parts, url));
+    }
     if parts.contains(&Part::Browser) {
         measure(steps, "browser tests", || claviger_binary().map_or_else(Report::from, |binary| browser::run(&binary)));
     }
@@ -165,13 +171,42 @@ fn cargo_tests(options: &Options, postgres_url: Option<&str>) -> Report {
     for package in options.only.iter().filter_map(|part| part.package()) {
         command.args(["--package", package]);
     }
+    run_cargo_tests(command.args(&options.cargo_arguments), postgres_url)
+}
+
+/// The tests of files, of the schemas beside each other and of the start of the process: on SQLite, or on both, whichever engine the others
+/// run on.
+const OF_THEIR_OWN_ENGINE: [&str; 3] = ["opening::", "process::", "schema::"];
+
+fn runs_on_both(parts: &[Part]) -> bool {
+    parts.iter().any(|part| part.needs_postgres())
+}
+
+/// The same tests again, with PostgreSQL below them.
+fn tests_on_postgres(options: &Options, parts: &[Part], postgres_url: Option<&str>) -> Report {
+    let mut command = cargo();
+    command.args(["test", "--no-fail-fast", "--test", "it"]).env(postgres::ENGINE_VARIABLE, "postgres");
+    for package in parts.iter().filter(|part| part.needs_postgres()).filter_map(|part| part.package()) {
+        command.args(["--package", package]);
+    }
+    command.args(&options.cargo_arguments);
+    if !options.cargo_arguments.iter().any(|it| it == "--") {
+        command.arg("--");
+    }
+    for tests in OF_THEIR_OWN_ENGINE {
+        command.args(["--skip", tests]);
+    }
+    run_cargo_tests(&mut command, postgres_url)
+}
+
+fn run_cargo_tests(command: &mut std::process::Command, postgres_url: Option<&str>) -> Report {
     if let Some(url) = postgres_url {
         command.env(postgres::URL_VARIABLE, url);
     }
     if let Ok(path) = std::env::join_paths(program_folders()) {
         command.env("PATH", path);
     }
-    run_counted(command.args(&options.cargo_arguments), of_cargo_line)
+    run_counted(command, of_cargo_line)
 }
 
 /// The program that the tests start: built beside this one.

@@ -13,6 +13,8 @@ use crate::shell::{Failure, Outcome, find_program, read, run, succeeds};
 
 /// The variable that tells the tests where PostgreSQL is.
 pub(super) const URL_VARIABLE: &str = "CLAVIGER_TEST_POSTGRES_URL";
+/// The variable that tells them to run on it.
+pub(super) const ENGINE_VARIABLE: &str = "CLAVIGER_TEST_ENGINE";
 
 /// The unprivileged users that a root may hand PostgreSQL to, which refuses to run as root.
 const USERS: [&str; 2] = ["postgres", "nobody"];

@@ -25,8 +25,12 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let folder = config.data_dir.clone();
         crate::data_folder::prepare(&folder, &mut *randomness())
             .map_err(|error| Failed::new(format!("the data folder {} cannot be used: {error}", folder.display())))?;
-        let store = Store::open(&folder, Options::default(), randomness()).await;
-        let store = store.map_err(|error| Failed::new(format!("{}: {error}", folder.display())))?;
+        let store = match &config.database {
+            Some(url) => Store::connect(url.expose(), Options::default(), randomness()).await,
+            None => Store::open(&folder, Options::default(), randomness()).await,
+        };
+        let what = config.database.as_ref().map_or_else(|| folder.display().to_string(), |_| "--database".to_owned());
+        let store = store.map_err(|error| Failed::new(format!("{what}: {error}")))?;
         let running = Running::start(sockets, config, store, Arc::new(SystemClock), randomness, None).await?;
         say(&running.greeting())?;
         running.until_stopped(signals).await;
@@ -69,7 +73,7 @@ impl Running {
 
     /// Where it runs; at the first start also how to go on from there.
     pub(super) fn greeting(&self) -> String {
-        let (base, config) = (self.base_url(), self.service.app.config());
+        let base = self.base_url();
         let mut text = format!("\n  Claviger {} is running\n\n", env!("CARGO_PKG_VERSION"));
         let mut fact = |name: &str, value: &str| {
             text.push_str(&format!("  {name:<10} {value}\n"));
@@ -77,7 +81,7 @@ impl Running {
         fact("Console", &base);
         fact("API", &format!("{base}/docs/api"));
         fact("Gateways", &format!("http://{}/authz", self.service.authz_address));
-        fact("Data", &config.data_dir.display().to_string());
+        fact("Data", &self.service.app.store().place());
         if let Some(token) = &self.installation.set_up_token {
             let link = format!("{base}/setup/{}", token.expose_secret());
             text.push_str(&format!("\n  Set your password (the link works once, for 24 hours):\n  {link}\n"));

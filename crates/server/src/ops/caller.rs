@@ -89,6 +89,14 @@ impl Caller {
         Ok(Identified { caller, warns_of_query: verdict.warns_of_query() })
     }
 
+    /// The key that calls.
+    pub const fn key_id(&self) -> Option<KeyId> {
+        match self {
+            Self::Key { key_id, .. } => Some(*key_id),
+            Self::Session { .. } => None,
+        }
+    }
+
     /// The user in whose name the caller acts.
     pub const fn user_id(&self) -> Option<UserId> {
         match self {

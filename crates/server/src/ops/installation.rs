@@ -45,7 +45,8 @@ pub struct Installation {
 /// # Errors
 /// Faults.
 pub async fn install(app: &App, organization_name: Name) -> OpResult<Installation> {
-    let mut tx = app.store().begin().await?;
+    // Of several nodes that start at once on an empty database, one makes it and the others find it.
+    let mut tx = app.store().begin_structural().await?;
     let Some(found) = tx.find_installation_unchecked().await? else {
         return create(app, tx, organization_name).await;
     };

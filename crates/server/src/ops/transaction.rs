@@ -2,10 +2,11 @@
 
 use std::future::Future;
 
-use claviger_core::event::{Event, Stream};
+use claviger_core::event::Event;
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_store::Tx;
+use claviger_store::{Hold, Tx};
 
+use super::caller::Caller;
 use super::error::{Error, OpResult};
 use crate::app::App;
 
@@ -18,18 +19,38 @@ where
     app.spawn(change).await.map_err(|fault| Error::Internal(fault.to_string()))?
 }
 
-/// Opens the transaction of a change and authorizes its caller.
+/// Opens the transaction of a change that rights may hang on (the tree, policies, roles, members, users) and authorizes its caller. No other
+/// transaction runs beside it, on any node.
 ///
-/// Callers are authorized from memory, which follows the log. So the caller is authorized once before anybody waits for the writer, and
+/// Callers are authorized from memory, which follows the log. So the caller is authorized once before anybody waits for the database, and
 /// once more inside, after the replica has applied everything that this transaction can see: whoever lost a right a moment ago does not
 /// get through between the two.
 pub(super) async fn begin<T>(app: &App, authorize: impl Fn() -> Result<T, Reject>) -> OpResult<(Tx, T)> {
     authorize()?;
-    let mut tx = app.store().begin().await?;
-    let head = tx.head(Stream::Change).await?;
-    app.follower().applied(head).await.map_err(Error::NotBegun)?;
-    let authorized = authorize()?;
+    let mut tx = app.store().begin_structural().await?;
+    let authorized = authorize_inside(app, &mut tx, authorize).await?;
     Ok((tx, authorized))
+}
+
+/// Opens the transaction of a change of keys and authorizes its caller, as [`begin`] does. Others of its kind run beside it, so what it
+/// relies on is held: `rows`, and the caller's own key, which nobody revokes before this transaction has ended.
+pub(super) async fn begin_beside<T>(
+    app: &App,
+    caller: &Caller,
+    rows: impl IntoIterator<Item = Hold>,
+    authorize: impl Fn() -> Result<T, Reject>,
+) -> OpResult<(Tx, T)> {
+    authorize()?;
+    let mut tx = app.store().begin().await?;
+    tx.hold(rows.into_iter().chain(caller.key_id().map(Hold::shared))).await?;
+    let authorized = authorize_inside(app, &mut tx, authorize).await?;
+    Ok((tx, authorized))
+}
+
+async fn authorize_inside<T>(app: &App, tx: &mut Tx, authorize: impl Fn() -> Result<T, Reject>) -> OpResult<T> {
+    let head = tx.settled_head().await?;
+    app.follower().applied(head).await.map_err(Error::NotBegun)?;
+    Ok(authorize()?)
 }
 
 /// Commits with the event, and waits until this node's replica has applied it: what is created verifies at once, what is revoked is denied.

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_core::event::Position;
-use claviger_store::StoreResult;
 use claviger_store::feed::Followed;
+use claviger_store::{Store, StoreResult};
 use claviger_verifier::replica::Replica;
 use claviger_verifier::writer::Writer;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{Following, load};
 
 /// Between two looks at the log when nobody rings. The bell is a doorbell only: a lost ring costs this long.
-const POLL: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(500);
 /// Events in one frame.
 const EVENTS_PER_FRAME: u32 = 256;
 
@@ -25,9 +26,16 @@ pub(super) async fn run(
     bell: Arc<Notify>,
     applied: watch::Sender<Option<Position>>,
 ) {
-    let mut failing = false;
+    let (mut failing, mut polls) = (false, true);
     loop {
-        match advance(&following, &mut writer, &applied).await {
+        let advanced = async {
+            if polls {
+                // What a node committed that died before its event had a place. A ring says that all have been given theirs.
+                following.store.sequence().await?;
+            }
+            advance(&following, &mut writer, &applied).await
+        };
+        match advanced.await {
             Ok(()) => {
                 replica.heard(Duration::ZERO);
                 if std::mem::take(&mut failing) {
@@ -41,10 +49,35 @@ pub(super) async fn run(
             }
             Err(_) => {}
         }
-        tokio::select! {
-            () = bell.notified() => {}
-            () = tokio::time::sleep(POLL) => {}
+        polls = tokio::select! {
+            () = bell.notified() => false,
+            () = tokio::time::sleep(POLL) => true,
             () = following.stop.cancelled() => return,
+        };
+    }
+}
+
+/// Rings the bell when another node has committed. The poll needs no help, only patience, so what fails here is tried again and not told.
+pub(super) async fn hear(store: Store, bell: Arc<Notify>, stop: CancellationToken) {
+    loop {
+        match store.doorbell().await {
+            Ok(None) => return,
+            Ok(Some(mut doorbell)) => {
+                let ringing = async {
+                    while doorbell.rung().await.is_ok() {
+                        bell.notify_one();
+                    }
+                };
+                tokio::select! {
+                    () = ringing => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+            Err(error) => tracing::debug!(%error, "nobody can be heard"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            () = stop.cancelled() => return,
         }
     }
 }

@@ -85,6 +85,7 @@ impl Following {
         let (applied, reached) = watch::channel(None);
         let follower = Follower { bell: Arc::clone(&bell), applied: reached };
         let tasks = self.tasks.clone();
+        tasks.spawn(follow::hear(self.store.clone(), Arc::clone(&bell), self.stop.clone()));
         let following = tasks.spawn(follow::run(self, Arc::clone(&replica), writer, bell, applied));
         tasks.spawn(async move {
             // It is not begun again: what it was applying when it broke may stand half in the replica. Readiness says so, and whoever watches

@@ -29,13 +29,14 @@ use claviger_core::reject::RejectCode;
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::secret::Token;
 use claviger_core::time::Timestamp;
-use claviger_store::Store;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::verify::{About, Ask};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use secrecy::SecretString;
 use serde_json::Value;
+
+use crate::engine::throwaway;
 
 /// The first admin's sign-in name.
 pub(crate) const ADMIN_EMAIL: &str = "admin@example.com";
@@ -106,7 +107,7 @@ impl TestApp {
 
     pub(crate) async fn with_config(config: Config) -> Self {
         let randomness = seeded(1);
-        let store = Store::throwaway(randomness()).await.unwrap();
+        let store = throwaway(randomness()).await;
         let clock = Arc::new(SettableClock::standing("2027-01-01T00:00:00Z".parse().unwrap()));
         let sockets = Sockets::bind(&config).unwrap();
         let app = App::start(config, store, clock.clone(), randomness);

@@ -20,6 +20,7 @@ macro_rules! hold {
 const KEY: [&str; 2] = hold!("key");
 const USER: [&str; 2] = hold!("\"user\"");
 const ORGANIZATION: [&str; 2] = hold!("organization");
+const IMPORT: [&str; 2] = hold!("import");
 
 /// All of them, by name.
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
@@ -29,6 +30,8 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("HOLD_USER_SHARED", USER[1]),
     ("HOLD_ORGANIZATION", ORGANIZATION[0]),
     ("HOLD_ORGANIZATION_SHARED", ORGANIZATION[1]),
+    ("HOLD_IMPORT", IMPORT[0]),
+    ("HOLD_IMPORT_SHARED", IMPORT[1]),
 ];
 
 /// A row that a transaction relies on.
@@ -69,9 +72,9 @@ impl Tx {
                 EntityKind::Key => KEY,
                 EntityKind::User => USER,
                 EntityKind::Organization => ORGANIZATION,
-                // They change only in transactions that have the database for themselves.
-                EntityKind::Member | EntityKind::Role | EntityKind::Api => continue,
-                EntityKind::Import | EntityKind::Session => continue,
+                EntityKind::Import => IMPORT,
+                // They change only in transactions that have the database for themselves, or are nobody's but their owner's.
+                EntityKind::Member | EntityKind::Role | EntityKind::Api | EntityKind::Session => continue,
             };
             self.fetch_optional(if shared { together } else { alone }, args![entity.to_string()]).await?;
         }

@@ -14,8 +14,8 @@ use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::Secret;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_store::Tx;
 use claviger_store::imports::{Import, REJECTED_LINES_MAX};
+use claviger_store::{Hold, Tx};
 use data_encoding::HEXLOWER;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -25,7 +25,7 @@ use super::caller::Caller;
 use super::error::OpResult;
 use super::keys::rules::{Granted, check_owner};
 use super::keys::{policy_of, refuse_too_many};
-use super::transaction::{begin, commit, on_task};
+use super::transaction::{begin_beside, commit, on_task};
 use crate::app::App;
 
 /// What an import needs: it makes keys, many at once.
@@ -126,7 +126,8 @@ pub async fn create_import(
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
-        let (mut tx, tenant) = begin(&app, || caller.authorize(&app, organization_id, CREATE)).await?;
+        let authorize = || caller.authorize(&app, organization_id, CREATE);
+        let (mut tx, tenant) = begin_beside(&app, &caller, [], authorize).await?;
         if let Some(import) = tx.find_import_by_source(&tenant, &new.source_digest).await? {
             refuse_other_terms(&import, &new)?;
             return Ok(import.into());
@@ -238,7 +239,10 @@ pub async fn append_import(
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
-        let (mut tx, tenant) = begin(&app, || caller.authorize(&app, organization_id, CREATE)).await?;
+        let authorize = || caller.authorize(&app, organization_id, CREATE);
+        // Its chunks, and those of other imports here, are taken one after the other: they count the same keys.
+        let rows = [Hold::alone(import_id), Hold::alone(organization_id)];
+        let (mut tx, tenant) = begin_beside(&app, &caller, rows, authorize).await?;
         let mut import = tx.find_import(&tenant, import_id).await?.ok_or_else(Reject::not_found)?;
         let fresh: Vec<_> = lines.into_iter().filter(|it| it.line >= import.next_line).collect();
         let now = app.now();

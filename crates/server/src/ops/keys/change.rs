@@ -7,7 +7,7 @@ use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::{Key, KeyPatch, RevocationReason};
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
-use claviger_store::{Connection, Tx};
+use claviger_store::{Connection, Hold, Tx};
 
 use super::create::policy_of;
 use super::rules::{Granted, check_expiry};
@@ -15,7 +15,7 @@ use super::{KeyInfo, list};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
-use crate::ops::transaction::{begin, commit, on_task, refuse_other_version};
+use crate::ops::transaction::{begin_beside, commit, on_task, refuse_other_version};
 
 /// Changes what the patch names, and nothing of the secret.
 ///
@@ -33,7 +33,7 @@ pub async fn update_key(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "update");
-        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
         refuse_other_version(expected_version, before.version)?;
         let now = app.now();
@@ -92,7 +92,7 @@ pub async fn set_key_active(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "update");
-        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
         refuse_other_version(expected_version, before.version)?;
         let now = app.now();
@@ -125,7 +125,7 @@ pub async fn revoke_key(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "delete");
-        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
         let mut key = before.clone();
         key.revoke(reason, app.now())?;

@@ -11,7 +11,7 @@ use claviger_core::policy::Policy;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_store::Connection;
+use claviger_store::{Connection, Hold};
 
 use super::rules::{Granted, check_expiry, check_owner};
 use super::{CreatedKey, NewKey, list};
@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
-use crate::ops::transaction::{begin, commit, on_task};
+use crate::ops::transaction::{begin_beside, commit, on_task};
 
 /// How long a key for bulk loading lives when nothing is said.
 const DATA_LOADER_LIFE: Duration = Duration::from_secs(365 * 86_400);
@@ -39,7 +39,9 @@ pub async fn create_key(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "create");
-        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        // Keys of one owner are counted, so they are made one after the other.
+        let owner = new.owner_id.unwrap_or(caller.user_id()).map(Hold::alone);
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, owner, authorize).await?;
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);
         }

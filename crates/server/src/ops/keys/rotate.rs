@@ -7,6 +7,7 @@ use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::Key;
 use claviger_core::policy::{Policy, ROTATION_OVERLAP_HOURS_MAX, Setting};
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_store::Hold;
 use serde_json::json;
 
 use super::change::find_to_change;
@@ -17,7 +18,7 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
-use crate::ops::transaction::{begin, commit, on_task};
+use crate::ops::transaction::{begin_beside, commit, on_task};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -38,7 +39,7 @@ pub async fn rotate_key(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "update");
-        let (mut tx, (tenant, whose)) = begin(&app, authorize).await?;
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);
         }

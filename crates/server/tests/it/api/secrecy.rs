@@ -9,6 +9,7 @@ use serde_json::json;
 use super::document::documented;
 use super::fixture::{Fixture, Made};
 use super::log::Log;
+use crate::engine::Stored;
 
 /// The spellings in which a secret could stand somewhere: as it is, its second part alone, and encoded.
 fn spellings(key: &Made) -> Vec<Vec<u8>> {
@@ -106,7 +107,7 @@ async fn a_key_in_a_query_is_written_nowhere_and_warned_of_on_each_route() {
     }
     it.flush_uses().await;
     assert!(log.text().contains("answered"), "the log is captured");
-    assert_eq!(leaks(&key, it.app.app.store().folder().expect("an embedded store")), [""; 0]);
+    assert_eq!(leaks(&key, Stored::of(it.app.app.store()).await.path()), [""; 0]);
 }
 
 #[tokio::test]
@@ -139,7 +140,8 @@ async fn a_leak_is_found() {
     let log = Log::captured();
     let it = Fixture::start().await;
     let (logged, kept) = (it.create_key(json!({"name": "L"})).await, it.create_key(json!({"name": "K"})).await);
-    let folder = it.app.app.store().folder().expect("an embedded store");
+    let stored = Stored::of(it.app.app.store()).await;
+    let folder = stored.path();
     assert_eq!(leaks(&logged, folder), [""; 0]);
     tracing::info!(target: "claviger", "GET /api/v1/me?api_key={}", logged.token);
     assert!(log.text().contains(&logged.token));

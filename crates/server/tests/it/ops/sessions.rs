@@ -18,6 +18,7 @@ use claviger_core::user::UserStatus;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, TestApp, name, refused};
+use crate::engine::Stored;
 
 async fn try_to_sign_in(test: &TestApp, email: &str, password: &str, ip: &str) -> OpResult<SignedIn> {
     let origin = Origin { ip: Some(ip.parse().unwrap()), user_agent: Some("Test/1".to_owned()) };
@@ -144,9 +145,9 @@ async fn session_tokens_are_unguessable_and_kept_as_digests() {
     let other = try_to_sign_in(&test, ADMIN_EMAIL, ADMIN_PASSWORD, "192.0.2.1").await.unwrap();
     assert_ne!(one.token.expose_secret(), other.token.expose_secret());
     assert_eq!(one.token.expose_secret().len(), 43, "256 bits in base64");
-    let folder = test.app.store().folder().expect("an embedded store").to_owned();
+    let stored = Stored::of(test.app.store()).await;
     test.app.shut_down().await;
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(stored.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         let token = one.token.expose_secret().as_bytes();
         assert!(!bytes.windows(token.len()).any(|it| it == token));
