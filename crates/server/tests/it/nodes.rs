@@ -6,10 +6,10 @@ use std::time::Duration;
 use claviger::app::App;
 use claviger::clock::SettableClock;
 use claviger::ops::caller::Caller;
-use claviger::ops::keys::{create_key, revoke_key, set_key_active};
+use claviger::ops::keys::{create_key, revoke_key, update_key};
 use claviger::ops::members::{MemberPatch, update_member};
 use claviger_core::decision::Code;
-use claviger_core::key::RevocationReason;
+use claviger_core::key::{KeyPatch, RevocationReason};
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
 use claviger_core::secret::Token;
@@ -18,7 +18,7 @@ use claviger_verifier::verify::{About, Ask};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::app::{TestApp, config, new_key, refused, seeded};
+use crate::app::{TestApp, config, name, new_key, refused, seeded};
 use crate::engine::{address_of, is_postgres, node};
 
 /// How long another node may take to know.
@@ -104,20 +104,44 @@ async fn nodes_learn_of_each_other_when_nobody_rings() {
     first.stop().await;
 }
 
+/// Makes keys at a node, four at a time, until it is refused; meanwhile, at another one, does what takes the right to do so away.
+/// Whatever is there when that has been answered is all there will ever be.
+async fn ends_what_a_caller_may(
+    first: &TestApp,
+    second: &App,
+    caller: &Caller,
+    round: u32,
+    end: impl Future<Output = ()>,
+) {
+    let count = async || first.app.store().read().await.unwrap().count_live_keys(&system(first)).await.unwrap();
+    let ended = async {
+        sleep(Duration::from_millis(10)).await;
+        end.await;
+        count().await
+    };
+    let make = async |maker: &str| {
+        let mut made = 0;
+        while create_key(second, caller, first.root, new_key(&format!("{maker} {round} {made}")), None).await.is_ok() {
+            made += 1;
+        }
+        made
+    };
+    let (at_the_end, a, b, c, d) = tokio::join!(ended, make("a"), make("b"), make("c"), make("d"));
+    assert_eq!(count().await, at_the_end, "round {round}, {} keys", a + b + c + d);
+}
+
 #[tokio::test]
-async fn who_was_demoted_at_one_node_makes_no_key_at_the_other() {
+async fn who_is_demoted_at_one_node_makes_no_key_at_the_other_from_then_on() {
     let Some((first, second)) = two_nodes().await else { return };
+    let readonly = first.built_in(first.root, BuiltIn::Readonly).await.id;
+    first.set_policy(first.root, r#"{"max_keys_per_user": 10000}"#).await;
     for round in 0..10 {
         let (grantor, _, member_id) = first.member(first.root, &format!("Grantor {round}"), BuiltIn::Admin).await;
-        let readonly = first.built_in(first.root, BuiltIn::Readonly).await.id;
         let patch = MemberPatch { role_id: Some(readonly), ..MemberPatch::default() };
-        let demote = update_member(&first.app, &first.admin, first.root, member_id, patch, None);
-        // At the same time: whichever comes first, no key is made by somebody who was not allowed to when it was committed.
-        let name = format!("Late {round}");
-        let create = create_key(&second, &grantor, first.root, new_key(&name), None);
-        let (demoted, created) = tokio::join!(demote, create);
-        demoted.unwrap();
-        drop(created);
+        let demote = async {
+            update_member(&first.app, &first.admin, first.root, member_id, patch, None).await.unwrap();
+        };
+        ends_what_a_caller_may(&first, &second, &grantor, round, demote).await;
         let after = create_key(&second, &grantor, first.root, new_key(&format!("Later {round}")), None).await;
         assert_eq!(refused(after), RejectCode::Decision(Code::InsufficientPermission));
     }
@@ -128,32 +152,17 @@ async fn who_was_demoted_at_one_node_makes_no_key_at_the_other() {
 #[tokio::test]
 async fn revoked_key_makes_no_key_behind_its_revocation() {
     let Some((first, second)) = two_nodes().await else { return };
+    first.set_policy(first.root, r#"{"max_keys_per_user": 10000}"#).await;
     for round in 0..10 {
         let maker = first.create_key(&first.admin, first.root, new_key(&format!("Maker {round}"))).await.unwrap();
         comes_to(&second, &maker.token, true).await;
         let presented = Presented::token(maker.token.expose().as_bytes()).unwrap();
-        let caller: Caller = Caller::of_key(&second, &presented, None, None).unwrap().caller;
+        let caller = Caller::of_key(&second, &presented, None, None).unwrap().caller;
+        let (id, reason) = (maker.info.key.id, RevocationReason::KeyCompromise);
         let revoke = async {
-            revoke_key(&first.app, &first.admin, first.root, maker.info.key.id, RevocationReason::KeyCompromise)
-                .await
-                .unwrap();
-            // What is there when the revocation was answered is all there will ever be.
-            first.app.store().read().await.unwrap().count_live_keys(&system(&first)).await.unwrap()
+            revoke_key(&first.app, &first.admin, first.root, id, reason).await.unwrap();
         };
-        let create = async {
-            let mut made = 0;
-            for number in 0..20 {
-                let new = new_key(&format!("Made {round} {number}"));
-                match create_key(&second, &caller, first.root, new, None).await {
-                    Ok(_) => made += 1,
-                    Err(_) => break,
-                }
-            }
-            made
-        };
-        let (at_revocation, _) = tokio::join!(revoke, create);
-        let later = first.app.store().read().await.unwrap().count_live_keys(&system(&first)).await.unwrap();
-        assert_eq!(at_revocation, later, "round {round}");
+        ends_what_a_caller_may(&first, &second, &caller, round, revoke).await;
     }
     second.shut_down().await;
     first.stop().await;
@@ -183,15 +192,22 @@ async fn two_admins_who_demote_each_other_leave_one() {
 }
 
 #[tokio::test]
-async fn same_key_switched_at_both_nodes_at_once_is_switched_twice() {
+async fn changes_of_one_key_at_both_nodes_are_made_one_after_the_other() {
     let Some((first, second)) = two_nodes().await else { return };
     let made = first.create_key(&first.admin, first.root, new_key("CI")).await.unwrap();
     let id = made.info.key.id;
-    for _ in 0..10 {
-        let off = set_key_active(&first.app, &first.admin, first.root, id, false, None);
-        let on = set_key_active(&second, &first.admin, first.root, id, true, None);
-        let (off, on) = tokio::join!(off, on);
-        (off.unwrap(), on.unwrap());
+    let rename = async |node: &App, round: u32, which: &str| {
+        let patch = KeyPatch { name: Some(name(&format!("{which} {round}"))), ..KeyPatch::default() };
+        update_key(node, &first.admin, first.root, id, patch, None).await.unwrap().key.version
+    };
+    let mut version = made.info.key.version;
+    for round in 0..20 {
+        let one = rename(&first.app, round, "one");
+        let (one, two, three) = tokio::join!(one, rename(&second, round, "two"), rename(&second, round, "three"));
+        let mut versions = [one, two, three];
+        versions.sort_unstable();
+        assert_eq!(versions, [version + 1, version + 2, version + 3]);
+        version += 3;
     }
     second.shut_down().await;
     first.stop().await;
