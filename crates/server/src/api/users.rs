@@ -235,7 +235,8 @@ pub(super) async fn get_user(
 
 /// Changes a user.
 ///
-/// What is left out stays as it is (RFC 7396). Nobody changes a user who holds more than they do, here or in another organization.
+/// What is left out stays as it is (RFC 7396). Nobody changes more than the name of a user who holds more than they do here, and
+/// nothing of one who holds more in another organization.
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}/users/{user_id}",
@@ -262,8 +263,8 @@ pub(super) async fn update_user(
 
 /// Puts a user by the host's identifier.
 ///
-/// Makes the user, or changes it to what is asked. Doing it twice changes nothing. Nobody changes a user who holds more than they do, here or
-/// in another organization.
+/// Makes the user, or changes it to what is asked. Doing it twice changes nothing. Nobody changes more than the name of a user who holds more
+/// than they do here, and nothing of one who holds more in another organization.
 #[utoipa::path(
     put,
     path = "/api/v1/organizations/{organization_id}/users/by-external-id/{external_id}",

@@ -137,14 +137,16 @@ fn too_many() -> Error {
     Reject::new(RejectCode::LimitReached, detail).into()
 }
 
-/// Refuses to change a user who anywhere holds more than the caller does there: who changes a sign-in name takes over the account, and who
-/// disables one takes all of its rights.
+/// Refuses to change a user who holds more than the caller does, wherever that is: who changes a sign-in name takes over the account, who
+/// changes an external id lets one pass for another at the host, and who disables a user takes all of their rights. A mere name takes
+/// nothing, so that it is judged only beyond `spared` and what stands below it: else no host could keep names in step by a narrow key.
 pub(crate) async fn refuse_stronger(
     app: &App,
     caller: &Caller,
     connection: &mut Connection,
     tenant: &Tenant,
     user_id: UserId,
+    spared: Option<OrganizationId>,
 ) -> OpResult<()> {
     if is_own_session(tenant, Some(user_id)) {
         return Ok(());
@@ -160,6 +162,8 @@ pub(crate) async fn refuse_stronger(
     }
     let further: Vec<_> = judge.own_below(&places).filter(|it| !places.contains(it)).collect();
     places.extend(further);
+    let is_spared = |place: &OrganizationId| spared.is_some_and(|it| app.replica().path(*place).contains(&it));
+    places.retain(|it| !is_spared(it));
     for place in refuse_too_many(places)? {
         let standing = standing(connection, &Tenant::system(place, JOB), user_id).await?;
         if standing.is_some_and(|it| !it.rights().is_within(&judge.rights_at(place))) {

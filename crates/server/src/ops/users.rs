@@ -205,7 +205,9 @@ async fn update(
         return Ok(user);
     }
     refuse_service_email(user.service, user.email.as_ref())?;
-    refuse_stronger(app, caller, &mut tx, tenant, user.id).await?;
+    let is_renamed_only = user == User { name: user.name.clone(), ..before.clone() };
+    let spared = is_renamed_only.then(|| tenant.organization_id());
+    refuse_stronger(app, caller, &mut tx, tenant, user.id, spared).await?;
     let ends = user.status == UserStatus::Disabled && before.status == UserStatus::Active;
     if ends {
         admins::refuse_last(&mut tx, user.id).await?;

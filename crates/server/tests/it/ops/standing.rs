@@ -191,11 +191,11 @@ async fn many_memberships_of_the_caller_elsewhere_do_not_matter() {
         place = test.organization(agency, &format!("Place {number}")).await;
         join(&test, place, mia_id, manager).await;
     }
-    let renamed = || UserPatch { name: Some(name("Renamed")), ..UserPatch::default() };
+    let email = |text: &str| UserPatch { email: Some(Email::parse(text).ok()), ..UserPatch::default() };
     let (_, ann_id, _) = test.member(place, "Ann", BuiltIn::Readonly).await;
-    update_user(&test.app, &mia, place, ann_id, renamed(), None).await.unwrap();
+    update_user(&test.app, &mia, place, ann_id, email("ann@example.com"), None).await.unwrap();
     let (_, above_id, above) = test.member(agency, "Above", BuiltIn::Readonly).await;
-    let too_many = update_user(&test.app, &mia, agency, above_id, renamed(), None).await;
+    let too_many = update_user(&test.app, &mia, agency, above_id, email("above@example.com"), None).await;
     assert_eq!(refused(too_many), RejectCode::LimitReached);
     assert_eq!(refused(delete_member(&test.app, &mia, agency, above).await), RejectCode::LimitReached);
 }
@@ -247,6 +247,24 @@ async fn nobody_takes_over_who_holds_more_elsewhere() {
     put_user(&test.app, &ann, acme, host_id.clone(), person("Puttee", None)).await.unwrap();
     let taken = put_user(&test.app, &ann, acme, host_id, person("Puttee", Some("x@example.com"))).await;
     assert_eq!(refused(taken.map(drop)), EXCEEDS);
+}
+
+// A host keeps names in step by a key that may do just that.
+#[tokio::test]
+async fn a_mere_name_takes_nothing_from_who_holds_more_here() {
+    let test = TestApp::new().await;
+    let agency = test.organization(test.root, "Agency").await;
+    let acme = test.organization(agency, "Acme").await;
+    let sync = NewKey { scopes: Some(permissions(&["claviger/users:*"])), ..new_key("Sync") };
+    let sync = test.caller(&test.create_key(&test.admin, acme, sync).await.unwrap().token);
+    let (_, ann_id, _) = test.member(acme, "Ann", BuiltIn::Admin).await;
+    let change = async |patch| update_user(&test.app, &sync, acme, ann_id, patch, None).await;
+    let rename = |text: &str| UserPatch { name: Some(name(text)), ..UserPatch::default() };
+    change(rename("Ann 2")).await.unwrap();
+    let external_id = Some(ExternalId::parse("ann").ok());
+    assert_eq!(refused(change(UserPatch { external_id, ..rename("Ann 3") }).await), EXCEEDS);
+    join(&test, agency, ann_id, built_in(&test, agency, BuiltIn::Readonly).await).await;
+    assert_eq!(refused(change(rename("Ann 3")).await), EXCEEDS);
 }
 
 #[tokio::test]
