@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bearer, createKey, inspect, launch, openWindow, setUp, signIn, startServer } from "./harness.mjs";
+import { bearer, callWith, createKey, inspect, launch, openWindow, setUp, signIn, startDev, startServer } from "./harness.mjs";
 
 let browser;
 let server;
@@ -119,4 +119,44 @@ test("A1.3: of a location's two keys one is deactivated and refused, the other s
   await page.getByRole("row", { name: "Website" }).getByText("Inactive").waitFor();
   await page.getByRole("row", { name: "Marketing Automation" }).getByText("Active").waitFor();
   await close();
+});
+
+test("A1.5: rotated in seven days both secrets work until the seventh is over, and a lost key leads to its replacement", async () => {
+  const dev = await startDev();
+  try {
+    const { page, close } = await openWindow(browser, dev);
+    await signIn(page, dev.admin);
+    await page.goto("/settings/api-keys");
+    const old = await createKey(page, "Website");
+    await page.getByRole("link", { name: "View key" }).click();
+    await page.getByRole("link", { name: "Rotate", exact: true }).first().click();
+    await page.getByRole("dialog").getByLabel("In 7 days").check();
+    await page.getByRole("dialog").getByRole("button", { name: "Rotate" }).click();
+    await page.getByRole("heading", { name: "New secret for “Website”" }).waitFor();
+    const token = await page.locator("#token").textContent();
+    const until = Date.parse(await page.getByText("The old secret is accepted until").locator("time").getAttribute("datetime"));
+    assert.ok(Math.abs(until - Date.now() - 7 * 86_400_000) < 60_000, "seven days from now");
+    // A minute before, since the clock goes on while the requests are on their way.
+    await dev.setClock(new Date(until - 60_000).toISOString());
+    assert.deepEqual([await callWith(dev, bearer(old.token)), await callWith(dev, bearer(token))], [200, 200]);
+    await dev.setClock(new Date(until + 1_000).toISOString());
+    assert.deepEqual([await callWith(dev, bearer(old.token)), await callWith(dev, bearer(token))], [401, 200]);
+
+    // Seven days later nobody is signed in any more.
+    await signIn(page, dev.admin);
+    await page.goto("/settings/api-keys");
+    await page.getByRole("link", { name: "Website", exact: true }).click();
+    await page.getByRole("link", { name: "create a replacement" }).click();
+    await page.getByLabel("Key Name").fill("Website, again");
+    await page.getByRole("button", { name: "Generate" }).click();
+    const replacement = await page.locator("#token").textContent();
+    await page.goto("/settings/api-keys");
+    await page.getByRole("link", { name: "Website", exact: true }).click();
+    await page.getByRole("button", { name: "Deactivate", exact: true }).click();
+    await page.getByRole("status").getByText("Key “Website” deactivated.").waitFor();
+    assert.deepEqual([await callWith(dev, bearer(token)), await callWith(dev, bearer(replacement))], [401, 200]);
+    await close();
+  } finally {
+    await dev.stop();
+  }
 });

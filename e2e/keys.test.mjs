@@ -167,3 +167,13 @@ test("S1.18, S4.2: many keys stand side by side, one for each application, page 
   assert.deepEqual(await names(), newest);
   await close();
 });
+
+test("S2.4: the page of the keys leads to the documentation of the API", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await walkToKeys(page);
+  await page.getByRole("link", { name: "Docs" }).click();
+  await page.getByRole("heading", { name: "Claviger" }).first().waitFor();
+  await page.getByText("/api/v1/organizations/{organization_id}/keys").first().waitFor();
+  await close();
+});

@@ -117,9 +117,6 @@ impl From<Reject> for Problem {
 
 impl From<crate::ops::error::Error> for Problem {
     fn from(error: crate::ops::error::Error) -> Self {
-        if let crate::ops::error::Error::Internal(reason) = &error {
-            tracing::error!(reason, "an operation failed");
-        }
         error.into_reject().into()
     }
 }
