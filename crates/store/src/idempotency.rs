@@ -64,6 +64,15 @@ impl Connection {
 }
 
 impl Tx {
+    /// Waits until no other transaction is about to keep an answer to the same key of this caller, and lets none begin to.
+    ///
+    /// # Errors
+    /// `Unavailable` when the other one takes too long.
+    pub async fn hold_idempotency_key(&mut self, tenant: &Tenant, idempotency_key: &str) -> StoreResult<()> {
+        let text = format!("{} {} {idempotency_key}", tenant.organization_id(), caller(tenant));
+        self.hold_text(&text).await
+    }
+
     /// Keeps an answer, in the transaction that does what was asked. Keys are the caller's own: two callers never meet, nor do two organizations.
     ///
     /// # Errors

@@ -174,9 +174,9 @@ fn cargo_tests(options: &Options, postgres_url: Option<&str>) -> Report {
     run_cargo_tests(command.args(&options.cargo_arguments), postgres_url)
 }
 
-/// The tests of files, of the schemas beside each other and of the start of the process: on SQLite, or on both, whichever engine the others
+/// The tests of files, of the schemas beside each other and of what the process prints at its start: on SQLite, or on both, whichever engine the others
 /// run on.
-const OF_THEIR_OWN_ENGINE: [&str; 3] = ["opening::", "process::", "schema::"];
+const OF_THEIR_OWN_ENGINE: [&str; 4] = ["opening::", "process::dev", "process::start", "schema::"];
 
 fn runs_on_both(parts: &[Part]) -> bool {
     parts.iter().any(|part| part.needs_postgres())

@@ -3,8 +3,8 @@
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_store::Tx;
 use claviger_store::idempotency::IdempotentAnswer;
-use claviger_store::{Connection, Tx};
 use serde_json::Value;
 
 use super::error::{Error, OpResult};
@@ -50,11 +50,12 @@ impl<T> Answer<T> {
 /// equal requests at the same time one changes and the other one finds its answer.
 pub(super) async fn replay<T>(
     idempotency: Option<&Idempotency<T>>,
-    connection: &mut Connection,
+    tx: &mut Tx,
     tenant: &Tenant,
 ) -> OpResult<Option<Answer<T>>> {
     let Some(asked) = idempotency else { return Ok(None) };
-    let Some(kept) = connection.find_idempotent(tenant, &asked.key).await? else { return Ok(None) };
+    tx.hold_idempotency_key(tenant, &asked.key).await?;
+    let Some(kept) = tx.find_idempotent(tenant, &asked.key).await? else { return Ok(None) };
     if kept.fingerprint != asked.fingerprint {
         let detail = "This Idempotency-Key was sent with another request before.";
         return Err(Reject::new(RejectCode::IdempotencyMismatch, detail).into());

@@ -22,8 +22,12 @@ const USER: [&str; 2] = hold!("\"user\"");
 const ORGANIZATION: [&str; 2] = hold!("organization");
 const IMPORT: [&str; 2] = hold!("import");
 
+/// Of a text that is no row yet. Class and schema keep it apart from other locks; two texts with one hash wait for each other in vain, and no harm.
+const TEXT: &str = "SELECT 1 FROM pg_advisory_xact_lock(hashtext('text ' || current_schema()), hashtext($1))";
+
 /// All of them, by name.
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("HOLD_TEXT", TEXT),
     ("HOLD_KEY", KEY[0]),
     ("HOLD_KEY_SHARED", KEY[1]),
     ("HOLD_USER", USER[0]),
@@ -55,6 +59,17 @@ impl Hold {
 }
 
 impl Tx {
+    /// Has a text to itself until this transaction ends: for what is decided by whether a row is there.
+    ///
+    /// # Errors
+    /// As [`Self::hold`].
+    pub(crate) async fn hold_text(&mut self, text: &str) -> StoreResult<()> {
+        if self.is_shared() {
+            self.fetch_optional(TEXT, args![text]).await?;
+        }
+        Ok(())
+    }
+
     /// Keeps rows as they are until this transaction ends, but for what it changes itself. Rows that are not there are no error. All are
     /// named in one call, so that they are taken in one order and no two transactions wait for each other.
     ///

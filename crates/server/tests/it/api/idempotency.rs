@@ -63,7 +63,7 @@ async fn of_many_at_once_one_makes_the_key() {
             let (client, path) = (it.admin.clone(), path.clone());
             it.app.app.spawn(async move {
                 let request = client.request("POST", &path).header("idempotency-key", "race");
-                client.send(request.json(&json!({"name": "Raced"}))).await
+                client.send(request.json(&json!({"name": "Raced", "owner_id": null}))).await
             })
         })
         .collect();

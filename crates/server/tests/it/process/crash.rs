@@ -1,7 +1,6 @@
-//! D1: kill −9 while keys are made. What was acknowledged is there, what was not is there wholly or not at all.
+//! D1: kill −9 while keys are made and changed. What was acknowledged is there, what was not is there wholly or not at all.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,29 +9,37 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
-use super::reconcile::{Acknowledged, Facts};
-use super::{Folder, Prepared, Server};
+use super::reconcile::{Acknowledged, Change, Facts};
+use super::{Data, Prepared, Server};
 
-const CREATES: usize = 500;
+/// Each is made, and then changed once.
+const KEYS: usize = 250;
 const CLIENTS: usize = 4;
 
-/// A client's view: which requests are still to be answered, and what was answered.
+/// What is to be done with one key: made if there is none yet, else changed.
+#[derive(Debug, Clone)]
+struct Work {
+    number: usize,
+    made: Option<Acknowledged>,
+}
+
+/// A client's view: what is still to be done, and what was answered.
 struct Client {
     organization: OrganizationId,
     admin_key: String,
-    waiting: Mutex<VecDeque<usize>>,
+    waiting: Mutex<VecDeque<Work>>,
     acknowledged: Mutex<Vec<Acknowledged>>,
-    /// Plants the bug: this request is acknowledged by a double and never sent.
+    /// Plants the bug: that this key was made is acknowledged by a double and never sent.
     lost: Option<usize>,
     http: reqwest::Client,
 }
 
-async fn prepare(folder: &Path, lost: Option<usize>) -> Client {
-    let Prepared { organization, admin_key, .. } = super::prepare(folder).await;
+async fn prepare(data: &Data, keys: usize, lost: Option<usize>) -> Client {
+    let Prepared { organization, admin_key, .. } = super::prepare(data).await;
     Client {
         organization,
         admin_key,
-        waiting: Mutex::new((0..CREATES).collect()),
+        waiting: Mutex::new((0..keys).map(|number| Work { number, made: None }).collect()),
         acknowledged: Mutex::default(),
         lost,
         http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap(),
@@ -40,7 +47,7 @@ async fn prepare(folder: &Path, lost: Option<usize>) -> Client {
 }
 
 impl Client {
-    fn take(&self) -> Option<usize> {
+    fn take(&self) -> Option<Work> {
         self.waiting.lock().unwrap().pop_front()
     }
 
@@ -48,48 +55,95 @@ impl Client {
         self.acknowledged.lock().unwrap().len()
     }
 
-    /// Sends requests until there are none, or the server is gone. A request without an answer is sent again with the same idempotency key.
+    /// Sends requests until there are none, or the server is gone. A request without an answer is sent again.
     async fn work(&self, base: &str) {
-        while let Some(number) = self.take() {
-            let answer = if self.lost == Some(number) { Some(lie(number)) } else { self.create(base, number).await };
+        while let Some(work) = self.take() {
+            let answer = match &work.made {
+                None if self.lost == Some(work.number) => Some(lie(work.number)),
+                None => self.create(base, work.number).await,
+                Some(made) => self.change(base, work.number, made).await,
+            };
             match answer {
-                Some(acknowledged) => self.acknowledged.lock().unwrap().push(acknowledged),
                 None => {
-                    self.waiting.lock().unwrap().push_front(number);
+                    self.waiting.lock().unwrap().push_front(work);
                     return;
                 }
+                Some(made) if work.made.is_none() && self.lost != Some(work.number) => {
+                    self.waiting.lock().unwrap().push_back(Work { made: Some(made), ..work });
+                }
+                Some(done) => self.acknowledged.lock().unwrap().push(done),
             }
         }
     }
 
-    async fn create(&self, base: &str, number: usize) -> Option<Acknowledged> {
-        let name = format!("key {number}");
-        let request = self.http.post(format!("{base}/api/v1/organizations/{}/keys", self.organization));
-        let request = request.bearer_auth(&self.admin_key).header("Idempotency-Key", format!("create-{number}"));
-        let answer = request.json(&json!({ "name": name, "owner_id": null })).send().await.ok()?;
+    /// Absent where the server is being killed: no answer, or that it cannot now. Anything else than success is a fault.
+    async fn send(&self, request: reqwest::RequestBuilder) -> Option<Value> {
+        let answer = request.bearer_auth(&self.admin_key).send().await.ok()?;
         let status = answer.status();
         let body: Value = answer.json().await.ok()?;
-        // A server that is being killed may still say that it cannot; anything else is a fault.
         if status == 503 {
             return None;
         }
-        assert_eq!(status, 201, "{body}");
-        let token = body["secret"]["token"].as_str().map(str::to_owned);
-        Some(Acknowledged { key_id: body["key"]["id"].as_str().unwrap().parse().unwrap(), name, token })
+        // Revoked before, and nobody was told.
+        let is_repeated = status == 409 && body["code"] == "state_conflict";
+        assert!(status.is_success() || is_repeated, "{status} {body}");
+        Some(body)
     }
+
+    fn keys(&self, base: &str) -> String {
+        format!("{base}/api/v1/organizations/{}/keys", self.organization)
+    }
+
+    async fn create(&self, base: &str, number: usize) -> Option<Acknowledged> {
+        let name = format!("key {number}");
+        let request = self.http.post(self.keys(base)).header("Idempotency-Key", format!("create-{number}"));
+        let body = self.send(request.json(&json!({ "name": name, "owner_id": null }))).await?;
+        let key_id = body["key"]["id"].as_str().unwrap().parse().unwrap();
+        Some(Acknowledged { key_id, name, token: token_of(&body), change: None })
+    }
+
+    async fn change(&self, base: &str, number: usize, made: &Acknowledged) -> Option<Acknowledged> {
+        let mut done = made.clone();
+        let (change, action) = match number % 4 {
+            0 => (Change::Renamed, ""),
+            1 => (Change::Deactivated, "/deactivate"),
+            2 => (Change::Rotated, "/rotate"),
+            _ => (Change::Revoked, "/revoke"),
+        };
+        done.change = Some(change);
+        let url = format!("{}/{}{action}", self.keys(base), made.key_id);
+        if change == Change::Renamed {
+            done.name = format!("renamed {number}");
+            self.send(self.http.patch(url).json(&json!({ "name": done.name }))).await?;
+            return Some(done);
+        }
+        let request = self.http.post(url).header("Idempotency-Key", format!("change-{number}"));
+        let body = if change == Change::Rotated { json!({ "overlap_secs": 0 }) } else { json!({}) };
+        let body = self.send(request.json(&body)).await?;
+        if change == Change::Rotated {
+            done.token = token_of(&body);
+        }
+        Some(done)
+    }
+}
+
+/// The token of an answer; a repeated one does not show it again.
+fn token_of(body: &Value) -> Option<String> {
+    body["secret"]["token"].as_str().map(str::to_owned)
 }
 
 /// The answer of a server that acknowledges without having written.
 fn lie(number: usize) -> Acknowledged {
-    Acknowledged { key_id: KeyId::from_u128(number as u128), name: format!("key {number}"), token: None }
+    let (key_id, name) = (KeyId::from_u128(number as u128), format!("key {number}"));
+    Acknowledged { key_id, name, token: None, change: None }
 }
 
-/// Kills the server at random until all creates are acknowledged; says how often.
-async fn crash(folder: &Path, client: Arc<Client>, seed: u64) -> u32 {
+/// Kills the server at random until everything is acknowledged; says how often.
+async fn crash(data: &Data, client: Arc<Client>, seed: u64) -> u32 {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut kills = 0;
-    while client.done() < CREATES {
-        let mut server = Server::start(folder);
+    while client.done() < KEYS {
+        let mut server = Server::on(data);
         let base = server.fact("Console").to_owned();
         let clients: Vec<_> = (0..CLIENTS)
             .map(|_| {
@@ -104,45 +158,45 @@ async fn crash(folder: &Path, client: Arc<Client>, seed: u64) -> u32 {
         for client in clients {
             client.await.unwrap();
         }
-        assert!(kills < 200, "{} creates after {kills} kills", client.done());
+        assert!(kills < 200, "{} keys after {kills} kills", client.done());
     }
     kills
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_kill_9() {
-    let folder = Folder::new();
-    let client = Arc::new(prepare(folder.path(), None).await);
-    let kills = crash(folder.path(), Arc::clone(&client), 1).await;
-    assert!(kills > 2, "only {kills} kills: the creates were too quick to be interrupted");
+    let data = Data::new().await;
+    let client = Arc::new(prepare(&data, KEYS, None).await);
+    let kills = crash(&data, Arc::clone(&client), 1).await;
+    assert!(kills > 2, "only {kills} kills: the changes were too quick to be interrupted");
     let acknowledged = client.acknowledged.lock().unwrap().clone();
-    assert_eq!(acknowledged.len(), CREATES);
-    let mut facts = Facts::read(folder.path(), &acknowledged).await;
+    assert_eq!(acknowledged.len(), KEYS);
+    let mut facts = Facts::read(&data, &acknowledged).await;
     assert_eq!(facts.violations(&acknowledged), [""; 0]);
-    assert_eq!(facts.key_count(), CREATES + 2, "the first key and the driver's");
+    assert_eq!(facts.key_count(), KEYS + 2, "the first key and the driver's");
 
     // What the comparison is for, each planted into what was read: it has to be found.
-    let (one, other) = (acknowledged[0].key_id, acknowledged[1].key_id);
-    facts.lose_event(one);
-    facts.lose_secret(other);
+    let with = |change| acknowledged.iter().find(|it| it.change == Some(change)).unwrap().key_id;
+    facts.lose_event(with(Change::Renamed));
+    facts.lose_secret(with(Change::Rotated));
+    facts.undo(with(Change::Revoked));
     facts.lose_place(7);
     let found = facts.violations(&acknowledged);
-    assert_eq!(found.len(), 3, "{found:?}");
-    facts.lose_key(one);
+    assert_eq!(found.len(), 4, "{found:?}");
+    facts.lose_key(with(Change::Deactivated));
     assert!(facts.violations(&acknowledged).iter().any(|it| it.starts_with("lost: ")));
 }
 
-// The positive control: a server that acknowledges one create without writing it is found out, over the whole way.
+// The positive control: a server that acknowledges a key without writing it is found out, over the whole way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_write_is_found() {
-    let folder = Folder::new();
-    let client = Arc::new(prepare(folder.path(), Some(3)).await);
-    client.waiting.lock().unwrap().truncate(20);
-    let server = Server::start(folder.path());
+    let data = Data::new().await;
+    let client = Arc::new(prepare(&data, 20, Some(3)).await);
+    let server = Server::on(&data);
     client.work(server.fact("Console")).await;
     drop(server);
     let acknowledged = client.acknowledged.lock().unwrap().clone();
-    let found = Facts::read(folder.path(), &acknowledged).await.violations(&acknowledged);
+    let found = Facts::read(&data, &acknowledged).await.violations(&acknowledged);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("lost: "), "{found:?}");
 }

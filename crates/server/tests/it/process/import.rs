@@ -8,7 +8,7 @@ use claviger_core::secret::Digest;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 
-use super::{Folder, Prepared, Server, prepare, run};
+use super::{Data, Prepared, Server, prepare, run};
 
 fn digest(token: &str) -> String {
     HEXLOWER.encode(Digest::of_token(token.as_bytes()).as_bytes())
@@ -36,11 +36,9 @@ async fn verify(server: &Server, prepared: &Prepared, token: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_imported_bad_lines_are_named_and_it_goes_on_where_it_stopped() {
-    let folder = Folder::new();
-    let data = folder.path().join("data");
-    std::fs::create_dir(&data).unwrap();
+    let data = Data::new().await;
     let prepared = prepare(&data).await;
-    let server = Server::start(&data);
+    let server = Server::on(&data);
     let mut text = "sha256,name,expires_at\n".to_owned();
     for number in 2..=2500 {
         match number {
@@ -49,7 +47,7 @@ async fn a_file_is_imported_bad_lines_are_named_and_it_goes_on_where_it_stopped(
             _ => writeln!(text, "{},\"Customer, {number}\",", digest(&format!("legacy-{number}"))).unwrap(),
         }
     }
-    let file = folder.path().join("keys.csv");
+    let file = data.files().join("keys.csv");
     std::fs::write(&file, &text).unwrap();
     let output = import(&file, &server, &prepared);
     // A script must not go on as if every key were here.
@@ -89,12 +87,10 @@ async fn a_file_is_imported_bad_lines_are_named_and_it_goes_on_where_it_stopped(
 // Two roles of one name are possible where one is an ancestor's, and nothing is guessed then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_that_is_not_known_or_not_clear_is_told_and_nothing_is_imported() {
-    let folder = Folder::new();
-    let data = folder.path().join("data");
-    std::fs::create_dir(&data).unwrap();
+    let data = Data::new().await;
     let prepared = prepare(&data).await;
-    let server = Server::start(&data);
-    let file = folder.path().join("keys.csv");
+    let server = Server::on(&data);
+    let file = data.files().join("keys.csv");
     std::fs::write(&file, format!("sha256\n{}\n", digest("unclear"))).unwrap();
     let unknown = import_as(&file, &server, &prepared, "reader");
     let told = said(&unknown);
@@ -114,7 +110,7 @@ async fn a_role_that_is_not_known_or_not_clear_is_told_and_nothing_is_imported()
     let roles = [make(format!("{acme}/roles"), role.clone()).await, make(format!("{root}/roles"), role).await];
     let url = server.fact("Console").to_owned();
     let arguments = ["import", file.to_str().unwrap(), "--url", &url, "--key", &prepared.admin_key];
-    let unclear = run(&[&arguments[..], &["--organization", &acme, "--role", "auditor"]].concat(), folder.path());
+    let unclear = run(&[&arguments[..], &["--organization", &acme, "--role", "auditor"]].concat(), data.files());
     let told = said(&unclear);
     assert!(!unclear.status.success() && told.contains("2 roles have this name; give one's id"), "{told}");
     assert!(roles.iter().all(|it| told.contains(it)), "{told}");
@@ -123,12 +119,10 @@ async fn a_role_that_is_not_known_or_not_clear_is_told_and_nothing_is_imported()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_imported_is_told_in_one_line() {
-    let folder = Folder::new();
-    let data = folder.path().join("data");
-    std::fs::create_dir(&data).unwrap();
+    let data = Data::new().await;
     let prepared = prepare(&data).await;
-    let server = Server::start(&data);
-    let file = folder.path().join("keys.csv");
+    let server = Server::on(&data);
+    let file = data.files().join("keys.csv");
     let tell = |text: &str| {
         std::fs::write(&file, text).unwrap();
         let output = import(&file, &server, &prepared);
@@ -139,7 +133,7 @@ async fn what_cannot_be_imported_is_told_in_one_line() {
         let line = tell(text);
         assert!(line.contains(part) && line.lines().count() == 1, "{line}");
     }
-    let missing = import(&folder.path().join("missing.csv"), &server, &prepared);
+    let missing = import(&data.files().join("missing.csv"), &server, &prepared);
     assert!(said(&missing).contains("missing.csv"), "{}", said(&missing));
     let stranger = Prepared { admin_key: "ck_nobody".to_owned(), ..prepared };
     std::fs::write(&file, "sha256\n").unwrap();

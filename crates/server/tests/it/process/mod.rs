@@ -28,6 +28,7 @@ use claviger_store::{Options, Store};
 use secrecy::SecretString;
 
 use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, config, name, new_key};
+use crate::engine::{is_postgres, new_schema};
 
 /// A folder that goes away with its test.
 pub(crate) struct Folder(PathBuf);
@@ -52,6 +53,37 @@ impl Drop for Folder {
     }
 }
 
+/// Where a server keeps what it holds: a folder, and on PostgreSQL a schema beside it.
+pub(super) struct Data {
+    folder: Folder,
+    database: Option<String>,
+}
+
+impl Data {
+    pub(super) async fn new() -> Self {
+        let database = if is_postgres() { Some(new_schema().await) } else { None };
+        Self { folder: Folder::new(), database }
+    }
+
+    /// A folder for the files of a test, which are not the server's.
+    pub(super) fn files(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn data_folder(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Opens it as a server would.
+    pub(super) async fn open(&self) -> Store {
+        let (options, rng) = (Options::default(), system_randomness()());
+        match &self.database {
+            Some(url) => Store::connect(url, options, rng).await.unwrap(),
+            None => Store::open(&self.data_folder(), options, rng).await.unwrap(),
+        }
+    }
+}
+
 /// What a data folder holds before a server is started on it.
 pub(super) struct Prepared {
     pub(super) organization: OrganizationId,
@@ -61,9 +93,8 @@ pub(super) struct Prepared {
 }
 
 /// Makes an installation with an admin's key, as a first start and an admin would.
-pub(super) async fn prepare(folder: &Path) -> Prepared {
-    let store = Store::open(folder, Options::default(), system_randomness()()).await.unwrap();
-    let app = App::start(config(), store, Arc::new(SystemClock), system_randomness());
+pub(super) async fn prepare(data: &Data) -> Prepared {
+    let app = App::start(config(), data.open().await, Arc::new(SystemClock), system_randomness());
     let installation = install(&app, name("Root")).await.unwrap();
     let organization = installation.organization_id;
     let claim = Claim {
@@ -111,6 +142,16 @@ impl Server {
     pub(super) fn start(data: &Path) -> Self {
         let data_dir = ["--data-dir", data.to_str().unwrap()];
         Self::run(&[&["serve"], &PORTS[..], &data_dir].concat(), "Stop it with")
+    }
+
+    /// As [`Self::start`], on whichever engine.
+    pub(super) fn on(data: &Data) -> Self {
+        let folder = data.data_folder();
+        let mut arguments = [&["serve"], &PORTS[..], &["--data-dir", folder.to_str().unwrap()]].concat();
+        if let Some(url) = &data.database {
+            arguments.extend(["--database", url]);
+        }
+        Self::run(&arguments, "Stop it with")
     }
 
     /// Runs a command that goes on running, and returns once it has printed `ready`.
