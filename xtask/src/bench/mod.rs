@@ -6,6 +6,7 @@
 
 mod clock;
 mod http;
+mod in_process;
 mod installation;
 mod instructions;
 mod load;
@@ -84,6 +85,10 @@ pub(crate) fn run(options: &Options) -> Outcome {
     catch_interrupts()?;
     programs::need_tools()?;
     let programs = Programs::build(options.profile)?;
+    if !options.instructions {
+        heading("in process");
+        print!("{}", in_process::table(&programs.example("decisions"), &options.keys)?);
+    }
     let folder = Folder::create()?;
     let bench = Bench::prepare(&programs, folder.path(), &options.keys)?;
     if options.instructions {

@@ -78,6 +78,17 @@ impl Programs {
         let mut command = cargo();
         command.args(["build", "--profile", profile.name(), "--package", "claviger", "--bins", "--examples"]);
         run(&mut command)?;
+        let mut command = cargo();
+        command.args([
+            "build",
+            "--profile",
+            profile.name(),
+            "--package",
+            "claviger-verifier",
+            "--example",
+            "decisions",
+        ]);
+        run(&mut command)?;
         Ok(Self { folder: target_folder()?.join(profile.name()) })
     }
 

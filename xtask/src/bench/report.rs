@@ -167,7 +167,7 @@ fn latencies(case: &Case) -> String {
 }
 
 /// A number of keys as it is written: a power of ten by its exponent.
-fn count_text(count: usize) -> String {
+pub(super) fn count_text(count: usize) -> String {
     match count {
         0 => "–".into(),
         1.. if 10_usize.pow(count.ilog10()) == count => format!("10^{}", count.ilog10()),
