@@ -109,10 +109,27 @@ impl State {
     }
 }
 
+/// What is left of one turn through all secrets. Where all of them are used all the time, draining until nothing is left would never end.
+#[derive(Debug)]
+pub struct Turn {
+    /// Words of the present table that were not looked at yet.
+    words: u32,
+}
+
 impl Replica {
+    /// Begins a turn: whatever was counted before now is drained in it, and what is counted meanwhile in it or in the next one.
+    pub fn begin_turn(&self) -> Turn {
+        Turn { words: self.state.load().used.len() }
+    }
+
     /// Takes what was counted, of at most `max` (and never more than [`USES_PER_CHUNK_MAX`]) secrets; empty when nothing is left.
     /// What is taken is no longer held here: drain the next chunk once this one is written.
     pub fn drain_uses(&self, max: usize) -> Vec<SecretUse> {
+        self.drain_turn(&mut self.begin_turn(), max)
+    }
+
+    /// Like [`Self::drain_uses`], going on with a turn; empty also when the turn has come round.
+    pub fn drain_turn(&self, turn: &mut Turn, max: usize) -> Vec<SecretUse> {
         let max = max.min(USES_PER_CHUNK_MAX);
         let mut drain = self.drain.lock().expect("draining does not panic");
         let origins = self.origins.load_full();
@@ -125,10 +142,10 @@ impl Replica {
         drain.retired.retain(|state| {
             // Asked first: whoever still holds the table may count in it while it is looked through.
             let is_last = Arc::strong_count(state) == 1;
-            drain_words(state, 0, max, &mut taken, find);
+            drain_words(state, 0, &mut state.used.len(), max, &mut taken, find);
             !is_last || taken.len() >= max
         });
-        drain.next = drain_words(&self.state.load(), drain.next, max, &mut taken, find);
+        drain.next = drain_words(&self.state.load(), drain.next, &mut turn.words, max, &mut taken, find);
         if taken.len() < max && origins.is_half_full() {
             let next = Arc::new(Origins::new(origins.generation() + 1));
             drain.previous = Some(self.origins.swap(next));
@@ -137,20 +154,24 @@ impl Replica {
     }
 }
 
-/// Goes once round the words from `start` on until `max` are taken, and says where to go on.
+/// Goes through the words from `start` on and round, until `max` are taken or `left` words were looked at, and says where to go on.
 fn drain_words(
     state: &State,
     start: u32,
+    left: &mut u32,
     max: usize,
     taken: &mut Vec<SecretUse>,
     origin: impl Fn(u16) -> Option<(Option<IpAddr>, Option<Box<str>>)>,
 ) -> u32 {
     let words = state.used.len();
-    for at in (start.min(words)..words).chain(0..start.min(words)) {
-        let Some(word) = state.used.get(at).filter(|it| it.load(Relaxed) != 0) else {
-            continue;
+    let mut at = start;
+    while *left > 0 {
+        // Also where a load has put a shorter table in the place of the one before.
+        at = if at < words { at } else { 0 };
+        let Some(word) = state.used.get(at) else {
+            break;
         };
-        let mut bits = word.load(SeqCst);
+        let mut bits = if word.load(Relaxed) == 0 { 0 } else { word.load(SeqCst) };
         while bits != 0 {
             if taken.len() >= max {
                 return at;
@@ -160,8 +181,10 @@ fn drain_words(
             word.fetch_and(!(1 << bit), SeqCst);
             taken.extend(state.take_use(at * 64 + bit, &origin));
         }
+        at += 1;
+        *left -= 1;
     }
-    start.min(words)
+    at
 }
 
 #[cfg(test)]

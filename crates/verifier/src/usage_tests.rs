@@ -63,6 +63,31 @@ fn chunks_are_bounded_and_leave_nobody_waiting() {
 }
 
 #[test]
+fn turn_comes_round_however_busy_everybody_is() {
+    const KEYS: u128 = 1500;
+    let world = world_with_keys(KEYS);
+    let use_all = || {
+        for number in 0..KEYS {
+            world.verify(100 + number, &GOOD).record_use(at(50), None, None);
+        }
+    };
+    for _ in 0..3 {
+        use_all();
+        let mut turn = world.replica.begin_turn();
+        let mut taken = Vec::new();
+        for chunk in std::iter::repeat_with(|| world.replica.drain_turn(&mut turn, 100)).take_while(|it| !it.is_empty())
+        {
+            taken.extend(chunk.into_iter().map(|it| it.secret_id));
+            use_all();
+            // Within a word of 64 secrets, those that were passed already may come again with the next chunk.
+            assert!(taken.len() < 2 * KEYS as usize, "a turn without end");
+        }
+        let secrets: std::collections::HashSet<_> = taken.iter().collect();
+        assert_eq!(secrets.len() as u128, KEYS, "nobody who was used before is left out");
+    }
+}
+
+#[test]
 fn what_was_counted_before_a_load_is_drained_after_it() {
     let mut world = world_with_keys(3);
     let replica = Arc::clone(&world.replica);

@@ -23,16 +23,19 @@ impl Uses {
         Self { store, replica, unwritten: Arc::default() }
     }
 
-    /// Writes everything that was counted so far, and says of how many secrets.
+    /// Writes everything that was counted before now, and says of how many secrets. Goes once round them: what is counted meanwhile may
+    /// wait for the next time, or else under load it would never end, and write every use by itself.
     ///
     /// # Errors
     /// Those of the store; what could not be written is kept for the next time.
     pub async fn flush(&self) -> claviger_store::StoreResult<usize> {
         let mut unwritten = self.unwritten.lock().await;
+        let mut turn = self.replica.begin_turn();
         let mut written = 0;
         loop {
             if unwritten.is_empty() {
-                unwritten.extend(self.replica.drain_uses(USES_PER_CHUNK_MAX).into_iter().map(|it| SecretUse {
+                let taken = self.replica.drain_turn(&mut turn, USES_PER_CHUNK_MAX);
+                unwritten.extend(taken.into_iter().map(|it| SecretUse {
                     secret_id: it.secret_id,
                     last_used_at: it.last_used_at,
                     ip: it.ip,
@@ -47,5 +50,84 @@ impl Uses {
             written += unwritten.len();
             unwritten.clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use claviger_core::api::DEFAULT_API;
+    use claviger_core::decision::{KeyStanding, Reach};
+    use claviger_core::event::Position;
+    use claviger_core::feed::{Change, KeyRecord, Record, SecretRecord};
+    use claviger_core::id::{ApiId, KeyId, OrganizationId, SecretId};
+    use claviger_core::secret::{Digest, SecretState};
+    use claviger_core::time::Timestamp;
+    use claviger_verifier::verify::{About, Ask};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+
+    const KEYS: u128 = 5 * USES_PER_CHUNK_MAX as u128;
+
+    fn key(number: u128) -> Change {
+        let digest = Digest::of_token(&number.to_le_bytes());
+        let secret = SecretRecord { id: SecretId::from_u128(number), digest, state: SecretState::Current };
+        Change::Put(Box::new(Record::Key(KeyRecord {
+            id: KeyId::from_u128(number),
+            organization_id: OrganizationId::from_u128(1),
+            api_id: ApiId::from_u128(1),
+            name: "A key".into(),
+            role_id: None,
+            scopes: None,
+            owner_id: None,
+            mapped_user_id: None,
+            expires_at: None,
+            allowed_ips: None,
+            reach: Reach::Organization,
+            standing: KeyStanding::Active,
+            metadata: None,
+            version: 1,
+            secrets: vec![secret],
+        })))
+    }
+
+    fn use_all(replica: &Replica) {
+        let ask = Ask { organization: About::Own, api: Some(DEFAULT_API), permissions: &[], ip: None };
+        for number in 1..=KEYS {
+            let digest = Digest::of_token(&number.to_le_bytes());
+            replica.verify_digest(&digest, &ask, Timestamp::MIN).record_use(Timestamp::MIN, None, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn flush_ends_while_all_keys_are_used_all_the_time() {
+        let store = Store::throwaway(ChaCha20Rng::seed_from_u64(1)).await.expect("a store");
+        let (replica, mut writer) = Replica::new([1; 32], Box::new(|| Duration::ZERO));
+        writer.load((1..=KEYS).map(key));
+        writer.finish_load(Position { epoch: 1, seq: 1 });
+        let uses = Uses::new(store, Arc::clone(&replica));
+        use_all(&replica);
+        let ended = Arc::new(AtomicBool::new(false));
+        let busy = thread::spawn({
+            let (ended, replica) = (Arc::clone(&ended), Arc::clone(&replica));
+            move || {
+                while !ended.load(Ordering::Relaxed) {
+                    use_all(&replica);
+                }
+            }
+        });
+        let flushed = tokio::time::timeout(Duration::from_secs(60), uses.flush()).await;
+        ended.store(true, Ordering::Relaxed);
+        busy.join().expect("it does not panic");
+        let written = flushed.expect("it ends").expect("it is written");
+        assert!((KEYS as usize..KEYS as usize * 2).contains(&written), "{written}");
+        // The last flush of a service that stops, when nobody uses anything any more.
+        uses.flush().await.expect("it is written");
+        assert_eq!(uses.flush().await.expect("it is written"), 0, "then nothing is left");
     }
 }
