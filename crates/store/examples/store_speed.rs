@@ -221,7 +221,7 @@ async fn load(store: &Store, now: Timestamp) {
             loop {
                 let mut reader = store.read().await.expect("a reader");
                 let page = reader.page_records(kind, after.as_ref(), limit, now).await.expect("a page");
-                records += page.changes.iter().filter(|it| matches!(it, Change::Put(_))).count();
+                records += page.rows.into_changes().iter().filter(|it| matches!(it, Change::Put(_))).count();
                 after = page.next;
                 if after.is_none() {
                     break;

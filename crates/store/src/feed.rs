@@ -1,15 +1,17 @@
 //! The feed: rows as records, ranges of the log as frames. What cannot be read is said to be unreadable and stops nothing else.
 
+mod lines;
 mod records;
 
 use std::collections::BTreeSet;
 
 use claviger_core::event::{Entity, EntityKind, Position, Stream};
-use claviger_core::feed::{Change, Frame};
+use claviger_core::feed::Frame;
 use claviger_core::id::KeyId;
 use claviger_core::limits;
 use claviger_core::time::Timestamp;
 
+pub use self::records::Rows;
 pub(crate) use self::records::STATEMENTS as RECORD_STATEMENTS;
 use crate::db::Row;
 use crate::row::{Columns, Json, Unreadable};
@@ -43,8 +45,8 @@ pub struct RecordCursor(String);
 /// Some of the rows of a kind.
 #[derive(Debug)]
 pub struct RecordPage {
-    /// The rows; never `Gone`.
-    pub changes: Vec<Change>,
+    /// The rows.
+    pub rows: Rows,
     /// Where the next ones begin; absent at the end.
     pub next: Option<RecordCursor>,
 }
@@ -100,8 +102,8 @@ impl Connection {
         now: Timestamp,
     ) -> StoreResult<RecordPage> {
         let after = after.map_or("", |it| &it.0);
-        let (changes, last) = self.record_page(kind, after, limit, now).await?;
-        Ok(RecordPage { changes, next: last.map(RecordCursor) })
+        let (rows, last) = self.record_page(kind, after, limit, now).await?;
+        Ok(RecordPage { rows, next: last.map(RecordCursor) })
     }
 
     /// What changed behind a position, as the rows are now: at least as new as the end of the range. A frame covers at most so many

@@ -3,7 +3,7 @@
 use claviger_core::event::{EntityKind, Position, Stream};
 use claviger_core::feed::Change;
 use claviger_store::StoreResult;
-use claviger_store::feed::REPLICATED;
+use claviger_store::feed::{REPLICATED, Rows};
 use claviger_verifier::writer::Writer;
 use tokio::sync::mpsc;
 
@@ -11,14 +11,15 @@ use super::Following;
 
 /// Rows in one read. Each read is short, so that the writer of the database is not kept from its checkpoints.
 const ROWS_PER_READ: u32 = 2000;
-/// Pages that are read ahead of the writer: reading and taking in run side by side.
-const PAGES_AHEAD: usize = 4;
+/// Pages that wait between two steps: reading, making records and taking them in run side by side.
+const PAGES_AHEAD: usize = 2;
 
 /// Loads everything into `writer`. Meanwhile the replica answers from what it held before.
 pub(super) async fn load(following: &Following, writer: &mut Writer) -> StoreResult<Position> {
     let head = following.store.read().await?.head(Stream::Change).await?;
     writer.begin_load();
-    let (pages, mut taken) = mpsc::channel::<Vec<Change>>(PAGES_AHEAD);
+    let (pages, mut read_pages) = mpsc::channel::<Rows>(PAGES_AHEAD);
+    let (records, mut taken) = mpsc::channel::<Vec<Change>>(PAGES_AHEAD);
     let store = following.store.clone();
     let now = following.clock.now();
     let reading = following.tasks.spawn(async move {
@@ -27,10 +28,22 @@ pub(super) async fn load(following: &Following, writer: &mut Writer) -> StoreRes
         }
         StoreResult::Ok(())
     });
+    let making = following.tasks.spawn(async move {
+        while let Some(page) = read_pages.recv().await {
+            if records.send(page.into_changes()).await.is_err() {
+                return;
+            }
+        }
+    });
     while let Some(changes) = taken.recv().await {
         writer.load(changes);
     }
-    match reading.await {
+    // A step that broke off must not look like the end of the rows.
+    let (making, reading) = (making.await, reading.await);
+    if let Some(fault) = making.err() {
+        std::panic::resume_unwind(fault.into_panic());
+    }
+    match reading {
         Ok(read) => read?,
         Err(fault) => std::panic::resume_unwind(fault.into_panic()),
     }
@@ -42,13 +55,13 @@ async fn read(
     store: &claviger_store::Store,
     kind: EntityKind,
     now: claviger_core::time::Timestamp,
-    pages: &mpsc::Sender<Vec<Change>>,
+    pages: &mpsc::Sender<Rows>,
 ) -> StoreResult<()> {
     let mut after = None;
     loop {
         let page = store.read().await?.page_records(kind, after.as_ref(), ROWS_PER_READ, now).await?;
         // Nobody takes them any more only when the service stops.
-        if pages.send(page.changes).await.is_err() {
+        if pages.send(page.rows).await.is_err() {
             return Ok(());
         }
         match page.next {

@@ -12,9 +12,10 @@ use claviger_core::time::Timestamp;
 use claviger_core::user::UserStatus;
 use serde::de::IgnoredAny;
 
+use super::lines::Lines;
 use crate::db::Row;
 use crate::keys::secret_state;
-use crate::row::{Columns, FIELD_END, LINE_END, Unreadable, id_of};
+use crate::row::{Columns, Unreadable, id_of};
 use crate::sql::statements;
 use crate::value::{Value, args};
 use crate::{Connection, StoreResult};
@@ -129,16 +130,9 @@ fn api(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
 
 /// A key from its lines: all begin with its fields, and each ends with those of one of its secrets.
 fn key(lines: &[&[u8]]) -> Result<Record, Unreadable> {
-    let mut secrets = Vec::with_capacity(lines.len());
-    for line in lines {
-        let mut it = Columns::of_line(line)?;
-        it.skip(KEY_FIELDS);
-        if let Some(id) = it.next()? {
-            secrets.push(SecretRecord { id, digest: it.next()?, state: secret_state(&mut it)? });
-        }
-    }
-    let mut it = Columns::of_line(lines[0])?;
-    let record = KeyRecord {
+    let (first, others) = lines.split_first().ok_or_else(|| Unreadable("is not there".into()))?;
+    let mut it = Columns::of_line(first)?;
+    let mut record = KeyRecord {
         id: it.next()?,
         organization_id: it.next()?,
         api_id: it.next()?,
@@ -153,15 +147,32 @@ fn key(lines: &[&[u8]]) -> Result<Record, Unreadable> {
         standing: it.next::<KeyStanding>()?,
         metadata: it.next()?,
         version: it.next()?,
-        secrets,
+        secrets: Vec::with_capacity(lines.len()),
     };
     if let Some(json) = &record.metadata {
         // It goes into answers as it is.
         serde_json::from_str::<IgnoredAny>(json).map_err(|error| Unreadable(error.to_string()))?;
     }
-    it.skip(SECRET_FIELDS);
-    it.end()?;
+    record.secrets.extend(secret(it)?);
+    for line in others {
+        let mut it = Columns::of_line(line)?;
+        it.skip(KEY_FIELDS);
+        record.secrets.extend(secret(it)?);
+    }
     Ok(Record::Key(record))
+}
+
+/// The secret at the end of a line; absent where the key has none.
+fn secret(mut it: Columns<'_>) -> Result<Option<SecretRecord>, Unreadable> {
+    let secret = match it.next()? {
+        Some(id) => Some(SecretRecord { id, digest: it.next()?, state: secret_state(&mut it)? }),
+        None => {
+            it.skip(SECRET_FIELDS - 1);
+            None
+        }
+    };
+    it.end()?;
+    Ok(secret)
 }
 
 /// The row as a change. One whose very id cannot be read cannot be named either; nothing of it is loaded, so it allows nothing.
@@ -191,6 +202,34 @@ fn user_of_member(row: &Row) -> Option<UserId> {
     it.next().ok()
 }
 
+/// Rows as the engine handed them over. Making records of them takes about as long as reading them, so that who loads very many
+/// does it elsewhere than where the next ones are read.
+#[derive(Debug)]
+pub struct Rows(Form);
+
+#[derive(Debug)]
+enum Form {
+    Changes(Vec<Change>),
+    /// Keys.
+    Lines([Lines; 2]),
+}
+
+impl Rows {
+    /// What verifiers hold of them; never [`Change::Gone`].
+    pub fn into_changes(self) -> Vec<Change> {
+        match self.0 {
+            Form::Changes(changes) => changes,
+            Form::Lines(lines) => lines.iter().flat_map(changes_of).collect(),
+        }
+    }
+}
+
+fn changes_of(lines: &Lines) -> Vec<Change> {
+    let mut changes = Vec::with_capacity(lines.len());
+    lines.each(|id, lines| changes.extend(change(&String::from_utf8_lossy(id), key(lines))));
+    changes
+}
+
 impl Connection {
     /// A page of rows, and where the next one begins.
     pub(super) async fn record_page(
@@ -199,7 +238,7 @@ impl Connection {
         after: &str,
         limit: u32,
         now: Timestamp,
-    ) -> StoreResult<(Vec<Change>, Option<String>)> {
+    ) -> StoreResult<(Rows, Option<String>)> {
         let limit = limit.max(1);
         let (statement, read): (_, Read) = match kind {
             EntityKind::Organization => (ORGANIZATIONS, organization),
@@ -208,31 +247,23 @@ impl Connection {
             EntityKind::Member => (MEMBERS, member),
             EntityKind::Api => (APIS, api),
             EntityKind::Key => return self.key_page(after, limit, now).await,
-            EntityKind::Import | EntityKind::Session => return Ok((vec![], None)),
+            EntityKind::Import | EntityKind::Session => return Ok((Rows(Form::Changes(vec![])), None)),
         };
         let rows = self.fetch_all(statement, args![after, i64::from(limit)]).await?;
-        Ok((rows.iter().flat_map(|row| changes(kind, row, read)).collect(), next(&rows, limit)))
+        let changes = rows.iter().flat_map(|row| changes(kind, row, read)).collect();
+        Ok((Rows(Form::Changes(changes)), next(&rows, limit)))
     }
 
-    async fn key_page(
-        &mut self,
-        after: &str,
-        limit: u32,
-        now: Timestamp,
-    ) -> StoreResult<(Vec<Change>, Option<String>)> {
-        let text = self.lines(KEYS, args![after, ended_after(now), i64::from(limit)]).await?;
-        let mut lines = sorted(&text);
+    async fn key_page(&mut self, after: &str, limit: u32, now: Timestamp) -> StoreResult<(Rows, Option<String>)> {
+        let mut lines = self.lines(KEYS, args![after, ended_after(now), i64::from(limit)]).await?;
         if lines.len() < limit as usize {
-            return Ok((joined(&lines), None));
+            return Ok((Rows(Form::Lines([lines, Lines::of(vec![])])), None));
         }
         // The last key may have further secrets behind the end of the page: it is read with all of them, whatever their number.
-        let last = lines.last().map_or(&[][..], |it| first_field(it));
-        lines.retain(|it| first_field(it) != last);
-        let mut changes = joined(&lines);
-        let last = String::from_utf8_lossy(last).into_owned();
-        let text = self.lines(KEYS_BETWEEN, args![last, ended_after(now), last]).await?;
-        changes.extend(joined(&sorted(&text)));
-        Ok((changes, Some(last)))
+        let last = String::from_utf8_lossy(lines.last_id()).into_owned();
+        lines.drop_last();
+        let whole = self.lines(KEYS_BETWEEN, args![last.as_str(), ended_after(now), last.as_str()]).await?;
+        Ok((Rows(Form::Lines([lines, whole])), Some(last)))
     }
 
     /// The row of one thing as it is now, or that it is no more.
@@ -269,14 +300,13 @@ impl Connection {
 
     /// The keys from one to another, both included, as they are now.
     pub(super) async fn key_records(&mut self, first: KeyId, last: KeyId, now: Timestamp) -> StoreResult<Vec<Change>> {
-        let text = self.lines(KEYS_BETWEEN, args![first, ended_after(now), last]).await?;
-        Ok(joined(&sorted(&text)))
+        Ok(changes_of(&self.lines(KEYS_BETWEEN, args![first, ended_after(now), last]).await?))
     }
 
     /// The one text that a statement answers, as bytes: one garbled row must not make all others unreadable.
-    async fn lines(&mut self, statement: &'static str, arguments: Vec<Value>) -> StoreResult<Vec<u8>> {
+    async fn lines(&mut self, statement: &'static str, arguments: Vec<Value>) -> StoreResult<Lines> {
         let row = self.fetch_optional(statement, arguments).await?;
-        Ok(row.map(|row| row.bytes(0).unwrap_or_default().to_vec()).unwrap_or_default())
+        Ok(Lines::of(row.map(|row| row.bytes(0).unwrap_or_default().to_vec()).unwrap_or_default()))
     }
 }
 
@@ -287,24 +317,4 @@ fn ended_after(now: Timestamp) -> Timestamp {
 /// Where the next page begins, if this one is full.
 fn next(rows: &[Row], limit: u32) -> Option<String> {
     if rows.len() < limit as usize { None } else { rows.last().map(|row| id_of(row).to_owned()) }
-}
-
-/// The lines of a text in the order of the keys. They are in that order; only, no engine promises it of what it puts together.
-fn sorted(text: &[u8]) -> Vec<&[u8]> {
-    if text.is_empty() {
-        return vec![];
-    }
-    let mut lines: Vec<_> = text.split(|it| *it == LINE_END).collect();
-    lines.sort_by(|a, b| first_field(a).cmp(first_field(b)));
-    lines
-}
-
-/// The identifier that a line begins with.
-fn first_field(line: &[u8]) -> &[u8] {
-    line.split(|it| *it == FIELD_END).next().unwrap_or_default()
-}
-
-fn joined(lines: &[&[u8]]) -> Vec<Change> {
-    let of_one_key = lines.chunk_by(|a, b| first_field(a) == first_field(b));
-    of_one_key.filter_map(|lines| change(&String::from_utf8_lossy(first_field(lines[0])), key(lines))).collect()
 }

@@ -43,7 +43,7 @@ async fn load_at(store: &Store, limit: u32, at: Timestamp) -> (Held, Position) {
         let mut after = None;
         loop {
             let page = reader.page_records(kind, after.as_ref(), limit, at).await.expect("a page");
-            for change in page.changes {
+            for change in page.rows.into_changes() {
                 // Verifiers take the first of two rows with one version: half a key would stay half.
                 let (before, is_put) = (held.0.len(), matches!(change, Change::Put(_)));
                 held.apply(change);
@@ -405,7 +405,7 @@ async fn revoked_keys_and_ended_secrets_are_remembered_for_ninety_days() {
             },
             other => panic!("{other:?}"),
         };
-        page.changes.iter().map(secrets).collect::<Vec<_>>()
+        page.rows.into_changes().iter().map(secrets).collect::<Vec<_>>()
     };
     assert_eq!(at(89).await, [(key.id, 1), (rotated.id, 2)]);
     assert_eq!(at(91).await, [(rotated.id, 1)]);
