@@ -53,8 +53,17 @@ impl Tenant {
         request: &Request<'_>,
         now: Timestamp,
     ) -> Result<Self, Reject> {
+        Self::check(grant, request, now)?;
+        Ok(Self { organization_id, actor, rights: rights(grant), reach: grant.reach })
+    }
+
+    /// Decides alone, for who needs no tenant: working out what a caller holds costs more than the decision.
+    ///
+    /// # Errors
+    /// As [`Self::authorize`].
+    pub fn check(grant: &Grant<'_>, request: &Request<'_>, now: Timestamp) -> Result<(), Reject> {
         match decide(grant, request, now) {
-            Decision::Allowed { .. } => Ok(Self { organization_id, actor, rights: rights(grant), reach: grant.reach }),
+            Decision::Allowed { .. } => Ok(()),
             Decision::Denied(Code::OutOfReach) => Err(Reject::not_found()),
             Decision::Denied(code) => Err(code.into()),
         }

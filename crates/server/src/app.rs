@@ -3,11 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use claviger_core::time::{Clock, Timestamp};
 use claviger_store::Store;
 use claviger_verifier::replica::Replica;
+use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,11 +48,35 @@ struct Parts {
     throttle: Throttle,
     metrics: Arc<Metrics>,
     tally: Arc<Tally>,
+    request_ids: RequestIds,
     tasks: TaskTracker,
     /// The task that follows the log: it ends after all others, since a change waits until it has been applied.
     following: TaskTracker,
     stop: CancellationToken,
     stop_following: CancellationToken,
+}
+
+/// Makes the ids of requests. They are no secret, so the system is asked once for what tells this process from others, and not each time.
+struct RequestIds {
+    process: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    fn new(rng: &mut dyn CryptoRng) -> Self {
+        Self { process: rng.next_u64(), next: AtomicU64::new(rng.next_u64()) }
+    }
+
+    fn next(&self) -> String {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // An odd factor gives each number another one (the golden ratio's, so that neighbours do not look alike).
+        let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).swap_bytes();
+        let [high, low] = [self.process, number].map(u64::to_be_bytes);
+        let mut digits = String::with_capacity(32);
+        HEXLOWER.encode_append(&high, &mut digits);
+        HEXLOWER.encode_append(&low, &mut digits);
+        digits
+    }
 }
 
 /// How long the tasks that are running may take to end at shutdown.
@@ -75,6 +101,7 @@ impl App {
         let tally = metrics.tally();
         Self(Arc::new(Parts {
             passwords: Passwords::new(&mut *randomness()),
+            request_ids: RequestIds::new(&mut *randomness()),
             throttle: Throttle::default(),
             config,
             store,
@@ -130,6 +157,11 @@ impl App {
     /// A generator of unpredictable numbers.
     pub fn rng(&self) -> Rng {
         (self.0.randomness)()
+    }
+
+    /// An id for a request that brought none: 32 hexadecimal digits, unlike every other.
+    pub(crate) fn new_request_id(&self) -> String {
+        self.0.request_ids.next()
     }
 
     /// Hashes and checks passwords.

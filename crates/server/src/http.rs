@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
@@ -16,6 +17,7 @@ use claviger_core::network::IpAllowList;
 use claviger_core::reject::Reject;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
@@ -98,9 +100,13 @@ impl Strangers {
     /// Whether this is the first request that was passed on by a peer whose `X-Forwarded-For` is not believed. Once is enough, and a client
     /// can send that header itself, as often as it likes.
     fn is_first(&self, peer: IpAddr, headers: &HeaderMap, trusted: Option<&IpAllowList>) -> bool {
-        let believed = trusted.is_some_and(|it| it.allows(peer.to_canonical()));
-        headers.contains_key(FORWARDED_FOR) && !believed && !self.0.swap(true, Ordering::Relaxed)
+        is_disbelieved(peer, headers, trusted) && !self.0.swap(true, Ordering::Relaxed)
     }
+}
+
+/// Whether the request says for whom it was passed on, by a peer that is not to be believed.
+fn is_disbelieved(peer: IpAddr, headers: &HeaderMap, trusted: Option<&IpAllowList>) -> bool {
+    headers.contains_key(FORWARDED_FOR) && !trusted.is_some_and(|it| it.allows(peer.to_canonical()))
 }
 
 /// What a log may say of where a request went: the route, with the names of its parameters in their stead. A path itself is never written
@@ -162,7 +168,12 @@ pub async fn serve(listener: TcpListener, router: Router, app: App) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, router.clone(), HEAD_READ, &graceful);
+                let (answering, router) = (app.clone(), router.clone());
+                let service = service_fn(move |request| {
+                    let answering = answer(answering.clone(), router.clone(), peer, request);
+                    async { Ok(answering.await) }
+                });
+                let connection = connection(stream, service, HEAD_READ, &graceful);
                 app.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -180,24 +191,32 @@ pub async fn serve(listener: TcpListener, router: Router, app: App) {
     }
 }
 
-fn connection(
+/// Answers one request: by the router, or past it where the router would cost more than the answer.
+async fn answer(app: App, router: Router, peer: SocketAddr, request: hyper::Request<Incoming>) -> Response {
+    let mut request = request.map(Body::new);
+    let trusted = app.config().trusted_proxies.as_ref();
+    if api::is_verification(&request) && !is_disbelieved(peer.ip(), request.headers(), trusted) {
+        let client = client(peer.ip(), request.headers(), trusted);
+        let response = api::answer_verification(&app, client, request).await;
+        app.metrics().count_answer(response.status().as_u16());
+        return response;
+    }
+    request.extensions_mut().insert(ConnectInfo(peer));
+    // In a box: the connection would otherwise carry room for it about in every request of the other kind.
+    Box::pin(router.oneshot(request)).await.unwrap_or_else(|never| match never {})
+}
+
+fn connection<S>(
     stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
+    service: S,
     head_read: Duration,
     graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + use<> {
+) -> impl Future<Output = ()> + use<S>
+where
+    S: Service<hyper::Request<Incoming>, Response = Response, Error = Infallible>,
+{
     // A small answer must not wait for the acknowledgement of the one before it. Where the system refuses, it is only slower.
     drop(stream.set_nodelay(true));
-    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let router = router.clone();
-        async move {
-            Ok::<Response, Infallible>(
-                router.oneshot(request.map(axum::body::Body::new)).await.unwrap_or_else(|never| match never {}),
-            )
-        }
-    });
     // HTTP/1.1 only: telling it from HTTP/2 waits for the first bytes without any limit, and whoever wants HTTP/2 has a proxy in front.
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(head_read).max_buf_size(HEAD_BYTES_MAX);
@@ -221,9 +240,10 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         for said in ["", "GET / HTTP/1.1\r\nHost: l", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
             let mut client = TcpStream::connect(address).await.expect("a connection");
-            let (stream, peer) = listener.accept().await.expect("a connection");
+            let (stream, _) = listener.accept().await.expect("a connection");
             let graceful = GracefulShutdown::new();
-            let served = connection(stream, peer, Router::new(), Duration::from_millis(50), &graceful);
+            let service = service_fn(|_| async { Ok(Response::default()) });
+            let served = connection(stream, service, Duration::from_millis(50), &graceful);
             client.write_all(said.as_bytes()).await.expect("it is open");
             let ended = tokio::time::timeout(Duration::from_secs(10), served).await;
             assert!(ended.is_ok(), "still open after {said:?}");

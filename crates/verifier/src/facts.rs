@@ -7,6 +7,7 @@ use claviger_core::decision::{self, Grant};
 use claviger_core::feed::{OrganizationRecord, UserRecord};
 use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
 use claviger_core::permission::PermissionSet;
+use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 
 use crate::cells::here;
@@ -34,6 +35,11 @@ impl<'v> Facts<'v> {
     /// Which of its secrets was presented.
     pub fn secret_id(&self) -> SecretId {
         SecretId::from_u128(self.found.hit.held.secret_id)
+    }
+
+    /// What it was found by.
+    pub fn digest(&self) -> Digest {
+        self.found.hit.held.digest
     }
 
     /// The key's name.

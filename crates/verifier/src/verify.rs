@@ -184,6 +184,36 @@ impl Replica {
         ip: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Tenant, Reject> {
+        self.with_caller(digest, organization_id, permissions, ip, |actor, grant, request| {
+            Tenant::authorize(organization_id, actor, grant, request, now)
+        })
+    }
+
+    /// Like [`Self::authorize`], for who only has to know whether.
+    ///
+    /// # Errors
+    /// As [`Self::authorize`].
+    pub fn check(
+        &self,
+        digest: &Digest,
+        organization_id: OrganizationId,
+        permissions: &[Asked<'_>],
+        ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), Reject> {
+        self.with_caller(digest, organization_id, permissions, ip, |_, grant, request| {
+            Tenant::check(grant, request, now)
+        })
+    }
+
+    fn with_caller<T>(
+        &self,
+        digest: &Digest,
+        organization_id: OrganizationId,
+        permissions: &[Asked<'_>],
+        ip: Option<IpAddr>,
+        answer: impl FnOnce(Actor, &decision::Grant<'_>, &decision::Request<'_>) -> Result<T, Reject>,
+    ) -> Result<T, Reject> {
         let state = self.state.load();
         let Some(hit) = state.find(digest) else {
             return Err(if self.is_ready() { Reject::unauthenticated() } else { Code::Stale.into() });
@@ -194,7 +224,7 @@ impl Replica {
         let mapped_user_id = state.users.id(held.mapped_user).map(UserId::from_u128);
         let actor = Actor::key(KeyId::from_u128(held.key_id), mapped_user_id);
         let request = found.request(Some(api_node(&state, DEFAULT_API)), permissions, ip);
-        Tenant::authorize(organization_id, actor, &found.grant(self.age()), &request, now)
+        answer(actor, &found.grant(self.age()), &request)
     }
 
     /// Authorizes a user at the console. Allow-lists are about keys and do not bind sessions: an admin who mistypes one has to be able to mend it.

@@ -34,22 +34,27 @@ impl<S: Send + Sync> FromRequestParts<S> for Authenticated {
 /// Lets a request through to its handler with its caller, or refuses it.
 pub(super) async fn authenticate(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    match caller(&app, &parts).await {
+    let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
+    match caller(&app, &parts, ip).await {
         Ok((caller, warns)) => {
             parts.extensions.insert(Authenticated(caller));
             let mut response = next.run(Request::from_parts(parts, body)).await;
-            if warns {
-                response.headers_mut().insert(header::WARNING, QUERY_WARNING);
-            }
+            warn(&mut response, warns);
             response
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-/// The caller, and whether to warn of a key in the query string.
-async fn caller(app: &App, request: &Parts) -> Result<(Caller, bool), Problem> {
-    let ip = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
+/// Puts the warning of keys in query strings into an answer, where there is one to give.
+pub(super) fn warn(response: &mut Response, warns: bool) {
+    if warns {
+        response.headers_mut().insert(header::WARNING, QUERY_WARNING);
+    }
+}
+
+/// The caller, and whether to warn of a key in the query string. `ip` is where the request came from.
+pub(super) async fn caller(app: &App, request: &Parts, ip: Option<IpAddr>) -> Result<(Caller, bool), Problem> {
     let mut sources = Sources::new();
     for (name, value) in &request.headers {
         sources.header(name.as_str(), value.as_bytes());
@@ -65,7 +70,8 @@ async fn caller(app: &App, request: &Parts) -> Result<(Caller, bool), Problem> {
             Ok((caller, warns_of_query))
         }
         // A key beats a cookie: the session is looked at only where no key stands.
-        None => Ok((session_caller(app, request, ip).await?, false)),
+        // In a box, since it is large and rare, and every request would carry room for it about.
+        None => Ok((Box::pin(session_caller(app, request, ip)).await?, false)),
     }
 }
 
@@ -84,8 +90,8 @@ fn changes_something(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Whether the origin check had something to go by. Browsers say where a changing request is from; without that a cookie is not believed.
-fn says_where_it_is_from(headers: &HeaderMap) -> bool {
+/// Whether the origin check has something to go by. Browsers say where a changing request is from; without that a cookie is not believed.
+pub(super) fn says_where_it_is_from(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 

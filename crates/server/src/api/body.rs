@@ -27,10 +27,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        refuse_other_media_type(&parts.headers)?;
-        let bytes = read(body, &parts.headers, limits::BODY_BYTES_MAX).await?;
-        Ok(Self(parse(&bytes)?))
+        Ok(Self(parse(&read_json(&parts.headers, body).await?)?))
     }
+}
+
+/// Reads the bytes of a body that says that it is JSON.
+pub(super) async fn read_json(headers: &HeaderMap, body: Body) -> Result<Bytes, Reject> {
+    refuse_other_media_type(headers)?;
+    read(body, headers, limits::BODY_BYTES_MAX).await
 }
 
 /// `application/json`, or anything whose syntax is JSON's (`application/merge-patch+json`).
@@ -64,6 +68,10 @@ pub(super) async fn read(body: Body, headers: &HeaderMap, bytes_max: usize) -> R
 
 /// Parses a body, and says which field is at fault.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reject> {
+    // Keeping the path costs more than parsing does, and only a refusal has a use for it.
+    if let Ok(Object(value)) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());

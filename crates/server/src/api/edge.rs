@@ -9,7 +9,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use claviger_core::limits;
 use claviger_core::reject::{Reject, RejectCode};
-use data_encoding::HEXLOWER;
 use tracing::Instrument as _;
 
 use super::problem::Problem;
@@ -21,58 +20,89 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 /// The headers of every answer that does not set its own. Answers are for the one who asked: no cache keeps them, and a browser
 /// that is led here shows nothing and runs nothing.
-const HEADERS: [(HeaderName, &str); 6] = [
-    (header::CACHE_CONTROL, "no-store"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+static HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
 /// Gives the request its id and a bounded time, writes the problem if there is one, sets the headers, and leaves one line in the log.
 pub(super) async fn attend(State(app): State<App>, request: Request, next: Next) -> Response {
-    let request_id = sent_request_id(request.headers()).unwrap_or_else(|| new_request_id(&app));
+    let request_id = request_id(&app, request.headers());
     let method = request.method().clone();
     let route = route_of(&request);
     let started = app.now();
-    let span = tracing::info_span!("request", id = %request_id);
-    let time_max = Duration::from_secs(limits::REQUEST_SECS_MAX);
-    let answered = tokio::time::timeout(time_max, next.run(request)).instrument(span.clone()).await;
-    let mut response = answered.unwrap_or_else(|_| {
-        let detail = "The request took too long; a change may have been made nevertheless.";
-        Problem::from(Reject::new(RejectCode::Unavailable, detail)).into_response()
-    });
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        problem.write(&mut response, &request_id);
-    }
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("request ids are visible ASCII"));
+    let span = tracing::info_span!("request", id = %shown(&request_id));
+    let mut response = in_time(next.run(request)).instrument(span.clone()).await;
+    dress(&mut response, &request_id);
     let millis = app.now().since(started).as_millis();
     let status = response.status().as_u16();
     span.in_scope(|| match (route.as_str(), status) {
         // Hosts ask this for each of their own requests: a line each would cost more than the answer, and say less than the counters do.
-        ("/api/v1/verify", 200) => tracing::debug!(%method, route, status, millis, "answered"),
+        (super::verify::PATH, 200) => tracing::debug!(%method, route, status, millis, "answered"),
         _ => tracing::info!(%method, route, status, millis, "answered"),
     });
     response
 }
 
-/// The id that the request brings, if it is one that can stand in a log as it is.
-fn sent_request_id(headers: &HeaderMap) -> Option<String> {
-    const BYTES_MAX: usize = 64;
-    let text = headers.get(REQUEST_ID)?.to_str().ok()?;
-    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    (plain && (1..=BYTES_MAX).contains(&text.len())).then(|| text.to_owned())
+/// The same for the question that hosts ask all the time. Its good answers leave no line, so there is nothing to say where one came from.
+pub(super) async fn attend_verification(
+    app: &App,
+    headers: &HeaderMap,
+    answering: impl Future<Output = Response>,
+) -> Response {
+    let request_id = request_id(app, headers);
+    let started = app.now();
+    let mut response = in_time(answering).await;
+    dress(&mut response, &request_id);
+    let status = response.status().as_u16();
+    if status != 200 {
+        let millis = app.now().since(started).as_millis();
+        tracing::info_span!("request", id = %shown(&request_id))
+            .in_scope(|| tracing::info!(method = "POST", route = super::verify::PATH, status, millis, "answered"));
+    }
+    response
 }
 
-fn new_request_id(app: &App) -> String {
-    let mut bytes = [0; 16];
-    app.rng().fill_bytes(&mut bytes);
-    HEXLOWER.encode(&bytes)
+/// What is answered within the time that a request may take, or that it took too long.
+async fn in_time(answering: impl Future<Output = Response>) -> Response {
+    let time_max = Duration::from_secs(limits::REQUEST_SECS_MAX);
+    tokio::time::timeout(time_max, answering).await.unwrap_or_else(|_| {
+        let detail = "The request took too long; a change may have been made nevertheless.";
+        Problem::from(Reject::new(RejectCode::Unavailable, detail)).into_response()
+    })
+}
+
+/// Writes the problem if there is one, and sets the headers.
+fn dress(response: &mut Response, request_id: &HeaderValue) {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        problem.write(response, shown(request_id));
+    }
+    let headers = response.headers_mut();
+    headers.reserve(HEADERS.len() + 1);
+    for (name, value) in &HEADERS {
+        headers.entry(name).or_insert_with(|| value.clone());
+    }
+    headers.insert(REQUEST_ID, request_id.clone());
+}
+
+/// The id that the request brings, if it is one that can stand in a log as it is; else a new one.
+fn request_id(app: &App, headers: &HeaderMap) -> HeaderValue {
+    const BYTES_MAX: usize = 64;
+    let is_plain = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        let plain = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
+        plain && (1..=BYTES_MAX).contains(&bytes.len())
+    };
+    let sent = headers.get(REQUEST_ID).filter(is_plain).cloned();
+    sent.unwrap_or_else(|| HeaderValue::try_from(app.new_request_id()).expect("hexadecimal digits are visible"))
+}
+
+fn shown(request_id: &HeaderValue) -> &str {
+    request_id.to_str().expect("request ids are visible ASCII")
 }
 
 /// What a handler that panicked answers.

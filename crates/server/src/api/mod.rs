@@ -37,6 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 
 pub use document::{document_text, openapi};
+pub(crate) use verify::{answer_verification, is_verification};
 
 /// A refusal of something that answers beside the API, in its form; it stands in no log, and so it has no id to be found by there.
 pub(crate) fn problem(reject: Reject) -> Response {

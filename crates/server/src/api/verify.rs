@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, header};
+use axum::response::{IntoResponse as _, Response};
 use claviger_core::decision::{Allowance, Traced};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::limits;
@@ -18,14 +21,20 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::Authenticated;
-use super::body::JsonBody;
+use super::auth::{self, Authenticated};
+use super::body::{self, JsonBody};
+use super::edge;
 use super::fields::{Field, all_fields, at, optional};
-use super::problem::{ApiResult, WriteRefusals};
+use super::problem::{ApiResult, Problem, WriteRefusals};
 use super::words::{CheckWord, DecisionCodeWord};
 use crate::app::App;
 use crate::ops;
+use crate::ops::caller::Caller;
+use crate::ops::error::OpResult;
 use crate::ops::verify::{Subject, VerifyAnswer, VerifyRequest};
+
+/// Where it is asked.
+pub(super) const PATH: &str = "/api/v1/verify";
 
 /// The route of verification.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -263,4 +272,43 @@ pub(super) async fn verify_key(
 ) -> ApiResult<Json<VerifyView>> {
     let request = VerifyRequest::try_from(body)?;
     Ok(Json(ops::verify::verify_key(&app, &caller, &request)?.into()))
+}
+
+/// Whether a request is this question as programs ask it. What browsers send says where it is from, and has to go through the check of that.
+pub(crate) fn is_verification<B>(request: &axum::http::Request<B>) -> bool {
+    request.uri().path() == PATH && *request.method() == Method::POST && !auth::says_where_it_is_from(request.headers())
+}
+
+/// Answers such a request as the route does, by the same functions, only without the router and its layers: they cost more than
+/// the answer does, and hosts ask this for each of their own requests.
+pub(crate) async fn answer_verification(app: &App, ip: IpAddr, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    edge::attend_verification(app, &parts.headers, async {
+        let (caller, warns) = match auth::caller(app, &parts, Some(ip)).await {
+            Ok(found) => found,
+            Err(problem) => return problem.into_response(),
+        };
+        let read = body::read_json(&parts.headers, body).await;
+        let answer = || match read.map_err(Into::into).and_then(|body| view(app, &caller, &body)) {
+            Ok(view) => json(&view),
+            Err(error) => Problem::from(error).into_response(),
+        };
+        let mut response = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(edge::panicked);
+        auth::warn(&mut response, warns);
+        response
+    })
+    .await
+}
+
+fn view(app: &App, caller: &Caller, body: &[u8]) -> OpResult<VerifyView> {
+    let request = VerifyRequest::try_from(body::parse::<VerifyBody>(body)?)?;
+    Ok(ops::verify::verify_key(app, caller, &request)?.into())
+}
+
+/// [`Json`] begins with so small a buffer that answers of this size are copied several times while they are written.
+fn json(view: &VerifyView) -> Response {
+    const BYTES_EXPECTED: usize = 1024;
+    let mut body = Vec::with_capacity(BYTES_EXPECTED);
+    serde_json::to_writer(&mut body, view).expect("an answer is JSON");
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }

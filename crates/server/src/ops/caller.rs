@@ -80,12 +80,8 @@ impl Caller {
         }
         let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
         verdict.record_use(now, ip, user_agent);
-        let caller = Self::Key {
-            key_id: facts.key_id(),
-            mapped_user_id: facts.mapped_user_id(),
-            digest: presented.digest(),
-            ip,
-        };
+        let caller =
+            Self::Key { key_id: facts.key_id(), mapped_user_id: facts.mapped_user_id(), digest: facts.digest(), ip };
         Ok(Identified { caller, warns_of_query: verdict.warns_of_query() })
     }
 
@@ -112,6 +108,25 @@ impl Caller {
     pub fn authorize(&self, app: &App, organization_id: OrganizationId, permission: &str) -> Result<Tenant, Reject> {
         let asked = Asked::parse(permission).map_err(|error| Reject::new(RejectCode::Internal, error.to_string()))?;
         self.decide(app, organization_id, &[asked])
+    }
+
+    /// Like [`Self::authorize`], for who only has to know whether.
+    ///
+    /// # Errors
+    /// As [`Self::authorize`].
+    pub(super) fn check(
+        &self,
+        app: &App,
+        organization_id: OrganizationId,
+        permission: &Asked<'_>,
+    ) -> Result<(), Reject> {
+        match self {
+            Self::Key { digest, ip, .. } => {
+                refuse_unready(app)?;
+                app.replica().check(digest, organization_id, std::slice::from_ref(permission), *ip, app.now())
+            }
+            Self::Session { .. } => self.decide(app, organization_id, std::slice::from_ref(permission)).map(drop),
+        }
     }
 
     /// Authorizes for an organization without asking for a permission: whether the caller reaches it at all.

@@ -9,7 +9,7 @@ use claviger_core::decision::{Code, Decision, Traced};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::limits;
 use claviger_core::permission::Asked;
-use claviger_core::reject::Reject;
+use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::verify::{About, Ask};
@@ -120,7 +120,8 @@ pub struct VerifyAnswer {
 /// # Errors
 /// Refusals of the caller or of the request's form; what is wrong with the subject is an answer, not an error.
 pub fn verify_key(app: &App, caller: &Caller, request: &VerifyRequest) -> OpResult<VerifyAnswer> {
-    authorize_somewhere(app, caller)?;
+    let verify = Asked::parse(VERIFY).map_err(|error| Reject::new(RejectCode::Internal, error.to_string()))?;
+    authorize_somewhere(app, caller, &verify)?;
     let asked = parse_permissions(&request.permissions)?;
     let now = app.now();
     let age = app.replica().age();
@@ -152,7 +153,7 @@ pub fn verify_key(app: &App, caller: &Caller, request: &VerifyRequest) -> OpResu
     };
     let code = verdict.decision().code();
     app.tally().count(code);
-    let visible = verdict.facts().filter(|it| caller.authorize(app, it.key_organization_id(), VERIFY).is_ok());
+    let visible = verdict.facts().filter(|it| caller.check(app, it.key_organization_id(), &verify).is_ok());
     let Some(facts) = visible else {
         return Ok(unknown(code.filter(|it| *it == Code::Malformed).unwrap_or(Code::NotFound)));
     };
@@ -211,18 +212,18 @@ impl VerifyAnswer {
 }
 
 /// Refuses who may verify nowhere, before anything is said about the subject.
-fn authorize_somewhere(app: &App, caller: &Caller) -> Result<(), Reject> {
+fn authorize_somewhere(app: &App, caller: &Caller, verify: &Asked<'_>) -> Result<(), Reject> {
     match caller {
         Caller::Key { key_id, .. } => {
             let own = app.replica().organization_of(*key_id).ok_or_else(Reject::unauthenticated)?;
-            caller.authorize(app, own, VERIFY).map(drop)
+            caller.check(app, own, verify)
         }
         Caller::Session { user_id, .. } => {
             let places = app.replica().memberships(*user_id);
             let mut refusal = Reject::not_found();
             for place in places {
-                match caller.authorize(app, place.organization_id, VERIFY) {
-                    Ok(_) => return Ok(()),
+                match caller.check(app, place.organization_id, verify) {
+                    Ok(()) => return Ok(()),
                     Err(reject) => refusal = reject,
                 }
             }
