@@ -1,4 +1,4 @@
-//! The management API of a running server, as commands call it: with a key, and on this machine only.
+//! The management API of a running server, as commands call it: with a key, which crosses a network only under TLS.
 
 use std::time::Duration;
 
@@ -40,10 +40,14 @@ impl Server {
     pub(super) fn new(url: &str, key: SecretString) -> Result<Self, Failed> {
         let url = url.trim_end_matches('/').to_owned();
         let address: Option<http::Uri> = url.parse().ok();
-        let host = address.as_ref().filter(|it| it.scheme_str() == Some("http")).and_then(http::Uri::host);
-        if !host.is_some_and(is_this_machine) {
-            let fix = "run this on the server's machine, against http://127.0.0.1:7400";
-            return Err(Failed::new(format!("--url {url}: the key would cross the network in clear; {fix}")));
+        let fix = match address.as_ref().map(|it| (it.scheme_str(), it.host())) {
+            Some((Some("https"), Some(_))) => None,
+            Some((Some("http"), Some(host))) if is_this_machine(host) => None,
+            Some((Some("http"), Some(_))) => Some("the key would cross the network in clear; write https://…"),
+            _ => Some("write a URL such as https://keys.example.com or http://127.0.0.1:7400"),
+        };
+        if let Some(fix) = fix {
+            return Err(Failed::new(format!("--url {url}: {fix}")));
         }
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.timeout(Duration::from_secs(60)).build().map_err(Failed::new)?;
@@ -117,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_sent_in_clear_to_this_machine_only() {
+    fn a_key_crosses_the_network_under_tls_only() {
         for (url, allowed) in [
             ("http://127.0.0.1:7400", true),
             ("http://localhost:7400", true),
@@ -125,7 +129,9 @@ mod tests {
             ("http://keys.example.com", false),
             ("http://127.0.0.1.example.com", false),
             ("http://192.0.2.1:7400", false),
-            ("https://127.0.0.1:7400", false),
+            ("https://127.0.0.1:7400", true),
+            ("https://keys.example.com", true),
+            ("ftp://keys.example.com", false),
             ("127.0.0.1:7400", false),
         ] {
             assert_eq!(Server::new(url, SecretString::from("k")).is_ok(), allowed, "{url}");

@@ -7,8 +7,10 @@
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, PgRow};
-use sqlx::{Arguments, ConnectOptions, Decode, Executor, Postgres, Row as _, Transaction, TypeInfo, ValueRef};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, PgRow};
+use sqlx::{
+    Arguments, ConnectOptions, Connection, Decode, Executor, Postgres, Row as _, Transaction, TypeInfo, ValueRef,
+};
 
 use super::failure::failure;
 use super::{Durability, Options, STATEMENTS_KEPT, WAIT, migrations};
@@ -68,8 +70,11 @@ impl Pools {
                 ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
             ])
             .disable_statement_logging();
-        let writers = pool(WRITERS).connect_with(server.clone()).await.map_err(failure)?;
-        let schema = check_server(&writers).await?;
+        // Without a pool, which would try until its time is over and then only say that it is.
+        let mut connection = server.connect().await.map_err(failure)?;
+        let schema = check_server(&mut connection).await?;
+        connection.close().await.map_err(failure)?;
+        let writers = pool(WRITERS).connect_lazy_with(server.clone());
         let database = server.get_database().unwrap_or_else(|| server.get_username());
         let place =
             format!("PostgreSQL at {}:{}, database {database}, schema {schema}", server.get_host(), server.get_port());
@@ -121,9 +126,9 @@ async fn begin(pool: &PgPool, first: &'static str) -> StoreResult<Transaction<'s
 }
 
 /// Refuses a server that will not do, and says which schema it works in.
-async fn check_server(pool: &PgPool) -> StoreResult<String> {
+async fn check_server(connection: &mut PgConnection) -> StoreResult<String> {
     let asked = "SELECT current_setting('server_version_num')::int4, current_setting('fsync'), current_schema()::text";
-    let row = pool.fetch_one(asked).await.map_err(failure)?;
+    let row = connection.fetch_one(asked).await.map_err(failure)?;
     let version: i32 = row.try_get(0).map_err(failure)?;
     if version < VERSION_MIN {
         return Err(Error::OldServer { found: version / 10_000, needed: VERSION_MIN / 10_000 });
