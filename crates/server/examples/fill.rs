@@ -33,6 +33,8 @@ use rand_core::SeedableRng;
 
 const KEYS_PER_ORGANIZATION: usize = 1000;
 const KEYS_PER_USER: usize = 10;
+/// How often to say how far it has come: ten million keys take minutes.
+const KEYS_PER_STEP: usize = 500_000;
 const JOB: &str = "bench";
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -62,6 +64,9 @@ async fn fill(folder: &Path, count: usize, mut tokens: impl Write) -> Outcome {
         let (tenant, users) = filler.insert_organization(made / KEYS_PER_ORGANIZATION, keys).await?;
         filler.insert_keys(&tenant, &users, keys, &mut tokens).await?;
         made += keys;
+        if made.is_multiple_of(KEYS_PER_STEP) {
+            writeln!(std::io::stderr(), "{made} of {count} keys")?;
+        }
     }
     tokens.flush()?;
     filler.store.close().await;

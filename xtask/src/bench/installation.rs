@@ -13,7 +13,7 @@ use super::server::{Core, Recipe, Server, free_address, on_core};
 use crate::shell::{Failure, Outcome, read};
 
 /// How long a start may take: ten million keys have to be loaded.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 const STOP: Duration = Duration::from_secs(30);
 
 /// A data folder that was set up and filled.
