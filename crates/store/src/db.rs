@@ -141,6 +141,15 @@ impl Store {
         Ok(Reader(Connection::new(link)))
     }
 
+    /// A connection that reads everything as it was at one moment.
+    pub(crate) async fn snapshot(&self) -> StoreResult<Reader> {
+        let link = match &self.0.engine {
+            Engine::Sqlite(files) => Link::Sqlite(Handle::Writer(files.begin_snapshot().await?)),
+            Engine::Postgres(pools) => Link::Postgres(Handle::Writer(pools.begin_snapshot().await?)),
+        };
+        Ok(Reader(Connection::new(link)))
+    }
+
     /// A writing transaction. Whatever rights hang on (the tree, policies, roles, members, users, apis) stays as it is until it ends.
     ///
     /// # Errors

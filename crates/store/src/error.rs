@@ -48,6 +48,14 @@ pub enum Error {
         /// The oldest one that will do.
         needed: i32,
     },
+    /// A line is none of an export that this version can take.
+    #[error("line {line}: {why}; it has to be a whole export of this version, as `claviger export` writes it")]
+    NoExport {
+        /// Which, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The change was made, but nobody could be told so yet; followers learn of it as soon as the database answers again.
     #[error("committed, but its event has no place in the log yet: {0}")]
     Unsequenced(#[source] Box<Self>),
@@ -106,6 +114,7 @@ impl Error {
                 let detail = "The change was made, but the database stopped answering; read before you repeat it.";
                 Reject::new(RejectCode::Unavailable, detail)
             }
+            Self::NoExport { .. } => Reject::new(RejectCode::InvalidBody, self.to_string()),
             Self::Corrupt { .. } | Self::Spoiled | Self::Fault(_) => {
                 Reject::new(RejectCode::Internal, "Something went wrong here.")
             }

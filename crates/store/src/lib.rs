@@ -8,6 +8,7 @@
 
 pub mod apis;
 pub mod db;
+pub mod dump;
 pub mod error;
 pub mod feed;
 pub mod idempotency;
@@ -46,6 +47,7 @@ pub fn postgres_statements() -> Vec<(String, String)> {
 pub fn statements() -> Vec<(String, String)> {
     let constant = [
         apis::STATEMENTS,
+        dump::STATEMENTS,
         feed::RECORD_STATEMENTS,
         feed::STATEMENTS,
         idempotency::STATEMENTS,
@@ -66,6 +68,7 @@ pub fn statements() -> Vec<(String, String)> {
     ];
     let mut statements: Vec<_> =
         constant.concat().into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect();
+    statements.extend(dump::built_statements());
     statements.extend(imports::built_statements());
     statements.extend(keys::built_statements());
     statements.extend(leaving::built_statements());

@@ -35,6 +35,7 @@ const CHANNEL: &str = "claviger_log";
 /// The installation's lock. Its second half is the schema's, so that installations in one database do not wait for each other.
 const LOCK_SHARED: &str = "SELECT pg_advisory_xact_lock_shared(1668048246, hashtext(current_schema()))";
 const LOCK_ALONE: &str = "SELECT pg_advisory_xact_lock(1668048246, hashtext(current_schema()))";
+const SEE_ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
 /// A lost minute of last use is no loss worth an fsync.
 const LOSE_A_MINUTE: &str = "SET LOCAL synchronous_commit = off";
 
@@ -94,6 +95,10 @@ impl Pools {
 
     pub(super) async fn begin_structural(&self) -> StoreResult<Transaction<'static, Postgres>> {
         begin(&self.writers, LOCK_ALONE).await
+    }
+
+    pub(super) async fn begin_snapshot(&self) -> StoreResult<Transaction<'static, Postgres>> {
+        begin(&self.readers, SEE_ONE_MOMENT).await
     }
 
     pub(super) async fn begin_usage(&self) -> StoreResult<Transaction<'static, Postgres>> {

@@ -71,6 +71,10 @@ impl Files {
         begin(&self.writer).await
     }
 
+    pub(super) async fn begin_snapshot(&self) -> StoreResult<Transaction<'static, Sqlite>> {
+        self.readers.begin().await.map_err(failure)
+    }
+
     pub(super) async fn begin_usage(&self) -> StoreResult<Transaction<'static, Sqlite>> {
         begin(&self.usage).await
     }

@@ -96,7 +96,7 @@ impl Store {
 
 impl Connection {
     /// Whether a committed event has no place yet.
-    async fn is_waiting(&mut self) -> StoreResult<bool> {
+    pub(crate) async fn is_waiting(&mut self) -> StoreResult<bool> {
         Ok(self.is_shared() && self.fetch_optional(IS_WAITING, args![]).await?.is_some())
     }
 }

@@ -1,0 +1,132 @@
+//! Moving everything from one store to another, and from one engine to the other.
+
+use claviger_core::event::Stream;
+use claviger_store::dump::{Export, Import};
+use claviger_store::feed::Followed;
+use claviger_store::usage::SecretUse;
+use claviger_store::{Error, Store};
+
+use crate::engine::{embedded, throwaway};
+use crate::world::{World, event, now, organization};
+
+async fn lines(store: &Store) -> Vec<String> {
+    let mut export: Export = store.export().await.expect("an export");
+    let mut lines = Vec::new();
+    loop {
+        let more = export.next().await.expect("lines");
+        if more.is_empty() {
+            return lines;
+        }
+        lines.extend(more);
+    }
+}
+
+async fn import(store: &Store, lines: &[String]) -> Result<u64, Error> {
+    let mut import: Import = store.import().await?;
+    for line in lines {
+        import.take(line).await?;
+    }
+    import.finish().await
+}
+
+/// A world with something in most tables, and more keys than a page.
+async fn full_world() -> World {
+    let world = World::new().await;
+    let mut tx = world.store.begin().await.expect("a transaction");
+    let keys: Vec<_> = (0..1100).map(|it| world.key(&world.acme, &format!("key {it}"))).collect();
+    let keys: Vec<_> = keys.into_iter().map(|(key, secret, _)| (key, secret)).collect();
+    for keys in keys.chunks(1000) {
+        tx.insert_keys(&world.acme.tenant, keys).await.expect("keys");
+    }
+    tx.commit(event(&world.acme.tenant, keys[0].0.id)).await.expect("a commit");
+    let (key, _) = world.insert_key(&world.beta, "CI \u{1f511} \"quoted\"\\").await;
+    world.revoke_key(&world.beta, &key).await;
+    let secret_id = keys[0].1.id;
+    let used = SecretUse { secret_id, last_used_at: now(), ip: None, user_agent: Some("curl".into()), count: 3 };
+    world.store.record_uses(&[used]).await.expect("a use");
+    // The parent was made after the child.
+    let (child, mut parent) = (world.acme.organization.clone(), organization(None, "late-parent"));
+    parent.parent_id = Some(world.root_organization.id);
+    let mut tx = world.store.begin_structural().await.expect("a transaction");
+    tx.insert_organization(&world.root, &parent).await.expect("an organization");
+    let mut moved = child.clone();
+    (moved.parent_id, moved.version) = (Some(parent.id), child.version + 1);
+    tx.update_organization(&world.root, &moved, child.version).await.expect("a move");
+    tx.commit(event(&world.root, parent.id)).await.expect("a commit");
+    world
+}
+
+#[tokio::test]
+async fn everything_arrives_on_either_engine_as_it_was() {
+    let world = full_world().await;
+    let before = lines(&world.store).await;
+    assert!(2 * 1100 < before.len(), "{} lines", before.len());
+    for other in [embedded().await, throwaway().await] {
+        let rows = import(&other, &before).await.expect("an import");
+        let head = other.read().await.expect("a reader").head(Stream::Change).await.expect("a head");
+        assert_eq!((head.epoch, head.seq), (2, 0), "followers of before load everything again");
+        let mut after = lines(&other).await;
+        assert_eq!(after.pop(), before.last().cloned(), "{rows} rows");
+        let heads = |it: &&String| !it.starts_with("[\"change\",1,") && !it.starts_with("[\"change\",2,0]");
+        let rest = |lines: &[String]| lines.iter().filter(heads).cloned().collect::<Vec<_>>();
+        let events = |lines: &[String]| lines.iter().filter(|it| it.contains("\"evt_")).cloned().collect::<Vec<_>>();
+        assert_eq!(events(&after), events(&before));
+        let whole = before.len() - 1;
+        assert_eq!(rest(&after), rest(&before[..whole]));
+    }
+}
+
+#[tokio::test]
+async fn store_that_was_moved_goes_on() {
+    let world = full_world().await;
+    let other = throwaway().await;
+    import(&other, &lines(&world.store).await).await.expect("an import");
+    let mut world = world;
+    world.store = other;
+    let (key, _) = world.insert_key(&world.beta, "after").await;
+    let mut reader = world.store.read().await.expect("a reader");
+    assert!(reader.find_key(&world.beta.tenant, key.id).await.expect("an answer").is_some());
+    let from = claviger_core::event::Position { epoch: 2, seq: 0 };
+    match reader.changes(from, 10, now()).await.expect("an answer") {
+        Followed::Frame(frame) => assert_eq!((frame.to.epoch, frame.to.seq), (2, 1)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_whole_export_is_refused_by_line_and_leaves_nothing() {
+    let world = World::new().await;
+    let whole = lines(&world.store).await;
+    let end = whole.len() - 1;
+    let changed = |at: usize, line: &str| {
+        let mut lines = whole.clone();
+        lines[at] = line.to_owned();
+        lines
+    };
+    let cut = whole[..end].to_vec();
+    let one_less = [&whole[..2], &whole[3..]].concat();
+    let behind = [&whole[..], &whole[..1]].concat();
+    let cases = [
+        (cut, "the end is missing"),
+        (one_less, "rows are missing"),
+        (behind, "something stands behind the end"),
+        (changed(0, "sha256,name"), "no line of an export"),
+        (changed(0, r#"{"claviger":{"export":2}}"#), "not an export of this version"),
+        (changed(1, r#"{"table":{"name":"organization","columns":["id"]}}"#), "not like this"),
+        (changed(2, "[1]"), "not a row of its table"),
+        (changed(2, "[\"a\""), "not JSON"),
+        (whole[2..].to_vec(), "a row of no table"),
+        (vec![], "the end is missing"),
+    ];
+    for (lines, expected) in cases {
+        let other = throwaway().await;
+        let error = import(&other, &lines).await.expect_err(expected);
+        assert!(error.to_string().contains(expected), "{expected}: {error}");
+        assert!(
+            other.read().await.expect("a reader").find_installation_unchecked().await.expect("an answer").is_none()
+        );
+        other.close().await;
+    }
+    // Nor into one that holds something.
+    assert!(matches!(import(&world.store, &whole).await, Err(Error::Taken(_))));
+}
