@@ -82,6 +82,7 @@ statements! {
          ORDER BY s.id DESC LIMIT 100"
     );
     COUNT_LIVE_KEYS = "SELECT live FROM key_count WHERE organization_id = $1";
+    COUNT_ALL_LIVE_KEYS = "SELECT CAST(sum(live) AS BIGINT) FROM key_count";
     COUNT_LIVE_KEYS_OF_OWNER =
         "SELECT count(*) FROM key k \
          WHERE k.organization_id = $1 AND k.owner_id = $2 AND k.standing <> 'revoked' AND NOT k.personal";
@@ -188,6 +189,14 @@ fn secret(it: &mut Columns<'_>) -> Result<Secret, Unreadable> {
 }
 
 impl Connection {
+    /// How many live keys there are in all organizations together.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn count_live_keys_unchecked(&mut self) -> StoreResult<u64> {
+        self.number(COUNT_ALL_LIVE_KEYS, args![]).await
+    }
+
     /// Finds a key, revoked ones included.
     ///
     /// # Errors

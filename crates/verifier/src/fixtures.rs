@@ -162,7 +162,7 @@ impl World {
     }
 
     pub(crate) fn load(&mut self, changes: Vec<Change>) {
-        self.writer.begin_load();
+        self.writer.begin_load(0);
         self.writer.load(changes);
         self.writer.finish_load(Position { epoch: 1, seq: 0 });
     }

@@ -36,6 +36,18 @@ impl Index {
         Self { shards: (0..shards).map(|_| shard()).collect() }
     }
 
+    /// Makes room for so many places at once, before there are any: tables that grow leave holes behind them that nothing else fits.
+    pub(crate) fn reserve(&self, places: usize) {
+        let each = places / self.shards.len();
+        // Places are spread by chance: with four standard deviations more hardly a shard has to grow.
+        let room = each + 4 * each.isqrt();
+        for shard in self.shards.iter().filter(|_| each > 0) {
+            let table: Box<[AtomicU64]> = (0..room * 8 / 7 + 1).map(|_| AtomicU64::new(EMPTY)).collect();
+            debug_assert_eq!(shard.taken.load(Ordering::Relaxed), 0, "room is made before there are any");
+            shard.table.store(Arc::new(table));
+        }
+    }
+
     fn shard(&self, hash: u64) -> &Shard {
         &self.shards[hash as usize & (self.shards.len() - 1)]
     }
@@ -157,6 +169,19 @@ mod tests {
         assert!(missed < 10, "{missed} foreign fingerprints matched");
         let bytes = index.bytes() as f64 / 100_000.0;
         assert!((9.0..10.5).contains(&bytes), "{bytes} bytes a cell");
+    }
+
+    #[test]
+    fn room_that_was_made_is_not_left_and_is_no_more_than_growing_takes() {
+        let (index, seed) = (Index::new(4), Seed::new([3; 32]));
+        index.reserve(100_000);
+        let bytes = index.bytes();
+        assert!((9.0..9.8).contains(&(bytes as f64 / 100_000.0)), "{bytes} bytes");
+        (0..100_000_u32).for_each(|place| index.insert(seed.of_id(u128::from(place)), place));
+        assert_eq!(index.bytes(), bytes);
+        // A wrong guess is only a guess.
+        (100_000..120_000_u32).for_each(|place| index.insert(seed.of_id(u128::from(place)), place));
+        assert_eq!(index.find(seed.of_id(119_999), |it| (it == 119_999).then_some(it)), Some(119_999));
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn what_was_counted_before_a_load_is_drained_after_it() {
     let replica = Arc::clone(&world.replica);
     let before = replica.verify_digest(&digest(101), &GOOD, at(100));
     before.record_use(at(50), None, None);
-    world.writer.begin_load();
+    world.writer.begin_load(0);
     let rows = World::base().into_iter().chain([Told::from(key(101, 3, None)).0]);
     world.writer.load(rows.collect::<Vec<_>>());
     world.writer.finish_load(claviger_core::event::Position { epoch: 2, seq: 0 });

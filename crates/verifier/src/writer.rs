@@ -34,15 +34,15 @@ impl Writer {
     }
 
     /// Begins to load everything into a fresh table, beside the one that goes on answering; a load that was begun and not finished is forgotten.
-    /// Call it before the head of the log is read.
-    pub fn begin_load(&mut self) {
-        self.loading = Some((Build::fresh(self.replica.seed), self.replica.now()));
+    /// Call it before the head of the log is read. `keys` is about how many there are; a wrong number costs memory and nothing else.
+    pub fn begin_load(&mut self, keys: usize) {
+        self.loading = Some((Build::fresh(self.replica.seed, keys), self.replica.now()));
     }
 
     /// Takes a page of rows, in any order; of the same thing the newest version wins. Begins a load if none was begun.
     pub fn load(&mut self, changes: impl IntoIterator<Item = Change>) {
         if self.loading.is_none() {
-            self.begin_load();
+            self.begin_load(0);
         }
         if let Some((build, _)) = &mut self.loading {
             changes.into_iter().for_each(|change| build.take(&change));
@@ -53,7 +53,7 @@ impl Writer {
     /// `head` is the head of the log that was read before the first page.
     pub fn finish_load(&mut self, head: Position) {
         let (mut build, since) =
-            self.loading.take().unwrap_or_else(|| (Build::fresh(self.replica.seed), self.replica.now()));
+            self.loading.take().unwrap_or_else(|| (Build::fresh(self.replica.seed, 0), self.replica.now()));
         build.finish();
         self.replica.replace(Arc::clone(build.state()), head, since);
         self.live = build;

@@ -39,11 +39,11 @@ fn a_load_takes_the_place_of_everything_at_once() {
     let mut world = World::new();
     world.member_with_key(10, 3, ADMIN);
     world.member_with_key(11, 3, ADMIN);
-    world.writer.begin_load();
+    world.writer.begin_load(0);
     world.writer.load([Told::from(key(99, 3, None)).0]);
     assert_eq!(world.code(10, "contacts:read"), None, "it answers from the old tables meanwhile");
     assert_eq!(world.code(99, "contacts:read"), Some(Code::NotFound));
-    world.writer.begin_load();
+    world.writer.begin_load(0);
     let mut rows = World::base();
     // After a restore the rows are older than what was held, and some are missing.
     rows.extend([Told::from(key(10, 3, Some(10))).0, Told::from(user(10)).0, Told::from(member(10, 3, ADMIN)).0]);

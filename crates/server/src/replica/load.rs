@@ -16,8 +16,11 @@ const PAGES_AHEAD: usize = 2;
 
 /// Loads everything into `writer`. Meanwhile the replica answers from what it held before.
 pub(super) async fn load(following: &Following, writer: &mut Writer) -> StoreResult<Position> {
-    let head = following.store.read().await?.head(Stream::Change).await?;
-    writer.begin_load();
+    let (head, keys) = {
+        let mut reader = following.store.read().await?;
+        (reader.head(Stream::Change).await?, reader.count_live_keys_unchecked().await?)
+    };
+    writer.begin_load(usize::try_from(keys).unwrap_or(0));
     let (pages, mut read_pages) = mpsc::channel::<Rows>(PAGES_AHEAD);
     let (records, mut taken) = mpsc::channel::<Vec<Change>>(PAGES_AHEAD);
     let store = following.store.clone();

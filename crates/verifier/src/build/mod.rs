@@ -57,8 +57,12 @@ impl Build {
         }
     }
 
-    pub(crate) fn fresh(seed: Seed) -> Self {
-        Self::new(Arc::new(State::new(seed)))
+    /// An empty table with room for about so many keys.
+    pub(crate) fn fresh(seed: Seed, keys: usize) -> Self {
+        let state = State::new(seed);
+        state.by_digest.reserve(keys);
+        state.by_key.reserve(keys);
+        Self::new(Arc::new(state))
     }
 
     pub(crate) const fn state(&self) -> &Arc<State> {

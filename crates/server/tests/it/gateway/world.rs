@@ -170,7 +170,7 @@ impl World {
     }
 
     pub(super) fn load(&mut self) {
-        self.writer.begin_load();
+        self.writer.begin_load(0);
         self.writer.load(first_records().into_iter().map(|it| Change::Put(Box::new(it))));
         self.writer.finish_load(Position { epoch: 1, seq: 0 });
         self.replica.heard(Duration::ZERO);
