@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use claviger_core::id::RoleId;
 use data_encoding::HEXLOWER;
 use secrecy::SecretString;
@@ -24,9 +24,6 @@ const LINES_PER_CHUNK: usize = claviger_core::limits::ROWS_PER_EVENT_MAX;
 const NAMED_LINES_MAX: usize = 100;
 
 pub(super) fn command() -> Command {
-    let required = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).required(true).help(help)
-    };
     let optional = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name(value).help(help)
     };
@@ -38,10 +35,25 @@ pub(super) fn command() -> Command {
              cannot be taken are named by their number and the rest is imported; the exit code is 1 then, and 0 only if every line was \
              taken. Interrupted? Run the same command again: it goes on where it stopped. Run again after its end, it names the lines \
              that were not taken once more, and changes nothing.\n\n\
-             Say what the keys may do with --role, with --mapped-user, or with both.",
+             Say what the keys may do with --role, with --mapped-user, or with both.\n\n\
+             With --everything the file is what `claviger export` wrote, and goes as a whole into the empty database that the settings name, \
+             past any server.",
         )
-        .arg(Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help("The CSV file"))
-        .arg(required("key", "KEY", "A key that may create keys; better given as the variable CLAVIGER_KEY").env("CLAVIGER_KEY").hide_env_values(true))
+        .arg(
+            Arg::new("everything")
+                .long("everything")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["organization", "role", "mapped-user", "api"])
+                .help("The file is a whole installation, as `claviger export` wrote it"),
+        )
+        .args(super::moving::place_args())
+        .arg(Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help("The CSV file; with --everything the export, or - for standard input"))
+        .arg(
+            optional("key", "KEY", "A key that may create keys; better given as the variable CLAVIGER_KEY")
+                .env("CLAVIGER_KEY")
+                .hide_env_values(true)
+                .required_unless_present("everything"),
+        )
         .arg(optional("url", "URL", "Where Claviger runs").default_value("http://127.0.0.1:7400"))
         .arg(optional("organization", "ID", "Where the keys belong [default: the key's own organization]"))
         .arg(optional("role", "ROLE", "The role of the keys: its name, such as readonly, or its id"))

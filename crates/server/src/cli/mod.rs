@@ -3,6 +3,7 @@
 mod client;
 mod dev;
 mod import;
+mod moving;
 mod samples;
 mod serve;
 mod telemetry;
@@ -48,6 +49,8 @@ pub fn run() -> ExitCode {
     let done = match matches.subcommand() {
         Some(("serve", matches)) => read_config(matches).map_err(Failed::from).and_then(serve::run),
         Some(("dev", matches)) => dev::run(matches),
+        Some(("export", matches)) => moving::export(matches),
+        Some(("import", matches)) if matches.get_flag("everything") => moving::import(matches),
         Some(("import", matches)) => import::run(matches),
         Some(("openapi", _)) => say(&crate::http::api_document()),
         _ => unreachable!("clap asks for one of the subcommands"),
@@ -100,6 +103,7 @@ fn command() -> Command {
         .subcommand(serve_command())
         .subcommand(dev::command())
         .subcommand(import::command())
+        .subcommand(moving::export_command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document of the management API"))
 }
 

@@ -7,7 +7,7 @@ use claviger_store::usage::SecretUse;
 use claviger_store::{Error, Store};
 
 use crate::engine::{embedded, throwaway};
-use crate::world::{World, event, now, organization};
+use crate::world::{World, event, now, organization, rng};
 
 async fn lines(store: &Store) -> Vec<String> {
     let mut export: Export = store.export().await.expect("an export");
@@ -79,7 +79,8 @@ async fn everything_arrives_on_either_engine_as_it_was() {
 #[tokio::test]
 async fn store_that_was_moved_goes_on() {
     let world = full_world().await;
-    let other = throwaway().await;
+    // Another node makes other event ids.
+    let other = Store::throwaway(rng(77)).await.expect("a store");
     import(&other, &lines(&world.store).await).await.expect("an import");
     let mut world = world;
     world.store = other;

@@ -3,6 +3,7 @@
 mod crash;
 mod dev;
 mod import;
+mod moving;
 mod reconcile;
 mod start;
 
@@ -63,6 +64,18 @@ impl Data {
     pub(super) async fn new() -> Self {
         let database = if is_postgres() { Some(new_schema().await) } else { None };
         Self { folder: Folder::new(), database }
+    }
+
+    /// An embedded one, whatever this run is on.
+    pub(super) fn embedded() -> Self {
+        Self { folder: Folder::new(), database: None }
+    }
+
+    /// The flags that name it.
+    pub(super) fn flags(&self) -> Vec<String> {
+        let folder = self.data_folder().to_str().unwrap().to_owned();
+        let database = self.database.iter().flat_map(|url| ["--database".to_owned(), url.clone()]);
+        ["--data-dir".to_owned(), folder].into_iter().chain(database).collect()
     }
 
     /// A folder for the files of a test, which are not the server's.
@@ -146,12 +159,9 @@ impl Server {
 
     /// As [`Self::start`], on whichever engine.
     pub(super) fn on(data: &Data) -> Self {
-        let folder = data.data_folder();
-        let mut arguments = [&["serve"], &PORTS[..], &["--data-dir", folder.to_str().unwrap()]].concat();
-        if let Some(url) = &data.database {
-            arguments.extend(["--database", url]);
-        }
-        Self::run(&arguments, "Stop it with")
+        let flags = data.flags();
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        Self::run(&[&["serve"], &PORTS[..], &flags].concat(), "Stop it with")
     }
 
     /// Runs a command that goes on running, and returns once it has printed `ready`.

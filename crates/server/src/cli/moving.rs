@@ -1,0 +1,157 @@
+//! `claviger export` and `claviger import --everything`: moves an installation to another database, of the other engine too.
+//!
+//! Both work on the database itself and not through the API: what is moved is more than any caller may read.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use claviger_store::{Error, Options, Store};
+
+use super::{Failed, read_config, setting_args};
+use crate::app::system_randomness;
+use crate::config::Config;
+
+/// Settings that say where the database is.
+const PLACES: [&str; 3] = ["database", "data_dir", "config"];
+/// Lines between two words about how far it has come.
+const LINES_PER_WORD: u64 = 100_000;
+/// A line is no longer than the largest row: an event's body.
+const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+pub(super) fn export_command() -> Command {
+    Command::new("export")
+        .about("Writes everything in the database as lines of text")
+        .long_about(
+            "Writes everything in the database as lines of text, for `claviger import --everything` to read: that moves an installation \
+             from the embedded database to PostgreSQL, or back. Stop the service on an embedded database first.\n\n\
+             There is no key in clear in it, but digests, names, addresses and the whole log: keep it as you keep the database. The master \
+             key is not in it; copy data/master.key by hand.",
+        )
+        .args(place_args())
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Where to write it; it must not be there yet [default: standard output]"),
+        )
+}
+
+/// The flags of the settings that say where the database is.
+pub(super) fn place_args() -> impl Iterator<Item = Arg> {
+    setting_args().into_iter().filter(|it| PLACES.contains(&it.get_id().as_str()))
+}
+
+pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
+    let config = read_config(matches)?;
+    let target = matches.get_one::<PathBuf>("file");
+    let mut output: Box<dyn Write> = match target {
+        Some(path) => Box::new(BufWriter::new(create(path)?)),
+        None if io::stdout().is_terminal() => return Err(Failed::new("say a FILE, or send the output into one")),
+        None => Box::new(BufWriter::new(io::stdout().lock())),
+    };
+    runtime()?.block_on(async {
+        let store = open(&config).await?;
+        let mut export = store.export().await.map_err(Failed::new)?;
+        let mut told = Progress::default();
+        loop {
+            let lines = export.next().await.map_err(Failed::new)?;
+            if lines.is_empty() {
+                break;
+            }
+            for line in &lines {
+                writeln!(output, "{line}").map_err(Failed::new)?;
+            }
+            told.add(lines.len() as u64, "written");
+        }
+        output.flush().map_err(Failed::new)?;
+        drop(export);
+        store.close().await;
+        note(&format!("{} lines written. The master key is not among them.", told.lines));
+        Ok(())
+    })
+}
+
+/// Readable by its owner only, and never in place of something else.
+fn create(path: &Path) -> Result<File, Failed> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| Failed::new(format!("{}: {error}", path.display())))
+}
+
+pub(super) fn import(matches: &ArgMatches) -> Result<(), Failed> {
+    let config = read_config(matches)?;
+    let path = matches.get_one::<PathBuf>("file").expect("clap requires it");
+    let input: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|error| Failed::new(format!("{}: {error}", path.display())))?)
+    };
+    runtime()?.block_on(async {
+        let store = open(&config).await?;
+        let place = store.place();
+        let mut import = store.import().await.map_err(|error| match error {
+            Error::Taken(_) => Failed::new(format!("{place} holds an installation already; name an empty database")),
+            error => Failed::new(error),
+        })?;
+        let (mut input, mut told) = (BufReader::new(input), Progress::default());
+        let mut line = String::new();
+        while read_line(&mut input, &mut line)? {
+            import.take(line.trim_end_matches('\n')).await.map_err(Failed::new)?;
+            told.add(1, "read");
+        }
+        let rows = import.finish().await.map_err(Failed::new)?;
+        store.close().await;
+        note(&format!(
+            "{rows} rows imported into {place}. Copy the old master.key into the data folder before you start."
+        ));
+        Ok(())
+    })
+}
+
+fn read_line(input: &mut BufReader<Box<dyn Read + '_>>, line: &mut String) -> Result<bool, Failed> {
+    line.clear();
+    let read = Read::by_ref(input).take(LINE_BYTES_MAX).read_line(line).map_err(Failed::new)?;
+    if read as u64 == LINE_BYTES_MAX {
+        return Err(Failed::new(format!("a line is longer than {LINE_BYTES_MAX} bytes")));
+    }
+    Ok(read > 0)
+}
+
+async fn open(config: &Config) -> Result<Store, Failed> {
+    let (options, rng) = (Options::default(), system_randomness()());
+    let opened = match &config.database {
+        Some(url) => Store::connect(url.expose(), options, rng).await,
+        None => Store::open(&config.data_dir, options, rng).await,
+    };
+    opened.map_err(Failed::new)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::new)
+}
+
+/// Says from time to time how far it has come.
+#[derive(Default)]
+struct Progress {
+    lines: u64,
+}
+
+impl Progress {
+    fn add(&mut self, lines: u64, done: &str) {
+        let before = self.lines / LINES_PER_WORD;
+        self.lines += lines;
+        if before < self.lines / LINES_PER_WORD {
+            note(&format!("{} lines {done} …", self.lines));
+        }
+    }
+}
+
+/// Says something that is not the output.
+fn note(line: &str) {
+    // Nobody is left to hear of a terminal that is gone.
+    drop(writeln!(io::stderr(), "{line}"));
+}

@@ -1,0 +1,89 @@
+//! `claviger export` and `claviger import --everything`: an installation moves, and its keys go on working.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use super::{Data, Server, prepare, run};
+use crate::engine::is_postgres;
+
+/// Runs a command on a database.
+fn on(data: &Data, arguments: &[&str]) -> Output {
+    let place = data.flags();
+    let place: Vec<_> = place.iter().map(String::as_str).collect();
+    run(&[arguments, &place].concat(), data.files())
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+async fn verify(server: &Server, caller: &str, token: &str) -> Value {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.post(format!("{}/api/v1/verify", server.fact("Console"))).bearer_auth(caller);
+    request.json(&json!({ "key": token })).send().await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_installation_moves_and_its_keys_go_on_working() {
+    moves(Data::embedded(), Data::new().await).await;
+    if is_postgres() {
+        moves(Data::new().await, Data::embedded()).await;
+    }
+}
+
+async fn moves(from: Data, to: Data) {
+    let prepared = prepare(&from).await;
+    let file = from.files().join("everything.jsonl");
+    let exported = on(&from, &["export", file.to_str().unwrap()]);
+    assert_eq!(exported.status.code(), Some(0), "{}", said(&exported));
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains(&prepared.admin_key), "no key in clear");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let again = on(&from, &["export", file.to_str().unwrap()]);
+    assert!(!again.status.success() && said(&again).contains("exists"), "{}", said(&again));
+
+    let imported = on(&to, &["import", "--everything", file.to_str().unwrap()]);
+    assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
+    assert!(said(&imported).contains("Copy the old master.key"), "{}", said(&imported));
+    let server = Server::on(&to);
+    assert_eq!(verify(&server, &prepared.admin_key, &prepared.admin_key).await["allowed"], true);
+    drop(server);
+    let twice = on(&to, &["import", "--everything", file.to_str().unwrap()]);
+    assert!(!twice.status.success() && said(&twice).contains("name an empty database"), "{}", said(&twice));
+}
+
+#[tokio::test]
+async fn what_cannot_be_moved_is_told_in_one_line() {
+    let to = Data::new().await;
+    let write = |name: &str, text: &str| {
+        let path = to.files().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cases = [
+        (write("keys.csv", "sha256,name\n"), "line 1: no line of an export"),
+        (write("empty", ""), "the end is missing"),
+        (write("newer", "{\"claviger\":{\"export\":2}}\n"), "line 1: not an export of this version"),
+        (to.files().join("missing").to_str().unwrap().to_owned(), "missing: No such file"),
+    ];
+    for (path, expected) in cases {
+        let output = on(&to, &["import", "--everything", &path]);
+        let line = said(&output);
+        assert!(!output.status.success() && line.contains(expected) && line.lines().count() == 1, "{expected}: {line}");
+    }
+    let mixed = on(&to, &["import", "--everything", "x", "--role", "readonly"]);
+    assert_eq!(mixed.status.code(), Some(2), "{}", said(&mixed));
+    assert!(!Path::new(&to.files().join("x")).exists());
+}
+
+#[tokio::test]
+async fn nobody_exports_what_a_service_has_open() {
+    let data = Data::embedded();
+    let server = Server::on(&data);
+    let output = on(&data, &["export", data.files().join("file").to_str().unwrap()]);
+    assert!(said(&output).contains("in use by another process: stop it"), "{}", said(&output));
+    drop(server);
+}
