@@ -4,6 +4,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+use super::schema;
+
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -60,17 +62,24 @@ pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
+    /// Whether answers are compared with the document.
+    compares: bool,
 }
 
 impl Client {
     pub(crate) fn new(base: &str, token: Option<&str>) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { http, base: base.to_owned(), token: token.map(str::to_owned) }
+        Self { http, base: base.to_owned(), token: token.map(str::to_owned), compares: true }
     }
 
     /// The same service, called with another key.
     pub(crate) fn with(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// A service that is none of ours: its answers are its own.
+    pub(crate) fn of_a_double(&self) -> Self {
+        Self { compares: false, ..self.clone() }
     }
 
     /// The same service, called without a key.
@@ -88,9 +97,16 @@ impl Client {
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
-        let response = request.send().await.unwrap();
+        let request = request.build().unwrap();
+        let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+        let response = self.http.execute(request).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        let answer = Answer { status, headers, text: response.text().await.unwrap() };
+        if self.compares && method != "HEAD" {
+            let faults = schema::faults(&method, &path, status, answer.header("content-type"), &answer.text);
+            assert!(faults.is_empty(), "{method} {path}: {faults:#?} in {answer:?}");
+        }
+        answer
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -13,7 +13,7 @@ use super::document::documented;
 use super::fixture::Fixture;
 
 /// What an operation needs to be understood, where it needs a body.
-fn body(operation_id: &str) -> Option<Value> {
+pub(super) fn body(operation_id: &str) -> Option<Value> {
     let nobody = "usr_01kapxb4q0e8mv5r3g2t9w7yzn";
     let no_role = "rol_01kapxb4q0e8mv5r3g2t9w7yzn";
     Some(match operation_id {
@@ -169,7 +169,7 @@ async fn a_wrong_cell_is_noticed() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     it.app.app.spawn(async move { axum::serve(listener, open).await });
-    let anybody = Client::new(&format!("http://{address}"), None);
+    let anybody = Client::new(&format!("http://{address}"), None).of_a_double();
     let open = observed(&it, &[("nobody".to_owned(), anybody)]).await;
     assert!(open.values().all(|row| row["nobody"] == "yes"), "the open service is seen as open");
 }

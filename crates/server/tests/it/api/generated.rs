@@ -1,0 +1,281 @@
+//! Assurance S1 and S3, for every operation of the document: nobody learns of or changes what is another tenant's, and nobody sets what is not
+//! theirs to set. The cases are made from openapi.json, so that a new operation is tried without being named here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::client::{Answer, Client};
+use super::document::documented;
+use super::fixture::Fixture;
+use super::rights::body;
+
+/// Identifiers of the right form that nothing has.
+const UNKNOWN: [(&str, &str); 6] = [
+    ("organization_id", "org_01kapxb4q0e8mv5r3g2t9w7yzn"),
+    ("key_id", "key_01kapxb4q0e8mv5r3g2t9w7yzn"),
+    ("user_id", "usr_01kapxb4q0e8mv5r3g2t9w7yzn"),
+    ("role_id", "rol_01kapxb4q0e8mv5r3g2t9w7yzn"),
+    ("member_id", "mem_01kapxb4q0e8mv5r3g2t9w7yzn"),
+    ("import_id", "imp_01kapxb4q0e8mv5r3g2t9w7yzn"),
+];
+
+type Ids = BTreeMap<&'static str, String>;
+
+fn unknown() -> Ids {
+    UNKNOWN.iter().map(|(name, id)| (*name, (*id).to_owned())).collect()
+}
+
+/// A tenant below the root with one of everything.
+struct Tenant {
+    ids: Ids,
+    /// Its admin.
+    client: Client,
+}
+
+impl Tenant {
+    async fn new(it: &Fixture, name: &str) -> Self {
+        let organization = it.create_organization(name).await;
+        let at = |path: &str| format!("/api/v1/organizations/{organization}{path}");
+        let make = async |path: &str, body: Value| it.admin.post(&at(path), body).await.expect(201);
+        let role = json!({"name": "Own", "permissions": ["contacts:read"], "api_access": true});
+        let role_id = make("/roles", role).await.text_at("/id");
+        let user_id = make("/users", json!({"name": format!("{name}'s user")})).await.text_at("/id");
+        let member = json!({"user_id": user_id, "role_id": role_id});
+        let member_id = make("/members", member).await.text_at("/id");
+        let roles = it.admin.get(&at("/roles?limit=100")).await.json();
+        let admin = roles["data"].as_array().unwrap().iter().find(|it| it["built_in"] == "admin").unwrap();
+        let key = json!({"name": "Admin's", "role_id": admin["id"], "owner_id": null, "mapped_user_id": null, "reach": "subtree"});
+        let key = make("/keys", key).await;
+        let source =
+            json!({"source_digest": format!("{:0>64}", name.len()), "source_name": "m.csv", "role_id": role_id});
+        let import_id = it.admin.post(&at("/imports"), source).await.expect(200).text_at("/id");
+        let client = it.admin.with(&key.text_at("/secret/token"));
+        let key_id =
+            make("/keys", json!({"name": "CI", "role_id": role_id, "owner_id": null})).await.text_at("/key/id");
+        let ids = [
+            ("organization_id", organization),
+            ("key_id", key_id),
+            ("user_id", user_id),
+            ("role_id", role_id),
+            ("member_id", member_id),
+            ("import_id", import_id),
+        ];
+        Self { ids: ids.into_iter().collect(), client }
+    }
+
+    /// Everything of it that the API shows, without when it was last used.
+    async fn contents(&self, it: &Fixture) -> Vec<Value> {
+        let mut contents = Vec::new();
+        for list in ["", "/keys?limit=100", "/users", "/roles?limit=100", "/members", "/organizations"] {
+            let mut page = it
+                .admin
+                .get(&format!("/api/v1/organizations/{}{list}", self.ids["organization_id"]))
+                .await
+                .expect(200)
+                .json();
+            for row in page["data"].as_array_mut().into_iter().flatten() {
+                row.as_object_mut().unwrap().remove("last_use");
+            }
+            contents.push(page);
+        }
+        contents
+    }
+}
+
+/// The ids that a path names, but for those which a host chooses.
+fn parameters(template: &str) -> Vec<&'static str> {
+    UNKNOWN.iter().map(|(name, _)| *name).filter(|it| template.contains(&format!("{{{it}}}"))).collect()
+}
+
+fn filled(template: &str, ids: &Ids) -> String {
+    let path = ids.iter().fold(template.to_owned(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
+    path.replace("{external_id}", "nobodys").replace("{slug}", "nobodys")
+}
+
+async fn call(client: &Client, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    let request = client.request(method, path);
+    client
+        .send(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+}
+
+/// An answer without what differs from request to request, and without the ids that were asked for.
+fn shape(answer: &Answer, asked: &Ids) -> String {
+    let mut text = answer.text.replace(answer.header("x-request-id"), "…");
+    for id in asked.values() {
+        text = text.replace(id.as_str(), "…");
+    }
+    format!("{} {} {text}", answer.status, answer.header("content-type"))
+}
+
+/// What is told of another's things and not of things that are not there, over all operations.
+async fn told_apart(mine: &Client, own: &Ids, foreign: &Ids) -> Vec<String> {
+    let (mut found, mut tried) = (Vec::new(), 0);
+    for (template, operations) in documented() {
+        let parameters = parameters(&template);
+        for (method, operation) in operations {
+            let id = operation["operationId"].as_str().unwrap();
+            let base = body(id);
+            let mut cases = Vec::new();
+            // Each single id of the path, and all together.
+            for one in parameters.iter().map(|it| vec![*it]).chain((parameters.len() > 1).then(|| parameters.clone())) {
+                let with = |others: &Ids| {
+                    let mut ids = own.clone();
+                    ids.extend(one.iter().map(|it| (*it, others[it].clone())));
+                    filled(&template, &ids)
+                };
+                cases.push((with(foreign), base.clone(), with(&unknown()), base.clone()));
+            }
+            // Each id that a query or a body may name.
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap();
+                if let (Some(kind), true) = (kind_of(name), parameter["in"] == "query") {
+                    let path = filled(&template, own);
+                    let with = |ids: &Ids| format!("{path}?{name}={}", ids[kind]);
+                    cases.push((with(foreign), base.clone(), with(&unknown()), base.clone()));
+                }
+            }
+            for (name, is_list) in body_ids(&operation) {
+                let Some(kind) = kind_of(&name) else { continue };
+                let with = |ids: &Ids| {
+                    let mut body = base.clone().unwrap_or_else(|| json!({}));
+                    body[&name] = if is_list { json!([ids[kind]]) } else { json!(ids[kind]) };
+                    Some(body)
+                };
+                let path = filled(&template, own);
+                cases.push((path.clone(), with(foreign), path, with(&unknown())));
+            }
+            for (path, body, other_path, other_body) in cases {
+                let one = call(mine, &method, &path, body.as_ref()).await;
+                let other = call(mine, &method, &other_path, other_body.as_ref()).await;
+                tried += 1;
+                if shape(&one, foreign) != shape(&other, &unknown()) {
+                    found.push(format!("{id} at {path} with {body:?}: {one:?} and not {other:?}"));
+                }
+            }
+        }
+    }
+    assert!(60 < tried, "only {tried} cases");
+    found
+}
+
+/// Of what kind of thing a field holds the id.
+fn kind_of(name: &str) -> Option<&'static str> {
+    let name = name.trim_end_matches('s');
+    let kinds = UNKNOWN.iter().map(|(kind, _)| *kind);
+    let owner = ["owner_id", "actor_user_id"].contains(&name).then_some("user_id");
+    owner
+        .or_else(|| kinds.filter(|kind| name == *kind || name.ends_with(&format!("_{kind}"))).max_by_key(|it| it.len()))
+}
+
+/// The fields of an operation's body that hold ids, and whether several.
+fn body_ids(operation: &Value) -> Vec<(String, bool)> {
+    let fields = fields_of(&operation["requestBody"]["content"]["application/json"]["schema"]);
+    let is_id = |it: &String| it.ends_with("_id") || it.ends_with("_ids");
+    fields.into_iter().filter(is_id).map(|it| (it.clone(), it.ends_with("_ids"))).collect()
+}
+
+/// The names of the fields of a schema of the document.
+fn fields_of(schema: &Value) -> BTreeSet<String> {
+    let document: Value = serde_json::from_str(&claviger::api::document_text()).unwrap();
+    fn walk(document: &Value, schema: &Value, names: &mut BTreeSet<String>) {
+        if let Some(reference) = schema["$ref"].as_str() {
+            return walk(document, document.pointer(reference.trim_start_matches('#')).unwrap(), names);
+        }
+        for combined in ["oneOf", "anyOf", "allOf"] {
+            schema[combined].as_array().into_iter().flatten().for_each(|it| walk(document, it, names));
+        }
+        names.extend(schema["properties"].as_object().into_iter().flat_map(|it| it.keys().cloned()));
+    }
+    let mut names = BTreeSet::new();
+    walk(&document, schema, &mut names);
+    names
+}
+
+// S1: whatever names another tenant's thing, anywhere in a request, is answered as if the thing were not there, and changes nothing of it.
+#[tokio::test]
+async fn another_tenants_things_are_as_if_they_were_not_there() {
+    let it = Fixture::start().await;
+    let (mine, theirs) = (Tenant::new(&it, "Mine").await, Tenant::new(&it, "Theirs, not mine").await);
+    let before = theirs.contents(&it).await;
+    let found = told_apart(&mine.client, &mine.ids, &theirs.ids).await;
+    assert!(found.is_empty(), "{} are told apart, such as {:#?}", found.len(), &found[..found.len().min(3)]);
+    assert_eq!(theirs.contents(&it).await, before);
+}
+
+// The control: somebody who may see both finds them told apart everywhere.
+#[tokio::test]
+async fn a_caller_that_is_let_into_another_tenant_is_found_out() {
+    let it = Fixture::start().await;
+    let (mine, theirs) = (Tenant::new(&it, "Mine").await, Tenant::new(&it, "Theirs, not mine").await);
+    let found = told_apart(&it.admin, &mine.ids, &theirs.ids).await;
+    assert!(10 < found.len(), "{found:#?}");
+}
+
+/// Fields that no caller sets anywhere: columns that are the server's own, or that would answer for somebody else.
+const THE_SERVERS: [&str; 14] = [
+    "id",
+    "organization_id",
+    "created_by",
+    "created_at",
+    "updated_at",
+    "version",
+    "digest",
+    "hash",
+    "origin",
+    "personal",
+    "state",
+    "standing",
+    "actor",
+    "secret",
+];
+
+// S3: each body that an operation takes, with each field added that some answer or table has and the body has not.
+#[tokio::test]
+async fn what_is_not_the_callers_to_set_is_refused_by_name() {
+    let it = Fixture::start().await;
+    let mine = Tenant::new(&it, "Mine").await;
+    let mut shown = BTreeSet::from(THE_SERVERS.map(str::to_owned));
+    for operation in documented().into_values().flat_map(BTreeMap::into_values) {
+        for response in operation["responses"].as_object().unwrap().values() {
+            shown.extend(fields_of(&response["content"]["application/json"]["schema"]));
+        }
+    }
+    let (mut tried, mut taken) = (0, Vec::new());
+    for (template, operations) in documented() {
+        for (method, operation) in operations {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            if schema.is_null() {
+                continue;
+            }
+            let id = operation["operationId"].as_str().unwrap();
+            let known = fields_of(schema);
+            for field in shown.difference(&known) {
+                let mut body = body(id).unwrap_or_else(|| json!({}));
+                body[field] = json!("x");
+                let answer = call(&mine.client, &method, &filled(&template, &mine.ids), Some(&body)).await;
+                tried += 1;
+                if answer.status != 400 || answer.code() != "invalid_body" || answer.pointers() != [format!("/{field}")]
+                {
+                    taken.push(format!("{id} takes {field}: {} {}", answer.status, answer.text));
+                }
+            }
+        }
+    }
+    assert!(500 < tried, "only {tried} cases");
+    assert!(taken.is_empty(), "{taken:#?}");
+}
+
+// The control: a field that the body does know is not refused like one that it does not.
+#[tokio::test]
+async fn a_field_that_is_taken_is_noticed() {
+    let it = Fixture::start().await;
+    let answer = it.admin.post(&it.at("/keys"), json!({"name": "CI", "description": "x"})).await;
+    assert_eq!(answer.status, 201);
+    let known = fields_of(&json!({"$ref": "#/components/schemas/NewKeyBody"}));
+    assert!(known.contains("owner_id") && !known.contains("origin"), "{known:?}");
+}
