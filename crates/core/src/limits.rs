@@ -36,6 +36,14 @@ pub const LIVE_SECRETS_PER_KEY_MAX: usize = 3;
 pub const PLACES_JUDGED_MAX: usize = 100;
 /// Rows one event may stand for.
 pub const ROWS_PER_EVENT_MAX: usize = 1000;
+/// Organizations below one whose keys the preview of a policy looks through; it says where there are more.
+pub const PREVIEWED_ORGANIZATIONS_MAX: usize = 1000;
+/// Keys that the preview of a policy counts at most for each rule.
+pub const PREVIEWED_KEYS_MAX: u32 = 10_000;
+/// Keys that the preview of a policy names for each rule.
+pub const PREVIEWED_KEYS_NAMED: u32 = 5;
+/// Events in one export.
+pub const EXPORTED_EVENTS_MAX: u32 = 100_000;
 /// Items on one page of a list.
 pub const PAGE_ITEMS_MAX: u32 = 100;
 /// Items on a page when nothing is asked for.

@@ -3,10 +3,16 @@
 //! A value that an organization does not set is its parent's. A parent may lock a value; then a child may only narrow it.
 //! Policies choose defaults and bounds, never code paths that only one kind of customer uses.
 
+mod origin;
+mod patch;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::origin::{Origin, origins};
+pub use self::patch::PolicyPatch;
 
 /// Whether and to whom a secret is shown again; widest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -93,6 +99,40 @@ pub enum Setting {
     MaxStaleSecs,
     /// [`Policy::leak_action`].
     LeakAction,
+}
+
+impl Setting {
+    /// All settings.
+    pub const ALL: [Self; 11] = [
+        Self::Reveal,
+        Self::QueryStringKeys,
+        Self::IdleDays,
+        Self::IdleAction,
+        Self::ExpiryDaysMax,
+        Self::RotationOverlapHours,
+        Self::HooksOnRegenerate,
+        Self::MaxKeysPerUser,
+        Self::AdminOnlyMapping,
+        Self::MaxStaleSecs,
+        Self::LeakAction,
+    ];
+
+    /// The name on the wire and in storage, which is its field's too.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reveal => "reveal",
+            Self::QueryStringKeys => "query_string_keys",
+            Self::IdleDays => "idle_days",
+            Self::IdleAction => "idle_action",
+            Self::ExpiryDaysMax => "expiry_days_max",
+            Self::RotationOverlapHours => "rotation_overlap_hours",
+            Self::HooksOnRegenerate => "hooks_on_regenerate",
+            Self::MaxKeysPerUser => "max_keys_per_user",
+            Self::AdminOnlyMapping => "admin_only_mapping",
+            Self::MaxStaleSecs => "max_stale_secs",
+            Self::LeakAction => "leak_action",
+        }
+    }
 }
 
 /// What one organization sets itself; absent means "as the parent has it".

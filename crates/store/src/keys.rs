@@ -1,5 +1,6 @@
 //! Keys and their secrets.
 
+mod breaking;
 mod list;
 
 use claviger_core::decision::KeyStanding;
@@ -9,6 +10,8 @@ use claviger_core::secret::{Secret, SecretState};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
+pub(crate) use self::breaking::STATEMENTS as BREAKING_STATEMENTS;
+pub use self::breaking::{Breach, BreakingKey};
 pub use self::list::{KeyFilter, KeyRow, KeySort, KeyStatus};
 pub(crate) use self::list::{STATEMENTS as LIST_STATEMENTS, built_statements};
 use crate::row::{Columns, Unreadable};

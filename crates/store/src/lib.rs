@@ -53,6 +53,7 @@ pub fn statements() -> Vec<(String, String)> {
         idempotency::STATEMENTS,
         imports::STATEMENTS,
         installation::STATEMENTS,
+        keys::BREAKING_STATEMENTS,
         keys::LIST_STATEMENTS,
         keys::STATEMENTS,
         leaving::STATEMENTS,

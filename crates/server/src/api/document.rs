@@ -31,6 +31,7 @@ answered alike, with 404.
         (name = "verify", description = "Whether a key is good, for whom it acts and what it may do."),
         (name = "me", description = "Who calls."),
         (name = "organizations", description = "The nodes of the one tree."),
+        (name = "policies", description = "What holds for an organization, and where it comes from."),
         (name = "users", description = "Persons and service users."),
         (name = "members", description = "Users in an organization, each with a role."),
         (name = "roles", description = "Named sets of permissions."),

@@ -18,6 +18,7 @@ mod organizations;
 mod page;
 mod paths;
 mod policies;
+mod policy_operations;
 mod problem;
 mod reference;
 mod roles;
@@ -54,6 +55,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(verify::router())
         .merge(me::router())
         .merge(organizations::router())
+        .merge(policy_operations::router())
         .merge(users::router())
         .merge(members::router())
         .merge(roles::router())

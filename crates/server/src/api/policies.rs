@@ -48,18 +48,23 @@ pub(super) struct PolicyBody {
 /// Seconds of staleness that can be asked for: below, a verifier would deny between two flushes; above, a revocation would be a rumour.
 const MAX_STALE_SECS: std::ops::RangeInclusive<u32> = 5..=86_400;
 
+/// Refuses an overlap or a staleness that nobody may set; `place` is where the policy stands in the body.
+pub(super) fn refuse_out_of_bounds(place: &str, overlap_hours: Option<u16>, stale_secs: Option<u32>) -> Field<()> {
+    let fault = |name: &str, detail| Err(FieldReject { pointer: format!("{place}/{name}").into(), detail });
+    if overlap_hours.is_some_and(|it| it > ROTATION_OVERLAP_HOURS_MAX) {
+        return fault("rotation_overlap_hours", format!("must be at most {ROTATION_OVERLAP_HOURS_MAX}"));
+    }
+    if stale_secs.is_some_and(|it| !MAX_STALE_SECS.contains(&it)) {
+        let detail = format!("must be between {} and {}", MAX_STALE_SECS.start(), MAX_STALE_SECS.end());
+        return fault("max_stale_secs", detail);
+    }
+    Ok(())
+}
+
 impl PolicyBody {
-    /// Reads it; both bounds are named by the place of the whole policy.
+    /// Reads it.
     pub(super) fn read(self) -> Field<OwnPolicy> {
-        let fault = |pointer: &'static str, detail: String| Err(FieldReject { pointer: pointer.into(), detail });
-        if self.rotation_overlap_hours.is_some_and(|it| it > ROTATION_OVERLAP_HOURS_MAX) {
-            let detail = format!("must be at most {ROTATION_OVERLAP_HOURS_MAX}");
-            return fault("/policy/rotation_overlap_hours", detail);
-        }
-        if self.max_stale_secs.is_some_and(|it| !MAX_STALE_SECS.contains(&it)) {
-            let detail = format!("must be between {} and {}", MAX_STALE_SECS.start(), MAX_STALE_SECS.end());
-            return fault("/policy/max_stale_secs", detail);
-        }
+        refuse_out_of_bounds("/policy", self.rotation_overlap_hours, self.max_stale_secs)?;
         Ok(OwnPolicy {
             reveal: self.reveal.map(Into::into),
             query_string_keys: self.query_string_keys.map(Into::into),

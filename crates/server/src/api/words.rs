@@ -206,6 +206,20 @@ words! {
 }
 
 words! {
+    /// A rule that keys can break.
+    RuleWord for crate::ops::policies::Rule {
+        /// Keys have to end.
+        ExpiryRequired,
+        /// Keys end within so many days.
+        LifetimeTooLong,
+        /// A user owns so many keys at most.
+        TooManyKeys,
+        /// Keys that are not used end.
+        Idle,
+    }
+}
+
+words! {
     /// Why a key may not pass: a closed list, the same on every surface.
     DecisionCodeWord for claviger_core::decision::Code {
         /// The credential cannot be one: wrong checksum, too long, not text.

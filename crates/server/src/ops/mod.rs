@@ -15,6 +15,7 @@ pub mod members;
 pub mod organizations;
 pub mod page;
 pub(crate) mod passwords;
+pub mod policies;
 pub mod roles;
 pub mod sessions;
 mod standing;

@@ -5,7 +5,7 @@ use claviger_core::id::{OrganizationId, RoleId};
 use claviger_core::name::{ExternalId, Name, Slug};
 use claviger_core::network::IpAllowList;
 use claviger_core::organization::{Organization, OrganizationStatus};
-use claviger_core::policy::{OwnPolicy, Policy};
+use claviger_core::policy::{OwnPolicy, Policy, Setting};
 use claviger_core::reject::{FieldReject, Reject, RejectCode};
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::tenant::Tenant;
@@ -98,7 +98,7 @@ fn created(tenant: &Tenant, info: &OrganizationInfo) -> Event {
 async fn insert(app: &App, tx: &mut Tx, parent: &Tenant, new: NewOrganization) -> OpResult<OrganizationInfo> {
     let inherited = policy_of(app, parent.organization_id())?;
     let policy = new.policy.unwrap_or_default();
-    refuse_wider_than_locked(&inherited, &policy)?;
+    refuse_wider_than_locked(&inherited, &OwnPolicy::default(), &policy, "/policy")?;
     let slug = match new.slug {
         Some(slug) => slug,
         None => free_slug(app, tx, &new.name).await?,
@@ -172,21 +172,17 @@ fn slug_of(name: &Name) -> String {
 }
 
 /// Refuses what an organization above has locked tighter. Later locks hold too, see [`Policy::inherit`]; this one says so to whoever sets it.
-fn refuse_wider_than_locked(inherited: &Policy, own: &OwnPolicy) -> Result<(), Reject> {
-    let json = |it: serde_json::Result<Value>| it.unwrap_or_default();
-    let (set, holds) = (json(serde_json::to_value(own)), json(serde_json::to_value(inherited.inherit(own))));
-    let mut fields = Vec::new();
-    for setting in &inherited.locked {
-        let name = json(serde_json::to_value(setting));
-        let Some(name) = name.as_str() else { continue };
-        let wanted = set.get(name).filter(|it| !it.is_null());
-        // Zero days mean none.
-        let is_none = |it: &Value| it.as_u64() == Some(0) && holds[name].is_null();
-        if wanted.is_some_and(|it| *it != holds[name] && !is_none(it)) {
-            let detail = format!("is locked above at {}; only a narrower value is possible", holds[name]);
-            fields.push(FieldReject { pointer: format!("/policy/{name}").into(), detail });
-        }
-    }
+pub(super) fn refuse_wider_than_locked(
+    inherited: &Policy,
+    before: &OwnPolicy,
+    own: &OwnPolicy,
+    place: &str,
+) -> Result<(), Reject> {
+    let fault = |(setting, holds): (Setting, Value)| FieldReject {
+        pointer: format!("{place}/{}", setting.as_str()).into(),
+        detail: format!("is locked above at {holds}; only a narrower value is possible"),
+    };
+    let fields: Vec<_> = inherited.wider_than_locked(before, own).into_iter().map(fault).collect();
     if fields.is_empty() {
         return Ok(());
     }
@@ -266,7 +262,7 @@ pub async fn update_organization(
 }
 
 /// Writes and commits a changed organization; nothing, where nothing changed.
-async fn update(
+pub(super) async fn update(
     app: &App,
     mut tx: Tx,
     tenant: &Tenant,
@@ -282,7 +278,7 @@ async fn update(
         return Ok(OrganizationInfo { organization, effective_policy });
     }
     if organization.policy != before.policy {
-        refuse_wider_than_locked(&inherited, &organization.policy)?;
+        refuse_wider_than_locked(&inherited, &before.policy, &organization.policy, "/policy")?;
     }
     if organization.parent_id.is_none() && organization.status == OrganizationStatus::Suspended {
         let detail = "The root cannot be suspended: nobody could lift that.";
@@ -360,10 +356,10 @@ mod tests {
         let own = |text: &str| serde_json::from_str::<OwnPolicy>(text).expect("a policy");
         let above = Policy::default()
             .inherit(&own(r#"{"idle_days": 90, "reveal": "once", "locked": ["idle_days", "reveal"]}"#));
-        let refused =
-            refuse_wider_than_locked(&above, &own(r#"{"idle_days": 0, "reveal": "owner", "max_keys_per_user": 99}"#));
+        let refuse = |text: &str| refuse_wider_than_locked(&above, &OwnPolicy::default(), &own(text), "/policy");
+        let refused = refuse(r#"{"idle_days": 0, "reveal": "owner", "max_keys_per_user": 99}"#);
         let pointers: Vec<_> = refused.expect_err("a refusal").fields.into_iter().map(|it| it.pointer).collect();
         assert_eq!(pointers, ["/policy/reveal", "/policy/idle_days"]);
-        refuse_wider_than_locked(&above, &own(r#"{"idle_days": 30}"#)).expect("narrower is fine");
+        refuse(r#"{"idle_days": 30}"#).expect("narrower is fine");
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, name, new_key};
 
 /// Operations that are asked by POST and change nothing.
-const ASKING: [&str; 1] = ["verify_key"];
+const ASKING: [&str; 2] = ["verify_key", "preview_policy"];
 /// An import that has brought no key yet has changed nothing that anybody is told of; its lines do.
 const UNHEARD: [&str; 1] = ["create_import"];
 
@@ -79,6 +79,8 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     calls.call("update_organization", "PATCH", "", json!({"name": "Renamed"})).await;
     calls.call("create_organization", "POST", "/organizations", json!({"name": "L1", "slug": "l1"})).await;
     calls.call("put_organization", "PUT", "/organizations/by-external-id/l2", json!({"name": "L2"})).await;
+
+    calls.call("update_policy", "PATCH", "/policy", json!({"max_keys_per_user": 99})).await;
 
     let user = calls.call("create_user", "POST", "/users", json!({"name": "M"})).await;
     calls.call("put_user", "PUT", "/users/by-external-id/n", json!({"name": "N"})).await;

@@ -10,6 +10,7 @@ mod idempotency;
 mod keys;
 mod lists;
 pub(crate) mod log;
+mod policies;
 mod presentations;
 mod rights;
 mod schema;
