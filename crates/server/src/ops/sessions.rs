@@ -11,9 +11,9 @@ use claviger_core::secret::Digest;
 use claviger_core::tenant::{Actor, Tenant};
 use claviger_core::time::Timestamp;
 use claviger_core::user::{User, UserStatus};
-use claviger_store::Tx;
 use claviger_store::links::{Link, LinkPurpose};
 use claviger_store::sessions::Session;
+use claviger_store::{Connection, Tx};
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -127,7 +127,8 @@ pub async fn claim_set_up_link(app: &App, token: SecretString, claim: Claim, ori
     on_task(app, async move {
         let app = task;
         let now = app.now();
-        let mut tx = app.store().begin().await?;
+        // It changes a user, and with it who may sign in as the admin.
+        let mut tx = app.store().begin_structural().await?;
         // Somebody was quicker; anything else, a full disk say, is told as what it is.
         let used_up = |error| if matches!(error, claviger_store::Error::Missing) { gone() } else { Error::from(error) };
         tx.use_link_unchecked(link.id, now).await.map_err(used_up)?;
@@ -158,17 +159,16 @@ pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Or
     if let Some(address) = address {
         app.throttle().take(address, now)?;
     }
-    let found = find_account(app, &email).await?;
+    let found = find_account(&mut *app.store().read().await?, &email).await?;
     let took = match app.throttle().take(account, now) {
         Ok(()) => true,
         Err(_) if is_known_there(app, found.as_ref().map(|(user, _)| user), origin.ip).await? => false,
         Err(reject) => return Err(reject.into()),
     };
-    let (user, phc) = found.unzip();
-    if !app.passwords().verify(phc, password).await? {
-        return Err(Reject::new(RejectCode::Unauthenticated, "E-mail address or password is not right.").into());
+    let wrong = || Reject::new(RejectCode::Unauthenticated, "E-mail address or password is not right.");
+    if !app.passwords().verify(found.as_ref().map(|(_, phc)| phc.clone()), password).await? {
+        return Err(wrong().into());
     }
-    let user = user.ok_or_else(|| Error::Internal("a password without its user matched".to_owned()))?;
     for subject in address.into_iter().chain(took.then_some(account)) {
         app.throttle().put_back(subject);
     }
@@ -176,6 +176,11 @@ pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Or
     on_task(app, async move {
         let app = task;
         let mut tx = app.store().begin().await?;
+        // Asked again, since checking takes a while: the sessions of who is disabled meanwhile have ended already, and this one would be good
+        // as soon as the user is enabled again.
+        let is_the_same =
+            |(now, phc): &(User, String)| found.as_ref().is_some_and(|it| (it.0.id, &it.1) == (now.id, phc));
+        let (user, _) = find_account(&mut tx, &email).await?.filter(is_the_same).ok_or_else(wrong)?;
         let tenant = Tenant::system(user.organization_id, "sign-in");
         let event = Event::new(&tenant, EventKind::SessionCreated, user.id, app.now());
         let event = by(user.id, event);
@@ -187,11 +192,10 @@ pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Or
 }
 
 /// An active person with a password.
-async fn find_account(app: &App, email: &Email) -> OpResult<Option<(User, String)>> {
-    let mut reader = app.store().read().await?;
-    let user = reader.find_user_by_email_unchecked(email).await?;
+async fn find_account(connection: &mut Connection, email: &Email) -> OpResult<Option<(User, String)>> {
+    let user = connection.find_user_by_email_unchecked(email).await?;
     let Some(user) = user.filter(|it| it.status == UserStatus::Active && !it.service) else { return Ok(None) };
-    Ok(reader.find_password_unchecked(user.id).await?.map(|phc| (user, phc)))
+    Ok(connection.find_password_unchecked(user.id).await?.map(|phc| (user, phc)))
 }
 
 /// Whether the user is signed in at this address already.

@@ -11,10 +11,12 @@ use claviger::ops::sessions::{
     sign_out,
 };
 use claviger::ops::users::{UserPatch, update_user};
+use claviger_core::event::{Event, EventKind};
 use claviger_core::name::Email;
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
-use claviger_core::user::UserStatus;
+use claviger_core::tenant::Tenant;
+use claviger_core::user::{User, UserStatus};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, TestApp, name, refused};
@@ -108,6 +110,29 @@ async fn a_disabled_user_is_signed_out_and_stays_out() {
     assert_eq!(refusal, RejectCode::Unauthenticated);
     let caller = Caller::Session { user_id: test.admin_id, session_id: signed_in.session_id, ip: None };
     assert!(get_organization(&test.app, &caller, test.root).await.is_err());
+}
+
+#[tokio::test]
+async fn who_is_disabled_while_signing_in_gets_no_session() {
+    let test = TestApp::new().await;
+    let sessions = async || {
+        let mut reader = test.app.store().read().await.unwrap();
+        reader.find_sessions_of_user_unchecked(test.admin_id, test.now()).await.unwrap().len()
+    };
+    let there_were = sessions().await;
+    let mut tx = test.app.store().begin_structural().await.unwrap();
+    let before = tx.find_user_unchecked(test.admin_id).await.unwrap().unwrap();
+    let disable = async {
+        // By now the account was found, and its password is being checked or was.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let user = User { status: UserStatus::Disabled, version: before.version + 1, ..before.clone() };
+        let tenant = Tenant::system(test.root, "test");
+        tx.update_user(&tenant, &user, before.version).await.unwrap();
+        tx.commit(Event::new(&tenant, EventKind::UserUpdated, user.id, test.now())).await.unwrap();
+    };
+    let (refusal, ()) = tokio::join!(try_to_sign_in(&test, ADMIN_EMAIL, ADMIN_PASSWORD, "192.0.2.1"), disable);
+    assert_eq!(refused(refusal), RejectCode::Unauthenticated);
+    assert_eq!(sessions().await, there_were);
 }
 
 #[tokio::test]
