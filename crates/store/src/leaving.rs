@@ -11,7 +11,7 @@ use claviger_core::time::Timestamp;
 use crate::row::Columns;
 use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, statements};
 use crate::value::{Argument as _, args};
-use crate::{StoreResult, Tx};
+use crate::{Connection, StoreResult, Tx};
 
 /// The live keys of a user below an organization, itself included, where no membership of the user reaches any more. Found by their owner:
 /// the organizations may be many more.
@@ -40,11 +40,8 @@ statements! {
         "INSERT INTO leaving (organization_id, user_id, released_until, created_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (organization_id, user_id) DO UPDATE SET released_until = excluded.released_until";
     DELETE_LEAVING = "DELETE FROM leaving WHERE organization_id = $1 AND user_id = $2";
-    /// Writes the row as it is: whoever claims it next on another connection waits for this transaction.
-    CLAIM_LEAVING =
-        "UPDATE leaving SET created_at = created_at WHERE (organization_id, user_id) IN (\
-         SELECT l.organization_id, l.user_id FROM leaving l ORDER BY l.organization_id, l.user_id LIMIT 1) \
-         RETURNING organization_id, user_id, released_until";
+    FIND_LEAVING =
+        "SELECT organization_id, user_id, released_until FROM leaving ORDER BY organization_id, user_id LIMIT 1";
 }
 
 /// One live key less for each of so many organizations: a user has one personal key in each.
@@ -76,8 +73,22 @@ pub struct Released {
     pub revoked: usize,
     /// Keys that have no owner any more.
     pub disowned: usize,
-    /// Whether there are more, which [`Tx::claim_leaving_unchecked`] finds again.
+    /// Whether there are more, which [`Connection::find_leaving_unchecked`] finds again.
     pub has_more: bool,
+}
+
+impl Connection {
+    /// Finds a user who left while not all of their keys could be released at once. Who goes on with that asks in a transaction that has the
+    /// database for itself, so that nobody else does.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_leaving_unchecked(&mut self) -> StoreResult<Option<Leaving>> {
+        let read = |it: &mut Columns<'_>| {
+            Ok(Leaving { organization_id: it.next()?, user_id: it.next()?, released_until: it.next()? })
+        };
+        self.find(FIND_LEAVING, args![], "leaving", read).await
+    }
 }
 
 impl Tx {
@@ -104,7 +115,7 @@ impl Tx {
         let disowned: Vec<KeyId> = self.list(DISOWN, arguments, "key", |it| it.next()).await?;
         disowned.iter().for_each(|it| self.touch(*it));
         until = disowned.iter().copied().max().or(until);
-        // Asked for and not concluded from the number, since keys that somebody else changes meanwhile are passed over.
+        // Asked for and not concluded from the number: the last set may be a full one.
         let rest = self.fetch_optional(FIND_REST, args![organization_id, user_id, after(until)]).await?;
         match rest {
             Some(_) => self.execute(PUT_LEAVING, args![organization_id, user_id, until, at]).await?,
@@ -128,17 +139,6 @@ impl Tx {
         }
         revoked.iter().for_each(|(id, _)| self.touch(*id));
         Ok(revoked.len())
-    }
-
-    /// Claims a user who left while not all of their keys could be released at once. Until this transaction ends nobody else goes on with that.
-    ///
-    /// # Errors
-    /// What any statement can meet.
-    pub async fn claim_leaving_unchecked(&mut self) -> StoreResult<Option<Leaving>> {
-        let read = |it: &mut Columns<'_>| {
-            Ok(Leaving { organization_id: it.next()?, user_id: it.next()?, released_until: it.next()? })
-        };
-        self.find(CLAIM_LEAVING, args![], "leaving", read).await
     }
 }
 

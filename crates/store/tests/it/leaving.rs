@@ -73,7 +73,7 @@ async fn all_keys_of_who_leaves_are_released_in_sets_of_a_thousand() {
     assert_eq!(released.len(), ROWS_PER_EVENT_MAX, "the event stands for all of them");
     for (rest, has_more) in [(1000, true), (302, false)] {
         let mut tx = world.store.begin().await.expect("a transaction");
-        let leaving = tx.claim_leaving_unchecked().await.expect("a row").expect("somebody is leaving");
+        let leaving = tx.find_leaving_unchecked().await.expect("a row").expect("somebody is leaving");
         assert_eq!((leaving.organization_id, leaving.user_id), (acme, ann));
         let place = Tenant::system(leaving.organization_id, "test");
         let next = tx.release_keys(&place, ann, leaving.released_until, now()).await.expect("released");
@@ -83,7 +83,7 @@ async fn all_keys_of_who_leaves_are_released_in_sets_of_a_thousand() {
         released.extend(touched_keys(&world, before).await);
     }
     let mut tx = world.store.begin().await.expect("a transaction");
-    assert_eq!(tx.claim_leaving_unchecked().await.expect("an answer"), None);
+    assert_eq!(tx.find_leaving_unchecked().await.expect("an answer"), None);
     drop(tx);
 
     let mut expected: Vec<_> = of_ann[..2].iter().flat_map(|(_, keys)| keys).map(|it| Entity::from(*it)).collect();
@@ -130,7 +130,7 @@ async fn personal_keys_come_first_however_many_there_are() {
                 tx.find_key(&world.acme.tenant, oldest).await.expect("a row").expect("a key").owner_id,
                 Some(ann)
             );
-            from = tx.claim_leaving_unchecked().await.expect("a row").expect("somebody").released_until;
+            from = tx.find_leaving_unchecked().await.expect("a row").expect("somebody").released_until;
         }
         tx.commit(event(&world.acme.tenant, ann)).await.expect("a commit");
     }
