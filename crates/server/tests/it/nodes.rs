@@ -6,15 +6,18 @@ use std::time::Duration;
 use claviger::app::App;
 use claviger::clock::SettableClock;
 use claviger::ops::caller::Caller;
+use claviger::ops::imports::{ImportLine, NewImport, append_import, create_import};
 use claviger::ops::keys::{create_key, revoke_key, update_key};
 use claviger::ops::members::{MemberPatch, update_member};
 use claviger_core::decision::Code;
+use claviger_core::id::UserId;
 use claviger_core::key::{KeyPatch, RevocationReason};
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
-use claviger_core::secret::Token;
+use claviger_core::secret::{Digest, Token};
 use claviger_verifier::credential::Presented;
 use claviger_verifier::verify::{About, Ask};
+use data_encoding::HEXLOWER;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -163,6 +166,70 @@ async fn revoked_key_makes_no_key_behind_its_revocation() {
             revoke_key(&first.app, &first.admin, first.root, id, reason).await.unwrap();
         };
         ends_what_a_caller_may(&first, &second, &caller, round, revoke).await;
+    }
+    second.shut_down().await;
+    first.stop().await;
+}
+
+/// What begins the import of a file.
+async fn import_of(test: &TestApp, file: u8, owner_id: Option<UserId>) -> NewImport {
+    NewImport {
+        source_digest: [file; 32],
+        source_name: "keys.csv".to_owned(),
+        api: None,
+        role_id: Some(test.built_in(test.root, BuiltIn::Readonly).await.id),
+        scopes: None,
+        owner_id,
+        mapped_user_id: None,
+    }
+}
+
+#[tokio::test]
+async fn import_of_one_file_begun_at_both_nodes_is_one_import() {
+    let Some((first, second)) = two_nodes().await else { return };
+    for file in 0..20 {
+        let new = import_of(&first, file, None).await;
+        let (one, two) = tokio::join!(
+            create_import(&first.app, &first.admin, first.root, new.clone()),
+            create_import(&second, &first.admin, first.root, new),
+        );
+        assert_eq!(one.unwrap().id, two.unwrap().id);
+    }
+    second.shut_down().await;
+    first.stop().await;
+}
+
+#[tokio::test]
+async fn import_at_one_node_and_forms_at_the_other_give_nobody_more_keys_than_policy_says() {
+    const MAX: i64 = 25;
+    let Some((first, second)) = two_nodes().await else { return };
+    let started = Instant::now();
+    for round in 0..10 {
+        let (owner, owner_id, _) = first.member(first.root, &format!("Owner {round}"), BuiltIn::Admin).await;
+        let new = import_of(&first, round, Some(owner_id)).await;
+        let import_id = create_import(&first.app, &first.admin, first.root, new).await.unwrap().id;
+        let line = |number: u64| {
+            let digest = Digest::of_token(format!("legacy {round} {number}").as_bytes());
+            let sha256 = HEXLOWER.encode(digest.as_bytes());
+            ImportLine { line: number, sha256, name: None, description: None, expires_at: None }
+        };
+        let lines = (2..22).map(line).collect();
+        while create_key(&second, &owner, first.root, new_key(&format!("First {round}")), None).await.is_err() {
+            assert!(started.elapsed() < WITHIN * 30, "the other node never learns of {owner:?}");
+            sleep(Duration::from_millis(2)).await;
+        }
+        let make = async |maker: &str| {
+            for number in 0..MAX {
+                drop(
+                    create_key(&second, &owner, first.root, new_key(&format!("{maker} {round} {number}")), None).await,
+                );
+            }
+        };
+        let append = append_import(&first.app, &first.admin, first.root, import_id, lines, true);
+        let (appended, ..) = tokio::join!(append, make("a"), make("b"), make("c"));
+        let mut reader = first.app.store().read().await.unwrap();
+        let owned = reader.count_live_keys_of_owner(&system(&first), owner_id).await.unwrap();
+        assert!(owned <= MAX, "round {round}: {owned}, {appended:?}");
     }
     second.shut_down().await;
     first.stop().await;

@@ -5,7 +5,7 @@ mod lines;
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::Reach;
 use claviger_core::event::{Event, EventKind};
-use claviger_core::id::{ImportId, OrganizationId, RoleId, UserId};
+use claviger_core::id::{ApiId, ImportId, OrganizationId, RoleId, UserId};
 use claviger_core::key::Key;
 use claviger_core::limits;
 use claviger_core::name::Slug;
@@ -127,18 +127,19 @@ pub async fn create_import(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize(&app, organization_id, CREATE);
-        let (mut tx, tenant) = begin_beside(&app, &caller, [], authorize).await?;
+        // Of two that begin the same file's import at once, one makes it and the other finds it.
+        let (mut tx, tenant) = begin_beside(&app, &caller, [Hold::alone(organization_id)], authorize).await?;
+        let slug = new.api.as_ref().map_or(DEFAULT_API, |it| it.as_str());
+        let missing = || Reject::field("/api", "is no api of this organization");
+        let api = tx.find_api_by_slug(&tenant, slug).await?.ok_or_else(missing)?;
         if let Some(import) = tx.find_import_by_source(&tenant, &new.source_digest).await? {
-            refuse_other_terms(&import, &new)?;
+            refuse_other_terms(&import, &new, api.id)?;
             return Ok(import.into());
         }
         if new.role_id.is_none() && new.mapped_user_id.is_none() {
             let detail = "say a role or a mapped user: keys with neither are allowed nothing";
             return Err(Reject::field("/role_id", detail).into());
         }
-        let slug = new.api.as_ref().map_or(DEFAULT_API, |it| it.as_str());
-        let missing = || Reject::field("/api", "is no api of this organization");
-        let api = tx.find_api_by_slug(&tenant, slug).await?.ok_or_else(missing)?;
         let now = app.now();
         let import = Import {
             id: ImportId::new(now, &mut *app.rng()),
@@ -169,8 +170,9 @@ pub async fn create_import(
 }
 
 /// Refuses to go on with an import of the same file on other terms: its keys would silently keep the old ones.
-fn refuse_other_terms(import: &Import, new: &NewImport) -> Result<(), Reject> {
+fn refuse_other_terms(import: &Import, new: &NewImport, api_id: ApiId) -> Result<(), Reject> {
     let differs = [
+        ("api", import.api_id != api_id),
         ("role_id", import.role_id != new.role_id),
         ("scopes", import.scopes != new.scopes),
         ("owner_id", import.owner_id != new.owner_id),
@@ -218,8 +220,12 @@ pub async fn get_import(
     import_id: ImportId,
 ) -> OpResult<ImportInfo> {
     let tenant = caller.authorize(app, organization_id, READ)?;
-    let import = app.store().read().await?.find_import(&tenant, import_id).await?;
-    Ok(import.ok_or_else(Reject::not_found)?.into())
+    Ok(find(app, &tenant, import_id).await?.into())
+}
+
+async fn find(app: &App, tenant: &Tenant, import_id: ImportId) -> OpResult<Import> {
+    let import = app.store().read().await?.find_import(tenant, import_id).await?;
+    Ok(import.ok_or_else(Reject::not_found)?)
 }
 
 /// Takes the next lines, at most 1,000, in the order of the file. Lines that have been dealt with are skipped, so that a chunk can be sent again.
@@ -240,8 +246,11 @@ pub async fn append_import(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize(&app, organization_id, CREATE);
+        // An import keeps its owner, so that a look beforehand says whose keys are counted too.
+        let owner_id = find(&app, &authorize()?, import_id).await?.owner_id;
         // Its chunks, and those of other imports here, are taken one after the other: they count the same keys.
         let rows = [Hold::alone(import_id), Hold::alone(organization_id)];
+        let rows = rows.into_iter().chain(owner_id.map(Hold::alone));
         let (mut tx, tenant) = begin_beside(&app, &caller, rows, authorize).await?;
         let mut import = tx.find_import(&tenant, import_id).await?.ok_or_else(Reject::not_found)?;
         let fresh: Vec<_> = lines.into_iter().filter(|it| it.line >= import.next_line).collect();

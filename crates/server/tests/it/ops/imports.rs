@@ -3,8 +3,10 @@
 use claviger::ops::imports::{ChunkOutcome, ImportLine, NewImport, append_import, create_import, get_import};
 use claviger::ops::keys::{KeyQuery, list_keys, revoke_key};
 use claviger::ops::page::PageRequest;
+use claviger_core::api::DATA_LOADER_API;
 use claviger_core::id::{ImportId, OrganizationId};
 use claviger_core::key::RevocationReason;
+use claviger_core::name::Slug;
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
 use claviger_core::secret::Digest;
@@ -39,8 +41,11 @@ async fn the_same_file_on_other_terms_is_refused() {
     let id = begin(&test, test.root, 1).await;
     assert_eq!(begin(&test, test.root, 1).await, id, "the same terms go on");
     let other = NewImport { scopes: Some(permissions(&["contacts:read"])), ..terms(&test, test.root, 1).await };
-    let refusal = refused(create_import(&test.app, &test.admin, test.root, other).await);
-    assert_eq!(refusal, RejectCode::StateConflict);
+    let elsewhere = NewImport { api: Some(Slug::parse(DATA_LOADER_API).unwrap()), ..terms(&test, test.root, 1).await };
+    for other in [other, elsewhere] {
+        let refusal = refused(create_import(&test.app, &test.admin, test.root, other).await);
+        assert_eq!(refusal, RejectCode::StateConflict);
+    }
 }
 
 async fn append(test: &TestApp, at: OrganizationId, id: ImportId, lines: Vec<ImportLine>) -> ChunkOutcome {
