@@ -38,10 +38,10 @@ impl<E: Database> Handle<E> {
         }
     }
 
-    async fn commit(self) -> StoreResult<()> {
+    async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Reader(_) => Ok(()),
-            Self::Writer(transaction) => transaction.commit().await.map_err(failure),
+            Self::Writer(transaction) => transaction.commit().await,
         }
     }
 }
@@ -61,7 +61,7 @@ macro_rules! run {
             }
             Link::Postgres(handle) => {
                 let query = sqlx::query_with(sql, postgres::bind($arguments));
-                query.$run(handle.engine()).await.map(|$answer| $postgres)
+                postgres::in_time(query.$run(handle.engine())).await.map(|$answer| $postgres)
             }
         };
         $connection.settle(result)
@@ -119,10 +119,11 @@ impl Connection {
         if self.failed {
             return Err(Error::Spoiled);
         }
-        match self.link {
+        let committed = match self.link {
             Link::Sqlite(handle) => handle.commit().await,
-            Link::Postgres(handle) => handle.commit().await,
-        }
+            Link::Postgres(handle) => postgres::in_time(handle.commit()).await,
+        };
+        committed.map_err(failure)
     }
 }
 

@@ -77,8 +77,9 @@ fn of_postgres(database: &PgDatabaseError) -> Meaning {
         "22021" => Meaning::Missing,
         // disk_full
         "53100" => Meaning::Full,
-        // serialization_failure, deadlock_detected, lock_not_available, query_canceled, read_only_sql_transaction: a standby took over
-        "40001" | "40P01" | "55P03" | "57014" | "25006" => Meaning::Unavailable,
+        // serialization_failure, deadlock_detected, lock_not_available, query_canceled, read_only_sql_transaction: a standby took over;
+        // idle_in_transaction_session_timeout: this process stood still, with its machine perhaps
+        "40001" | "40P01" | "55P03" | "57014" | "25006" | "25P03" => Meaning::Unavailable,
         // data_corrupted, index_corrupted
         "XX001" | "XX002" => Meaning::Damaged,
         // Connections, refused sign-ins, too few resources, a server that stops or starts.

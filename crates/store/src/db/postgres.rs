@@ -29,6 +29,9 @@ const VERSION_MIN: i32 = 150_000;
 /// How long a transaction waits for a lock, and how long one that does nothing may keep others waiting.
 const LOCK_TIMEOUT: &str = "10s";
 const IDLE_TIMEOUT: &str = "30s";
+/// How long a server may take to answer. One whose machine or network is gone may never do, nor say so: nobody would be told, and the
+/// follower of the log, or whoever asks for places in it, would wait for ever.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// A channel is one of the whole database; who is rung by another installation's change finds nothing new.
 const CHANNEL: &str = "claviger_log";
 
@@ -68,11 +71,13 @@ impl Pools {
             .options([
                 ("synchronous_commit", synchronous_commit),
                 ("lock_timeout", LOCK_TIMEOUT),
+                // Whoever waited for a lock reads what was committed before it got that, whatever a database or role is set to.
+                ("default_transaction_isolation", "read committed"),
                 ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
             ])
             .disable_statement_logging();
         // Without a pool, which would try until its time is over and then only say that it is.
-        let mut connection = server.connect().await.map_err(failure)?;
+        let mut connection = in_time(server.connect()).await.map_err(failure)?;
         let schema = check_server(&mut connection).await?;
         connection.close().await.map_err(failure)?;
         let writers = pool(WRITERS).connect_lazy_with(server.clone());
@@ -107,12 +112,12 @@ impl Pools {
 
     /// The transaction that numbers events. It takes none of the locks above: whoever waits inside such a lock waits for it.
     pub(super) async fn begin_sequencing(&self) -> StoreResult<Transaction<'static, Postgres>> {
-        self.sequencers.begin().await.map_err(failure)
+        in_time(self.sequencers.begin()).await.map_err(failure)
     }
 
     pub(super) async fn listen(&self) -> StoreResult<PgListener> {
         let mut listener = PgListener::connect_with(&self.sequencers).await.map_err(failure)?;
-        listener.listen(CHANNEL).await.map_err(failure)?;
+        in_time(listener.listen(CHANNEL)).await.map_err(failure)?;
         Ok(listener)
     }
 
@@ -125,9 +130,15 @@ impl Pools {
 
 /// Two statements and not one text with both: who gives up waiting for the lock leaves a transaction that the pool knows of and rolls back.
 async fn begin(pool: &PgPool, first: &'static str) -> StoreResult<Transaction<'static, Postgres>> {
-    let mut transaction = pool.begin().await.map_err(failure)?;
-    sqlx::query(first).execute(&mut *transaction).await.map_err(failure)?;
+    let mut transaction = in_time(pool.begin()).await.map_err(failure)?;
+    in_time(sqlx::query(first).execute(&mut *transaction)).await.map_err(failure)?;
     Ok(transaction)
+}
+
+/// What the server answers, or that it did not in time. Who gives up drops the connection, and the pool finds out what has become of it.
+pub(super) async fn in_time<T>(answering: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let answered = tokio::time::timeout(ANSWER_WITHIN, answering).await;
+    answered.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
 /// Refuses a server that will not do, and says which schema it works in.
@@ -152,6 +163,9 @@ fn pool(connections: u32) -> PgPoolOptions {
         .idle_timeout(Duration::from_secs(600))
         // A server that was restarted, or a firewall, leaves connections behind that only look alive.
         .test_before_acquire(true)
+        // A connection that is given back is asked whether it is still there, and the pool itself would wait for that for ever, with the
+        // connection's place in it.
+        .after_release(|connection, _| Box::pin(async { in_time(connection.ping()).await.map(|()| true) }))
 }
 
 pub(super) fn bind(arguments: Vec<Value>) -> PgArguments {

@@ -47,8 +47,12 @@ pub(crate) async fn embedded() -> Store {
 
 /// A further node on a schema.
 pub(crate) async fn node(schema: &str, seed: u64) -> Store {
+    node_by(&postgres_url(), schema, seed).await
+}
+
+/// A further node on a schema of the server at a URL.
+pub(crate) async fn node_by(url: &str, schema: &str, seed: u64) -> Store {
     let options = Options { durability: Durability::None, bytes_max: None };
-    let url = postgres_url();
     let separator = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{separator}options=-csearch_path%3D{schema}");
     Store::connect(&url, options, rng(seed)).await.expect("a node")

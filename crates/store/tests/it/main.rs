@@ -14,6 +14,7 @@ mod organizations;
 mod people;
 mod schema;
 mod sign_in;
+mod silence;
 mod tenancy;
 mod transactions;
 mod usage;
