@@ -218,6 +218,14 @@ operations! {
     KeyRotated = "key.rotated",
     /// A key was revoked.
     KeyRevoked = "key.revoked",
+    /// A key's secret was reported as leaked, and policy leaves it good.
+    KeyLeakReported = "key.leak_reported",
+    /// Keys were switched off together.
+    KeysDeactivated = "keys.deactivated",
+    /// Keys were revoked together.
+    KeysRevoked = "keys.revoked",
+    /// Keys were given a later expiry together.
+    KeysExtended = "keys.extended",
     /// A batch of keys was imported.
     KeysImported = "keys.imported",
     /// Keys of a user who left were revoked or lost their owner.

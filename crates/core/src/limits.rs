@@ -44,6 +44,8 @@ pub const PREVIEWED_KEYS_MAX: u32 = 10_000;
 pub const PREVIEWED_KEYS_NAMED: u32 = 5;
 /// Events in one export.
 pub const EXPORTED_EVENTS_MAX: u32 = 100_000;
+/// Keys that one request for bulk work names, or that are changed before it says where to go on.
+pub const KEYS_PER_BULK_MAX: usize = ROWS_PER_EVENT_MAX;
 /// Items on one page of a list.
 pub const PAGE_ITEMS_MAX: u32 = 100;
 /// Items on a page when nothing is asked for.

@@ -109,6 +109,13 @@ impl Name {
         if text.is_empty() { Err(TextError::Empty) } else { Ok(Self(text)) }
     }
 
+    /// The name with something behind it, such as a number, and shortened so that both fit. `suffix` is a short text without anything invisible.
+    pub fn with_suffix(&self, suffix: &str) -> Self {
+        let room = limits::NAME_CHARS_MAX.saturating_sub(suffix.chars().count());
+        let kept: String = self.0.chars().take(room).collect();
+        Self(format!("{}{suffix}", kept.trim_end()))
+    }
+
     /// The form by which names are compared: NFKC, case-folded, so that `CI` and `ＣＩ` cannot stand side by side.
     pub fn key(&self) -> NameKey {
         let folded: String = caseless::default_case_fold_str(&self.0.nfkc().collect::<String>());
@@ -244,6 +251,16 @@ impl KeyPrefix {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_name_with_something_behind_it_is_a_name() {
+        let longest = Name::parse(&"ü".repeat(limits::NAME_CHARS_MAX)).expect("a name");
+        for (name, with) in
+            [(Name::parse("CI").expect("a name"), "CI (2)".to_owned()), (longest, "ü".repeat(76) + " (2)")]
+        {
+            assert_eq!(name.with_suffix(" (2)"), Name::parse(&with).expect("a name"));
+        }
+    }
 
     #[test]
     fn names_are_trimmed_and_bounded() {

@@ -3,6 +3,8 @@
 mod breaking;
 mod list;
 
+use std::sync::LazyLock;
+
 use claviger_core::decision::KeyStanding;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::key::{Key, Revocation};
@@ -12,12 +14,12 @@ use claviger_core::time::Timestamp;
 
 pub(crate) use self::breaking::STATEMENTS as BREAKING_STATEMENTS;
 pub use self::breaking::{Breach, BreakingKey};
+pub(crate) use self::list::STATEMENTS as LIST_STATEMENTS;
 pub use self::list::{KeyFilter, KeyRow, KeySort, KeyStatus};
-pub(crate) use self::list::{STATEMENTS as LIST_STATEMENTS, built_statements};
 use crate::row::{Columns, Unreadable};
-use crate::sql::statements;
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, statements};
 use crate::statement::assert_newer;
-use crate::value::{Value, args, json};
+use crate::value::{Argument as _, Value, args, json};
 use crate::{Connection, StoreResult, Tx};
 
 macro_rules! columns {
@@ -89,6 +91,18 @@ statements! {
     COUNT_LIVE_KEYS_OF_OWNER =
         "SELECT count(*) FROM key k \
          WHERE k.organization_id = $1 AND k.owner_id = $2 AND k.standing <> 'revoked' AND NOT k.personal";
+}
+
+static FIND_KEYS: LazyLock<Bulk> = LazyLock::new(|| {
+    let places = row_of(ROWS_PER_STATEMENT, 1);
+    Bulk::new(format!("SELECT {} FROM key k WHERE k.organization_id = $1 AND k.id IN {places}", columns!()))
+});
+
+/// Every statement that is put together here, by name.
+pub(crate) fn built_statements() -> Vec<(String, String)> {
+    let mut statements = list::built_statements();
+    statements.push(("FIND_KEYS".to_owned(), FIND_KEYS.portable.clone()));
+    statements
 }
 
 pub(crate) fn key_arguments(it: &Key) -> Vec<Value> {
@@ -206,6 +220,21 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_key(&mut self, tenant: &Tenant, id: KeyId) -> StoreResult<Option<Key>> {
         self.find(FIND_KEY, args![id, tenant.organization_id()], "key", key).await
+    }
+
+    /// Finds keys, revoked ones included, in the order of their identifiers; those that are not there are left out.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_keys(&mut self, tenant: &Tenant, ids: &[KeyId]) -> StoreResult<Vec<Key>> {
+        let mut keys = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+            let mut arguments = args![tenant.organization_id()];
+            arguments.extend(padded(chunk, KeyId::value));
+            keys.extend(self.list_bulk(&FIND_KEYS, arguments, "key", key).await?);
+        }
+        keys.sort_unstable_by_key(|it| it.id);
+        Ok(keys)
     }
 
     /// Finds the live personal key of a user.

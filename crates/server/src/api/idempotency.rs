@@ -5,8 +5,8 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use claviger_core::limits;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -41,6 +41,17 @@ pub(super) trait PostBody: DeserializeOwned {
     /// What no body at all means, if anything.
     fn empty() -> Option<Self> {
         None
+    }
+}
+
+/// Of an operation that needs to be told nothing: no body, or an empty object.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoBody {}
+
+impl PostBody for NoBody {
+    fn empty() -> Option<Self> {
+        Some(Self::default())
     }
 }
 

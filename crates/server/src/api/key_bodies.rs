@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use claviger_core::id::UserId;
 use claviger_core::key::{KeyPatch, Metadata, Origin};
-use claviger_core::name::Slug;
 use claviger_core::reject::Reject;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::fields::{
-    Field, all_fields, allow_list, at, metadata, nullable, optional, permissions, present, stored_in, text,
+    Field, all_fields, allow_list, metadata, nullable, optional, permissions, present, stored_in, text,
 };
-use super::page::PageQuery;
-use super::words::{KeyStateWord, ReachWord, RevocationReasonWord};
-use crate::ops::keys::{KeyQuery, KeySort, NewKey, Overlap};
+use super::words::{ReachWord, RevocationReasonWord};
+use crate::ops::keys::{Copy, NewKey, Overlap};
 
 /// A key to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -233,83 +230,26 @@ pub(super) struct RevokeKeyBody {
     pub(super) reason: Option<RevocationReasonWord>,
 }
 
-/// Orders of a list of keys.
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum KeySortWord {
-    /// Newest first.
-    #[default]
-    CreatedAt,
-    /// By name.
-    Name,
-    /// Those that end first come first; those without an end come last.
-    ExpiresAt,
-}
-
-impl From<KeySortWord> for KeySort {
-    fn from(it: KeySortWord) -> Self {
-        match it {
-            KeySortWord::CreatedAt => Self::Created,
-            KeySortWord::Name => Self::Name,
-            KeySortWord::ExpiresAt => Self::Expiry,
-        }
-    }
-}
-
-/// Which keys are asked for.
-#[derive(Debug, Deserialize, IntoParams)]
+/// What of a copy is said and not copied.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct KeyListQuery {
-    /// The `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// Items wanted.
-    #[param(minimum = 1, maximum = 100, default = 25)]
-    limit: Option<u32>,
-    /// Those that look like this now; absent means all but revoked ones.
-    #[param(inline)]
-    state: Option<KeyStateWord>,
-    /// Those whose name contains this, or whose access key it is.
-    #[param(max_length = 80)]
-    search: Option<String>,
-    /// Those of this owner.
-    owner_id: Option<String>,
-    /// Those mapped to this user.
-    mapped_user_id: Option<String>,
-    /// Those of this role.
-    role_id: Option<String>,
-    /// Those of the api with this slug.
-    api: Option<String>,
-    /// Only those that were never used.
-    #[serde(default)]
-    #[param(required = false, default = false)]
-    never_used: bool,
-    /// In which order.
-    #[param(inline)]
-    sort: Option<KeySortWord>,
+pub(super) struct DuplicateKeyBody {
+    /// Its name; absent means the key's with `copy` behind it, and a number where that is taken.
+    #[schema(min_length = 1, max_length = 80)]
+    name: Option<String>,
+    /// When it ends (RFC 3339); absent means as the key does, null never.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Option<String>>,
 }
 
-impl KeyListQuery {
-    /// The query, which page of it, and the name of this list for its cursors.
-    pub(super) fn read(self) -> Result<(KeyQuery, PageQuery, String), Reject> {
-        let owner_id: Field<Option<UserId>> = optional("owner_id", self.owner_id.as_deref());
-        let mapped_user_id = optional("mapped_user_id", self.mapped_user_id.as_deref());
-        let role_id = optional("role_id", self.role_id.as_deref());
-        let api: Field<Option<Slug>> = optional("api", self.api.as_deref());
-        let search = at(
-            "search",
-            match self.search {
-                Some(it) if it.chars().count() > claviger_core::limits::NAME_CHARS_MAX => Err("is too long"),
-                it => Ok(it.filter(|it| !it.trim().is_empty())),
-            },
-        );
-        let (owner_id, mapped_user_id, role_id, api, search) =
-            all_fields!(owner_id, mapped_user_id, role_id, api, search)?;
-        let sort: KeySort = self.sort.unwrap_or_default().into();
-        let state = self.state.map(Into::into);
-        let list = format!("keys:{sort:?}");
-        let query =
-            KeyQuery { state, search, owner_id, mapped_user_id, role_id, api, never_used: self.never_used, sort };
-        Ok((query, PageQuery { cursor: self.cursor, limit: self.limit }, list))
+impl TryFrom<DuplicateKeyBody> for Copy {
+    type Error = Reject;
+
+    fn try_from(body: DuplicateKeyBody) -> Result<Self, Reject> {
+        let name = optional("/name", body.name.as_deref());
+        let expires_at = nullable("/expires_at", body.expires_at.as_ref());
+        let (name, expires_at) = all_fields!(name, expires_at)?;
+        Ok(Self { name, expires_at })
     }
 }

@@ -185,7 +185,7 @@ pub(super) struct KeyListView {
 pub(super) struct CreatedKeyView {
     /// The key.
     pub key: KeyView,
-    /// The secret, in this answer and in no other. Null where a request is repeated with its Idempotency-Key.
+    /// The secret, in this answer and in no other. Null where a request is repeated with its Idempotency-Key, or where nothing was made.
     #[schema(required)]
     pub secret: Option<NewSecretView>,
     /// What to do with the secret, or why it is not there.
@@ -220,6 +220,8 @@ impl From<&Token> for NewSecretView {
 }
 
 const SHOWN_ONCE: &str = "Copy the secret now and keep it safe: it is shown once.";
+const IS_THERE: &str =
+    "The key was there already. Its secret was shown once, when it was made; regenerate it for a new one.";
 const WAS_SHOWN: &str = "The secret was shown once, in the first answer to this Idempotency-Key.";
 
 impl From<&CreatedKey> for CreatedKeyView {
@@ -230,6 +232,11 @@ impl From<&CreatedKey> for CreatedKeyView {
 }
 
 impl KeyView {
+    /// The answer as it is kept for a repetition.
+    pub(super) fn render(info: &KeyInfo) -> Value {
+        serde_json::to_value(Self::from(info)).expect("a view is JSON")
+    }
+
     /// The key as a list shows it, which does not look its secrets up.
     pub(super) fn listed(info: &KeyInfo) -> Self {
         Self { secrets: None, ..Self::from(info) }
@@ -237,6 +244,11 @@ impl KeyView {
 }
 
 impl CreatedKeyView {
+    /// A key that was to be made and is there already.
+    pub(super) fn there(info: &KeyInfo) -> Self {
+        Self { key: KeyView::from(info), secret: None, secret_note: IS_THERE }
+    }
+
     /// The answer as it is kept for a repetition: without the secret.
     pub(super) fn render(created: &CreatedKey) -> Value {
         let view = Self { key: KeyView::from(&created.info), secret: None, secret_note: WAS_SHOWN };

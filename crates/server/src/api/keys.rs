@@ -4,15 +4,16 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use claviger_core::key::KeyPatch;
+use claviger_core::key::{KeyPatch, Origin};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path, Query};
 use super::headers::{IdempotencyKey, IfMatch, entity_tag};
-use super::idempotency::{CREATED, OK, Post, PostBody, place, respond};
-use super::key_bodies::{KeyListQuery, KeyPatchBody, NewKeyBody, RevokeKeyBody, RotateKeyBody};
+use super::idempotency::{CREATED, NoBody, OK, Post, PostBody, place, respond};
+use super::key_bodies::{DuplicateKeyBody, KeyPatchBody, NewKeyBody, RevokeKeyBody, RotateKeyBody};
+use super::key_queries::KeyListQuery;
 use super::key_views::{CreatedKeyView, KeyListView, KeyView};
 use super::page::page_of;
 use super::paths::{KeyPath, OrganizationPath};
@@ -30,10 +31,16 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(deactivate_key))
         .routes(routes!(rotate_key))
         .routes(routes!(revoke_key))
+        .routes(routes!(duplicate_key))
 }
 
 impl PostBody for NewKeyBody {}
 impl PostBody for RotateKeyBody {
+    fn empty() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+impl PostBody for DuplicateKeyBody {
     fn empty() -> Option<Self> {
         Some(Self::default())
     }
@@ -47,6 +54,11 @@ impl PostBody for RevokeKeyBody {
 fn path_of(created: &CreatedKey) -> HeaderMap {
     let key = &created.info.key;
     place(&format!("/api/v1/organizations/{}/keys/{}", key.organization_id, key.id), key.version)
+}
+
+/// The version of what an operation answers with.
+fn tag(info: &KeyInfo) -> HeaderMap {
+    HeaderMap::from_iter(entity_tag(info.key.version))
 }
 
 fn answer(info: &KeyInfo) -> Response {
@@ -102,7 +114,7 @@ pub(super) async fn list_keys(
     OriginalUri(uri): OriginalUri,
     Query(query): Query<KeyListQuery>,
 ) -> ApiResult<Response> {
-    let (query, page, list) = query.read()?;
+    let (query, page, list) = query.read(app.now())?;
     let found = ops::keys::list_keys(&app, &caller, organization_id, query, page.request(&list)?).await?;
     let total = found.total;
     Ok(page_of(
@@ -169,7 +181,7 @@ pub(super) async fn update_key(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/activate",
     tag = "keys",
-    params(KeyPath, IfMatch),
+    params(KeyPath, IfMatch, IdempotencyKey),
     extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
         (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
@@ -181,8 +193,11 @@ pub(super) async fn activate_key(
     Authenticated(caller): Authenticated,
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
     IfMatch(version): IfMatch,
+    post: Post<NoBody>,
 ) -> ApiResult<Response> {
-    Ok(answer(&ops::keys::set_key_active(&app, &caller, organization_id, key_id, true, version).await?))
+    let (_, idempotency) = post.split(OK, KeyView::render);
+    let answer = ops::keys::set_key_active(&app, &caller, organization_id, key_id, true, version, idempotency).await?;
+    Ok(respond(OK, answer, tag, |it: &KeyInfo| KeyView::from(it)))
 }
 
 /// Switches a key off.
@@ -192,7 +207,7 @@ pub(super) async fn activate_key(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/deactivate",
     tag = "keys",
-    params(KeyPath, IfMatch),
+    params(KeyPath, IfMatch, IdempotencyKey),
     extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
         (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
@@ -204,8 +219,11 @@ pub(super) async fn deactivate_key(
     Authenticated(caller): Authenticated,
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
     IfMatch(version): IfMatch,
+    post: Post<NoBody>,
 ) -> ApiResult<Response> {
-    Ok(answer(&ops::keys::set_key_active(&app, &caller, organization_id, key_id, false, version).await?))
+    let (_, idempotency) = post.split(OK, KeyView::render);
+    let answer = ops::keys::set_key_active(&app, &caller, organization_id, key_id, false, version, idempotency).await?;
+    Ok(respond(OK, answer, tag, |it: &KeyInfo| KeyView::from(it)))
 }
 
 /// Gives a key a new secret.
@@ -242,7 +260,7 @@ pub(super) async fn rotate_key(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/revoke",
     tag = "keys",
-    params(KeyPath),
+    params(KeyPath, IdempotencyKey),
     request_body = Option<RevokeKeyBody>,
     extensions(("x-permissions" = json!({"all": ["claviger/keys:delete"], "own": "claviger/own-keys:delete"}))),
     responses(
@@ -256,6 +274,38 @@ pub(super) async fn revoke_key(
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
     post: Post<RevokeKeyBody>,
 ) -> ApiResult<Response> {
-    let reason = post.body.reason.map(Into::into).unwrap_or_default();
-    Ok(answer(&ops::keys::revoke_key(&app, &caller, organization_id, key_id, reason).await?))
+    let (body, idempotency) = post.split(OK, KeyView::render);
+    let reason = body.reason.map(Into::into).unwrap_or_default();
+    let answer = ops::keys::revoke_key(&app, &caller, organization_id, key_id, reason, idempotency).await?;
+    Ok(respond(OK, answer, tag, |it: &KeyInfo| KeyView::from(it)))
+}
+
+/// Makes a key with the settings of another one.
+///
+/// It has a secret of its own, which stands in this answer and in no other. Everything else is as the key has it, but for where it is stored.
+/// Who holds `claviger/own-keys:create` and `claviger/own-keys:read` instead copies own keys.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/keys/{key_id}/duplicate",
+    tag = "keys",
+    params(KeyPath, IdempotencyKey),
+    request_body = Option<DuplicateKeyBody>,
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:create", "claviger/keys:read"]}))),
+    responses(
+        (status = 201, description = "The new key and its secret.", body = CreatedKeyView,
+         headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn duplicate_key(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
+    post: Post<DuplicateKeyBody>,
+) -> ApiResult<Response> {
+    let (body, idempotency) = post.split(CREATED, CreatedKeyView::render);
+    let copy = body.try_into()?;
+    let answer =
+        ops::keys::duplicate_key(&app, &caller, organization_id, key_id, copy, Origin::Api, idempotency).await?;
+    Ok(respond(CREATED, answer, path_of, |it: &CreatedKey| CreatedKeyView::from(it)))
 }

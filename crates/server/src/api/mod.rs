@@ -9,6 +9,9 @@ mod headers;
 mod idempotency;
 mod imports;
 mod key_bodies;
+mod key_bulk;
+mod key_leaks;
+mod key_queries;
 mod key_views;
 mod keys;
 mod me;
@@ -17,6 +20,7 @@ mod organization_views;
 mod organizations;
 mod page;
 mod paths;
+mod personal_keys;
 mod policies;
 mod policy_operations;
 mod problem;
@@ -52,6 +56,9 @@ pub(crate) fn problem(reject: Reject) -> Response {
 fn operations() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::preamble())
         .merge(keys::router())
+        .merge(personal_keys::router())
+        .merge(key_bulk::router())
+        .merge(key_leaks::router())
         .merge(verify::router())
         .merge(me::router())
         .merge(organizations::router())

@@ -104,7 +104,22 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     calls.call("deactivate_key", "POST", &format!("{path}/deactivate"), Value::Null).await;
     calls.call("activate_key", "POST", &format!("{path}/activate"), Value::Null).await;
     calls.call("rotate_key", "POST", &format!("{path}/rotate"), Value::Null).await;
+    calls.call("duplicate_key", "POST", &format!("{path}/duplicate"), Value::Null).await;
     calls.call("revoke_key", "POST", &format!("{path}/revoke"), Value::Null).await;
+
+    let ends = "2027-02-01T00:00:00Z";
+    let bulk = calls.call("create_key", "POST", "/keys", json!({"name": "Bulk", "expires_at": ends})).await;
+    let leaked = calls.call("create_key", "POST", "/keys", json!({"name": "Leaked"})).await;
+    let keys = json!({"ids": [id(&bulk["key"])]});
+    calls.call("extend_keys", "POST", "/keys/bulk/extend", json!({"keys": keys, "expires_at": null})).await;
+    calls.call("deactivate_keys", "POST", "/keys/bulk/deactivate", json!({"keys": keys})).await;
+    calls.call("revoke_keys", "POST", "/keys/bulk/revoke", json!({"keys": keys})).await;
+    calls.call("report_leak", "POST", "/leaks", json!({"key": leaked["secret"]["token"]})).await;
+
+    let path = format!("/users/{}/personal-key", calls.test.admin_id);
+    calls.call("put_personal_key", "PUT", &path, Value::Null).await;
+    calls.call("rotate_personal_key", "POST", &format!("{path}/rotate"), Value::Null).await;
+    calls.call("delete_personal_key", "DELETE", &path, Value::Null).await;
 
     let readonly = calls.test.built_in(calls.test.root, BuiltIn::Readonly).await;
     let source = json!({"source_digest": "ab".repeat(32), "source_name": "keys.csv", "role_id": readonly.id});

@@ -74,7 +74,9 @@ async fn key_made_at_one_node_is_good_at_the_other_and_denied_there_once_revoked
         // Revoked at either.
         let at = if number % 2 == 0 { &first.app } else { &second };
         let other = if number % 2 == 0 { &second } else { &first.app };
-        revoke_key(at, &first.admin, first.root, made.info.key.id, RevocationReason::KeyCompromise).await.unwrap();
+        revoke_key(at, &first.admin, first.root, made.info.key.id, RevocationReason::KeyCompromise, None)
+            .await
+            .unwrap();
         assert!(!allows(at, &made.token), "the node that answered denies at once");
         comes_to(other, &made.token, false).await;
     }
@@ -98,7 +100,7 @@ async fn nodes_learn_of_each_other_when_nobody_rings() {
     comes_to(&hears, &made.token, true).await;
     // More than a poll's time apart, so that it was no ring that came late.
     sleep(WITHIN).await;
-    revoke_key(&mute, &first.admin, first.root, made.info.key.id, RevocationReason::KeyCompromise).await.unwrap();
+    revoke_key(&mute, &first.admin, first.root, made.info.key.id, RevocationReason::KeyCompromise, None).await.unwrap();
     comes_to(&hears, &made.token, false).await;
     comes_to(&first.app, &made.token, false).await;
     for node in [mute, hears] {
@@ -163,7 +165,7 @@ async fn revoked_key_makes_no_key_behind_its_revocation() {
         let caller = Caller::of_key(&second, &presented, None, None).unwrap().caller;
         let (id, reason) = (maker.info.key.id, RevocationReason::KeyCompromise);
         let revoke = async {
-            revoke_key(&first.app, &first.admin, first.root, id, reason).await.unwrap();
+            revoke_key(&first.app, &first.admin, first.root, id, reason, None).await.unwrap();
         };
         ends_what_a_caller_may(&first, &second, &caller, round, revoke).await;
     }

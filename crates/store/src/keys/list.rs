@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use claviger_core::id::{ApiId, KeyId, RoleId, SecretId, UserId};
-use claviger_core::key::Key;
+use claviger_core::key::{Key, Origin};
 use claviger_core::name::{Name, Slug};
 use claviger_core::secret::AccessId;
 use claviger_core::tenant::Tenant;
@@ -71,6 +71,20 @@ pub struct KeyFilter {
     pub api_id: Option<ApiId>,
     /// Only those that were never used.
     pub never_used: bool,
+    /// Only those made before this instant and not used at it or later.
+    pub unused_since: Option<Timestamp>,
+    /// Only those that came to be like this.
+    pub origin: Option<Origin>,
+    /// Only personal ones, or only others.
+    pub personal: Option<bool>,
+    /// Only those made at this instant or later.
+    pub created_from: Option<Timestamp>,
+    /// Only those made before this instant.
+    pub created_before: Option<Timestamp>,
+    /// Only those that end at this instant or later.
+    pub expires_from: Option<Timestamp>,
+    /// Only those that end before this instant.
+    pub expires_before: Option<Timestamp>,
 }
 
 /// By what a list of keys is sorted.
@@ -171,7 +185,46 @@ impl Query {
                 " AND NOT EXISTS (SELECT 1 FROM secret v JOIN secret_use u ON u.secret_id = v.id WHERE v.key_id = k.id)",
             );
         }
+        query.narrow_by_time(filter);
         query
+    }
+
+    /// The rest of a filter: when and how keys came to be, when they end, when they were last used.
+    fn narrow_by_time(&mut self, filter: &KeyFilter) {
+        match filter.personal {
+            // In the words of the index that holds them.
+            Some(true) => self.sql.push_str(" AND k.personal"),
+            Some(false) => self.sql.push_str(" AND NOT k.personal"),
+            None => {}
+        }
+        if let Some(origin) = filter.origin {
+            self.push(" AND k.origin = ", origin.as_str(), "");
+        }
+        // Identifiers begin with the millisecond, so that their index narrows as well.
+        if let Some(at) = filter.created_from {
+            self.push(" AND k.created_at >= ", at, "");
+            self.push(" AND k.id >= ", first_id(at.as_millis()), "");
+        }
+        if let Some(at) = filter.created_before {
+            self.push(" AND k.created_at < ", at, "");
+            self.push(" AND k.id < ", first_id(at.as_millis().saturating_add(1)), "");
+        }
+        if let Some(at) = filter.expires_from {
+            self.push(" AND k.expires_at >= ", at, "");
+        }
+        if let Some(at) = filter.expires_before {
+            self.push(" AND k.expires_at < ", at, "");
+        }
+        if let Some(at) = filter.unused_since {
+            self.push(" AND k.created_at < ", at, "");
+            self.push(" AND k.id < ", first_id(at.as_millis().saturating_add(1)), "");
+            self.push(
+                " AND NOT EXISTS (SELECT 1 FROM secret v JOIN secret_use u ON u.secret_id = v.id \
+                 WHERE v.key_id = k.id AND u.last_used_at >= ",
+                at,
+                ")",
+            );
+        }
     }
 
     fn push(&mut self, before: &'static str, value: impl Argument, after: &'static str) {
@@ -200,6 +253,14 @@ impl Query {
         self.push(" LIMIT ", rows, "");
         Ok(self)
     }
+}
+
+/// The first of all identifiers that keys made in a millisecond can have.
+fn first_id(millis: i64) -> KeyId {
+    // What lies beyond the 48 bits of an identifier's time comes before its first or after its last millisecond.
+    const MILLIS_MAX: u64 = (1 << 48) - 1;
+    let millis = u64::try_from(millis).unwrap_or(0).min(MILLIS_MAX);
+    KeyId::from_u128(u128::from(millis) << 80)
 }
 
 /// In which order rows are read. The expiry is two: keys with an end, then keys without, since the engines sort NULL differently.
@@ -288,6 +349,23 @@ impl Connection {
         rows.iter().map(|row| decode("key", row, |it| key_row(it, now))).collect()
     }
 
+    /// The keys that a filter lets through, in the order of their identifiers and behind one of them: for work that goes through them all.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_key_ids(
+        &mut self,
+        tenant: &Tenant,
+        filter: &KeyFilter,
+        after: Option<KeyId>,
+        at_most: usize,
+        now: Timestamp,
+    ) -> StoreResult<Vec<KeyId>> {
+        let query = going_through(tenant, filter, after, at_most, now);
+        let rows = self.fetch_all(AssertSqlSafe(query.sql), query.arguments).await?;
+        rows.iter().map(|row| decode("key", row, |it| it.next())).collect()
+    }
+
     /// Counts what [`Self::page_keys`] lists, up to a bound, so that a count never costs more than it is worth.
     ///
     /// # Errors
@@ -306,6 +384,18 @@ impl Connection {
     }
 }
 
+fn going_through(tenant: &Tenant, filter: &KeyFilter, after: Option<KeyId>, at_most: usize, now: Timestamp) -> Query {
+    let mut query = Query::matching("SELECT k.id FROM key k ", tenant, filter, now);
+    let after = after.map_or_else(String::new, |it| it.to_string());
+    // As `Order::CreatedAmongExpired` has it.
+    match filter.status {
+        KeyStatus::Expired => query.push(" AND k.id || '' > ", after, " ORDER BY k.id || ''"),
+        _ => query.push(" AND k.id > ", after, " ORDER BY k.id"),
+    }
+    query.push(" LIMIT ", i64::try_from(at_most).unwrap_or(i64::MAX), "");
+    query
+}
+
 fn counting(tenant: &Tenant, filter: &KeyFilter, at_most: u32, now: Timestamp) -> Query {
     let mut query = Query::matching("SELECT count(*) FROM (SELECT 1 FROM key k ", tenant, filter, now);
     query.push(" LIMIT ", i64::from(at_most), ") counted");
@@ -322,10 +412,14 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
         KeyStatus::Revoked,
         KeyStatus::Any,
     ];
+    const FILTERS: u32 = 14;
     let (tenant, now) = (Tenant::system(claviger_core::id::OrganizationId::from_u128(0), "test"), Timestamp::MIN);
     let mut statements = Vec::new();
+    // All of the first six with one another, and each of the rest alone and with all of those: parts are appended, and none looks at another.
+    let together =
+        (0_u32..64).chain((6..FILTERS).flat_map(|bit| [1 << bit, 1 << bit | 63])).chain([(1 << FILTERS) - 1]);
     for status in STATUSES {
-        for bits in 0_u32..64 {
+        for bits in together.clone() {
             let is_set = |bit: u32| bits & (1 << bit) != 0;
             let filter = KeyFilter {
                 status,
@@ -335,6 +429,13 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
                 role_id: is_set(3).then(|| RoleId::from_u128(0)),
                 api_id: is_set(4).then(|| ApiId::from_u128(0)),
                 never_used: is_set(5),
+                unused_since: is_set(6).then_some(now),
+                origin: is_set(7).then_some(Origin::Toggle),
+                personal: (is_set(8) || is_set(9)).then(|| is_set(8)),
+                created_from: is_set(10).then_some(now),
+                created_before: is_set(11).then_some(now),
+                expires_from: is_set(12).then_some(now),
+                expires_before: is_set(13).then_some(now),
             };
             let orders = [Order::Created, Order::CreatedAmongExpired, Order::Name, Order::Ending, Order::Endless];
             for order in orders {
@@ -342,6 +443,8 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
                 let sql = query.expect("the value is a number").sql;
                 statements.push((format!("page_keys {order:?} {status:?} {bits:06b}"), sql));
             }
+            let sql = going_through(&tenant, &filter, None, 1, now).sql;
+            statements.push((format!("find_key_ids {status:?} {bits:06b}"), sql));
             statements.push((format!("count_keys {status:?} {bits:06b}"), counting(&tenant, &filter, 1, now).sql));
         }
     }

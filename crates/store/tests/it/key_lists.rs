@@ -187,6 +187,7 @@ proptest! {
                     role_id: it.role.then_some(world.admin.id),
                     api_id: it.api.then_some(world.loader.id),
                     never_used: it.never_used,
+                    ..KeyFilter::default()
                 };
                 let mut expected: Vec<_> = keys.iter().filter(|key| shows(&filter, key, used.contains(&key.id))).collect();
                 expected.sort_by_key(|key| order(sort, key));
@@ -293,6 +294,10 @@ async fn lists_and_looks_ups_go_by_an_index() {
         ("page_keys Name Live 000000", "key_name"),
         ("page_keys Ending Live 000000", "key_expiry"),
         ("page_keys Created Live 000000", "key_organization"),
+        ("page_keys Created Live 100000000", "key_personal_list"),
+        ("page_keys Name Live 100000000", "key_personal_name"),
+        ("find_key_ids Live 000010", "key_owner"),
+        ("find_key_ids Live 000000", "key_organization"),
     ];
     let statements: std::collections::BTreeMap<_, _> = claviger_store::statements().into_iter().collect();
     for (name, index) in few {

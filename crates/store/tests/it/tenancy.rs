@@ -142,6 +142,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_api_by_slug(full.api.slug.as_str()), |it| it.is_some());
     ask!(find_apis(), |it| it.iter().any(|it| it.id == full.api.id));
     ask!(find_key(key_id), |it| it.is_some());
+    ask!(find_keys(&[key_id]), |it| !it.is_empty());
+    ask!(find_key_ids(&any, None, 100, now()), |it| !it.is_empty());
     ask!(find_key_row(key_id, now()), |it| it.is_some());
     ask!(find_personal_key(ann), |it| it.is_some());
     ask!(find_live_secrets(key_id), |it| !it.is_empty());

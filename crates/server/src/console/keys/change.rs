@@ -45,10 +45,10 @@ pub(in crate::console) async fn activate(visit: Visit, path: KeyPath) -> Result<
 
 async fn set_active(visit: Visit, Path((_, key_id)): KeyPath, active: bool) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
-    let changed = set_key_active(&visit.app, &visit.caller, visit.organization_id(), info.key.id, active, None).await?;
-    let name = changed.key.name.to_string();
+    set_key_active(&visit.app, &visit.caller, visit.organization_id(), info.key.id, active, None, None).await?;
+    let name = info.key.name.to_string();
     let notice = if active { Notice::KeyActivated(name) } else { Notice::KeyDeactivated(name) };
-    Ok(visit.done(&format!("/keys/{}", changed.key.id), &notice))
+    Ok(visit.done(&format!("/keys/{}", info.key.id), &notice))
 }
 
 /// Asks before a key is deleted, with what there is to lose.
@@ -64,8 +64,7 @@ pub(in crate::console) async fn show_delete(visit: Visit, Path((_, key_id)): Key
 /// Deletes a key for ever.
 pub(in crate::console) async fn delete(visit: Visit, Path((_, key_id)): KeyPath) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
-    let gone =
-        revoke_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, RevocationReason::Unspecified)
-            .await?;
-    Ok(visit.done("/keys", &Notice::KeyDeleted(gone.key.name.to_string())))
+    let reason = RevocationReason::Unspecified;
+    revoke_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, reason, None).await?;
+    Ok(visit.done("/keys", &Notice::KeyDeleted(info.key.name.to_string())))
 }

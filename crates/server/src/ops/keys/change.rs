@@ -15,6 +15,7 @@ use super::{KeyInfo, list};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
+use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
 use crate::ops::transaction::{begin_beside, commit, on_task, refuse_other_version};
 
 /// Changes what the patch names, and nothing of the secret.
@@ -54,7 +55,7 @@ pub async fn update_key(
         if let Some(expires_at) = new_expiry {
             check_expiry(&policy, expires_at, now)?;
         }
-        finish(&app, tx, &tenant, EventKind::KeyUpdated, &before, &key).await
+        finish(&app, tx, &tenant, EventKind::KeyUpdated, (&before, &key), None).await
     })
     .await
 }
@@ -87,25 +88,34 @@ pub async fn set_key_active(
     key_id: KeyId,
     active: bool,
     expected_version: Option<u64>,
-) -> OpResult<KeyInfo> {
+    idempotency: Option<Idempotency<KeyInfo>>,
+) -> OpResult<Answer<KeyInfo>> {
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "update");
         let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
         refuse_other_version(expected_version, before.version)?;
         let now = app.now();
         let mut key = before.clone();
         key.set_active(active, now)?;
         if before.standing == key.standing {
-            return list::info(&mut tx, &tenant, key_id, now).await;
+            let info = list::info(&mut tx, &tenant, key_id, now).await?;
+            if idempotency.is_some() {
+                keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
+                tx.commit_unaudited("the key was so already; the answer is kept for a repetition").await?;
+            }
+            return Ok(Answer::Fresh(info));
         }
         if active {
             Granted::from(&key).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
         }
         let kind = if active { EventKind::KeyActivated } else { EventKind::KeyDeactivated };
-        finish(&app, tx, &tenant, kind, &before, &key).await
+        Ok(Answer::Fresh(finish(&app, tx, &tenant, kind, (&before, &key), idempotency.as_ref()).await?))
     })
     .await
 }
@@ -120,16 +130,21 @@ pub async fn revoke_key(
     organization_id: OrganizationId,
     key_id: KeyId,
     reason: RevocationReason,
-) -> OpResult<KeyInfo> {
+    idempotency: Option<Idempotency<KeyInfo>>,
+) -> OpResult<Answer<KeyInfo>> {
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "delete");
         let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
         let mut key = before.clone();
         key.revoke(reason, app.now())?;
-        finish(&app, tx, &tenant, EventKind::KeyRevoked, &before, &key).await
+        let kind = EventKind::KeyRevoked;
+        Ok(Answer::Fresh(finish(&app, tx, &tenant, kind, (&before, &key), idempotency.as_ref()).await?))
     })
     .await
 }
@@ -154,10 +169,18 @@ pub(super) async fn find_to_change(
 }
 
 /// Writes the changed key, commits, and answers with how it looks now.
-async fn finish(app: &App, mut tx: Tx, tenant: &Tenant, kind: EventKind, before: &Key, key: &Key) -> OpResult<KeyInfo> {
+pub(super) async fn finish(
+    app: &App,
+    mut tx: Tx,
+    tenant: &Tenant,
+    kind: EventKind,
+    (before, key): (&Key, &Key),
+    idempotency: Option<&Idempotency<KeyInfo>>,
+) -> OpResult<KeyInfo> {
     tx.update_key(tenant, key, before.version).await?;
     let info = list::info(&mut tx, tenant, key.id, key.updated_at).await?;
     debug_assert!(key.standing != KeyStanding::Revoked || info.key.revocation.is_some());
+    keep(idempotency, &mut tx, tenant, &info, key.updated_at).await?;
     commit(app, tx, Event::new(tenant, kind, key.id, key.updated_at).before(before).after(key)).await?;
     Ok(info)
 }

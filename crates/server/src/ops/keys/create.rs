@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use claviger_core::api::{Api, DATA_LOADER_API, DEFAULT_API};
 use claviger_core::event::{Event, EventKind};
-use claviger_core::id::OrganizationId;
+use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::key::KeyDraft;
 use claviger_core::limits::KEYS_PER_ORGANIZATION_MAX;
+use claviger_core::name::Name;
 use claviger_core::policy::Policy;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
@@ -116,4 +117,18 @@ pub(crate) async fn refuse_too_many(connection: &mut Connection, tenant: &Tenant
     }
     let detail = format!("An organization has at most {KEYS_PER_ORGANIZATION_MAX} live keys.");
     Err(Reject::new(RejectCode::LimitReached, detail).into())
+}
+
+/// The first of these names that no live key of the api has.
+pub(super) async fn first_free_name(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    api_id: ApiId,
+    names: Vec<Name>,
+) -> OpResult<Name> {
+    let keys: Vec<_> = names.iter().map(Name::key).collect();
+    let taken = connection.find_taken_names(tenant, api_id, &keys).await?;
+    let free = names.into_iter().zip(keys).find(|(_, key)| !taken.contains(key));
+    let none = || Reject::new(RejectCode::NameTaken, "Live keys have all names that this one could be given.");
+    Ok(free.ok_or_else(none)?.0)
 }

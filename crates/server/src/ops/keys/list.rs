@@ -32,26 +32,43 @@ pub async fn list_keys(
     let now = app.now();
     let mut reader = app.store().read().await?;
     let nothing = || KeyList { page: Page { items: Vec::new(), next: None }, total: 0 };
-    let Some(owner_id) = visible_owner(whose, &query) else { return Ok(nothing()) };
+    let Some(filter) = filter(&mut reader, &tenant, whose, &query).await? else { return Ok(nothing()) };
+    let rows = reader.page_keys(&tenant, &filter, sort_of(query.sort), &page.try_into()?, now).await?;
+    let total = reader.count_keys(&tenant, &filter, TOTAL_MAX, now).await?;
+    Ok(KeyList { page: rows.map(|row| from_row(row, now)).into(), total })
+}
+
+/// What a query asks of the store; nothing, where there can be no such keys for this caller.
+pub(super) async fn filter(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    whose: Whose,
+    query: &KeyQuery,
+) -> OpResult<Option<KeyFilter>> {
+    let Some(owner_id) = visible_owner(whose, query) else { return Ok(None) };
     let api_id = match &query.api {
         None => None,
-        Some(slug) => match reader.find_api_by_slug(&tenant, slug.as_str()).await? {
+        Some(slug) => match connection.find_api_by_slug(tenant, slug.as_str()).await? {
             Some(api) => Some(api.id),
-            None => return Ok(nothing()),
+            None => return Ok(None),
         },
     };
-    let filter = KeyFilter {
+    Ok(Some(KeyFilter {
         status: status_of(query.state),
-        search: query.search,
+        search: query.search.clone(),
         owner_id,
         mapped_user_id: query.mapped_user_id,
         role_id: query.role_id,
         api_id,
         never_used: query.never_used,
-    };
-    let rows = reader.page_keys(&tenant, &filter, sort_of(query.sort), &page.try_into()?, now).await?;
-    let total = reader.count_keys(&tenant, &filter, TOTAL_MAX, now).await?;
-    Ok(KeyList { page: rows.map(|row| from_row(row, now)).into(), total })
+        unused_since: query.unused_since,
+        origin: query.origin,
+        personal: query.personal,
+        created_from: query.created_from,
+        created_before: query.created_before,
+        expires_from: query.expires_from,
+        expires_before: query.expires_before,
+    }))
 }
 
 /// The owner to look for; none at all where the caller may only see own keys and asks for somebody else's.

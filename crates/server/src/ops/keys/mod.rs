@@ -1,8 +1,12 @@
-//! Keys: create, look at, change, switch on and off, rotate, revoke.
+//! Keys: create, look at, change, switch on and off, rotate, revoke; and the personal key.
 
+mod bulk;
 mod change;
 mod create;
+mod duplicate;
+mod leak;
 mod list;
+mod personal;
 mod rotate;
 pub(super) mod rules;
 
@@ -20,9 +24,13 @@ use claviger_core::time::Timestamp;
 
 use super::page::Page;
 
+pub use bulk::{BulkChange, BulkOutcome, LeftOut, Selection, change_keys};
 pub use change::{revoke_key, set_key_active, update_key};
 pub use create::create_key;
+pub use duplicate::{Copy, duplicate_key};
+pub use leak::{Leak, LeakOutcome, LeakReport, report_leak};
 pub use list::{get_key, list_keys};
+pub use personal::{Toggled, delete_personal_key, get_personal_key, put_personal_key, rotate_personal_key};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 
 pub(super) use create::{policy_of, refuse_too_many};
@@ -150,6 +158,20 @@ pub struct KeyQuery {
     pub api: Option<Slug>,
     /// Only those that were never used.
     pub never_used: bool,
+    /// Only those made before this instant and not used at it or later.
+    pub unused_since: Option<Timestamp>,
+    /// Only those that came to be like this.
+    pub origin: Option<Origin>,
+    /// Only personal ones, or only others.
+    pub personal: Option<bool>,
+    /// Only those made at this instant or later.
+    pub created_from: Option<Timestamp>,
+    /// Only those made before this instant.
+    pub created_before: Option<Timestamp>,
+    /// Only those that end at this instant or later.
+    pub expires_from: Option<Timestamp>,
+    /// Only those that end before this instant.
+    pub expires_before: Option<Timestamp>,
     /// In which order.
     pub sort: KeySort,
 }

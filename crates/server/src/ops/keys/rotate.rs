@@ -91,13 +91,15 @@ pub fn overlap_bounds(app: &App, key: &Key) -> OpResult<OverlapBounds> {
 
 /// What an ancestor has locked, nobody widens for one key.
 fn bounds_of(key: &Key, policy: &Policy) -> OverlapBounds {
+    // The key behind a member's toggle: who regenerates it wants the old one gone.
+    if key.personal {
+        return OverlapBounds { preset: Duration::ZERO, max: Duration::ZERO };
+    }
     let hours = match policy.locked.contains(&Setting::RotationOverlapHours) {
         true => policy.rotation_overlap_hours,
         false => ROTATION_OVERLAP_HOURS_MAX,
     };
-    // The key behind a member's toggle: who regenerates it wants the old one gone.
-    let preset = if key.personal { Duration::ZERO } else { HOUR * u32::from(policy.rotation_overlap_hours) };
-    OverlapBounds { preset, max: HOUR * u32::from(hours) }
+    OverlapBounds { preset: HOUR * u32::from(policy.rotation_overlap_hours), max: HOUR * u32::from(hours) }
 }
 
 fn overlap_of(asked: Overlap, key: &Key, policy: &Policy) -> Result<Duration, Reject> {

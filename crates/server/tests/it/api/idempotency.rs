@@ -43,6 +43,30 @@ async fn a_repeated_rotation_rotates_once() {
     it.admin.with(&first.text_at("/secret/token")).get("/api/v1/me").await.expect(200);
 }
 
+// What changes a key without a secret is repeated as well, and says again what it said, whatever has happened to the key since.
+#[tokio::test]
+async fn a_repeated_switch_or_revocation_changes_once() {
+    let it = Fixture::start().await;
+    let made = it.create_key(json!({"name": "Switched"})).await;
+    let path = |action: &str| it.at(&format!("/keys/{}/{action}", made.id));
+    let none = json!({});
+    let off = post(&it, &path("deactivate"), "off", &none).await.expect(200);
+    post(&it, &path("activate"), "on", &none).await.expect(200);
+    let again = post(&it, &path("deactivate"), "off", &none).await.expect(200);
+    assert_eq!((again.header("idempotency-replayed"), again.json()), ("true", off.json()));
+    it.admin.with(&made.token).get("/api/v1/me").await.expect(200);
+    // The key was so already: that is an answer as well.
+    let on = post(&it, &path("activate"), "on-2", &none).await.expect(200);
+    let on_again = post(&it, &path("activate"), "on-2", &none).await.expect(200);
+    assert_eq!((on_again.header("idempotency-replayed"), on_again.json()), ("true", on.json()));
+    assert_eq!(post(&it, &path("deactivate"), "on-2", &none).await.refusal(), (422, "idempotency_mismatch".into()));
+
+    let gone = post(&it, &path("revoke"), "gone", &json!({"reason": "superseded"})).await.expect(200);
+    let gone_again = post(&it, &path("revoke"), "gone", &json!({"reason": "superseded"})).await.expect(200);
+    assert_eq!((gone_again.header("idempotency-replayed"), gone_again.json()), ("true", gone.json()));
+    assert_eq!(post(&it, &path("revoke"), "other", &none).await.refusal(), (409, "state_conflict".into()));
+}
+
 #[tokio::test]
 async fn a_refusal_is_not_kept() {
     let it = Fixture::start().await;

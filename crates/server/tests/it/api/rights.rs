@@ -29,7 +29,12 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         "verify_key" => json!({"key": "nobody's"}),
         "update_policy" | "preview_policy" => json!({}),
         "update_organization" | "update_key" | "update_role" | "update_user" | "update_member" => json!({}),
-        "activate_key" | "deactivate_key" | "rotate_key" | "revoke_key" => json!({}),
+        "activate_key" | "deactivate_key" | "rotate_key" | "revoke_key" | "duplicate_key" => json!({}),
+        "rotate_personal_key" => json!({}),
+        "put_personal_key" => return None,
+        "deactivate_keys" | "revoke_keys" => json!({"keys": {"ids": ["key_01kapxb4q0e8mv5r3g2t9w7yzn"]}}),
+        "extend_keys" => json!({"keys": {"ids": ["key_01kapxb4q0e8mv5r3g2t9w7yzn"]}, "expires_at": null}),
+        "report_leak" => json!({"key": "nobody's"}),
         id if id.starts_with("get_") || id.starts_with("list_") || id.starts_with("delete_") => return None,
         other => panic!("{other} has no body here: say what the matrix sends it"),
     })

@@ -96,7 +96,7 @@ async fn a_revocation_is_never_answered_before_it_holds() {
         let created = test.create_key(&test.admin, test.root, with_nobody(&format!("Key {number}"))).await.unwrap();
         assert_eq!(test.verify(&created.token, &[]), Ok(()));
         let id = created.info.key.id;
-        revoke_key(&test.app, &test.admin, test.root, id, RevocationReason::Unspecified).await.unwrap();
+        revoke_key(&test.app, &test.admin, test.root, id, RevocationReason::Unspecified, None).await.unwrap();
         assert_eq!(test.verify(&created.token, &[]), Err("revoked"));
     }
 }

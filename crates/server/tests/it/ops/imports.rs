@@ -87,7 +87,7 @@ async fn bad_lines_are_named_and_the_rest_is_taken() {
     let query = KeyQuery { search: Some("Old gone".to_owned()), ..KeyQuery::default() };
     let gone = list_keys(&test.app, &test.admin, test.root, query, PageRequest::default()).await.unwrap();
     let gone = gone.page.items[0].key.id;
-    revoke_key(&test.app, &test.admin, test.root, gone, RevocationReason::Unspecified).await.unwrap();
+    revoke_key(&test.app, &test.admin, test.root, gone, RevocationReason::Unspecified, None).await.unwrap();
 
     let second = begin(&test, test.root, 2).await;
     let with = |number, token: &str, change: fn(&mut ImportLine)| {

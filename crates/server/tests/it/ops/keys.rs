@@ -40,15 +40,19 @@ async fn switching_and_revoking_hold_at_once() {
     let test = TestApp::new().await;
     let created = test.create_key(&test.admin, test.root, new_key("CI")).await.unwrap();
     let (id, token) = (created.info.key.id, created.token);
-    let switch = async |active| set_key_active(&test.app, &test.admin, test.root, id, active, None).await;
+    let switch = async |active| {
+        let answer = set_key_active(&test.app, &test.admin, test.root, id, active, None, None).await;
+        answer.map(|it| it.fresh().unwrap())
+    };
     let off = switch(false).await.unwrap();
     assert_eq!(test.verify(&token, &[]), Err("inactive"));
     let twice = switch(false).await.unwrap();
     assert_eq!(twice.key.version, off.key.version, "a second time changes nothing");
     switch(true).await.unwrap();
     assert_eq!(test.verify(&token, &[]), Ok(()));
-    let revoke = async || revoke_key(&test.app, &test.admin, test.root, id, RevocationReason::KeyCompromise).await;
-    assert_eq!(revoke().await.unwrap().state, KeyState::Revoked);
+    let revoke =
+        async || revoke_key(&test.app, &test.admin, test.root, id, RevocationReason::KeyCompromise, None).await;
+    assert_eq!(revoke().await.unwrap().fresh().unwrap().state, KeyState::Revoked);
     assert_eq!(test.verify(&token, &[]), Err("revoked"));
     assert_eq!(refused(revoke().await), RejectCode::StateConflict);
     assert_eq!(refused(switch(true).await), RejectCode::StateConflict);
@@ -63,7 +67,9 @@ async fn a_name_is_free_again_once_its_key_is_revoked() {
     let mut loader = new_key("CI deploy");
     loader.api = Slug::parse("data-loader").ok();
     test.create_key(&test.admin, test.root, loader).await.expect("another api has names of its own");
-    revoke_key(&test.app, &test.admin, test.root, first.info.key.id, RevocationReason::Unspecified).await.unwrap();
+    revoke_key(&test.app, &test.admin, test.root, first.info.key.id, RevocationReason::Unspecified, None)
+        .await
+        .unwrap();
     test.create_key(&test.admin, test.root, new_key("CI deploy")).await.expect("the name is free");
 }
 
@@ -188,7 +194,7 @@ async fn nobody_loosens_a_key_that_holds_more_than_they_do() {
     }
     let tightened = KeyPatch { allowed_ips: list("203.0.113.7"), expires_at: until(9), ..KeyPatch::default() };
     update_key(&test.app, &caller, test.root, strong, tightened, None).await.expect("tighter is fine");
-    let switch = async |caller, active| set_key_active(&test.app, caller, test.root, strong, active, None).await;
+    let switch = async |caller, active| set_key_active(&test.app, caller, test.root, strong, active, None, None).await;
     switch(&caller, false).await.expect("off is fine");
     assert_eq!(refused(switch(&caller, true).await), RejectCode::GrantExceedsOwn);
     switch(&test.admin, true).await.unwrap();
@@ -258,7 +264,7 @@ async fn policy_bounds_expiry_number_and_mapping() {
     assert_eq!(refused(refusal), RejectCode::PolicyDenied);
     // The first key of the installation counts as the admin's too.
     assert_eq!(refused(test.create_key(&test.admin, test.root, until("Third", 1)).await), RejectCode::LimitReached);
-    revoke_key(&test.app, &test.admin, test.root, kept.info.key.id, RevocationReason::Superseded).await.unwrap();
+    revoke_key(&test.app, &test.admin, test.root, kept.info.key.id, RevocationReason::Superseded, None).await.unwrap();
     test.create_key(&test.admin, test.root, until("Third", 1)).await.expect("a revoked key does not count");
 }
 

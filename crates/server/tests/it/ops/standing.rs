@@ -69,8 +69,8 @@ async fn a_key_that_reaches_down_holds_nowhere_more_than_its_maker() {
     let id = key.info.key.id;
     let rotated = rotate_key(&test.app, &mia, agency, id, Overlap::Policy, None).await;
     assert_eq!(refused(rotated.map(drop)), EXCEEDS);
-    set_key_active(&test.app, &mia, agency, id, false, None).await.unwrap();
-    assert_eq!(refused(set_key_active(&test.app, &mia, agency, id, true, None).await), EXCEEDS);
+    set_key_active(&test.app, &mia, agency, id, false, None, None).await.unwrap();
+    assert_eq!(refused(set_key_active(&test.app, &mia, agency, id, true, None, None).await), EXCEEDS);
     // Who holds everything above and nothing less below makes and rotates it.
     test.create_key(&test.admin, agency, below("Admin's", Some(ann_id))).await.unwrap();
     rotate_key(&test.app, &test.admin, agency, id, Overlap::Policy, None).await.unwrap();

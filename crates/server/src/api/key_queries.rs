@@ -1,0 +1,213 @@
+//! Which keys are asked for: of a list in its query string, of bulk work in its body.
+
+use std::time::Duration;
+
+use claviger_core::id::UserId;
+use claviger_core::limits;
+use claviger_core::name::Slug;
+use claviger_core::reject::Reject;
+use claviger_core::time::Timestamp;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::fields::{Field, all_fields, at, optional};
+use super::page::PageQuery;
+use super::words::{KeyStateWord, OriginWord};
+use crate::ops::keys::{KeyQuery, KeySort};
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// Days of `unused_days` at most.
+const UNUSED_DAYS_MAX: u16 = 3650;
+
+/// Orders of a list of keys.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KeySortWord {
+    /// Newest first.
+    #[default]
+    CreatedAt,
+    /// By name.
+    Name,
+    /// Those that end first come first; those without an end come last.
+    ExpiresAt,
+}
+
+impl From<KeySortWord> for KeySort {
+    fn from(it: KeySortWord) -> Self {
+        match it {
+            KeySortWord::CreatedAt => Self::Created,
+            KeySortWord::Name => Self::Name,
+            KeySortWord::ExpiresAt => Self::Expiry,
+        }
+    }
+}
+
+/// Which part of which keys is asked for, in which order.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct KeyListQuery {
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items wanted.
+    #[param(minimum = 1, maximum = 100, default = 25)]
+    limit: Option<u32>,
+    /// Those that look like this now; absent means all but revoked ones.
+    #[param(inline)]
+    state: Option<KeyStateWord>,
+    /// Those whose name contains this, or whose access key it is.
+    #[param(max_length = 80)]
+    search: Option<String>,
+    /// Those of this owner.
+    owner_id: Option<String>,
+    /// Those mapped to this user.
+    mapped_user_id: Option<String>,
+    /// Those of this role.
+    role_id: Option<String>,
+    /// Those of the api with this slug.
+    api: Option<String>,
+    /// Those that came to be like this.
+    #[param(inline)]
+    origin: Option<OriginWord>,
+    /// Only personal ones, or only others.
+    personal: Option<bool>,
+    /// Only those that were never used.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    never_used: bool,
+    /// Only those that were not used for so many days; one that was never used counts from when it was made.
+    #[param(minimum = 1, maximum = 3650)]
+    unused_days: Option<u16>,
+    /// Those made at this instant (RFC 3339) or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_from: Option<String>,
+    /// Those made before this instant.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_before: Option<String>,
+    /// Those that end at this instant or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    expires_from: Option<String>,
+    /// Those that end before this instant; what never ends is not among them.
+    #[param(value_type = Option<String>, format = DateTime)]
+    expires_before: Option<String>,
+    /// In which order.
+    #[param(inline)]
+    sort: Option<KeySortWord>,
+}
+
+/// Which keys are meant; what is left out narrows nothing.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyFilterBody {
+    /// Those that look like this now; absent means all but revoked ones.
+    state: Option<KeyStateWord>,
+    /// Those whose name contains this, or whose access key it is.
+    #[schema(max_length = 80)]
+    search: Option<String>,
+    /// Those of this owner.
+    owner_id: Option<String>,
+    /// Those mapped to this user.
+    mapped_user_id: Option<String>,
+    /// Those of this role.
+    role_id: Option<String>,
+    /// Those of the api with this slug.
+    api: Option<String>,
+    /// Those that came to be like this.
+    origin: Option<OriginWord>,
+    /// Only personal ones, or only others.
+    personal: Option<bool>,
+    /// Only those that were never used.
+    #[serde(default)]
+    #[schema(required = false, default = false)]
+    never_used: bool,
+    /// Only those that were not used for so many days; one that was never used counts from when it was made.
+    #[schema(minimum = 1, maximum = 3650)]
+    unused_days: Option<u16>,
+    /// Those made at this instant (RFC 3339) or later.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    created_from: Option<String>,
+    /// Those made before this instant.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    created_before: Option<String>,
+    /// Those that end at this instant or later.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_from: Option<String>,
+    /// Those that end before this instant; what never ends is not among them.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_before: Option<String>,
+}
+
+impl KeyListQuery {
+    /// The query, which page of it, and the name of this list for its cursors.
+    pub(super) fn read(self, now: Timestamp) -> Result<(KeyQuery, PageQuery, String), Reject> {
+        let filter = KeyFilterBody {
+            state: self.state,
+            search: self.search,
+            owner_id: self.owner_id,
+            mapped_user_id: self.mapped_user_id,
+            role_id: self.role_id,
+            api: self.api,
+            origin: self.origin,
+            personal: self.personal,
+            never_used: self.never_used,
+            unused_days: self.unused_days,
+            created_from: self.created_from,
+            created_before: self.created_before,
+            expires_from: self.expires_from,
+            expires_before: self.expires_before,
+        };
+        let sort: KeySort = self.sort.unwrap_or_default().into();
+        let query = KeyQuery { sort, ..filter.read(now)? };
+        Ok((query, PageQuery { cursor: self.cursor, limit: self.limit }, format!("keys:{sort:?}")))
+    }
+}
+
+impl KeyFilterBody {
+    /// The query in the order of the list that says none; faults name the parameters.
+    pub(super) fn read(self, now: Timestamp) -> Result<KeyQuery, Reject> {
+        let owner_id: Field<Option<UserId>> = optional("owner_id", self.owner_id.as_deref());
+        let mapped_user_id = optional("mapped_user_id", self.mapped_user_id.as_deref());
+        let role_id = optional("role_id", self.role_id.as_deref());
+        let api: Field<Option<Slug>> = optional("api", self.api.as_deref());
+        let search = at(
+            "search",
+            match self.search {
+                Some(it) if it.chars().count() > limits::NAME_CHARS_MAX => Err("is too long"),
+                it => Ok(it.filter(|it| !it.trim().is_empty())),
+            },
+        );
+        let unused_since = at(
+            "unused_days",
+            match self.unused_days {
+                Some(days @ 1..=UNUSED_DAYS_MAX) => Ok(Some(now.saturating_sub(DAY * u32::from(days)))),
+                Some(_) => Err(format!("must be between 1 and {UNUSED_DAYS_MAX}")),
+                None => Ok(None),
+            },
+        );
+        let created_from = optional("created_from", self.created_from.as_deref());
+        let created_before = optional("created_before", self.created_before.as_deref());
+        let expires_from = optional("expires_from", self.expires_from.as_deref());
+        let expires_before = optional("expires_before", self.expires_before.as_deref());
+        let (owner_id, mapped_user_id, role_id, api, search) =
+            all_fields!(owner_id, mapped_user_id, role_id, api, search)?;
+        let (unused_since, created_from, created_before, expires_from, expires_before) =
+            all_fields!(unused_since, created_from, created_before, expires_from, expires_before)?;
+        Ok(KeyQuery {
+            state: self.state.map(Into::into),
+            search,
+            owner_id,
+            mapped_user_id,
+            role_id,
+            api,
+            never_used: self.never_used,
+            unused_since,
+            origin: self.origin.map(Into::into),
+            personal: self.personal,
+            created_from,
+            created_before,
+            expires_from,
+            expires_before,
+            sort: KeySort::default(),
+        })
+    }
+}

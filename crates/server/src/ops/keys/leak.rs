@@ -1,0 +1,144 @@
+//! A leak that somebody reports: the secret is found by its digest, and policy says what becomes of its key.
+
+use claviger_core::event::{Audited, Event, EventKind};
+use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::key::{Key, RevocationReason};
+use claviger_core::name::{Description, Name};
+use claviger_core::policy::LeakAction;
+use claviger_core::secret::Digest;
+use claviger_store::Hold;
+use claviger_store::imports::Known;
+use claviger_verifier::credential::Presented;
+use claviger_verifier::verify::{About, Ask};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::create::policy_of;
+use crate::app::App;
+use crate::ops::caller::{Caller, Whose};
+use crate::ops::error::OpResult;
+use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::transaction::{begin_beside, commit, on_task};
+use crate::ops::verify::Subject;
+
+/// A leaked secret. It is looked for and then forgotten: neither the event nor the log has it.
+#[derive(Debug)]
+pub struct Leak {
+    /// The secret, as it was found.
+    pub subject: Subject,
+    /// Where it was found, in the reporter's words.
+    pub found_at: Option<Description>,
+}
+
+/// What a report came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeakOutcome {
+    /// No key that the caller may revoke has this secret.
+    Unknown,
+    /// It was good for nothing any more.
+    Dead,
+    /// Its key is revoked now.
+    Revoked,
+    /// It is on record, and the key is still good.
+    Reported,
+}
+
+/// The answer to a report.
+#[derive(Debug, Clone)]
+pub struct LeakReport {
+    /// What it came to.
+    pub outcome: LeakOutcome,
+    /// The key, where the caller may revoke it: its identifier, its organization, its name.
+    pub key: Option<(KeyId, OrganizationId, Name)>,
+}
+
+impl LeakReport {
+    const UNKNOWN: Self = Self { outcome: LeakOutcome::Unknown, key: None };
+
+    fn of(outcome: LeakOutcome, key: &Key) -> Self {
+        Self { outcome, key: Some((key.id, key.organization_id, key.name.clone())) }
+    }
+}
+
+/// Takes the report of a leaked secret of an organization or of one below it. Who may not revoke its key is told no more than of one that
+/// never was.
+///
+/// # Errors
+/// Refusals of the caller; what is wrong with the secret is an answer, not an error.
+pub async fn report_leak(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    leak: Leak,
+    idempotency: Option<Idempotency<LeakReport>>,
+) -> OpResult<Answer<LeakReport>> {
+    caller.authorize_keys(app, organization_id, "delete")?;
+    let Some((digest, key_id, place)) = locate(app, &leak.subject) else {
+        return Ok(Answer::Fresh(LeakReport::UNKNOWN));
+    };
+    let is_below = app.replica().path(place).contains(&organization_id);
+    if !is_below || caller.authorize_keys(app, place, "delete").is_err() {
+        return Ok(Answer::Fresh(LeakReport::UNKNOWN));
+    }
+    let (task, caller, found_at) = (app.clone(), caller.clone(), leak.found_at);
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize_keys(&app, place, "delete");
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let key = tx.find_key(&tenant, key_id).await?;
+        let is_callers = |it: &Key| match whose {
+            Whose::All => true,
+            Whose::Own(user_id) => it.owner_id == Some(user_id),
+        };
+        let Some(before) = key.filter(is_callers) else { return Ok(Answer::Fresh(LeakReport::UNKNOWN)) };
+        let known = tx.find_digests(&tenant, &[digest]).await?;
+        if !matches!(known[..], [Some(Known::Own(id))] if id == key_id) {
+            return Ok(Answer::Fresh(LeakReport::of(LeakOutcome::Dead, &before)));
+        }
+        let now = app.now();
+        let told = json!({ "found_at": found_at.as_ref().map(Description::as_str) });
+        let (report, event) = match policy_of(&app, place)?.leak_action {
+            LeakAction::Revoke => {
+                let mut key = before.clone();
+                key.revoke(RevocationReason::KeyCompromise, now)?;
+                tx.update_key(&tenant, &key, before.version).await?;
+                let event = Event::new(&tenant, EventKind::KeyRevoked, key_id, now).before(&before);
+                (LeakReport::of(LeakOutcome::Revoked, &key), event.after(&with_leak(&key, told)))
+            }
+            LeakAction::Notify => {
+                let event = Event::new(&tenant, EventKind::KeyLeakReported, key_id, now);
+                (LeakReport::of(LeakOutcome::Reported, &before), event.after(&told))
+            }
+        };
+        keep(idempotency.as_ref(), &mut tx, &tenant, &report, now).await?;
+        commit(&app, tx, event).await?;
+        Ok(Answer::Fresh(report))
+    })
+    .await
+}
+
+/// Which key has a secret, in whatever form it was found: asked of memory, which holds every digest that was ever good in the last 90 days.
+/// No use is counted, so that the last use of the key still tells something.
+fn locate(app: &App, subject: &Subject) -> Option<(Digest, KeyId, OrganizationId)> {
+    let presented = match subject {
+        Subject::Key(token) => Presented::token(token.expose_secret().trim().as_bytes()),
+        Subject::Pair { access, secret } => {
+            Presented::pair(access.expose_secret().trim().as_bytes(), secret.expose_secret().trim().as_bytes())
+        }
+    };
+    let presented = presented.ok()?;
+    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: None };
+    let verdict = app.replica().verify(&presented, &ask, app.now());
+    let facts = verdict.facts()?;
+    Some((presented.digest(), facts.key_id(), facts.key_organization_id()))
+}
+
+/// A key for the audit, and where its secret was found.
+fn with_leak(key: &Key, told: Value) -> Value {
+    let mut audit = key.audit();
+    audit["leak"] = told;
+    audit
+}

@@ -1,0 +1,126 @@
+//! Leaks that are reported by hand.
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::fixture::Fixture;
+use super::log::Log;
+
+async fn report(client: &Client, it: &Fixture, body: Value) -> (String, Value) {
+    let answer = client.post(&it.at("/leaks"), body).await.expect(200).json();
+    (answer["outcome"].as_str().unwrap().to_owned(), answer["key"]["id"].clone())
+}
+
+// S2.18: a compromised key is ended by whoever finds its secret, whole or in two parts, in this organization or below.
+#[tokio::test]
+async fn a_leaked_secret_ends_its_key_whatever_form_it_was_found_in() {
+    let it = Fixture::start().await;
+    let below = it.create_organization("Below").await;
+    let path = format!("/api/v1/organizations/{below}/keys");
+    let there = super::fixture::Made::of(&it.admin.post(&path, json!({"name": "There"})).await.expect(201));
+    let [whole, pair, rotated] = [
+        it.create_key(json!({"name": "Whole"})).await,
+        it.create_key(json!({"name": "Pair"})).await,
+        it.create_key(json!({"name": "Rotated"})).await,
+    ];
+    it.rotate(&rotated.id, json!({"overlap_secs": 3600})).await;
+    let cases = [
+        (&whole, json!({"key": format!(" {}\n", whole.token)})),
+        (
+            &pair,
+            json!({"access_key": pair.access_key, "secret_key": pair.secret_key, "found_at": "a public repository"}),
+        ),
+        (&rotated, json!({"key": rotated.token})),
+        (&there, json!({"key": there.token})),
+    ];
+    for (key, body) in cases {
+        assert_eq!(report(&it.admin, &it, body.clone()).await, ("revoked".into(), json!(key.id)));
+        assert_eq!(it.admin.with(&key.token).get("/api/v1/me").await.refusal(), (401, "revoked".into()));
+        assert_eq!(report(&it.admin, &it, body).await, ("dead".into(), json!(key.id)));
+    }
+    let shown = it.admin.get(&it.at(&format!("/keys/{}", whole.id))).await.expect(200);
+    assert_eq!(shown.text_at("/revocation/reason"), "key_compromise");
+    assert_eq!(shown.json()["last_use"], Value::Null, "a report is no use");
+}
+
+// A secret that was replaced and is dead ends nothing.
+#[tokio::test]
+async fn a_dead_secret_of_a_good_key_ends_nothing() {
+    let it = Fixture::start().await;
+    let old = it.create_key(json!({"name": "Rotated"})).await;
+    let new = it.rotate(&old.id, json!({"overlap_secs": 0})).await;
+    assert_eq!(report(&it.admin, &it, json!({"key": old.token})).await, ("dead".into(), json!(old.id)));
+    it.admin.with(&new.token).get("/api/v1/me").await.expect(200);
+}
+
+// The policy of the key's own organization decides.
+#[tokio::test]
+async fn where_policy_only_notifies_the_key_stays_good_and_the_report_is_on_record() {
+    let it = Fixture::start().await;
+    it.app.set_policy(it.app.root, r#"{"leak_action": "notify"}"#).await;
+    let key = it.create_key(json!({"name": "Kept"})).await;
+    let body = json!({"key": key.token, "found_at": "a chat"});
+    let request = || it.admin.request("POST", &it.at("/leaks")).header("idempotency-key", "leak-1").json(&body);
+    let first = it.admin.send(request()).await.expect(200);
+    assert_eq!((first.text_at("/outcome"), first.text_at("/key/name")), ("reported".into(), "Kept".into()));
+    let again = it.admin.send(request()).await.expect(200);
+    assert_eq!((again.header("idempotency-replayed"), again.json()), ("true", first.json()));
+    it.admin.with(&key.token).get("/api/v1/me").await.expect(200);
+    let tenant = claviger_core::tenant::Tenant::system(it.app.root, "test");
+    let mut reader = it.app.app.store().read().await.unwrap();
+    let events = reader.page_events(&tenant, &Default::default(), &Default::default()).await.unwrap().rows;
+    let told: Vec<_> = events.iter().filter(|it| it.kind.as_str() == "key.leak_reported").collect();
+    assert_eq!((told.len(), told[0].entity.to_string()), (1, key.id.clone()));
+    assert_eq!(told[0].after, Some(json!({"found_at": "a chat"})));
+}
+
+// Who may not revoke a key is told no more of it than of one that never was: byte by byte the same answer.
+#[tokio::test]
+async fn what_the_caller_may_not_revoke_is_answered_like_what_is_not_there() {
+    let it = Fixture::start().await;
+    let below = it.create_organization("Below").await;
+    let path = format!("/api/v1/organizations/{below}/keys");
+    let inner = it.admin.post(&path, json!({"name": "Admin below"})).await.expect(201).text_at("/secret/token");
+    let outer = it.create_key(json!({"name": "Outer"})).await;
+    let role = it.built_in_role("member").await;
+    it.admin.patch(&it.at(&format!("/roles/{role}")), json!({"api_access": true})).await.expect(200);
+    let sam = it.create_member("Sam", &role).await;
+    let own = it.create_key(json!({"name": "Sam's", "owner_id": sam, "mapped_user_id": sam})).await;
+    let leaks = format!("/api/v1/organizations/{below}/leaks");
+    let unknown = it.admin.with(&inner).post(&leaks, json!({"key": "nobody's at all"})).await.expect(200);
+    assert_eq!(unknown.text_at("/outcome"), "unknown");
+    for (client, path, token) in [
+        (it.admin.with(&inner), leaks.clone(), &outer.token),
+        (it.admin.clone(), leaks.clone(), &outer.token),
+        (it.admin.with(&own.token), it.at("/leaks"), &outer.token),
+    ] {
+        assert_eq!(client.post(&path, json!({"key": token})).await.expect(200).text, unknown.text);
+    }
+    it.admin.with(&outer.token).get("/api/v1/me").await.expect(200);
+    assert_eq!(report(&it.admin.with(&own.token), &it, json!({"key": own.token})).await.0, "revoked");
+    for (body, pointer) in [
+        (json!({}), "/key"),
+        (json!({"access_key": "a"}), "/secret_key"),
+        (json!({"secret_key": "a"}), "/access_key"),
+        (json!({"key": "a", "secret_key": "a"}), "/key"),
+    ] {
+        assert_eq!(it.admin.post(&it.at("/leaks"), body).await.expect(400).pointers(), [pointer]);
+    }
+}
+
+// Assurance S9: the reported secret is written down nowhere.
+#[tokio::test]
+async fn a_reported_secret_is_written_nowhere() {
+    let log = Log::captured();
+    let it = Fixture::start().await;
+    let key = it.create_key(json!({"name": "Leaked"})).await;
+    it.admin.post(&it.at("/leaks"), json!({"key": key.token, "found_at": "a paste"})).await.expect(200);
+    it.admin.post(&it.at("/leaks"), json!({"key": format!("{}x", key.token)})).await.expect(200);
+    assert!(!log.text().contains(&key.secret_key));
+    let tenant = claviger_core::tenant::Tenant::system(it.app.root, "test");
+    let mut reader = it.app.app.store().read().await.unwrap();
+    let events = reader.page_events(&tenant, &Default::default(), &Default::default()).await.unwrap().rows;
+    let revoked = events.iter().find(|it| it.kind.as_str() == "key.revoked").unwrap();
+    assert_eq!(revoked.after.as_ref().unwrap()["leak"], json!({"found_at": "a paste"}));
+    assert!(!format!("{events:?}").contains(&key.secret_key));
+}
