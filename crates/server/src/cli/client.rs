@@ -59,6 +59,12 @@ impl Server {
         self.read(self.client.get(format!("{}{path}", self.url))).await.map_err(|tried| tried.failed)
     }
 
+    /// Posts once: for requests that change something each time.
+    pub(super) async fn post_once<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failed> {
+        let request = self.client.post(format!("{}{path}", self.url)).json(body);
+        self.read(request).await.map_err(|tried| tried.failed)
+    }
+
     /// Posts, again where trying again can help: only for requests that may be sent twice.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failed> {
         let mut tries = 0;
@@ -106,7 +112,7 @@ struct Tried {
 }
 
 /// The whole chain of causes: the outermost says only that a request failed.
-fn explain(error: &reqwest::Error) -> String {
+pub(super) fn explain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

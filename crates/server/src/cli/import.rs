@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Failed;
 use super::client::Server;
+use super::{Failed, note};
 
 /// Lines sent at once: as many as one event stands for.
 const LINES_PER_CHUNK: usize = claviger_core::limits::ROWS_PER_EVENT_MAX;
@@ -94,7 +94,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
 
 /// The id of a role that was named by id or by name. Names are compared as people read them; where an organization above has a role of the
 /// same name, nobody but the caller can say which is meant.
-async fn role_id(server: &Server, organization: &str, role: &str) -> Result<String, Failed> {
+pub(super) async fn role_id(server: &Server, organization: &str, role: &str) -> Result<String, Failed> {
     if role.parse::<RoleId>().is_ok() {
         return Ok(role.to_owned());
     }
@@ -291,11 +291,6 @@ fn conclude(import: &ImportView, path: &str) -> Result<(), Failed> {
             Err(Failed::new("not every line was taken; mend those named above and import them as a file of their own"))
         }
     }
-}
-
-fn note(line: &str) {
-    // A terminal that is gone does not stop an import.
-    drop(writeln!(io::stderr(), "{line}"));
 }
 
 /// The line that says how far it has come; on a terminal it rewrites itself, elsewhere it appears at every tenth.

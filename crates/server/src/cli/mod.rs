@@ -3,18 +3,23 @@
 mod client;
 mod dev;
 mod import;
+mod keys;
 mod moving;
+mod remote;
 mod samples;
 mod serve;
+mod table;
 mod telemetry;
+mod verify;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
 
 use crate::config::{self, Config, ConfigError, SETTINGS};
 
@@ -52,6 +57,12 @@ pub fn run() -> ExitCode {
         Some(("export", matches)) => moving::export(matches),
         Some(("import", matches)) if matches.get_flag("everything") => moving::import(matches),
         Some(("import", matches)) => import::run(matches),
+        Some(("keys", matches)) => keys::run(matches),
+        Some(("orgs", matches)) => keys::run_organizations(matches),
+        Some(("roles", matches)) => keys::run_roles(matches),
+        Some(("verify", matches)) => verify::run(matches),
+        Some(("doctor", matches)) => verify::doctor(matches),
+        Some(("completions", matches)) => completions(matches),
         Some(("openapi", _)) => say(&crate::http::api_document()),
         _ => unreachable!("clap asks for one of the subcommands"),
     };
@@ -94,6 +105,33 @@ fn say(text: &str) -> Result<(), Failed> {
     }
 }
 
+/// Says something that is not the output.
+fn note(line: &str) {
+    // Nobody is left to hear of a terminal that is gone.
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
+/// Asks at the terminal; without one nobody has said yes.
+fn confirmed(question: &str) -> Result<bool, Failed> {
+    if !io::stdin().is_terminal() {
+        return Err(Failed::new(format!("{question} Nobody is there to say; add --yes")));
+    }
+    let mut answer = String::new();
+    write!(io::stderr(), "{question} [y/N] ").and_then(|()| io::stdin().read_line(&mut answer)).map_err(Failed::new)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn in_runtime<T>(task: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::new)?.block_on(task)
+}
+
+fn completions(matches: &ArgMatches) -> Result<(), Failed> {
+    let shell = *matches.get_one::<Shell>("shell").expect("clap requires it");
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command(), "claviger", &mut text);
+    say(String::from_utf8_lossy(&text).trim_end())
+}
+
 fn command() -> Command {
     Command::new("claviger")
         .version(env!("CARGO_PKG_VERSION"))
@@ -104,6 +142,20 @@ fn command() -> Command {
         .subcommand(dev::command())
         .subcommand(import::command())
         .subcommand(moving::export_command())
+        .subcommand(keys::command())
+        .subcommand(keys::organizations_command())
+        .subcommand(keys::roles_command())
+        .subcommand(verify::command())
+        .subcommand(verify::doctor_command())
+        .subcommand(
+            Command::new("completions").about("Prints what a shell needs to complete these commands").arg(
+                Arg::new("shell")
+                    .value_name("SHELL")
+                    .required(true)
+                    .value_parser(value_parser!(Shell))
+                    .help("For which shell"),
+            ),
+        )
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document of the management API"))
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use claviger_store::{Error, Options, Store};
 
-use super::{Failed, read_config, setting_args};
+use super::{Failed, in_runtime, note, read_config, setting_args};
 use crate::app::system_randomness;
 use crate::config::Config;
 
@@ -51,7 +51,7 @@ pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
         None if io::stdout().is_terminal() => return Err(Failed::new("say a FILE, or send the output into one")),
         None => Box::new(BufWriter::new(io::stdout().lock())),
     };
-    runtime()?.block_on(async {
+    in_runtime(async {
         let store = open(&config).await?;
         let mut export = store.export().await.map_err(Failed::new)?;
         let mut told = Progress::default();
@@ -90,7 +90,7 @@ pub(super) fn import(matches: &ArgMatches) -> Result<(), Failed> {
     } else {
         Box::new(File::open(path).map_err(|error| Failed::new(format!("{}: {error}", path.display())))?)
     };
-    runtime()?.block_on(async {
+    in_runtime(async {
         let store = open(&config).await?;
         let place = store.place();
         let mut import = store.import().await.map_err(|error| match error {
@@ -130,10 +130,6 @@ async fn open(config: &Config) -> Result<Store, Failed> {
     opened.map_err(Failed::new)
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::new)
-}
-
 /// Says from time to time how far it has come.
 #[derive(Default)]
 struct Progress {
@@ -148,10 +144,4 @@ impl Progress {
             note(&format!("{} lines {done} …", self.lines));
         }
     }
-}
-
-/// Says something that is not the output.
-fn note(line: &str) {
-    // Nobody is left to hear of a terminal that is gone.
-    drop(writeln!(io::stderr(), "{line}"));
 }

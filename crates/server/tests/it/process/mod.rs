@@ -6,6 +6,7 @@ mod import;
 mod moving;
 mod reconcile;
 mod start;
+mod terminal;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,246 @@
+//! `claviger keys`, `orgs` and `roles`: the management API for a terminal and for scripts.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::{Value, json};
+
+use super::remote::{Remote, escaped, given, limit_arg};
+use super::table::{Column, instant, text};
+use super::{Failed, import, note, remote, say};
+
+const COLUMNS: [Column; 8] = [
+    ("ID", |it| text(it, "/id")),
+    ("NAME", |it| text(it, "/name")),
+    ("STATE", |it| text(it, "/state")),
+    ("ROLE", |it| text(it, "/role/name")),
+    ("MAPPED USER", |it| text(it, "/mapped_user/name")),
+    ("EXPIRES", |it| instant(it, "/expires_at")),
+    ("LAST USE", |it| if it["last_use"].is_null() { "Never".to_owned() } else { instant(it, "/last_use/at") }),
+    ("KEY", |it| text(it, "/access_hint")),
+];
+
+const FACTS: [Column; 14] = [
+    ("id", |it| text(it, "/id")),
+    ("name", |it| text(it, "/name")),
+    ("description", |it| text(it, "/description")),
+    ("organization", |it| text(it, "/organization_id")),
+    ("api", |it| text(it, "/api")),
+    ("state", |it| text(it, "/state")),
+    ("role", |it| text(it, "/role/name")),
+    ("scopes", |it| list(&it["scopes"])),
+    ("owner", |it| text(it, "/owner/name")),
+    ("mapped user", |it| text(it, "/mapped_user/name")),
+    ("reach", |it| text(it, "/reach")),
+    ("expires", |it| instant(it, "/expires_at")),
+    ("created", |it| instant(it, "/created_at")),
+    ("last use", |it| instant(it, "/last_use/at")),
+];
+
+const ORGANIZATIONS: [Column; 5] = [
+    ("ID", |it| text(it, "/id")),
+    ("SLUG", |it| text(it, "/slug")),
+    ("NAME", |it| text(it, "/name")),
+    ("STATUS", |it| text(it, "/status")),
+    ("EXTERNAL ID", |it| text(it, "/external_id")),
+];
+
+const ROLES: [Column; 5] = [
+    ("ID", |it| text(it, "/id")),
+    ("NAME", |it| text(it, "/name")),
+    ("BUILT IN", |it| text(it, "/built_in")),
+    ("API ACCESS", |it| if it["api_access"] == true { "yes" } else { "no" }.to_owned()),
+    ("PERMISSIONS", |it| list(&it["permissions"])),
+];
+
+fn list(value: &Value) -> String {
+    let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+fn flag(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn id_arg() -> Arg {
+    Arg::new("id").value_name("KEY_ID").required(true).help("The key's id, such as key_01kapxb4q0e8mv5r3g2t9w7yzn")
+}
+
+/// `claviger keys …`
+pub(super) fn command() -> Command {
+    let states = PossibleValuesParser::new(["live", "active", "inactive", "expired", "revoked"]);
+    let reasons = PossibleValuesParser::new([
+        "unspecified",
+        "key_compromise",
+        "affiliation_changed",
+        "superseded",
+        "cessation_of_operation",
+        "privilege_withdrawn",
+    ]);
+    let of_one = |name: &'static str, about: &'static str| Command::new(name).about(about).arg(id_arg());
+    Command::new("keys")
+        .about("Lists, shows, creates, rotates, switches and revokes keys")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .args(remote::args())
+        .subcommand(
+            Command::new("list")
+                .about("Lists the keys of an organization")
+                .arg(flag("search", "TEXT", "Part of the name"))
+                .arg(flag("state", "STATE", "Only those in this state").value_parser(states))
+                .arg(Arg::new("never-used").long("never-used").action(ArgAction::SetTrue).help("Only those never used"))
+                .arg(limit_arg()),
+        )
+        .subcommand(of_one("show", "Shows one key"))
+        .subcommand(
+            Command::new("create")
+                .about("Creates a key; its secret is shown in the answer, once")
+                .arg(Arg::new("name").value_name("NAME").required(true).help("What it is for"))
+                .arg(flag("description", "TEXT", "More about it"))
+                .arg(flag("role", "ROLE", "Its role: name or id [default: none, it may do what its user may]"))
+                .arg(flag("scope", "PERMISSION", "What it is narrowed to; may be repeated").action(ArgAction::Append))
+                .arg(flag("expires", "INSTANT", "When it ends, such as 2027-12-31T00:00:00Z"))
+                .arg(flag("api", "SLUG", "For which api [default: default]"))
+                .arg(flag("mapped-user", "ID", "Whose rights it carries [default: yours]")),
+        )
+        .subcommand(
+            of_one("rotate", "Gives a key a new secret, which is shown in the answer, once").arg(
+                flag("overlap", "SECONDS", "For how long the old secret stays good [default: as policy says]")
+                    .value_parser(clap::value_parser!(u32)),
+            ),
+        )
+        .subcommand(of_one("deactivate", "Switches a key off"))
+        .subcommand(of_one("activate", "Switches a key on again"))
+        .subcommand(
+            of_one("revoke", "Revokes a key, for ever")
+                .arg(flag("reason", "REASON", "Why").value_parser(reasons))
+                .arg(Arg::new("yes").long("yes").action(ArgAction::SetTrue).help("Do not ask")),
+        )
+}
+
+/// `claviger orgs …`
+pub(super) fn organizations_command() -> Command {
+    Command::new("orgs")
+        .about("Lists and creates organizations")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .args(remote::args())
+        .subcommand(Command::new("list").about("Lists those directly below").arg(limit_arg()))
+        .subcommand(
+            Command::new("create")
+                .about("Creates one below")
+                .arg(Arg::new("name").value_name("NAME").required(true).help("What people call it"))
+                .arg(flag("slug", "SLUG", "Its short name [default: made from the name]"))
+                .arg(flag("external-id", "ID", "Your own identifier of it")),
+        )
+}
+
+/// `claviger roles …`
+pub(super) fn roles_command() -> Command {
+    Command::new("roles")
+        .about("Lists the roles that keys and members can have")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .args(remote::args())
+        .subcommand(Command::new("list").about("Lists them").arg(limit_arg()))
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
+    let (name, matches) = matches.subcommand().expect("clap asks for one");
+    super::in_runtime(async {
+        let remote = Remote::new(matches)?;
+        match name {
+            "list" => {
+                let mut query = Vec::new();
+                for (field, flag) in [("search", "search"), ("state", "state")] {
+                    query.extend(given(matches, flag).map(|it| format!("{field}={}", escaped(it))));
+                }
+                query.extend(matches.get_flag("never-used").then(|| "never_used=true".to_owned()));
+                let path = remote.path("/keys").await?;
+                let path = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
+                remote.list(&path, matches, &COLUMNS).await
+            }
+            "create" => create(&remote, matches).await,
+            _ => of_one(&remote, name, matches).await,
+        }
+    })
+}
+
+async fn create(remote: &Remote, matches: &ArgMatches) -> Result<(), Failed> {
+    let mut body = json!({ "name": given(matches, "name") });
+    for (field, flag) in
+        [("description", "description"), ("expires_at", "expires"), ("api", "api"), ("mapped_user_id", "mapped-user")]
+    {
+        if let Some(value) = given(matches, flag) {
+            body[field] = value.into();
+        }
+    }
+    if let Some(role) = given(matches, "role") {
+        body["role_id"] = import::role_id(&remote.server, &remote.path("").await?, role).await?.into();
+    }
+    if let Some(scopes) = matches.get_many::<String>("scope") {
+        body["scopes"] = scopes.cloned().collect();
+    }
+    let made: Value = remote.server.post_once(&remote.path("/keys").await?, &body).await?;
+    show_secret(remote, &made)
+}
+
+/// The key, and its secret as what can be piped on: it stands alone on standard output.
+fn show_secret(remote: &Remote, made: &Value) -> Result<(), Failed> {
+    if remote.json {
+        return say(&remote::pretty(made));
+    }
+    note(&format!("{} \"{}\". Its secret is shown only here:", text(made, "/key/id"), text(made, "/key/name")));
+    say(&text(made, "/secret/token"))
+}
+
+async fn of_one(remote: &Remote, name: &str, matches: &ArgMatches) -> Result<(), Failed> {
+    let id = given(matches, "id").expect("clap requires it");
+    let path = remote.path(&format!("/keys/{}", escaped(id))).await?;
+    let server = &remote.server;
+    let key: Value = match name {
+        "show" => server.get(&path).await?,
+        "rotate" => {
+            let overlap = matches.get_one::<u32>("overlap");
+            let body = overlap.map_or_else(|| json!({}), |it| json!({ "overlap_secs": it }));
+            return show_secret(remote, &server.post_once(&format!("{path}/rotate"), &body).await?);
+        }
+        "revoke" => {
+            let key: Value = server.get(&path).await?;
+            if !matches.get_flag("yes") && !super::confirmed(&format!("Revoke \"{}\" for ever?", text(&key, "/name")))?
+            {
+                return Err(Failed::new("nothing was changed"));
+            }
+            let body = given(matches, "reason").map_or_else(|| json!({}), |it| json!({ "reason": it }));
+            server.post_once(&format!("{path}/revoke"), &body).await?
+        }
+        _ => server.post_once(&format!("{path}/{name}"), &json!({})).await?,
+    };
+    remote.show(&key, &FACTS)
+}
+
+pub(super) fn run_organizations(matches: &ArgMatches) -> Result<(), Failed> {
+    let (name, matches) = matches.subcommand().expect("clap asks for one");
+    super::in_runtime(async {
+        let remote = Remote::new(matches)?;
+        let path = remote.path("/organizations").await?;
+        if name == "list" {
+            return remote.list(&path, matches, &ORGANIZATIONS).await;
+        }
+        let mut body = json!({ "name": given(matches, "name") });
+        for (field, flag) in [("slug", "slug"), ("external_id", "external-id")] {
+            if let Some(value) = given(matches, flag) {
+                body[field] = value.into();
+            }
+        }
+        let made: Value = remote.server.post_once(&path, &body).await?;
+        remote.show(&made, &ORGANIZATIONS)
+    })
+}
+
+pub(super) fn run_roles(matches: &ArgMatches) -> Result<(), Failed> {
+    let (_, matches) = matches.subcommand().expect("clap asks for one");
+    super::in_runtime(async {
+        let remote = Remote::new(matches)?;
+        remote.list(&remote.path("/roles").await?, matches, &ROLES).await
+    })
+}

@@ -1,0 +1,167 @@
+//! `claviger verify` and `claviger doctor`: asks about a key, and about a server.
+
+use std::io::{self, IsTerminal, Read};
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use claviger_core::time::Clock;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::remote::{self, Remote, given};
+use super::table::{Column, instant, table, text};
+use super::{Failed, say};
+use crate::clock::SystemClock;
+
+/// The exit code of a key that is not good.
+const DENIED: u8 = 3;
+/// Clocks that differ by more make keys end too early or too late.
+const SKEW_MAX_SECS: i64 = 5;
+/// A key is no longer than this.
+const KEY_BYTES_MAX: u64 = 8 * 1024;
+
+const TRACE: [Column; 3] = [
+    ("CHECK", |it| text(it, "/check")),
+    ("FOUND", |it| if it["denied"].is_null() { "ok".to_owned() } else { text(it, "/denied") }),
+    ("LACKS", lacking),
+];
+
+/// The permissions that a part of the key's rights does not allow.
+fn lacking(check: &Value) -> String {
+    let asked = check["permissions"].as_array().into_iter().flatten();
+    let lacking = asked.filter(|it| it["allowed"] == false).map(|it| text(it, "/permission"));
+    lacking.collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn command() -> Command {
+    let flag = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    Command::new("verify")
+        .about("Asks whether a key is good, for whom it acts and what it may do")
+        .long_about(
+            "Asks whether a key is good, for whom it acts and what it may do. The key in question is read from standard input, so that it \
+             stands in no list of processes. The exit code is 0 if it is allowed and 3 if it is not.",
+        )
+        .args(remote::args())
+        .arg(flag("permission", "PERMISSION", "What it should be allowed; may be repeated").action(ArgAction::Append))
+        .arg(flag("api", "SLUG", "At which api"))
+        .arg(flag("about", "ORGANIZATION", "For which organization: id, slug or external id"))
+        .arg(flag("ip", "ADDRESS", "From where"))
+        .arg(Arg::new("explain").long("explain").action(ArgAction::SetTrue).help("Show what every check found"))
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
+    let mut key = String::new();
+    if io::stdin().is_terminal() {
+        super::note("Paste the key in question, then Enter and Ctrl-D:");
+    }
+    io::stdin().take(KEY_BYTES_MAX).read_to_string(&mut key).map_err(Failed::new)?;
+    let mut body = json!({ "key": key.trim() });
+    for (field, flag) in [("api", "api"), ("organization", "about"), ("ip", "ip")] {
+        if let Some(value) = given(matches, flag) {
+            body[field] = value.into();
+        }
+    }
+    if let Some(permissions) = matches.get_many::<String>("permission") {
+        body["permissions"] = permissions.cloned().collect();
+    }
+    body["explain"] = matches.get_flag("explain").into();
+    super::in_runtime(async {
+        let remote = Remote::new(matches)?;
+        let answer: Value = remote.server.post("/api/v1/verify", &body).await?;
+        show(&remote, &answer)?;
+        if answer["allowed"] == true {
+            return Ok(());
+        }
+        Err(Failed { line: format!("denied: {}", text(&answer, "/code")), code: DENIED })
+    })
+}
+
+fn show(remote: &Remote, answer: &Value) -> Result<(), Failed> {
+    const FACTS: [Column; 7] = [
+        ("allowed", |it| text(it, "/allowed")),
+        ("code", |it| text(it, "/code")),
+        ("key", |it| format!("{} {}", text(it, "/key/id"), text(it, "/key/name")).trim().to_owned()),
+        ("organization", |it| text(it, "/organization/slug")),
+        ("mapped user", |it| text(it, "/mapped_user/name")),
+        ("role", |it| text(it, "/role")),
+        ("expires", |it| instant(it, "/key/expires_at")),
+    ];
+    remote.show(answer, &FACTS)?;
+    match answer["trace"].as_array() {
+        Some(trace) if !remote.json && !trace.is_empty() => say(&format!("\n{}", table(&TRACE, trace))),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn doctor_command() -> Command {
+    Command::new("doctor")
+        .about("Looks whether a server lives, is ready, and knows the key and the time")
+        .args(remote::args())
+}
+
+/// One thing that was looked at: what was found, and the way out where it is wrong.
+struct Finding {
+    what: &'static str,
+    found: Result<String, String>,
+}
+
+pub(super) fn doctor(matches: &ArgMatches) -> Result<(), Failed> {
+    super::in_runtime(async {
+        let url = given(matches, "url").unwrap_or_default().trim_end_matches('/').to_owned();
+        let mut findings = vec![];
+        let client =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().map_err(Failed::new)?;
+        let lives = client.get(format!("{url}/healthz")).send().await;
+        findings.push(match &lives {
+            Ok(answer) if answer.status().is_success() => Finding { what: "lives", found: Ok(url.clone()) },
+            Ok(answer) => {
+                let way_out = format!("{} answers {}; is the --url Claviger's?", url, answer.status());
+                Finding { what: "lives", found: Err(way_out) }
+            }
+            Err(error) => Finding { what: "lives", found: Err(super::client::explain(error)) },
+        });
+        if let Ok(answer) = &lives {
+            findings.push(Finding { what: "time", found: skew(answer) });
+            let ready = client.get(format!("{url}/readyz")).send().await;
+            let found = match ready {
+                Ok(answer) if answer.status().is_success() => Ok("it knows every key".to_owned()),
+                Ok(answer) => Err(answer.text().await.unwrap_or_default().trim().to_owned()),
+                Err(error) => Err(super::client::explain(&error)),
+            };
+            findings.push(Finding { what: "ready", found });
+            findings.push(Finding { what: "key", found: key(matches).await });
+        }
+        let shown = findings.iter().map(|it| match &it.found {
+            Ok(found) => format!("ok  {:6} {found}", it.what),
+            Err(way_out) => format!("NO  {:6} {way_out}", it.what),
+        });
+        say(&shown.collect::<Vec<_>>().join("\n"))?;
+        match findings.iter().filter(|it| it.found.is_err()).count() {
+            0 => Ok(()),
+            wrong => Err(Failed::new(format!("{wrong} of {} things are wrong", findings.len()))),
+        }
+    })
+}
+
+/// How far its clock and this machine's are apart.
+fn skew(answer: &reqwest::Response) -> Result<String, String> {
+    let date = answer.headers().get("date").and_then(|it| it.to_str().ok());
+    let theirs: Option<Timestamp> = date.and_then(|it| jiff::fmt::rfc2822::parse(it).ok()).map(|it| it.timestamp());
+    let Some(theirs) = theirs else { return Err("its answer has no Date".to_owned()) };
+    let apart = SystemClock.now().as_micros() / 1_000_000 - theirs.as_second();
+    if apart.abs() <= SKEW_MAX_SECS {
+        return Ok(format!("clocks are {} s apart", apart.abs()));
+    }
+    Err(format!("clocks are {} s apart: synchronise them, or keys end too early or too late", apart.abs()))
+}
+
+async fn key(matches: &ArgMatches) -> Result<String, String> {
+    let remote = Remote::new(matches).map_err(|it| it.line)?;
+    let me: Value = remote.server.get("/api/v1/me").await.map_err(|it| it.line)?;
+    let held = me["permissions"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let permissions = held.collect::<Vec<_>>().join(", ");
+    let permissions = if permissions.is_empty() { "nothing".to_owned() } else { permissions };
+    Ok(format!("\"{}\" of {}, may {permissions}", text(&me, "/key/name"), text(&me, "/organization/slug")))
+}

@@ -1,0 +1,113 @@
+//! The commands that call a running server: what they print, for people and for pipes, and how they end.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use super::{Data, Prepared, Server, claviger, prepare};
+
+struct Terminal {
+    server: Server,
+    prepared: Prepared,
+}
+
+impl Terminal {
+    async fn start() -> Self {
+        let data = Data::new().await;
+        let prepared = prepare(&data).await;
+        Self { server: Server::on(&data), prepared }
+    }
+
+    /// Runs a command with a key in its environment and a text on its standard input.
+    fn run_with(&self, arguments: &[&str], input: &str) -> Output {
+        let url = self.server.fact("Console").to_owned();
+        let mut command = claviger(&[arguments, &["--url", &url]].concat());
+        command.env("CLAVIGER_KEY", &self.prepared.admin_key);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// What a command that goes well prints.
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = self.run_with(arguments, "");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.run(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    /// How a command that is refused ends: its code and its line.
+    fn refused(&self, arguments: &[&str], input: &str) -> (i32, String) {
+        let output = self.run_with(arguments, input);
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap().trim_end().to_owned())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_lives_its_whole_life_at_the_terminal() {
+    let it = Terminal::start().await;
+    // The secret stands alone on standard output, for a pipe.
+    let token = it.run(&["keys", "create", "Nightly \u{fc}", "--role", "readonly", "--scope", "contacts:read"]);
+    assert!(token.starts_with("ck_") && !token.contains(char::is_whitespace), "{token}");
+    let listed = it.json(&["keys", "list", "--search", "nightly"]);
+    let key = &listed.as_array().unwrap()[0];
+    let id = key["id"].as_str().unwrap();
+    assert_eq!((&key["role"]["name"], &key["scopes"][0]), (&"readonly".into(), &"contacts:read".into()));
+    let table = it.run(&["keys", "list"]);
+    let row = table.lines().find(|it| it.contains("Nightly \u{fc}")).unwrap();
+    assert!(row.starts_with(id) && row.contains("active") && row.contains("Never"), "{table}");
+    assert!(it.run(&["keys", "show", id]).contains("scopes        contacts:read"));
+
+    let asked = it.run_with(&["verify", "--permission", "contacts:read"], &token);
+    assert_eq!(asked.status.code(), Some(0), "{asked:?}");
+    let explained = it.run_with(&["verify", "--permission", "contacts:update", "--explain"], &token);
+    let text = String::from_utf8(explained.stdout).unwrap();
+    assert!(explained.status.code() == Some(3) && text.contains("contacts:update"), "{text}");
+
+    let rotated = it.run(&["keys", "rotate", id, "--overlap", "0"]);
+    assert_eq!(it.refused(&["verify"], &token), (3, "claviger: denied: revoked".to_owned()));
+    it.run(&["keys", "deactivate", id]);
+    assert_eq!(it.refused(&["verify"], &rotated), (3, "claviger: denied: inactive".to_owned()));
+    it.run(&["keys", "activate", id]);
+    let (code, line) = it.refused(&["keys", "revoke", id], "");
+    assert!(code == 1 && line.ends_with("add --yes"), "{line}");
+    assert_eq!(it.run_with(&["verify"], &rotated).status.code(), Some(0), "it was only asked");
+    assert!(it.run(&["keys", "revoke", id, "--yes", "--reason", "superseded"]).contains("revoked"));
+    assert_eq!(it.refused(&["verify"], &rotated), (3, "claviger: denied: revoked".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_say_when_there_is_more_and_refusals_what_to_do() {
+    let it = Terminal::start().await;
+    let before = it.json(&["orgs", "list"]).as_array().unwrap().len();
+    for name in ["North", "South"] {
+        assert!(it.run(&["orgs", "create", name]).contains(&name.to_lowercase()));
+    }
+    let output = it.run_with(&["orgs", "list", "--limit", "1"], "");
+    let (rows, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(rows.lines().count() == 2 && said.contains("--limit shows more"), "{rows}{said}");
+    assert_eq!(it.json(&["orgs", "list"]).as_array().unwrap().len(), before + 2);
+    assert!(it.run(&["roles", "list"]).contains("*:read"));
+    assert!(it.run(&["doctor"]).lines().all(|it| it.starts_with("ok  ")));
+    for shell in ["bash", "zsh", "fish"] {
+        let output = claviger(&["completions", shell]).output().unwrap();
+        assert!(output.status.success() && String::from_utf8(output.stdout).unwrap().contains("doctor"), "{shell}");
+    }
+
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&["keys", "show", "../me"], 1, "404 Not Found: not_found"),
+        (&["keys", "create", "x", "--role", "nobody"], 1, "--role nobody: there is no such role; there are"),
+        (&["keys", "create", ""], 1, "400 Bad Request: invalid_field"),
+        (&["keys", "list", "--key", "ck_wrong"], 1, "401 Unauthorized: unauthenticated"),
+        (&["keys", "list", "--state", "asleep"], 2, "invalid value 'asleep'"),
+        (&["orgs", "list", "--organization", "org_01kapxb4q0e8mv5r3g2t9w7yzn"], 1, "404 Not Found"),
+    ];
+    for (arguments, code, expected) in cases {
+        let (found, line) = it.refused(arguments, "");
+        assert!(found == code && line.contains(expected) && line.lines().count() == 1, "{arguments:?}: {found} {line}");
+    }
+}
