@@ -150,6 +150,19 @@ impl Store {
         Ok(Reader(Connection::new(link)))
     }
 
+    /// A connection to follow the log with, set apart from those of [`Self::read`]: who holds all of these keeps no follower waiting. For one
+    /// read at a time, and short ones.
+    ///
+    /// # Errors
+    /// `Unavailable` when none gets free in time.
+    pub async fn follow(&self) -> StoreResult<Reader> {
+        let link = match &self.0.engine {
+            Engine::Sqlite(files) => Link::Sqlite(Handle::Reader(files.follow().await?)),
+            Engine::Postgres(pools) => Link::Postgres(Handle::Reader(pools.follow().await?)),
+        };
+        Ok(Reader(Connection::new(link)))
+    }
+
     /// A writing transaction. Whatever rights hang on (the tree, policies, roles, members, users, apis) stays as it is until it ends.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ async fn advance(
     loop {
         let Some(at) = writer.position() else { return Ok(()) };
         let followed = {
-            let mut reader = following.store.read().await?;
+            let mut reader = following.store.follow().await?;
             reader.changes(at, EVENTS_PER_FRAME, following.clock.now()).await?
         };
         let in_order = match followed {

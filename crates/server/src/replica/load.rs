@@ -17,7 +17,7 @@ const PAGES_AHEAD: usize = 2;
 /// Loads everything into `writer`. Meanwhile the replica answers from what it held before.
 pub(super) async fn load(following: &Following, writer: &mut Writer) -> StoreResult<Position> {
     let (head, keys) = {
-        let mut reader = following.store.read().await?;
+        let mut reader = following.store.follow().await?;
         (reader.head(Stream::Change).await?, reader.count_live_keys_unchecked().await?)
     };
     writer.begin_load(usize::try_from(keys).unwrap_or(0));
@@ -62,7 +62,7 @@ async fn read(
 ) -> StoreResult<()> {
     let mut after = None;
     loop {
-        let page = store.read().await?.page_records(kind, after.as_ref(), ROWS_PER_READ, now).await?;
+        let page = store.follow().await?.page_records(kind, after.as_ref(), ROWS_PER_READ, now).await?;
         // Nobody takes them any more only when the service stops.
         if pages.send(page.rows).await.is_err() {
             return Ok(());

@@ -21,9 +21,9 @@ use crate::value::Value;
 /// Connections of a node that write, and that read, side by side.
 const WRITERS: u32 = 12;
 const READERS: u32 = 8;
-/// Connections that give events their places and hear the doorbell. They are set apart: transactions that hold all other connections wait
-/// for them.
-const SEQUENCERS: u32 = 3;
+/// Connections that give events their places, follow the log and hear the doorbell. They are set apart: transactions that hold all other
+/// connections wait for them, and lists that take long keep nobody from hearing of a revocation.
+const SEQUENCERS: u32 = 5;
 /// The oldest version whose features the statements need, as the server numbers it.
 const VERSION_MIN: i32 = 150_000;
 /// How long a transaction waits for a lock, and how long one that does nothing may keep others waiting.
@@ -92,6 +92,10 @@ impl Pools {
 
     pub(super) async fn read(&self) -> StoreResult<PoolConnection<Postgres>> {
         self.readers.acquire().await.map_err(failure)
+    }
+
+    pub(super) async fn follow(&self) -> StoreResult<PoolConnection<Postgres>> {
+        self.sequencers.acquire().await.map_err(failure)
     }
 
     pub(super) async fn begin(&self) -> StoreResult<Transaction<'static, Postgres>> {

@@ -30,6 +30,8 @@ const USAGE: &[(i64, &str, &str)] = &[(2, "usage", include_str!("../../migration
 pub(super) struct Files {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Follows the log: lists that take long keep nobody from hearing of a revocation.
+    follower: SqlitePool,
     usage: SqlitePool,
     /// Declared last, so that everything else is gone when the folder goes.
     pub(super) folder: Folder,
@@ -59,12 +61,17 @@ impl Files {
         let writer = attached(pool(1), attach.clone()).connect_lazy_with(writer);
         migrate(&writer, STATE).await?;
         let reader = state.read_only(true).create_if_missing(false).pragma("cache_size", "-8192").row_buffer_size(512);
-        let readers = attached(pool(READERS), attach).connect_lazy_with(reader);
-        Ok(Self { writer, readers, usage, folder })
+        let readers = attached(pool(READERS), attach.clone()).connect_lazy_with(reader.clone());
+        let follower = attached(pool(1), attach).connect_lazy_with(reader);
+        Ok(Self { writer, readers, follower, usage, folder })
     }
 
     pub(super) async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
         self.readers.acquire().await.map_err(failure)
+    }
+
+    pub(super) async fn follow(&self) -> StoreResult<PoolConnection<Sqlite>> {
+        self.follower.acquire().await.map_err(failure)
     }
 
     pub(super) async fn begin(&self) -> StoreResult<Transaction<'static, Sqlite>> {
@@ -82,6 +89,7 @@ impl Files {
     /// The last connection that closes writes the log of the engine back into its file.
     pub(super) async fn close(&self) {
         self.readers.close().await;
+        self.follower.close().await;
         self.usage.close().await;
         self.writer.close().await;
     }

@@ -141,3 +141,18 @@ async fn a_use_is_counted_in_memory_and_written_down() {
     assert_eq!((verified.status, &verified.body["allowed"]), (200, &Value::Bool(true)));
     test.stop().await;
 }
+
+#[tokio::test]
+async fn lists_that_take_long_keep_no_revocation_waiting() {
+    const READERS: usize = 8;
+    let test = TestApp::new().await;
+    let made = test.create_key(&test.admin, test.root, new_key("CI")).await.unwrap();
+    let mut lists = Vec::new();
+    for _ in 0..READERS {
+        lists.push(test.app.store().read().await.unwrap());
+    }
+    let (id, reason) = (made.info.key.id, RevocationReason::KeyCompromise);
+    let revoked = revoke_key(&test.app, &test.admin, test.root, id, reason, None);
+    tokio::time::timeout(Duration::from_secs(5), revoked).await.expect("nobody waits for the lists").unwrap();
+    assert_eq!(test.verify(&made.token, &[]), Err("revoked"));
+}
