@@ -13,10 +13,11 @@ use claviger_core::permission::PermissionSet;
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::secret::{Secret, SecretState};
 use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
 use claviger_core::user::User;
 use claviger_store::idempotency::IdempotentAnswer;
 use claviger_store::imports::{Import, Known};
-use claviger_store::keys::{KeyFilter, KeySort, KeyStatus};
+use claviger_store::keys::{Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::EventFilter;
 use claviger_store::organizations::OrganizationFilter;
 use claviger_store::roles::RoleUses;
@@ -119,6 +120,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     let external_id = full.user.external_id.clone().expect("an id");
     let children = OrganizationFilter { whole_subtree: true, search: None };
     let names = [full.key.name.key()];
+    let ever_used = Breach::IdleSince(Timestamp::MAX);
 
     ask!(find_organization(), |it| it.is_some_and(|it| it.id == acme_id));
     ask!(find_organization_below(full.below.id), |it| it.is_some());
@@ -144,6 +146,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_key(key_id), |it| it.is_some());
     ask!(find_keys(&[key_id]), |it| !it.is_empty());
     ask!(find_key_ids(&any, None, 100, now()), |it| !it.is_empty());
+    ask!(find_breaking_keys(ever_used, 100), |it| !it.is_empty());
+    ask!(count_breaking_keys(ever_used, 100), |it| it > 0);
     ask!(find_key_row(key_id, now()), |it| it.is_some());
     ask!(find_personal_key(ann), |it| it.is_some());
     ask!(find_live_secrets(key_id), |it| !it.is_empty());
