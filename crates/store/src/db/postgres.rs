@@ -32,8 +32,6 @@ const IDLE_TIMEOUT: &str = "30s";
 /// How long a server may take to answer. One whose machine or network is gone may never do, nor say so: nobody would be told, and the
 /// follower of the log, or whoever asks for places in it, would wait for ever.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// A channel is one of the whole database; who is rung by another installation's change finds nothing new.
-const CHANNEL: &str = "claviger_log";
 
 /// The installation's lock. Its second half is the schema's, so that installations in one database do not wait for each other.
 const LOCK_SHARED: &str = "SELECT pg_advisory_xact_lock_shared(1668048246, hashtext(current_schema()))";
@@ -52,6 +50,9 @@ pub(super) struct Pools {
     writers: PgPool,
     readers: PgPool,
     sequencers: PgPool,
+    /// What the doorbell rings on. Channels belong to the whole database, and its name to the schema, so that installations in one database do
+    /// not ring each other.
+    channel: String,
     /// Server, database and schema, for people.
     pub(super) place: String,
 }
@@ -78,7 +79,7 @@ impl Pools {
             .disable_statement_logging();
         // Without a pool, which would try until its time is over and then only say that it is.
         let mut connection = in_time(server.connect()).await.map_err(failure)?;
-        let schema = check_server(&mut connection).await?;
+        let (schema, channel) = check_server(&mut connection).await?;
         connection.close().await.map_err(failure)?;
         let writers = pool(WRITERS).connect_lazy_with(server.clone());
         let database = server.get_database().unwrap_or_else(|| server.get_username());
@@ -87,7 +88,7 @@ impl Pools {
         migrations::check(migrations::migrator(FILES).run(&writers).await)?;
         let sequencers = pool(SEQUENCERS).connect_lazy_with(server.clone());
         let reader = server.options([("default_transaction_read_only", "on")]);
-        Ok(Self { writers, readers: pool(READERS).connect_lazy_with(reader), sequencers, place })
+        Ok(Self { writers, readers: pool(READERS).connect_lazy_with(reader), sequencers, channel, place })
     }
 
     pub(super) async fn read(&self) -> StoreResult<PoolConnection<Postgres>> {
@@ -121,7 +122,7 @@ impl Pools {
 
     pub(super) async fn listen(&self) -> StoreResult<PgListener> {
         let mut listener = PgListener::connect_with(&self.sequencers).await.map_err(failure)?;
-        in_time(listener.listen(CHANNEL)).await.map_err(failure)?;
+        in_time(listener.listen(&self.channel)).await.map_err(failure)?;
         Ok(listener)
     }
 
@@ -145,9 +146,10 @@ pub(super) async fn in_time<T>(answering: impl Future<Output = Result<T, sqlx::E
     answered.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
-/// Refuses a server that will not do, and says which schema it works in.
-async fn check_server(connection: &mut PgConnection) -> StoreResult<String> {
-    let asked = "SELECT current_setting('server_version_num')::int4, current_setting('fsync'), current_schema()::text";
+/// Refuses a server that will not do, and says which schema it works in and on which channel it rings.
+async fn check_server(connection: &mut PgConnection) -> StoreResult<(String, String)> {
+    let asked = "SELECT current_setting('server_version_num')::int4, current_setting('fsync'), current_schema()::text, \
+                 'claviger_log_' || hashtext(current_schema())";
     let row = connection.fetch_one(asked).await.map_err(failure)?;
     let version: i32 = row.try_get(0).map_err(failure)?;
     if version < VERSION_MIN {
@@ -157,7 +159,9 @@ async fn check_server(connection: &mut PgConnection) -> StoreResult<String> {
         tracing::warn!("this PostgreSQL runs with fsync = off: what it acknowledges does not survive a power loss");
     }
     // There is none only where the search path names none that exists.
-    row.try_get::<Option<String>, _>(2).map_err(failure)?.ok_or(Error::Address)
+    let schema: Option<String> = row.try_get(2).map_err(failure)?;
+    let channel: Option<String> = row.try_get(3).map_err(failure)?;
+    schema.zip(channel).ok_or(Error::Address)
 }
 
 fn pool(connections: u32) -> PgPoolOptions {

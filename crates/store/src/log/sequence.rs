@@ -42,7 +42,7 @@ statements! {
          RETURNING (SELECT count(*) FROM moved)"
     );
     /// Told to the listeners with the commit, once for all of the same transaction.
-    RING = "SELECT 1 FROM pg_notify('claviger_log', '')";
+    RING = "SELECT 1 FROM pg_notify('claviger_log_' || hashtext(current_schema()), '')";
     FIND_PLACE = "SELECT epoch, seq FROM event WHERE id = $1";
 }
 
