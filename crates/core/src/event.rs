@@ -190,6 +190,8 @@ operations! {
     OrganizationCreated = "organization.created",
     /// An organization's facts or policy changed.
     OrganizationUpdated = "organization.updated",
+    /// An organization got another parent.
+    OrganizationMoved = "organization.moved",
     /// A user was made.
     UserCreated = "user.created",
     /// A user's facts or status changed.

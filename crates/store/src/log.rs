@@ -7,8 +7,9 @@ mod sequence;
 
 use std::collections::BTreeSet;
 
-use claviger_core::event::{Entity, Event, EventKind, Position, Stream};
+use claviger_core::event::{Entity, EntityKind, Event, EventKind, Position, Stream};
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
+use claviger_core::name::Name;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,10 +23,30 @@ use crate::sql::statements;
 use crate::value::{args, json};
 use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
 
+/// Of who did it the names are read that the organization may know: of a key only its own one's, of a user whom it manages or who is a member
+/// there or above.
 macro_rules! columns {
     () => {
-        "e.id, e.epoch, e.seq, e.kind, e.v, e.at, e.organization_id, e.actor_user_id, e.actor_key_id, e.actor_job, e.entity_id, \
-         b.body FROM event e LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq "
+        "e.id, e.epoch, e.seq, e.kind, e.v, e.at, e.organization_id, e.actor_user_id, u.name, e.actor_key_id, k.name, e.actor_job, \
+         e.entity_id, b.body FROM event e LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq \
+         LEFT JOIN key k ON k.id = e.actor_key_id AND k.organization_id = e.organization_id \
+         LEFT JOIN \"user\" u ON u.id = e.actor_user_id AND (u.organization_id = e.organization_id OR EXISTS (\
+         SELECT 1 FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
+         WHERE m.user_id = u.id AND c.descendant_id = e.organization_id)) "
+    };
+}
+
+macro_rules! page {
+    ($more:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            "WHERE e.organization_id = $1 AND e.stream = 'change' \
+             AND (e.actor_user_id = $2 OR $2 IS NULL) AND (e.actor_key_id = $3 OR $3 IS NULL) \
+             AND (e.kind = $7 OR $7 IS NULL) AND (e.entity_kind = $8 OR $8 IS NULL) AND $9 <= e.at AND e.at < $10 ",
+            $more,
+            "AND (e.epoch, e.seq) < ($4, $5) ORDER BY e.epoch DESC, e.seq DESC LIMIT $6"
+        )
     };
 }
 
@@ -37,16 +58,8 @@ statements! {
          entity_kind, entity_id, touched, first_key_id, last_key_id, commitment) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     INSERT_BODY = "INSERT INTO event_body (stream, epoch, seq, salt, body) VALUES ($1, $2, $3, $4, $5)";
-    PAGE_EVENTS = concat!(
-        "SELECT ", columns!(), "WHERE e.organization_id = $1 AND e.stream = 'change' \
-         AND (e.actor_user_id = $2 OR $2 IS NULL) AND (e.actor_key_id = $3 OR $3 IS NULL) \
-         AND (e.epoch, e.seq) < ($4, $5) ORDER BY e.epoch DESC, e.seq DESC LIMIT $6"
-    );
-    PAGE_EVENTS_OF_ENTITY = concat!(
-        "SELECT ", columns!(), "WHERE e.organization_id = $1 AND e.stream = 'change' AND e.entity_id = $7 \
-         AND (e.actor_user_id = $2 OR $2 IS NULL) AND (e.actor_key_id = $3 OR $3 IS NULL) \
-         AND (e.epoch, e.seq) < ($4, $5) ORDER BY e.epoch DESC, e.seq DESC LIMIT $6"
-    );
+    PAGE_EVENTS = page!("");
+    PAGE_EVENTS_OF_ENTITY = page!("AND e.entity_id = $11 ");
 }
 
 /// Which events a list shows; what is absent narrows nothing.
@@ -54,10 +67,18 @@ statements! {
 pub struct EventFilter {
     /// About which thing.
     pub entity: Option<Entity>,
+    /// About things of which kind.
+    pub entity_kind: Option<EntityKind>,
     /// By which user.
     pub user_id: Option<UserId>,
     /// By which key.
     pub key_id: Option<KeyId>,
+    /// What happened.
+    pub kind: Option<EventKind>,
+    /// From this instant on.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
 }
 
 /// An event as it was written.
@@ -77,8 +98,12 @@ pub struct EventRow {
     pub organization_id: OrganizationId,
     /// The user in whose name it was done.
     pub user_id: Option<UserId>,
+    /// The user's name, where the organization may know it.
+    pub user_name: Option<Name>,
     /// The key it was done with.
     pub key_id: Option<KeyId>,
+    /// The key's name, where it is one of the organization's.
+    pub key_name: Option<Name>,
     /// The job that did it.
     pub job: Option<String>,
     /// What it is about.
@@ -109,7 +134,9 @@ fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
         at: it.next()?,
         organization_id: it.next()?,
         user_id: it.next()?,
+        user_name: it.next()?,
         key_id: it.next()?,
+        key_name: it.next()?,
         job: it.next()?,
         entity: it.next()?,
         before: None,
@@ -151,8 +178,18 @@ impl Connection {
             }
             None => (i64::MAX, i64::MAX),
         };
-        let mut arguments =
-            args![tenant.organization_id(), filter.user_id, filter.key_id, epoch, seq, request.rows_to_read()];
+        let mut arguments = args![
+            tenant.organization_id(),
+            filter.user_id,
+            filter.key_id,
+            epoch,
+            seq,
+            request.rows_to_read(),
+            filter.kind.map(EventKind::as_str),
+            filter.entity_kind.map(EntityKind::as_str),
+            filter.from.map_or(i64::MIN, Timestamp::as_micros),
+            filter.until.map_or(i64::MAX, Timestamp::as_micros),
+        ];
         let statement = match &filter.entity {
             Some(entity) => {
                 arguments.extend(args![entity.to_string()]);

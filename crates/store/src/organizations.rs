@@ -19,6 +19,19 @@ macro_rules! columns {
     };
 }
 
+/// The organizations above one that are not above another place.
+macro_rules! lost {
+    () => {
+        " FROM organization_closure lost "
+    };
+}
+macro_rules! is_lost {
+    () => {
+        "WHERE lost.descendant_id = $1 AND lost.depth > 0 AND NOT EXISTS (SELECT 1 FROM organization_closure a \
+         WHERE a.descendant_id = $2 AND a.ancestor_id = lost.ancestor_id) "
+    };
+}
+
 statements! {
     INSERT_ORGANIZATION =
         "INSERT INTO organization (id, parent_id, slug, name, name_key, external_id, status, policy, allowed_ips, version, \
@@ -46,6 +59,20 @@ statements! {
          FROM organization_closure a, organization_closure b WHERE a.descendant_id = $2 AND b.ancestor_id = $1";
     FIND_DEPTH_ABOVE = "SELECT max(c.depth) FROM organization_closure c WHERE c.descendant_id = $1";
     FIND_DEPTH_BELOW = "SELECT max(c.depth) FROM organization_closure c WHERE c.ancestor_id = $1";
+    FIND_MEMBER_LEFT_BEHIND = concat!(
+        "SELECT 1", lost!(), "JOIN role r ON r.organization_id = lost.ancestor_id JOIN member m ON m.role_id = r.id \
+         JOIN organization_closure b ON b.descendant_id = m.organization_id AND b.ancestor_id = $1 ", is_lost!(), "LIMIT 1"
+    );
+    FIND_KEY_LEFT_BY_ROLE = concat!(
+        "SELECT 1", lost!(), "JOIN role r ON r.organization_id = lost.ancestor_id JOIN key k ON k.role_id = r.id \
+         JOIN organization_closure b ON b.descendant_id = k.organization_id AND b.ancestor_id = $1 ", is_lost!(),
+        "AND k.standing <> 'revoked' LIMIT 1"
+    );
+    FIND_KEY_LEFT_BY_API = concat!(
+        "SELECT 1", lost!(), "JOIN api p ON p.organization_id = lost.ancestor_id \
+         JOIN organization_closure b ON b.ancestor_id = $1 \
+         JOIN key k ON k.organization_id = b.descendant_id AND k.api_id = p.id ", is_lost!(), "AND k.standing <> 'revoked' LIMIT 1"
+    );
     EXISTS =
         "SELECT 1 FROM organization o JOIN organization_closure c ON c.descendant_id = o.id \
          WHERE o.id = $1 AND c.ancestor_id = $2";
@@ -79,6 +106,17 @@ statements! {
     COUNT_SUBTREE =
         "SELECT count(*) FROM organization_closure c JOIN organization o ON o.id = c.descendant_id \
          WHERE c.ancestor_id = $1 AND c.depth > 0 AND (o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\')";
+}
+
+/// What an organization that moves would leave behind although something below it needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftBehind {
+    /// A role that a member has.
+    RoleOfMember,
+    /// A role that a live key has.
+    RoleOfKey,
+    /// The api of a live key.
+    ApiOfKey,
 }
 
 /// Which organizations a list shows.
@@ -196,6 +234,28 @@ impl Connection {
         let statement = if filter.whole_subtree { COUNT_SUBTREE } else { COUNT_CHILDREN };
         let (name, slug) = filter.patterns();
         self.number(statement, args![tenant.organization_id(), name, slug]).await
+    }
+
+    /// What members and live keys of the tenant's organization, or of one below, have from an organization that would not be above them any more
+    /// below another parent.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_left_behind(
+        &mut self,
+        tenant: &Tenant,
+        parent_id: OrganizationId,
+    ) -> StoreResult<Option<LeftBehind>> {
+        for (statement, left) in [
+            (FIND_KEY_LEFT_BY_API, LeftBehind::ApiOfKey),
+            (FIND_KEY_LEFT_BY_ROLE, LeftBehind::RoleOfKey),
+            (FIND_MEMBER_LEFT_BEHIND, LeftBehind::RoleOfMember),
+        ] {
+            if self.fetch_optional(statement, args![tenant.organization_id(), parent_id]).await?.is_some() {
+                return Ok(Some(left));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether `below` is `above` or stands below it.

@@ -35,6 +35,7 @@ answered alike, with 404.
         (name = "users", description = "Persons and service users."),
         (name = "members", description = "Users in an organization, each with a role."),
         (name = "roles", description = "Named sets of permissions."),
+        (name = "events", description = "What was changed, by whom, and how it looked before and after."),
         (name = "imports", description = "Keys that exist elsewhere, as digests."),
     )
 )]

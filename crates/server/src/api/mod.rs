@@ -4,6 +4,8 @@ mod auth;
 mod body;
 mod document;
 mod edge;
+mod event_exports;
+mod events;
 mod fields;
 mod headers;
 mod idempotency;
@@ -67,6 +69,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(members::router())
         .merge(roles::router())
         .merge(imports::router())
+        .merge(events::router())
 }
 
 /// The routes under `/api/v1`, the OpenAPI document and the page that shows it.

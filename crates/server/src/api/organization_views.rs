@@ -1,18 +1,20 @@
 //! What organizations look like on the wire.
 
 use claviger_core::id::OrganizationId;
+use claviger_core::limits;
 use claviger_core::organization::Organization;
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::fields::{Object, all_fields, allow_list, nullable, optional, present, text};
 use super::idempotency::PostBody;
+use super::page::PageQuery;
 use super::policies::{PolicyBody, PolicyView};
 use super::words::OrganizationStatusWord;
-use crate::ops::organizations::{NewOrganization, OrganizationInfo, OrganizationPatch};
+use crate::ops::organizations::{NewOrganization, OrganizationInfo, OrganizationPatch, OrganizationQuery};
 
 /// An organization.
 #[derive(Debug, Serialize, ToSchema)]
@@ -117,6 +119,54 @@ impl TryFrom<NewOrganizationBody> for NewOrganization {
         let allowed_ips = body.allowed_ips.map(|it| allow_list("/allowed_ips", &it)).transpose();
         let (name, slug, external_id, policy, allowed_ips) = all_fields!(name, slug, external_id, policy, allowed_ips)?;
         Ok(Self { name, slug, external_id, policy, allowed_ips })
+    }
+}
+
+/// Which organizations are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OrganizationListQuery {
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items wanted.
+    #[param(minimum = 1, maximum = 100, default = 25)]
+    limit: Option<u32>,
+    /// Only those directly below.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    children: bool,
+    /// Those whose name or slug contains this.
+    #[param(max_length = 80)]
+    search: Option<String>,
+}
+
+impl OrganizationListQuery {
+    /// The query, which page of it, and the name of this list for its cursors.
+    pub(super) fn read(self) -> Result<(OrganizationQuery, PageQuery, &'static str), Reject> {
+        let search = self.search.filter(|it| !it.trim().is_empty());
+        if search.as_ref().is_some_and(|it| it.chars().count() > limits::NAME_CHARS_MAX) {
+            return Err(Reject::field("search", "is too long"));
+        }
+        let list = if self.children || search.is_some() { "organizations:below" } else { "organizations" };
+        let query = OrganizationQuery { is_children_only: self.children, search };
+        Ok((query, PageQuery { cursor: self.cursor, limit: self.limit }, list))
+    }
+}
+
+/// Where an organization is to stand.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MoveOrganizationBody {
+    /// The node above it.
+    #[schema(examples("org_01kapxb4q0e8mv5r3g2t9w7yzn"))]
+    parent_id: String,
+}
+
+impl MoveOrganizationBody {
+    /// Reads it.
+    pub(super) fn read(self) -> Result<OrganizationId, Reject> {
+        text("/parent_id", &self.parent_id).map_err(|field| Reject::fields(vec![field]))
     }
 }
 

@@ -13,8 +13,10 @@ use super::body::{JsonBody, Path, Query};
 use super::fields::same_external_id;
 use super::headers::{IdempotencyKey, IfMatch, entity_tag};
 use super::idempotency::{CREATED, OK, Post, place, respond};
-use super::organization_views::{NewOrganizationBody, OrganizationPatchBody, OrganizationView};
-use super::page::{PageQuery, PageView, page};
+use super::organization_views::{
+    MoveOrganizationBody, NewOrganizationBody, OrganizationListQuery, OrganizationPatchBody, OrganizationView,
+};
+use super::page::{PageView, page};
 use super::paths::{ExternalIdPath, OrganizationPath};
 use super::problem::{ApiResult, Refusals, WriteRefusals};
 use crate::app::App;
@@ -27,6 +29,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(get_organization, update_organization))
         .routes(routes!(create_organization, list_organizations))
         .routes(routes!(put_organization))
+        .routes(routes!(move_organization))
 }
 
 fn place_of(organization: &Organization) -> HeaderMap {
@@ -67,12 +70,12 @@ pub(super) async fn create_organization(
 
 /// Lists organizations.
 ///
-/// The one of the path and all below it.
+/// The one of the path and all below it; with `children` or `search` only such as are below it.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/organizations",
     tag = "organizations",
-    params(OrganizationPath, PageQuery),
+    params(OrganizationPath, OrganizationListQuery),
     extensions(("x-permissions" = json!({"all": ["claviger/organizations:read"]}))),
     responses(
         (status = 200, description = "A page of organizations.", body = PageView<OrganizationView>),
@@ -84,11 +87,12 @@ pub(super) async fn list_organizations(
     Authenticated(caller): Authenticated,
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     OriginalUri(uri): OriginalUri,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<OrganizationListQuery>,
 ) -> ApiResult<Response> {
-    const LIST: &str = "organizations";
-    let found = ops::organizations::list_organizations(&app, &caller, organization_id, query.request(LIST)?).await?;
-    Ok(page(&uri, LIST, found, |it| OrganizationView::from(&it)))
+    let (query, part, list) = query.read()?;
+    let request = part.request(list)?;
+    let found = ops::organizations::list_organizations(&app, &caller, organization_id, query, request).await?;
+    Ok(page(&uri, list, found, |it| OrganizationView::from(&it)))
 }
 
 /// Shows one organization.
@@ -137,6 +141,34 @@ pub(super) async fn update_organization(
 ) -> ApiResult<Response> {
     let patch = OrganizationPatch::try_from(body)?;
     Ok(answer(&ops::organizations::update_organization(&app, &caller, organization_id, patch, version).await?))
+}
+
+/// Moves an organization.
+///
+/// With all that stands below it, to another parent. Only who holds everything at the organization where both places meet can do it, since what
+/// is inherited there changes hands: members above, locked policies, roles and apis. Refused (409 `state_conflict`) where a member or a live
+/// key below has a role or an api that would not be above it any more. Doing it twice is no error.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/move",
+    tag = "organizations",
+    params(OrganizationPath, IfMatch),
+    request_body = MoveOrganizationBody,
+    extensions(("x-permissions" = json!({"all": ["claviger/organizations:update"]}))),
+    responses(
+        (status = 200, description = "The organization as it is now.", body = OrganizationView, headers(("ETag", description = "The version."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn move_organization(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    IfMatch(version): IfMatch,
+    JsonBody(body): JsonBody<MoveOrganizationBody>,
+) -> ApiResult<Response> {
+    let parent_id = body.read()?;
+    Ok(answer(&ops::moves::move_organization(&app, &caller, organization_id, parent_id, version).await?))
 }
 
 /// Puts an organization by the host's identifier.

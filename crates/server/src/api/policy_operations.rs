@@ -73,33 +73,51 @@ impl SourceView {
     }
 }
 
-/// One value of a policy.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SettingView<T> {
-    /// What holds.
-    pub effective: T,
-    /// What the organization sets itself; null where it sets nothing. A value wider than a lock above allows stands here and does not hold.
-    #[schema(required)]
-    pub own: Option<T>,
-    /// What would hold if it set nothing.
-    pub inherited: T,
-    /// Where `effective` comes from.
-    pub set_by: SourceView,
-    /// Who has locked it: the nearest to the root. Null where it is free.
-    #[schema(required)]
-    pub locked_by: Option<SourceView>,
+/// Declares a value of a policy. One generic type would do, but its document would not say that `own` may be null.
+macro_rules! setting_views {
+    ($($name:ident of $type:ident,)*) => {$(
+        /// One value of a policy.
+        #[derive(Debug, Serialize, ToSchema)]
+        pub(super) struct $name {
+            /// What holds.
+            pub effective: $type,
+            /// What the organization sets itself; null where it sets nothing. A value wider than a lock above allows stands here and does not
+            /// hold.
+            #[schema(required)]
+            pub own: Option<$type>,
+            /// What would hold if it set nothing.
+            pub inherited: $type,
+            /// Where `effective` comes from.
+            pub set_by: SourceView,
+            /// Who has locked it: the nearest to the root. Null where it is free.
+            #[schema(required)]
+            pub locked_by: Option<SourceView>,
+        }
+
+        impl $name {
+            fn new<C: Into<$type>>(info: &PolicyInfo, setting: Setting, values: (C, Option<C>, C)) -> Self {
+                let (effective, own, inherited) = values;
+                Self {
+                    effective: effective.into(),
+                    own: own.map(Into::into),
+                    inherited: inherited.into(),
+                    set_by: SourceView::new(info, info.set_by(setting)),
+                    locked_by: SourceView::of_lock(info, setting),
+                }
+            }
+        }
+    )*};
 }
 
-impl<T> SettingView<T> {
-    fn new<C: Into<T>>(info: &PolicyInfo, setting: Setting, (effective, own, inherited): (C, Option<C>, C)) -> Self {
-        Self {
-            effective: effective.into(),
-            own: own.map(Into::into),
-            inherited: inherited.into(),
-            set_by: SourceView::new(info, info.set_by(setting)),
-            locked_by: SourceView::of_lock(info, setting),
-        }
-    }
+setting_views! {
+    RevealSettingView of RevealWord,
+    QueryStringKeysSettingView of QueryStringKeysWord,
+    IdleActionSettingView of IdleActionWord,
+    HooksOnRegenerateSettingView of HooksOnRegenerateWord,
+    LeakActionSettingView of LeakActionWord,
+    HoursSettingView of u16,
+    NumberSettingView of u32,
+    FlagSettingView of bool,
 }
 
 /// One value of a policy that is a number of days, or none.
@@ -139,27 +157,27 @@ pub(super) struct PolicyDetailView {
     #[schema(value_type = String)]
     pub organization_id: OrganizationId,
     /// Whether and to whom a secret is shown again.
-    pub reveal: SettingView<RevealWord>,
+    pub reveal: RevealSettingView,
     /// What becomes of keys in query strings.
-    pub query_string_keys: SettingView<QueryStringKeysWord>,
+    pub query_string_keys: QueryStringKeysSettingView,
     /// Days without use after which a key ends.
     pub idle_days: DaysSettingView,
     /// What happens then.
-    pub idle_action: SettingView<IdleActionWord>,
+    pub idle_action: IdleActionSettingView,
     /// Days a key may live at most, which makes an expiry required.
     pub expiry_days_max: DaysSettingView,
     /// Hours the old secret stays good when a rotation does not say.
-    pub rotation_overlap_hours: SettingView<u16>,
+    pub rotation_overlap_hours: HoursSettingView,
     /// What becomes of hooks when their key is regenerated.
-    pub hooks_on_regenerate: SettingView<HooksOnRegenerateWord>,
+    pub hooks_on_regenerate: HooksOnRegenerateSettingView,
     /// Live keys one user may own in an organization, personal ones aside.
-    pub max_keys_per_user: SettingView<u32>,
+    pub max_keys_per_user: NumberSettingView,
     /// Whether only admins map a key to somebody else.
-    pub admin_only_mapping: SettingView<bool>,
+    pub admin_only_mapping: FlagSettingView,
     /// Seconds a verifier may answer without news.
-    pub max_stale_secs: SettingView<u32>,
+    pub max_stale_secs: NumberSettingView,
     /// What a leak report does.
-    pub leak_action: SettingView<LeakActionWord>,
+    pub leak_action: LeakActionSettingView,
     /// The settings that the organization itself has locked for those below.
     pub locked: BTreeSet<SettingWord>,
 }
@@ -169,8 +187,8 @@ impl From<&PolicyInfo> for PolicyDetailView {
         let (effective, own, inherited) = (&info.effective, &info.organization.policy, &info.inherited);
         Self {
             organization_id: info.organization.id,
-            reveal: SettingView::new(info, Setting::Reveal, (effective.reveal, own.reveal, inherited.reveal)),
-            query_string_keys: SettingView::new(
+            reveal: RevealSettingView::new(info, Setting::Reveal, (effective.reveal, own.reveal, inherited.reveal)),
+            query_string_keys: QueryStringKeysSettingView::new(
                 info,
                 Setting::QueryStringKeys,
                 (effective.query_string_keys, own.query_string_keys, inherited.query_string_keys),
@@ -180,7 +198,7 @@ impl From<&PolicyInfo> for PolicyDetailView {
                 Setting::IdleDays,
                 (effective.idle_days, own.idle_days, inherited.idle_days),
             ),
-            idle_action: SettingView::new(
+            idle_action: IdleActionSettingView::new(
                 info,
                 Setting::IdleAction,
                 (effective.idle_action, own.idle_action, inherited.idle_action),
@@ -190,32 +208,32 @@ impl From<&PolicyInfo> for PolicyDetailView {
                 Setting::ExpiryDaysMax,
                 (effective.expiry_days_max, own.expiry_days_max, inherited.expiry_days_max),
             ),
-            rotation_overlap_hours: SettingView::new(
+            rotation_overlap_hours: HoursSettingView::new(
                 info,
                 Setting::RotationOverlapHours,
                 (effective.rotation_overlap_hours, own.rotation_overlap_hours, inherited.rotation_overlap_hours),
             ),
-            hooks_on_regenerate: SettingView::new(
+            hooks_on_regenerate: HooksOnRegenerateSettingView::new(
                 info,
                 Setting::HooksOnRegenerate,
                 (effective.hooks_on_regenerate, own.hooks_on_regenerate, inherited.hooks_on_regenerate),
             ),
-            max_keys_per_user: SettingView::new(
+            max_keys_per_user: NumberSettingView::new(
                 info,
                 Setting::MaxKeysPerUser,
                 (effective.max_keys_per_user, own.max_keys_per_user, inherited.max_keys_per_user),
             ),
-            admin_only_mapping: SettingView::new(
+            admin_only_mapping: FlagSettingView::new(
                 info,
                 Setting::AdminOnlyMapping,
                 (effective.admin_only_mapping, own.admin_only_mapping, inherited.admin_only_mapping),
             ),
-            max_stale_secs: SettingView::new(
+            max_stale_secs: NumberSettingView::new(
                 info,
                 Setting::MaxStaleSecs,
                 (effective.max_stale_secs, own.max_stale_secs, inherited.max_stale_secs),
             ),
-            leak_action: SettingView::new(
+            leak_action: LeakActionSettingView::new(
                 info,
                 Setting::LeakAction,
                 (effective.leak_action, own.leak_action, inherited.leak_action),

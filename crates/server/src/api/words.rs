@@ -206,6 +206,28 @@ words! {
 }
 
 words! {
+    /// The kind of a thing that events are about.
+    EntityKindWord for claviger_core::event::EntityKind {
+        /// An organization, its policy included.
+        Organization,
+        /// A user.
+        User,
+        /// A membership.
+        Member,
+        /// A role.
+        Role,
+        /// An api.
+        Api,
+        /// A key, its secrets included.
+        Key,
+        /// An import.
+        Import,
+        /// A console session.
+        Session,
+    }
+}
+
+words! {
     /// A rule that keys can break.
     RuleWord for crate::ops::policies::Rule {
         /// Keys have to end.

@@ -13,7 +13,7 @@ use super::pages::shell::Place;
 use super::visit::Visit;
 use crate::ops::error::Error;
 use crate::ops::me;
-use crate::ops::organizations::list_organizations;
+use crate::ops::organizations::{OrganizationQuery, list_organizations};
 use crate::ops::page::{Cursor, PageRequest};
 
 /// Organizations on one page.
@@ -39,7 +39,7 @@ pub(super) async fn show_organizations(
     let after = Some(query.after).filter(|it| !it.is_empty()).map(Cursor);
     let is_first = after.is_none();
     let (mut rows, mut next) = (Vec::new(), None);
-    match list_organizations(app, caller, top, PageRequest { after, limit: ROWS }).await {
+    match list_organizations(app, caller, top, OrganizationQuery::default(), PageRequest { after, limit: ROWS }).await {
         Ok(page) => {
             rows.extend(page.items.into_iter().map(|it| OrganizationRow {
                 here: it.id == here,

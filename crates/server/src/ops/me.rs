@@ -15,7 +15,7 @@ use claviger_verifier::verify::{About, Ask};
 
 use super::caller::Caller;
 use super::error::{Error, OpResult};
-use super::organizations::list_organizations;
+use super::organizations::{OrganizationQuery, list_organizations};
 use super::page::PageRequest;
 use crate::app::App;
 
@@ -84,7 +84,8 @@ pub async fn reaches_others(app: &App, caller: &Caller, organization_id: Organiz
     if memberships > 1 || top_of_reach(app, caller, organization_id) != organization_id {
         return Ok(true);
     }
-    match list_organizations(app, caller, organization_id, PageRequest { after: None, limit: 2 }).await {
+    let page = PageRequest { after: None, limit: 2 };
+    match list_organizations(app, caller, organization_id, OrganizationQuery::default(), page).await {
         Ok(page) => Ok(page.items.len() > 1),
         // Who may not look at what is below does not reach it by looking.
         Err(Error::Reject(_)) => Ok(false),

@@ -5,6 +5,7 @@
 mod admins;
 pub mod caller;
 pub mod error;
+pub mod events;
 pub mod idempotency;
 pub mod imports;
 pub mod installation;
@@ -12,6 +13,7 @@ pub mod keys;
 pub mod leaving;
 pub mod me;
 pub mod members;
+pub mod moves;
 pub mod organizations;
 pub mod page;
 pub(crate) mod passwords;

@@ -202,7 +202,16 @@ pub async fn get_organization(app: &App, caller: &Caller, id: OrganizationId) ->
     Ok(OrganizationInfo { organization, effective_policy })
 }
 
-/// Lists what stands in the subtree of `under`: itself first, then all below by name.
+/// Which organizations are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct OrganizationQuery {
+    /// Only those directly below.
+    pub is_children_only: bool,
+    /// Those whose name or slug contains this.
+    pub search: Option<String>,
+}
+
+/// Lists what stands below `under`, by name. Where everything is asked for, it comes first itself.
 ///
 /// # Errors
 /// Refusals.
@@ -210,19 +219,21 @@ pub async fn list_organizations(
     app: &App,
     caller: &Caller,
     under: OrganizationId,
+    query: OrganizationQuery,
     mut page: PageRequest,
 ) -> OpResult<Page<Organization>> {
     let tenant = caller.authorize(app, under, "claviger/organizations:read")?;
     let mut reader = app.store().read().await?;
+    let is_narrowed = query.is_children_only || query.search.is_some();
     let top = match page.after {
-        Some(_) => None,
-        None => reader.find_organization(&tenant).await?,
+        None if !is_narrowed => reader.find_organization(&tenant).await?,
+        _ => None,
     };
     let is_full = top.is_some() && page.limit <= 1;
     if top.is_some() {
         page.limit = page.limit.saturating_sub(1).max(1);
     }
-    let filter = OrganizationFilter { whole_subtree: true, search: None };
+    let filter = OrganizationFilter { whole_subtree: !query.is_children_only, search: query.search };
     let mut found: Page<_> = reader.page_organizations(&tenant, &filter, &page.try_into()?).await?.into();
     if is_full && !found.items.is_empty() {
         found = Page { items: Vec::new(), next: Some(Cursor(claviger_store::Cursor::before_all().to_text())) };

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 
 use claviger::api::document_text;
+use claviger::ops::keys::NewKey;
+use claviger_core::decision::Reach;
 use claviger_core::event::{Position, Stream};
 use claviger_core::role::BuiltIn;
 use claviger_core::time::Timestamp;
@@ -50,15 +52,23 @@ fn fault(before: Position, (head, applied): (Position, Option<Position>)) -> Opt
 impl Calls {
     async fn new() -> Self {
         let test = TestApp::new().await;
-        let created = test.create_key(&test.admin, test.root, new_key("caller")).await.unwrap();
+        let created = {
+            let caller = NewKey { reach: Reach::Subtree, ..new_key("caller") };
+            test.create_key(&test.admin, test.root, caller).await.unwrap()
+        };
         let token = created.token.expose().to_owned();
         Self { test, token, called: BTreeSet::new() }
     }
 
     /// Calls an operation and looks at the log and the replica before and after.
     async fn call(&mut self, operation: &str, method: &str, path: &str, body: Value) -> Value {
+        self.call_at(&self.test.root.to_string(), operation, method, path, body).await
+    }
+
+    /// As [`Self::call`], on another organization.
+    async fn call_at(&mut self, at: &str, operation: &str, method: &str, path: &str, body: Value) -> Value {
         let (before, _) = standing(&self.test).await;
-        let path = format!("/api/v1/organizations/{}{path}", self.test.root);
+        let path = format!("/api/v1/organizations/{at}{path}");
         let answer = self.test.call(method, &path, &self.token, &body).await;
         assert!((200..300).contains(&answer.status), "{operation}: {answer:?}");
         if let Some(fault) = fault(before, standing(&self.test).await) {
@@ -77,8 +87,9 @@ fn id(thing: &Value) -> &str {
 async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_that_knows_it() {
     let mut calls = Calls::new().await;
     calls.call("update_organization", "PATCH", "", json!({"name": "Renamed"})).await;
-    calls.call("create_organization", "POST", "/organizations", json!({"name": "L1", "slug": "l1"})).await;
-    calls.call("put_organization", "PUT", "/organizations/by-external-id/l2", json!({"name": "L2"})).await;
+    let parent = calls.call("create_organization", "POST", "/organizations", json!({"name": "L1", "slug": "l1"})).await;
+    let moved = calls.call("put_organization", "PUT", "/organizations/by-external-id/l2", json!({"name": "L2"})).await;
+    calls.call_at(id(&moved), "move_organization", "POST", "/move", json!({"parent_id": id(&parent)})).await;
 
     calls.call("update_policy", "PATCH", "/policy", json!({"max_keys_per_user": 99})).await;
 

@@ -111,7 +111,7 @@ async fn events_are_listed_newest_first_page_by_page_and_by_who_and_what() {
         tx.commit(told).await.expect("a commit");
     }
     let mut reader = world.store.read().await.expect("a reader");
-    let of = |user_id, key_id, entity| EventFilter { user_id, key_id, entity };
+    let of = |user_id, key_id, entity| EventFilter { user_id, key_id, entity, ..EventFilter::default() };
     let cases = [
         (EventFilter::default(), 7),
         (of(Some(ann), None, None), 5),

@@ -19,7 +19,7 @@ use claviger_store::idempotency::IdempotentAnswer;
 use claviger_store::imports::{Import, Known};
 use claviger_store::keys::{Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::EventFilter;
-use claviger_store::organizations::OrganizationFilter;
+use claviger_store::organizations::{LeftBehind, OrganizationFilter};
 use claviger_store::roles::RoleUses;
 use claviger_store::usage::SecretUse;
 use claviger_store::users::UserFilter;
@@ -157,6 +157,9 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(count_keys(&any, 100, now()), |it| it > 0);
     ask!(count_live_keys(), |it| it > 0);
     ask!(count_live_keys_of_owner(ann), |it| it > 0);
+    ask!(count_breaking_keys(Breach::Endless, 100), |it| it > 0);
+    ask!(find_breaking_keys(Breach::Endless, 100), |it| it.iter().any(|it| it.id == key_id));
+    ask!(find_left_behind(id()), |it| it == Some(LeftBehind::ApiOfKey));
     ask!(find_import(full.import.id), |it| it.is_some());
     ask!(find_import_by_source(&full.import.source_digest), |it| it.is_some());
     ask!(page_imports(&first), |it| !it.rows.is_empty());

@@ -27,6 +27,7 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         "create_import" => json!({"source_digest": "0".repeat(64), "source_name": "m.csv", "role_id": no_role}),
         "append_import" => json!({"lines": [{"line": 2, "sha256": "0"}]}),
         "verify_key" => json!({"key": "nobody's"}),
+        "move_organization" => json!({"parent_id": "org_01kapxb4q0e8mv5r3g2t9w7yzn"}),
         "update_policy" | "preview_policy" => json!({}),
         "update_organization" | "update_key" | "update_role" | "update_user" | "update_member" => json!({}),
         "activate_key" | "deactivate_key" | "rotate_key" | "revoke_key" | "duplicate_key" => json!({}),

@@ -3,8 +3,8 @@
 use claviger::ops::keys::{KeyQuery, get_key, list_keys};
 use claviger::ops::me::{find_reached_organization, get_me};
 use claviger::ops::organizations::{
-    NewOrganization, OrganizationPatch, create_organization, get_organization, list_organizations, put_organization,
-    update_organization,
+    NewOrganization, OrganizationPatch, OrganizationQuery, create_organization, get_organization, list_organizations,
+    put_organization, update_organization,
 };
 use claviger::ops::page::PageRequest;
 use claviger_core::decision::{Code, Reach};
@@ -96,7 +96,8 @@ async fn a_list_of_organizations_begins_with_its_top_and_goes_on_in_pages() {
     for limit in [1, 2] {
         let (mut names, mut page) = (Vec::new(), PageRequest { after: None, limit });
         loop {
-            let found = list_organizations(&test.app, &test.admin, agency, page).await.unwrap();
+            let found =
+                list_organizations(&test.app, &test.admin, agency, OrganizationQuery::default(), page).await.unwrap();
             assert!(found.items.len() <= limit as usize);
             names.extend(found.items.into_iter().map(|it| it.name.to_string()));
             page = PageRequest { after: found.next, limit };

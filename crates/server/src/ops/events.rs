@@ -1,0 +1,78 @@
+//! Events: what was changed, by whom, and how it looked before and after.
+
+use claviger_core::id::OrganizationId;
+use claviger_core::limits::{EXPORTED_EVENTS_MAX, PAGE_ITEMS_MAX};
+use claviger_core::reject::Reject;
+use claviger_core::tenant::Tenant;
+
+use super::caller::Caller;
+use super::error::OpResult;
+use super::page::{Cursor, Page, PageRequest};
+use crate::app::App;
+
+pub use claviger_store::log::{EventFilter, EventRow};
+
+fn authorize(app: &App, caller: &Caller, organization_id: OrganizationId) -> Result<Tenant, Reject> {
+    caller.authorize(app, organization_id, "claviger/events:read")
+}
+
+/// Lists the changes in an organization, newest first. Of who did it the names are told that the organization may know: those of its own
+/// keys, and of users whom it manages or who are members there or above.
+///
+/// # Errors
+/// Refusals.
+pub async fn list_events(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    filter: &EventFilter,
+    page: PageRequest,
+) -> OpResult<Page<EventRow>> {
+    let tenant = authorize(app, caller, organization_id)?;
+    Ok(app.store().read().await?.page_events(&tenant, filter, &page.try_into()?).await?.into())
+}
+
+/// The whole of a list, page by page, as long as the caller may see it.
+#[derive(Debug)]
+pub struct EventExport {
+    app: App,
+    caller: Caller,
+    organization_id: OrganizationId,
+    filter: EventFilter,
+    next: Option<Cursor>,
+    is_over: bool,
+    left: u32,
+}
+
+/// Prepares the export of a list: the newest [`EXPORTED_EVENTS_MAX`] events that the filter lets through.
+///
+/// # Errors
+/// Refusals.
+pub fn export_events(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    filter: EventFilter,
+) -> OpResult<EventExport> {
+    authorize(app, caller, organization_id)?;
+    let (app, caller) = (app.clone(), caller.clone());
+    Ok(EventExport { app, caller, organization_id, filter, next: None, is_over: false, left: EXPORTED_EVENTS_MAX })
+}
+
+impl EventExport {
+    /// The next events; none at the end.
+    ///
+    /// # Errors
+    /// Refusals: who loses the right meanwhile is told no more.
+    pub async fn next_page(&mut self) -> OpResult<Vec<EventRow>> {
+        if self.is_over || self.left == 0 {
+            return Ok(Vec::new());
+        }
+        let page = PageRequest { after: self.next.take(), limit: self.left.min(PAGE_ITEMS_MAX) };
+        let page = list_events(&self.app, &self.caller, self.organization_id, &self.filter, page).await?;
+        self.left -= u32::try_from(page.items.len()).unwrap_or(self.left).min(self.left);
+        self.is_over = page.next.is_none();
+        self.next = page.next;
+        Ok(page.items)
+    }
+}
