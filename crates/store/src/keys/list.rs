@@ -87,7 +87,8 @@ pub struct KeyFilter {
     pub expires_before: Option<Timestamp>,
 }
 
-/// By what a list of keys is sorted.
+/// By what a list of keys is sorted: by what an index has in order. The last use is a filter and no order, because its index would be written
+/// anew with every flush for every key in use, and on SQLite no index reaches from the file of the uses into that of the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum KeySort {
     /// Newest first.
@@ -198,6 +199,9 @@ impl Query {
             None => {}
         }
         if let Some(origin) = filter.origin {
+            if origin != Origin::Import {
+                self.sql.push_str(" AND k.origin <> 'import'");
+            }
             self.push(" AND k.origin = ", origin.as_str(), "");
         }
         // Identifiers begin with the millisecond, so that their index narrows as well.

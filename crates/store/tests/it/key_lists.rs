@@ -296,6 +296,7 @@ async fn lists_and_looks_ups_go_by_an_index() {
         ("page_keys Ending Live 000000", "key_expiry"),
         ("page_keys Created Live 000000", "key_organization"),
         ("page_keys Created Live 100000000", "key_personal_list"),
+        ("page_keys Created Live 10000000", "key_origin"),
         ("page_keys Name Live 100000000", "key_personal_name"),
         ("find_key_ids Live 000010", "key_owner"),
         ("find_key_ids Live 000000", "key_organization"),
