@@ -46,6 +46,8 @@ pub const PREVIEWED_KEYS_NAMED: u32 = 5;
 pub const EXPORTED_EVENTS_MAX: u32 = 100_000;
 /// Keys that one request for bulk work names, or that are changed before it says where to go on.
 pub const KEYS_PER_BULK_MAX: usize = ROWS_PER_EVENT_MAX;
+/// Days of the filter for keys that were not used for so many.
+pub const UNUSED_DAYS_MAX: u16 = 3650;
 /// Items on one page of a list.
 pub const PAGE_ITEMS_MAX: u32 = 100;
 /// Items on a page when nothing is asked for.

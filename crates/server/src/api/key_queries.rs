@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use claviger_core::id::UserId;
-use claviger_core::limits;
+use claviger_core::limits::{self, UNUSED_DAYS_MAX};
 use claviger_core::name::Slug;
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
@@ -16,8 +16,6 @@ use super::words::{KeyStateWord, OriginWord};
 use crate::ops::keys::{KeyQuery, KeySort};
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// Days of `unused_days` at most.
-const UNUSED_DAYS_MAX: u16 = 3650;
 
 /// Orders of a list of keys.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
