@@ -287,7 +287,7 @@ impl PlainTx {
 }
 
 impl Tx {
-    /// The bare commit of the engine. Only the log calls it, with the event written.
+    /// The bare commit of the engine. Only the log calls it, with the event written, and the import of an installation, whose log comes along.
     pub(crate) async fn commit_engine(self) -> StoreResult<()> {
         self.connection.commit().await
     }
