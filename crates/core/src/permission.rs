@@ -12,7 +12,9 @@ use crate::limits;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PermissionError {
     /// Not of the form `resource[/element]:action`.
-    #[error("`{0}` is not of the form resource[/element]:action, such as contacts:read or scorecards/A:update")]
+    #[error(
+        "`{0}` is not of the form resource[/element]:action, such as contacts:read, scorecards/A:update or, for any resource or action, *:read and contacts:*"
+    )]
     Form(String),
     /// A wildcard where only a named permission can be asked for.
     #[error("`{0}` has a wildcard; ask for a named permission")]

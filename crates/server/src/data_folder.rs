@@ -16,11 +16,12 @@ const WORD: &str = "claviger-master-key";
 const ID_BYTES: usize = 8;
 const KEY_BYTES: usize = 32;
 
-/// Makes the folder where it is not there, readable by its owner only, and the master key in it; checks the key that is there.
+/// Makes the folder where it is not there, readable by its owner only, and the master key in it; checks the key that is there, and answers
+/// its id, which is no secret.
 ///
 /// # Errors
 /// Those of the file system, and a master key that others can read or that is damaged.
-pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<()> {
+pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<String> {
     if !folder.is_dir() {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
@@ -31,7 +32,7 @@ pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<
     let path = folder.join(MASTER_KEY_FILE);
     if path.exists() {
         refuse_readable_by_others(&path)?;
-        return refuse_damaged(&path);
+        return read_id(&path);
     }
     let (mut id, mut key) = ([0; ID_BYTES], [0; KEY_BYTES]);
     rng.fill_bytes(&mut id);
@@ -43,21 +44,22 @@ pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<
     file.as_file().sync_all()?;
     file.persist_noclobber(&path)?;
     // The entry of a new file survives a power loss only once its folder is written down too.
-    fs::File::open(folder)?.sync_all()
+    fs::File::open(folder)?.sync_all()?;
+    Ok(HEXLOWER.encode(&id))
 }
 
-/// A key that was cut off or altered would only be noticed when something sealed with it is needed.
-fn refuse_damaged(path: &Path) -> io::Result<()> {
-    let is_whole = |text: &str| {
+/// The key's id. A key that was cut off or altered is refused: else it would only be noticed when something sealed with it is needed.
+fn read_id(path: &Path) -> io::Result<String> {
+    let id_of = |text: &str| {
         let mut words = text.strip_suffix('\n')?.split(' ');
         let (word, id, key) = (words.next()?, words.next()?, words.next()?);
-        let id = HEXLOWER.decode(id.as_bytes()).ok()?;
+        let id_bytes = HEXLOWER.decode(id.as_bytes()).ok()?;
         let key = BASE64.decode(key.as_bytes()).ok()?;
-        let whole = word == WORD && words.next().is_none() && id.len() == ID_BYTES && key.len() == KEY_BYTES;
-        whole.then_some(())
+        let whole = word == WORD && words.next().is_none() && id_bytes.len() == ID_BYTES && key.len() == KEY_BYTES;
+        whole.then(|| id.to_owned())
     };
-    if String::from_utf8(fs::read(path)?).ok().as_deref().and_then(is_whole).is_some() {
-        return Ok(());
+    if let Some(id) = String::from_utf8(fs::read(path)?).ok().as_deref().and_then(id_of) {
+        return Ok(id);
     }
     let fix = format!(
         "{MASTER_KEY_FILE} is damaged: put its backup in its place; without one remove {}, and the next start makes another",
@@ -95,7 +97,8 @@ mod tests {
         let first = fs::read_to_string(&path).expect("a key");
         let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
-        prepare(&folder, &mut rng).expect("a folder");
+        let id = prepare(&folder, &mut rng).expect("a folder");
+        assert_eq!(first.split(' ').nth(1), Some(id.as_str()));
         assert_eq!(fs::read_to_string(&path).expect("a key"), first);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
         let refused = prepare(&folder, &mut rng).expect_err("a refusal").to_string();

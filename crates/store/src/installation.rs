@@ -10,6 +10,8 @@ use crate::{Connection, Error, StoreResult, Tx};
 statements! {
     INSERT_INSTALLATION =
         "INSERT INTO installation (id, root_organization_id, created_at, claimed_at) VALUES (1, $1, $2, $3)";
+    KEEP_MASTER_KEY_ID = "UPDATE installation SET master_key_id = $1 WHERE master_key_id IS NULL";
+    FIND_MASTER_KEY_ID = "SELECT master_key_id FROM installation";
     CLAIM_INSTALLATION = "UPDATE installation SET claimed_at = $1 WHERE claimed_at IS NULL";
     FIND_INSTALLATION = "SELECT root_organization_id, created_at, claimed_at FROM installation";
 }
@@ -46,6 +48,15 @@ impl Tx {
     pub async fn insert_installation_unchecked(&mut self, installation: &Installation) -> StoreResult<()> {
         let Installation { root_organization_id, created_at, claimed_at } = installation;
         self.execute(INSERT_INSTALLATION, args![root_organization_id, created_at, claimed_at]).await.map(drop)
+    }
+
+    /// Notes which master key the installation has, if none is noted; answers the one that is. `None` before the first start.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn keep_master_key_id_unchecked(&mut self, id: &str) -> StoreResult<Option<String>> {
+        self.execute(KEEP_MASTER_KEY_ID, args![id]).await?;
+        Ok(self.find(FIND_MASTER_KEY_ID, args![], "installation", |it| it.next::<Option<String>>()).await?.flatten())
     }
 
     /// Notes that the first admin took the set-up link.

@@ -14,6 +14,11 @@ Authorization. Two different credentials in one request are refused with 400. A 
 under the console's origin check. `x-permissions` names what an operation needs: `all` of these permissions, or, for keys of the \
 caller's own, the one named `own`.
 
+**Permissions** are `resource:action` or `resource/element:action`, such as `contacts:read` or `scorecards/A:update`. `*` stands \
+for any resource or any action, not for an element: `*:read` is reading everything, `scorecards:*` and `scorecards/A:*` are everything \
+about them, `*:*` is everything there is. A right on a resource covers its elements. The rights on this API itself are elements of the \
+resource `claviger`, such as `claviger/keys:create`.
+
 **Refusals** are problem documents (RFC 9457) with a stable `code` and a `fix`. What does not exist and what belongs to others is \
 answered alike, with 404.
 

@@ -17,6 +17,7 @@ use crate::ops::keys::{Copy, NewKey, Overlap};
 /// A key to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Nightly export", "scopes": ["contacts:read"], "expires_at": "2030-01-01T00:00:00Z"}))]
 pub(super) struct NewKeyBody {
     /// Its name, unique among the live keys of its organization and api; best that of the application that will use it.
     #[schema(min_length = 1, max_length = 80, examples("Integration with CRM"))]

@@ -87,6 +87,7 @@ impl OrganizationView {
 /// An organization to be made, or to be put.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Harbor Street", "external_id": "location-17"}))]
 pub(super) struct NewOrganizationBody {
     /// What people call it.
     #[schema(min_length = 1, max_length = 80)]

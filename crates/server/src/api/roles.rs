@@ -93,6 +93,7 @@ impl From<&Role> for RoleView {
 /// A role to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Exporter", "permissions": ["contacts:read", "scorecards/A:read"], "api_access": true}))]
 pub(super) struct NewRoleBody {
     /// Its name, unique in the organization.
     #[schema(min_length = 1, max_length = 80)]

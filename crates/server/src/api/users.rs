@@ -83,6 +83,7 @@ impl From<&User> for UserView {
 /// A user to be made, or to be put.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Ann Meyer", "email": "ann@example.com", "external_id": "user-4711"}))]
 pub(super) struct NewUserBody {
     /// What people call the user.
     #[schema(min_length = 1, max_length = 80)]

@@ -44,6 +44,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// A key, and what is asked about it. The key is the subject; the caller's own credential stands in the headers.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"key": "ck_…", "permissions": ["contacts:read"], "explain": true}))]
 pub(super) struct VerifyBody {
     /// A whole key.
     #[schema(value_type = Option<String>, max_length = 4096)]

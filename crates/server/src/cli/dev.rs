@@ -26,6 +26,9 @@ use crate::service::Sockets;
 /// How far the clock can be put forward at once, which covers every deadline there is.
 const ADVANCE_DAYS_MAX: u64 = 3660;
 
+/// Settings about what is kept: here nothing is.
+const KEPT: [&str; 2] = ["data_dir", "database"];
+
 pub(super) fn command() -> Command {
     let clock = Arg::new("clock")
         .long("clock")
@@ -40,11 +43,14 @@ pub(super) fn command() -> Command {
              or set it with {\"set\":\"2027-01-31T09:00:00Z\"}.",
         )
         .arg(clock)
-        .args(setting_args().into_iter().filter(|arg| arg.get_id() != "data_dir"))
+        .args(setting_args().into_iter().filter(|arg| !KEPT.contains(&arg.get_id().as_str())))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
     let config = read_config(matches)?;
+    if config.database.is_some() {
+        return Err(Failed::new("dev keeps nothing: take the setting `database` away, or run `claviger serve`"));
+    }
     telemetry::start(&config);
     let start = match matches.get_one::<String>("clock") {
         Some(text) => text.parse().map_err(|error| Failed::new(format!("--clock {text}: {error}")))?,

@@ -12,7 +12,7 @@ use super::{Failed, say, telemetry};
 use crate::app::{App, Randomness, system_randomness};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::ops::installation::{Installation, install};
+use crate::ops::installation::{Installation, install, warn_of_other_master_key};
 use crate::service::{Service, Sockets};
 
 /// Runs the service until it is told to stop.
@@ -23,7 +23,7 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let sockets = Sockets::bind(&config)?;
         let randomness = system_randomness();
         let folder = config.data_dir.clone();
-        crate::data_folder::prepare(&folder, &mut *randomness())
+        let master_key_id = crate::data_folder::prepare(&folder, &mut *randomness())
             .map_err(|error| Failed::new(format!("the data folder {} cannot be used: {error}", folder.display())))?;
         let store = match &config.database {
             Some(url) => Store::connect(url.expose(), Options::default(), randomness()).await,
@@ -32,6 +32,7 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let what = config.database.as_ref().map_or_else(|| folder.display().to_string(), |_| "--database".to_owned());
         let store = store.map_err(|error| Failed::new(format!("{what}: {error}")))?;
         let running = Running::start(sockets, config, store, Arc::new(SystemClock), randomness, None).await?;
+        warn_of_other_master_key(&running.service.app, &master_key_id).await.map_err(Failed::new)?;
         say(&running.greeting())?;
         running.until_stopped(signals).await;
         Ok(())

@@ -60,6 +60,23 @@ pub async fn install(app: &App, organization_name: Name) -> OpResult<Installatio
     Ok(Installation { organization_id, first_key: None, set_up_token })
 }
 
+/// Warns where this node's master key is another than the installation's: one node could not open what another has sealed. It is no reason
+/// not to start, since checks need no master key.
+///
+/// # Errors
+/// Faults.
+pub async fn warn_of_other_master_key(app: &App, id: &str) -> OpResult<()> {
+    let mut tx = app.store().begin().await?;
+    let kept = tx.keep_master_key_id_unchecked(id).await?;
+    tx.commit_unaudited("which master key there is changes nothing").await?;
+    if kept.is_some_and(|it| it != id) {
+        tracing::warn!(
+            "master.key is not the one this installation began with: copy that one here, from its backup or from the first node"
+        );
+    }
+    Ok(())
+}
+
 /// The admin whom the first start made and who has not come yet.
 async fn first_admin(connection: &mut Connection, root: OrganizationId) -> OpResult<User> {
     let tenant = Tenant::system(root, JOB);

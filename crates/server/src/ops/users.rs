@@ -208,6 +208,10 @@ async fn update(
     let is_renamed_only = user == User { name: user.name.clone(), ..before.clone() };
     let spared = is_renamed_only.then(|| tenant.organization_id());
     refuse_stronger(app, caller, &mut tx, tenant, user.id, spared).await?;
+    // Without an address nobody signs in, which ends an admin as surely as being switched off.
+    if before.email.is_some() && user.email.is_none() {
+        admins::refuse_last(&mut tx, user.id).await?;
+    }
     let ends = user.status == UserStatus::Disabled && before.status == UserStatus::Active;
     if ends {
         admins::refuse_last(&mut tx, user.id).await?;

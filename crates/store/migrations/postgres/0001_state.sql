@@ -37,7 +37,8 @@ CREATE TABLE installation (
     id bigint NOT NULL PRIMARY KEY CHECK (id = 1),
     root_organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),
     created_at bigint NOT NULL,
-    claimed_at bigint
+    claimed_at bigint,
+    master_key_id text COLLATE "C"
 );
 
 CREATE TABLE "user" (

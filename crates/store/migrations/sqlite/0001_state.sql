@@ -34,7 +34,8 @@ CREATE TABLE installation (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     root_organization_id TEXT NOT NULL REFERENCES organization (id),
     created_at INTEGER NOT NULL,
-    claimed_at INTEGER
+    claimed_at INTEGER,
+    master_key_id TEXT
 ) STRICT;
 
 CREATE TABLE "user" (

@@ -264,8 +264,15 @@ async fn lists_and_looks_ups_go_by_an_index() {
     let attach = format!("ATTACH DATABASE '{}' AS usage", usage.display());
     sqlx::query(AssertSqlSafe(attach)).execute(&mut connection).await.expect("the other file");
     // These go through all rows there are, or end at the first, and are meant to.
-    const WHOLE_TABLE: [&str; 5] =
-        ["FIND_LEAVING", "COUNT_ALL_LIVE_KEYS", "FIND_INSTALLATION", "CLAIM_INSTALLATION", "PURGE_LINKS"];
+    const WHOLE_TABLE: [&str; 7] = [
+        "FIND_LEAVING",
+        "COUNT_ALL_LIVE_KEYS",
+        "FIND_INSTALLATION",
+        "CLAIM_INSTALLATION",
+        "KEEP_MASTER_KEY_ID",
+        "FIND_MASTER_KEY_ID",
+        "PURGE_LINKS",
+    ];
     let mut scans = Vec::new();
     for (name, sql) in claviger_store::statements() {
         let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&mut connection).await;

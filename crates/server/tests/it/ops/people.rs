@@ -108,6 +108,11 @@ async fn the_last_admin_stays() {
     let disabled = update_user(&test.app, &test.admin, test.root, test.admin_id, disable(), None).await;
     assert_eq!(refused(disabled), RejectCode::StateConflict);
 
+    // Without an address nobody can sign in.
+    let nameless = UserPatch { email: Some(None), ..UserPatch::default() };
+    let nameless = update_user(&test.app, &test.admin, test.root, test.admin_id, nameless, None).await;
+    assert_eq!(refused(nameless), RejectCode::StateConflict);
+
     // A disabled admin does not count; an active one does.
     let (_, second, _) = test.member(test.root, "Second", BuiltIn::Admin).await;
     update_user(&test.app, &test.admin, test.root, second, disable(), None).await.unwrap();
