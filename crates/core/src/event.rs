@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::api::Api;
 use crate::id::{ApiId, IdError, ImportId, KeyId, MemberId, OrganizationId, RoleId, SessionId, UserId};
 use crate::key::Key;
 use crate::member::Member;
@@ -208,6 +209,10 @@ operations! {
     RoleUpdated = "role.updated",
     /// A role was deleted.
     RoleDeleted = "role.deleted",
+    /// An api was made.
+    ApiCreated = "api.created",
+    /// An api's name changed.
+    ApiUpdated = "api.updated",
     /// A key was made.
     KeyCreated = "key.created",
     /// A key's facts changed.
@@ -345,6 +350,16 @@ impl Audited for Role {
             "built_in": self.built_in.map(crate::role::BuiltIn::as_str),
             "permissions": list(&self.permissions),
             "api_access": self.api_access,
+        })
+    }
+}
+
+impl Audited for Api {
+    fn audit(&self) -> Value {
+        json!({
+            "name": self.name.as_str(),
+            "slug": self.slug.as_str(),
+            "key_prefix": self.prefix.as_str(),
         })
     }
 }

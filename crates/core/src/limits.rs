@@ -28,6 +28,8 @@ pub const ALLOWED_IPS_MAX: usize = 100;
 pub const METADATA_BYTES_MAX: usize = 4096;
 /// Levels of the organization tree, the root included.
 pub const TREE_LEVELS_MAX: usize = 8;
+/// Apis that one organization defines itself.
+pub const APIS_PER_ORGANIZATION_MAX: u64 = 100;
 /// Live keys of one organization.
 pub const KEYS_PER_ORGANIZATION_MAX: i64 = 10_000_000;
 /// Secrets of one key that are not dead: the current one and those retiring.

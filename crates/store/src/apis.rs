@@ -8,7 +8,7 @@ use crate::row::{Columns, Unreadable};
 use crate::sql::statements;
 use crate::statement::assert_newer;
 use crate::value::args;
-use crate::{Connection, Error, StoreResult, Tx};
+use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
 
 macro_rules! columns {
     () => {
@@ -35,6 +35,8 @@ statements! {
     SERVES = concat!("SELECT 1", visible!(), "AND a.id = $2");
     FIND_API = concat!("SELECT ", columns!(), visible!(), "AND a.id = $2");
     FIND_API_BY_SLUG = concat!("SELECT ", columns!(), visible!(), "AND a.slug = $2");
+    PAGE_APIS = concat!("SELECT ", columns!(), visible!(), "AND (a.slug, a.id) > ($2, $3) ORDER BY a.slug, a.id LIMIT $4");
+    COUNT_APIS = "SELECT count(*) FROM api WHERE organization_id = $1";
     FIND_APIS = concat!("SELECT ", columns!(), visible!(), "ORDER BY a.slug LIMIT 1000");
 }
 
@@ -74,6 +76,25 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_apis(&mut self, tenant: &Tenant) -> StoreResult<Vec<Api>> {
         self.list(FIND_APIS, args![tenant.organization_id()], "api", api).await
+    }
+
+    /// A page of the apis that serve the tenant's organization, by slug.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn page_apis(&mut self, tenant: &Tenant, request: &PageRequest) -> StoreResult<Page<Api>> {
+        let (slug, id) = request.after_text();
+        let arguments = args![tenant.organization_id(), slug, id, request.rows_to_read()];
+        let rows = self.list(PAGE_APIS, arguments, "api", api).await?;
+        Ok(Page::cut(rows, request, |it| Cursor::new(&it.slug, it.id)))
+    }
+
+    /// How many apis the tenant's organization defines itself.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn count_apis(&mut self, tenant: &Tenant) -> StoreResult<u64> {
+        self.number(COUNT_APIS, args![tenant.organization_id()]).await
     }
 }
 

@@ -41,6 +41,7 @@ answered alike, with 404.
         (name = "members", description = "Users in an organization, each with a role."),
         (name = "roles", description = "Named sets of permissions."),
         (name = "events", description = "What was changed, by whom, and how it looked before and after."),
+        (name = "apis", description = "The resource servers whose keys are checked."),
         (name = "imports", description = "Keys that exist elsewhere, as digests."),
     )
 )]

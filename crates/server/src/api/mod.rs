@@ -1,5 +1,6 @@
 //! The management API: decode, delegate to `ops`, encode. Nothing is decided here.
 
+mod apis;
 mod auth;
 mod body;
 mod document;
@@ -68,6 +69,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(users::router())
         .merge(members::router())
         .merge(roles::router())
+        .merge(apis::router())
         .merge(imports::router())
         .merge(events::router())
 }

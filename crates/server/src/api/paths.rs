@@ -1,6 +1,6 @@
 //! The identifiers that stand in paths.
 
-use claviger_core::id::{ImportId, KeyId, MemberId, OrganizationId, RoleId, UserId};
+use claviger_core::id::{ApiId, ImportId, KeyId, MemberId, OrganizationId, RoleId, UserId};
 use claviger_core::name::ExternalId;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -60,6 +60,14 @@ within_organization! {
     RolePath {
         /// The role.
         role_id: RoleId, "rol_01kapxb4q0e8mv5r3g2t9w7yzn"
+    }
+}
+
+within_organization! {
+    /// `…/apis/{api_id}`
+    ApiPath {
+        /// The api.
+        api_id: ApiId, "api_01kapxb4q0e8mv5r3g2t9w7yzn"
     }
 }
 

@@ -3,6 +3,7 @@
 //! `api`, `console`, `cli` and `jobs` decode and encode; what an operation is, and who may do it, stands here.
 
 mod admins;
+pub mod apis;
 pub mod caller;
 pub mod error;
 pub mod events;

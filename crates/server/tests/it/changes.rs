@@ -97,6 +97,10 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     calls.call("put_user", "PUT", "/users/by-external-id/n", json!({"name": "N"})).await;
     calls.call("update_user", "PATCH", &format!("/users/{}", id(&user)), json!({"name": "M2"})).await;
 
+    let api = json!({"name": "Billing", "slug": "billing", "key_prefix": "bill"});
+    let api = calls.call("create_api", "POST", "/apis", api).await;
+    calls.call("update_api", "PATCH", &format!("/apis/{}", id(&api)), json!({"name": "Invoices"})).await;
+
     let role = json!({"name": "analyst", "permissions": ["scorecards:read"], "api_access": true});
     let role = calls.call("create_role", "POST", "/roles", role).await;
     let spare = calls.call("create_role", "POST", "/roles", json!({"name": "spare", "permissions": []})).await;

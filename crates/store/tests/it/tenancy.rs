@@ -142,6 +142,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(count_role_uses(full.role.id), |it| it != RoleUses::default());
     ask!(find_api(full.api.id), |it| it.is_some());
     ask!(find_api_by_slug(full.api.slug.as_str()), |it| it.is_some());
+    ask!(page_apis(&first), |it| it.rows.iter().any(|it| it.id == full.api.id));
+    ask!(count_apis(), |it| it > 0);
     ask!(find_apis(), |it| it.iter().any(|it| it.id == full.api.id));
     ask!(find_key(key_id), |it| it.is_some());
     ask!(find_keys(&[key_id]), |it| !it.is_empty());

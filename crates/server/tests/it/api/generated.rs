@@ -11,7 +11,8 @@ use super::fixture::Fixture;
 use super::rights::body;
 
 /// Identifiers of the right form that nothing has.
-const UNKNOWN: [(&str, &str); 6] = [
+const UNKNOWN: [(&str, &str); 7] = [
+    ("api_id", "api_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("organization_id", "org_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("key_id", "key_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("user_id", "usr_01kapxb4q0e8mv5r3g2t9w7yzn"),
@@ -53,7 +54,11 @@ impl Tenant {
         let client = it.admin.with(&key.text_at("/secret/token"));
         let key_id =
             make("/keys", json!({"name": "CI", "role_id": role_id, "owner_id": null})).await.text_at("/key/id");
+        let slug = format!("api-{}", name.len());
+        let api = json!({"name": "Own", "slug": slug, "key_prefix": format!("own{}", name.len())});
+        let api_id = make("/apis", api).await.text_at("/id");
         let ids = [
+            ("api_id", api_id),
             ("organization_id", organization),
             ("key_id", key_id),
             ("user_id", user_id),

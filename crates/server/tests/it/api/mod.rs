@@ -1,5 +1,6 @@
 //! The management API over real connections.
 
+mod apis;
 mod bad_input;
 mod client;
 mod credentials;

@@ -1,0 +1,227 @@
+//! Apis: create, list, get, update.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use claviger_core::api::{Api, DATA_LOADER_API, DEFAULT_API};
+use claviger_core::id::{ApiId, OrganizationId};
+use claviger_core::reject::Reject;
+use claviger_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::auth::Authenticated;
+use super::body::{JsonBody, Path, Query};
+use super::fields::{all_fields, optional, present, text};
+use super::headers::{IdempotencyKey, IfMatch, entity_tag};
+use super::idempotency::{CREATED, Post, PostBody, place, respond};
+use super::page::{PageQuery, PageView, page};
+use super::paths::{ApiPath, OrganizationPath};
+use super::problem::{ApiResult, Refusals, WriteRefusals};
+use crate::app::App;
+use crate::ops;
+use crate::ops::apis::NewApi;
+
+/// The routes of apis.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create_api, list_apis)).routes(routes!(get_api, update_api))
+}
+
+/// A resource server whose keys are checked.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ApiView {
+    /// Its identifier.
+    #[schema(value_type = String, examples("api_01kapxb4q0e8mv5r3g2t9w7yzn"))]
+    pub id: ApiId,
+    /// The organization that defines it; it serves that one and all below.
+    #[schema(value_type = String)]
+    pub organization_id: OrganizationId,
+    /// Its name on the wire, unique in the installation.
+    #[schema(examples("default"))]
+    pub slug: String,
+    /// What people call it.
+    pub name: String,
+    /// What its keys begin with, unique in the installation.
+    #[schema(examples("ck"))]
+    pub key_prefix: String,
+    /// Whether it came with the installation.
+    pub built_in: bool,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+}
+
+impl From<&Api> for ApiView {
+    fn from(it: &Api) -> Self {
+        Self {
+            id: it.id,
+            organization_id: it.organization_id,
+            slug: it.slug.to_string(),
+            name: it.name.to_string(),
+            key_prefix: it.prefix.to_string(),
+            built_in: [DEFAULT_API, DATA_LOADER_API].contains(&it.slug.as_str()),
+            created_at: it.created_at,
+            updated_at: it.updated_at,
+        }
+    }
+}
+
+/// An api to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewApiBody {
+    /// What people call it.
+    #[schema(min_length = 1, max_length = 80)]
+    name: String,
+    /// Its name on the wire, unique in the installation. Fixed from then on.
+    #[schema(max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    slug: String,
+    /// What its keys begin with, unique in the installation. Fixed from then on, since keys that are out begin with it.
+    #[schema(min_length = 2, max_length = 12, pattern = "^[a-z][a-z0-9]+$")]
+    key_prefix: String,
+}
+
+impl PostBody for NewApiBody {}
+
+impl TryFrom<NewApiBody> for NewApi {
+    type Error = Reject;
+
+    fn try_from(body: NewApiBody) -> Result<Self, Reject> {
+        let name = text("/name", &body.name);
+        let slug = text("/slug", &body.slug);
+        let prefix = text("/key_prefix", &body.key_prefix);
+        let (name, slug, prefix) = all_fields!(name, slug, prefix)?;
+        Ok(Self { name, slug, prefix })
+    }
+}
+
+/// What is to be changed on an api (RFC 7396): what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApiPatchBody {
+    /// What people call it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 80)]
+    name: Option<String>,
+}
+
+fn render(api: &Api) -> Value {
+    serde_json::to_value(ApiView::from(api)).expect("a view is JSON")
+}
+
+fn place_of(api: &Api) -> HeaderMap {
+    place(&format!("/api/v1/organizations/{}/apis/{}", api.organization_id, api.id), api.version)
+}
+
+fn answer(api: &Api) -> Response {
+    (entity_tag(api.version), Json(ApiView::from(api))).into_response()
+}
+
+/// Makes an api.
+///
+/// Its keys serve the organization and all below. The prefix counts in the whole installation: whatever begins with it and is as long as our
+/// keys is refused unless its checksum is right. So only who may make apis at the root makes any (403 `grant_exceeds_own`).
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/apis",
+    tag = "apis",
+    params(OrganizationPath, IdempotencyKey),
+    request_body = NewApiBody,
+    extensions(("x-permissions" = json!({"all": ["claviger/apis:create"]}))),
+    responses(
+        (status = 201, description = "The api.", body = ApiView,
+         headers(("ETag", description = "The version."), ("Location", description = "Where it stands."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn create_api(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    post: Post<NewApiBody>,
+) -> ApiResult<Response> {
+    let (body, idempotency) = post.split(CREATED, render);
+    let answer = ops::apis::create_api(&app, &caller, organization_id, NewApi::try_from(body)?, idempotency).await?;
+    Ok(respond(CREATED, answer, place_of, |it: &Api| ApiView::from(it)))
+}
+
+/// Lists apis.
+///
+/// Those whose keys the organization can have: its own and those of the ones above it, by slug.
+#[utoipa::path(
+    get,
+    path = "/api/v1/organizations/{organization_id}/apis",
+    tag = "apis",
+    params(OrganizationPath, PageQuery),
+    extensions(("x-permissions" = json!({"all": ["claviger/apis:read"]}))),
+    responses(
+        (status = 200, description = "A page of apis.", body = PageView<ApiView>),
+        Refusals,
+    )
+)]
+pub(super) async fn list_apis(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    OriginalUri(uri): OriginalUri,
+    Query(query): Query<PageQuery>,
+) -> ApiResult<Response> {
+    const LIST: &str = "apis";
+    let found = ops::apis::list_apis(&app, &caller, organization_id, query.request(LIST)?).await?;
+    Ok(page(&uri, LIST, found, |it| ApiView::from(&it)))
+}
+
+/// Shows one api.
+///
+/// The organization's own, or of one above it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/organizations/{organization_id}/apis/{api_id}",
+    tag = "apis",
+    params(ApiPath),
+    extensions(("x-permissions" = json!({"all": ["claviger/apis:read"]}))),
+    responses(
+        (status = 200, description = "The api.", body = ApiView, headers(("ETag", description = "The version."))),
+        Refusals,
+    )
+)]
+pub(super) async fn get_api(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(ApiPath { organization_id, api_id }): Path<ApiPath>,
+) -> ApiResult<Response> {
+    Ok(answer(&ops::apis::get_api(&app, &caller, organization_id, api_id).await?))
+}
+
+/// Changes an api.
+///
+/// Its name; slug and prefix are fixed.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/organizations/{organization_id}/apis/{api_id}",
+    tag = "apis",
+    params(ApiPath, IfMatch),
+    request_body = ApiPatchBody,
+    extensions(("x-permissions" = json!({"all": ["claviger/apis:update"]}))),
+    responses(
+        (status = 200, description = "The api as it is now.", body = ApiView, headers(("ETag", description = "The version."))),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn update_api(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(ApiPath { organization_id, api_id }): Path<ApiPath>,
+    IfMatch(version): IfMatch,
+    JsonBody(body): JsonBody<ApiPatchBody>,
+) -> ApiResult<Response> {
+    let name = optional("/name", body.name.as_deref()).map_err(|field| Reject::fields(vec![field]))?;
+    Ok(answer(&ops::apis::update_api(&app, &caller, organization_id, api_id, name, version).await?))
+}

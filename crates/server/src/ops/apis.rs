@@ -1,0 +1,143 @@
+//! Apis: the resource servers whose keys are checked.
+
+use claviger_core::api::Api;
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{ApiId, OrganizationId};
+use claviger_core::limits::APIS_PER_ORGANIZATION_MAX;
+use claviger_core::name::{KeyPrefix, Name, Slug};
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::tenant::Tenant;
+use claviger_store::Connection;
+
+use super::admins;
+use super::caller::Caller;
+use super::error::OpResult;
+use super::idempotency::{Answer, Idempotency, keep, replay};
+use super::page::{Page, PageRequest};
+use super::transaction::{begin, commit, on_task, refuse_other_version};
+use crate::app::App;
+
+/// What is asked for when an api is made.
+#[derive(Debug, Clone)]
+pub struct NewApi {
+    /// What people call it.
+    pub name: Name,
+    /// The name on the wire, unique in the installation and fixed.
+    pub slug: Slug,
+    /// What its keys begin with, unique in the installation and fixed.
+    pub prefix: KeyPrefix,
+}
+
+/// Lists the apis that serve an organization: its own and those of the ones above it, by slug.
+///
+/// # Errors
+/// Refusals.
+pub async fn list_apis(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    page: PageRequest,
+) -> OpResult<Page<Api>> {
+    let tenant = caller.authorize(app, organization_id, "claviger/apis:read")?;
+    Ok(app.store().read().await?.page_apis(&tenant, &page.try_into()?).await?.into())
+}
+
+/// Finds one api that serves an organization.
+///
+/// # Errors
+/// Refusals.
+pub async fn get_api(app: &App, caller: &Caller, organization_id: OrganizationId, api_id: ApiId) -> OpResult<Api> {
+    let tenant = caller.authorize(app, organization_id, "claviger/apis:read")?;
+    let found = app.store().read().await?.find_api(&tenant, api_id).await?;
+    Ok(found.ok_or_else(Reject::not_found)?)
+}
+
+/// Makes an api of an organization, for it and all below. Only who may make them at the root does: from then on whatever begins with the
+/// prefix and has our length is refused unless its checksum is right, in the whole installation, so that a prefix chosen badly would shut out
+/// somebody else's imported keys.
+///
+/// # Errors
+/// Refusals: rights, a slug or prefix that is taken, too many.
+pub async fn create_api(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    new: NewApi,
+    idempotency: Option<Idempotency<Api>>,
+) -> OpResult<Answer<Api>> {
+    const CREATE: &str = "claviger/apis:create";
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, organization_id, CREATE);
+        let (mut tx, tenant) = begin(&app, authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let root = admins::root(&mut tx).await?.ok_or_else(Reject::not_found)?;
+        if caller.authorize(&app, root.organization_id(), CREATE).is_err() {
+            let detail =
+                "A key prefix counts in the whole installation; only who may make apis at its root chooses one.";
+            return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
+        }
+        if APIS_PER_ORGANIZATION_MAX <= tx.count_apis(&tenant).await? {
+            let detail = format!("An organization has at most {APIS_PER_ORGANIZATION_MAX} apis of its own.");
+            return Err(Reject::new(RejectCode::LimitReached, detail).into());
+        }
+        let now = app.now();
+        let api = Api {
+            id: ApiId::new(now, &mut *app.rng()),
+            organization_id,
+            slug: new.slug,
+            name: new.name,
+            prefix: new.prefix,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        tx.insert_api(&tenant, &api).await?;
+        keep(idempotency.as_ref(), &mut tx, &tenant, &api, now).await?;
+        commit(&app, tx, Event::new(&tenant, EventKind::ApiCreated, api.id, now).after(&api)).await?;
+        Ok(Answer::Fresh(api))
+    })
+    .await
+}
+
+/// Gives an api another name. Slug and prefix are fixed: hosts are configured with the one, and keys that are out begin with the other.
+///
+/// # Errors
+/// Refusals.
+pub async fn update_api(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    api_id: ApiId,
+    name: Option<Name>,
+    expected_version: Option<u64>,
+) -> OpResult<Api> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, organization_id, "claviger/apis:update");
+        let (mut tx, tenant) = begin(&app, authorize).await?;
+        let before = find_own(&mut tx, &tenant, api_id).await?;
+        refuse_other_version(expected_version, before.version)?;
+        let Some(name) = name.filter(|it| *it != before.name) else { return Ok(before) };
+        let api = Api { name, version: before.version + 1, updated_at: app.now(), ..before.clone() };
+        tx.update_api(&tenant, &api, before.version).await?;
+        let event = Event::new(&tenant, EventKind::ApiUpdated, api_id, api.updated_at);
+        commit(&app, tx, event.before(&before).after(&api)).await?;
+        Ok(api)
+    })
+    .await
+}
+
+/// An api of this very organization: one of an organization above serves here, but is not changed from here.
+async fn find_own(connection: &mut Connection, tenant: &Tenant, api_id: ApiId) -> OpResult<Api> {
+    let api = connection.find_api(tenant, api_id).await?.ok_or_else(Reject::not_found)?;
+    if api.organization_id != tenant.organization_id() {
+        let detail = "This api belongs to an organization above; change it there.";
+        return Err(Reject::new(RejectCode::StateConflict, detail).into());
+    }
+    Ok(api)
+}
