@@ -254,15 +254,16 @@ CREATE TABLE log_head (
 );
 INSERT INTO log_head (stream, epoch, seq) VALUES ('change', 1, 0), ('host', 1, 0), ('denied', 1, 0);
 
+-- What the log would refuse is refused here, with its transaction: later it would stand in the way of all others.
 -- Committed events that have no place in the log yet, in the order in which they get one. SQLite has none of this: its one writer knows the place.
 CREATE TABLE outbox (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stream text COLLATE "C" NOT NULL,
-    event_id text COLLATE "C" NOT NULL,
+    event_id text COLLATE "C" NOT NULL UNIQUE,
     kind text COLLATE "C" NOT NULL,
     v bigint NOT NULL,
     at bigint NOT NULL,
-    organization_id text COLLATE "C" NOT NULL,
+    organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),
     actor_user_id text COLLATE "C",
     actor_key_id text COLLATE "C",
     actor_job text COLLATE "C",
@@ -271,8 +272,8 @@ CREATE TABLE outbox (
     touched text COLLATE "C" NOT NULL,
     first_key_id text COLLATE "C",
     last_key_id text COLLATE "C",
-    commitment bytea,
-    salt bytea,
+    commitment bytea CHECK (length(commitment) = 32),
+    salt bytea CHECK (length(salt) = 32),
     body text COLLATE "C"
 );
 

@@ -193,7 +193,8 @@ async fn read_postgres(connection: &mut PgConnection) -> Schema {
     let of = |columns: &str, table: &str| columns_of.replace("COLUMNS", columns).replace("TABLE", table);
     let references = format!(
         "SELECT t.relname || ' (' || {} || ') → ' || f.relname || ' (' || {} || ')' FROM pg_constraint c \
-         JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class f ON f.oid = c.confrelid WHERE c.contype = 'f'",
+         JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class f ON f.oid = c.confrelid \
+         WHERE c.contype = 'f' AND t.relname <> '{OUTBOX}'",
         of("c.conkey", "t.oid"),
         of("c.confkey", "f.oid")
     );

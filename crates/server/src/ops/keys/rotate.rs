@@ -44,6 +44,11 @@ pub async fn rotate_key(
             return Ok(answer);
         }
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        // Its secret is for its user alone: whoever else had it could act in that user's name.
+        if before.personal && caller.user_id() != before.owner_id {
+            let detail = "Only its user gives a personal key a new secret; clear it, and the user makes another.";
+            return Err(Reject::new(RejectCode::PolicyDenied, detail).into());
+        }
         Granted::from(&before).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
         if let Whose::Own(user_id) = whose {
             refuse_without_api_access(&mut tx, &tenant, user_id).await?;

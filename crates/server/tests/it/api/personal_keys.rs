@@ -159,6 +159,20 @@ async fn members_reach_no_personal_key_but_their_own() {
     assert_eq!(exceeding.refusal(), (403, "grant_exceeds_own".into()), "a narrow key makes no wide one");
 }
 
+// An admin may end a personal key and not take it over: with its secret the admin would act in the user's name.
+#[tokio::test]
+async fn nobody_but_its_user_gets_a_new_secret_of_a_personal_key() {
+    let it = Fixture::start().await;
+    allow(&it, true).await;
+    let sam = Member::new(&it, "Sam Ortiz", "Sam's bootstrap").await;
+    let made = Made::of(&sam.toggle_on().await.expect(201));
+    let path = it.at(&format!("/keys/{}/rotate", made.id));
+    let taken = it.admin.post(&path, json!({"overlap_secs": 0})).await;
+    assert_eq!(taken.refusal(), (403, "policy_denied".into()));
+    it.admin.with(&made.token).get("/api/v1/me").await.expect(200);
+    sam.client.post(&path, json!({"overlap_secs": 0})).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_name_that_is_taken_gets_a_number_and_the_limit_of_keys_does_not_count() {
     let it = Fixture::start().await;
