@@ -21,6 +21,7 @@ use super::paths::{ExternalIdPath, OrganizationPath};
 use super::problem::{ApiResult, Refusals, WriteRefusals};
 use crate::app::App;
 use crate::ops;
+use crate::ops::caller::Caller;
 use crate::ops::organizations::{NewOrganization, OrganizationInfo, OrganizationPatch};
 
 /// The routes of organizations.
@@ -36,8 +37,11 @@ fn place_of(organization: &Organization) -> HeaderMap {
     place(&format!("/api/v1/organizations/{}", organization.id), organization.version)
 }
 
-fn answer(info: &OrganizationInfo) -> Response {
-    (entity_tag(info.organization.version), Json(OrganizationView::from(info))).into_response()
+/// The organization as its caller sees it: what stands above the caller's own reach is not named.
+fn answer(app: &App, caller: &Caller, info: &OrganizationInfo) -> Response {
+    let mut view = OrganizationView::from(info);
+    view.parent_id = view.parent_id.filter(|it| caller.reach(app, *it).is_ok());
+    (entity_tag(info.organization.version), Json(view)).into_response()
 }
 
 /// Makes an organization below another.
@@ -114,7 +118,7 @@ pub(super) async fn get_organization(
     Authenticated(caller): Authenticated,
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
 ) -> ApiResult<Response> {
-    Ok(answer(&ops::organizations::get_organization(&app, &caller, organization_id).await?))
+    Ok(answer(&app, &caller, &ops::organizations::get_organization(&app, &caller, organization_id).await?))
 }
 
 /// Changes an organization.
@@ -140,7 +144,11 @@ pub(super) async fn update_organization(
     JsonBody(body): JsonBody<OrganizationPatchBody>,
 ) -> ApiResult<Response> {
     let patch = OrganizationPatch::try_from(body)?;
-    Ok(answer(&ops::organizations::update_organization(&app, &caller, organization_id, patch, version).await?))
+    Ok(answer(
+        &app,
+        &caller,
+        &ops::organizations::update_organization(&app, &caller, organization_id, patch, version).await?,
+    ))
 }
 
 /// Moves an organization.
@@ -168,7 +176,7 @@ pub(super) async fn move_organization(
     JsonBody(body): JsonBody<MoveOrganizationBody>,
 ) -> ApiResult<Response> {
     let parent_id = body.read()?;
-    Ok(answer(&ops::moves::move_organization(&app, &caller, organization_id, parent_id, version).await?))
+    Ok(answer(&app, &caller, &ops::moves::move_organization(&app, &caller, organization_id, parent_id, version).await?))
 }
 
 /// Puts an organization by the host's identifier.

@@ -106,6 +106,23 @@ async fn what_is_moved_is_reached_and_bound_from_its_new_place_at_once() {
 }
 
 #[tokio::test]
+async fn what_stands_above_ones_reach_is_not_named() {
+    let it = Fixture::start().await;
+    let agency = create_below(&it, &it.root, "Agency").await;
+    let location = create_below(&it, &agency, "Location").await;
+    let path = |id: &str| format!("/api/v1/organizations/{id}");
+    let admin = it.admin.get(&format!("{}/roles?limit=100", path(&agency))).await.expect(200).json();
+    let admin = admin["data"].as_array().unwrap().iter().find(|it| it["built_in"] == "admin").unwrap()["id"].clone();
+    let key =
+        json!({"name": "Agency's", "role_id": admin, "owner_id": null, "mapped_user_id": null, "reach": "subtree"});
+    let key = it.admin.post(&format!("{}/keys", path(&agency)), key).await.expect(201).text_at("/secret/token");
+    let own = it.admin.with(&key);
+    assert_eq!(own.get(&path(&agency)).await.expect(200).json()["parent_id"], Value::Null);
+    assert_eq!(own.get(&path(&location)).await.expect(200).text_at("/parent_id"), agency);
+    assert_eq!(it.admin.get(&path(&agency)).await.expect(200).text_at("/parent_id"), it.root);
+}
+
+#[tokio::test]
 async fn a_move_closes_no_circle_and_keeps_the_depth() {
     let it = Fixture::start().await;
     let mut chain = vec![it.create_organization("Level 1").await];
