@@ -46,7 +46,8 @@ fn answer(app: &App, caller: &Caller, info: &OrganizationInfo) -> Response {
 
 /// Makes an organization below another.
 ///
-/// It has the built-in roles from the start.
+/// It has the built-in roles from the start. A key with the reach `organization`, which is the default, does not reach it, not even the key
+/// that made it: 404. Work on it with a key that has the reach `subtree`, or with one that stands in it.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/organizations",

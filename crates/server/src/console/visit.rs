@@ -144,6 +144,7 @@ impl Visit {
             place,
             preferences: self.preferences,
             here: self.here.clone(),
+            now: self.app.now().to_string(),
             notice: self.notice.clone(),
         }
     }

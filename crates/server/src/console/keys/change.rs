@@ -24,7 +24,7 @@ pub(in crate::console) async fn show_key(visit: Visit, Path((_, key_id)): KeyPat
     let page = KeyPage {
         shell: visit.shell(Place::Keys),
         key: view::facts(&info, now),
-        secrets: info.secrets.iter().map(|it| view::secret(it, now)).collect(),
+        secrets: info.secrets.iter().map(|it| view::secret(it, info.state, now)).collect(),
         may_change: visit.may("update"),
         may_rotate: visit.may("update") && secrets::can_rotate(&info),
         may_delete: visit.may("delete"),

@@ -1,41 +1,31 @@
 //! Creating a key and changing one: one form, read the same way.
 
-use std::time::Duration;
-
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
+use claviger_core::decision::Reach;
 use claviger_core::id::{KeyId, RoleId, UserId};
 use claviger_core::key::{Key, KeyPatch, Origin};
-use claviger_core::limits;
 use claviger_core::name::{Description, Name};
+use claviger_core::network::IpAllowList;
+use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{FieldReject, Reject, RejectCode};
-use claviger_core::role::{BuiltIn, Role};
 use claviger_core::time::Timestamp;
 use serde::Deserialize;
 
+use super::choices::{
+    DAY, KEEP, NEVER, NOBODY, ON_DATE, SPANS, expiry_choices, mapped_user_value, owner_choices, reach_choices,
+    role_choices, role_value, user_choices,
+};
 use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
-use crate::console::pages::form::{Choice, FormErrors, typed};
+use crate::console::pages::form::{FormErrors, typed, typed_lines};
 use crate::console::pages::keys::{KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
 use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, update_key};
-use crate::ops::members::list_members;
-use crate::ops::page::PageRequest;
-use crate::ops::roles::list_roles;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// The spans that the form offers, in days.
-const SPANS: [u32; 3] = [30, 90, 365];
-/// In the form, the choice to keep an expiry that is none of the spans.
-const KEEP: &str = "keep";
-const NEVER: &str = "never";
-const ON_DATE: &str = "date";
-/// In the form, the mapped user of a key that is mapped to nobody.
-const NOBODY: &str = "nobody";
 
 /// The form as it is sent; empty fields and missing ones are the same, but for the role.
 ///
@@ -57,6 +47,14 @@ pub(in crate::console) struct KeyForm {
     pub(super) expires_on: String,
     /// A user's id or [`NOBODY`]; empty where there was no choice.
     pub(super) mapped_user: String,
+    /// [`NOBODY`]; empty for the viewer, and where there was no choice.
+    pub(super) owner: String,
+    /// A [`Reach`]; empty where there was no choice.
+    pub(super) reach: String,
+    /// Permissions, one a line; none where they were not sent.
+    pub(super) scopes: Option<String>,
+    /// Addresses and networks, one a line; none where they were not sent.
+    pub(super) allowed_ips: Option<String>,
 }
 
 /// What a form asks for, parsed. The outer `Option` of a field says whether the form speaks of it at all.
@@ -66,6 +64,9 @@ struct Wanted {
     role_id: Option<Option<RoleId>>,
     expires_at: Option<Option<Timestamp>>,
     mapped_user_id: Option<Option<UserId>>,
+    reach: Option<Reach>,
+    scopes: Option<Option<PermissionSet>>,
+    allowed_ips: Option<Option<IpAllowList>>,
 }
 
 impl Wanted {
@@ -73,12 +74,18 @@ impl Wanted {
     ///
     /// Only that, since what is sent is judged: somebody who may not grant a key's role again can still mend its description.
     fn patch(self, key: &Key) -> KeyPatch {
+        // No scopes at all and scopes that allow nothing are both an empty field: what came back as it was shown is no change.
+        let narrows_to_nothing = key.scopes.as_ref().is_some_and(PermissionSet::is_empty);
+        let same_scopes = |it: &Option<PermissionSet>| *it == key.scopes || it.is_none() && narrows_to_nothing;
         KeyPatch {
             name: Some(self.name).filter(|it| *it != key.name),
             description: Some(self.description).filter(|it| *it != key.description),
             role_id: self.role_id.filter(|it| *it != key.role_id),
             expires_at: self.expires_at.filter(|it| *it != key.expires_at),
             mapped_user_id: self.mapped_user_id.filter(|it| *it != key.mapped_user_id),
+            reach: self.reach.filter(|it| *it != key.reach),
+            scopes: self.scopes.filter(|it| !same_scopes(it)),
+            allowed_ips: self.allowed_ips.filter(|it| *it != key.allowed_ips),
             ..KeyPatch::default()
         }
     }
@@ -111,8 +118,22 @@ impl KeyForm {
             NOBODY => Some(None),
             user => self.optional_id(user, "mapped_user", errors).map(Some),
         };
+        let reach = Reach::parse(&self.reach);
+        if reach.is_none() && !self.reach.is_empty() {
+            errors.add("reach", "Choose one of the list.");
+        }
+        let scopes = self.scopes.as_deref().map(|it| {
+            let lines = lines(it);
+            let scopes = (!lines.is_empty()).then(|| PermissionSet::parse(&lines));
+            scopes.and_then(|it| it.map_err(|error| errors.add("scopes", sentence(&error))).ok())
+        });
+        let allowed_ips = self.allowed_ips.as_deref().map(|it| {
+            let lines = lines(it);
+            let list = (!lines.is_empty()).then(|| IpAllowList::parse(&lines));
+            list.and_then(|it| it.map_err(|error| errors.add("allowed_ips", sentence(&error))).ok())
+        });
         let (Some(name), Some(description), true) = (name, description, errors.is_empty()) else { return None };
-        Some(Wanted { name, description, role_id, expires_at, mapped_user_id })
+        Some(Wanted { name, description, role_id, expires_at, mapped_user_id, reach, scopes, allowed_ips })
     }
 
     fn optional_id<T: std::str::FromStr>(&self, text: &str, field: &'static str, errors: &mut FormErrors) -> Option<T> {
@@ -121,6 +142,19 @@ impl KeyForm {
         }
         text.parse().map_err(|_| errors.add(field, "Choose one of the list.")).ok()
     }
+}
+
+/// The entries of a field that takes one a line; commas and spaces part them too, since none of them has any.
+fn lines(text: &str) -> Vec<&str> {
+    text.split(|it: char| it == ',' || it.is_whitespace()).filter(|it| !it.is_empty()).collect()
+}
+
+/// An error of the domain as a sentence.
+fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", letters.as_str())
 }
 
 /// The end of a day in UTC: a key that expires "on the 19th" works all of the 19th.
@@ -152,14 +186,27 @@ pub(in crate::console) async fn create(
             role_id: wanted.role_id.flatten(),
             expires_at: wanted.expires_at,
             mapped_user_id: wanted.mapped_user_id,
+            owner_id: (form.owner == NOBODY).then_some(None),
+            reach: wanted.reach.unwrap_or(Reach::Organization),
+            scopes: wanted.scopes.flatten(),
+            allowed_ips: wanted.allowed_ips.flatten(),
             ..NewKey::named(wanted.name, Origin::Form)
         };
-        let role = form.role.clone().unwrap_or_default();
-        let parts = [&form.name, &form.description, &role, &form.expires, &form.expires_on, &form.mapped_user];
+        let sent = |it: &Option<String>| it.clone().unwrap_or_default();
+        let (role, scopes, ips) = (sent(&form.role), sent(&form.scopes), sent(&form.allowed_ips));
+        let KeyForm { name, description, expires, expires_on, mapped_user, owner, reach, .. } = &form;
+        let parts = [name, description, &role, expires, expires_on, mapped_user, owner, reach, &scopes, &ips];
         let once = secrets::idempotency("create", &form.once, parts);
         match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
             Ok(answer) => return secrets::show_created(&visit, answer),
-            Err(error) => complain(&mut errors, error.into_reject())?,
+            Err(error) => {
+                let reject = error.into_reject();
+                let at_limit = reject.code == RejectCode::LimitReached && form.owner != NOBODY && visit.is_admin();
+                complain(&mut errors, reject)?;
+                if at_limit {
+                    errors.add("owner", "Choose “Nobody” here to make the key all the same.");
+                }
+            }
         }
     }
     let page = form_page(&visit, None, form, errors).await;
@@ -179,6 +226,9 @@ pub(in crate::console) async fn show_edit_key(
         role: Some(role_value(&info.key)),
         expires: if info.key.expires_at.is_some() { KEEP } else { NEVER }.to_owned(),
         mapped_user: mapped_user_value(&info.key),
+        reach: info.key.reach.as_str().to_owned(),
+        scopes: info.key.scopes.as_ref().map(|it| it.to_texts().join("\n")),
+        allowed_ips: info.key.allowed_ips.as_ref().map(|it| it.to_texts().join("\n")),
         ..KeyForm::default()
     };
     let page = form_page(&visit, Some(&info), form, FormErrors::default()).await;
@@ -214,16 +264,6 @@ pub(in crate::console) async fn edit(
     Ok(refused(visit.page(&page)))
 }
 
-/// How the form names a key's role.
-fn role_value(key: &Key) -> String {
-    key.role_id.map(|it| it.to_string()).unwrap_or_default()
-}
-
-/// How the form names a key's mapped user.
-fn mapped_user_value(key: &Key) -> String {
-    key.mapped_user_id.map_or_else(|| NOBODY.to_owned(), |it| it.to_string())
-}
-
 /// A key of the organization by the id in a path.
 pub(super) async fn find(visit: &Visit, key_id: &str) -> Result<KeyInfo, Failure> {
     let key_id: KeyId = key_id.parse().map_err(|_| Failure::not_found())?;
@@ -238,6 +278,10 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors:
         roles: role_choices(visit, info, form.role.as_deref()).await,
         expiries: expiry_choices(info.and_then(|it| it.key.expires_at), &form.expires, now),
         mapped_users: user_choices(visit, info, &form.mapped_user).await,
+        owners: owner_choices(visit, info, &form.owner),
+        reaches: reach_choices(visit, info, &form.reach),
+        scopes: typed_lines(form.scopes.as_deref().unwrap_or_default()),
+        allowed_ips: typed_lines(form.allowed_ips.as_deref().unwrap_or_default()),
         key,
         once: typed(&form.once),
         version: typed(&form.version),
@@ -245,113 +289,8 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors:
         name: typed(&form.name),
         description: typed(&form.description),
         expires_on: typed(&form.expires_on),
-        name_chars_max: limits::NAME_CHARS_MAX,
-        description_chars_max: limits::DESCRIPTION_CHARS_MAX,
         errors,
     }
-}
-
-/// The roles that can be given; `readonly` is chosen for a new key, since a key should start with little.
-///
-/// A key's own role always is among them: the viewer may not list roles, and it may be an ancestor's or beyond the first page.
-async fn role_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: Option<&str>) -> Vec<Choice> {
-    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
-    let roles = list_roles(&visit.app, &visit.caller, visit.organization_id(), all)
-        .await
-        .map(|it| it.items)
-        .unwrap_or_default();
-    let is = |role: &Role, built_in| role.built_in == Some(built_in);
-    let present = info.map(|it| role_value(&it.key));
-    let readonly = || roles.iter().find(|it| is(it, BuiltIn::Readonly)).map(|it| it.id.to_string());
-    let preset = chosen.map(str::to_owned).or_else(|| present.clone()).or_else(readonly).unwrap_or_default();
-    let as_user = Choice::new("", "As the mapped user", preset.is_empty())
-        .with_note("Whatever that person may do, now and later.");
-    let choice = |role: &Role| {
-        let id = role.id.to_string();
-        let chosen = id == preset;
-        let note = match role.built_in {
-            Some(BuiltIn::Readonly) => "Reads everything the mapped user may read, changes nothing.".to_owned(),
-            Some(BuiltIn::Member) => "The own profile and own keys.".to_owned(),
-            Some(BuiltIn::Admin) => "Creates, changes and deletes everything.".to_owned(),
-            None => role.description.to_string(),
-        };
-        let mut choice = Choice::new(id, view::role_label(role.name.as_str()), chosen).with_note(note);
-        choice.grave = role.is_admin();
-        choice
-    };
-    let offered = |it: &&Role| !is(it, BuiltIn::Admin) || visit.is_admin();
-    let mut choices: Vec<_> = roles.iter().filter(|it| is(it, BuiltIn::Readonly)).map(choice).collect();
-    choices.push(as_user);
-    choices.extend(roles.iter().filter(|it| !is(it, BuiltIn::Readonly)).filter(offered).map(choice));
-    if let Some((info, present)) = info.zip(present) {
-        let name = info.role_name.as_ref().map_or("Its present role", |it| it.as_str());
-        let mut own = Choice::new(present, view::role_label(name), false).with_note("As now.");
-        own.grave = name == BuiltIn::Admin.as_str();
-        offer_present(&mut choices, own);
-    }
-    choices
-}
-
-fn expiry_choices(present: Option<Timestamp>, chosen: &str, now: Timestamp) -> Vec<Choice> {
-    let mut choices = Vec::new();
-    if let Some(at) = present {
-        choices.push(Choice::new(KEEP, format!("As now ({})", at.to_date_text()), chosen == KEEP));
-    }
-    choices.push(Choice::new(NEVER, "Never", chosen == NEVER || chosen.is_empty()));
-    for days in SPANS {
-        let on = now.saturating_add(DAY.saturating_mul(days)).to_date_text();
-        choices.push(Choice::new(days.to_string(), format!("In {days} days ({on})"), chosen == days.to_string()));
-    }
-    choices.push(Choice::new(ON_DATE, "On a date…", chosen == ON_DATE));
-    choices
-}
-
-/// Makes what a key has one of the choices, and the chosen one unless another is: a browser would send the first of a list without a chosen one.
-fn offer_present(choices: &mut Vec<Choice>, own: Choice) {
-    let other_chosen = choices.iter().any(|it| it.chosen);
-    let at = choices.iter().position(|it| it.value == own.value).unwrap_or_else(|| {
-        choices.insert(0, own);
-        0
-    });
-    if let Some(present) = choices.get_mut(at).filter(|_| !other_chosen) {
-        present.chosen = true;
-    }
-}
-
-/// The users that a key can be mapped to: a choice for administrators only, with themselves first.
-///
-/// A key's own mapped user always is among them, and "Nobody" for a key without one: members are listed up to a page, and those from above are not.
-async fn user_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str) -> Vec<Choice> {
-    if !visit.is_admin() {
-        return Vec::new();
-    }
-    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
-    let members = list_members(&visit.app, &visit.caller, visit.organization_id(), all)
-        .await
-        .map(|it| it.items)
-        .unwrap_or_default();
-    let me = visit.user.id;
-    let present = info.map(|it| mapped_user_value(&it.key));
-    let preset = match (chosen, &present) {
-        ("", Some(present)) => present.clone(),
-        ("", None) => me.to_string(),
-        (chosen, _) => chosen.to_owned(),
-    };
-    let mut choices = vec![Choice::new(me.to_string(), format!("{} (me)", visit.user.name), preset == me.to_string())];
-    choices.extend(members.iter().filter(|it| it.user.id != me).map(|it| {
-        let id = it.user.id.to_string();
-        let chosen = id == preset;
-        Choice::new(id, it.user.name.as_str(), chosen)
-    }));
-    if let Some((info, present)) = info.zip(present) {
-        let label = match (&info.mapped_user_name, info.key.mapped_user_id) {
-            (Some(name), _) => name.to_string(),
-            (None, Some(id)) => id.to_string(),
-            (None, None) => "Nobody".to_owned(),
-        };
-        offer_present(&mut choices, Choice::new(present, label, false));
-    }
-    choices
 }
 
 /// Puts a refusal of the operation beside the field it is about.
@@ -374,6 +313,7 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
                     "/role_id" => errors.add("role", said("The role", detail)),
                     "/expires_at" => errors.add("expires", said("The expiry", detail)),
                     "/mapped_user_id" => errors.add("mapped_user", said("The mapped user", detail)),
+                    "/owner_id" => errors.add_general(said("The owner", detail)),
                     other => errors.add_general(said(other.trim_start_matches('/'), detail)),
                 }
             }

@@ -30,6 +30,9 @@ const CURSOR_BYTES_MAX: usize = 512;
 /// Keys on the page after signing in.
 const RECENT_KEYS: usize = 5;
 
+/// What the API calls the state that people call deleted; both are understood in an address.
+const REVOKED: &str = "revoked";
+
 const STATES: [(&str, &str, Option<KeyState>); 5] = [
     ("", "All live", None),
     ("active", "Active", Some(KeyState::Active)),
@@ -109,14 +112,20 @@ pub(in crate::console) async fn show_keys(
     visit: Visit,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Failure> {
+    let mut misread = query.is_err();
     let mut query = query.map(|Query(it)| it).unwrap_or_default();
+    if query.status == REVOKED {
+        "deleted".clone_into(&mut query.status);
+    }
     query.q = typed(query.q.trim()).chars().take(SEARCH_CHARS_MAX).collect();
     let state = STATES.iter().find(|(word, ..)| *word == query.status).and_then(|it| it.2);
     let role_id = query.role.parse::<RoleId>().ok();
     if state.is_none() {
+        misread |= !query.status.is_empty();
         query.status.clear();
     }
     if role_id.is_none() {
+        misread |= !query.role.is_empty();
         query.role.clear();
     }
     if query.after.len() > CURSOR_BYTES_MAX {
@@ -136,6 +145,7 @@ pub(in crate::console) async fn show_keys(
     let page = KeyListPage {
         shell: visit.shell(Place::Keys),
         filtered: query.filters().next().is_some(),
+        misread,
         range: Range {
             first: view::grouped(first),
             last: view::grouped((first + shown).saturating_sub(1)),

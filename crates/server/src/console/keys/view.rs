@@ -1,11 +1,12 @@
 //! What operations answer, turned into what pages show.
 
-use claviger_core::key::KeyState;
+use claviger_core::decision::Reach;
+use claviger_core::key::{KeyState, Revocation, RevocationReason};
 use claviger_core::role::BuiltIn;
 use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
 
-use crate::console::pages::keys::{KeyFacts, KeyRowView, LastUse, SecretView};
+use crate::console::pages::keys::{Deletion, KeyFacts, KeyRowView, LastUse, SecretView};
 use crate::console::pages::shell::{Moment, Status, Tone};
 use crate::ops::keys::{self, KeyInfo, SecretInfo};
 
@@ -78,13 +79,34 @@ pub(super) fn row(info: &KeyInfo, now: Timestamp) -> KeyRowView {
         description: info.key.description.to_string(),
         hint: info.access_hint.clone().unwrap_or_default(),
         role: role_of(info),
+        marks: marks(info),
         mapped_user: info.mapped_user_name.as_ref().map(ToString::to_string),
         last_use: last_use(info.last_use.as_ref()),
-        expires: info.key.expires_at.map(Moment::day),
+        expires: info.key.expires_at.map(Moment::last_day),
         status: status(info, now),
         active: info.key.standing == claviger_core::decision::KeyStanding::Active,
         live: info.state != KeyState::Revoked,
     }
+}
+
+/// What a row says beside the role, so that nobody takes the role for all there is.
+fn marks(info: &KeyInfo) -> Vec<&'static str> {
+    let narrowed = info.key.scopes.is_some() || info.key.allowed_ips.is_some();
+    let below = info.key.reach == Reach::Subtree;
+    [(narrowed, "narrowed"), (below, "all below")].into_iter().filter(|it| it.0).map(|it| it.1).collect()
+}
+
+fn deletion(revocation: &Revocation) -> Deletion {
+    let reason = match revocation.reason {
+        RevocationReason::Unspecified => None,
+        RevocationReason::KeyCompromise => Some("somebody else has, or may have, its secret"),
+        RevocationReason::Superseded => Some("another key took its place"),
+        RevocationReason::AffiliationChanged => Some("its owner left"),
+        RevocationReason::CessationOfOperation => Some("what used it is no more"),
+        RevocationReason::PrivilegeWithdrawn => Some("it was withdrawn from its bearer"),
+        RevocationReason::Idle => Some("it was not used for as long as the policy allows"),
+    };
+    Deletion { at: Moment::new(revocation.at), reason }
 }
 
 /// All that a key's own pages say of it.
@@ -96,10 +118,14 @@ pub(super) fn facts(info: &KeyInfo, now: Timestamp) -> KeyFacts {
         api: info.api.to_string(),
         role: role_of(info),
         role_is_admin: info.role_name.as_ref().is_some_and(|it| it.as_str() == BuiltIn::Admin.as_str()),
+        scopes: info.key.scopes.as_ref().map(claviger_core::permission::PermissionSet::to_texts),
+        allowed_ips: info.key.allowed_ips.as_ref().map(|it| it.to_texts()).unwrap_or_default(),
+        reaches_below: info.key.reach == Reach::Subtree,
+        deleted: info.key.revocation.as_ref().map(deletion),
         owner: info.owner_name.as_ref().map(ToString::to_string),
         mapped_user: info.mapped_user_name.as_ref().map(ToString::to_string),
         created: Moment::new(info.key.created_at),
-        expires: info.key.expires_at.map(Moment::new),
+        expires: info.key.expires_at.map(Moment::until),
         last_use: last_use(info.last_use.as_ref()),
         status: status(info, now),
         active: info.key.standing == claviger_core::decision::KeyStanding::Active,
@@ -107,9 +133,10 @@ pub(super) fn facts(info: &KeyInfo, now: Timestamp) -> KeyFacts {
     }
 }
 
-/// A row of the table of secrets.
-pub(super) fn secret(info: &SecretInfo, now: Timestamp) -> SecretView {
+/// A row of the table of secrets. No secret outlives its key, whatever state it was in.
+pub(super) fn secret(info: &SecretInfo, key: KeyState, now: Timestamp) -> SecretView {
     let (tone, words) = match info.secret.state {
+        _ if key == KeyState::Revoked => (Tone::Ended, "Ended".to_owned()),
         SecretState::Current => (Tone::Good, "Current".to_owned()),
         SecretState::Retiring { until } if until > now => {
             (Tone::Turning, format!("Retiring until {}", until.to_table_text()))

@@ -43,6 +43,12 @@ pub fn typed(text: &str) -> String {
     text.chars().filter(|it| !it.is_control()).collect()
 }
 
+/// The same for a field of several lines, which keeps where they end.
+#[must_use]
+pub fn typed_lines(text: &str) -> String {
+    text.chars().filter(|it| *it == '\n' || !it.is_control()).collect()
+}
+
 /// An entry of a drop-down list or a group of radio buttons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {

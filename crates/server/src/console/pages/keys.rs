@@ -36,6 +36,8 @@ pub struct KeyListPage {
     pub roles: Vec<Choice>,
     /// Whether any filter narrows the list.
     pub filtered: bool,
+    /// Whether the address asks for a filter that there is not, so that the list is not narrowed by it.
+    pub misread: bool,
     /// How many keys match, and which of them are on this page.
     pub range: Range,
     /// The query string of the page before, without `?`.
@@ -76,6 +78,8 @@ pub struct KeyRowView {
     pub hint: String,
     /// The role's name as people read it: `ADMIN`, `READONLY`.
     pub role: String,
+    /// In a word or two, what makes it more or less than its role: `narrowed`, `all below`.
+    pub marks: Vec<&'static str>,
     /// The mapped user's name; none where nobody is mapped.
     pub mapped_user: Option<String>,
     /// The most recent use.
@@ -125,6 +129,14 @@ pub struct KeyFacts {
     pub role: String,
     /// Whether the role carries full administrative privileges.
     pub role_is_admin: bool,
+    /// The permissions that narrow it; none where it is not narrowed.
+    pub scopes: Option<Vec<String>>,
+    /// The addresses and networks that it may be used from; empty for everywhere.
+    pub allowed_ips: Vec<String>,
+    /// Whether it reaches all organizations below its own.
+    pub reaches_below: bool,
+    /// When it was deleted, and why where that was said.
+    pub deleted: Option<Deletion>,
     /// The owner's name; none for an ownerless key.
     pub owner: Option<String>,
     /// The mapped user's name; none where nobody is mapped.
@@ -141,6 +153,15 @@ pub struct KeyFacts {
     pub active: bool,
     /// Whether it still can be changed: not deleted.
     pub live: bool,
+}
+
+/// The end of a key.
+#[derive(Debug, Clone)]
+pub struct Deletion {
+    /// When.
+    pub at: Moment,
+    /// Why, as half a sentence; none where nothing was said.
+    pub reason: Option<&'static str>,
 }
 
 /// A secret of a key.
@@ -192,10 +213,14 @@ pub struct KeyFormPage {
     pub expires_on: String,
     /// The users that the viewer may map a key to; empty where there is no choice.
     pub mapped_users: Vec<Choice>,
-    /// Characters that a name may have.
-    pub name_chars_max: usize,
-    /// Characters that a description may have.
-    pub description_chars_max: usize,
+    /// Whom a new key can belong to; empty where there is no choice.
+    pub owners: Vec<Choice>,
+    /// How far down the tree it can reach; empty where there is no choice.
+    pub reaches: Vec<Choice>,
+    /// The permissions that narrow it as typed, one a line.
+    pub scopes: String,
+    /// The addresses and networks that it may be used from as typed, one a line.
+    pub allowed_ips: String,
     /// What was wrong with the form that was sent.
     pub errors: FormErrors,
 }

@@ -19,6 +19,8 @@ pub struct Shell {
     pub preferences: Preferences,
     /// The path and query of this page, for forms that come back to it.
     pub here: String,
+    /// The present instant of the service, RFC 3339: what "3 h ago" is counted from, whatever the browser's clock says.
+    pub now: String,
     /// What the last action did, shown once.
     pub notice: Option<Notice>,
 }
@@ -165,6 +167,23 @@ impl Moment {
         Self { iso: at.to_string(), text: at.to_table_text() }
     }
 
+    /// Writes the end of a key. Midnight is the end of the day before: that is how a day is given, and whoever gave it reads the same day again.
+    #[must_use]
+    pub fn until(at: Timestamp) -> Self {
+        let moment = Self::new(at);
+        let text = match is_midnight(at) {
+            true => format!("end of {} (UTC)", last_day(at).to_date_text()),
+            false => format!("{} UTC", moment.text),
+        };
+        Self { text, ..moment }
+    }
+
+    /// Writes the last day on which a key is good, where the hour is of no use in a narrow column.
+    #[must_use]
+    pub fn last_day(at: Timestamp) -> Self {
+        Self { iso: at.to_string(), ..Self::day(last_day(at)) }
+    }
+
     /// Writes an instant as its day, where the hour is of no use in a narrow column.
     #[must_use]
     pub fn day(at: Timestamp) -> Self {
@@ -172,6 +191,15 @@ impl Moment {
         day.text.truncate("2027-01-20".len());
         day
     }
+}
+
+fn is_midnight(at: Timestamp) -> bool {
+    at.as_micros() % 86_400_000_000 == 0
+}
+
+/// An instant on the last day before something ends at `at`.
+fn last_day(at: Timestamp) -> Timestamp {
+    at.saturating_sub(std::time::Duration::from_micros(1))
 }
 
 /// A state in words with the icon that goes with it; colour is never the only sign.

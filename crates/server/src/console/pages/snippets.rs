@@ -64,7 +64,7 @@ pub fn check_key(base_url: &str) -> Vec<Snippet> {
             slug: "curl",
             language: "curl",
             code: format!(
-                "curl {base_url}/api/v1/verify \\\n  -H \"Authorization: Bearer $CLAVIGER_KEY\" \\\n  --json '{{\"key\": \"'\"$API_KEY\"'\", \"permissions\": [\"contacts:read\"]}}'"
+                "curl {base_url}/api/v1/verify \\\n  -H \"Authorization: Bearer $CLAVIGER_KEY\" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{{\"key\": \"'\"$API_KEY\"'\", \"permissions\": [\"contacts:read\"]}}'"
             ),
         },
         Snippet {
@@ -91,7 +91,7 @@ pub fn create_key(base_url: &str, organization: OrganizationId) -> Vec<Snippet> 
         slug: "curl",
         language: "curl",
         code: format!(
-            "curl {base_url}/api/v1/organizations/{organization}/keys \\\n  -H \"Authorization: Bearer $CLAVIGER_KEY\" \\\n  --json '{{\"name\": \"Integration with CRM\"}}'"
+            "curl {base_url}/api/v1/organizations/{organization}/keys \\\n  -H \"Authorization: Bearer $CLAVIGER_KEY\" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{{\"name\": \"Integration with CRM\"}}'"
         ),
     }]
 }
@@ -104,6 +104,18 @@ mod tests {
     fn a_snippet_without_a_token_reads_it_from_the_environment() {
         for snippet in call_with_key("http://127.0.0.1:8080", None) {
             assert!(snippet.code.contains("API_KEY"), "{}", snippet.language);
+        }
+    }
+
+    /// `--json` came with curl 7.82, and the systems that people still run have older ones.
+    #[test]
+    fn a_snippet_for_curl_asks_for_no_new_curl() {
+        let organization = OrganizationId::from_u128(7);
+        for snippet in [check_key("http://127.0.0.1:8080"), create_key("http://127.0.0.1:8080", organization)].concat()
+        {
+            assert!(!snippet.code.contains("--json"), "{}", snippet.code);
+            let types_its_body = snippet.code.contains("-H \"Content-Type: application/json\" \\\n  -d '{");
+            assert!(types_its_body || snippet.language != "curl", "{}", snippet.code);
         }
     }
 

@@ -209,7 +209,11 @@ pub(crate) async fn check_owner(
     refuse_without_api_access(connection, tenant, owner_id).await?;
     let (owned, most) = (connection.count_live_keys_of_owner(tenant, owner_id).await?, policy.max_keys_per_user);
     if owned + i64::from(new_keys) > i64::from(most) {
-        let detail = format!("A user owns at most {most} keys in this organization.");
+        let detail = format!(
+            "A user owns at most {most} keys in this organization: its policy `max_keys_per_user`. An admin can raise it by PATCH \
+             /api/v1/organizations/{}/policy, where it is not locked above, and can make keys that belong to nobody (`owner_id: null`).",
+            tenant.organization_id()
+        );
         return Err(Reject::new(RejectCode::LimitReached, detail).into());
     }
     Ok(())

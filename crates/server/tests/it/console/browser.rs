@@ -76,7 +76,7 @@ impl Page {
         Form {
             method: form.attr("method").unwrap().to_owned(),
             action: form.attr("action").unwrap().to_owned(),
-            fields: form.select(&selector("input, select")).filter_map(value_of).collect(),
+            fields: form.select(&selector("input, select, textarea")).filter_map(value_of).collect(),
         }
     }
 }
@@ -88,6 +88,9 @@ fn value_of(control: ElementRef<'_>) -> Option<(String, String)> {
         let options: Vec<_> = control.select(&selector("option")).collect();
         let chosen = options.iter().find(|it| it.attr("selected").is_some()).or(options.first())?;
         return Some((name, chosen.attr("value")?.to_owned()));
+    }
+    if control.value().name() == "textarea" {
+        return Some((name, control.text().collect()));
     }
     let unchecked = control.attr("type") == Some("radio") && control.attr("checked").is_none();
     (!unchecked).then(|| (name, control.attr("value").unwrap_or_default().to_owned()))

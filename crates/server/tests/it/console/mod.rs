@@ -4,6 +4,7 @@ mod browser;
 mod changes;
 mod edits;
 mod hostile;
+mod limits;
 mod pages;
 mod secrets;
 mod sessions;

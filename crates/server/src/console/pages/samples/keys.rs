@@ -2,7 +2,9 @@
 
 use super::{BASE_URL, Words, moment, shell, status, used};
 use crate::console::pages::form::{Choice, FormErrors};
-use crate::console::pages::keys::{KeyFacts, KeyFormPage, KeyListPage, KeyRowView, LastUse, Range, SecretView};
+use crate::console::pages::keys::{
+    Deletion, KeyFacts, KeyFormPage, KeyListPage, KeyRowView, LastUse, Range, SecretView,
+};
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
 
@@ -13,9 +15,10 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
         description: words.descriptions[at].to_owned(),
         hint: hint.to_owned(),
         role: role.to_owned(),
+        marks: if at == 0 { vec!["narrowed", "all below"] } else { Vec::new() },
         mapped_user: (at != 3).then(|| words.person.to_owned()),
         last_use,
-        expires: expires.map(|it| Moment::day(super::at(it))),
+        expires: expires.map(|it| Moment::last_day(super::at(it))),
         active: status.tone != Tone::Paused,
         live: true,
         status,
@@ -73,14 +76,30 @@ pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
         api: words.organization.to_owned(),
         role: "ADMIN".to_owned(),
         role_is_admin: true,
+        scopes: Some(vec!["scorecards/A:read".to_owned(), "contacts:read".to_owned()]),
+        allowed_ips: vec!["10.0.0.0/8".to_owned(), "2001:db8::/32".to_owned()],
+        reaches_below: true,
+        deleted: None,
         owner: Some(words.person.to_owned()),
         mapped_user: Some(words.person.to_owned()),
         created: moment("2026-09-02T08:15:00Z"),
-        expires: Some(moment("2027-01-20T00:00:00Z")),
+        expires: Some(Moment::until(super::at("2027-01-20T00:00:00Z"))),
         last_use: used("2026-11-20T18:59:11Z", "203.0.113.9"),
         status: status(Tone::Good, "Active"),
         active: true,
         live: true,
+    }
+}
+
+pub(super) fn deleted_facts(words: &Words<'_>) -> KeyFacts {
+    KeyFacts {
+        scopes: None,
+        allowed_ips: Vec::new(),
+        reaches_below: false,
+        deleted: Some(Deletion { at: moment("2026-11-20T19:00:00Z"), reason: Some("another key took its place") }),
+        status: status(Tone::Ended, "Deleted"),
+        live: false,
+        ..facts(words)
     }
 }
 
@@ -113,6 +132,14 @@ pub(super) fn roles(chosen: &str) -> Vec<Choice> {
     ]
 }
 
+fn reaches() -> Vec<Choice> {
+    let only = Choice::new("organization", "This organization only", true);
+    let mut below = Choice::new("subtree", "This organization and all below", false)
+        .with_note("Those too that are made later, by this key or by others.");
+    below.grave = true;
+    vec![only.with_note("Organizations below are closed to it."), below]
+}
+
 pub(super) fn expiries(chosen: &str) -> Vec<Choice> {
     [
         ("never", "Never"),
@@ -141,8 +168,10 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
             Choice::new("usr_1", format!("{} (me)", words.person), true),
             Choice::new("usr_2", words.person, false),
         ],
-        name_chars_max: 80,
-        description_chars_max: 500,
+        owners: vec![Choice::new("", format!("{} (me)", words.person), true), Choice::new("nobody", "Nobody", false)],
+        reaches: reaches(),
+        scopes: String::new(),
+        allowed_ips: String::new(),
         errors: FormErrors::default(),
     }
 }
@@ -166,6 +195,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
             .map(|(value, label)| Choice::new(value, label, value.is_empty()))
             .into(),
         filtered: false,
+        misread: false,
         range: Range { first: "1".to_owned(), last: shown.to_string(), total: "1,204".to_owned() },
         previous: None,
         next: Some("cursor=Zm9v".to_owned()),

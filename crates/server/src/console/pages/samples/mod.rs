@@ -15,7 +15,7 @@ use crate::console::pages::snippets::{call_with_key, check_key};
 
 mod keys;
 
-use keys::{expiries, facts, key_form, key_list, roles, rows, secrets};
+use keys::{deleted_facts, expiries, facts, key_form, key_list, roles, rows, secrets};
 
 const BASE_URL: &str = "https://keys.acme.example";
 
@@ -88,6 +88,7 @@ fn shell(words: &Words<'_>, place: Place) -> Shell {
         place,
         preferences: Preferences::default(),
         here: "/o/acme/keys?status=active".to_owned(),
+        now: "2026-11-21T05:15:00Z".to_owned(),
         notice: None,
     }
 }
@@ -204,6 +205,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     let mut none_match = key_list(words, Vec::new());
     none_match.filtered = true;
     none_match.search = words.typed.to_owned();
+    none_match.misread = true;
     let mut read_only = key_list(words, rows(words));
     read_only.may_create = false;
     read_only.may_change = false;
@@ -259,7 +261,23 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 roles: roles("admin"),
                 expiries: expiries("date"),
                 expires_on: "2026-01-01".to_owned(),
-                errors: complaints(words, &["name", "description", "role", "expires", "expires_on", "mapped_user"]),
+                scopes: words.typed.to_owned(),
+                allowed_ips: words.typed.to_owned(),
+                errors: complaints(
+                    words,
+                    &[
+                        "name",
+                        "description",
+                        "role",
+                        "expires",
+                        "expires_on",
+                        "mapped_user",
+                        "owner",
+                        "reach",
+                        "scopes",
+                        "allowed_ips",
+                    ],
+                ),
                 ..key_form(words)
             }),
         ),
@@ -277,6 +295,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ),
         ("key", render(&key_page(true))),
         ("key-read-only", render(&key_page(false))),
+        ("key-deleted", render(&KeyPage { key: deleted_facts(words), secrets: Vec::new(), ..key_page(true) })),
         (
             "key-rotate",
             render(&RotateKeyPage {
