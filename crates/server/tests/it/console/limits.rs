@@ -60,6 +60,7 @@ async fn an_admin_key_of_the_form_works_on_the_organization_that_it_makes_where_
 async fn what_narrows_a_key_stands_on_its_page_and_in_the_list_and_editing_keeps_it() {
     let app = TestApp::new().await;
     let new = NewKey {
+        role_id: Some(app.built_in(app.root, BuiltIn::Admin).await.id),
         scopes: Some(permissions(&["scorecards/A:read"])),
         allowed_ips: Some(IpAllowList::parse(&["10.0.0.0/8"]).unwrap()),
         reach: Reach::Subtree,
@@ -69,6 +70,7 @@ async fn what_narrows_a_key_stands_on_its_page_and_in_the_list_and_editing_keeps
     let mut browser = Browser::signed_in(&app).await;
     let path = format!("/o/root/keys/{}", before.id);
     let page = browser.get(&path).await.expect(200);
+    assert_eq!(fact(&page, "Role"), "ADMIN", "a narrowed key has no full privileges to warn of");
     assert_eq!(fact(&page, "Scopes"), "Narrowed to scorecards/A:read");
     assert_eq!(fact(&page, "Allowed IPs"), "Only from 10.0.0.0/8");
     assert_eq!(fact(&page, "Reach"), "This organization and all below");
@@ -88,6 +90,7 @@ async fn what_narrows_a_key_stands_on_its_page_and_in_the_list_and_editing_keeps
     let page = browser.get(&path).await;
     let said = ["Scopes", "Allowed IPs", "Reach"].map(|it| fact(&page, it));
     assert_eq!(said, ["Not narrowed", "From anywhere", "This organization only"]);
+    assert_eq!(fact(&page, "Role"), "ADMIN full administrative privileges");
 }
 
 #[tokio::test]
