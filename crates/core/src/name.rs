@@ -24,7 +24,7 @@ pub enum TextError {
         unit: &'static str,
     },
     /// Control, format or bidirectional characters.
-    #[error("must not contain control, invisible or bidirectional formatting characters")]
+    #[error("must not contain control, invisible or bidirectional formatting characters, nor heaps of marks")]
     Unprintable,
     /// Not of the form that is asked for.
     #[error("must be {expected}")]
@@ -34,24 +34,55 @@ pub enum TextError {
     },
 }
 
-/// Refuses what could disguise a name: control characters, format characters (which hold the bidirectional ones),
-/// line separators, private use and unassigned code points. Joiners stay, since scripts and emoji need them.
+/// Marks on one character: scripts stack a few; many draw over what stands above and below.
+const MARKS_MAX: usize = 6;
+
+/// What shows nothing of its own and is needed between characters that do, by scripts and emoji: joiners, and the choice between text and emoji.
+fn is_between(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE0E}' | '\u{FE0F}')
+}
+
+fn is_mark(c: char) -> bool {
+    matches!(c.general_category(), GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark)
+}
+
+/// Refuses what could disguise a name: control characters, format characters (which hold the bidirectional ones), line separators, private use
+/// and unassigned code points, and what Unicode calls Default_Ignorable_Code_Point (DerivedCoreProperties.txt) though it counts as a letter,
+/// mark or symbol; the blank Braille pattern shows nothing either.
 fn is_disguise(c: char) -> bool {
-    const ZERO_WIDTH_NON_JOINER: char = '\u{200C}';
-    const ZERO_WIDTH_JOINER: char = '\u{200D}';
-    if c == ZERO_WIDTH_JOINER || c == ZERO_WIDTH_NON_JOINER {
+    if is_between(c) {
         return false;
     }
-    matches!(
-        c.general_category(),
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-            | GeneralCategory::PrivateUse
-            | GeneralCategory::Surrogate
-            | GeneralCategory::Unassigned
-    )
+    let is_ignorable = matches!(
+        c,
+        '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{2800}' | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0D}' | '\u{FFA0}' | '\u{E0100}'..='\u{E01EF}'
+    );
+    is_ignorable
+        || matches!(
+            c.general_category(),
+            GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+                | GeneralCategory::PrivateUse
+                | GeneralCategory::Surrogate
+                | GeneralCategory::Unassigned
+        )
+}
+
+/// Whether something stands where nothing shows it: a joiner that joins nothing, a mark on nothing, or more marks than a character bears.
+fn is_out_of_place(text: &str) -> bool {
+    let (mut before, mut marks) = (None, 0);
+    for c in text.chars() {
+        marks = if is_mark(c) && !is_between(c) { marks + 1 } else { 0 };
+        let follows_nothing = before.is_none_or(|it: char| it.is_whitespace() || it == '\u{200C}' || it == '\u{200D}');
+        if MARKS_MAX < marks || follows_nothing && (is_between(c) || is_mark(c)) {
+            return true;
+        }
+        before = Some(c);
+    }
+    before.is_some_and(|it| it == '\u{200C}' || it == '\u{200D}')
 }
 
 fn printable(text: &str, chars_max: usize) -> Result<String, TextError> {
@@ -59,7 +90,7 @@ fn printable(text: &str, chars_max: usize) -> Result<String, TextError> {
     if text.chars().count() > chars_max {
         return Err(TextError::TooLong { max: chars_max, unit: "characters" });
     }
-    if text.chars().any(is_disguise) {
+    if text.chars().any(is_disguise) || is_out_of_place(text) {
         return Err(TextError::Unprintable);
     }
     Ok(text.to_owned())
@@ -116,9 +147,11 @@ impl Name {
         Self(format!("{}{suffix}", kept.trim_end()))
     }
 
-    /// The form by which names are compared: NFKC, case-folded, so that `CI` and `ＣＩ` cannot stand side by side.
+    /// The form by which names are compared: NFKC, case-folded and without joiners, so that `CI` and `ＣＩ` cannot stand side by side.
     pub fn key(&self) -> NameKey {
-        let folded: String = caseless::default_case_fold_str(&self.0.nfkc().collect::<String>());
+        // What shows nothing makes no difference between two names.
+        let shown = self.0.chars().filter(|it| !is_between(*it));
+        let folded: String = caseless::default_case_fold_str(&shown.nfkc().collect::<String>());
         NameKey(folded.nfkc().collect())
     }
 }
@@ -276,6 +309,26 @@ mod tests {
             assert_eq!(Name::parse(hostile), Err(TextError::Unprintable), "{hostile:?}");
         }
         assert!(Name::parse("👩\u{200D}💻 deploy").is_ok());
+        let marked = |marks: usize| format!("Z{}", "\u{301}".repeat(marks));
+        for shown in ["❤\u{FE0F} CRM", "1\u{FE0F}\u{20E3}", "می\u{200C}خواهم", "e\u{301}te\u{301}", &marked(6)]
+        {
+            assert!(Name::parse(shown).is_ok(), "{shown:?}");
+        }
+        for unseen in [
+            "\u{200D}",
+            "\u{3164}",
+            "\u{115F}",
+            "\u{2800}",
+            "a\u{FE00}",
+            "Zapier\u{200D}",
+            "a \u{200C}b",
+            "\u{301}",
+            &marked(7),
+        ] {
+            assert_eq!(Name::parse(unseen), Err(TextError::Unprintable), "{unseen:?}");
+        }
+        let key = |text: &str| Name::parse(text).expect("a name").key();
+        assert_eq!(key("Zap\u{200D}ier"), key("Zapier"), "two names that look alike are one");
     }
 
     #[test]

@@ -108,12 +108,15 @@ pub(super) struct ImportLineBody {
     description: Option<String>,
     /// When the key ends (RFC 3339); absent means never.
     expires_at: Option<String>,
+    /// Why the line could not be read at the source; it is then named among those that were not taken.
+    #[schema(max_length = 200)]
+    fault: Option<String>,
 }
 
 impl From<ImportLineBody> for ImportLine {
     fn from(it: ImportLineBody) -> Self {
-        let ImportLineBody { line, sha256, name, description, expires_at } = it;
-        Self { line, sha256, name, description, expires_at }
+        let ImportLineBody { line, sha256, name, description, expires_at, fault } = it;
+        Self { line, sha256, name, description, expires_at, fault }
     }
 }
 

@@ -3,19 +3,18 @@
 //! The server keeps how far an import has come, by the digest of the file; so the same command goes on where a broken one stopped.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use claviger_core::id::RoleId;
 use data_encoding::HEXLOWER;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::client::Server;
+use super::source::Source;
 use super::{Failed, note};
 
 /// Lines sent at once: as many as one event stands for.
@@ -32,7 +31,7 @@ pub(super) fn command() -> Command {
         .long_about(
             "Imports keys from a CSV of SHA-256 digests, so that the keys your customers hold go on working.\n\n\
              The first line names the columns: sha256 (hex or base64, required), name, description, expires_at (RFC 3339). Lines that \
-             cannot be taken are named by their number and the rest is imported; the exit code is 1 then, and 0 only if every line was \
+             cannot be taken are named by their number and the rest is imported; a line is a key, so no field reaches over its end; the exit code is 1 then, and 0 only if every line was \
              taken. Interrupted? Run the same command again: it goes on where it stopped. Run again after its end, it names the lines \
              that were not taken once more, and changes nothing.\n\n\
              Say what the keys may do with --role, with --mapped-user, or with both.\n\n\
@@ -140,101 +139,6 @@ fn new_import(matches: &ArgMatches, role_id: Option<String>, source: &Source) ->
     body
 }
 
-/// A file, read once for its digest and once for its lines.
-struct Source {
-    name: String,
-    digest: [u8; 32],
-    bytes: u64,
-    lines: csv::Reader<BufReader<File>>,
-}
-
-impl Source {
-    fn open(path: &Path) -> Result<Self, Failed> {
-        let failed = |error: &dyn std::fmt::Display| Failed::new(format!("{}: {error}", path.display()));
-        let mut hash = HashWriter(Sha256::new());
-        let bytes =
-            File::open(path).and_then(|mut file| io::copy(&mut file, &mut hash)).map_err(|error| failed(&error))?;
-        let file = File::open(path).map_err(|error| failed(&error))?;
-        let lines = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(BufReader::new(file));
-        let name = path.file_name().unwrap_or_default().to_string_lossy().chars().take(120).collect();
-        Ok(Self { name, digest: hash.0.finalize().into(), bytes, lines })
-    }
-
-    /// Which column is which. Unknown columns are an error: a misspelt one would silently be left out.
-    fn columns(&mut self) -> Result<Columns, Failed> {
-        let header = self.lines.byte_headers().map_err(Failed::new)?;
-        let mut columns = Columns::default();
-        for (at, name) in header.iter().enumerate() {
-            let name = String::from_utf8_lossy(name).trim_start_matches('\u{FEFF}').to_ascii_lowercase();
-            let place = match name.as_str() {
-                "sha256" => &mut columns.sha256,
-                "name" => &mut columns.name,
-                "description" => &mut columns.description,
-                "expires_at" => &mut columns.expires_at,
-                _ => {
-                    let known = "sha256, name, description, expires_at";
-                    return Err(Failed::new(format!("line 1: unknown column `{name}`; the columns are {known}")));
-                }
-            };
-            *place = Some(at);
-        }
-        if columns.sha256.is_none() {
-            return Err(Failed::new("line 1: there is no column sha256; the first line has to name the columns"));
-        }
-        Ok(columns)
-    }
-}
-
-struct HashWriter(Sha256);
-
-impl Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[derive(Debug, Default)]
-struct Columns {
-    sha256: Option<usize>,
-    name: Option<usize>,
-    description: Option<usize>,
-    expires_at: Option<usize>,
-}
-
-/// One line, as the API takes it.
-#[derive(Debug, Serialize)]
-struct Line {
-    line: u64,
-    sha256: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-}
-
-impl Columns {
-    /// Bytes that are no text are sent as replacement characters, for the server to refuse: one place decides what a good line is.
-    fn line(&self, record: &csv::ByteRecord) -> Line {
-        let cell =
-            |at: Option<usize>| at.and_then(|at| record.get(at)).map(|it| String::from_utf8_lossy(it).into_owned());
-        let filled = |at: Option<usize>| cell(at).filter(|it| !it.is_empty());
-        Line {
-            line: record.position().map_or(0, csv::Position::line),
-            sha256: cell(self.sha256).unwrap_or_default(),
-            name: filled(self.name),
-            description: filled(self.description),
-            expires_at: filled(self.expires_at),
-        }
-    }
-}
-
 /// Sends all lines that have not been dealt with; answers the finished import.
 async fn send(server: &Server, path: &str, mut source: Source, mut import: ImportView) -> Result<ImportView, Failed> {
     let columns = source.columns()?;
@@ -244,13 +148,11 @@ async fn send(server: &Server, path: &str, mut source: Source, mut import: Impor
     }
     let mut progress = Progress::new(source.bytes);
     let mut named = import.rejected_lines.len();
-    let mut record = csv::ByteRecord::new();
     let mut chunk = Vec::with_capacity(LINES_PER_CHUNK);
     loop {
-        let more = source.lines.read_byte_record(&mut record).map_err(Failed::new)?;
-        if more && record.position().map_or(0, csv::Position::line) > import.done_line {
-            chunk.push(columns.line(&record));
-        }
+        let line = source.next(&columns)?;
+        let more = line.is_some();
+        chunk.extend(line.filter(|it| it.line > import.done_line));
         if chunk.len() == LINES_PER_CHUNK || !more {
             let outcome: ChunkView = server.post(path, &json!({ "lines": chunk, "finished": !more })).await?;
             chunk.clear();
@@ -261,7 +163,7 @@ async fn send(server: &Server, path: &str, mut source: Source, mut import: Impor
                 }
             }
             import = outcome.import;
-            progress.show(source.lines.position().byte(), &import);
+            progress.show(source.read_bytes(), &import);
         }
         if !more {
             progress.end();

@@ -8,6 +8,7 @@ mod moving;
 mod remote;
 mod samples;
 mod serve;
+mod source;
 mod table;
 mod telemetry;
 mod verify;

@@ -213,7 +213,7 @@ async fn import_at_one_node_and_forms_at_the_other_give_nobody_more_keys_than_po
         let line = |number: u64| {
             let digest = Digest::of_token(format!("legacy {round} {number}").as_bytes());
             let sha256 = HEXLOWER.encode(digest.as_bytes());
-            ImportLine { line: number, sha256, name: None, description: None, expires_at: None }
+            ImportLine { line: number, sha256, name: None, description: None, expires_at: None, fault: None }
         };
         let lines = (2..22).map(line).collect();
         while create_key(&second, &owner, first.root, new_key(&format!("First {round}")), None).await.is_err() {

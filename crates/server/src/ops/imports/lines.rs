@@ -17,6 +17,9 @@ use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::keys::rules::check_expiry;
 
+/// Characters that are kept of why a line could not be read.
+const FAULT_CHARS_MAX: usize = 200;
+
 /// What became of a chunk's lines.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
@@ -106,6 +109,9 @@ fn verdict(known: Option<Known>, first: bool, taken: &mut HashSet<NameKey>, name
 }
 
 fn read(line: ImportLine, policy: &Policy, now: Timestamp) -> Result<Read, String> {
+    if let Some(fault) = line.fault {
+        return Err(fault.chars().filter(|it| !it.is_control()).take(FAULT_CHARS_MAX).collect());
+    }
     let digest = read_digest(line.sha256.trim())?;
     let given = |text: Option<String>| text.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
     let name = match given(line.name) {

@@ -68,6 +68,8 @@ pub struct ImportLine {
     pub description: Option<String>,
     /// When the key ends, RFC 3339.
     pub expires_at: Option<String>,
+    /// Why whoever reads the file could not read this line; then it is named among those that are not taken.
+    pub fault: Option<String>,
 }
 
 /// A line that was not taken, and why.

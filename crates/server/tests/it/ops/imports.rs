@@ -16,7 +16,14 @@ use crate::app::{DAY, TestApp, new_key, permissions, refused};
 
 fn line(number: u64, token: &str) -> ImportLine {
     let sha256 = HEXLOWER.encode(Digest::of_token(token.as_bytes()).as_bytes());
-    ImportLine { line: number, sha256, name: Some(format!("Old {token}")), description: None, expires_at: None }
+    ImportLine {
+        line: number,
+        sha256,
+        name: Some(format!("Old {token}")),
+        description: None,
+        expires_at: None,
+        fault: None,
+    }
 }
 
 async fn terms(test: &TestApp, at: OrganizationId, file: u8) -> NewImport {
@@ -115,7 +122,10 @@ async fn bad_lines_are_named_and_the_rest_is_taken() {
         rejected,
         [
             (3, "sha256 is no SHA-256 in hex or base64"),
-            (4, "the name must not contain control, invisible or bidirectional formatting characters"),
+            (
+                4,
+                "the name must not contain control, invisible or bidirectional formatting characters, nor heaps of marks"
+            ),
             (5, "expires_at is not an RFC 3339 instant between the years 1970 and 9999"),
             (6, "expires_at has passed"),
             (7, "a live key of this name exists"),
