@@ -10,13 +10,15 @@ use super::{Data, Prepared, Server, claviger, prepare};
 struct Terminal {
     server: Server,
     prepared: Prepared,
+    /// Kept as long as the server runs.
+    _data: Data,
 }
 
 impl Terminal {
     async fn start() -> Self {
         let data = Data::new().await;
         let prepared = prepare(&data).await;
-        Self { server: Server::on(&data), prepared }
+        Self { server: Server::on(&data), prepared, _data: data }
     }
 
     /// Runs a command with a key in its environment and a text on its standard input.
