@@ -101,7 +101,7 @@ impl Store {
     /// `rng` makes the ids and salts of events.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another process has it open, `Folder`, `Schema`, `StorageFull`, `Unavailable`.
+    /// [`Locked`](crate::Error::Locked) when another process has it open, `Folder`, `Schema`, `StorageFull`, `Unavailable`.
     pub async fn open(folder: &Path, options: Options, rng: impl CryptoRng + Send + 'static) -> StoreResult<Self> {
         let files = sqlite::Files::open(Folder::take(folder.to_owned())?, options).await?;
         Ok(Self::of(Engine::Sqlite(files), rng))
@@ -120,7 +120,7 @@ impl Store {
     /// Connects to a PostgreSQL, `postgres://user:password@host:port/database`, and migrates it. Any number of nodes may.
     ///
     /// # Errors
-    /// [`Error::Address`], `OldServer`, `Schema`, `StorageFull`, `Unavailable`.
+    /// [`Address`](crate::Error::Address), `OldServer`, `Schema`, `StorageFull`, `Unavailable`.
     pub async fn connect(url: &str, options: Options, rng: impl CryptoRng + Send + 'static) -> StoreResult<Self> {
         Ok(Self::of(Engine::Postgres(postgres::Pools::connect(url, options).await?), rng))
     }

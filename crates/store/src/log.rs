@@ -1,7 +1,7 @@
 //! The log: how events are ordered, and what of them is kept. No other file knows the order.
 //!
 //! On SQLite there is one writer: the transaction takes the next number itself, and numbers are committed in the order in which they are
-//! taken, without a gap. On PostgreSQL an event gets its place after its commit; see [`sequence`].
+//! taken, without a gap. On PostgreSQL an event gets its place after its commit, as log/sequence.rs says.
 
 mod sequence;
 

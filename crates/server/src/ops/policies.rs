@@ -34,7 +34,7 @@ pub struct PolicyInfo {
     /// What holds.
     pub effective: Policy,
     /// Where each value comes from. An organization above that the caller does not reach is named all the same; whether it may be shown,
-    /// [`Self::shown`] says.
+    /// `reached` says.
     origins: BTreeMap<Setting, Origin>,
     /// The organizations of the path that the caller reaches.
     reached: Vec<OrganizationId>,
