@@ -7,15 +7,14 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use claviger_core::id::RoleId;
 use data_encoding::HEXLOWER;
-use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::Server;
+use super::remote::{Remote, given};
 use super::source::Source;
-use super::{Failed, note};
+use super::{Failed, in_runtime, note};
 
 /// Lines sent at once: as many as one event stands for.
 const LINES_PER_CHUNK: usize = claviger_core::limits::ROWS_PER_EVENT_MAX;
@@ -63,20 +62,14 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
     let path = matches.get_one::<PathBuf>("file").expect("clap requires it");
     let source = Source::open(path)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::new)?;
-    runtime.block_on(async {
-        let key = SecretString::from(text(matches, "key").expect("clap requires it"));
-        let server = Server::new(text(matches, "url").expect("it has a default"), key)?;
-        let organization = match text(matches, "organization") {
-            Some(id) => id.to_owned(),
-            None => server.get::<MeView>("/api/v1/me").await?.organization.id,
-        };
-        let organization = format!("/api/v1/organizations/{organization}");
-        let role_id = match text(matches, "role") {
-            Some(role) => Some(role_id(&server, &organization, role).await?),
+    in_runtime(async {
+        let remote = Remote::new(matches)?;
+        let role_id = match given(matches, "role") {
+            Some(role) => Some(remote.role_id(role).await?),
             None => None,
         };
-        let imports = format!("{organization}/imports");
+        let imports = remote.path("/imports").await?;
+        let server = &remote.server;
         let import: ImportView = server.post(&imports, &new_import(matches, role_id, &source)).await?;
         let path = format!("{imports}/{}", import.id);
         let import = match &import.finished_at {
@@ -85,52 +78,17 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
                 name(&import.rejected_lines);
                 import
             }
-            None => send(&server, &format!("{path}/lines"), source, import).await?,
+            None => send(server, &format!("{path}/lines"), source, import).await?,
         };
         conclude(&import, &path)
     })
 }
 
-/// The id of a role that was named by id or by name. Names are compared as people read them; where an organization above has a role of the
-/// same name, nobody but the caller can say which is meant.
-pub(super) async fn role_id(server: &Server, organization: &str, role: &str) -> Result<String, Failed> {
-    if role.parse::<RoleId>().is_ok() {
-        return Ok(role.to_owned());
-    }
-    let (mut found, mut names, mut after) = (Vec::new(), Vec::new(), String::new());
-    loop {
-        let page: RolePage = server.get(&format!("{organization}/roles?limit=100{after}")).await?;
-        for it in page.data {
-            if it.name.to_lowercase() == role.to_lowercase() {
-                found.push(it.id);
-            }
-            names.push(it.name);
-        }
-        match page.next_cursor {
-            Some(cursor) => after = format!("&cursor={cursor}"),
-            None => break,
-        }
-    }
-    match found.as_slice() {
-        [id] => Ok(id.clone()),
-        [] => Err(Failed::new(format!("--role {role}: there is no such role; there are {}", names.join(", ")))),
-        _ => Err(Failed::new(format!(
-            "--role {role}: {} roles have this name; give one's id: {}",
-            found.len(),
-            found.join(", ")
-        ))),
-    }
-}
-
-fn text<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
-    matches.get_one::<String>(name).map(String::as_str)
-}
-
 fn new_import(matches: &ArgMatches, role_id: Option<String>, source: &Source) -> Value {
     let mut body = json!({ "source_digest": HEXLOWER.encode(&source.digest), "source_name": source.name });
-    let mapped_user_id = text(matches, "mapped-user");
+    let mapped_user_id = given(matches, "mapped-user");
     for (field, value) in
-        [("role_id", role_id.as_deref()), ("mapped_user_id", mapped_user_id), ("api", text(matches, "api"))]
+        [("role_id", role_id.as_deref()), ("mapped_user_id", mapped_user_id), ("api", given(matches, "api"))]
     {
         if let Some(value) = value {
             body[field] = value.into();
@@ -233,16 +191,6 @@ impl Progress {
 }
 
 #[derive(Debug, Deserialize)]
-struct MeView {
-    organization: OrganizationRef,
-}
-
-#[derive(Debug, Deserialize)]
-struct OrganizationRef {
-    id: String,
-}
-
-#[derive(Debug, Deserialize)]
 struct ImportView {
     id: String,
     done_line: u64,
@@ -269,16 +217,4 @@ impl fmt::Display for RejectedView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.reason)
     }
-}
-
-#[derive(Debug, Deserialize)]
-struct RolePage {
-    data: Vec<RoleRef>,
-    next_cursor: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RoleRef {
-    id: String,
-    name: String,
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::remote::{Remote, escaped, given, limit_arg};
 use super::table::{Column, instant, text};
-use super::{Failed, import, note, remote, say};
+use super::{Failed, note, remote, say};
 
 const COLUMNS: [Column; 8] = [
     ("ID", |it| text(it, "/id")),
@@ -175,7 +175,7 @@ async fn create(remote: &Remote, matches: &ArgMatches) -> Result<(), Failed> {
         }
     }
     if let Some(role) = given(matches, "role") {
-        body["role_id"] = import::role_id(&remote.server, &remote.path("").await?, role).await?.into();
+        body["role_id"] = remote.role_id(role).await?.into();
     }
     if let Some(scopes) = matches.get_many::<String>("scope") {
         body["scopes"] = scopes.cloned().collect();

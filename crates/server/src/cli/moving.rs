@@ -7,11 +7,11 @@ use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
-use claviger_store::{Error, Options, Store};
+use claviger_store::Error;
 
+use super::serve::open_store;
 use super::{Failed, in_runtime, note, read_config, setting_args};
 use crate::app::system_randomness;
-use crate::config::Config;
 
 /// Settings that say where the database is.
 const PLACES: [&str; 3] = ["database", "data_dir", "config"];
@@ -52,7 +52,7 @@ pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
         None => Box::new(BufWriter::new(io::stdout().lock())),
     };
     in_runtime(async {
-        let store = open(&config).await?;
+        let store = open_store(&config, &system_randomness()).await?;
         let mut export = store.export().await.map_err(Failed::new)?;
         let mut told = Progress::default();
         loop {
@@ -91,7 +91,7 @@ pub(super) fn import(matches: &ArgMatches) -> Result<(), Failed> {
         Box::new(File::open(path).map_err(|error| Failed::new(format!("{}: {error}", path.display())))?)
     };
     in_runtime(async {
-        let store = open(&config).await?;
+        let store = open_store(&config, &system_randomness()).await?;
         let place = store.place();
         let mut import = store.import().await.map_err(|error| match error {
             Error::Taken(_) => Failed::new(format!("{place} holds an installation already; name an empty database")),
@@ -119,15 +119,6 @@ fn read_line(input: &mut BufReader<Box<dyn Read + '_>>, line: &mut String) -> Re
         return Err(Failed::new(format!("a line is longer than {LINE_BYTES_MAX} bytes")));
     }
     Ok(read > 0)
-}
-
-async fn open(config: &Config) -> Result<Store, Failed> {
-    let (options, rng) = (Options::default(), system_randomness()());
-    let opened = match &config.database {
-        Some(url) => Store::connect(url.expose(), options, rng).await,
-        None => Store::open(&config.data_dir, options, rng).await,
-    };
-    opened.map_err(Failed::new)
 }
 
 /// Says from time to time how far it has come.

@@ -1,12 +1,13 @@
 //! What the commands that call a running server have in common: where it is, with which key, on which organization, and how they answer.
 
 use clap::{Arg, ArgAction, ArgMatches};
+use claviger_core::id::RoleId;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::Server;
-use super::table::{Column, table};
+use super::table::{Column, table, text};
 use super::{Failed, say};
 
 /// Rows that a list shows unless told otherwise.
@@ -68,7 +69,7 @@ impl Remote {
         Ok(Self {
             server: Server::new(given(matches, "url").unwrap_or_default(), key)?,
             organization: given(matches, "organization").map(str::to_owned),
-            json: matches.get_flag("json"),
+            json: matches.try_get_one::<bool>("json").ok().flatten().is_some_and(|it| *it),
         })
     }
 
@@ -81,9 +82,31 @@ impl Remote {
         Ok(format!("/api/v1/organizations/{}{path}", escaped(&id)))
     }
 
-    /// Shows a list, page after page, up to so many rows.
-    pub(super) async fn list(&self, path: &str, matches: &ArgMatches, columns: &[Column]) -> Result<(), Failed> {
-        let most = matches.get_one::<u32>("limit").map_or(usize::MAX, |it| *it as usize);
+    /// The id of a role that was named by id or by name. Names are compared as people read them; where an organization above has a role of
+    /// the same name, nobody but the caller can say which is meant.
+    pub(super) async fn role_id(&self, role: &str) -> Result<String, Failed> {
+        if role.parse::<RoleId>().is_ok() {
+            return Ok(role.to_owned());
+        }
+        let (roles, _) = self.rows(&self.path("/roles").await?, usize::MAX).await?;
+        let is_meant = |it: &&Value| text(it, "/name").to_lowercase() == role.to_lowercase();
+        let found: Vec<_> = roles.iter().filter(is_meant).map(|it| text(it, "/id")).collect();
+        match found.as_slice() {
+            [id] => Ok(id.clone()),
+            [] => {
+                let names: Vec<_> = roles.iter().map(|it| text(it, "/name")).collect();
+                Err(Failed::new(format!("--role {role}: there is no such role; there are {}", names.join(", "))))
+            }
+            _ => Err(Failed::new(format!(
+                "--role {role}: {} roles have this name; give one's id: {}",
+                found.len(),
+                found.join(", ")
+            ))),
+        }
+    }
+
+    /// The rows of a list, page after page, up to so many; and whether there are more.
+    async fn rows(&self, path: &str, most: usize) -> Result<(Vec<Value>, bool), Failed> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let (mut rows, mut after) = (Vec::new(), String::new());
         let is_cut = loop {
@@ -95,6 +118,13 @@ impl Remote {
                 next => break next.is_some(),
             }
         };
+        Ok((rows, is_cut))
+    }
+
+    /// Shows a list, up to as many rows as `--limit` says.
+    pub(super) async fn list(&self, path: &str, matches: &ArgMatches, columns: &[Column]) -> Result<(), Failed> {
+        let most = matches.get_one::<u32>("limit").map_or(usize::MAX, |it| *it as usize);
+        let (rows, is_cut) = self.rows(path, most).await?;
         if self.json {
             return say(&pretty(&Value::from(rows)));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use claviger_core::time::Clock;
-use claviger_store::{Options, Store};
+use claviger_store::{Error, Options, Store};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -25,17 +25,26 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let folder = config.data_dir.clone();
         let master_key_id = crate::data_folder::prepare(&folder, &mut *randomness())
             .map_err(|error| Failed::new(format!("the data folder {} cannot be used: {error}", folder.display())))?;
-        let store = match &config.database {
-            Some(url) => Store::connect(url.expose(), Options::default(), randomness()).await,
-            None => Store::open(&folder, Options::default(), randomness()).await,
-        };
-        let what = config.database.as_ref().map_or_else(|| folder.display().to_string(), |_| "--database".to_owned());
-        let store = store.map_err(|error| Failed::new(format!("{what}: {error}")))?;
+        let store = open_store(&config, &randomness).await?;
         let running = Running::start(sockets, config, store, Arc::new(SystemClock), randomness, None).await?;
         warn_of_other_master_key(&running.service.app, &master_key_id).await.map_err(Failed::new)?;
         say(&running.greeting())?;
         running.until_stopped(signals).await;
         Ok(())
+    })
+}
+
+/// Opens the database that the settings name.
+pub(super) async fn open_store(config: &Config, randomness: &Randomness) -> Result<Store, Failed> {
+    let opened = match &config.database {
+        Some(url) => Store::connect(url.expose(), Options::default(), randomness()).await,
+        None => Store::open(&config.data_dir, Options::default(), randomness()).await,
+    };
+    opened.map_err(|error| match (&config.database, &error) {
+        (Some(_), _) => Failed::new(format!("--database: {error}")),
+        // They name the folder themselves.
+        (None, Error::Locked(_) | Error::Folder { .. }) => Failed::new(error),
+        (None, _) => Failed::new(format!("{}: {error}", config.data_dir.display())),
     })
 }
 

@@ -1,9 +1,9 @@
 //! A connection to either engine, its statements and its rows.
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Database, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Transaction};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments, Database, Encode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Transaction, Type};
 
 use super::failure::failure;
 use super::{postgres, sqlite};
@@ -56,11 +56,11 @@ macro_rules! run {
         }
         let result = match &mut $connection.link {
             Link::Sqlite(handle) => {
-                let query = sqlx::query_with(sql, sqlite::bind($arguments));
+                let query = sqlx::query_with(sql, bind::<SqliteArguments>($arguments));
                 query.$run(handle.engine()).await.map(|$answer| $sqlite)
             }
             Link::Postgres(handle) => {
-                let query = sqlx::query_with(sql, postgres::bind($arguments));
+                let query = sqlx::query_with(sql, bind::<PgArguments>($arguments));
                 postgres::in_time(query.$run(handle.engine())).await.map(|$answer| $postgres)
             }
         };
@@ -130,6 +130,29 @@ impl Connection {
 /// A statement with very many arguments in the form that SQLite likes.
 pub(crate) fn unnamed(sql: &str) -> String {
     sqlite::unnamed(sql)
+}
+
+/// Arguments as an engine takes them.
+fn bind<A>(arguments: Vec<Value>) -> A
+where
+    A: Arguments + Default,
+    Option<String>: for<'q> Encode<'q, A::Database> + Type<A::Database>,
+    Option<i64>: for<'q> Encode<'q, A::Database> + Type<A::Database>,
+    Option<Vec<u8>>: for<'q> Encode<'q, A::Database> + Type<A::Database>,
+    Option<bool>: for<'q> Encode<'q, A::Database> + Type<A::Database>,
+{
+    let mut bound = A::default();
+    bound.reserve(arguments.len(), 0);
+    for argument in arguments {
+        let added = match argument {
+            Value::Text(text) => bound.add(text),
+            Value::Integer(integer) => bound.add(integer),
+            Value::Bytes(bytes) => bound.add(bytes),
+            Value::Boolean(boolean) => bound.add(boolean),
+        };
+        added.expect("text, integers, bytes and flags have a form in every engine");
+    }
+    bound
 }
 
 /// SQLite takes a missing argument for NULL. Nobody should find that out from the rows.

@@ -7,16 +7,13 @@
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, PgRow};
-use sqlx::{
-    Arguments, ConnectOptions, Connection, Decode, Executor, Postgres, Row as _, Transaction, TypeInfo, ValueRef,
-};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions, PgRow};
+use sqlx::{ConnectOptions, Connection, Decode, Executor, Postgres, Row as _, Transaction, TypeInfo, ValueRef};
 
 use super::failure::failure;
 use super::{Durability, Options, STATEMENTS_KEPT, WAIT, migrations};
 use crate::error::{Error, StoreResult};
 use crate::row::{Raw, Unreadable};
-use crate::value::Value;
 
 /// Connections of a node that write, and that read, side by side.
 const WRITERS: u32 = 12;
@@ -174,20 +171,6 @@ fn pool(connections: u32) -> PgPoolOptions {
         // A connection that is given back is asked whether it is still there, and the pool itself would wait for that for ever, with the
         // connection's place in it.
         .after_release(|connection, _| Box::pin(async { in_time(connection.ping()).await.map(|()| true) }))
-}
-
-pub(super) fn bind(arguments: Vec<Value>) -> PgArguments {
-    let mut bound = PgArguments::default();
-    for argument in arguments {
-        let added = match argument {
-            Value::Text(text) => bound.add(text),
-            Value::Integer(integer) => bound.add(integer),
-            Value::Bytes(bytes) => bound.add(bytes),
-            Value::Boolean(boolean) => bound.add(boolean),
-        };
-        added.expect("text, integers, bytes and flags have a form in every engine");
-    }
-    bound
 }
 
 pub(super) fn raw(row: &PgRow, index: usize) -> Result<Raw<'_>, Unreadable> {

@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments, ConnectOptions, Decode, Executor, Row as _, Sqlite, Transaction, TypeInfo, ValueRef};
+use sqlx::{ConnectOptions, Decode, Executor, Row as _, Sqlite, Transaction, TypeInfo, ValueRef};
 
 use super::failure::failure;
 use super::folder::Folder;
 use super::{Durability, Options, STATEMENTS_KEPT, WAIT, migrations};
 use crate::error::StoreResult;
 use crate::row::{Raw, Unreadable};
-use crate::value::Value;
 
 /// Connections that read side by side.
 const READERS: u32 = 8;
@@ -161,21 +159,6 @@ pub(super) fn unnamed(sql: &str) -> String {
         text.push_str(part.trim_start_matches(|it: char| it.is_ascii_digit()));
     }
     text
-}
-
-pub(super) fn bind(arguments: Vec<Value>) -> SqliteArguments {
-    let mut bound = SqliteArguments::default();
-    bound.reserve(arguments.len(), 0);
-    for argument in arguments {
-        let added = match argument {
-            Value::Text(text) => bound.add(text),
-            Value::Integer(integer) => bound.add(integer),
-            Value::Bytes(bytes) => bound.add(bytes),
-            Value::Boolean(boolean) => bound.add(boolean),
-        };
-        added.expect("text, integers, bytes and flags have a form in every engine");
-    }
-    bound
 }
 
 pub(super) fn raw(row: &SqliteRow, index: usize) -> Result<Raw<'_>, Unreadable> {
