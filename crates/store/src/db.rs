@@ -218,8 +218,8 @@ impl Store {
         })
     }
 
-    /// Whether several transactions write at once.
-    pub(crate) fn has_other_writers(&self) -> bool {
+    /// Whether several transactions write at once; of a connection, [`Connection::is_shared`].
+    pub(crate) fn is_shared(&self) -> bool {
         matches!(self.0.engine, Engine::Postgres(_))
     }
 

@@ -31,6 +31,7 @@ const SNAPSHOTS_MAX: usize = 100;
 
 statements! {
     CLEAR_HEADS = "DELETE FROM log_head";
+    CLEAR_USES = "DELETE FROM secret_use";
     /// Positions of before mean nothing to whoever follows the log here: a new epoch makes them load everything.
     BEGIN_EPOCH = "UPDATE log_head SET epoch = epoch + 1, seq = 0 WHERE stream = $1";
 }
@@ -74,6 +75,7 @@ impl Store {
             self.sequence().await?;
             let mut reader = self.snapshot().await?;
             if !reader.is_waiting().await? {
+                reader.be_patient().await?;
                 return Ok(Export { reader, table: 0, after: TABLES[0].first(), rows: 0, is_begun: false });
             }
         }
@@ -89,8 +91,15 @@ impl Store {
         if tx.find_installation_unchecked().await?.is_some() {
             return Err(Error::Taken(Unique::OrganizationRoot));
         }
+        tx.be_patient().await?;
         tx.execute(CLEAR_HEADS, args![]).await?;
-        Ok(Import { tx, table: None, waiting: Vec::new(), uses: Vec::new(), rows: 0, line: 0, is_whole: false })
+        if !tx.is_shared() {
+            // What an import that broke off has left in the other file.
+            let mut uses = self.begin_usage().await?;
+            uses.execute(CLEAR_USES, args![]).await?;
+            uses.commit().await?;
+        }
+        Ok(Import { tx, table: None, waiting: Vec::new(), rows: 0, line: 0, is_whole: false })
     }
 }
 
@@ -179,8 +188,6 @@ pub struct Import {
     table: Option<&'static Table>,
     /// Rows that are not written yet.
     waiting: Vec<Vec<Value>>,
-    /// Rows of the table that lies in a file of its own where there are files: it is written at last.
-    uses: Vec<Vec<Value>>,
     rows: u64,
     line: u64,
     is_whole: bool,
@@ -230,9 +237,13 @@ impl Import {
     async fn write(&mut self) -> StoreResult<()> {
         let (Some(table), false) = (self.table, self.waiting.is_empty()) else { return Ok(()) };
         let mut rows = std::mem::take(&mut self.waiting);
-        if table.is_usage {
-            self.uses.extend(rows);
-            return Ok(());
+        if table.is_usage && !self.tx.is_shared() {
+            // In a file of its own, and so before the rest: a use too many, of a secret that never came, hurts nobody.
+            let mut tx = self.tx.store.begin_usage().await?;
+            for rows in rows.chunks(table.rows_per_insert()) {
+                insert(&mut tx, table, rows).await?;
+            }
+            return tx.commit().await;
         }
         if let Some(parent) = table.parent {
             rows = from_the_root(rows, table.place[0], parent).ok_or_else(|| self.wrong("a tree that has no root"))?;
@@ -252,17 +263,7 @@ impl Import {
             return Err(self.wrong("the end is missing"));
         }
         self.tx.execute(BEGIN_EPOCH, args![Stream::Change.as_str()]).await?;
-        let store = self.tx.store.clone();
         self.tx.commit_engine().await?;
-        if let Some(table) = TABLES.iter().find(|it| it.is_usage) {
-            for rows in self.uses.chunks(ROWS_PER_PAGE) {
-                let mut tx = store.begin_usage().await?;
-                for rows in rows.chunks(table.rows_per_insert()) {
-                    insert(&mut tx, table, rows).await?;
-                }
-                tx.commit().await?;
-            }
-        }
         Ok(self.rows)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --profile dist -p claviger-verifier --example decisions -- 10000 1000000 10000000`
 //!
-//! Each figure is one line of JSON on standard output; `cargo xtask bench` reads them. Every thousandth of the keys is an organization of its own
+//! With `--load-only` first, it tells only what loading takes. Each figure is one line of JSON on standard output; `cargo xtask bench` reads them. Every thousandth of the keys is an organization of its own
 //! under one root, every tenth a user who is its member; keys are mapped to users and owned by them, one in ten has scopes.
 
 use std::hint::black_box;
@@ -40,13 +40,14 @@ const ROUNDS: usize = 7;
 const EPOCH: u64 = 1;
 
 fn main() {
-    let sizes: Vec<usize> = std::env::args().skip(1).map(|it| it.parse().expect("a number of keys")).collect();
-    for keys in sizes {
-        measure(keys);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let load_only = arguments.next_if_eq("--load-only").is_some();
+    for keys in arguments {
+        measure(keys.parse().expect("a number of keys"), load_only);
     }
 }
 
-fn measure(keys: usize) {
+fn measure(keys: usize, load_only: bool) {
     #[expect(clippy::disallowed_methods, reason = "measures")]
     let started = Instant::now();
     let (replica, mut writer) = Replica::new([42; 32], Box::new(move || started.elapsed()));
@@ -70,7 +71,9 @@ fn measure(keys: usize) {
     tell("bytes per key beyond names, resident", (resident - counts.text_bytes as f64) / keys as f64, "B");
     tell("bytes per key beyond names, computed", counts.key_bytes as f64 / keys as f64, "B");
     tell("bytes per key of names", counts.text_bytes as f64 / keys as f64, "B");
-    decide(keys, &replica, &sample);
+    if !load_only {
+        decide(keys, &replica, &sample);
+    }
 }
 
 fn decide(keys: usize, replica: &Arc<Replica>, sample: &[Sample]) {

@@ -46,11 +46,15 @@ pub(super) fn place_args() -> impl Iterator<Item = Arg> {
 pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
     let config = read_config(matches)?;
     let target = matches.get_one::<PathBuf>("file");
-    let mut output: Box<dyn Write> = match target {
-        Some(path) => Box::new(BufWriter::new(create(path)?)),
-        None if io::stdout().is_terminal() => return Err(Failed::new("say a FILE, or send the output into one")),
-        None => Box::new(BufWriter::new(io::stdout().lock())),
+    let file = target.map(|path| create(path)).transpose()?;
+    if file.is_none() && io::stdout().is_terminal() {
+        return Err(Failed::new("say a FILE, or send the output into one"));
+    }
+    let output: &mut dyn Write = match &file {
+        Some(file) => &mut &*file,
+        None => &mut io::stdout().lock(),
     };
+    let mut output = BufWriter::new(output);
     in_runtime(async {
         let store = open_store(&config, &system_randomness()).await?;
         let mut export = store.export().await.map_err(Failed::new)?;
@@ -66,6 +70,10 @@ pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
             told.add(lines.len() as u64, "written");
         }
         output.flush().map_err(Failed::new)?;
+        if let Some(file) = &file {
+            // Whoever reads that it is written may throw the old database away.
+            file.sync_all().map_err(Failed::new)?;
+        }
         drop(export);
         store.close().await;
         note(&format!("{} lines written. The master key is not among them.", told.lines));

@@ -4,7 +4,7 @@
 
 use claviger_core::event::{Entity, EntityKind};
 
-use super::Tx;
+use super::{Connection, Tx};
 use crate::error::StoreResult;
 use crate::value::args;
 
@@ -25,8 +25,12 @@ const IMPORT: [&str; 2] = hold!("import");
 /// Of a text that is no row yet. Class and schema keep it apart from other locks; two texts with one hash wait for each other in vain, and no harm.
 const TEXT: &str = "SELECT 1 FROM pg_advisory_xact_lock(hashtext('text ' || current_schema()), hashtext($1))";
 
+/// For one transaction: ended otherwise after [`postgres`](super::postgres)'s idle timeout, as one whose node is gone.
+const STAND_STILL: &str = "SELECT 1 FROM set_config('idle_in_transaction_session_timeout', '0', true)";
+
 /// All of them, by name.
 pub(crate) const STATEMENTS: &[(&str, &str)] = &[
+    ("STAND_STILL", STAND_STILL),
     ("HOLD_TEXT", TEXT),
     ("HOLD_KEY", KEY[0]),
     ("HOLD_KEY_SHARED", KEY[1]),
@@ -55,6 +59,19 @@ impl Hold {
     /// Together with others that only rely on it.
     pub fn shared(entity: impl Into<Entity>) -> Self {
         Self { entity: entity.into(), shared: true }
+    }
+}
+
+impl Connection {
+    /// Lets the transaction wait for its caller for as long as that takes: a pipe that somebody reads, or fills, by hand.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub(crate) async fn be_patient(&mut self) -> StoreResult<()> {
+        if self.is_shared() {
+            self.fetch_optional(STAND_STILL, args![]).await?;
+        }
+        Ok(())
     }
 }
 

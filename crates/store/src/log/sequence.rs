@@ -55,7 +55,7 @@ impl Store {
     /// # Errors
     /// What any statement can meet; what has no place yet gets it the next time.
     pub async fn sequence(&self) -> StoreResult<()> {
-        if !self.has_other_writers() || !self.follow().await?.is_waiting().await? {
+        if !self.is_shared() || !self.follow().await?.is_waiting().await? {
             return Ok(());
         }
         let _turn = self.sequencing().lock().await;

@@ -95,6 +95,19 @@ async fn store_that_was_moved_goes_on() {
 }
 
 #[tokio::test]
+async fn import_that_broke_off_is_begun_again() {
+    let whole = lines(&full_world().await.store).await;
+    for other in [embedded().await, throwaway().await] {
+        let cut = import(&other, &whole[..whole.len() - 1]).await;
+        assert!(matches!(cut, Err(Error::NoExport { why: "the end is missing", .. })), "{cut:?}");
+        import(&other, &whole).await.expect("an import");
+        let uses = |lines: &[String]| lines.iter().filter(|it| it.contains("\"curl\"")).cloned().collect::<Vec<_>>();
+        assert_eq!(uses(&lines(&other).await), uses(&whole));
+        assert_eq!(uses(&whole).len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_whole_export_is_refused_by_line_and_leaves_nothing() {
     let world = World::new().await;
     let whole = lines(&world.store).await;
