@@ -87,6 +87,13 @@ impl<K: StaticType> Id<K> {
         self.uuid
     }
 
+    /// When it was made, to the millisecond; absent for identifiers that do not say (they are none of ours).
+    pub fn made_at(self) -> Option<Timestamp> {
+        let (secs, nanos) = self.uuid.get_timestamp()?.to_unix();
+        let micros = i64::try_from(secs).ok()?.checked_mul(1_000_000)? + i64::from(nanos / 1_000);
+        Timestamp::from_micros(micros).ok()
+    }
+
     /// The bits as a number, for compact tables in memory.
     pub const fn as_u128(self) -> u128 {
         self.uuid.as_u128()

@@ -22,6 +22,8 @@ pub const PERMISSION_BYTES_MAX: usize = 200;
 pub const PERMISSIONS_MAX: usize = 256;
 /// Permissions asked for in one request.
 pub const PERMISSIONS_PER_REQUEST_MAX: usize = 16;
+/// Keys asked about in one batch of verifications.
+pub const VERIFIED_PER_BATCH_MAX: usize = 1000;
 /// Networks in one allow-list.
 pub const ALLOWED_IPS_MAX: usize = 100;
 /// Bytes of metadata on a key, as JSON.

@@ -74,7 +74,7 @@ impl Surfaces {
         let is_under = |root: &str| path.strip_prefix(root).is_some_and(|it| it.is_empty() || it.starts_with('/'));
         if operations::PATHS.contains(&path) {
             &self.operations
-        } else if ["/api", "/docs", "/openapi.json", "/authz"].into_iter().any(is_under) {
+        } else if ["/api", "/oauth", "/docs", "/openapi.json", "/authz"].into_iter().any(is_under) {
             &self.api
         } else {
             &self.console

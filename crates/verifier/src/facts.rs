@@ -7,7 +7,7 @@ use claviger_core::decision::{self, Grant};
 use claviger_core::feed::{OrganizationRecord, UserRecord};
 use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
 use claviger_core::permission::PermissionSet;
-use claviger_core::secret::Digest;
+use claviger_core::secret::{Digest, SecretState};
 use claviger_core::time::Timestamp;
 
 use crate::cells::here;
@@ -55,6 +55,15 @@ impl<'v> Facts<'v> {
     /// When it ends.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.found.hit.held.expires_at
+    }
+
+    /// When the secret that was presented stops being accepted: with the key, or sooner, where a rotation has replaced it.
+    pub fn secret_ends_at(&self) -> Option<Timestamp> {
+        let retires_at = match self.found.hit.held.state {
+            SecretState::Retiring { until } => Some(until),
+            SecretState::Current | SecretState::Dead => None,
+        };
+        self.expires_at().into_iter().chain(retires_at).min()
     }
 
     /// The slug of the api it belongs to.

@@ -74,7 +74,7 @@ pub(super) fn preamble() -> utoipa::openapi::OpenApi {
 
 /// The OpenAPI document of all routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    super::operations().into_openapi()
+    super::operations().merge(super::oauth::router()).into_openapi()
 }
 
 /// The document as openapi.json has it.

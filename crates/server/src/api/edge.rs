@@ -42,7 +42,9 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
     let status = response.status().as_u16();
     span.in_scope(|| match (route.as_str(), status) {
         // Hosts ask this for each of their own requests: a line each would cost more than the answer, and say less than the counters do.
-        (super::verify::PATH, 200) => tracing::debug!(%method, route, status, millis, "answered"),
+        (super::verify::PATH | super::verify_batch::PATH | super::oauth::PATH, 200) => {
+            tracing::debug!(%method, route, status, millis, "answered")
+        }
         // Anybody can send garbage, and would fill the disk with it; the counters say how often it happens.
         (_, 401) => tracing::debug!(%method, route, status, millis, "answered"),
         _ => tracing::info!(%method, route, status, millis, "answered"),
@@ -54,6 +56,7 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
 pub(super) async fn attend_verification(
     app: &App,
     headers: &HeaderMap,
+    route: &'static str,
     answering: impl Future<Output = Response>,
 ) -> Response {
     let request_id = request_id(app, headers);
@@ -64,7 +67,7 @@ pub(super) async fn attend_verification(
     if status != 200 && status != 401 {
         let millis = app.now().since(started).as_millis();
         tracing::info_span!("request", id = %shown(&request_id))
-            .in_scope(|| tracing::info!(method = "POST", route = super::verify::PATH, status, millis, "answered"));
+            .in_scope(|| tracing::info!(method = "POST", route, status, millis, "answered"));
     }
     response
 }

@@ -19,6 +19,7 @@ mod key_views;
 mod keys;
 mod me;
 mod members;
+mod oauth;
 mod organization_views;
 mod organizations;
 mod page;
@@ -31,10 +32,11 @@ mod reference;
 mod roles;
 mod users;
 mod verify;
+mod verify_batch;
 mod words;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use claviger_core::reject::Reject;
@@ -55,7 +57,7 @@ pub(crate) fn problem(reject: Reject) -> Response {
     response
 }
 
-/// The operations.
+/// The operations whose refusals are problems: all but those of OAuth.
 fn operations() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::preamble())
         .merge(keys::router())
@@ -63,6 +65,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(key_bulk::router())
         .merge(key_leaks::router())
         .merge(verify::router())
+        .merge(verify_batch::router())
         .merge(me::router())
         .merge(organizations::router())
         .merge(policy_operations::router())
@@ -76,12 +79,16 @@ fn operations() -> OpenApiRouter<App> {
 
 /// The routes under `/api/v1`, the OpenAPI document and the page that shows it.
 pub fn router(app: App) -> Router {
-    let (operations, _) = operations().split_for_parts();
-    let origins = CsrfLayer::new().with_rejection_response(|_| auth::foreign_origin());
-    operations
-        .method_not_allowed_fallback(edge::unknown_method)
-        .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
-        .route_layer(origins)
+    let guarded = |operations: OpenApiRouter<App>| {
+        let (operations, _) = operations.split_for_parts();
+        let origins = CsrfLayer::new().with_rejection_response(|_| auth::foreign_origin());
+        operations
+            .method_not_allowed_fallback(edge::unknown_method)
+            .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
+            .route_layer(origins)
+    };
+    guarded(operations())
+        .merge(guarded(oauth::router()).route_layer(from_fn(oauth::speak_oauth)))
         .merge(reference::router())
         .route("/authz", any(edge::gateway_path))
         .route("/authz/{*path}", any(edge::gateway_path))
@@ -89,6 +96,7 @@ pub fn router(app: App) -> Router {
         .route("/api/", any(edge::unknown_path))
         .route("/api/{*path}", any(edge::unknown_path))
         .route("/docs/{*path}", any(edge::unknown_path))
+        .route("/oauth/{*path}", any(edge::unknown_path))
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(from_fn_with_state(app.clone(), edge::attend))
         .with_state(app)

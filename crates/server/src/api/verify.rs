@@ -25,7 +25,8 @@ use super::auth::{self, Authenticated};
 use super::body::{self, JsonBody};
 use super::edge;
 use super::fields::{Field, all_fields, at, optional};
-use super::problem::{ApiResult, Problem, WriteRefusals};
+use super::problem::{ApiResult, Problem, ProblemField, WriteRefusals};
+use super::verify_batch;
 use super::words::{CheckWord, DecisionCodeWord};
 use crate::app::App;
 use crate::ops;
@@ -132,6 +133,10 @@ pub(super) struct VerifyView {
     pub as_of: Timestamp,
     /// Milliseconds since then.
     pub stale_ms: u64,
+    /// In a batch, the fields of this request that could not be understood: then nothing was decided, and the key may not pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub errors: Vec<ProblemField>,
 }
 
 /// A key, as verifiers are told.
@@ -251,6 +256,7 @@ impl From<VerifyAnswer> for VerifyView {
             trace: it.trace.map(|trace| trace.into_iter().map(Into::into).collect()),
             as_of: it.as_of,
             stale_ms: it.stale_ms,
+            errors: Vec::new(),
         }
     }
 }
@@ -275,23 +281,33 @@ pub(super) async fn verify_key(
     Ok(Json(ops::verify::verify_key(&app, &caller, &request)?.into()))
 }
 
-/// Whether a request is this question as programs ask it. What browsers send says where it is from, and has to go through the check of that.
+/// Whether a request is this question, or many of it, as programs ask it. What browsers send says where it is from, and has to go through the
+/// check of that.
 pub(crate) fn is_verification<B>(request: &axum::http::Request<B>) -> bool {
-    request.uri().path() == PATH && *request.method() == Method::POST && !auth::says_where_it_is_from(request.headers())
+    let path = request.uri().path();
+    // What all of them begin with, first: every other request passes here too.
+    let is_ours = path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || path == verify_batch::PATH);
+    is_ours && *request.method() == Method::POST && !auth::says_where_it_is_from(request.headers())
 }
 
 /// Answers such a request as the route does, by the same functions, only without the router and its layers: they cost more than
 /// the answer does, and hosts ask this for each of their own requests.
 pub(crate) async fn answer_verification(app: &App, ip: IpAddr, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    edge::attend_verification(app, &parts.headers, async {
+    let is_batch = parts.uri.path() != PATH;
+    let route = if is_batch { verify_batch::PATH } else { PATH };
+    edge::attend_verification(app, &parts.headers, route, async {
         let (caller, warns) = match auth::caller(app, &parts, Some(ip)).await {
             Ok(found) => found,
             Err(problem) => return problem.into_response(),
         };
         let read = body::read_json(&parts.headers, body).await;
-        let answer = || match read.map_err(Into::into).and_then(|body| view(app, &caller, &body)) {
-            Ok(view) => json(&view),
+        let view = |body: &[u8]| match is_batch {
+            false => view(app, &caller, body).map(|it| json(&it, 1)),
+            true => verify_batch::view(app, &caller, body).map(|it| json(&it, it.answers.len())),
+        };
+        let answer = || match read.map_err(Into::into).and_then(|body| view(&body)) {
+            Ok(response) => response,
             Err(error) => Problem::from(error).into_response(),
         };
         let mut response = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(edge::panicked);
@@ -307,9 +323,9 @@ fn view(app: &App, caller: &Caller, body: &[u8]) -> OpResult<VerifyView> {
 }
 
 /// [`Json`] begins with so small a buffer that answers of this size are copied several times while they are written.
-fn json(view: &VerifyView) -> Response {
+pub(super) fn json(view: &impl Serialize, answers: usize) -> Response {
     const BYTES_EXPECTED: usize = 1024;
-    let mut body = Vec::with_capacity(BYTES_EXPECTED);
+    let mut body = Vec::with_capacity(BYTES_EXPECTED * answers);
     serde_json::to_writer(&mut body, view).expect("an answer is JSON");
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }

@@ -10,6 +10,7 @@ pub mod events;
 pub mod idempotency;
 pub mod imports;
 pub mod installation;
+pub mod introspect;
 pub mod keys;
 pub mod leaving;
 pub mod me;

@@ -12,7 +12,8 @@ use claviger_core::permission::Asked;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
-use claviger_verifier::verify::{About, Ask};
+use claviger_verifier::facts::Facts;
+use claviger_verifier::verify::{About, Ask, Verdict};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::caller::Caller;
@@ -120,79 +121,145 @@ pub struct VerifyAnswer {
 /// # Errors
 /// Refusals of the caller or of the request's form; what is wrong with the subject is an answer, not an error.
 pub fn verify_key(app: &App, caller: &Caller, request: &VerifyRequest) -> OpResult<VerifyAnswer> {
-    let verify = Asked::parse(VERIFY).map_err(|error| Reject::new(RejectCode::Internal, error.to_string()))?;
-    authorize_somewhere(app, caller, &verify)?;
-    let asked = parse_permissions(&request.permissions)?;
-    let now = app.now();
-    let age = app.replica().age();
-    let unknown = |code| {
-        let trace = request.explain.then(|| Traced::without_key(code));
-        VerifyAnswer { trace, ..VerifyAnswer::denied(code, now, age) }
-    };
-    let presented = match &request.subject {
-        Subject::Key(token) => Presented::token(token.expose_secret().as_bytes()),
-        Subject::Pair { access, secret } => {
-            Presented::pair(access.expose_secret().as_bytes(), secret.expose_secret().as_bytes())
-        }
-    };
-    let Ok(presented) = presented else {
-        app.tally().count(Some(Code::Malformed));
-        return Ok(unknown(Code::Malformed));
-    };
-    let ask = Ask {
-        organization: request.organization.as_deref().map_or(About::Own, About::Named),
-        api: Some(request.api.as_deref().unwrap_or(DEFAULT_API)),
-        permissions: &asked,
-        ip: request.ip,
-    };
-    let (verdict, trace) = if request.explain {
-        let (verdict, trace) = app.replica().explain(&presented, &ask, now);
-        (verdict, Some(trace))
-    } else {
-        (app.replica().verify(&presented, &ask, now), None)
-    };
-    let code = verdict.decision().code();
-    app.tally().count(code);
-    let visible = verdict.facts().filter(|it| caller.check(app, it.key_organization_id(), &verify).is_ok());
-    let Some(facts) = visible else {
-        return Ok(unknown(code.filter(|it| *it == Code::Malformed).unwrap_or(Code::NotFound)));
-    };
-    if code.is_none() && !request.explain {
-        verdict.record_use(now, request.ip, None);
+    Ok(Verifier::new(app, caller)?.verify(request)?)
+}
+
+/// Verifies several keys, in their order. Who asks is authorized once for all of them. A request whose form is refused does not keep the
+/// others from being answered: they are about the requests of different people, and one must not speak for the others by what it sends.
+///
+/// # Errors
+/// Refusals of the caller.
+pub fn verify_keys(
+    app: &App,
+    caller: &Caller,
+    requests: Vec<Result<VerifyRequest, Reject>>,
+) -> OpResult<Vec<Result<VerifyAnswer, Reject>>> {
+    let mut verifier = Verifier::new(app, caller)?;
+    let answers = requests.into_iter().map(|it| it.and_then(|request| verifier.verify(&request)));
+    Ok(answers.collect())
+}
+
+/// Somebody who may verify: what is the same for all keys that one request asks about.
+pub(super) struct Verifier<'a> {
+    pub(super) app: &'a App,
+    caller: &'a Caller,
+    verify: Asked<'static>,
+    pub(super) now: Timestamp,
+    age: Duration,
+    /// The organization that was asked about last, and whether the caller may verify its keys: most hosts have many keys of few organizations.
+    seen: Option<(OrganizationId, bool)>,
+}
+
+impl<'a> Verifier<'a> {
+    /// # Errors
+    /// Refuses who may verify nowhere.
+    pub(super) fn new(app: &'a App, caller: &'a Caller) -> Result<Self, Reject> {
+        let verify = Asked::parse(VERIFY).map_err(|error| Reject::new(RejectCode::Internal, error.to_string()))?;
+        authorize_somewhere(app, caller, &verify)?;
+        Ok(Self { app, caller, verify, now: app.now(), age: app.replica().age(), seen: None })
     }
-    let elements = match verdict.decision() {
-        Decision::Allowed { elements } => elements.clone(),
-        Decision::Denied(_) => None,
-    };
-    Ok(VerifyAnswer {
-        allowed: code.is_none(),
-        code,
-        key: Some(VerifiedKey {
-            id: facts.key_id(),
-            name: facts.key_name(),
-            metadata: facts.metadata_json(),
-            expires_at: facts.expires_at(),
-        }),
-        organization: facts.organization_slug().map(|slug| VerifiedOrganization {
-            id: facts.organization_id(),
-            slug: slug.to_owned(),
-            external_id: facts.organization_external_id().map(str::to_owned),
-        }),
-        mapped_user: facts.mapped_user_id().map(|id| VerifiedUser {
-            id,
-            external_id: facts.mapped_user_external_id().map(str::to_owned),
-            name: facts.mapped_user_name().unwrap_or_default().to_owned(),
-        }),
-        role: facts.role_name().map(str::to_owned),
-        permissions: if code.is_none() { facts.permissions().to_texts() } else { Vec::new() },
-        elements,
-        trace,
-        as_of: now.saturating_sub(age),
-        stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
-    })
+
+    /// Whether the caller may know of an organization's keys.
+    pub(super) fn sees(&mut self, organization_id: OrganizationId) -> bool {
+        match self.seen {
+            Some((id, sees)) if id == organization_id => sees,
+            _ => {
+                let sees = self.caller.check(self.app, organization_id, &self.verify).is_ok();
+                self.seen = Some((organization_id, sees));
+                sees
+            }
+        }
+    }
+
+    fn verify(&mut self, request: &VerifyRequest) -> Result<VerifyAnswer, Reject> {
+        let asked = parse_permissions(&request.permissions)?;
+        let (app, now, age) = (self.app, self.now, self.age);
+        let unknown = |code| {
+            let trace = request.explain.then(|| Traced::without_key(code));
+            VerifyAnswer { trace, ..VerifyAnswer::denied(code, now, age) }
+        };
+        let presented = match &request.subject {
+            Subject::Key(token) => Presented::token(token.expose_secret().as_bytes()),
+            Subject::Pair { access, secret } => {
+                Presented::pair(access.expose_secret().as_bytes(), secret.expose_secret().as_bytes())
+            }
+        };
+        let Ok(presented) = presented else {
+            app.tally().count(Some(Code::Malformed));
+            return Ok(unknown(Code::Malformed));
+        };
+        let ask = Ask {
+            organization: request.organization.as_deref().map_or(About::Own, About::Named),
+            api: Some(request.api.as_deref().unwrap_or(DEFAULT_API)),
+            permissions: &asked,
+            ip: request.ip,
+        };
+        let (verdict, trace) = if request.explain {
+            let (verdict, trace) = app.replica().explain(&presented, &ask, now);
+            (verdict, Some(trace))
+        } else {
+            (app.replica().verify(&presented, &ask, now), None)
+        };
+        let code = verdict.decision().code();
+        app.tally().count(code);
+        let visible = verdict.facts().filter(|it| self.sees(it.key_organization_id()));
+        let Some(facts) = visible else {
+            return Ok(unknown(code.filter(|it| *it == Code::Malformed).unwrap_or(Code::NotFound)));
+        };
+        if code.is_none() && !request.explain {
+            verdict.record_use(now, request.ip, None);
+        }
+        Ok(VerifyAnswer::about(&verdict, &facts, trace, now, age))
+    }
 }
 
 impl VerifyAnswer {
+    /// The answer about a key that the caller may know of.
+    fn about(
+        verdict: &Verdict<'_>,
+        facts: &Facts<'_>,
+        trace: Option<Vec<Traced>>,
+        now: Timestamp,
+        age: Duration,
+    ) -> Self {
+        let code = verdict.decision().code();
+        let elements = match verdict.decision() {
+            Decision::Allowed { elements } => elements.clone(),
+            Decision::Denied(_) => None,
+        };
+        Self {
+            allowed: code.is_none(),
+            code,
+            key: Some(VerifiedKey {
+                id: facts.key_id(),
+                name: facts.key_name(),
+                metadata: facts.metadata_json(),
+                expires_at: facts.expires_at(),
+            }),
+            organization: facts.organization_slug().map(|slug| VerifiedOrganization {
+                id: facts.organization_id(),
+                slug: slug.to_owned(),
+                external_id: facts.organization_external_id().map(str::to_owned),
+            }),
+            mapped_user: facts.mapped_user_id().map(|id| VerifiedUser {
+                id,
+                external_id: facts.mapped_user_external_id().map(str::to_owned),
+                name: facts.mapped_user_name().unwrap_or_default().to_owned(),
+            }),
+            role: facts.role_name().map(str::to_owned),
+            permissions: if code.is_none() { facts.permissions().to_texts() } else { Vec::new() },
+            elements,
+            trace,
+            as_of: now.saturating_sub(age),
+            stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The answer to a question that was not understood.
+    pub fn undecided(app: &App) -> Self {
+        Self { code: None, ..Self::denied(Code::Malformed, app.now(), app.replica().age()) }
+    }
+
     /// The answer about a key of which nothing may be said.
     fn denied(code: Code, now: Timestamp, age: Duration) -> Self {
         Self {

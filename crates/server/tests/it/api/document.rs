@@ -28,13 +28,14 @@ fn routed(router: &axum::Router) -> BTreeSet<String> {
 }
 
 /// Paths that are no operations: where nothing stands, and the document itself with the page that shows it.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "/authz",
     "/authz/{*path}",
     "/api",
     "/api/",
     "/api/{*path}",
     "/docs/{*path}",
+    "/oauth/{*path}",
     "/openapi.json",
     "/docs/api",
     "/docs/api/favicon.svg",

@@ -1,0 +1,298 @@
+//! OAuth for resource servers that speak it: introspection (RFC 7662).
+//!
+//! Its errors are those of RFC 6749 §5.2, since the libraries that call it read no others. They are made of the problems that stand behind
+//! them, so that nothing is refused in two ways.
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
+use claviger_core::limits;
+use claviger_core::reject::{Reject, RejectCode};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::auth::Authenticated;
+use super::body::{self, Query};
+use super::problem::{ApiResult, Problem, ProblemCode};
+use crate::app::App;
+use crate::ops;
+use crate::ops::introspect::{IntrospectRequest, Introspection};
+
+/// Where a token is introspected.
+pub(super) const PATH: &str = "/oauth/introspect";
+
+/// The routes of OAuth.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(introspect_token))
+}
+
+/// The media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A token, in a form. Parameters that are not known are passed over, as RFC 6749 §3.1 wants it.
+#[derive(ToSchema)]
+pub(super) struct IntrospectBody {
+    /// The token: a whole key.
+    #[schema(value_type = String, max_length = 4096, examples("ck_…"))]
+    token: SecretString,
+    /// What kind of token it may be. Nothing depends on it.
+    #[schema(required = false)]
+    #[expect(dead_code, reason = "a hint; it stands here for the document")]
+    token_type_hint: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for IntrospectBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        Ok(Self::read(&parts.headers, body).await?)
+    }
+}
+
+impl IntrospectBody {
+    async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Reject> {
+        let value = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+        if !value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM) {
+            let detail = format!("The body has to be a form, and to say so: Content-Type: {FORM}.");
+            return Err(Reject::new(RejectCode::InvalidBody, detail));
+        }
+        Self::parse(&body::read(body, headers, limits::BODY_BYTES_MAX).await?)
+    }
+
+    fn parse(body: &Bytes) -> Result<Self, Reject> {
+        let (mut token, mut hint) = (None, None);
+        for (name, value) in form_urlencoded::parse(body) {
+            let field = match &*name {
+                "token" => &mut token,
+                "token_type_hint" => &mut hint,
+                _ => continue,
+            };
+            if field.replace(value.into_owned()).is_some() {
+                return Err(Reject::field(name.into_owned(), "is given more than once"));
+            }
+        }
+        let token = token.ok_or_else(|| Reject::field("token", "is needed"))?;
+        Ok(Self { token: SecretString::from(token), token_type_hint: hint })
+    }
+}
+
+/// For what the token is to be used. In the address, and not in the form, since that is what an OAuth library lets one write down.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct IntrospectQuery {
+    /// The slug of the api that asks; `default` unless something else is said.
+    #[serde(default)]
+    #[param(value_type = String, required = false)]
+    api: Option<String>,
+    /// The organization that the request is about: id, slug or external id; absent means the key's own.
+    #[serde(default)]
+    #[param(value_type = String, required = false)]
+    organization: Option<String>,
+}
+
+/// What a token is good for (RFC 7662 §2.2). Of one that is not good only `active` is said.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct IntrospectionView {
+    /// Whether it is good now.
+    pub active: bool,
+    /// The rest, where it is.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ActiveTokenView, required = false)]
+    pub token: Option<ActiveTokenView>,
+}
+
+/// What is said about a good token.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ActiveTokenView {
+    /// Everything it may do, separated by spaces.
+    #[schema(required = false, examples("contacts:read scorecards/A:update"))]
+    pub scope: String,
+    /// The key: it is what OAuth calls a client.
+    #[schema(required = false, value_type = String)]
+    pub client_id: KeyId,
+    /// What people call the user whose rights it carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub username: Option<String>,
+    /// That user; the key itself where it has none.
+    #[schema(required = false)]
+    pub sub: String,
+    /// The slug of the api it belongs to.
+    #[schema(required = false, examples("default"))]
+    pub aud: String,
+    /// Who gave it out: the address of this service.
+    #[schema(required = false, examples("https://keys.example.com"))]
+    pub iss: String,
+    /// When it ends, in seconds since 1970. Left out where it has no end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub exp: Option<i64>,
+    /// When this secret was made, in seconds since 1970; it has been good from then on, so there is no `nbf`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub iat: Option<i64>,
+    /// Which of the key's secrets it is.
+    #[schema(required = false, value_type = String)]
+    pub jti: SecretId,
+    /// The organization it is good for.
+    #[schema(required = false, value_type = String)]
+    pub organization_id: OrganizationId,
+    /// The host's own identifier of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub organization_external_id: Option<String>,
+    /// The user whose rights it carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub mapped_user_id: Option<UserId>,
+    /// The host's own identifier of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub mapped_user_external_id: Option<String>,
+}
+
+impl ActiveTokenView {
+    fn new(it: Introspection, issuer: String) -> Self {
+        let user = it.mapped_user.as_ref();
+        Self {
+            scope: it.permissions.join(" "),
+            client_id: it.key_id,
+            username: user.map(|it| it.name.clone()),
+            sub: user.map_or_else(|| it.key_id.to_string(), |it| it.id.to_string()),
+            aud: it.api,
+            iss: issuer,
+            exp: it.ends_at.map(|it| it.as_secs()),
+            iat: it.secret_id.made_at().map(|it| it.as_secs()),
+            jti: it.secret_id,
+            organization_id: it.organization_id,
+            organization_external_id: it.organization_external_id,
+            mapped_user_id: user.map(|it| it.id),
+            mapped_user_external_id: it.mapped_user.and_then(|it| it.external_id),
+        }
+    }
+}
+
+/// An error as OAuth has it (RFC 6749 §5.2).
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OauthErrorView {
+    /// What a program decides by.
+    #[schema(examples("invalid_request"))]
+    pub error: &'static str,
+    /// What happened, in a sentence.
+    pub error_description: String,
+    /// The code that the management API has for it.
+    #[schema(value_type = ProblemCode)]
+    pub code: &'static str,
+}
+
+/// What a caller who may not introspect is told it lacks (RFC 6750 §3.1).
+const LACKS_SCOPE: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"claviger\", error=\"insufficient_scope\", scope=\"claviger/keys:verify\"");
+
+impl OauthErrorView {
+    /// What OAuth calls a problem, and the status that goes with it.
+    fn of(problem: &Problem) -> (StatusCode, Self) {
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let error = match problem.status {
+            401 => "invalid_client",
+            403 if problem.code == "insufficient_permission" => "insufficient_scope",
+            403 | 404 => "unauthorized_client",
+            429 | 503 => "temporarily_unavailable",
+            500.. => "server_error",
+            _ => "invalid_request",
+        };
+        let fields = problem.errors.iter().map(|it| format!(" {}: {}.", it.pointer, it.detail));
+        let description = format!("{}{}", problem.detail, fields.collect::<String>());
+        // The only characters that the RFC lets stand there.
+        let description = description.chars().filter(|it| matches!(it, ' '..='~') && !matches!(it, '"' | '\\'));
+        (status, Self { error, error_description: description.collect(), code: problem.code })
+    }
+}
+
+/// Answers problems as OAuth's errors, and says to the caches of its time what `Cache-Control` says to all others.
+pub(super) async fn speak_oauth(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let (status, view) = OauthErrorView::of(&problem);
+        if view.error == "insufficient_scope" {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, LACKS_SCOPE);
+        }
+        let (parts, _) = response.into_parts();
+        let mut error = (status, Json(view)).into_response();
+        let kept = parts.headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+        error.headers_mut().extend(kept.filter(|(name, _)| *name != header::CONTENT_LENGTH));
+        response = error;
+    }
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Introspects a token.
+///
+/// RFC 7662, for resource servers whose libraries know it: whether a key is good, for whom it acts and what it may do. The caller
+/// authenticates with a key of its own, in any presentation. Whatever is not good, or not the caller's to know of, is `{"active": false}`.
+/// Counts a use, as verifying does. The address may name the api that asks and the organization, such as `/oauth/introspect?api=billing`.
+#[utoipa::path(
+    post,
+    path = "/oauth/introspect",
+    tag = "verify",
+    params(IntrospectQuery),
+    request_body(content = IntrospectBody, content_type = "application/x-www-form-urlencoded"),
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:verify"]}))),
+    responses(
+        (status = 200, description = "What it is good for, or that it is not.", body = IntrospectionView),
+        (status = 400, description = "`invalid_request`: a parameter is missing, repeated or not known, or two credentials were sent.", body = OauthErrorView),
+        (status = 401, description = "`invalid_client`: no valid credential was sent.", body = OauthErrorView),
+        (status = 403, description = "`insufficient_scope` or `unauthorized_client`: the credential is good, but does not allow this.", body = OauthErrorView),
+        (status = 413, description = "`invalid_request`: the body is too large.", body = OauthErrorView),
+        (status = 429, description = "`temporarily_unavailable`: too many requests; `Retry-After` says when to try again.", body = OauthErrorView),
+        (status = 500, description = "`server_error`: a fault of the service.", body = OauthErrorView),
+        (status = 503, description = "`temporarily_unavailable`: the service is starting or stopping.", body = OauthErrorView),
+    )
+)]
+pub(super) async fn introspect_token(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<IntrospectQuery>,
+    body: IntrospectBody,
+) -> ApiResult<Json<IntrospectionView>> {
+    let request = IntrospectRequest { token: body.token, api: query.api, organization: query.organization };
+    let found = ops::introspect::introspect_token(&app, &caller, &request)?;
+    let issuer = app.config().base_url(app.config().listen);
+    let token = found.map(|it| ActiveTokenView::new(it, issuer));
+    Ok(Json(IntrospectionView { active: token.is_some(), token }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use claviger_core::reject::FieldReject;
+    use secrecy::ExposeSecret;
+
+    fn parsed(body: &'static str) -> Result<String, Vec<FieldReject>> {
+        let form = IntrospectBody::parse(&Bytes::from_static(body.as_bytes()));
+        form.map(|it| it.token.expose_secret().to_owned()).map_err(|it| it.fields)
+    }
+
+    #[test]
+    fn a_form_names_one_token_and_may_say_more() {
+        assert_eq!(parsed("token=a%2Bb&token_type_hint=access_token&later=x"), Ok("a+b".to_owned()));
+        for (body, at) in [
+            ("", "token"),
+            ("tokens=a", "token"),
+            ("token=a&token=a", "token"),
+            ("token=a&token_type_hint=&token_type_hint=", "token_type_hint"),
+        ] {
+            assert_eq!(parsed(body).expect_err("a refusal")[0].pointer, at, "{body}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Introspection (RFC 7662): what a resource server that speaks OAuth is told about a token. So far every token is a whole key.
+
+use claviger_core::api::DEFAULT_API;
+use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
+use claviger_core::time::Timestamp;
+use claviger_verifier::credential::Presented;
+use claviger_verifier::facts::Facts;
+use claviger_verifier::verify::{About, Ask};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::caller::Caller;
+use super::error::OpResult;
+use super::verify::Verifier;
+use crate::app::App;
+
+/// What is asked.
+#[derive(Debug)]
+pub struct IntrospectRequest {
+    /// The token.
+    pub token: SecretString,
+    /// The slug of the api that asks; by default [`DEFAULT_API`].
+    pub api: Option<String>,
+    /// The organization that the token is to be used for: id, slug or external id; absent means the key's own.
+    pub organization: Option<String>,
+}
+
+/// What is said about a good token.
+#[derive(Debug, Clone)]
+pub struct Introspection {
+    /// The key.
+    pub key_id: KeyId,
+    /// Which of its secrets the token is.
+    pub secret_id: SecretId,
+    /// The api it belongs to.
+    pub api: String,
+    /// Everything it may do.
+    pub permissions: Vec<String>,
+    /// The organization that was asked about.
+    pub organization_id: OrganizationId,
+    /// The host's own identifier of that.
+    pub organization_external_id: Option<String>,
+    /// The user whose rights it carries.
+    pub mapped_user: Option<MappedUser>,
+    /// When it stops being accepted.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// The user whose rights a token carries.
+#[derive(Debug, Clone)]
+pub struct MappedUser {
+    /// The user.
+    pub id: UserId,
+    /// The host's own identifier.
+    pub external_id: Option<String>,
+    /// What people call the user.
+    pub name: String,
+}
+
+impl Introspection {
+    fn new(facts: &Facts<'_>) -> Self {
+        Self {
+            key_id: facts.key_id(),
+            secret_id: facts.secret_id(),
+            api: facts.api_slug().unwrap_or_default(),
+            permissions: facts.permissions().to_texts(),
+            organization_id: facts.organization_id(),
+            organization_external_id: facts.organization_external_id().map(str::to_owned),
+            mapped_user: facts.mapped_user_id().map(|id| MappedUser {
+                id,
+                external_id: facts.mapped_user_external_id().map(str::to_owned),
+                name: facts.mapped_user_name().unwrap_or_default().to_owned(),
+            }),
+            ends_at: facts.secret_ends_at(),
+        }
+    }
+}
+
+/// Says what a token is good for; nothing at all where it is not good, or none that the caller may know of. Counts a use, as verifying does.
+///
+/// # Errors
+/// Refusals of the caller.
+pub fn introspect_token(app: &App, caller: &Caller, request: &IntrospectRequest) -> OpResult<Option<Introspection>> {
+    let mut verifier = Verifier::new(app, caller)?;
+    Ok(about_key(&mut verifier, request))
+}
+
+fn about_key(verifier: &mut Verifier<'_>, request: &IntrospectRequest) -> Option<Introspection> {
+    let ask = Ask {
+        organization: request.organization.as_deref().map_or(About::Own, About::Named),
+        api: Some(request.api.as_deref().unwrap_or(DEFAULT_API)),
+        permissions: &[],
+        ip: None,
+    };
+    let presented = Presented::token(request.token.expose_secret().as_bytes()).ok()?;
+    let (app, now) = (verifier.app, verifier.now);
+    let verdict = app.replica().verify(&presented, &ask, now);
+    let code = verdict.decision().code();
+    app.tally().count(code);
+    let facts = verdict.facts().filter(|it| code.is_none() && verifier.sees(it.key_organization_id()))?;
+    verdict.record_use(now, None, None);
+    Some(Introspection::new(&facts))
+}
