@@ -1,88 +1,18 @@
-// What the browser tests share: a server of their own with a fresh data folder, Chromium, and the steps that every scenario begins with.
+// What the browser tests share: Chromium, and the steps that every scenario begins with.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 import AxeBuilder from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
+import { ADMIN } from "./server.mjs";
+
+export { ADMIN, startDev, startServer } from "./server.mjs";
+
 const OUTPUT = path.join(path.dirname(fileURLToPath(import.meta.url)), "output");
-const START_MS_MAX = 30_000;
-
-export const ADMIN = { name: "Maria Keller", email: "maria@acme.example", password: "correct horse battery" };
-
-/** A port that nobody listens on right now. */
-const freePort = () =>
-  new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-
-/** Without `CLAVIGER_*`: those of these tests are no settings, and those of a developer's shell are not meant for this server. */
-const environment = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CLAVIGER_")));
-
-/** Starts the program on ports of its own; answers once it has printed what `ready` finds. */
-const start = async (command, ready) => {
-  const binary = process.env.CLAVIGER_BIN;
-  assert.ok(binary, "CLAVIGER_BIN names the program to start");
-  const [port, authzPort] = [await freePort(), await freePort()];
-  const child = spawn(
-    binary,
-    [...command, "--listen", `127.0.0.1:${port}`, "--authz-listen", `127.0.0.1:${authzPort}`, "--organization", "Acme"],
-    { stdio: ["ignore", "pipe", "pipe"], env: environment() },
-  );
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  let printed = "";
-  const found = await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not ready within ${START_MS_MAX} ms:\n${printed}`)), START_MS_MAX);
-    const listen = (chunk) => {
-      printed += chunk;
-      const found = ready.exec(printed);
-      if (!found) return;
-      clearTimeout(timer);
-      resolve(found[0]);
-    };
-    child.stdout.on("data", listen);
-    child.stderr.on("data", listen);
-    child.once("exit", (code) => reject(new Error(`the server ended with ${code}:\n${printed}`)));
-  });
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await ended;
-  };
-  return { base: `http://127.0.0.1:${port}`, found, printed: () => printed, stop };
-};
-
-/** Starts the server on a fresh data folder; answers with its address and the set-up link it prints. */
-export const startServer = async () => {
-  const data = await mkdtemp(path.join(tmpdir(), "claviger-e2e-"));
-  const server = await start(["serve", "--data-dir", data], /https?:\/\/\S+\/setup\/[\w-]+/);
-  const stop = async () => {
-    await server.stop();
-    await rm(data, { recursive: true, force: true });
-  };
-  return { ...server, setUpLink: server.found, stop };
-};
-
-/** Starts the server with sample data and a clock that can be set, which `setClock` does. */
-export const startDev = async () => {
-  const server = await start(["dev"], /\/api\/v1\/verify/);
-  const setClock = async (at) => {
-    const headers = { "Content-Type": "application/json" };
-    const answer = await fetch(`${server.base}/dev/clock`, { method: "POST", headers, body: JSON.stringify({ set: at }) });
-    assert.equal(answer.status, 200, await answer.clone().text());
-  };
-  return { ...server, setClock, admin: { email: "admin@example.com", password: "nothing is kept here" } };
-};
 
 export const launch = () =>
   chromium.launch({

@@ -34,6 +34,8 @@ pub const TREE_LEVELS_MAX: usize = 8;
 pub const APIS_PER_ORGANIZATION_MAX: u64 = 100;
 /// Live keys of one organization.
 pub const KEYS_PER_ORGANIZATION_MAX: i64 = 10_000_000;
+/// Live keys of one user in one organization that a policy may allow.
+pub const KEYS_PER_USER_MAX: u32 = 10_000_000;
 /// Secrets of one key that are not dead: the current one and those retiring.
 pub const LIVE_SECRETS_PER_KEY_MAX: usize = 3;
 /// Organizations in which one change is judged against what its caller holds there.

@@ -1,4 +1,4 @@
-//! The browser tests in `e2e/`: JavaScript that drives Chromium, run by node's own test runner.
+//! The browser tests in `e2e/`: JavaScript that drives Chromium, run by node's own test runner; and the npm packages of all tests there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::counts::{Report, of_node_line, run_counted};
 use crate::shell::{Failure, Outcome, find_program, read, run as run_command, workspace_root};
 
 /// The variable that tells the browser tests which program to start.
-const BINARY_VARIABLE: &str = "CLAVIGER_BIN";
+pub(super) const BINARY_VARIABLE: &str = "CLAVIGER_BIN";
 
 /// The variable that tells the browser tests which Chromium to drive.
 const CHROMIUM_VARIABLE: &str = "CLAVIGER_CHROMIUM";
@@ -40,7 +40,7 @@ pub(super) fn ensure(no_install: bool) -> Outcome {
     }
     if no_install {
         return Err(Failure::new(
-            "the npm packages of the browser tests are not installed. Run this:\n  npm ci --prefix e2e",
+            "the npm packages of the tests in e2e are not installed. Run this:\n  npm ci --prefix e2e",
         ));
     }
     println!("installing what e2e/package-lock.json names, with npm, into e2e/node_modules");
@@ -51,14 +51,22 @@ pub(super) fn ensure(no_install: bool) -> Outcome {
 
 /// Runs every `*.test.mjs` of `e2e/`.
 pub(super) fn run(binary: &Path) -> Report {
-    let (tests, node) = match test_files().and_then(|tests| Ok((tests, node()?))) {
-        Ok(found) => found,
+    let mut command = match test_runner("") {
+        Ok(command) => command,
         Err(failure) => return Report::from(failure),
     };
-    let mut command = Command::new(node);
-    command.args(["--test", "--test-reporter=spec"]).args(tests).current_dir(folder());
     command.env(BINARY_VARIABLE, binary).env(CHROMIUM_VARIABLE, chromium().unwrap_or_default());
     run_counted(&mut command, of_node_line)
+}
+
+/// Node's test runner with every `*.test.mjs` of a folder below `e2e/`.
+///
+/// # Errors
+/// When there is no node, or no test.
+pub(super) fn test_runner(below: &str) -> Outcome<Command> {
+    let mut command = Command::new(node()?);
+    command.args(["--test", "--test-reporter=spec"]).args(test_files(below)?).current_dir(folder());
+    Ok(command)
 }
 
 /// The node of the lock file, so that the tests run on the same version everywhere. Its folder is looked up, because not
@@ -83,10 +91,15 @@ fn system_node() -> Outcome<PathBuf> {
 }
 
 /// Named one by one, because what node makes of a folder differs from version to version.
-fn test_files() -> Outcome<Vec<String>> {
-    let entries = fs::read_dir(folder()).map_err(|error| Failure::new(format!("cannot read e2e: {error}")))?;
+fn test_files(below: &str) -> Outcome<Vec<String>> {
+    let folder = folder().join(below);
+    let entries =
+        fs::read_dir(&folder).map_err(|error| Failure::new(format!("cannot read {}: {error}", folder.display())))?;
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let mut tests: Vec<String> = names.filter(|name| name.ends_with(".test.mjs")).collect();
     tests.sort();
-    if tests.is_empty() { Err(Failure::new("there is no e2e/*.test.mjs")) } else { Ok(tests) }
+    if tests.is_empty() {
+        return Err(Failure::new(format!("there is no {}/*.test.mjs", folder.display())));
+    }
+    Ok(tests.into_iter().map(|name| Path::new(below).join(name).to_string_lossy().into_owned()).collect())
 }

@@ -5,6 +5,7 @@
 
 mod browser;
 mod counts;
+mod document;
 mod packages;
 mod postgres;
 
@@ -28,7 +29,11 @@ pub(crate) struct Options {
     /// Use this PostgreSQL instead of starting a throw-away one.
     #[arg(long, env = postgres::URL_VARIABLE, value_name = "URL", hide_env_values = true)]
     postgres_url: Option<String>,
-    /// Passed on to `cargo test`: a filter, or `-- --nocapture`. With a filter the browser tests run only if named by --only.
+    /// Requests that are made up for each operation of openapi.json, in place of the 30 that fit into a minute.
+    #[arg(long, value_name = "NUMBER")]
+    examples: Option<u32>,
+    /// Passed on to `cargo test`: a filter, or `-- --nocapture`. With a filter the tests of the browser and of the document run only if named
+    /// by --only.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     cargo_arguments: Vec<String>,
 }
@@ -48,12 +53,14 @@ pub(crate) enum Part {
     Scorecards,
     /// This tool, and the rules about the source tree.
     Xtask,
+    /// openapi.json, with tools that others wrote.
+    Document,
     /// The console in a real browser.
     Browser,
 }
 
 impl Part {
-    /// The crate that holds the part's tests; `None` for the browser tests, which cargo does not run.
+    /// The crate that holds the part's tests; `None` for those that node runs and not cargo.
     fn package(self) -> Option<&'static str> {
         match self {
             Self::Core => Some("claviger-core"),
@@ -62,7 +69,7 @@ impl Part {
             Self::Server => Some("claviger"),
             Self::Scorecards => Some("scorecards"),
             Self::Xtask => Some("xtask"),
-            Self::Browser => None,
+            Self::Document | Self::Browser => None,
         }
     }
 
@@ -91,13 +98,13 @@ pub(crate) fn run(options: &Options) -> Outcome {
     summarize(&steps)
 }
 
-/// Which parts run: all, or those named; a filter is for cargo's tests, so it leaves the browser out unless named.
+/// Which parts run: all, or those named; a filter is for cargo's tests, so it leaves out what cargo does not run.
 fn parts_of(options: &Options) -> Vec<Part> {
     if !options.only.is_empty() {
         return options.only.clone();
     }
     let is_filtered = !options.cargo_arguments.is_empty();
-    Part::value_variants().iter().copied().filter(|part| !(is_filtered && *part == Part::Browser)).collect()
+    Part::value_variants().iter().copied().filter(|part| !is_filtered || part.package().is_some()).collect()
 }
 
 fn announce(options: &Options, parts: &[Part]) {
@@ -117,6 +124,11 @@ fn announce(options: &Options, parts: &[Part]) {
     if runs_on_both(parts) {
         println!("  - runs the tests of the database, and of all that stands on it, once more on PostgreSQL,");
     }
+    if parts.contains(&Part::Document) {
+        println!(
+            "  - tries openapi.json with npm packages from e2e/package-lock.json and Python packages from a list beside it,"
+        );
+    }
     if parts.contains(&Part::Browser) {
         println!("  - clicks through the console in Chromium, with npm packages from e2e/package-lock.json,");
     }
@@ -128,12 +140,14 @@ fn run_steps(options: &Options, parts: &[Part], steps: &mut Vec<Step>) {
     let mut server = None;
     let has_cargo_tests = parts.iter().any(|part| part.package().is_some());
     let is_prepared = measure(steps, "packages", || packages::ensure(parts, options.no_install).into())
-        && (!parts.contains(&Part::Browser) || measure(steps, "npm packages", || browser::ensure(options.no_install).into()))
+        && (!runs_on_node(parts) || measure(steps, "npm packages", || browser::ensure(options.no_install).into()))
+        && (!parts.contains(&Part::Document)
+            || measure(steps, "python packages", || document::ensure(options.no_install).into()))
         && (options.postgres_url.is_some()
             || !parts.iter().any(|part| part.needs_postgres())
             || measure(steps, "postgresql", || postgres::Server::start().map(|started| server = Some(started)).into()))
         // Cargo builds the program for the server's tests; without those it has to be told to.
-        && (!parts.contains(&Part::Browser)
+        && (!runs_on_node(parts)
             || parts.contains(&Part::Server)
             || measure(steps, "build", || run_command(cargo().args(["build", "--package", "claviger"])).into()));
     if !is_prepared {
@@ -145,6 +159,10 @@ fn run_steps(options: &Options, parts: &[Part], steps: &mut Vec<Step>) {
     }
     if runs_on_both(parts) {
         measure(steps, "on postgresql", || tests_on_postgres(options, parts, url));
+    }
+    if parts.contains(&Part::Document) {
+        let run = |binary: PathBuf| document::run(&binary, options.examples);
+        measure(steps, "document", || claviger_binary().map_or_else(Report::from, run));
     }
     if parts.contains(&Part::Browser) {
         measure(steps, "browser tests", || claviger_binary().map_or_else(Report::from, |binary| browser::run(&binary)));
@@ -180,6 +198,11 @@ const OF_THEIR_OWN_ENGINE: [&str; 4] = ["opening::", "process::dev", "process::s
 
 fn runs_on_both(parts: &[Part]) -> bool {
     parts.iter().any(|part| part.needs_postgres())
+}
+
+/// Whether any of them is written in JavaScript.
+fn runs_on_node(parts: &[Part]) -> bool {
+    parts.iter().any(|part| part.package().is_none())
 }
 
 /// The same tests again, with PostgreSQL below them.
@@ -222,7 +245,7 @@ fn summarize(steps: &[Step]) -> Outcome {
     for Step { name, took, report } in steps {
         total = total.plus(report.counts);
         let counts = if report.counts == Counts::default() { String::new() } else { report.counts.to_string() };
-        println!("{:>8.1} s  {name:<14} {counts}", took.as_secs_f64());
+        println!("{:>8.1} s  {name:<15} {counts}", took.as_secs_f64());
     }
     let failures: Vec<&Failure> = steps.iter().filter_map(|step| step.report.failure.as_ref()).collect();
     for failure in &failures {

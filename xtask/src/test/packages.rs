@@ -16,7 +16,7 @@ struct Need {
     is_there: fn() -> bool,
 }
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     Need {
         purpose: "nginx, which the gateway tests put in front of a host",
         package: "nginx-light",
@@ -44,7 +44,7 @@ const NEEDS: [Need; 9] = [
     Need {
         purpose: "certificates of the authorities that package registries use",
         package: "ca-certificates",
-        parts: &[Part::Browser],
+        parts: &[Part::Document, Part::Browser],
         is_there: || Path::new("/etc/ssl/certs/ca-certificates.crt").is_file(),
     },
     Need {
@@ -62,14 +62,20 @@ const NEEDS: [Need; 9] = [
     Need {
         purpose: "Node.js, which runs npm",
         package: "nodejs",
-        parts: &[Part::Browser],
+        parts: &[Part::Document, Part::Browser],
         is_there: || find_program("node").is_some(),
     },
     Need {
-        purpose: "npm, which installs what the browser tests are written with",
+        purpose: "npm, which installs what the tests of the browser and of openapi.json are written with",
         package: "npm",
-        parts: &[Part::Browser],
+        parts: &[Part::Document, Part::Browser],
         is_there: || find_program("npm").is_some(),
+    },
+    Need {
+        purpose: "Python, and what makes virtual environments of it, which some tools for openapi.json are written in",
+        package: "python3-venv",
+        parts: &[Part::Document],
+        is_there: || succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
     },
 ];
 
@@ -153,6 +159,7 @@ mod tests {
     fn every_part_with_an_outside_need_has_it_listed() {
         let packages = |part| NEEDS.iter().filter(|need| need.parts.contains(&part)).count();
         assert_eq!(packages(Part::Core), 0);
-        assert!(packages(Part::Store) > 0 && packages(Part::Server) > 0 && packages(Part::Browser) > 0);
+        assert!(packages(Part::Store) > 0 && packages(Part::Server) > 0);
+        assert!(packages(Part::Document) > 0 && packages(Part::Browser) > 0);
     }
 }

@@ -41,14 +41,15 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
         Breach::new(
             &file.path,
             0,
-            "browser tests are e2e/*.test.mjs: under another name or deeper down this one never runs",
+            "tests are e2e/*.test.mjs and e2e/document/*.test.mjs: elsewhere or under another name this one never runs",
         )
     }));
     found
 }
 
 fn is_forgotten_browser_test(file: &SourceFile) -> bool {
-    let is_run = file.path.matches('/').count() == 1 && file.name().ends_with(".test.mjs");
+    let folder = file.path.rsplit_once('/').map(|(folder, _)| folder);
+    let is_run = matches!(folder, Some("e2e" | "e2e/document")) && file.name().ends_with(".test.mjs");
     file.path.starts_with("e2e/") && file.name().contains(".test.") && !is_run
 }
 
@@ -106,8 +107,13 @@ mod tests {
 
     #[test]
     fn browser_test_that_no_run_finds_is_a_breach() {
-        let files =
-            [("e2e/a.test.mjs", ""), ("e2e/pages/a.mjs", ""), ("e2e/pages/a.test.mjs", ""), ("e2e/b.test.js", "")];
+        let files = [
+            ("e2e/a.test.mjs", ""),
+            ("e2e/document/a.test.mjs", ""),
+            ("e2e/pages/a.mjs", ""),
+            ("e2e/pages/a.test.mjs", ""),
+            ("e2e/b.test.js", ""),
+        ];
         assert_eq!(forgotten(&files), ["e2e/b.test.js", "e2e/pages/a.test.mjs"]);
     }
 

@@ -84,10 +84,10 @@ pub(super) struct EventView {
     /// Who did it.
     pub actor: ActorView,
     /// What the entity looked like before; null where there was nothing to tell, and once it is erased.
-    #[schema(value_type = Option<Object>, required)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>, required)]
     pub before: Option<Value>,
     /// What it looked like then; null where there was nothing to tell, and once it is erased.
-    #[schema(value_type = Option<Object>, required)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>, required)]
     pub after: Option<Value>,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The domain's types could be read by serde directly; then a body with three faults would take three requests to correct.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -13,7 +14,7 @@ use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{FieldReject, Reject};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -110,6 +111,23 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// with `#[serde(default, deserialize_with = "present")]` the outer `Option` says only whether it is there.
 pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A set as a list in which nothing stands twice, as the document says.
+pub(super) fn distinct<'de, D: Deserializer<'de>, T: Deserialize<'de> + Ord>(
+    deserializer: D,
+) -> Result<BTreeSet<T>, D::Error> {
+    let list = Vec::deserialize(deserializer)?;
+    let length = list.len();
+    let set = BTreeSet::from_iter(list);
+    if set.len() == length { Ok(set) } else { Err(de::Error::custom("something stands in it twice")) }
+}
+
+/// A set that may be left out but not be null: [`present`] and [`distinct`] together.
+pub(super) fn present_distinct<'de, D: Deserializer<'de>, T: Deserialize<'de> + Ord>(
+    deserializer: D,
+) -> Result<Option<BTreeSet<T>>, D::Error> {
+    distinct(deserializer).map(Some)
 }
 
 /// Refuses a body that names another external id than the path.

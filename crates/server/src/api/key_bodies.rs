@@ -56,7 +56,7 @@ pub(super) struct NewKeyBody {
     #[schema(max_length = 120)]
     stored_in: Option<String>,
     /// The host's own data: an object of at most 4 kB.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
     metadata: Option<Map<String, Value>>,
 }
 
@@ -162,7 +162,7 @@ pub(super) struct KeyPatchBody {
     stored_in: Option<Option<String>>,
     /// The host's own data as a whole: it replaces what was there. Null empties it.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
     metadata: Option<Option<Map<String, Value>>>,
 }
 

@@ -62,7 +62,7 @@ pub(super) struct KeyView {
     #[schema(required)]
     pub stored_in: Option<String>,
     /// The host's own data.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub metadata: Metadata,
     /// What may be shown of its value in a list; an imported key has none.
     #[schema(required, examples("ck_7Fq2…"))]

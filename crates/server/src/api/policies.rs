@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use claviger_core::limits::KEYS_PER_USER_MAX;
 use claviger_core::policy::{OwnPolicy, Policy, ROTATION_OVERLAP_HOURS_MAX};
 use claviger_core::reject::FieldReject;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::fields::Field;
+use super::fields::{Field, distinct};
 use super::words::{
     HooksOnRegenerateWord, IdleActionWord, LeakActionWord, QueryStringKeysWord, RevealWord, SettingWord,
 };
@@ -21,10 +22,12 @@ pub(super) struct PolicyBody {
     /// What becomes of keys in query strings.
     pub query_string_keys: Option<QueryStringKeysWord>,
     /// Days without use after which a key ends; zero switches it off.
+    #[schema(maximum = 65_535)]
     pub idle_days: Option<u16>,
     /// What happens then.
     pub idle_action: Option<IdleActionWord>,
     /// Days a key may live at most, which makes an expiry required; zero makes it optional.
+    #[schema(maximum = 65_535)]
     pub expiry_days_max: Option<u16>,
     /// Hours the old secret stays good when a rotation does not say.
     #[schema(maximum = 720)]
@@ -32,6 +35,7 @@ pub(super) struct PolicyBody {
     /// What becomes of hooks when their key is regenerated.
     pub hooks_on_regenerate: Option<HooksOnRegenerateWord>,
     /// Live keys one user may own in an organization, personal ones aside.
+    #[schema(maximum = 10_000_000)]
     pub max_keys_per_user: Option<u32>,
     /// Whether only admins map a key to somebody else.
     pub admin_only_mapping: Option<bool>,
@@ -41,6 +45,7 @@ pub(super) struct PolicyBody {
     /// What a leak report does.
     pub leak_action: Option<LeakActionWord>,
     /// The settings that organizations below may only narrow.
+    #[serde(deserialize_with = "distinct")]
     #[schema(required = false)]
     pub locked: BTreeSet<SettingWord>,
 }
@@ -48,8 +53,13 @@ pub(super) struct PolicyBody {
 /// Seconds of staleness that can be asked for: below, a verifier would deny between two flushes; above, a revocation would be a rumour.
 const MAX_STALE_SECS: std::ops::RangeInclusive<u32> = 5..=86_400;
 
-/// Refuses an overlap or a staleness that nobody may set; `place` is where the policy stands in the body.
-pub(super) fn refuse_out_of_bounds(place: &str, overlap_hours: Option<u16>, stale_secs: Option<u32>) -> Field<()> {
+/// Refuses an overlap, a staleness or a number of keys that nobody may set; `place` is where the policy stands in the body.
+pub(super) fn refuse_out_of_bounds(
+    place: &str,
+    overlap_hours: Option<u16>,
+    stale_secs: Option<u32>,
+    keys_per_user: Option<u32>,
+) -> Field<()> {
     let fault = |name: &str, detail| Err(FieldReject { pointer: format!("{place}/{name}").into(), detail });
     if overlap_hours.is_some_and(|it| it > ROTATION_OVERLAP_HOURS_MAX) {
         return fault("rotation_overlap_hours", format!("must be at most {ROTATION_OVERLAP_HOURS_MAX}"));
@@ -58,13 +68,16 @@ pub(super) fn refuse_out_of_bounds(place: &str, overlap_hours: Option<u16>, stal
         let detail = format!("must be between {} and {}", MAX_STALE_SECS.start(), MAX_STALE_SECS.end());
         return fault("max_stale_secs", detail);
     }
+    if keys_per_user.is_some_and(|it| it > KEYS_PER_USER_MAX) {
+        return fault("max_keys_per_user", format!("must be at most {KEYS_PER_USER_MAX}"));
+    }
     Ok(())
 }
 
 impl PolicyBody {
     /// Reads it.
     pub(super) fn read(self) -> Field<OwnPolicy> {
-        refuse_out_of_bounds("/policy", self.rotation_overlap_hours, self.max_stale_secs)?;
+        refuse_out_of_bounds("/policy", self.rotation_overlap_hours, self.max_stale_secs, self.max_keys_per_user)?;
         Ok(OwnPolicy {
             reveal: self.reveal.map(Into::into),
             query_string_keys: self.query_string_keys.map(Into::into),

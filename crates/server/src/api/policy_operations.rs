@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path};
-use super::fields::present;
+use super::fields::{present, present_distinct};
 use super::headers::{IfMatch, entity_tag};
 use super::paths::OrganizationPath;
 use super::policies::{PolicyView, refuse_out_of_bounds};
@@ -257,7 +257,7 @@ pub(super) struct PolicyPatchBody {
     query_string_keys: Option<Option<QueryStringKeysWord>>,
     /// Days without use after which a key ends; zero switches it off.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<u16>)]
+    #[schema(value_type = Option<u16>, maximum = 65_535)]
     idle_days: Option<Option<u16>>,
     /// What happens then.
     #[serde(default, deserialize_with = "present")]
@@ -265,7 +265,7 @@ pub(super) struct PolicyPatchBody {
     idle_action: Option<Option<IdleActionWord>>,
     /// Days a key may live at most, which makes an expiry required; zero switches it off.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<u16>)]
+    #[schema(value_type = Option<u16>, maximum = 65_535)]
     expiry_days_max: Option<Option<u16>>,
     /// Hours the old secret stays good when a rotation does not say.
     #[serde(default, deserialize_with = "present")]
@@ -277,7 +277,7 @@ pub(super) struct PolicyPatchBody {
     hooks_on_regenerate: Option<Option<HooksOnRegenerateWord>>,
     /// Live keys one user may own in an organization, personal ones aside.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, maximum = 10_000_000)]
     max_keys_per_user: Option<Option<u32>>,
     /// Whether only admins map a key to somebody else.
     #[serde(default, deserialize_with = "present")]
@@ -292,7 +292,7 @@ pub(super) struct PolicyPatchBody {
     #[schema(value_type = Option<LeakActionWord>)]
     leak_action: Option<Option<LeakActionWord>>,
     /// The settings that organizations below may only narrow, as a whole.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_distinct")]
     #[schema(value_type = BTreeSet<SettingWord>, required = false)]
     locked: Option<BTreeSet<SettingWord>>,
 }
@@ -302,7 +302,8 @@ impl TryFrom<PolicyPatchBody> for PolicyPatch {
 
     fn try_from(body: PolicyPatchBody) -> Result<Self, Reject> {
         let (overlap, stale) = (body.rotation_overlap_hours.flatten(), body.max_stale_secs.flatten());
-        refuse_out_of_bounds("", overlap, stale).map_err(|field| Reject::fields(vec![field]))?;
+        let keys = body.max_keys_per_user.flatten();
+        refuse_out_of_bounds("", overlap, stale, keys).map_err(|field| Reject::fields(vec![field]))?;
         Ok(Self {
             reveal: body.reveal.map(|it| it.map(Into::into)),
             query_string_keys: body.query_string_keys.map(|it| it.map(Into::into)),

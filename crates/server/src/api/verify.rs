@@ -148,7 +148,7 @@ pub(super) struct VerifiedKeyView {
     /// Its name.
     pub name: String,
     /// The host's own data.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub metadata: Value,
     /// When it ends; null means never.
     #[schema(value_type = Option<String>, format = DateTime, required)]

@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, name, new_key};
 
 /// Operations that are asked by POST and change nothing.
-const ASKING: [&str; 2] = ["verify_key", "preview_policy"];
+const ASKING: [&str; 4] = ["verify_key", "verify_keys", "introspect_token", "preview_policy"];
 /// An import that has brought no key yet has changed nothing that anybody is told of; its lines do.
 const UNHEARD: [&str; 1] = ["create_import"];
 
 /// Every operation of the document that is not read by GET.
-fn writing_operations() -> BTreeSet<String> {
+pub(crate) fn writing_operations() -> BTreeSet<String> {
     let document: Value = serde_json::from_str(&document_text()).unwrap();
     let paths = document["paths"].as_object().unwrap();
     let methods = paths.values().flat_map(|it| it.as_object().unwrap());

@@ -82,9 +82,11 @@ async fn what_is_locked_above_is_only_narrowed_and_the_rest_is_free() {
 
     for (body, pointer) in [
         (json!({"rotation_overlap_hours": 721}), "/rotation_overlap_hours"),
+        (json!({"max_keys_per_user": 10_000_001}), "/max_keys_per_user"),
         (json!({"max_stale_secs": 4}), "/max_stale_secs"),
         (json!({"locked": ["mode"]}), "/locked/0"),
         (json!({"locked": null}), "/locked"),
+        (json!({"locked": ["reveal", "reveal"]}), "/locked"),
         (json!({"mode": "strict"}), "/mode"),
     ] {
         let refused = it.admin.patch(&at, body).await;
