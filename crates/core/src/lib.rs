@@ -15,6 +15,7 @@ pub mod network;
 pub mod organization;
 pub mod permission;
 pub mod policy;
+pub mod rate;
 pub mod reject;
 pub mod role;
 mod rotation;

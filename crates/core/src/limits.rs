@@ -64,6 +64,8 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Hours for which the answer to an `Idempotency-Key` is kept.
 pub const IDEMPOTENCY_HOURS: u64 = 24;
+/// Callers whose rates are kept at once; beyond, those nearest to a full allowance are forgotten.
+pub const RATE_BUCKETS_MAX: usize = 65_536;
 /// Characters in a password, least and most; the least is NIST SP 800-63B's for a password without a second factor plus four.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Characters in a password at most, so that hashing one costs a bounded time.

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::metrics::{Metrics, Tally};
 use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
+use crate::rates::Rates;
 use crate::replica::{Follower, Following, Uses};
 
 /// A generator that can be handed to a task.
@@ -46,6 +47,7 @@ struct Parts {
     randomness: Randomness,
     passwords: Passwords,
     throttle: Throttle,
+    rates: Rates,
     metrics: Arc<Metrics>,
     tally: Arc<Tally>,
     request_ids: RequestIds,
@@ -103,6 +105,7 @@ impl App {
             passwords: Passwords::new(&mut *randomness()),
             request_ids: RequestIds::new(&mut *randomness()),
             throttle: Throttle::default(),
+            rates: Rates::new(&config),
             config,
             store,
             replica,
@@ -172,6 +175,11 @@ impl App {
     /// Holds back who tries too often.
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// How often callers of the management API may ask.
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     /// What is counted in this process.

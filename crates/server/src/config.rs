@@ -5,16 +5,25 @@
 //! start with one line that says which setting, where it stands, and what to write instead; a misspelt setting is wrong too, since
 //! otherwise it would silently not hold.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use claviger_core::name::Name;
 use claviger_core::network::IpAllowList;
+use claviger_core::rate::Rate;
 use http::Uri;
 use http::uri::Scheme;
+
+use read::{
+    is_loopback, read_address, read_database, read_filter, read_folder, read_format, read_networks, read_rate,
+    read_url, read_workers,
+};
 
 /// The file that is read from the working directory when none is named.
 pub const DEFAULT_FILE: &str = "claviger.toml";
@@ -44,6 +53,10 @@ pub struct Config {
     pub public_url: Option<Uri>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Option<IpAllowList>,
+    /// How often each caller may call the management API; absent means as often as it likes.
+    pub api_rate: Option<Rate>,
+    /// How often each key may verify; absent means as often as it likes.
+    pub verify_rate: Option<Rate>,
     /// Which messages are logged, in the language of `RUST_LOG`.
     pub log: String,
     /// How messages are logged.
@@ -110,7 +123,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the help.
-pub const SETTINGS: [Setting; 10] = [
+pub const SETTINGS: [Setting; 12] = [
     Setting {
         name: "listen",
         value_name: "ADDRESS",
@@ -158,6 +171,18 @@ pub const SETTINGS: [Setting; 10] = [
         value_name: "NETWORKS",
         default: "none",
         help: "Proxies whose X-Forwarded-For is believed: addresses and networks, separated by commas. Without it all who come through a proxy count as one client, for the limit on sign-ins and for allow-lists",
+    },
+    Setting {
+        name: "api_rate",
+        value_name: "RATE",
+        default: "6000/1m",
+        help: "How often each key and each user at the console may call the management API, such as 100/10s; for who proves nothing it counts by address; `off` for no limit",
+    },
+    Setting {
+        name: "verify_rate",
+        value_name: "RATE",
+        default: "off",
+        help: "How often each key may verify and introspect; the callers are gateways, which mostly should not be held back",
     },
     Setting {
         name: "log",
@@ -342,6 +367,8 @@ impl Config {
             })?,
             public_url: values.read("public_url", None, |text| read_url(text).map(Some))?,
             trusted_proxies: values.read("trusted_proxies", None, read_networks)?,
+            api_rate: values.read("api_rate", Some(default_api_rate()), read_rate)?,
+            verify_rate: values.read("verify_rate", None, read_rate)?,
             log: values.read("log", "warn,claviger=info".to_owned(), read_filter)?,
             log_format: values.read("log_format", LogFormat::Text, read_format)?,
         };
@@ -379,73 +406,9 @@ fn default_organization() -> Name {
     Name::parse("Root").expect("a name")
 }
 
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
-}
-
-fn read_address(text: &str) -> Result<SocketAddr, String> {
-    let expected = || "write an IP address and a port, such as 127.0.0.1:7400 or [::1]:7400".to_owned();
-    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-    text.parse().map_err(|_| expected())
-}
-
-fn read_workers(text: &str) -> Result<NonZeroUsize, String> {
-    let expected = "write a number from 1 to 256";
-    text.parse().ok().filter(|it: &NonZeroUsize| it.get() <= 256).ok_or_else(|| expected.to_owned())
-}
-
-fn read_database(text: &str) -> Result<DatabaseUrl, String> {
-    let is_url = ["postgres://", "postgresql://"].iter().any(|it| text.starts_with(it) && it.len() < text.len());
-    let expected = "write postgres://user:password@host:port/database";
-    is_url.then(|| DatabaseUrl(text.to_owned())).ok_or_else(|| expected.to_owned())
-}
-
-fn read_folder(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() {
-        return Err("write the path of a folder".to_owned());
-    }
-    let path = PathBuf::from(text);
-    if path.exists() && !path.is_dir() {
-        return Err("that is a file; name a folder".to_owned());
-    }
-    Ok(path)
-}
-
-fn read_url(text: &str) -> Result<Uri, String> {
-    let expected = "write a URL such as https://keys.example.com, without a path";
-    let url: Uri = text.parse().map_err(|_| expected.to_owned())?;
-    let scheme_ok = url.scheme() == Some(&Scheme::HTTP) || url.scheme() == Some(&Scheme::HTTPS);
-    let bare = matches!(url.path(), "" | "/") && url.query().is_none();
-    let plain = url.authority().is_some_and(|it| !it.as_str().contains('@') && !it.host().is_empty());
-    if scheme_ok && bare && plain { Ok(url) } else { Err(expected.to_owned()) }
-}
-
-fn read_networks(text: &str) -> Result<Option<IpAllowList>, String> {
-    let entries: Vec<_> = text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
-    if entries.is_empty() {
-        return Ok(None);
-    }
-    IpAllowList::parse(&entries).map(Some).map_err(|error| error.to_string())
-}
-
-fn read_filter(text: &str) -> Result<String, String> {
-    let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
-    match parsed {
-        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
-        _ => {
-            Err("write a level (error, warn, info, debug, trace) or levels by module, such as warn,claviger=info"
-                .into())
-        }
-    }
-}
-
-fn read_format(text: &str) -> Result<LogFormat, String> {
-    match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err("write text or json".to_owned()),
-    }
+/// A hundred requests a second, and a minute's worth of them at once: far above what pages and scripts need, far below what one process bears.
+fn default_api_rate() -> Rate {
+    Rate::new(6_000, Duration::from_secs(60)).expect("a rate within the bounds")
 }
 
 impl fmt::Display for LogFormat {

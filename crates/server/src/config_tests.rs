@@ -39,6 +39,17 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_file() {
 }
 
 #[test]
+fn rates_are_read_from_every_source_and_can_be_switched_off() {
+    let config = from_flags(&[("api_rate", "100/10s"), ("verify_rate", "5000/1s")]).expect("a configuration");
+    assert_eq!(config.api_rate.expect("a rate").to_string(), "100/10s");
+    assert_eq!(config.verify_rate.expect("a rate").to_string(), "5000/1s");
+    let defaults = from_flags(&[]).expect("the defaults");
+    assert_eq!((defaults.api_rate.expect("a rate").to_string().as_str(), defaults.verify_rate), ("6000/60s", None));
+    assert_eq!(from_variables(&[("CLAVIGER_API_RATE", "off")]).expect("a configuration").api_rate, None);
+    assert_eq!(from_file("api_rate = 'off'").expect("a configuration").api_rate, None);
+}
+
+#[test]
 fn a_tls_proxy_in_front_lets_the_console_listen_anywhere() {
     let config = from_flags(&[("listen", "0.0.0.0:80"), ("public_url", "https://keys.example.com/")]);
     let config = config.expect("a configuration");
@@ -85,6 +96,9 @@ fn wrong_configuration_is_refused_with_one_line_that_names_the_setting() {
         (&[("public_url", "http://keys.example.com")], "https://"),
         (&[("trusted_proxies", "10.0.0.0/33")], "--trusted-proxies"),
         (&[("trusted_proxies", "10.0.0.1, proxy.example.com")], "--trusted-proxies"),
+        (&[("api_rate", "100")], "--api-rate"),
+        (&[("api_rate", "0/10s")], "100/10s"),
+        (&[("verify_rate", "fast")], "or off"),
         (&[("log", "")], "--log"),
         (&[("log", "claviger=loud")], "--log"),
         (&[("log_format", "xml")], "--log-format"),

@@ -18,4 +18,5 @@ pub mod ops;
 pub mod replica;
 pub mod service;
 
+mod rates;
 mod site;

@@ -13,6 +13,7 @@ use claviger_core::reject::{Reject, RejectCode};
 use claviger_verifier::credential::Sources;
 
 use super::problem::Problem;
+use super::rates;
 use crate::app::App;
 use crate::http::QUERY_WARNING;
 use crate::ops;
@@ -35,14 +36,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Authenticated {
 pub(super) async fn authenticate(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
+    let surface = rates::surface(parts.uri.path());
     match caller(&app, &parts, ip).await {
         Ok((caller, warns)) => {
+            let allowance = match rates::take(&app, &caller, surface) {
+                Ok(allowance) => allowance,
+                Err(refusal) => return *refusal,
+            };
             parts.extensions.insert(Authenticated(caller));
             let mut response = next.run(Request::from_parts(parts, body)).await;
             warn(&mut response, warns);
+            if let Some(allowance) = allowance {
+                allowance.write(&mut response);
+            }
             response
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => rates::refuse_stranger(&app, ip, problem),
     }
 }
 
@@ -77,6 +86,7 @@ pub(super) async fn caller(app: &App, request: &Parts, ip: Option<IpAddr>) -> Re
 
 async fn session_caller(app: &App, request: &Parts, ip: Option<IpAddr>) -> Result<Caller, Problem> {
     let headers = &request.headers;
+    rates::refuse_exhausted_stranger(app, ip, app.now())?;
     let site = Site::of(headers, app.config().public_url.as_ref()).map_err(|_| Reject::unauthenticated())?;
     let token = site.session(headers).ok_or_else(Reject::unauthenticated)?;
     if changes_something(&request.method) && !says_where_it_is_from(headers) {

@@ -24,7 +24,10 @@ answered alike, with 404.
 
 **Lists** come in pages: `limit`, and `cursor` with the `next_cursor` of the page before, or the `Link` header.
 
-**Changes** can be bound to a version by `If-Match` with an `ETag`; POST requests can be repeated under an `Idempotency-Key`.";
+**Changes** can be bound to a version by `If-Match` with an `ETag`; POST requests can be repeated under an `Idempotency-Key`.
+
+**Rates.** Each caller may send so many requests in a period; `RateLimit-Policy` and `RateLimit` say how many, and what is left of them. \
+Beyond, the answer is 429, and `Retry-After` says when to try again.";
 
 #[derive(OpenApi)]
 #[openapi(

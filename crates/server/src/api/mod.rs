@@ -28,6 +28,7 @@ mod personal_keys;
 mod policies;
 mod policy_operations;
 mod problem;
+mod rates;
 mod reference;
 mod roles;
 mod users;

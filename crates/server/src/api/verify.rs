@@ -26,6 +26,7 @@ use super::body::{self, JsonBody};
 use super::edge;
 use super::fields::{Field, all_fields, at, optional};
 use super::problem::{ApiResult, Problem, ProblemField, WriteRefusals};
+use super::rates;
 use super::verify_batch;
 use super::words::{CheckWord, DecisionCodeWord};
 use crate::app::App;
@@ -33,6 +34,7 @@ use crate::ops;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
 use crate::ops::verify::{Subject, VerifyAnswer, VerifyRequest};
+use crate::rates::Surface;
 
 /// Where it is asked.
 pub(super) const PATH: &str = "/api/v1/verify";
@@ -299,7 +301,11 @@ pub(crate) async fn answer_verification(app: &App, ip: IpAddr, request: Request)
     edge::attend_verification(app, &parts.headers, route, async {
         let (caller, warns) = match auth::caller(app, &parts, Some(ip)).await {
             Ok(found) => found,
-            Err(problem) => return problem.into_response(),
+            Err(problem) => return rates::refuse_stranger(app, Some(ip), problem),
+        };
+        let allowance = match rates::take(app, &caller, Surface::Verification) {
+            Ok(allowance) => allowance,
+            Err(refusal) => return *refusal,
         };
         let read = body::read_json(&parts.headers, body).await;
         let view = |body: &[u8]| match is_batch {
@@ -312,6 +318,9 @@ pub(crate) async fn answer_verification(app: &App, ip: IpAddr, request: Request)
         };
         let mut response = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(edge::panicked);
         auth::warn(&mut response, warns);
+        if let Some(allowance) = allowance {
+            allowance.write(&mut response);
+        }
         response
     })
     .await

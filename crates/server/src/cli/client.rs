@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +13,8 @@ use super::Failed;
 
 /// Tries of one request before the command stops.
 const TRIES: u32 = 5;
+/// How long a command waits at most because the server asks it to; who is told to wait longer had better know.
+const WAIT_MAX: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Deserialize)]
 struct ProblemView {
@@ -54,9 +57,9 @@ impl Server {
         Ok(Self { url, key, client })
     }
 
-    /// Reads what stands at a path.
+    /// Reads what stands at a path, again where trying again can help.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
-        self.read(self.client.get(format!("{}{path}", self.url))).await.map_err(|tried| tried.failed)
+        self.persist(|| self.client.get(format!("{}{path}", self.url))).await
     }
 
     /// Posts once: for requests that change something each time.
@@ -67,25 +70,36 @@ impl Server {
 
     /// Posts, again where trying again can help: only for requests that may be sent twice.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failed> {
+        self.persist(|| self.client.post(format!("{}{path}", self.url)).json(body)).await
+    }
+
+    /// Sends a request until it is answered for good, or has been tried often enough.
+    async fn persist<T: DeserializeOwned>(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<T, Failed> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.read(self.client.post(format!("{}{path}", self.url)).json(body)).await {
+            let tried = match self.read(request()).await {
                 Ok(answer) => return Ok(answer),
-                Err(tried) if tried.again && tries < TRIES => tokio::time::sleep(Duration::from_secs(1 << tries)).await,
-                Err(tried) => return Err(tried.failed),
+                Err(tried) => tried,
+            };
+            match tried.again {
+                Some(wait) if tries < TRIES => {
+                    tokio::time::sleep(wait.unwrap_or(Duration::from_secs(1 << tries))).await
+                }
+                _ => return Err(tried.failed),
             }
         }
     }
 
     async fn read<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Tried> {
         let sent = request.bearer_auth(self.key.expose_secret()).send().await;
-        let answer = sent.map_err(|error| Tried { again: true, failed: Failed::new(explain(&error)) })?;
+        let answer = sent.map_err(|error| Tried { again: Some(None), failed: Failed::new(explain(&error)) })?;
         let status = answer.status();
         if status.is_success() {
-            return answer.json().await.map_err(|error| Tried { again: false, failed: Failed::new(error) });
+            return answer.json().await.map_err(|error| Tried { again: None, failed: Failed::new(error) });
         }
-        let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+        let can_help = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+        let again = can_help.then(|| retry_after(answer.headers())).filter(|it| it.is_none_or(|wait| wait <= WAIT_MAX));
         let said = match answer.json::<ProblemView>().await {
             Ok(problem) => {
                 let sentence = |it: Option<String>| it.unwrap_or_default();
@@ -99,15 +113,22 @@ impl Server {
     }
 }
 
+/// How long the server asks to wait. Ours says it in seconds, never as a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let secs = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(secs))
+}
+
 /// Whether a host is this machine: a key must not leave it in clear.
 fn is_this_machine(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
-/// Why a try failed, and whether another could do better.
+/// Why a try failed.
 struct Tried {
-    again: bool,
+    /// Whether another could do better, and the time that the server asks to wait until then.
+    again: Option<Option<Duration>>,
     failed: Failed,
 }
 
@@ -125,6 +146,7 @@ pub(super) fn explain(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[test]
     fn a_key_crosses_the_network_under_tls_only() {
@@ -142,5 +164,34 @@ mod tests {
         ] {
             assert_eq!(Server::new(url, SecretString::from("k")).is_ok(), allowed, "{url}");
         }
+    }
+
+    /// Answers one request after the other with what it is given, and then no more.
+    async fn server(answers: Vec<&'static str>) -> Server {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let answering = async move {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.expect("a connection");
+                drop(stream.read(&mut [0; 4096]).await);
+                stream.write_all(answer.as_bytes()).await.expect("it is open");
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+        tokio::spawn(answering);
+        Server::new(&url, SecretString::from("k")).expect("a server")
+    }
+
+    #[tokio::test]
+    async fn a_command_waits_as_long_as_it_is_told_and_no_longer_than_people_do() {
+        const GOOD: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
+        const SOON: &str =
+            "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
+        const LATE: &str =
+            "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nRetry-After: 9000\r\nContent-Length: 0\r\n\r\n";
+        let patient = server(vec![SOON, SOON, GOOD]).await;
+        assert!(patient.get::<Value>("/api/v1/me").await.is_ok());
+        assert!(server(vec![LATE, GOOD]).await.get::<Value>("/api/v1/me").await.is_err());
+        assert!(server(vec![SOON, GOOD]).await.post_once::<Value>("/x", &Value::Null).await.is_err());
     }
 }

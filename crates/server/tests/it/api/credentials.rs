@@ -15,6 +15,8 @@ use tokio::net::TcpStream;
 
 use super::fixture::{Fixture, Made};
 use super::log::Log;
+use crate::app::{TestApp, config};
+use claviger::config::Config;
 
 /// Headers by name, as bytes that need not be text.
 type Headers = Vec<(&'static str, Vec<u8>)>;
@@ -220,7 +222,8 @@ async fn send_many(it: &Fixture, address: SocketAddr, good: &Made, requests: usi
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_bad_credentials_are_told_the_same() {
     let log = Log::captured();
-    let it = Fixture::start().await;
+    // Without a rate: most of them would only be told to wait.
+    let it = Fixture::around(TestApp::with_config(Config { api_rate: None, ..config() }).await).await;
     let good = it.create_key(json!({"name": "Good"})).await;
     let address = it.app.url("").strip_prefix("http://").unwrap().parse().unwrap();
     let tally = send_many(&it, address, &good, 100_000).await;

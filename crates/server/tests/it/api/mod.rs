@@ -19,6 +19,7 @@ pub(crate) mod log;
 mod personal_keys;
 mod policies;
 mod presentations;
+mod rates;
 mod rights;
 mod schema;
 mod secrecy;

@@ -1,0 +1,108 @@
+//! How often a caller may ask: each key and each user at the console by its own allowance, whoever proves nothing by its network's.
+//!
+//! Answers say it in the fields of draft-ietf-httpapi-ratelimit-headers, `RateLimit-Policy` and `RateLimit`.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use claviger_core::decision::Code;
+use claviger_core::rate::{Exhausted, Rate, whole_secs};
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::time::Timestamp;
+
+use super::problem::Problem;
+use super::{oauth, verify, verify_batch};
+use crate::app::App;
+use crate::ops::caller::Caller;
+use crate::rates::{Subject, Surface, network};
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// What a path is counted as.
+pub(super) fn surface(path: &str) -> Surface {
+    match path {
+        verify::PATH | verify_batch::PATH | oauth::PATH => Surface::Verification,
+        _ => Surface::Management,
+    }
+}
+
+/// What is left of an allowance, for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Allowance {
+    rate: Rate,
+    remaining: u32,
+    /// Seconds until nothing of it is used any more, or until it is worth asking again.
+    secs: u64,
+}
+
+impl Allowance {
+    /// Writes it into an answer. One name for all: a caller meets one policy with each request.
+    pub(super) fn write(self, response: &mut Response) {
+        let value = |text: String| HeaderValue::try_from(text).expect("digits and quotes are visible ASCII");
+        let policy = format!("\"default\";q={};w={}", self.rate.requests(), self.rate.period().as_secs());
+        let limit = format!("\"default\";r={};t={}", self.remaining, self.secs);
+        response.headers_mut().insert(POLICY, value(policy));
+        response.headers_mut().insert(LIMIT, value(limit));
+    }
+
+    fn refused(self) -> Response {
+        let detail =
+            format!("More than {} requests in {} seconds.", self.rate.requests(), self.rate.period().as_secs());
+        let code = RejectCode::Decision(Code::RateLimited);
+        let mut response = Problem::from(Reject::until_later(code, detail, self.secs)).into_response();
+        self.write(&mut response);
+        response
+    }
+}
+
+fn used_up(rate: Rate, exhausted: Exhausted) -> Allowance {
+    Allowance { rate, remaining: 0, secs: exhausted.wait_secs() }
+}
+
+/// Takes one request out of a caller's allowance; absent where there is no limit.
+///
+/// # Errors
+/// The refusal, when nothing is left of it. In a box, since it is rare and large.
+pub(super) fn take(app: &App, caller: &Caller, surface: Surface) -> Result<Option<Allowance>, Box<Response>> {
+    let Some(limited) = app.rates().of(surface) else { return Ok(None) };
+    let subject = match caller {
+        Caller::Key { key_id, .. } => Subject::Key(*key_id),
+        Caller::Session { user_id, .. } => Subject::User(*user_id),
+    };
+    let (rate, now) = (limited.rate, app.now());
+    match limited.buckets.take(subject, &rate, now) {
+        Ok(admitted) => {
+            let secs = whole_secs(admitted.full_at.since(now));
+            Ok(Some(Allowance { rate, remaining: admitted.remaining, secs }))
+        }
+        Err(exhausted) => Err(Box::new(used_up(rate, exhausted).refused())),
+    }
+}
+
+/// What a request is answered that proved nothing: its refusal, or, where its network has had too many of them, that.
+pub(super) fn refuse_stranger(app: &App, ip: Option<IpAddr>, problem: Problem) -> Response {
+    // Too many tries are no proof that the next one is wrong, so only refusals for want of proof count: a good key is never held back by
+    // what its neighbours send.
+    let is_unproven = problem.status == StatusCode::UNAUTHORIZED;
+    if let (Some(limited), Some(ip), true) = (app.rates().strangers(), ip, is_unproven)
+        && let Err(exhausted) = limited.buckets.take(network(ip), &limited.rate, app.now())
+    {
+        return used_up(limited.rate, exhausted).refused();
+    }
+    problem.into_response()
+}
+
+/// Refuses whoever brings no key where its network has proved nothing too often. Asked before a session is looked up, which costs the database
+/// a question.
+///
+/// # Errors
+/// The refusal.
+pub(super) fn refuse_exhausted_stranger(app: &App, ip: Option<IpAddr>, now: Timestamp) -> Result<(), Reject> {
+    let (Some(limited), Some(ip)) = (app.rates().strangers(), ip) else { return Ok(()) };
+    limited.buckets.look(&network(ip), &limited.rate, now).map_err(|exhausted| {
+        let detail = "Too many requests without a valid credential came from this network.";
+        Reject::until_later(RejectCode::Decision(Code::RateLimited), detail, exhausted.wait_secs())
+    })
+}
