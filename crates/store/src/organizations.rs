@@ -57,6 +57,7 @@ statements! {
         "INSERT INTO organization_closure (ancestor_id, descendant_id, depth) \
          SELECT a.ancestor_id, b.descendant_id, a.depth + b.depth + 1 \
          FROM organization_closure a, organization_closure b WHERE a.descendant_id = $2 AND b.ancestor_id = $1";
+    HAS_BELOW = "SELECT 1 FROM organization_closure WHERE ancestor_id = $1 AND depth > 0 LIMIT 1";
     FIND_DEPTH_ABOVE = "SELECT max(c.depth) FROM organization_closure c WHERE c.descendant_id = $1";
     FIND_DEPTH_BELOW = "SELECT max(c.depth) FROM organization_closure c WHERE c.ancestor_id = $1";
     FIND_MEMBER_LEFT_BEHIND = concat!(
@@ -234,6 +235,14 @@ impl Connection {
         let statement = if filter.whole_subtree { COUNT_SUBTREE } else { COUNT_CHILDREN };
         let (name, slug) = filter.patterns();
         self.number(statement, args![tenant.organization_id(), name, slug]).await
+    }
+
+    /// Whether there are organizations below the tenant's.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn has_organizations_below(&mut self, tenant: &Tenant) -> StoreResult<bool> {
+        Ok(self.fetch_optional(HAS_BELOW, args![tenant.organization_id()]).await?.is_some())
     }
 
     /// What members and live keys of the tenant's organization, or of one below, have from an organization that would not be above them any more

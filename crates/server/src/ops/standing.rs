@@ -196,6 +196,7 @@ pub(crate) async fn refuse_unheld(
     if !after.is_within(tenant.rights()) {
         return Err(refusal().into());
     }
+    refuse_short_reach(connection, tenant).await?;
     let judge = Judge::below(app, caller, connection, tenant.organization_id()).await?;
     let held = before.map(Standing::rights);
     if let Some((before, held)) = before.zip(held.as_ref()) {
@@ -220,6 +221,17 @@ pub(crate) async fn refuse_unheld(
     Ok(())
 }
 
+/// Refuses a caller who reaches only the tenant's organization where others stand below it: memberships and roles come down to those, and the
+/// caller holds nothing there.
+async fn refuse_short_reach(connection: &mut Connection, tenant: &Tenant) -> OpResult<()> {
+    if tenant.reach() == Reach::Subtree || !connection.has_organizations_below(tenant).await? {
+        return Ok(());
+    }
+    let detail = "Memberships and roles also count in the organizations below this one, and the key that asks reaches only this one. Use a \
+                  key with the reach `subtree`.";
+    Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into())
+}
+
 /// Refuses to change a role between sets of permissions of which one is more than the caller holds, at the tenant's organization or below.
 pub(crate) async fn refuse_unheld_role(
     app: &App,
@@ -228,6 +240,7 @@ pub(crate) async fn refuse_unheld_role(
     tenant: &Tenant,
     permissions: [&PermissionSet; 2],
 ) -> OpResult<()> {
+    refuse_short_reach(connection, tenant).await?;
     let judge = Judge::below(app, caller, connection, tenant.organization_id()).await?;
     let places = refuse_too_many(judge.own.clone())?;
     let below = places.into_iter().map(|place| judge.rights_at(place));

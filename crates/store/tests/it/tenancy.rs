@@ -127,6 +127,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_path(), |it| it.iter().any(|it| it.id == acme_id));
     ask!(page_organizations(&children, &first), |it| it.rows.iter().any(|it| it.id == full.below.id));
     ask!(count_organizations(&children), |it| it > 0);
+    ask!(has_organizations_below(), |it| it);
     ask!(find_user(full.user.id), |it| it.is_some());
     ask!(find_user_by_external_id(&external_id), |it| it.is_some());
     ask!(page_users(&UserFilter::default(), &first), |it| it.rows.iter().any(|it| it.id == full.user.id));

@@ -122,6 +122,39 @@ async fn what_stands_above_ones_reach_is_not_named() {
     assert_eq!(it.admin.get(&path(&agency)).await.expect(200).text_at("/parent_id"), it.root);
 }
 
+// A membership and a role come down to what stands below, so whoever reaches only one organization gives neither while there is something below.
+#[tokio::test]
+async fn a_key_that_reaches_one_organization_gives_nothing_in_those_below() {
+    let it = Fixture::start().await;
+    let agency = create_below(&it, &it.root, "Agency").await;
+    let path = |rest: &str| format!("/api/v1/organizations/{agency}/{rest}");
+    let roles = it.admin.get(&path("roles?limit=100")).await.expect(200).json();
+    let of_kind = |kind: &str| {
+        let found = roles["data"].as_array().unwrap().iter().find(|it| it["built_in"] == kind);
+        found.unwrap()["id"].clone()
+    };
+    let role = it.admin.post(&path("roles"), json!({"name": "Sales", "permissions": ["deals:read"]})).await.expect(201);
+    let role = format!("/api/v1/organizations/{agency}/roles/{}", role.text_at("/id"));
+    let bearer = async |name: &str, reach: &str| {
+        let key = json!({"name": name, "role_id": of_kind("admin"), "owner_id": null, "mapped_user_id": null, "reach": reach});
+        it.admin.with(&it.admin.post(&path("keys"), key).await.expect(201).text_at("/secret/token"))
+    };
+    let (narrow, wide) = (bearer("Narrow", "organization").await, bearer("Wide", "subtree").await);
+    let join = async |client: &super::client::Client, name: &str| {
+        let user = client.post(&path("users"), json!({"name": name})).await.expect(201).text_at("/id");
+        client.post(&path("members"), json!({"user_id": user, "role_id": of_kind("readonly")})).await
+    };
+    join(&narrow, "Before").await.expect(201);
+    narrow.patch(&role, json!({"permissions": ["deals:*"]})).await.expect(200);
+
+    create_below(&it, &agency, "Location").await;
+    let refused = (403, "grant_exceeds_own".to_owned());
+    assert_eq!(join(&narrow, "After").await.refusal(), refused);
+    assert_eq!(narrow.patch(&role, json!({"permissions": ["deals:read"]})).await.refusal(), refused);
+    join(&wide, "Wide's").await.expect(201);
+    wide.patch(&role, json!({"permissions": ["deals:read"]})).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_move_closes_no_circle_and_keeps_the_depth() {
     let it = Fixture::start().await;
