@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener as StdTcpListener};
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio_util::sync::DropGuard;
 
 use crate::app::App;
 use crate::config::{Config, ConfigError};
@@ -32,7 +33,7 @@ impl Sockets {
     }
 }
 
-/// A running service.
+/// A running service. Dropping it tells everything to end, and waits for nothing: [`Service::stop`] ends it in good order.
 #[derive(Debug)]
 pub struct Service {
     /// What it serves.
@@ -42,6 +43,8 @@ pub struct Service {
     /// Where gateways ask.
     pub authz_address: SocketAddr,
     workers: Workers,
+    /// Threads of their own would go on answering, and hold the database open.
+    _stop: DropGuard,
 }
 
 impl Service {
@@ -59,7 +62,8 @@ impl Service {
         let listener = TcpListener::from_std(sockets.main)?;
         app.spawn(http::serve(listener, router, app.clone()));
         jobs::start(&app);
-        Ok(Self { app, address, authz_address, workers })
+        let stop = app.stop().clone().drop_guard();
+        Ok(Self { app, address, authz_address, workers, _stop: stop })
     }
 
     /// How browsers reach the console, without a slash at the end.
