@@ -14,7 +14,7 @@ use claviger_core::time::Timestamp;
 pub use self::records::Rows;
 pub(crate) use self::records::STATEMENTS as RECORD_STATEMENTS;
 use crate::db::Row;
-use crate::row::{Columns, Json, Unreadable};
+use crate::row::{Columns, Json, Unreadable, brief};
 use crate::sql::statements;
 use crate::value::args;
 use crate::{Connection, StoreResult};
@@ -79,7 +79,7 @@ impl Touched {
         let mut it = Columns::new(row);
         let (seq, Json(touched), range) = (it.next()?, it.next::<Json<Vec<String>>>()?, (it.next()?, it.next()?));
         for text in touched {
-            self.entities.insert(text.parse().map_err(|_| Unreadable(format!("touches {}", text.escape_debug())))?);
+            self.entities.insert(text.parse().map_err(|_| Unreadable(format!("touches {}", brief(&text))))?);
         }
         if let (Some(first), Some(last)) = range {
             self.key_ranges.push((first, last));

@@ -16,7 +16,7 @@ pub(crate) use self::breaking::STATEMENTS as BREAKING_STATEMENTS;
 pub use self::breaking::{Breach, BreakingKey};
 pub(crate) use self::list::STATEMENTS as LIST_STATEMENTS;
 pub use self::list::{KeyFilter, KeyRow, KeySort, KeyStatus};
-use crate::row::{Columns, Unreadable};
+use crate::row::{Columns, Unreadable, brief};
 use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, statements};
 use crate::statement::assert_newer;
 use crate::value::{Argument as _, Value, args, json};
@@ -159,7 +159,7 @@ pub(crate) fn secret_state(it: &mut Columns<'_>) -> Result<SecretState, Unreadab
         ("current", None) => Ok(SecretState::Current),
         ("retiring", Some(until)) => Ok(SecretState::Retiring { until }),
         ("dead", None) => Ok(SecretState::Dead),
-        _ => Err(Unreadable(format!("`{}` until {until:?} is no state", state.escape_debug()))),
+        _ => Err(Unreadable(format!("`{}` until {until:?} is no state", brief(&state)))),
     }
 }
 

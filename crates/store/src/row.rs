@@ -216,8 +216,18 @@ impl<K: StaticType> Column for Id<K> {
     }
 }
 
+/// What can be told of a text that should not be there: its beginning, on one line. It goes into the log, which others read.
+pub(crate) fn brief(text: &str) -> String {
+    const CHARS_MAX: usize = 200;
+    let mut shown: String = text.chars().take(CHARS_MAX).flat_map(char::escape_debug).collect();
+    if text.chars().nth(CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(raw: Raw<'_>) -> Result<T, Unreadable> {
-    raw.text()?.parse().map_err(|error: T::Err| Unreadable(error.to_string()))
+    raw.text()?.parse().map_err(|error: T::Err| Unreadable(brief(&error.to_string())))
 }
 
 macro_rules! parsed_columns {
@@ -237,7 +247,7 @@ macro_rules! named_columns {
         impl Column for $type {
             fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
                 let text = raw.text()?;
-                Self::parse(text).ok_or_else(|| Unreadable(format!("`{}` is not on the list", text.escape_debug())))
+                Self::parse(text).ok_or_else(|| Unreadable(format!("`{}` is not on the list", brief(text))))
             }
         }
     )*};
@@ -261,7 +271,7 @@ pub(crate) struct Json<T>(pub(crate) T);
 impl<T: DeserializeOwned> Column for Json<T> {
     fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
         let text = raw.text()?;
-        serde_json::from_str(text).map(Self).map_err(|error| Unreadable(error.to_string()))
+        serde_json::from_str(text).map(Self).map_err(|error| Unreadable(brief(&error.to_string())))
     }
 }
 

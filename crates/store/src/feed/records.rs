@@ -6,6 +6,7 @@ use claviger_core::feed::{
     ApiRecord, Change, KeyRecord, MemberRecord, OrganizationRecord, Record, RoleRecord, SecretRecord, UserRecord,
 };
 use claviger_core::id::{KeyId, UserId};
+use claviger_core::limits;
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::role::BuiltIn;
 use claviger_core::time::Timestamp;
@@ -76,6 +77,25 @@ statements! {
     KEYS_BETWEEN = keys_with_secrets!("WHERE t.id >= $1 AND t.id <= $3 ORDER BY t.id, s.id");
 }
 
+/// Bytes of a name at most: of each character four.
+const NAME_BYTES_MAX: usize = 4 * limits::NAME_CHARS_MAX;
+
+/// A text that is not longer than it may have been when it was written. Every node holds it and puts it into answers, so one of many megabytes
+/// would be everybody's burden and not only its key's.
+fn text(it: &mut Columns<'_>, bytes_max: usize) -> Result<String, Unreadable> {
+    optional_text(it, bytes_max)?.ok_or_else(|| Unreadable("a text is not there".into()))
+}
+
+/// As [`text`], where it may be absent.
+fn optional_text(it: &mut Columns<'_>, bytes_max: usize) -> Result<Option<String>, Unreadable> {
+    match it.next::<Option<String>>()? {
+        Some(text) if text.len() > bytes_max => {
+            Err(Unreadable(format!("a text of {} bytes, of which {bytes_max} are allowed", text.len())))
+        }
+        text => Ok(text),
+    }
+}
+
 /// How a row of one kind is read.
 type Read = fn(&mut Columns<'_>) -> Result<Record, Unreadable>;
 
@@ -83,8 +103,8 @@ fn organization(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
     Ok(Record::Organization(OrganizationRecord {
         id: it.next()?,
         parent_id: it.next()?,
-        slug: it.next()?,
-        external_id: it.next()?,
+        slug: text(it, limits::SLUG_BYTES_MAX)?,
+        external_id: optional_text(it, limits::EXTERNAL_ID_BYTES_MAX)?,
         suspended: it.next::<OrganizationStatus>()? == OrganizationStatus::Suspended,
         policy: it.next()?,
         allowed_ips: it.next()?,
@@ -95,8 +115,8 @@ fn organization(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
 fn user(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
     Ok(Record::User(UserRecord {
         id: it.next()?,
-        name: it.next()?,
-        external_id: it.next()?,
+        name: text(it, NAME_BYTES_MAX)?,
+        external_id: optional_text(it, limits::EXTERNAL_ID_BYTES_MAX)?,
         active: it.next::<UserStatus>()? == UserStatus::Active,
         version: it.next()?,
     }))
@@ -105,7 +125,7 @@ fn user(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
 fn role(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
     Ok(Record::Role(RoleRecord {
         id: it.next()?,
-        name: it.next()?,
+        name: text(it, NAME_BYTES_MAX)?,
         permissions: it.next()?,
         api_access: it.next()?,
         is_admin: it.next::<Option<BuiltIn>>()? == Some(BuiltIn::Admin),
@@ -125,7 +145,12 @@ fn member(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
 }
 
 fn api(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
-    Ok(Record::Api(ApiRecord { id: it.next()?, slug: it.next()?, prefix: it.next()?, version: it.next()? }))
+    Ok(Record::Api(ApiRecord {
+        id: it.next()?,
+        slug: text(it, limits::SLUG_BYTES_MAX)?,
+        prefix: text(it, limits::PREFIX_BYTES_MAX)?,
+        version: it.next()?,
+    }))
 }
 
 /// A key from its lines: all begin with its fields, and each ends with those of one of its secrets.
@@ -136,7 +161,7 @@ fn key(lines: &[&[u8]]) -> Result<Record, Unreadable> {
         id: it.next()?,
         organization_id: it.next()?,
         api_id: it.next()?,
-        name: it.next()?,
+        name: text(&mut it, NAME_BYTES_MAX)?,
         role_id: it.next()?,
         scopes: it.next()?,
         owner_id: it.next()?,
@@ -145,7 +170,7 @@ fn key(lines: &[&[u8]]) -> Result<Record, Unreadable> {
         allowed_ips: it.next()?,
         reach: it.next()?,
         standing: it.next::<KeyStanding>()?,
-        metadata: it.next()?,
+        metadata: optional_text(&mut it, limits::METADATA_BYTES_MAX)?,
         version: it.next()?,
         secrets: Vec::with_capacity(lines.len()),
     };

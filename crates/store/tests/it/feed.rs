@@ -294,13 +294,14 @@ async fn row_that_cannot_be_read_is_said_to_be_so_and_stops_no_other() {
     let secret = |what: &str| format!("UPDATE secret SET {what} WHERE id = '{}'", bad_secret.id);
     let organization =
         |what: &str| format!("UPDATE organization SET {what} WHERE id = '{}'", world.beta.organization.id);
-    let harms: [(String, Entity); 16] = [
+    let harms: [(String, Entity); 17] = [
         (key("standing = 'dormant'"), bad.id.into()),
         (key("reach = ''"), bad.id.into()),
         (key("scopes = '[\"no permission\"]'"), bad.id.into()),
         (key("allowed_ips = '[]'"), bad.id.into()),
         (key("metadata = '{'"), bad.id.into()),
         (key("role_id = 'rol_x'"), bad.id.into()),
+        (key(&format!("name = '{}'", "x".repeat(321))), bad.id.into()),
         (key("version = -1"), bad.id.into()),
         (
             key(if is_postgres() { "name = 'a' || chr(31) || 'b'" } else { "name = 'a' || char(31) || 'b'" }),

@@ -9,7 +9,7 @@ use super::fixture::Fixture;
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The document's operations by path, as upper-case methods.
-pub(super) fn documented() -> BTreeMap<String, BTreeMap<String, Value>> {
+pub(crate) fn documented() -> BTreeMap<String, BTreeMap<String, Value>> {
     let document: Value = serde_json::from_str(&claviger::api::document_text()).unwrap();
     let of = |item: &Value| {
         let methods = item.as_object().unwrap().iter();

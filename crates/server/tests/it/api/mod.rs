@@ -2,11 +2,11 @@
 
 mod apis;
 mod bad_input;
-mod client;
+pub(crate) mod client;
 mod credentials;
-mod document;
+pub(crate) mod document;
 mod events;
-mod fixture;
+pub(crate) mod fixture;
 mod generated;
 mod idempotency;
 mod introspection;
@@ -24,6 +24,7 @@ mod rights;
 mod schema;
 mod secrecy;
 mod sessions;
+mod times;
 mod tree;
 mod verify;
 mod verify_batch;

@@ -1,0 +1,149 @@
+//! One call of every operation that changes something, each on things of its own: it succeeds whatever was called before.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::api::client::Answer;
+use crate::api::fixture::Fixture;
+use crate::changes::writing_operations;
+
+/// A call that has not been made yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) operation: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) body: Value,
+}
+
+impl Call {
+    pub(crate) async fn send(&self, it: &Fixture) -> Answer {
+        let request = it.admin.request(self.method, &self.path);
+        it.admin.send(if self.body.is_null() { request } else { request.json(&self.body) }).await
+    }
+}
+
+/// Makes what the calls are about.
+struct Maker<'a> {
+    it: &'a Fixture,
+    at: String,
+    names: usize,
+}
+
+impl Maker<'_> {
+    async fn make(&mut self, path: &str, mut body: Value) -> Value {
+        self.names += 1;
+        body["name"] = json!(format!("Thing {}", self.names));
+        self.it.admin.post(&format!("{}{path}", self.at), body).await.expect(201).json()
+    }
+
+    async fn id(&mut self, path: &str, body: Value) -> String {
+        self.make(path, body).await["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A key, as the answer that made it has it.
+    async fn key(&mut self, role_id: &str) -> Value {
+        self.make("/keys", json!({"role_id": role_id, "owner_id": null, "mapped_user_id": null})).await
+    }
+
+    async fn key_id(&mut self, role_id: &str) -> String {
+        self.key(role_id).await["key"]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The calls, over an organization of their own below the root; the admin's key and what it hangs on are left alone.
+pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
+    let organization = it.create_organization("Changed").await;
+    let (movable, rotated, ended) = (
+        it.create_organization("Movable").await,
+        it.create_organization("Rotated").await,
+        it.create_organization("Ended").await,
+    );
+    let at = format!("/api/v1/organizations/{organization}");
+    let mut maker = Maker { it, at: at.clone(), names: 0 };
+    let mut calls = Vec::new();
+    let mut call = |operation, method, path: String, body| calls.push(Call { operation, method, path, body });
+
+    call("update_organization", "PATCH", at.clone(), json!({"name": "Renamed"}));
+    call("create_organization", "POST", format!("{at}/organizations"), json!({"name": "New"}));
+    call("put_organization", "PUT", format!("{at}/organizations/by-external-id/put"), json!({"name": "Put"}));
+    let path = format!("/api/v1/organizations/{movable}/move");
+    call("move_organization", "POST", path, json!({"parent_id": organization}));
+    call("update_policy", "PATCH", format!("{at}/policy"), json!({"max_keys_per_user": 99}));
+
+    let permissions = json!({"permissions": ["contacts:read"], "api_access": true});
+    let role = maker.id("/roles", permissions.clone()).await;
+    let spare = maker.id("/roles", permissions.clone()).await;
+    call("create_role", "POST", format!("{at}/roles"), json!({"name": "New", "permissions": ["contacts:read"]}));
+    call("update_role", "PATCH", format!("{at}/roles/{role}"), json!({"description": "Changed"}));
+    call("delete_role", "DELETE", format!("{at}/roles/{spare}"), Value::Null);
+
+    let user = maker.id("/users", json!({})).await;
+    call("create_user", "POST", format!("{at}/users"), json!({"name": "New"}));
+    call("put_user", "PUT", format!("{at}/users/by-external-id/put"), json!({"name": "Put"}));
+    call("update_user", "PATCH", format!("{at}/users/{user}"), json!({"name": "Renamed"}));
+    call("create_member", "POST", format!("{at}/members"), json!({"user_id": user, "role_id": role}));
+    let mut members = Vec::new();
+    for _ in 0..2 {
+        let user_id = maker.id("/users", json!({})).await;
+        let body = json!({"user_id": user_id, "role_id": role});
+        members.push(it.admin.post(&format!("{at}/members"), body).await.expect(201).text_at("/id"));
+    }
+    let extra = json!({"extra_permissions": ["scorecards/A:read"]});
+    call("update_member", "PATCH", format!("{at}/members/{}", members[0]), extra);
+    call("delete_member", "DELETE", format!("{at}/members/{}", members[1]), Value::Null);
+
+    let api = maker.id("/apis", json!({"slug": "changed", "key_prefix": "changed"})).await;
+    let new = json!({"name": "New", "slug": "new", "key_prefix": "new"});
+    call("create_api", "POST", format!("{at}/apis"), new);
+    call("update_api", "PATCH", format!("{at}/apis/{api}"), json!({"name": "Renamed"}));
+
+    let new = json!({"name": "New", "role_id": role, "owner_id": null});
+    call("create_key", "POST", format!("{at}/keys"), new);
+    let path = format!("{at}/keys/{}", maker.key_id(&role).await);
+    call("update_key", "PATCH", path, json!({"description": "Changed"}));
+    let inactive = format!("{at}/keys/{}", maker.key_id(&role).await);
+    it.admin.post(&format!("{inactive}/deactivate"), json!({})).await.expect(200);
+    call("activate_key", "POST", format!("{inactive}/activate"), json!({}));
+    for (operation, action) in [
+        ("deactivate_key", "deactivate"),
+        ("rotate_key", "rotate"),
+        ("duplicate_key", "duplicate"),
+        ("revoke_key", "revoke"),
+    ] {
+        let path = format!("{at}/keys/{}/{action}", maker.key_id(&role).await);
+        call(operation, "POST", path, json!({}));
+    }
+    for (operation, action) in [("deactivate_keys", "deactivate"), ("revoke_keys", "revoke"), ("extend_keys", "extend")]
+    {
+        let ends =
+            json!({"role_id": role, "owner_id": null, "mapped_user_id": null, "expires_at": it.days_from_now(30)});
+        let mut body = json!({"keys": {"ids": [maker.make("/keys", ends).await["key"]["id"]]}});
+        if action == "extend" {
+            body["expires_at"] = json!(it.days_from_now(300));
+        }
+        call(operation, "POST", format!("{at}/keys/bulk/{action}"), body);
+    }
+    let leaked = maker.key(&role).await["secret"]["token"].clone();
+    call("report_leak", "POST", format!("{at}/leaks"), json!({"key": leaked}));
+
+    // A personal key is one per user and organization, and only the user switches it on: so three organizations for the one user who calls.
+    let personal =
+        |organization: &str| format!("/api/v1/organizations/{organization}/users/{}/personal-key", it.app.admin_id);
+    for organization in [&rotated, &ended] {
+        it.admin.send(it.admin.request("PUT", &personal(organization))).await.expect(201);
+    }
+    call("put_personal_key", "PUT", personal(&organization), Value::Null);
+    call("rotate_personal_key", "POST", format!("{}/rotate", personal(&rotated)), json!({}));
+    call("delete_personal_key", "DELETE", personal(&ended), Value::Null);
+
+    let source = json!({"source_digest": "ab".repeat(32), "source_name": "keys.csv", "role_id": role});
+    let import = it.admin.post(&format!("{at}/imports"), source).await.expect(200).text_at("/id");
+    let lines = json!({"lines": [{"line": 2, "sha256": "cd".repeat(32)}]});
+    call("append_import", "POST", format!("{at}/imports/{import}/lines"), lines);
+
+    let called: BTreeSet<String> = calls.iter().map(|it| it.operation.to_owned()).collect();
+    assert_eq!(called, writing_operations(), "the calls here and the document");
+    calls
+}
