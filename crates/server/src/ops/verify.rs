@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use claviger_core::api::DEFAULT_API;
-use claviger_core::decision::{Code, Decision, Traced};
+use claviger_core::decision::{Code, Decision, Reach, Traced};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::limits;
 use claviger_core::permission::Asked;
@@ -22,6 +22,7 @@ use crate::app::App;
 
 /// What a caller needs to ask about keys.
 const VERIFY: &str = "claviger/keys:verify";
+const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
 
 /// The key that is asked about: the subject, not a credential of the caller.
 #[derive(Debug)]
@@ -164,11 +165,33 @@ impl<'a> Verifier<'a> {
         match self.seen {
             Some((id, sees)) if id == organization_id => sees,
             _ => {
-                let sees = self.caller.check(self.app, organization_id, &self.verify).is_ok();
+                let sees = match self.caller.check(self.app, organization_id, &self.verify) {
+                    Err(reject) if reject.code == SUSPENDED => self.sees_suspended(organization_id),
+                    answer => answer.is_ok(),
+                };
                 self.seen = Some((organization_id, sees));
                 sees
             }
         }
+    }
+
+    /// Nobody is authorized for what is suspended; who may verify from above is to be told that it is, and not that there is no such key.
+    fn sees_suspended(&self, organization_id: OrganizationId) -> bool {
+        let (app, caller) = (self.app, self.caller);
+        let own = caller.user_id().map(|it| app.replica().memberships(it)).unwrap_or_default();
+        let path = app.replica().path(organization_id);
+        // A nearer membership counts in place of what comes from above it.
+        let is_hidden = |id: &OrganizationId| own.iter().any(|it| it.organization_id == *id);
+        for (below, id) in path.iter().zip(path.iter().skip(1)) {
+            if is_hidden(below) {
+                return false;
+            }
+            match caller.authorize(app, *id, VERIFY) {
+                Err(reject) if reject.code == SUSPENDED => {}
+                answer => return answer.is_ok_and(|it| it.reach() == Reach::Subtree),
+            }
+        }
+        false
     }
 
     fn verify(&mut self, request: &VerifyRequest) -> Result<VerifyAnswer, Reject> {

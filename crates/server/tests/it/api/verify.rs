@@ -167,6 +167,33 @@ async fn reach_follows_the_tree() {
     assert_eq!(bearer.get(&read(&two)).await.refusal(), (404, "not_found".into()));
 }
 
+#[tokio::test]
+async fn who_may_verify_from_above_is_told_of_a_suspension_and_nobody_else() {
+    let it = Fixture::start().await;
+    let agency = it.create_organization("Agency").await;
+    let location = json!({"name": "Location"});
+    let location = it
+        .admin
+        .post(&format!("/api/v1/organizations/{agency}/organizations"), location)
+        .await
+        .expect(201)
+        .text_at("/id");
+    let made = async |organization: &str, key: Value| {
+        let at = format!("/api/v1/organizations/{organization}/keys");
+        super::fixture::Made::of(&it.admin.post(&at, key).await.expect(201)).token
+    };
+    let key = made(&location, json!({"name": "Location's"})).await;
+    let narrow = made(&it.root, json!({"name": "Root alone"})).await;
+    let beside = made(&it.create_organization("Beside").await, json!({"name": "Beside"})).await;
+    it.admin.patch(&format!("/api/v1/organizations/{agency}"), json!({"status": "suspended"})).await.expect(200);
+    let code = async |client: &super::client::Client| {
+        client.post("/api/v1/verify", json!({"key": key})).await.expect(200).json()["code"].clone()
+    };
+    assert_eq!(code(&it.admin).await, "organization_suspended");
+    assert_eq!(code(&it.admin.with(&narrow)).await, "not_found");
+    assert_eq!(code(&it.admin.with(&beside)).await, "not_found");
+}
+
 // S0.5: API access is both: having keys made and using them; taken back, existing ones stop at once.
 #[tokio::test]
 async fn api_access_of_a_role_switches_its_holders_keys() {
