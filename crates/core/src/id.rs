@@ -63,6 +63,8 @@ kinds! {
     ImportId = ImportKind, "imp";
     /// Identifies a one-time link (set-up, invitation).
     LinkId = LinkKind, "lnk";
+    /// Identifies a node: one run of the service.
+    NodeId = NodeKind, "nod";
 }
 
 impl<K: StaticType> Id<K> {

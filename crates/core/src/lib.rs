@@ -12,6 +12,7 @@ pub mod limits;
 pub mod member;
 pub mod name;
 pub mod network;
+pub mod node;
 pub mod organization;
 pub mod permission;
 pub mod policy;

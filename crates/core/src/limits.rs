@@ -72,3 +72,15 @@ pub const PASSWORD_CHARS_MIN: usize = 12;
 pub const PASSWORD_CHARS_MAX: usize = 256;
 /// Seconds that a request to the management API may take, reading its body included.
 pub const REQUEST_SECS_MAX: u64 = 30;
+/// Bytes in the name of a node.
+pub const NODE_NAME_BYTES_MAX: usize = 63;
+/// Seconds for which a node that says nothing still counts as live.
+pub const NODE_LEASE_SECS: u64 = 10;
+/// Hours for which a node that was lost is still named: longer than a verifier may go on answering without its database.
+pub const LOST_NODE_HOURS: u64 = 25;
+/// Nodes that are kept track of.
+pub const NODES_MAX: u32 = 1000;
+/// Nodes that a receipt names as pending, and as lost.
+pub const NODES_NAMED_MAX: usize = 16;
+/// Milliseconds that an answer to a change waits for other nodes.
+pub const RECEIPT_MILLIS_MAX: u64 = 1000;

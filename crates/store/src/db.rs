@@ -218,6 +218,17 @@ impl Store {
         })
     }
 
+    /// The transaction in which a node says how far it has come; absent where nobody else would hear of it.
+    pub(crate) async fn begin_telling(&self) -> StoreResult<Option<PlainTx>> {
+        Ok(match &self.0.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(pools) => {
+                let link = Link::Postgres(Handle::Writer(pools.begin_telling().await?));
+                Some(PlainTx(Connection::new(link)))
+            }
+        })
+    }
+
     /// Whether several transactions write at once; of a connection, [`Connection::is_shared`].
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self.0.engine, Engine::Postgres(_))

@@ -19,6 +19,7 @@ pub mod leaving;
 pub mod links;
 pub mod log;
 pub mod members;
+pub mod nodes;
 pub mod organizations;
 pub mod page;
 pub mod passwords;
@@ -35,10 +36,10 @@ pub use db::{Connection, Doorbell, Durability, Hold, Options, Reader, Store, Tx}
 pub use error::{Error, StoreResult, Unique};
 pub use page::{Cursor, Page, PageRequest};
 
-/// The statements that only PostgreSQL is asked, by name: locks, and the places of events.
+/// The statements that only PostgreSQL is asked, by name: locks, the places of events, and the nodes.
 #[doc(hidden)]
 pub fn postgres_statements() -> Vec<(String, String)> {
-    let statements = [log::SEQUENCE_STATEMENTS, db::HOLD_STATEMENTS].concat();
+    let statements = [log::SEQUENCE_STATEMENTS, db::HOLD_STATEMENTS, nodes::STATEMENTS].concat();
     statements.into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect()
 }
 

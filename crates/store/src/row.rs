@@ -9,6 +9,7 @@ use claviger_core::id::Id;
 use claviger_core::key::{Metadata, Origin, RevocationReason};
 use claviger_core::name::{Description, Email, ExternalId, KeyPrefix, Name, Slug};
 use claviger_core::network::IpAllowList;
+use claviger_core::node::NodeName;
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::permission::PermissionSet;
 use claviger_core::policy::OwnPolicy;
@@ -201,6 +202,12 @@ impl Column for [u8; 32] {
 impl Column for Digest {
     fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
         <[u8; 32]>::read(raw).map(Self::from_bytes)
+    }
+}
+
+impl Column for NodeName {
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        Self::parse(raw.text()?).map_err(|error| Unreadable(error.to_string()))
     }
 }
 

@@ -68,6 +68,7 @@ text_arguments!(
     claviger_core::name::ExternalId,
     claviger_core::name::KeyPrefix,
     claviger_core::name::Slug,
+    claviger_core::node::NodeName,
     claviger_core::secret::AccessId,
     std::net::IpAddr,
 );

@@ -277,6 +277,17 @@ CREATE TABLE outbox (
     body text COLLATE "C"
 );
 
+-- The processes that run on this database: when each was last heard, by this database's clock, and up to where it has applied the log (nothing
+-- while it loads). SQLite has none of this: its one process knows itself.
+CREATE TABLE node (
+    id text COLLATE "C" NOT NULL PRIMARY KEY,
+    name text COLLATE "C" NOT NULL,
+    started_at bigint NOT NULL,
+    seen_at bigint NOT NULL,
+    epoch bigint,
+    seq bigint
+);
+
 -- The metadata of an event, which stays. `touched` is a JSON list of ids; bulk work touches the keys from first_key_id to last_key_id.
 CREATE TABLE event (
     stream text COLLATE "C" NOT NULL,

@@ -18,9 +18,9 @@ use crate::row::{Raw, Unreadable};
 /// Connections of a node that write, and that read, side by side.
 const WRITERS: u32 = 12;
 const READERS: u32 = 8;
-/// Connections that give events their places, follow the log and hear the doorbell. They are set apart: transactions that hold all other
+/// Connections that give events their places, follow the log, hear the doorbell and tell the other nodes. They are set apart: transactions that hold all other
 /// connections wait for them, and lists that take long keep nobody from hearing of a revocation.
-const SEQUENCERS: u32 = 5;
+const SEQUENCERS: u32 = 6;
 /// The oldest version whose features the statements need, as the server numbers it.
 const VERSION_MIN: i32 = 150_000;
 /// How long a transaction waits for a lock, and how long one that does nothing may keep others waiting.
@@ -34,7 +34,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const LOCK_SHARED: &str = "SELECT pg_advisory_xact_lock_shared(1668048246, hashtext(current_schema()))";
 const LOCK_ALONE: &str = "SELECT pg_advisory_xact_lock(1668048246, hashtext(current_schema()))";
 const SEE_ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
-/// A lost minute of last use is no loss worth an fsync.
+/// A lost minute of last use is no loss worth an fsync, and what a node said of itself it says again.
 const LOSE_A_MINUTE: &str = "SET LOCAL synchronous_commit = off";
 
 const FILES: &[(i64, &str, &str)] = &[
@@ -115,6 +115,11 @@ impl Pools {
     /// The transaction that numbers events. It takes none of the locks above: whoever waits inside such a lock waits for it.
     pub(super) async fn begin_sequencing(&self) -> StoreResult<Transaction<'static, Postgres>> {
         in_time(self.sequencers.begin()).await.map_err(failure)
+    }
+
+    /// The transaction in which a node says how far it has come. Like the one above it must not wait behind changes, nor for the disk.
+    pub(super) async fn begin_telling(&self) -> StoreResult<Transaction<'static, Postgres>> {
+        begin(&self.sequencers, LOSE_A_MINUTE).await
     }
 
     pub(super) async fn listen(&self) -> StoreResult<PgListener> {

@@ -33,14 +33,17 @@ pub(super) struct Table {
     pub(super) is_usage: bool,
 }
 
-/// All tables, those that others refer to first. An outbox is none: what is in it is no event yet.
+/// What is not moved: in an outbox is no event yet, and the nodes run on the one database and not on the other.
+const LEFT_BEHIND: [&str; 2] = ["outbox", "node"];
+
+/// All tables, those that others refer to first.
 pub(super) fn tables() -> Vec<Table> {
     let mut tables = Vec::new();
     for (number, sql) in MIGRATIONS.iter().enumerate() {
         for text in sql.split("CREATE TABLE ").skip(1) {
             let (name, rest) = text.split_once(" (\n").expect("a table has columns");
             let (body, _) = rest.split_once("\n);").expect("a table ends");
-            if name != "outbox" {
+            if !LEFT_BEHIND.contains(&name) {
                 tables.push(table(name, body, number == 1));
             }
         }

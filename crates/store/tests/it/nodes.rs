@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use claviger_core::event::Stream;
+use claviger_core::event::{Position, Stream};
+use claviger_core::id::NodeId;
+use claviger_core::limits::{LOST_NODE_HOURS, NODE_LEASE_SECS};
+use claviger_core::node::{Node, NodeName, NodeState};
 use claviger_store::feed::Followed;
 use claviger_store::{Error, Hold, Store};
 use tokio::time::timeout;
 
-use crate::engine::{Raw, is_postgres, node, rows, schema_of};
+use crate::engine::{Raw, harm, is_postgres, node, rows, schema_of};
 use crate::world::{World, event, now, organization};
 
 /// Long enough for whatever does not wait, and for nothing that does.
@@ -138,4 +141,50 @@ async fn writers_of_two_nodes_leave_no_gap_and_followers_see_every_event_once() 
     let mut places: Vec<u64> = writers.join_all().await.concat();
     places.sort_unstable();
     assert_eq!(places, (before.seq + 1..=before.seq + 80).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn node_is_known_by_what_it_says_until_it_leaves_or_is_lost_for_long() {
+    let name = |text: &str| NodeName::parse(text).expect("a name");
+    let (id, other_id) = (NodeId::from_u128(1), NodeId::from_u128(2));
+    let Some((world, other)) = two_nodes().await else {
+        let store = World::new().await.store;
+        store.tell_node(id, &name("alone"), now(), None).await.expect("nobody to tell");
+        assert_eq!(store.find_nodes().await.expect("nodes"), [], "an embedded database has one node");
+        return;
+    };
+    world.store.tell_node(id, &name("node-a"), now(), None).await.expect("told");
+    other.tell_node(other_id, &name("node-b"), now(), None).await.expect("told");
+    let position = Position { epoch: 1, seq: 7 };
+    other.tell_node(other_id, &name("node-b"), now(), Some(position)).await.expect("told");
+    let found = |nodes: Vec<Node>| {
+        let mut found: Vec<_> = nodes.iter().map(|it| (it.name.to_string(), it.state(), it.position)).collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    };
+    let (a, b) = (("node-a".to_owned(), NodeState::Live, None), ("node-b".to_owned(), NodeState::Live, Some(position)));
+    assert_eq!(found(world.store.find_nodes().await.expect("nodes")), [a.clone(), b.clone()]);
+
+    // Silent for a lease: lost, and named until it cannot answer any more.
+    let silent = async |secs: u64| {
+        harm(&world.store, &format!("UPDATE node SET seen_at = seen_at - {secs}000000 WHERE name = 'node-b'")).await;
+        world.store.purge_nodes().await.expect("a purge");
+        found(world.store.find_nodes().await.expect("nodes"))
+    };
+    let lost = ("node-b".to_owned(), NodeState::Lost, Some(position));
+    assert_eq!(silent(NODE_LEASE_SECS).await, [a.clone(), lost.clone()]);
+    assert_eq!(silent((LOST_NODE_HOURS - 1) * 3600).await, [a.clone(), lost]);
+    assert_eq!(silent(3600).await, std::slice::from_ref(&a));
+    // It was only cut off.
+    other.tell_node(other_id, &name("node-b"), now(), Some(position)).await.expect("told");
+    assert_eq!(found(world.store.find_nodes().await.expect("nodes")), [a, b.clone()]);
+
+    // Who comes in the place of a lost one clears it away, and nobody that lives.
+    world.store.succeed_node(&name("node-b")).await.expect("a successor");
+    assert_eq!(world.store.find_nodes().await.expect("nodes").len(), 2);
+    harm(&world.store, "UPDATE node SET seen_at = seen_at - 10000000 WHERE name = 'node-a'").await;
+    world.store.succeed_node(&name("node-a")).await.expect("a successor");
+    assert_eq!(found(world.store.find_nodes().await.expect("nodes")), [b]);
+    other.remove_node(other_id).await.expect("it leaves");
+    assert_eq!(world.store.find_nodes().await.expect("nodes"), []);
 }

@@ -102,8 +102,8 @@ async fn every_statement_can_be_prepared_on_sqlite() {
     }
 }
 
-/// The one table that only PostgreSQL has: events that wait for their places.
-const OUTBOX: &str = "outbox";
+/// The tables that only PostgreSQL has: events that wait for their places, and the nodes.
+const OF_SEVERAL_NODES: [&str; 2] = ["outbox", "node"];
 
 /// A schema as far as both engines have it: tables with their columns, indexes with theirs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -172,7 +172,7 @@ async fn read_postgres(connection: &mut PgConnection) -> Schema {
                    FROM information_schema.columns WHERE table_schema = 'public'";
     for row in sqlx::query(columns).fetch_all(&mut *connection).await.expect("columns") {
         let (table, column): (String, String) = (row.get(0), row.get(1));
-        if table == OUTBOX {
+        if OF_SEVERAL_NODES.contains(&table.as_str()) {
             continue;
         }
         let form = match row.get::<&str, _>(2) {
@@ -194,9 +194,11 @@ async fn read_postgres(connection: &mut PgConnection) -> Schema {
     let references = format!(
         "SELECT t.relname || ' (' || {} || ') → ' || f.relname || ' (' || {} || ')' FROM pg_constraint c \
          JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class f ON f.oid = c.confrelid \
-         WHERE c.contype = 'f' AND t.relname <> '{OUTBOX}'",
+         WHERE c.contype = 'f' AND t.relname NOT IN ('{}', '{}')",
         of("c.conkey", "t.oid"),
-        of("c.confkey", "f.oid")
+        of("c.confkey", "f.oid"),
+        OF_SEVERAL_NODES[0],
+        OF_SEVERAL_NODES[1]
     );
     let references =
         sqlx::query_scalar(AssertSqlSafe(references)).fetch_all(&mut *connection).await.expect("references");
@@ -209,7 +211,7 @@ async fn read_postgres(connection: &mut PgConnection) -> Schema {
                    JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = 'public'";
     for row in sqlx::query(indexes).fetch_all(connection).await.expect("indexes") {
         let (table, index, columns): (String, String, String) = (row.get(0), row.get(1), row.get(4));
-        if table == OUTBOX {
+        if OF_SEVERAL_NODES.contains(&table.as_str()) {
             continue;
         }
         let index = if row.get(3) { "primary key".into() } else { index };
