@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use claviger_core::id::NodeId;
+use claviger_core::node::NodeName;
 use claviger_core::time::{Clock, Timestamp};
 use claviger_store::Store;
 use claviger_verifier::replica::Replica;
@@ -19,7 +21,7 @@ use crate::metrics::{Metrics, Tally};
 use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
 use crate::rates::Rates;
-use crate::replica::{Follower, Following, Uses};
+use crate::replica::{Follower, Following, Identity, Nodes, Uses};
 
 /// A generator that can be handed to a task.
 pub type Rng = Box<dyn CryptoRng + Send>;
@@ -42,6 +44,7 @@ struct Parts {
     store: Store,
     replica: Arc<Replica>,
     follower: Follower,
+    nodes: Nodes,
     uses: Uses,
     clock: Arc<dyn Clock>,
     randomness: Randomness,
@@ -91,8 +94,10 @@ impl App {
         let stop_following = CancellationToken::new();
         let mut seed = [0; 32];
         randomness().fill_bytes(&mut seed);
+        let nodes = Nodes::new(store.clone(), identity(&config, clock.now(), &mut *randomness()));
         let following = Following {
             store: store.clone(),
+            nodes: nodes.clone(),
             clock: Arc::clone(&clock),
             tasks: following_tasks.clone(),
             stop: stop_following.clone(),
@@ -110,6 +115,7 @@ impl App {
             store,
             replica,
             follower,
+            nodes,
             uses,
             clock,
             randomness,
@@ -140,6 +146,11 @@ impl App {
     /// How far the replica has come.
     pub fn follower(&self) -> &Follower {
         &self.0.follower
+    }
+
+    /// The nodes of this installation.
+    pub fn nodes(&self) -> &Nodes {
+        &self.0.nodes
     }
 
     /// Writes down what was used.
@@ -220,6 +231,17 @@ impl App {
         }
         self.0.store.close().await;
     }
+}
+
+/// Who this process is among the nodes.
+fn identity(config: &Config, started_at: Timestamp, rng: &mut dyn CryptoRng) -> Identity {
+    let of_process = || {
+        let host = rustix::system::uname();
+        NodeName::of_process(&host.nodename().to_string_lossy(), std::process::id())
+    };
+    let is_named = config.node_name.is_some();
+    let name = config.node_name.clone().unwrap_or_else(of_process);
+    Identity { id: NodeId::new(started_at, rng), name, is_named, started_at }
 }
 
 impl fmt::Debug for App {

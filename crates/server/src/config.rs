@@ -16,13 +16,14 @@ use std::time::Duration;
 
 use claviger_core::name::Name;
 use claviger_core::network::IpAllowList;
+use claviger_core::node::NodeName;
 use claviger_core::rate::Rate;
 use http::Uri;
 use http::uri::Scheme;
 
 use read::{
-    is_loopback, read_address, read_database, read_filter, read_folder, read_format, read_networks, read_rate,
-    read_url, read_workers,
+    is_loopback, read_address, read_database, read_filter, read_folder, read_format, read_networks, read_node_name,
+    read_rate, read_url, read_workers,
 };
 
 /// The file that is read from the working directory when none is named.
@@ -57,6 +58,8 @@ pub struct Config {
     pub api_rate: Option<Rate>,
     /// How often each key may verify; absent means as often as it likes.
     pub verify_rate: Option<Rate>,
+    /// By what people recognise this node; absent means its machine and process.
+    pub node_name: Option<NodeName>,
     /// Which messages are logged, in the language of `RUST_LOG`.
     pub log: String,
     /// How messages are logged.
@@ -123,7 +126,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the help.
-pub const SETTINGS: [Setting; 12] = [
+pub const SETTINGS: [Setting; 13] = [
     Setting {
         name: "listen",
         value_name: "ADDRESS",
@@ -183,6 +186,12 @@ pub const SETTINGS: [Setting; 12] = [
         value_name: "RATE",
         default: "off",
         help: "How often each key may verify and introspect; the callers are gateways, which mostly should not be held back",
+    },
+    Setting {
+        name: "node_name",
+        value_name: "NAME",
+        default: "machine and process",
+        help: "By what people recognise this node among several; one running process has it at a time",
     },
     Setting {
         name: "log",
@@ -369,6 +378,7 @@ impl Config {
             trusted_proxies: values.read("trusted_proxies", None, read_networks)?,
             api_rate: values.read("api_rate", Some(default_api_rate()), read_rate)?,
             verify_rate: values.read("verify_rate", None, read_rate)?,
+            node_name: values.read("node_name", None, read_node_name)?,
             log: values.read("log", "warn,claviger=info".to_owned(), read_filter)?,
             log_format: values.read("log_format", LogFormat::Text, read_format)?,
         };

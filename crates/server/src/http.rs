@@ -29,6 +29,8 @@ use crate::{api, console, operations};
 
 /// Where a proxy says for whom it asks.
 pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
+/// Which nodes know of a change, as JSON.
+pub(crate) const RECEIPT: &str = "claviger-receipt";
 /// Said to whoever sends a key in a query string where policy warns of it (RFC 7234 §5.5; caches pass it on, people see it in their tools).
 pub(crate) const QUERY_WARNING: HeaderValue =
     HeaderValue::from_static("299 claviger \"A key in a URL ends up in logs and histories; send it in a header.\"");

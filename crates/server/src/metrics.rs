@@ -80,9 +80,12 @@ pub struct Gauge {
     pub name: &'static str,
     /// What it says.
     pub help: &'static str,
-    /// The value.
-    pub value: f64,
+    /// The value, or one for each of several labels.
+    pub values: Vec<(Option<Label>, f64)>,
 }
+
+/// What tells values of one metric apart: a name and what it is.
+pub type Label = (&'static str, &'static str);
 
 #[derive(Debug)]
 struct Scrape {
@@ -109,8 +112,11 @@ impl Collector for Scrape {
             ConstCounter::new(counter.load(Ordering::Relaxed)).encode(family.encode_family(&[("status", *class)])?)?;
         }
         for gauge in &self.gauges {
-            let value = ConstGauge::new(gauge.value);
-            value.encode(encoder.encode_descriptor(gauge.name, gauge.help, None, MetricType::Gauge)?)?;
+            let mut family = encoder.encode_descriptor(gauge.name, gauge.help, None, MetricType::Gauge)?;
+            for (label, value) in &gauge.values {
+                let labels = label.as_slice();
+                ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }
@@ -128,14 +134,18 @@ mod tests {
         other.count(None);
         other.count(Some(Code::Stale));
         metrics.count_answer(204);
-        let gauge = Gauge { name: "replica_keys", help: "Keys in memory.", value: 3.0 };
-        let text = metrics.render(vec![gauge]).expect("text");
+        let keys = Gauge { name: "replica_keys", help: "Keys in memory.", values: vec![(None, 3.0)] };
+        let values = vec![(Some(("state", "live")), 2.0), (Some(("state", "lost")), 0.0)];
+        let nodes = Gauge { name: "nodes", help: "Nodes.", values };
+        let text = metrics.render(vec![keys, nodes]).expect("text");
         for line in [
             "claviger_decisions_total{code=\"allowed\"} 2",
             "claviger_decisions_total{code=\"stale\"} 1",
             "claviger_decisions_total{code=\"revoked\"} 0",
             "claviger_http_answers_total{status=\"2xx\"} 1",
             "claviger_replica_keys 3.0",
+            "claviger_nodes{state=\"live\"} 2.0",
+            "claviger_nodes{state=\"lost\"} 0.0",
             "# EOF",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} in\n{text}");

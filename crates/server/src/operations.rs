@@ -7,6 +7,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use claviger_core::node::NodeState;
 use claviger_core::reject::Reject;
 use claviger_verifier::credential::Sources;
 
@@ -55,7 +56,11 @@ async fn show_metrics(State(app): State<App>, request: Request) -> Response {
         return (status, format!("{}\n", reject.code.fix())).into_response();
     }
     let counts = app.replica().counts();
-    let gauge = |name, help, value| Gauge { name, help, value };
+    let gauge = |name, help, value| Gauge { name, help, values: vec![(None, value)] };
+    let others = app.nodes().last_known();
+    let lost = others.iter().filter(|it| it.state() == NodeState::Lost).count();
+    let live = 1 + others.len() - lost;
+    let nodes = vec![(Some(("state", "live")), live as f64), (Some(("state", "lost")), lost as f64)];
     let gauges = vec![
         gauge("replica_keys", "Keys in memory.", counts.keys as f64),
         gauge("replica_secrets", "Secrets in memory.", counts.secrets as f64),
@@ -63,6 +68,11 @@ async fn show_metrics(State(app): State<App>, request: Request) -> Response {
         gauge("replica_users", "Users in memory.", counts.users as f64),
         gauge("replica_unreadable_records", "Records this build could not read.", counts.unreadable as f64),
         gauge("replica_position", "The last event applied.", app.replica().position().map_or(0.0, |it| it.seq as f64)),
+        Gauge {
+            name: "nodes",
+            help: "Nodes of this installation, as they were found a few seconds ago.",
+            values: nodes,
+        },
         gauge("replica_age_seconds", "Seconds since the log was last read.", app.replica().age().as_secs_f64()),
     ];
     match app.metrics().render(gauges) {

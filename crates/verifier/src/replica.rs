@@ -185,6 +185,13 @@ impl Replica {
         here(&cell)?.policy.as_deref().cloned()
     }
 
+    /// The longest that any organization lets its verifiers answer from memory. Not for the hot path: looks at all of them.
+    pub fn longest_max_stale(&self) -> Duration {
+        let state = self.state.load();
+        let of = |at| here(&state.organizations.load(at))?.policy.as_deref().map(Policy::max_stale);
+        (0..state.organizations.len()).filter_map(of).max().unwrap_or_else(|| Policy::default().max_stale())
+    }
+
     /// All memberships of a user, for the view switch.
     pub fn memberships(&self, user_id: UserId) -> Vec<MembershipFacts> {
         let all = |state: &State, user: &UserCell| user.memberships.iter().filter_map(|it| facts(state, it)).collect();

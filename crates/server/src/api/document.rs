@@ -24,7 +24,8 @@ answered alike, with 404.
 
 **Lists** come in pages: `limit`, and `cursor` with the `next_cursor` of the page before, or the `Link` header.
 
-**Changes** can be bound to a version by `If-Match` with an `ETag`; POST requests can be repeated under an `Idempotency-Key`.
+**Changes** can be bound to a version by `If-Match` with an `ETag`; POST requests can be repeated under an `Idempotency-Key`. Each is answered \
+once the answering node has applied it, with a header `Claviger-Receipt` that says which other nodes have.
 
 **Rates.** Each caller may send so many requests in a period; `RateLimit-Policy` and `RateLimit` say how many, and what is left of them. \
 Beyond, the answer is 429, and `Retry-After` says when to try again.";
@@ -46,6 +47,7 @@ Beyond, the answer is 429, and `Retry-After` says when to try again.";
         (name = "events", description = "What was changed, by whom, and how it looked before and after."),
         (name = "apis", description = "The resource servers whose keys are checked."),
         (name = "imports", description = "Keys that exist elsewhere, as digests."),
+        (name = "nodes", description = "The running processes of the installation."),
     )
 )]
 struct Preamble;
@@ -77,7 +79,9 @@ pub(super) fn preamble() -> utoipa::openapi::OpenApi {
 
 /// The OpenAPI document of all routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    super::operations().merge(super::oauth::router()).into_openapi()
+    let mut document = super::operations().merge(super::oauth::router()).into_openapi();
+    super::receipts::document(&mut document);
+    document
 }
 
 /// The document as openapi.json has it.

@@ -19,6 +19,7 @@ mod key_views;
 mod keys;
 mod me;
 mod members;
+mod nodes;
 mod oauth;
 mod organization_views;
 mod organizations;
@@ -29,6 +30,7 @@ mod policies;
 mod policy_operations;
 mod problem;
 mod rates;
+mod receipts;
 mod reference;
 mod roles;
 mod users;
@@ -76,6 +78,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(apis::router())
         .merge(imports::router())
         .merge(events::router())
+        .merge(nodes::router())
 }
 
 /// The routes under `/api/v1`, the OpenAPI document and the page that shows it.
@@ -85,6 +88,7 @@ pub fn router(app: App) -> Router {
         let origins = CsrfLayer::new().with_rejection_response(|_| auth::foreign_origin());
         operations
             .method_not_allowed_fallback(edge::unknown_method)
+            .route_layer(from_fn_with_state(app.clone(), receipts::attend))
             .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
             .route_layer(origins)
     };

@@ -2,6 +2,7 @@
 
 use claviger_core::decision::Reach;
 use claviger_core::key::{KeyState, Origin, RevocationReason};
+use claviger_core::node::NodeState;
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::policy;
 use claviger_core::role::BuiltIn;
@@ -42,6 +43,16 @@ words! {
         Expired,
         /// Gone for ever.
         Revoked,
+    }
+}
+
+words! {
+    /// Whether a node is still heard.
+    NodeStateWord for NodeState {
+        /// It is.
+        Live,
+        /// It has said nothing for longer than a lease lasts: it is dead, stands still, or is cut off and answers from memory.
+        Lost,
     }
 }
 

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Failed;
+use crate::ops::receipts::Receipt;
 
 /// Tries of one request before the command stops.
 const TRIES: u32 = 5;
@@ -96,6 +97,10 @@ impl Server {
         let answer = sent.map_err(|error| Tried { again: Some(None), failed: Failed::new(explain(&error)) })?;
         let status = answer.status();
         if status.is_success() {
+            let receipt = answer.headers().get(crate::http::RECEIPT).map(|it| serde_json::from_slice(it.as_bytes()));
+            if let Some(sentence) = receipt.and_then(Result::ok).as_ref().and_then(Receipt::sentence) {
+                super::note(&sentence);
+            }
             return answer.json().await.map_err(|error| Tried { again: None, failed: Failed::new(error) });
         }
         let can_help = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();

@@ -97,7 +97,7 @@ fn show(remote: &Remote, answer: &Value) -> Result<(), Failed> {
 
 pub(super) fn doctor_command() -> Command {
     Command::new("doctor")
-        .about("Looks whether a server lives, is ready, and knows the key and the time")
+        .about("Looks whether a server lives, is ready, knows the key and the time, and hears its other nodes")
         .args(remote::args())
 }
 
@@ -132,6 +132,7 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<(), Failed> {
             };
             findings.push(Finding { what: "ready", found });
             findings.push(Finding { what: "key", found: key(matches).await });
+            findings.extend(nodes(matches).await.map(|found| Finding { what: "nodes", found }));
         }
         let shown = findings.iter().map(|it| match &it.found {
             Ok(found) => format!("ok  {:6} {found}", it.what),
@@ -164,4 +165,57 @@ async fn key(matches: &ArgMatches) -> Result<String, String> {
     let permissions = held.collect::<Vec<_>>().join(", ");
     let permissions = if permissions.is_empty() { "nothing".to_owned() } else { permissions };
     Ok(format!("\"{}\" of {}, may {permissions}", text(&me, "/key/name"), text(&me, "/organization/slug")))
+}
+
+/// Whether all nodes live and know of every change; nothing where the key may not see them.
+async fn nodes(matches: &ArgMatches) -> Option<Result<String, String>> {
+    let remote = Remote::new(matches).ok()?;
+    let mut found = Err(String::new());
+    for again in [true, false] {
+        let nodes: Value = match remote.server.get("/api/v1/nodes").await {
+            Ok(nodes) => nodes,
+            Err(failed) if ["403", "404"].iter().any(|it| failed.line.starts_with(it)) => return None,
+            Err(failed) => return Some(Err(failed.line)),
+        };
+        found = judged(nodes["data"].as_array().map_or(&[], Vec::as_slice));
+        if found.is_ok() || !again {
+            break;
+        }
+        // While changes are being made somebody is behind at every moment, and nobody for a second.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Some(found)
+}
+
+/// What is to be said of the nodes.
+fn judged(nodes: &[Value]) -> Result<String, String> {
+    let wrong = nodes.iter().filter_map(|it| {
+        let name = text(it, "/name");
+        let behind = it["behind"].as_u64();
+        match (text(it, "/state").as_str(), behind) {
+            ("lost", _) => {
+                Some(format!("{name} was last heard at {} UTC; restart it", instant(it, "/last_contact_at")))
+            }
+            (_, Some(0)) => None,
+            (_, None) => Some(format!("{name} still loads")),
+            (_, Some(behind)) => Some(format!("{name} has not confirmed the last {behind} changes")),
+        }
+    });
+    let wrong: Vec<_> = wrong.collect();
+    if wrong.is_empty() { Ok(format!("{} live and know of every change", nodes.len())) } else { Err(wrong.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_is_lost_or_behind_is_named() {
+        let node = |name: &str, state: &str, behind: Value| json!({ "name": name, "state": state, "behind": behind, "last_contact_at": "2027-01-01T00:00:00Z" });
+        let well = [node("a", "live", 0.into()), node("b", "live", 0.into())];
+        assert_eq!(judged(&well), Ok("2 live and know of every change".to_owned()));
+        let ill = [node("a", "live", 3.into()), node("b", "lost", 0.into()), node("c", "live", Value::Null)];
+        let said = "a has not confirmed the last 3 changes; b was last heard at 2027-01-01 00:00:00 UTC; restart it; c still loads";
+        assert_eq!(judged(&ill), Err(said.to_owned()));
+    }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use claviger_core::network::IpAllowList;
+use claviger_core::node::NodeName;
 use claviger_core::rate::Rate;
 use http::Uri;
 use http::uri::Scheme;
@@ -59,6 +60,10 @@ pub(super) fn read_networks(text: &str) -> Result<Option<IpAllowList>, String> {
         return Ok(None);
     }
     IpAllowList::parse(&entries).map(Some).map_err(|error| error.to_string())
+}
+
+pub(super) fn read_node_name(text: &str) -> Result<Option<NodeName>, String> {
+    NodeName::parse(text).map(Some).map_err(|error| error.to_string())
 }
 
 pub(super) fn read_filter(text: &str) -> Result<String, String> {

@@ -1,9 +1,11 @@
-//! What the console keeps in the browser: the session, a wish about looks, and the notice of the last action.
+//! What the console keeps in the browser: the session, a wish about looks, the notice of the last action, and where it stands in the log.
 //!
 //! How they are named, and when they are `Secure`, is [`crate::site`]'s, since the management API reads the session too.
 
 use std::time::Duration;
 
+use claviger_core::event::Position;
+use claviger_core::id::OrganizationId;
 use cookie::{Cookie, SameSite};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
@@ -11,10 +13,12 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use secrecy::{ExposeSecret, SecretString};
 
 use super::pages::shell::{Notice, Preferences, Theme, Times};
+use crate::ops::receipts::{Noted, Reach};
 use crate::site::{SESSION_COOKIE, Site};
 
 const NOTICE: &str = "notice";
 const PREFERENCES: &str = "look";
+const CHANGE: &str = "change";
 
 /// A notice that no page has shown after a minute is stale.
 const NOTICE_LIFE: Duration = Duration::from_secs(60);
@@ -89,6 +93,35 @@ pub(super) fn clear_notice(headers: &mut HeaderMap, site: &Site) {
     set(headers, site, NOTICE, String::new(), Duration::ZERO);
 }
 
+/// The last change, if not every node had confirmed it when it was answered. Only its place is kept: what pages say of it they find out anew.
+/// `organization` is the one that the page is about.
+pub(super) fn change(headers: &HeaderMap, site: &Site, organization: OrganizationId) -> Option<Noted> {
+    let value = site.cookie(headers, CHANGE)?;
+    let mut parts = value.split('.');
+    let position = Position { epoch: parts.next()?.parse().ok()?, seq: parts.next()?.parse().ok()? };
+    let reach = match parts.next()? {
+        "here" => Reach::Organization(organization),
+        "everywhere" => Reach::Everywhere,
+        _ => return None,
+    };
+    Some(Noted { position, reach })
+}
+
+/// Leaves the place of the last change for the next pages, as long as a notice.
+pub(super) fn set_change(headers: &mut HeaderMap, site: &Site, noted: Noted) {
+    let Position { epoch, seq } = noted.position;
+    let reach = match noted.reach {
+        Reach::Organization(_) => "here",
+        Reach::Everywhere => "everywhere",
+    };
+    set(headers, site, CHANGE, format!("{epoch}.{seq}.{reach}"), NOTICE_LIFE);
+}
+
+/// Forgets the last change, now that every node has confirmed it.
+pub(super) fn clear_change(headers: &mut HeaderMap, site: &Site) {
+    set(headers, site, CHANGE, String::new(), Duration::ZERO);
+}
+
 #[cfg(test)]
 mod tests {
     use http::header::COOKIE;
@@ -145,6 +178,22 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.append(COOKIE, format!("notice={value}").parse().unwrap());
             assert_eq!(notice(&headers, &site(false)), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_last_change_is_found_again_and_nonsense_is_none() {
+        let here = OrganizationId::from_u128(1);
+        for reach in [Reach::Organization(here), Reach::Everywhere] {
+            let noted = Noted { position: Position { epoch: 2, seq: 17 }, reach };
+            let mut headers = HeaderMap::new();
+            set_change(&mut headers, &site(true), noted);
+            assert_eq!(change(&returned(&headers), &site(true), here), Some(noted));
+        }
+        for value in ["", "1", "1.2", "1.x.here", "1.2.there", "-1.2.here"] {
+            let mut headers = HeaderMap::new();
+            headers.append(COOKIE, format!("change={value}").parse().unwrap());
+            assert_eq!(change(&headers, &site(false), here), None, "{value}");
         }
     }
 

@@ -7,6 +7,7 @@
 pub mod assets;
 pub mod pages;
 
+mod confirmations;
 mod cookies;
 mod entrance;
 mod failure;
@@ -45,7 +46,8 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/rotate", get(keys::secrets::show_rotate).post(keys::secrets::rotate))
         .route("/keys/{key}/activate", post(keys::change::activate))
         .route("/keys/{key}/deactivate", post(keys::change::deactivate))
-        .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete));
+        .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))
+        .layer(from_fn_with_state(app.clone(), confirmations::attend));
     Router::new()
         .route("/", get(entrance::start))
         .route("/settings", get(entrance::start_settings))

@@ -11,6 +11,7 @@ use claviger_core::user::User;
 use http::header::LOCATION;
 use http::request::Parts;
 
+use super::confirmations::Unconfirmed;
 use super::cookies;
 use super::failure::Failure;
 use super::pages::shell::{Notice, Place, Preferences, Shell, Viewer};
@@ -64,6 +65,7 @@ pub(super) struct Visit {
     pub(super) organization: ReachedOrganization,
     preferences: Preferences,
     notice: Option<Notice>,
+    unconfirmed: Unconfirmed,
     may_switch: bool,
     here: String,
 }
@@ -91,7 +93,9 @@ impl FromRequestParts<App> for Visit {
         };
         let may_switch = me::reaches_others(app, &session.caller, organization.id).await?;
         let notice = cookies::notice(&parts.headers, &site);
+        let change = cookies::change(&parts.headers, &site, organization.id);
         Ok(Self {
+            unconfirmed: Unconfirmed::of(app, change).await,
             app: app.clone(),
             site,
             caller: session.caller,
@@ -146,6 +150,7 @@ impl Visit {
             here: self.here.clone(),
             now: self.app.now().to_string(),
             notice: self.notice.clone(),
+            unconfirmed: self.unconfirmed.sentence(),
         }
     }
 
@@ -159,6 +164,9 @@ impl Visit {
         let mut response = html(page);
         if self.notice.is_some() {
             cookies::clear_notice(response.headers_mut(), &self.site);
+        }
+        if self.unconfirmed == Unconfirmed::Over {
+            cookies::clear_change(response.headers_mut(), &self.site);
         }
         response
     }

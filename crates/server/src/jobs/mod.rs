@@ -56,7 +56,7 @@ fn pause_after(secrets: usize) -> Duration {
     Duration::from_secs(secrets as u64 / USES_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
 }
 
-/// Clears away sessions, links and kept answers that have run out.
+/// Clears away sessions, links and kept answers that have run out, and nodes that were lost long ago.
 async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
     let mut tx = app.store().begin().await?;
@@ -64,6 +64,7 @@ async fn purge(app: &App) -> OpResult<()> {
     tx.purge_links_unchecked(now).await?;
     tx.purge_idempotent_unchecked(now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600))).await?;
     tx.commit_unaudited("what has run out is cleared away").await?;
+    app.store().purge_nodes().await?;
     Ok(())
 }
 

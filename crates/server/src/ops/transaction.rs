@@ -8,6 +8,7 @@ use claviger_store::{Hold, Tx};
 
 use super::caller::Caller;
 use super::error::{Error, OpResult};
+use super::receipts::{self, Reach};
 use crate::app::App;
 
 /// Runs a change on a tracked task and not in the connection's future, so that a client that hangs up cannot cut it in half.
@@ -16,7 +17,7 @@ where
     T: Send + 'static,
     F: Future<Output = OpResult<T>> + Send + 'static,
 {
-    app.spawn(change).await.map_err(|fault| Error::Internal(fault.to_string()))?
+    app.spawn(receipts::carry(change)).await.map_err(|fault| Error::Internal(fault.to_string()))?
 }
 
 /// Opens the transaction of a change that rights may hang on (the tree, policies, roles, members, users) and authorizes its caller. No other
@@ -50,12 +51,16 @@ pub(super) async fn begin_beside<T>(
 async fn authorize_inside<T>(app: &App, tx: &mut Tx, authorize: impl Fn() -> Result<T, Reject>) -> OpResult<T> {
     let head = tx.settled_head().await?;
     app.follower().applied(head).await.map_err(Error::NotBegun)?;
+    // Who asks for what is so already gets a receipt too: for the change that made it so.
+    receipts::note(head, Reach::Everywhere);
     Ok(authorize()?)
 }
 
 /// Commits with the event, and waits until this node's replica has applied it: what is created verifies at once, what is revoked is denied.
 pub(super) async fn commit(app: &App, tx: Tx, event: Event) -> OpResult<()> {
+    let reach = Reach::of(&event);
     let position = tx.commit(event).await?;
+    receipts::note(position, reach);
     app.follower().applied(position).await.map_err(Error::Unseen)
 }
 

@@ -16,7 +16,7 @@ use super::{Following, load};
 /// Between two looks at the log when nobody rings. The bell is a doorbell only: a lost ring costs this long.
 const POLL: Duration = Duration::from_millis(500);
 /// Events in one frame.
-const EVENTS_PER_FRAME: u32 = 256;
+pub(super) const EVENTS_PER_FRAME: u32 = 256;
 
 /// Runs until it is stopped.
 pub(super) async fn run(

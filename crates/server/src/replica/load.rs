@@ -1,9 +1,12 @@
 //! Loading: read the head of the log, then every row in pages, then follow from that head.
+//!
+//! A node that has never loaded answers nobody, so nobody waits for it. Before it begins to answer it says where it stands and then takes in what
+//! was committed until then: whoever committed earlier had nobody to wait for, and whoever commits later sees that there is.
 
 use claviger_core::event::{EntityKind, Position, Stream};
 use claviger_core::feed::Change;
 use claviger_store::StoreResult;
-use claviger_store::feed::{REPLICATED, Rows};
+use claviger_store::feed::{Followed, REPLICATED, Rows};
 use claviger_verifier::writer::Writer;
 use tokio::sync::mpsc;
 
@@ -14,8 +17,12 @@ const ROWS_PER_READ: u32 = 2000;
 /// Pages that wait between two steps: reading, making records and taking them in run side by side.
 const PAGES_AHEAD: usize = 2;
 
-/// Loads everything into `writer`. Meanwhile the replica answers from what it held before.
+/// Loads everything into `writer`, and says up to where. Meanwhile the replica answers from what it held before.
 pub(super) async fn load(following: &Following, writer: &mut Writer) -> StoreResult<Position> {
+    let is_first = writer.position().is_none();
+    if is_first {
+        following.nodes.enter().await?;
+    }
     let (head, keys) = {
         let mut reader = following.store.follow().await?;
         (reader.head(Stream::Change).await?, reader.count_live_keys_unchecked().await?)
@@ -50,8 +57,32 @@ pub(super) async fn load(following: &Following, writer: &mut Writer) -> StoreRes
         Ok(read) => read?,
         Err(fault) => std::panic::resume_unwind(fault.into_panic()),
     }
-    writer.finish_load(head);
-    Ok(head)
+    let at = if is_first { take_in_what_came_meanwhile(following, writer, head).await? } else { head };
+    writer.finish_load(at);
+    Ok(at)
+}
+
+/// Says that this node is about to answer, and loads what the log says up to that moment.
+async fn take_in_what_came_meanwhile(
+    following: &Following,
+    writer: &mut Writer,
+    head: Position,
+) -> StoreResult<Position> {
+    following.nodes.say(Some(head)).await?;
+    let end = following.store.follow().await?.head(Stream::Change).await?;
+    let mut at = head;
+    while at < end {
+        let mut reader = following.store.follow().await?;
+        match reader.changes(at, super::follow::EVENTS_PER_FRAME, following.clock.now()).await? {
+            Followed::Frame(frame) => {
+                at = frame.to;
+                writer.load(frame.changes);
+            }
+            // What is wrong is found again by whoever follows from here, and then everything is loaded anew.
+            Followed::UpToDate | Followed::Resync => return Ok(at),
+        }
+    }
+    Ok(at)
 }
 
 async fn read(

@@ -3,6 +3,7 @@
 mod flush;
 mod follow;
 mod load;
+mod nodes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use flush::Uses;
+pub use nodes::{Identity, Nodes};
 
 /// How long an operation waits until this node's replica has applied its change. It takes well under a millisecond; who waits as long as
 /// this has a fault to report.
@@ -69,6 +71,7 @@ impl Follower {
 /// What keeps a replica up to date needs.
 pub(crate) struct Following {
     pub(crate) store: Store,
+    pub(crate) nodes: Nodes,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the following is to end: after the last change, not at the first sign of a shutdown.
@@ -83,8 +86,9 @@ impl Following {
         let (replica, writer) = Replica::new(seed, Box::new(move || started.elapsed()));
         let bell = Arc::new(Notify::new());
         let (applied, reached) = watch::channel(None);
-        let follower = Follower { bell: Arc::clone(&bell), applied: reached };
+        let follower = Follower { bell: Arc::clone(&bell), applied: reached.clone() };
         let tasks = self.tasks.clone();
+        tasks.spawn(self.nodes.clone().run(Arc::clone(&replica), reached, self.stop.clone()));
         tasks.spawn(follow::hear(self.store.clone(), Arc::clone(&bell), self.stop.clone()));
         let following = tasks.spawn(follow::run(self, Arc::clone(&replica), writer, bell, applied));
         tasks.spawn(async move {

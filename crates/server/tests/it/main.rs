@@ -16,4 +16,5 @@ mod ops;
 mod poisoned;
 mod process;
 mod raw;
+mod receipts;
 mod repetition;

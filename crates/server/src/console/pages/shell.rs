@@ -23,6 +23,8 @@ pub struct Shell {
     pub now: String,
     /// What the last action did, shown once.
     pub notice: Option<Notice>,
+    /// Which nodes have not confirmed the last change yet, in a sentence; absent when all have.
+    pub unconfirmed: Option<String>,
 }
 
 impl Shell {

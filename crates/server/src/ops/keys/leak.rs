@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::receipts;
 use crate::ops::transaction::{begin_beside, commit, on_task};
 use crate::ops::verify::Subject;
 
@@ -73,6 +74,8 @@ pub async fn report_leak(
     idempotency: Option<Idempotency<LeakReport>>,
 ) -> OpResult<Answer<LeakReport>> {
     caller.authorize_keys(app, organization_id, "delete")?;
+    // By whether there is a receipt nobody shall tell a key that is not theirs from none.
+    receipts::note_present(app);
     let Some((digest, key_id, place)) = locate(app, &leak.subject) else {
         return Ok(Answer::Fresh(LeakReport::UNKNOWN));
     };

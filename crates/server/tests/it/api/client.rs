@@ -105,6 +105,8 @@ impl Client {
         if self.compares && method != "HEAD" {
             let faults = schema::faults(&method, &path, status, answer.header("content-type"), &answer.text);
             assert!(faults.is_empty(), "{method} {path}: {faults:#?} in {answer:?}");
+            let faults = schema::receipt_faults(&method, &path, status, answer.header("claviger-receipt"));
+            assert!(faults.is_empty(), "{method} {path}: {faults:#?} in {answer:?}");
         }
         answer
     }

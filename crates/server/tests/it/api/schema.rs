@@ -13,6 +13,23 @@ const SHOWN_ONCE: &str = "NewSecretView";
 /// What is said about a secret to whoever gets one, and is none.
 const NO_SECRETS: [&str; 1] = ["secret_note"];
 
+/// The header that says which nodes know of a change.
+const RECEIPT: &str = "claviger-receipt";
+
+/// What is wrong with the receipt of an answer: a change that succeeded has one, and nothing else has.
+pub(super) fn receipt_faults(method: &str, path: &str, status: u16, receipt: &str) -> Vec<String> {
+    let Some(operation) = operation(method, path) else { return Vec::new() };
+    let headers = operation["responses"][status.to_string()]["headers"].as_object();
+    let documented = headers.is_some_and(|it| it.keys().any(|name| name.eq_ignore_ascii_case(RECEIPT)));
+    if documented == receipt.is_empty() {
+        return vec![format!("a receipt is {}, and there is `{receipt}`", if documented { "due" } else { "not due" })];
+    }
+    let told: Value = if documented { serde_json::from_str(receipt).unwrap() } else { return Vec::new() };
+    let (seq, acked) = (told["seq"].as_u64(), told["nodes"]["acked"].as_u64());
+    // Whoever answers knows of it.
+    if 0 < seq.unwrap_or(0) && 0 < acked.unwrap_or(0) { Vec::new() } else { vec![format!("the receipt is {told}")] }
+}
+
 /// What is wrong with an answer; nothing where the document has no such operation.
 pub(super) fn faults(method: &str, path: &str, status: u16, content_type: &str, text: &str) -> Vec<String> {
     let Some(operation) = operation(method, path) else { return Vec::new() };
@@ -156,6 +173,13 @@ async fn what_an_answer_must_not_have_is_found() {
     assert_eq!(faults_of(&|it| drop(it.remove("name"))), ["/name is missing"]);
     assert_eq!(faults_of(&|it| drop(it.insert("reach".into(), "everywhere".into()))).len(), 1);
     assert_eq!(faults_of(&|it| drop(it.insert("version".into(), "1".into()))).len(), 1);
+    let receipt = r#"{"epoch":1,"seq":17,"nodes":{"acked":1,"pending":[],"lost":[]}}"#;
+    assert_eq!(receipt_faults("PATCH", &path, 200, receipt), [""; 0]);
+    assert_eq!(receipt_faults("GET", &path, 200, ""), [""; 0]);
+    assert_eq!(receipt_faults("PATCH", &path, 200, "").len(), 1);
+    assert_eq!(receipt_faults("GET", &path, 200, receipt).len(), 1);
+    assert_eq!(receipt_faults("POST", "/api/v1/verify", 200, receipt).len(), 1);
+    assert_eq!(receipt_faults("PATCH", &path, 200, &receipt.replace("\"acked\":1", "\"acked\":0")).len(), 1);
     assert_eq!(faults("GET", &path, 218, "application/json", "{}"), ["218 is not documented"]);
     assert_eq!(faults("GET", &path, 200, "text/html", "<p>").len(), 1);
     let mut found = Vec::new();

@@ -2,6 +2,7 @@
 
 mod browser;
 mod changes;
+mod confirmations;
 mod edits;
 mod hostile;
 mod limits;

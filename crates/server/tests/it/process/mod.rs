@@ -4,6 +4,7 @@ mod crash;
 mod dev;
 mod import;
 mod moving;
+mod nodes;
 mod reconcile;
 mod start;
 mod terminal;

@@ -90,6 +90,7 @@ fn shell(words: &Words<'_>, place: Place) -> Shell {
         here: "/o/acme/keys?status=active".to_owned(),
         now: "2026-11-21T05:15:00Z".to_owned(),
         notice: None,
+        unconfirmed: None,
     }
 }
 
@@ -201,6 +202,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     };
     let mut after_deletion = key_list(words, rows(words));
     after_deletion.shell.notice = Some(Notice::KeyDeleted(words.names[2].to_owned()));
+    after_deletion.shell.unconfirmed =
+        Some("node-c has not confirmed yet; denies at the latest by 2026-11-22 05:15:00 UTC.".to_owned());
     after_deletion.shell.preferences.times = Times::Relative;
     let mut none_match = key_list(words, Vec::new());
     none_match.filtered = true;
