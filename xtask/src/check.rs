@@ -6,8 +6,13 @@ use clap::Args;
 
 use crate::limits;
 use crate::openapi;
+use crate::python::Environment;
 use crate::shell::{Failure, Outcome, cargo, find_program, heading, run as run_command, workspace_root};
 use crate::tidy;
+
+/// The spelling checker, which comes as a program that is built already.
+const TOOLS: Environment =
+    Environment { requirements: "xtask/requirements.txt", folder: "check-tools", installed_by: "cargo xtask check" };
 
 /// Options of `cargo xtask check`.
 #[derive(Args)]
@@ -39,7 +44,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     heading("dependencies");
     dependencies(options)?;
     heading("spelling");
-    optional("typos", &[], "cargo install typos-cli --locked")?;
+    TOOLS.ensure(false)?;
+    run_command(Command::new(TOOLS.programs().join("typos")).current_dir(workspace_root()))?;
     println!("\nall checks passed");
     Ok(())
 }

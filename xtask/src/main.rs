@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod limits;
 mod openapi;
+mod python;
 mod shell;
 mod test;
 mod tidy;

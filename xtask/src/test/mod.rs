@@ -142,7 +142,7 @@ fn run_steps(options: &Options, parts: &[Part], steps: &mut Vec<Step>) {
     let is_prepared = measure(steps, "packages", || packages::ensure(parts, options.no_install).into())
         && (!runs_on_node(parts) || measure(steps, "npm packages", || browser::ensure(options.no_install).into()))
         && (!parts.contains(&Part::Document)
-            || measure(steps, "python packages", || document::ensure(options.no_install).into()))
+            || measure(steps, "python packages", || document::TOOLS.ensure(options.no_install).into()))
         && (options.postgres_url.is_some()
             || !parts.iter().any(|part| part.needs_postgres())
             || measure(steps, "postgresql", || postgres::Server::start().map(|started| server = Some(started)).into()))
