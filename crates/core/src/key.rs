@@ -30,7 +30,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    const ALL: [Self; 5] = [Self::Form, Self::Api, Self::Toggle, Self::Import, Self::Setup];
+    /// All there are.
+    pub const ALL: [Self; 5] = [Self::Form, Self::Api, Self::Toggle, Self::Import, Self::Setup];
 
     /// The name on the wire and in storage.
     pub const fn as_str(self) -> &'static str {

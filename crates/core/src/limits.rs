@@ -54,6 +54,8 @@ pub const EXPORTED_EVENTS_MAX: u32 = 100_000;
 pub const KEYS_PER_BULK_MAX: usize = ROWS_PER_EVENT_MAX;
 /// Days of the filter for keys that were not used for so many.
 pub const UNUSED_DAYS_MAX: u16 = 3650;
+/// Keys that one request for a list of keys looks at, besides those it shows; the next one goes on from there.
+pub const KEYS_EXAMINED_MAX: usize = 2000;
 /// Items on one page of a list.
 pub const PAGE_ITEMS_MAX: u32 = 100;
 /// Items on a page when nothing is asked for.

@@ -12,7 +12,7 @@ use std::time::Instant;
 use claviger_core::api::{Api, DEFAULT_API};
 use claviger_core::event::{Event, EventKind, Position, Stream};
 use claviger_core::feed::Change;
-use claviger_core::id::{ApiId, MemberId, OrganizationId, RoleId, SecretId, UserId};
+use claviger_core::id::{ApiId, KeyId, MemberId, OrganizationId, RoleId, SecretId, UserId};
 use claviger_core::key::{Key, KeyDraft, Origin};
 use claviger_core::member::Member;
 use claviger_core::name::{KeyPrefix, Name, Slug};
@@ -272,7 +272,7 @@ async fn list(world: &World) {
             .expect("a page");
         let second = started.elapsed().as_secs_f64() * 1e3;
         let started = Instant::now();
-        let count = reader.count_keys(&world.tenant, &filter, 10_000, world.now).await.expect("a count");
+        let count = reader.count_keys(&world.tenant, &filter, world.now).await.expect("a count").count;
         let counting = started.elapsed().as_secs_f64() * 1e3;
         println!(
             "list {what}: {first:.2} ms, next {second:.2} ms ({} rows), count {count} {counting:.2} ms",
@@ -284,6 +284,8 @@ async fn list(world: &World) {
 async fn usage(world: &mut World, keys: usize) {
     let uses: Vec<_> = (0..keys.min(100_000))
         .map(|_| SecretUse {
+            key_id: KeyId::new(world.now, &mut world.rng),
+            organization_id: world.tenant.organization_id(),
             secret_id: SecretId::new(world.now, &mut world.rng),
             last_used_at: world.now,
             ip: None,

@@ -15,7 +15,7 @@ use claviger_core::time::Timestamp;
 pub(crate) use self::breaking::STATEMENTS as BREAKING_STATEMENTS;
 pub use self::breaking::{Breach, BreakingKey};
 pub(crate) use self::list::STATEMENTS as LIST_STATEMENTS;
-pub use self::list::{KeyFilter, KeyRow, KeySort, KeyStatus};
+pub use self::list::{KeyFilter, KeyOrder, KeyPage, KeyRow, KeySort, KeyStatus, KeyTotal};
 use crate::row::{Columns, Unreadable, brief};
 use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, statements};
 use crate::statement::assert_newer;

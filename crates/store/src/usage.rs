@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use claviger_core::id::{KeyId, SecretId};
+use claviger_core::id::{KeyId, OrganizationId, SecretId};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
@@ -22,7 +22,7 @@ const USER_AGENT_CHARS_MAX: usize = 200;
 /// Adds to what is there. The address and the client are those of the latest use, whichever of two nodes flushes first.
 macro_rules! add {
     () => {
-        " ON CONFLICT (secret_id) DO UPDATE SET uses = secret_use.uses + excluded.uses, \
+        " ON CONFLICT (key_id, secret_id) DO UPDATE SET uses = secret_use.uses + excluded.uses, \
          ip = CASE WHEN secret_use.last_used_at <= excluded.last_used_at THEN excluded.ip ELSE secret_use.ip END, \
          user_agent = CASE WHEN secret_use.last_used_at <= excluded.last_used_at THEN excluded.user_agent \
          ELSE secret_use.user_agent END, \
@@ -33,22 +33,23 @@ macro_rules! add {
 
 statements! {
     ADD_USE = concat!(
-        "INSERT INTO secret_use (secret_id, last_used_at, ip, user_agent, uses) VALUES ($1, $2, $3, $4, $5)", add!()
+        "INSERT INTO secret_use (key_id, secret_id, organization_id, last_used_at, ip, user_agent, uses) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)", add!()
     );
 }
 
 static ADD_USES: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(format!(
-        "INSERT INTO secret_use (secret_id, last_used_at, ip, user_agent, uses) VALUES {}{}",
-        rows_of(5),
+        "INSERT INTO secret_use (key_id, secret_id, organization_id, last_used_at, ip, user_agent, uses) VALUES {}{}",
+        rows_of(7),
         add!()
     ))
 });
 
 static FIND_USES: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(format!(
-        "SELECT u.secret_id, u.last_used_at, u.ip, u.user_agent, u.uses FROM secret s \
-         JOIN secret_use u ON u.secret_id = s.id WHERE s.organization_id = $1 AND s.key_id IN {}",
+        "SELECT u.key_id, u.secret_id, u.organization_id, u.last_used_at, u.ip, u.user_agent, u.uses FROM secret_use u \
+         WHERE u.organization_id = $1 AND u.key_id IN {}",
         row_of(ROWS_PER_STATEMENT, 1)
     ))
 });
@@ -61,8 +62,12 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
 /// What is known of the use of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretUse {
+    /// Of which key.
+    pub key_id: KeyId,
     /// Which.
     pub secret_id: SecretId,
+    /// In which organization.
+    pub organization_id: OrganizationId,
     /// When it was last used.
     pub last_used_at: Timestamp,
     /// From where that was.
@@ -85,13 +90,15 @@ impl SecretUse {
 
     fn arguments(&self) -> Vec<crate::value::Value> {
         let user_agent = self.user_agent.as_ref().map(|it| it.chars().take(USER_AGENT_CHARS_MAX).collect::<String>());
-        args![self.secret_id, self.last_used_at, self.ip, user_agent, self.count]
+        args![self.key_id, self.secret_id, self.organization_id, self.last_used_at, self.ip, user_agent, self.count]
     }
 }
 
 fn secret_use(it: &mut Columns<'_>) -> Result<SecretUse, Unreadable> {
     Ok(SecretUse {
+        key_id: it.next()?,
         secret_id: it.next()?,
+        organization_id: it.next()?,
         last_used_at: it.next()?,
         ip: it.next()?,
         user_agent: it.next()?,
@@ -149,6 +156,6 @@ fn summed(uses: &[SecretUse]) -> Vec<SecretUse> {
     }
     let mut rows: Vec<_> = rows.into_values().collect();
     // In the order of the table, so that neighbours are written together, and rows locked in one order.
-    rows.sort_unstable_by_key(|it| it.secret_id);
+    rows.sort_unstable_by_key(|it| (it.key_id, it.secret_id));
     rows
 }

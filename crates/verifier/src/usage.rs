@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use claviger_core::id::SecretId;
+use claviger_core::id::{KeyId, OrganizationId, SecretId};
 use claviger_core::time::Timestamp;
 
 use crate::origins::{Origin, Origins};
@@ -20,8 +20,12 @@ const ORIGIN_BITS: u32 = 16;
 /// What was counted of one secret since it was drained last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretUse {
+    /// The key.
+    pub key_id: KeyId,
     /// The secret.
     pub secret_id: SecretId,
+    /// The organization it stands in.
+    pub organization_id: OrganizationId,
     /// The latest use, to the millisecond.
     pub last_used_at: Timestamp,
     /// Where the latest use came from; absent when unknown, or when more than about ten thousand origins were seen between two drains.
@@ -98,8 +102,11 @@ impl State {
         let last = entry.last_use.load(Relaxed);
         let (ip, user_agent) = origin(last as u16).unwrap_or_default();
         let millis = i64::try_from(last >> ORIGIN_BITS).ok()?;
+        let held = entry.read().0;
         let taken = SecretUse {
-            secret_id: SecretId::from_u128(entry.read().0.secret_id),
+            key_id: KeyId::from_u128(held.key_id),
+            secret_id: SecretId::from_u128(held.secret_id),
+            organization_id: OrganizationId::from_u128(self.organizations.id(held.organization)?),
             last_used_at: Timestamp::from_micros(millis * 1000).unwrap_or(Timestamp::MAX),
             ip,
             user_agent,

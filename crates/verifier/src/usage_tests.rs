@@ -25,7 +25,9 @@ fn the_latest_use_counts_with_its_origin() {
     verdict.record_use(at(70), office, Some(b"Zapier"));
     verdict.record_use(at(60), home, None);
     let expected = SecretUse {
+        key_id: KeyId::from_u128(100),
         secret_id: SecretId::from_u128(100),
+        organization_id: OrganizationId::from_u128(3),
         last_used_at: at(70),
         ip: office,
         user_agent: Some("Zapier".into()),

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::fields::{Field, all_fields, at, optional};
 use super::page::PageQuery;
 use super::words::{KeyStateWord, OriginWord};
-use crate::ops::keys::{KeyQuery, KeySort};
+use crate::ops::keys::{KeyFilter, KeyOrder, KeyQuery, KeySort};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -21,13 +21,17 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum KeySortWord {
-    /// Newest first.
     #[default]
     CreatedAt,
-    /// By name.
     Name,
-    /// Those that end first come first; those without an end come last.
     ExpiresAt,
+    LastUsedAt,
+    Role,
+    Api,
+    Owner,
+    MappedUser,
+    State,
+    Origin,
 }
 
 impl From<KeySortWord> for KeySort {
@@ -36,8 +40,23 @@ impl From<KeySortWord> for KeySort {
             KeySortWord::CreatedAt => Self::Created,
             KeySortWord::Name => Self::Name,
             KeySortWord::ExpiresAt => Self::Expiry,
+            KeySortWord::LastUsedAt => Self::LastUse,
+            KeySortWord::Role => Self::Role,
+            KeySortWord::Api => Self::Api,
+            KeySortWord::Owner => Self::Owner,
+            KeySortWord::MappedUser => Self::MappedUser,
+            KeySortWord::State => Self::State,
+            KeySortWord::Origin => Self::Origin,
         }
     }
+}
+
+/// Directions of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DirectionWord {
+    Asc,
+    Desc,
 }
 
 /// Which part of which keys is asked for, in which order.
@@ -53,7 +72,7 @@ pub(super) struct KeyListQuery {
     /// Those that look like this now; absent means all but revoked ones.
     #[param(inline)]
     state: Option<KeyStateWord>,
-    /// Those whose name contains this, or whose access key it is.
+    /// Those whose name contains this, or whose access key it is. In a long list, names that begin with it come first.
     #[param(max_length = 80)]
     search: Option<String>,
     /// Those of this owner.
@@ -88,9 +107,13 @@ pub(super) struct KeyListQuery {
     /// Those that end before this instant; what never ends is not among them.
     #[param(value_type = Option<String>, format = DateTime)]
     expires_before: Option<String>,
-    /// In which order.
+    /// By what it is sorted; by `role` and `api` in the order of their names, by `owner` and `mapped_user` in that of their ids. Keys that
+    /// have none of it, or were never used, come last in either direction.
     #[param(inline)]
     sort: Option<KeySortWord>,
+    /// In which direction; by default `desc` for `created_at` and `last_used_at`, and `asc` for all else.
+    #[param(inline)]
+    direction: Option<DirectionWord>,
 }
 
 /// Which keys are meant; what is left out narrows nothing.
@@ -155,8 +178,10 @@ impl KeyListQuery {
             expires_before: self.expires_before,
         };
         let sort: KeySort = self.sort.unwrap_or_default().into();
-        let query = KeyQuery { sort, ..filter.read(now)? };
-        Ok((query, PageQuery { cursor: self.cursor, limit: self.limit }, format!("keys:{sort:?}")))
+        let descending = self.direction.map_or(sort.is_descending(), |it| it == DirectionWord::Desc);
+        let query = KeyQuery { order: KeyOrder { sort, descending }, ..filter.read(now)? };
+        let direction = if descending { "-" } else { "" };
+        Ok((query, PageQuery { cursor: self.cursor, limit: self.limit }, format!("keys:{direction}{sort:?}")))
     }
 }
 
@@ -190,13 +215,13 @@ impl KeyFilterBody {
             all_fields!(owner_id, mapped_user_id, role_id, api, search)?;
         let (unused_since, created_from, created_before, expires_from, expires_before) =
             all_fields!(unused_since, created_from, created_before, expires_from, expires_before)?;
-        Ok(KeyQuery {
-            state: self.state.map(Into::into),
+        let filter = KeyFilter {
+            status: self.state.map(Into::into).into(),
             search,
             owner_id,
             mapped_user_id,
             role_id,
-            api,
+            api_id: None,
             never_used: self.never_used,
             unused_since,
             origin: self.origin.map(Into::into),
@@ -205,7 +230,7 @@ impl KeyFilterBody {
             created_before,
             expires_from,
             expires_before,
-            sort: KeySort::default(),
-        })
+        };
+        Ok(KeyQuery { api, ..filter.into() })
     }
 }

@@ -176,8 +176,11 @@ pub(super) struct KeyListView {
     /// What the next page is asked for with; null on the last one. Opaque.
     #[schema(required)]
     pub next_cursor: Option<String>,
-    /// How many keys the query finds on all pages; counted up to 10,000.
-    pub total: u32,
+    /// How many keys the query finds on all pages, or, where `total_is_exact` is false, how many at least: not all are looked at for
+    /// counting.
+    pub total: u64,
+    /// Whether there are no more than `total`.
+    pub total_is_exact: bool,
 }
 
 /// A key and its new secret.

@@ -95,7 +95,9 @@ pub(super) async fn create_key(
 
 /// Lists keys.
 ///
-/// Who holds `claviger/own-keys:read` instead sees those they own or are mapped to.
+/// Who holds `claviger/own-keys:read` instead sees those they own or are mapped to. One request looks at 2,000 keys besides those it shows:
+/// where a filter lets few of many through, a page comes back with fewer keys than were asked for, or with none, and `next_cursor` goes on
+/// from there. The list is over when `next_cursor` is null.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/keys",
@@ -122,7 +124,7 @@ pub(super) async fn list_keys(
         &list,
         found.page,
         |it| KeyView::listed(&it),
-        |data, next_cursor| KeyListView { data, next_cursor, total },
+        |data, next_cursor| KeyListView { data, next_cursor, total: total.count, total_is_exact: total.is_exact },
     ))
 }
 

@@ -36,7 +36,9 @@ impl Uses {
             if unwritten.is_empty() {
                 let taken = self.replica.drain_turn(&mut turn, USES_PER_CHUNK_MAX);
                 unwritten.extend(taken.into_iter().map(|it| SecretUse {
+                    key_id: it.key_id,
                     secret_id: it.secret_id,
+                    organization_id: it.organization_id,
                     last_used_at: it.last_used_at,
                     ip: it.ip,
                     user_agent: it.user_agent.map(Into::into),

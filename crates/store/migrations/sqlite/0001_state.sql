@@ -136,10 +136,18 @@ CREATE INDEX key_personal_name ON key (organization_id, name_key, id) WHERE pers
 CREATE INDEX key_origin ON key (organization_id, origin, id) WHERE origin <> 'import';
 CREATE INDEX key_api ON key (organization_id, api_id, id);
 CREATE INDEX key_owner ON key (owner_id, id) WHERE owner_id IS NOT NULL;
-CREATE INDEX key_mapped_user ON key (mapped_user_id, id) WHERE mapped_user_id IS NOT NULL;
+-- For lists by owner and by mapped user.
+CREATE INDEX key_owner_list ON key (organization_id, owner_id, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX key_mapped_user ON key (organization_id, mapped_user_id, id) WHERE mapped_user_id IS NOT NULL;
 CREATE INDEX key_role ON key (role_id, organization_id, id) WHERE role_id IS NOT NULL;
-CREATE INDEX key_expiry ON key (organization_id, expires_at, id) WHERE expires_at IS NOT NULL AND standing <> 'revoked';
+-- What never ends comes after everything that does.
+CREATE INDEX key_expiry ON key (organization_id, (coalesce(expires_at, 9223372036854775807)), id) WHERE standing <> 'revoked';
+-- Live keys among many revoked ones, and the other way round.
+CREATE INDEX key_live ON key (organization_id, id) WHERE standing <> 'revoked';
+CREATE INDEX key_inactive ON key (organization_id, id) WHERE standing = 'inactive';
 CREATE INDEX key_revoked ON key (organization_id, id) WHERE standing = 'revoked';
+CREATE INDEX key_revoked_name ON key (organization_id, name_key, id) WHERE standing = 'revoked';
+CREATE INDEX key_revoked_expiry ON key (organization_id, (coalesce(expires_at, 9223372036854775807)), id) WHERE standing = 'revoked';
 
 -- How many live keys an organization has: a number that is kept, since counting a million rows before each new one is no guard.
 CREATE TABLE key_count (

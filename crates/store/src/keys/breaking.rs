@@ -61,12 +61,10 @@ statements! {
     );
     COUNT_BEYOND = concat!("SELECT count(*) FROM (SELECT 1 AS one FROM ", beyond!(), "LIMIT $3) found");
     FIND_IDLE = named!(
-        "AND coalesce((SELECT max(u.last_used_at) FROM secret s JOIN secret_use u ON u.secret_id = s.id \
-         WHERE s.key_id = k.id), k.created_at) < $2 "
+        "AND coalesce((SELECT max(u.last_used_at) FROM secret_use u WHERE u.key_id = k.id), k.created_at) < $2 "
     );
     COUNT_IDLE = counted!(
-        "AND coalesce((SELECT max(u.last_used_at) FROM secret s JOIN secret_use u ON u.secret_id = s.id \
-         WHERE s.key_id = k.id), k.created_at) < $2 "
+        "AND coalesce((SELECT max(u.last_used_at) FROM secret_use u WHERE u.key_id = k.id), k.created_at) < $2 "
     );
 }
 

@@ -1,30 +1,45 @@
-//! Lists of keys: filters and sorts that an index answers, however many keys there are.
+//! Lists of keys: what they show, in which order, and how much of the organization is looked at for a page of them.
+//!
+//! However many keys there are, a request looks at [`KEYS_EXAMINED_MAX`] of them at most besides those it shows. A list goes along an index
+//! in its own order; where the filter is about few keys, those are read and sorted instead. A page that has looked at as much as it may comes
+//! back as it is, and its cursor goes on from there.
 
-use std::fmt::Write;
+mod condition;
+mod plan;
+mod statements;
+mod walk;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use claviger_core::id::{ApiId, KeyId, RoleId, SecretId, UserId};
-use claviger_core::key::{Key, Origin};
+use claviger_core::key::{Key, KeyState, Origin};
+use claviger_core::limits::KEYS_EXAMINED_MAX;
 use claviger_core::name::{Name, Slug};
 use claviger_core::secret::AccessId;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use sqlx::AssertSqlSafe;
 
+use self::condition::{Condition, Query};
+use self::plan::{Place, Stage};
+pub(crate) use self::statements::built_statements;
+use self::walk::{Ask, Few, Mark, Spot, Walk};
 use super::{key, key_columns};
 use crate::row::{Columns, Unreadable, decode};
-use crate::sql::{holding_name, statements};
-use crate::value::{Argument, Value, args};
-use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult};
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, statements};
+use crate::value::{Argument as _, args};
+use crate::{Connection, Cursor, PageRequest, StoreResult};
 
-/// What a list shows of a key, and what it hangs on. Outer joins only: they hold nothing back, and the engine leaves the key's index in front.
+/// What a list shows of a key, and what it hangs on.
 macro_rules! row {
     () => {
         concat!(
             "SELECT ",
             key_columns!(),
             ", a.slug, r.name, o.name, m.name, s.id, s.access_id, \
-             (SELECT max(u.last_used_at) FROM secret v JOIN secret_use u ON u.secret_id = v.id WHERE v.key_id = k.id), \
-             (SELECT max(w.retiring_until) FROM secret w WHERE w.key_id = k.id AND w.state = 'retiring'), k.name_key \
+             (SELECT max(u.last_used_at) FROM secret_use u WHERE u.key_id = k.id), \
+             (SELECT max(w.retiring_until) FROM secret w WHERE w.key_id = k.id AND w.state = 'retiring') \
              FROM key k LEFT JOIN api a ON a.id = k.api_id LEFT JOIN role r ON r.id = k.role_id \
              LEFT JOIN \"user\" o ON o.id = k.owner_id LEFT JOIN \"user\" m ON m.id = k.mapped_user_id \
              LEFT JOIN secret s ON s.key_id = k.id AND s.state = 'current' "
@@ -34,7 +49,12 @@ macro_rules! row {
 
 statements! {
     FIND_KEY_ROW = concat!(row!(), "WHERE k.id = $1 AND k.organization_id = $2");
+    COUNT_LIVE = "SELECT live FROM key_count WHERE organization_id = $1";
 }
+
+static FIND_KEY_ROWS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(format!("{}WHERE k.organization_id = $1 AND k.id IN {}", row!(), row_of(ROWS_PER_STATEMENT, 1)))
+});
 
 /// Which states of keys a list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -54,12 +74,25 @@ pub enum KeyStatus {
     Any,
 }
 
+impl From<Option<KeyState>> for KeyStatus {
+    /// The keys that look like this; absent means all but revoked ones.
+    fn from(state: Option<KeyState>) -> Self {
+        match state {
+            None => Self::Live,
+            Some(KeyState::Active) => Self::Active,
+            Some(KeyState::Inactive) => Self::Inactive,
+            Some(KeyState::Expired) => Self::Expired,
+            Some(KeyState::Revoked) => Self::Revoked,
+        }
+    }
+}
+
 /// Which keys a list shows; what is absent narrows nothing.
 #[derive(Debug, Clone, Default)]
 pub struct KeyFilter {
     /// In which states.
     pub status: KeyStatus,
-    /// Part of the name, or a whole access id.
+    /// Part of the name, or a whole access id. Names that begin with it come first, where they are few.
     pub search: Option<String>,
     /// Whom they belong to.
     pub owner_id: Option<UserId>,
@@ -87,17 +120,72 @@ pub struct KeyFilter {
     pub expires_before: Option<Timestamp>,
 }
 
-/// By what a list of keys is sorted: by what an index has in order. The last use is a filter and no order, because its index would be written
-/// anew with every flush for every key in use, and on SQLite no index reaches from the file of the uses into that of the keys.
+/// By what a list of keys is sorted; those with the same value by their identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum KeySort {
-    /// Newest first.
+    /// By when they were made.
     #[default]
     Created,
     /// By name.
     Name,
-    /// Those that end first come first; those without an end come last.
+    /// By their end; those without one end after all others.
     Expiry,
+    /// By the last use of any of their secrets; those never used come last, in either direction.
+    LastUse,
+    /// By the name of the role; those without one come last, in either direction.
+    Role,
+    /// By the slug of the api.
+    Api,
+    /// Those of one owner together, owners in the order of their identifiers, which is that of their making; ownerless ones come last.
+    Owner,
+    /// As by owner.
+    MappedUser,
+    /// Active, inactive, expired, revoked.
+    State,
+    /// By the word for how they came to be.
+    Origin,
+}
+
+impl KeySort {
+    /// All there are.
+    pub const ALL: [Self; 10] = [
+        Self::Created,
+        Self::Name,
+        Self::Expiry,
+        Self::LastUse,
+        Self::Role,
+        Self::Api,
+        Self::Owner,
+        Self::MappedUser,
+        Self::State,
+        Self::Origin,
+    ];
+
+    /// Whether one expects the greatest first when no direction is named: the newest, the one used last.
+    pub const fn is_descending(self) -> bool {
+        matches!(self, Self::Created | Self::LastUse)
+    }
+}
+
+/// The order of a list of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyOrder {
+    /// By what.
+    pub sort: KeySort,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+impl From<KeySort> for KeyOrder {
+    fn from(sort: KeySort) -> Self {
+        Self { sort, descending: sort.is_descending() }
+    }
+}
+
+impl Default for KeyOrder {
+    fn default() -> Self {
+        KeySort::default().into()
+    }
 }
 
 /// A key as a list shows it.
@@ -123,9 +211,8 @@ pub struct KeyRow {
     pub rotating_until: Option<Timestamp>,
 }
 
-/// A row with the comparable form of its name, for the cursor.
-fn key_row(it: &mut Columns<'_>, now: Timestamp) -> Result<(KeyRow, String), Unreadable> {
-    let row = KeyRow {
+fn key_row(it: &mut Columns<'_>, now: Timestamp) -> Result<KeyRow, Unreadable> {
+    Ok(KeyRow {
         key: key(it)?,
         api_slug: it.next()?,
         role_name: it.next()?,
@@ -135,146 +222,33 @@ fn key_row(it: &mut Columns<'_>, now: Timestamp) -> Result<(KeyRow, String), Unr
         access_hint: it.next::<Option<AccessId>>()?.map(|it| it.hint()),
         last_used_at: it.next()?,
         rotating_until: it.next::<Option<Timestamp>>()?.filter(|until| now < *until),
-    };
-    Ok((row, it.next()?))
+    })
 }
 
-/// A statement put together from constant parts; values are arguments and nothing else.
-struct Query {
-    sql: String,
-    arguments: Vec<Value>,
+/// A page of keys.
+#[derive(Debug, Clone)]
+pub struct KeyPage {
+    /// The rows; fewer than were asked for where as many keys were looked at as one request may.
+    pub rows: Vec<KeyRow>,
+    /// Where the next page begins; absent on the last page.
+    pub next: Option<Cursor>,
+    /// Keys that were looked at, besides those on the page: at most [`KEYS_EXAMINED_MAX`].
+    pub examined: usize,
 }
 
-impl Query {
-    /// The keys that a filter lets through.
-    fn matching(select: &'static str, tenant: &Tenant, filter: &KeyFilter, now: Timestamp) -> Self {
-        let mut query = Self { sql: select.into(), arguments: vec![] };
-        query.push("WHERE k.organization_id = ", tenant.organization_id(), "");
-        // "Not revoked" is said wherever it holds: it opens the indexes that hold live keys only.
-        query.sql.push_str(match filter.status {
-            KeyStatus::Any => "",
-            KeyStatus::Revoked => " AND k.standing = 'revoked'",
-            KeyStatus::Live | KeyStatus::Expired => " AND k.standing <> 'revoked'",
-            KeyStatus::Active => " AND k.standing <> 'revoked' AND k.standing = 'active'",
-            KeyStatus::Inactive => " AND k.standing <> 'revoked' AND k.standing = 'inactive'",
-        });
-        match filter.status {
-            KeyStatus::Expired => query.push(" AND k.expires_at <= ", now, ""),
-            KeyStatus::Active | KeyStatus::Inactive => {
-                query.push(" AND (k.expires_at IS NULL OR k.expires_at > ", now, ")");
-            }
-            KeyStatus::Live | KeyStatus::Revoked | KeyStatus::Any => {}
-        }
-        if let Some(id) = filter.owner_id {
-            query.push(" AND k.owner_id = ", id, "");
-        }
-        if let Some(id) = filter.mapped_user_id {
-            query.push(" AND k.mapped_user_id = ", id, "");
-        }
-        if let Some(id) = filter.role_id {
-            query.push(" AND k.role_id = ", id, "");
-        }
-        if let Some(id) = filter.api_id {
-            query.push(" AND k.api_id = ", id, "");
-        }
-        if let Some(search) = &filter.search {
-            query.push(" AND (k.name_key LIKE ", holding_name(Some(search)), " ESCAPE '\\'");
-            query.push(" OR k.id IN (SELECT t.key_id FROM secret t WHERE t.access_id = ", search.trim(), "))");
-        }
-        if filter.never_used {
-            query.sql.push_str(
-                " AND NOT EXISTS (SELECT 1 FROM secret v JOIN secret_use u ON u.secret_id = v.id WHERE v.key_id = k.id)",
-            );
-        }
-        query.narrow_by_time(filter);
-        query
-    }
-
-    /// The rest of a filter: when and how keys came to be, when they end, when they were last used.
-    fn narrow_by_time(&mut self, filter: &KeyFilter) {
-        match filter.personal {
-            // In the words of the index that holds them.
-            Some(true) => self.sql.push_str(" AND k.personal"),
-            Some(false) => self.sql.push_str(" AND NOT k.personal"),
-            None => {}
-        }
-        if let Some(origin) = filter.origin {
-            if origin != Origin::Import {
-                self.sql.push_str(" AND k.origin <> 'import'");
-            }
-            self.push(" AND k.origin = ", origin.as_str(), "");
-        }
-        // Identifiers begin with the millisecond, so that their index narrows as well.
-        if let Some(at) = filter.created_from {
-            self.push(" AND k.created_at >= ", at, "");
-            self.push(" AND k.id >= ", first_id(at.as_millis()), "");
-        }
-        if let Some(at) = filter.created_before {
-            self.push(" AND k.created_at < ", at, "");
-            self.push(" AND k.id < ", first_id(at.as_millis().saturating_add(1)), "");
-        }
-        if let Some(at) = filter.expires_from {
-            self.push(" AND k.expires_at >= ", at, "");
-        }
-        if let Some(at) = filter.expires_before {
-            self.push(" AND k.expires_at < ", at, "");
-        }
-        if let Some(at) = filter.unused_since {
-            self.push(" AND k.created_at < ", at, "");
-            self.push(" AND k.id < ", first_id(at.as_millis().saturating_add(1)), "");
-            self.push(
-                " AND NOT EXISTS (SELECT 1 FROM secret v JOIN secret_use u ON u.secret_id = v.id \
-                 WHERE v.key_id = k.id AND u.last_used_at >= ",
-                at,
-                ")",
-            );
-        }
-    }
-
-    fn push(&mut self, before: &'static str, value: impl Argument, after: &'static str) {
-        self.arguments.push(value.value());
-        write!(self.sql, "{before}${}{after}", self.arguments.len()).expect("writing to a string does not fail");
-    }
-
-    /// The rows behind a place, in an order.
-    fn page(mut self, order: Order, after: (&str, &str), rows: i64) -> StoreResult<Self> {
-        let (value, id) = after;
-        match order {
-            Order::Created => self.push(" AND k.id < ", id, " ORDER BY k.id DESC"),
-            // Not the bare column: the engine would walk all keys in the order of their ids to find the few that have expired.
-            Order::CreatedAmongExpired => self.push(" AND k.id || '' < ", id, " ORDER BY k.id || '' DESC"),
-            Order::Name => {
-                self.push(" AND (k.name_key, k.id) > (", value, "");
-                self.push(", ", id, ") ORDER BY k.name_key, k.id");
-            }
-            Order::Ending => {
-                let value: i64 = value.parse().map_err(|_| Error::InvalidCursor)?;
-                self.push(" AND k.expires_at IS NOT NULL AND (k.expires_at, k.id) > (", value, "");
-                self.push(", ", id, ") ORDER BY k.expires_at, k.id");
-            }
-            Order::Endless => self.push(" AND k.expires_at IS NULL AND k.id > ", id, " ORDER BY k.id"),
-        }
-        self.push(" LIMIT ", rows, "");
-        Ok(self)
-    }
+/// How many keys a filter lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyTotal {
+    /// So many, or at least so many.
+    pub count: u64,
+    /// Whether there are no more.
+    pub is_exact: bool,
 }
 
-/// The first of all identifiers that keys made in a millisecond can have.
-fn first_id(millis: i64) -> KeyId {
-    // What lies beyond the 48 bits of an identifier's time comes before its first or after its last millisecond.
-    const MILLIS_MAX: u64 = (1 << 48) - 1;
-    let millis = u64::try_from(millis).unwrap_or(0).min(MILLIS_MAX);
-    KeyId::from_u128(u128::from(millis) << 80)
-}
-
-/// In which order rows are read. The expiry is two: keys with an end, then keys without, since the engines sort NULL differently.
-#[derive(Debug, Clone, Copy)]
-enum Order {
-    Created,
-    CreatedAmongExpired,
-    Name,
-    Ending,
-    Endless,
+/// Keys that were found, in the order of a walk, and where it stopped before its end.
+struct Found {
+    spots: Vec<Spot>,
+    stopped_at: Option<Spot>,
 }
 
 impl Connection {
@@ -284,76 +258,35 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_key_row(&mut self, tenant: &Tenant, id: KeyId, now: Timestamp) -> StoreResult<Option<KeyRow>> {
         let arguments = args![id, tenant.organization_id()];
-        let row = self.find(FIND_KEY_ROW, arguments, "key", |it| key_row(it, now)).await?;
-        Ok(row.map(|(row, _)| row))
+        self.find(FIND_KEY_ROW, arguments, "key", |it| key_row(it, now)).await
     }
 
     /// Keys of the tenant's organization.
     ///
     /// # Errors
-    /// `InvalidCursor`.
+    /// `InvalidCursor`, also once what the cursor stands at is gone, such as a role.
     pub async fn page_keys(
         &mut self,
         tenant: &Tenant,
         filter: &KeyFilter,
-        sort: KeySort,
+        order: impl Into<KeyOrder>,
         request: &PageRequest,
         now: Timestamp,
-    ) -> StoreResult<Page<KeyRow>> {
-        let rows = match sort {
-            KeySort::Created => {
-                let expired = filter.status == KeyStatus::Expired;
-                let order = if expired { Order::CreatedAmongExpired } else { Order::Created };
-                self.key_rows(tenant, filter, order, ("", request.before_id()), request, now).await?
-            }
-            KeySort::Name => self.key_rows(tenant, filter, Order::Name, request.after_text(), request, now).await?,
-            KeySort::Expiry => self.key_rows_by_expiry(tenant, filter, request, now).await?,
-        };
-        let cursor = |(it, name_key): &(KeyRow, String)| match sort {
-            KeySort::Created => Cursor::new("", it.key.id),
-            KeySort::Name => Cursor::new(name_key, it.key.id),
-            KeySort::Expiry => {
-                Cursor::new(it.key.expires_at.map_or(String::new(), |at| at.as_micros().to_string()), it.key.id)
-            }
-        };
-        Ok(Page::cut(rows, request, cursor).map(|(it, _)| it))
-    }
-
-    async fn key_rows_by_expiry(
-        &mut self,
-        tenant: &Tenant,
-        filter: &KeyFilter,
-        request: &PageRequest,
-        now: Timestamp,
-    ) -> StoreResult<Vec<(KeyRow, String)>> {
-        // A cursor without a value stands among the keys without an end.
-        let (mut rows, after) = match request.after_text() {
-            ("", "") => (self.key_rows(tenant, filter, Order::Ending, ("-1", ""), request, now).await?, ""),
-            ("", id) => (vec![], id),
-            ending => (self.key_rows(tenant, filter, Order::Ending, ending, request, now).await?, ""),
-        };
-        if rows.len() <= request.rows() {
-            rows.extend(self.key_rows(tenant, filter, Order::Endless, ("", after), request, now).await?);
+    ) -> StoreResult<KeyPage> {
+        let (ids, next, examined) = self.page_key_ids(tenant, filter, order.into(), request, now).await?;
+        let mut rows = HashMap::with_capacity(ids.len());
+        for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+            let mut arguments = args![tenant.organization_id()];
+            arguments.extend(padded(chunk, String::value));
+            let found = self.list_bulk(&FIND_KEY_ROWS, arguments, "key", |it| key_row(it, now)).await?;
+            rows.extend(found.into_iter().map(|it| (it.key.id.to_string(), it)));
         }
-        Ok(rows)
+        let rows = ids.iter().filter_map(|id| rows.remove(id)).collect();
+        Ok(KeyPage { rows, next, examined })
     }
 
-    async fn key_rows(
-        &mut self,
-        tenant: &Tenant,
-        filter: &KeyFilter,
-        order: Order,
-        after: (&str, &str),
-        request: &PageRequest,
-        now: Timestamp,
-    ) -> StoreResult<Vec<(KeyRow, String)>> {
-        let query = Query::matching(row!(), tenant, filter, now).page(order, after, request.rows_to_read())?;
-        // Only constant parts have gone into the text, see `Query`.
-        let rows = self.fetch_all(AssertSqlSafe(query.sql), query.arguments).await?;
-        rows.iter().map(|row| decode("key", row, |it| key_row(it, now))).collect()
-    }
-
-    /// The keys that a filter lets through, in the order of their identifiers and behind one of them: for work that goes through them all.
+    /// The keys that a filter lets through, in the order of their identifiers and behind one of them, for work that goes through them all;
+    /// and behind which key there may be more.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -364,93 +297,182 @@ impl Connection {
         after: Option<KeyId>,
         at_most: usize,
         now: Timestamp,
-    ) -> StoreResult<Vec<KeyId>> {
-        let query = going_through(tenant, filter, after, at_most, now);
-        let rows = self.fetch_all(AssertSqlSafe(query.sql), query.arguments).await?;
-        rows.iter().map(|row| decode("key", row, |it| it.next())).collect()
+    ) -> StoreResult<(Vec<KeyId>, Option<KeyId>)> {
+        let conditions = Condition::of(filter, now);
+        let stage = self.only_stage(tenant, &conditions).await?;
+        let walk = Walk::by_id(filter, &conditions, false);
+        let after = after.map(|it| (Mark::Text(String::new()), it.to_string()));
+        let mut budget = KEYS_EXAMINED_MAX;
+        let found =
+            self.walk_along(tenant, &stage, &walk, &conditions, after.as_ref(), at_most + 1, &mut budget).await?;
+        let mut ids =
+            found.spots.iter().map(|(_, id)| id.parse()).collect::<Result<Vec<KeyId>, _>>().map_err(no_key)?;
+        let has_more = ids.len() > at_most;
+        ids.truncate(at_most);
+        let stopped_at = found.stopped_at.map(|(_, id)| id.parse()).transpose().map_err(no_key)?;
+        Ok((ids.clone(), if has_more { ids.last().copied() } else { stopped_at }))
     }
 
-    /// Counts what [`Self::page_keys`] lists, up to a bound, so that a count never costs more than it is worth.
+    /// Counts what [`Self::page_keys`] lists, as far as it is cheap.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn count_keys(
+    pub async fn count_keys(&mut self, tenant: &Tenant, filter: &KeyFilter, now: Timestamp) -> StoreResult<KeyTotal> {
+        let conditions = Condition::of(filter, now);
+        if conditions == [Condition::Unrevoked] {
+            let count = self.number(COUNT_LIVE, args![tenant.organization_id()]).await?;
+            return Ok(KeyTotal { count, is_exact: true });
+        }
+        let stage = self.only_stage(tenant, &conditions).await?;
+        let walk = Walk::by_id(filter, &conditions, false);
+        let group = stage.few.unwrap_or_else(|| walk.lanes.into_iter().next().unwrap_or_default());
+        let few = Few { group: &group, at_most: KEYS_EXAMINED_MAX + 1 };
+        let query = few.count_meeting(tenant, &conditions);
+        let row = self.fetch_optional(AssertSqlSafe(query.sql), query.arguments).await?;
+        let counts = |it: &mut Columns<'_>| Ok((it.next::<u64>()?, it.next::<Option<u64>>()?.unwrap_or(0)));
+        let (examined, count) = row.map(|row| decode("a count", &row, counts)).transpose()?.unwrap_or_default();
+        Ok(KeyTotal { count, is_exact: examined <= KEYS_EXAMINED_MAX as u64 })
+    }
+
+    /// The identifiers of a page, where the next one begins, and how many keys were looked at for it.
+    async fn page_key_ids(
         &mut self,
         tenant: &Tenant,
         filter: &KeyFilter,
-        at_most: u32,
+        order: KeyOrder,
+        request: &PageRequest,
         now: Timestamp,
-    ) -> StoreResult<u32> {
-        let query = counting(tenant, filter, at_most, now);
-        let row = self.fetch_optional(AssertSqlSafe(query.sql), query.arguments).await?;
-        let count = row.map(|row| decode("a count", &row, |it| it.next::<u64>())).transpose()?;
-        Ok(count.map_or(0, |it| u32::try_from(it).unwrap_or(at_most)))
-    }
-}
-
-fn going_through(tenant: &Tenant, filter: &KeyFilter, after: Option<KeyId>, at_most: usize, now: Timestamp) -> Query {
-    let mut query = Query::matching("SELECT k.id FROM key k ", tenant, filter, now);
-    let after = after.map_or_else(String::new, |it| it.to_string());
-    // As `Order::CreatedAmongExpired` has it.
-    match filter.status {
-        KeyStatus::Expired => query.push(" AND k.id || '' > ", after, " ORDER BY k.id || ''"),
-        _ => query.push(" AND k.id > ", after, " ORDER BY k.id"),
-    }
-    query.push(" LIMIT ", i64::try_from(at_most).unwrap_or(i64::MAX), "");
-    query
-}
-
-fn counting(tenant: &Tenant, filter: &KeyFilter, at_most: u32, now: Timestamp) -> Query {
-    let mut query = Query::matching("SELECT count(*) FROM (SELECT 1 FROM key k ", tenant, filter, now);
-    query.push(" LIMIT ", i64::from(at_most), ") counted");
-    query
-}
-
-/// Every statement that can be put together here, by name: for the test that prepares them on every engine.
-pub(crate) fn built_statements() -> Vec<(String, String)> {
-    const STATUSES: [KeyStatus; 6] = [
-        KeyStatus::Live,
-        KeyStatus::Active,
-        KeyStatus::Inactive,
-        KeyStatus::Expired,
-        KeyStatus::Revoked,
-        KeyStatus::Any,
-    ];
-    const FILTERS: u32 = 14;
-    let (tenant, now) = (Tenant::system(claviger_core::id::OrganizationId::from_u128(0), "test"), Timestamp::MIN);
-    let mut statements = Vec::new();
-    // All of the first six with one another, and each of the rest alone and with all of those: parts are appended, and none looks at another.
-    let together =
-        (0_u32..64).chain((6..FILTERS).flat_map(|bit| [1 << bit, 1 << bit | 63])).chain([(1 << FILTERS) - 1]);
-    for status in STATUSES {
-        for bits in together.clone() {
-            let is_set = |bit: u32| bits & (1 << bit) != 0;
-            let filter = KeyFilter {
-                status,
-                search: is_set(0).then(|| "x".into()),
-                owner_id: is_set(1).then(|| UserId::from_u128(0)),
-                mapped_user_id: is_set(2).then(|| UserId::from_u128(0)),
-                role_id: is_set(3).then(|| RoleId::from_u128(0)),
-                api_id: is_set(4).then(|| ApiId::from_u128(0)),
-                never_used: is_set(5),
-                unused_since: is_set(6).then_some(now),
-                origin: is_set(7).then_some(Origin::Toggle),
-                personal: (is_set(8) || is_set(9)).then(|| is_set(8)),
-                created_from: is_set(10).then_some(now),
-                created_before: is_set(11).then_some(now),
-                expires_from: is_set(12).then_some(now),
-                expires_before: is_set(13).then_some(now),
-            };
-            let orders = [Order::Created, Order::CreatedAmongExpired, Order::Name, Order::Ending, Order::Endless];
-            for order in orders {
-                let query = Query::matching(row!(), &tenant, &filter, now).page(order, ("0", ""), 1);
-                let sql = query.expect("the value is a number").sql;
-                statements.push((format!("page_keys {order:?} {status:?} {bits:06b}"), sql));
+    ) -> StoreResult<(Vec<String>, Option<Cursor>, usize)> {
+        let conditions = Condition::of(filter, now);
+        let start = request.after.as_ref().map(Place::parse).transpose()?;
+        let wanted = request.rows() + 1;
+        let mut budget = KEYS_EXAMINED_MAX;
+        let (mut found, mut stop): (Vec<Place>, Option<Place>) = (Vec::new(), None);
+        let stages = self.stages(tenant, filter, order, &conditions, start.as_ref()).await?;
+        let mut start = start.as_ref();
+        'stages: for stage in &stages {
+            if start.is_some_and(|it| it.stage != stage.letter) {
+                continue;
             }
-            let sql = going_through(&tenant, &filter, None, 1, now).sql;
-            statements.push((format!("find_key_ids {status:?} {bits:06b}"), sql));
-            statements.push((format!("count_keys {status:?} {bits:06b}"), counting(&tenant, &filter, 1, now).sql));
+            let from = start.map(|it| it.walk.as_str());
+            let walks = self.walks(tenant, filter, order, &conditions, stage, from, now).await?;
+            for walk in &walks {
+                if found.len() >= wanted {
+                    break 'stages;
+                }
+                if budget < walk.cost(stage) + walk.lanes.len() {
+                    stop = Some(Place::before(stage, walk));
+                    break 'stages;
+                }
+                budget -= walk.cost(stage);
+                let after = start.take().map(|it| it.spot(walk.order)).transpose()?.flatten();
+                let rows = wanted - found.len();
+                let more = self.walk_along(tenant, stage, walk, &conditions, after.as_ref(), rows, &mut budget).await?;
+                found.extend(more.spots.into_iter().map(|it| Place::at(stage, walk, it)));
+                if let Some(spot) = more.stopped_at {
+                    stop = Some(Place::at(stage, walk, spot));
+                    break 'stages;
+                }
+            }
+            if start.take().is_some() {
+                return Err(crate::Error::InvalidCursor);
+            }
+        }
+        let has_more = found.len() > request.rows();
+        found.truncate(request.rows());
+        let next = if has_more { found.last() } else { stop.as_ref() };
+        let next = next.map(Place::cursor);
+        let examined = KEYS_EXAMINED_MAX - budget;
+        Ok((found.into_iter().map(|it| it.id).collect(), next, examined))
+    }
+
+    /// The next rows of a walk that meet all conditions, at most so many; of several lanes they are put in one order.
+    #[expect(clippy::too_many_arguments, reason = "what is asked, and how much of it is left")]
+    async fn walk_along(
+        &mut self,
+        tenant: &Tenant,
+        stage: &Stage,
+        walk: &Walk,
+        conditions: &[Condition],
+        after: Option<&Spot>,
+        rows: usize,
+        budget: &mut usize,
+    ) -> StoreResult<Found> {
+        let mut all = Found { spots: Vec::new(), stopped_at: None };
+        let mut share = *budget / walk.lanes.len();
+        for lane in &walk.lanes {
+            let ask = Ask { tenant, walk, lane, after };
+            let found = match &stage.few {
+                Some(group) => {
+                    let few = Few { group, at_most: KEYS_EXAMINED_MAX + 1 };
+                    let rest = walk.rest(&[], conditions, stage);
+                    Found { spots: self.spots(&ask, ask.of_few(&few, &rest, rows)).await?, stopped_at: None }
+                }
+                None => {
+                    let before = share;
+                    let found = self.lane(&ask, &walk.rest(lane, conditions, stage), rows, &mut share).await?;
+                    *budget -= before - share;
+                    share = before;
+                    found
+                }
+            };
+            all.spots.extend(found.spots);
+            // Beyond where one lane has stopped nothing is known of it.
+            all.stopped_at = match (all.stopped_at.take(), found.stopped_at) {
+                (Some(one), Some(other)) => Some(if (one < other) == walk.descending { other } else { one }),
+                (one, other) => one.or(other),
+            };
+        }
+        all.spots.sort_unstable();
+        if walk.descending {
+            all.spots.reverse();
+        }
+        if let Some(stop) = &all.stopped_at {
+            all.spots.retain(|it| it == stop || (it < stop) != walk.descending);
+        }
+        all.spots.truncate(rows);
+        if all.spots.len() == rows {
+            all.stopped_at = None;
+        }
+        Ok(all)
+    }
+
+    /// The next rows of one index that meet `rest`, looked for in windows that grow.
+    async fn lane(&mut self, ask: &Ask<'_>, rest: &[Condition], rows: usize, budget: &mut usize) -> StoreResult<Found> {
+        /// How many times the rows wanted are looked at first: most filters let many through.
+        const FIRST_WINDOW: usize = 4;
+        if rest.is_empty() {
+            return Ok(Found { spots: self.spots(ask, ask.window(rest, rows, rows)).await?, stopped_at: None });
+        }
+        let mut found = Found { spots: Vec::new(), stopped_at: ask.after.cloned() };
+        let mut window = rows * FIRST_WINDOW;
+        loop {
+            window = window.min(*budget);
+            if window == 0 {
+                return Ok(found);
+            }
+            let ask = Ask { after: found.stopped_at.as_ref(), ..*ask };
+            let missing = rows - found.spots.len();
+            let spots = self.spots(&ask, ask.window(rest, window, missing)).await?;
+            *budget -= window;
+            let is_filled = spots.len() == missing;
+            let end = if is_filled { None } else { self.spots(&ask, ask.end_of_window(window)).await?.pop() };
+            found.spots.extend(spots);
+            found.stopped_at = end;
+            if found.stopped_at.is_none() {
+                return Ok(found);
+            }
+            window = usize::MAX;
         }
     }
-    statements
+
+    async fn spots(&mut self, ask: &Ask<'_>, query: Query) -> StoreResult<Vec<Spot>> {
+        // Only constant parts have gone into the text, see `Query`.
+        let rows = self.fetch_all(AssertSqlSafe(query.sql), query.arguments).await?;
+        rows.iter().map(|row| decode("key", row, |it| ask.spot(it))).collect()
+    }
+}
+
+fn no_key(_: impl std::fmt::Display) -> crate::Error {
+    crate::Error::InvalidCursor
 }

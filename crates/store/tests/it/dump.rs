@@ -7,7 +7,7 @@ use claviger_store::usage::SecretUse;
 use claviger_store::{Error, Store};
 
 use crate::engine::{embedded, throwaway};
-use crate::world::{World, event, now, organization, rng};
+use crate::world::{World, event, now, organization, rng, used_once};
 
 async fn lines(store: &Store) -> Vec<String> {
     let mut export: Export = store.export().await.expect("an export");
@@ -41,8 +41,8 @@ async fn full_world() -> World {
     }
     let (key, _) = world.insert_key(&world.beta, "CI \u{1f511} \"quoted\"\\").await;
     world.revoke_key(&world.beta, &key).await;
-    let secret_id = keys[0].1.id;
-    let used = SecretUse { secret_id, last_used_at: now(), ip: None, user_agent: Some("curl".into()), count: 3 };
+    let once = used_once(keys[0].0.organization_id, &keys[0].1, now());
+    let used = SecretUse { user_agent: Some("curl".into()), count: 3, ..once };
     world.store.record_uses(&[used]).await.expect("a use");
     // The parent was made after the child.
     let (child, mut parent) = (world.acme.organization.clone(), organization(None, "late-parent"));

@@ -68,13 +68,7 @@ async fn folder_may_have_any_name() {
     let folder = Folder::new(" a'b?c#d%20e&mode=memory");
     let world = World::in_store(open(&folder).await.expect("a store")).await;
     let (_, secret) = world.insert_key(&world.acme, "CI").await;
-    let used = claviger_store::usage::SecretUse {
-        secret_id: secret.id,
-        last_used_at: now(),
-        ip: None,
-        user_agent: None,
-        count: 1,
-    };
+    let used = crate::world::used_once(world.acme.organization.id, &secret, now());
     world.store.record_uses(&[used]).await.expect("a use");
     let mut reader = world.store.read().await.expect("a reader");
     let uses = reader.find_uses(&world.acme.tenant, &[secret.key_id]).await.expect("uses");

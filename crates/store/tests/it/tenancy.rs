@@ -21,12 +21,11 @@ use claviger_store::keys::{Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::EventFilter;
 use claviger_store::organizations::{LeftBehind, OrganizationFilter};
 use claviger_store::roles::RoleUses;
-use claviger_store::usage::SecretUse;
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
 use crate::engine::contents;
-use crate::world::{World, api, event, id, member, name, now, organization, tenant, user};
+use crate::world::{World, api, event, id, member, name, now, organization, tenant, used_once, user};
 
 /// A world in which Acme has one of everything.
 struct Full {
@@ -68,7 +67,7 @@ impl Full {
         tx.insert_import(&acme, &import).await.expect("an import");
         tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
         tx.commit(event(&acme, key.id)).await.expect("a commit");
-        let used = SecretUse { secret_id: secret.id, last_used_at: now(), ip: None, user_agent: None, count: 1 };
+        let used = used_once(world.acme.organization.id, &secret, now());
         world.store.record_uses(&[used]).await.expect("a use");
         Self { world, key, secret, role, api, user, import, below, child }
     }
@@ -148,7 +147,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_apis(), |it| it.iter().any(|it| it.id == full.api.id));
     ask!(find_key(key_id), |it| it.is_some());
     ask!(find_keys(&[key_id]), |it| !it.is_empty());
-    ask!(find_key_ids(&any, None, 100, now()), |it| !it.is_empty());
+    ask!(find_key_ids(&any, None, 100, now()), |it| !it.0.is_empty());
     ask!(find_breaking_keys(ever_used, 100), |it| !it.is_empty());
     ask!(count_breaking_keys(ever_used, 100), |it| it > 0);
     ask!(find_key_row(key_id, now()), |it| it.is_some());
@@ -157,7 +156,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_secrets(key_id), |it| !it.is_empty());
     ask!(find_uses(&[key_id]), |it| !it.is_empty());
     ask!(page_keys(&any, KeySort::Created, &first, now()), |it| it.rows.iter().any(|it| own_key(&it.key)));
-    ask!(count_keys(&any, 100, now()), |it| it > 0);
+    ask!(count_keys(&any, now()), |it| it.count > 0);
     ask!(count_live_keys(), |it| it > 0);
     ask!(count_live_keys_of_owner(ann), |it| it > 0);
     ask!(count_breaking_keys(Breach::Endless, 100), |it| it > 0);

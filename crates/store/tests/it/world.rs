@@ -16,6 +16,7 @@ use claviger_core::secret::{Secret, Token};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::user::{User, UserStatus};
+use claviger_store::usage::SecretUse;
 use claviger_store::{Store, Tx};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -93,6 +94,12 @@ pub(crate) fn member(organization_id: OrganizationId, user_id: UserId, role_id: 
 /// An event of some kind about some thing, for tests that are not about events.
 pub(crate) fn event(tenant: &Tenant, entity: impl Into<Entity>) -> Event {
     Event::new(tenant, EventKind::KeyUpdated, entity, now())
+}
+
+/// One use of a secret.
+pub(crate) fn used_once(organization_id: OrganizationId, secret: &Secret, at: Timestamp) -> SecretUse {
+    let (key_id, secret_id) = (secret.key_id, secret.id);
+    SecretUse { key_id, secret_id, organization_id, last_used_at: at, ip: None, user_agent: None, count: 1 }
 }
 
 /// One of the two customers.

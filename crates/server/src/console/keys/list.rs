@@ -7,17 +7,16 @@ use claviger_core::id::RoleId;
 use claviger_core::key::KeyState;
 use claviger_core::limits;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
 
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::pages::form::{Choice, typed};
 use crate::console::pages::home::{HomePage, RecentKey, SettingsPage};
-use crate::console::pages::keys::{KeyListPage, Range};
+use crate::console::pages::keys::{Head, Heads, KeyListPage, Range};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::{check_key, create_key};
 use crate::console::visit::Visit;
-use crate::ops::keys::{KeyInfo, KeyQuery, list_keys};
+use crate::ops::keys::{KeyFilter, KeyInfo, KeyOrder, KeyQuery, KeySort, list_keys};
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::roles::list_roles;
 
@@ -26,9 +25,9 @@ const SEARCH_CHARS_MAX: usize = limits::NAME_CHARS_MAX;
 /// Earlier pages that a link remembers the way back to; from further on it leads to the first.
 const TRAIL_MAX: usize = 20;
 /// Bytes of a cursor that is passed on; ours are shorter.
-const CURSOR_BYTES_MAX: usize = 512;
+const CURSOR_BYTES_MAX: usize = 1024;
 /// Keys on the page after signing in.
-const RECENT_KEYS: usize = 5;
+const RECENT_KEYS: u32 = 5;
 
 /// What the API calls the state that people call deleted; both are understood in an address.
 const REVOKED: &str = "revoked";
@@ -41,16 +40,28 @@ const STATES: [(&str, &str, Option<KeyState>); 5] = [
     ("deleted", "Deleted", Some(KeyState::Revoked)),
 ];
 
+/// The columns that the list can be sorted by: what an address calls it, and what people do.
+const SORTS: [(&str, &str, KeySort); 7] = [
+    ("created", "Created", KeySort::Created),
+    ("name", "Name", KeySort::Name),
+    ("role", "Role", KeySort::Role),
+    ("user", "Mapped user", KeySort::MappedUser),
+    ("used", "Last Login", KeySort::LastUse),
+    ("expires", "Expires", KeySort::Expiry),
+    ("status", "Status", KeySort::State),
+];
+
 /// What the list's URL says.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(in crate::console) struct ListQuery {
+#[derive(Default)]
+struct ListQuery {
     /// The search.
     q: String,
     /// One of [`STATES`].
     status: String,
     /// A role's id.
     role: String,
+    /// One of [`SORTS`], with a `-` before it where the greatest comes first; empty for the newest first.
+    sort: String,
     /// Where the page before ended.
     after: String,
     /// Where the pages before that ended, oldest first, so that there is a way back.
@@ -60,6 +71,83 @@ pub(in crate::console) struct ListQuery {
 }
 
 impl ListQuery {
+    /// Reads what an address says, and whether it says something that is not understood.
+    fn read(pairs: Vec<(String, String)>) -> (Self, bool) {
+        let (mut query, mut misread) = (Self::default(), false);
+        for (name, value) in pairs {
+            match name.as_str() {
+                "q" => query.q = typed(value.trim()).chars().take(SEARCH_CHARS_MAX).collect(),
+                "status" if value == REVOKED => "deleted".clone_into(&mut query.status),
+                "status" if STATES.iter().any(|(word, ..)| *word == value) => query.status = value,
+                "role" if value.is_empty() || value.parse::<RoleId>().is_ok() => query.role = value,
+                "sort" if value.is_empty() || order_of(&value).is_some() => query.sort = value,
+                "after" if value.len() <= CURSOR_BYTES_MAX => query.after = value,
+                "trail" => query.trail = value,
+                "from" if value.parse::<u64>().is_ok() => query.from = value.parse().unwrap_or_default(),
+                // Long, it is none of ours; the list begins anew.
+                "after" => {}
+                _ => misread = true,
+            }
+        }
+        (query, misread)
+    }
+
+    fn order(&self) -> KeyOrder {
+        order_of(&self.sort).unwrap_or_default()
+    }
+
+    /// The heads of the columns, each with the way to the list sorted by it; a second click turns it round.
+    fn heads(&self) -> Heads {
+        let now = self.order();
+        let head = |sort: KeySort| {
+            let word = SORTS.iter().find(|it| it.2 == sort).map_or("", |it| it.0);
+            let chosen = (now.sort == sort).then_some(now.descending);
+            let descending = chosen.map_or(sort.is_descending(), |it| !it);
+            let sort = if descending { format!("-{word}") } else { word.to_owned() };
+            let query = Self {
+                q: self.q.clone(),
+                status: self.status.clone(),
+                role: self.role.clone(),
+                sort,
+                ..Self::default()
+            };
+            Head { query: query.link("", "", 1), descending: chosen }
+        };
+        Heads {
+            name: head(KeySort::Name),
+            role: head(KeySort::Role),
+            mapped_user: head(KeySort::MappedUser),
+            last_use: head(KeySort::LastUse),
+            expires: head(KeySort::Expiry),
+            status: head(KeySort::State),
+        }
+    }
+
+    /// The orders to choose from where there are no heads to click; the present one is among them.
+    fn sorts(&self) -> Vec<Choice> {
+        let chosen = self.order();
+        let mut choices = Vec::new();
+        for (word, label, sort) in SORTS {
+            for descending in [sort.is_descending(), !sort.is_descending()] {
+                let label = match (sort, descending) {
+                    (KeySort::Created, true) => "Newest first".to_owned(),
+                    (KeySort::Created, false) => "Oldest first".to_owned(),
+                    (KeySort::LastUse, true) => "Used last first".to_owned(),
+                    (KeySort::LastUse, false) => "Unused longest first".to_owned(),
+                    (_, false) => label.to_owned(),
+                    (_, true) => format!("{label}, backwards"),
+                };
+                let value = match (sort, descending) {
+                    (KeySort::Created, true) => String::new(),
+                    (_, true) => format!("-{word}"),
+                    (_, false) => word.to_owned(),
+                };
+                choices.push(Choice::new(value, label, chosen == KeyOrder { sort, descending }));
+            }
+        }
+        choices
+    }
+
     fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [("q", self.q.as_str()), ("status", &self.status), ("role", &self.role)]
             .into_iter()
@@ -70,6 +158,7 @@ impl ListQuery {
         let place = [("after", after), ("trail", trail)].into_iter().filter(|(_, value)| !value.is_empty());
         let mut link: Vec<_> = self
             .filters()
+            .chain([("sort", self.sort.as_str())].into_iter().filter(|(_, value)| !value.is_empty()))
             .chain(place)
             .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
             .collect();
@@ -103,36 +192,31 @@ impl ListQuery {
 
     /// The number of the first row; only a label, so a wrong one in the URL harms nobody.
     fn first(&self) -> u64 {
-        if self.after.is_empty() { 1 } else { self.from.max(2) }
+        if self.after.is_empty() { 1 } else { self.from.max(1) }
     }
+}
+
+/// The order that a word in an address stands for.
+fn order_of(word: &str) -> Option<KeyOrder> {
+    let (name, descending) = word.strip_prefix('-').map_or((word, false), |it| (it, true));
+    SORTS.iter().find(|it| it.0 == name).map(|it| KeyOrder { sort: it.2, descending })
 }
 
 /// The list of keys.
 pub(in crate::console) async fn show_keys(
     visit: Visit,
-    query: Result<Query<ListQuery>, QueryRejection>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    let mut misread = query.is_err();
-    let mut query = query.map(|Query(it)| it).unwrap_or_default();
-    if query.status == REVOKED {
-        "deleted".clone_into(&mut query.status);
-    }
-    query.q = typed(query.q.trim()).chars().take(SEARCH_CHARS_MAX).collect();
+    let unreadable = query.is_err();
+    let (query, misread) = ListQuery::read(query.map(|Query(it)| it).unwrap_or_default());
     let state = STATES.iter().find(|(word, ..)| *word == query.status).and_then(|it| it.2);
-    let role_id = query.role.parse::<RoleId>().ok();
-    if state.is_none() {
-        misread |= !query.status.is_empty();
-        query.status.clear();
-    }
-    if role_id.is_none() {
-        misread |= !query.role.is_empty();
-        query.role.clear();
-    }
-    if query.after.len() > CURSOR_BYTES_MAX {
-        query.after.clear();
-    }
-    let wanted =
-        KeyQuery { state, search: (!query.q.is_empty()).then(|| query.q.clone()), role_id, ..KeyQuery::default() };
+    let filter = KeyFilter {
+        status: state.into(),
+        search: (!query.q.is_empty()).then(|| query.q.clone()),
+        role_id: query.role.parse().ok(),
+        ..KeyFilter::default()
+    };
+    let wanted = KeyQuery { order: query.order(), ..filter.into() };
     let page =
         PageRequest { after: (!query.after.is_empty()).then(|| Cursor(query.after.clone())), ..PageRequest::default() };
     let list = list_keys(&visit.app, &visit.caller, visit.organization_id(), wanted, page).await?;
@@ -142,17 +226,22 @@ pub(in crate::console) async fn show_keys(
     let shown = rows.len() as u64;
     let first = if shown == 0 { 0 } else { query.first() };
     let may_create = visit.may("create");
+    let next = list.page.next.map(|it| query.next(&it, shown));
+    let is_full = shown == u64::from(limits::PAGE_ITEMS_DEFAULT);
     let page = KeyListPage {
         shell: visit.shell(Place::Keys),
         filtered: query.filters().next().is_some(),
-        misread,
+        misread: misread || unreadable,
+        heads: query.heads(),
+        sorts: query.sorts(),
+        further: next.clone().filter(|_| !is_full),
         range: Range {
             first: view::grouped(first),
             last: view::grouped((first + shown).saturating_sub(1)),
             total: view::total(list.total),
         },
         previous: query.previous(u64::from(limits::PAGE_ITEMS_DEFAULT)),
-        next: list.page.next.map(|it| query.next(&it, shown)),
+        next,
         statuses: STATES.map(|(word, label, _)| Choice::new(word, label, word == query.status)).into(),
         roles: role_filter(&visit, &query.role).await,
         search: query.q.clone(),
@@ -183,28 +272,21 @@ async fn role_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
 
 /// The first page after signing in.
 pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Failure> {
-    let many = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
-    let list = list_keys(&visit.app, &visit.caller, visit.organization_id(), KeyQuery::default(), many).await?;
-    // Lists are not sorted by last use; who has seen all keys can sort them, and of more than that the newest are shown.
-    let complete = list.page.next.is_none();
-    let mut keys: Vec<&KeyInfo> = list.page.items.iter().collect();
-    if complete {
-        keys.retain(|it| it.last_use.is_some());
-        keys.sort_by_key(|it| std::cmp::Reverse(it.last_use.as_ref().map(|used| used.at)));
-    }
-    keys.truncate(RECENT_KEYS);
+    let few = PageRequest { after: None, limit: RECENT_KEYS };
+    let query = KeyQuery { order: KeySort::LastUse.into(), ..KeyQuery::default() };
+    let list = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, few).await?;
+    let keys: Vec<&KeyInfo> = list.page.items.iter().filter(|it| it.last_use.is_some()).collect();
     let now = visit.app.now();
     let page = HomePage {
         shell: visit.shell(Place::Home),
-        live_keys: list.total.into(),
+        live_keys: list.total.count,
         live_keys_counted: view::total(list.total),
         recent: keys
             .iter()
             .map(|it| view::row(it, now))
             .map(|it| RecentKey { id: it.id, name: it.name, hint: it.hint, last_use: it.last_use })
             .collect(),
-        starting: complete && keys.is_empty(),
-        recent_by_use: complete,
+        starting: keys.is_empty(),
         may_create: visit.may("create"),
         snippets: check_key(&visit.site.base_url),
     };
@@ -222,12 +304,12 @@ mod tests {
 
     fn parsed(query: &str) -> ListQuery {
         let uri = format!("/?{query}").parse().unwrap();
-        Query::<ListQuery>::try_from_uri(&uri).unwrap().0
+        ListQuery::read(Query::try_from_uri(&uri).unwrap().0).0
     }
 
     #[test]
     fn pages_lead_forth_and_back_the_same_way() {
-        let first = parsed("q=a%26b&status=active");
+        let first = parsed("q=a%26b&status=active&sort=-name");
         assert_eq!(first.previous(25), None);
         let second = parsed(&first.next(&Cursor("c1".to_owned()), 25));
         assert_eq!((second.q.as_str(), second.status.as_str(), second.first()), ("a&b", "active", 26));
@@ -238,7 +320,7 @@ mod tests {
         assert_eq!((back.after.as_str(), back.trail.as_str(), back.first()), ("c2", "c1", 51));
         let back = parsed(&back.previous(25).unwrap());
         assert_eq!((back.after.as_str(), back.trail.as_str(), back.first()), ("c1", "", 26));
-        assert_eq!(back.previous(25).unwrap(), "q=a%26b&status=active");
+        assert_eq!(back.previous(25).unwrap(), "q=a%26b&status=active&sort=%2Dname");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use claviger_core::time::Timestamp;
 
 use crate::console::pages::keys::{Deletion, KeyFacts, KeyRowView, LastUse, SecretView};
 use crate::console::pages::shell::{Moment, Status, Tone};
-use crate::ops::keys::{self, KeyInfo, SecretInfo};
+use crate::ops::keys::{self, KeyInfo, KeyTotal, SecretInfo};
 
 /// From how many days before its end on a key's label counts them.
 const EXPIRY_NOTICE_DAYS: u64 = 30;
@@ -45,9 +45,9 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// How many keys there are, as far as they are counted.
-pub(super) fn total(counted: u32) -> String {
-    let more = if counted >= keys::TOTAL_MAX { " or more" } else { "" };
-    format!("{}{more}", grouped(counted.into()))
+pub(super) fn total(total: KeyTotal) -> String {
+    let more = if total.is_exact { "" } else { " or more" };
+    format!("{}{more}", grouped(total.count))
 }
 
 /// A key's state in words; computed at every look, never stored.
@@ -161,7 +161,7 @@ mod tests {
         {
             assert_eq!(grouped(number), text);
         }
-        assert_eq!(total(112), "112");
-        assert_eq!(total(keys::TOTAL_MAX), "10,000 or more");
+        assert_eq!(total(KeyTotal { count: 112, is_exact: true }), "112");
+        assert_eq!(total(KeyTotal { count: 10_000, is_exact: false }), "10,000 or more");
     }
 }

@@ -16,10 +16,8 @@ pub struct HomePage {
     pub live_keys: u64,
     /// The same in digits as people read them.
     pub live_keys_counted: String,
-    /// A few keys: those used last, newest use first, or the newest.
+    /// A few keys: those used last, newest use first.
     pub recent: Vec<RecentKey>,
-    /// Whether `recent` goes by use.
-    pub recent_by_use: bool,
     /// Whether no key was ever used: then the page says how to begin.
     pub starting: bool,
     /// Whether the viewer may create keys.

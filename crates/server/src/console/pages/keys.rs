@@ -34,6 +34,10 @@ pub struct KeyListPage {
     pub statuses: Vec<Choice>,
     /// The choices of the role filter.
     pub roles: Vec<Choice>,
+    /// The choices of an order.
+    pub sorts: Vec<Choice>,
+    /// The heads of the columns.
+    pub heads: Heads,
     /// Whether any filter narrows the list.
     pub filtered: bool,
     /// Whether the address asks for a filter that there is not, so that the list is not narrowed by it.
@@ -44,6 +48,8 @@ pub struct KeyListPage {
     pub previous: Option<String>,
     /// The query string of the page after, without `?`.
     pub next: Option<String>,
+    /// The same where this page is not full because so many keys were looked at and no more.
+    pub further: Option<String>,
     /// Whether the viewer may create keys.
     pub may_create: bool,
     /// Whether the viewer may change keys.
@@ -52,6 +58,32 @@ pub struct KeyListPage {
     pub may_delete: bool,
     /// How to create a key over HTTP, for the empty list.
     pub snippets: Vec<Snippet>,
+}
+
+/// The head of a column: the way to the list sorted by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The query string, without `?`.
+    pub query: String,
+    /// Where the list is sorted by it: whether the greatest comes first.
+    pub descending: Option<bool>,
+}
+
+/// The heads of the columns that the list can be sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heads {
+    /// Name.
+    pub name: Head,
+    /// Role.
+    pub role: Head,
+    /// Mapped user.
+    pub mapped_user: Head,
+    /// Last Login.
+    pub last_use: Head,
+    /// Expires.
+    pub expires: Head,
+    /// Status.
+    pub status: Head,
 }
 
 /// Which rows of how many a page shows, in digits as people read them.

@@ -183,10 +183,7 @@ async fn find(
     let Some(filter) = list::filter(connection, tenant, whose, query).await? else {
         return Ok((BTreeSet::new(), None));
     };
-    let mut ids = connection.find_key_ids(tenant, &filter, after, KEYS_PER_BULK_MAX + 1, now).await?;
-    let has_more = ids.len() > KEYS_PER_BULK_MAX;
-    ids.truncate(KEYS_PER_BULK_MAX);
-    let next = ids.last().copied().filter(|_| has_more);
+    let (ids, next) = connection.find_key_ids(tenant, &filter, after, KEYS_PER_BULK_MAX, now).await?;
     Ok((ids.into_iter().collect(), next))
 }
 

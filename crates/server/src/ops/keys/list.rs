@@ -1,20 +1,20 @@
 //! Looking at keys.
 
 use claviger_core::id::{KeyId, OrganizationId, UserId};
-use claviger_core::key::{Key, KeyState};
+use claviger_core::key::Key;
 use claviger_core::reject::Reject;
 use claviger_core::secret::Secret;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::Connection;
-use claviger_store::keys::{KeyFilter, KeyRow, KeySort as StoreSort, KeyStatus};
+use claviger_store::keys::KeyRow;
 use claviger_store::usage::SecretUse;
 
-use super::{KeyInfo, KeyList, KeyQuery, KeySort, LastUse, SecretInfo, TOTAL_MAX};
+use super::{KeyFilter, KeyInfo, KeyList, KeyQuery, KeyTotal, LastUse, SecretInfo};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
-use crate::ops::page::{Page, PageRequest};
+use crate::ops::page::{Cursor, Page, PageRequest};
 
 /// Lists keys: all of the organization's, or the caller's own where that is what the caller may read. Keys that are mapped to the caller but
 /// belong to others are found by asking for them as `mapped_user_id`.
@@ -31,11 +31,16 @@ pub async fn list_keys(
     let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
     let now = app.now();
     let mut reader = app.store().read().await?;
-    let nothing = || KeyList { page: Page { items: Vec::new(), next: None }, total: 0 };
-    let Some(filter) = filter(&mut reader, &tenant, whose, &query).await? else { return Ok(nothing()) };
-    let rows = reader.page_keys(&tenant, &filter, sort_of(query.sort), &page.try_into()?, now).await?;
-    let total = reader.count_keys(&tenant, &filter, TOTAL_MAX, now).await?;
-    Ok(KeyList { page: rows.map(|row| from_row(row, now)).into(), total })
+    let Some(filter) = filter(&mut reader, &tenant, whose, &query).await? else {
+        let total = KeyTotal { count: 0, is_exact: true };
+        return Ok(KeyList { page: Page { items: Vec::new(), next: None }, total });
+    };
+    let found = reader.page_keys(&tenant, &filter, query.order, &page.try_into()?, now).await?;
+    let mut total = reader.count_keys(&tenant, &filter, now).await?;
+    // Where not all were looked at for counting, more may have been found for the page.
+    total.count = total.count.max(found.rows.len() as u64);
+    let items = found.rows.into_iter().map(|row| from_row(row, now)).collect();
+    Ok(KeyList { page: Page { items, next: found.next.map(|it| Cursor(it.to_text())) }, total })
 }
 
 /// What a query asks of the store; nothing, where there can be no such keys for this caller.
@@ -45,7 +50,7 @@ pub(super) async fn filter(
     whose: Whose,
     query: &KeyQuery,
 ) -> OpResult<Option<KeyFilter>> {
-    let Some(owner_id) = visible_owner(whose, query) else { return Ok(None) };
+    let Some(owner_id) = visible_owner(whose, &query.filter) else { return Ok(None) };
     let api_id = match &query.api {
         None => None,
         Some(slug) => match connection.find_api_by_slug(tenant, slug.as_str()).await? {
@@ -53,48 +58,15 @@ pub(super) async fn filter(
             None => return Ok(None),
         },
     };
-    Ok(Some(KeyFilter {
-        status: status_of(query.state),
-        search: query.search.clone(),
-        owner_id,
-        mapped_user_id: query.mapped_user_id,
-        role_id: query.role_id,
-        api_id,
-        never_used: query.never_used,
-        unused_since: query.unused_since,
-        origin: query.origin,
-        personal: query.personal,
-        created_from: query.created_from,
-        created_before: query.created_before,
-        expires_from: query.expires_from,
-        expires_before: query.expires_before,
-    }))
+    Ok(Some(KeyFilter { owner_id, api_id, ..query.filter.clone() }))
 }
 
 /// The owner to look for; none at all where the caller may only see own keys and asks for somebody else's.
-fn visible_owner(whose: Whose, query: &KeyQuery) -> Option<Option<UserId>> {
+fn visible_owner(whose: Whose, query: &KeyFilter) -> Option<Option<UserId>> {
     match whose {
         Whose::All => Some(query.owner_id),
         Whose::Own(user_id) if query.mapped_user_id == Some(user_id) => Some(query.owner_id),
         Whose::Own(user_id) => query.owner_id.is_none_or(|it| it == user_id).then_some(Some(user_id)),
-    }
-}
-
-fn status_of(state: Option<KeyState>) -> KeyStatus {
-    match state {
-        None => KeyStatus::Live,
-        Some(KeyState::Active) => KeyStatus::Active,
-        Some(KeyState::Inactive) => KeyStatus::Inactive,
-        Some(KeyState::Expired) => KeyStatus::Expired,
-        Some(KeyState::Revoked) => KeyStatus::Revoked,
-    }
-}
-
-fn sort_of(sort: KeySort) -> StoreSort {
-    match sort {
-        KeySort::Created => StoreSort::Created,
-        KeySort::Name => StoreSort::Name,
-        KeySort::Expiry => StoreSort::Expiry,
     }
 }
 

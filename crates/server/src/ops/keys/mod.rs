@@ -24,6 +24,8 @@ use claviger_core::time::Timestamp;
 
 use super::page::Page;
 
+pub use claviger_store::keys::{KeyFilter, KeyOrder, KeySort, KeyStatus, KeyTotal};
+
 pub use bulk::{BulkChange, BulkOutcome, LeftOut, Selection, change_keys};
 pub use change::{revoke_key, set_key_active, update_key};
 pub use create::create_key;
@@ -141,63 +143,31 @@ pub struct CreatedKey {
     pub token: Token,
 }
 
-/// Which keys are asked for.
+/// Which keys are asked for, in which order.
 #[derive(Debug, Clone, Default)]
 pub struct KeyQuery {
-    /// Those that look like this now; absent means all but revoked ones.
-    pub state: Option<KeyState>,
-    /// Those whose name contains this, or whose access id it is.
-    pub search: Option<String>,
-    /// Those of this owner.
-    pub owner_id: Option<UserId>,
-    /// Those mapped to this user.
-    pub mapped_user_id: Option<UserId>,
-    /// Those of this role.
-    pub role_id: Option<RoleId>,
-    /// Those of this api.
+    /// Which; its api is said by `api`.
+    pub filter: KeyFilter,
+    /// Those of the api with this slug.
     pub api: Option<Slug>,
-    /// Only those that were never used.
-    pub never_used: bool,
-    /// Only those made before this instant and not used at it or later.
-    pub unused_since: Option<Timestamp>,
-    /// Only those that came to be like this.
-    pub origin: Option<Origin>,
-    /// Only personal ones, or only others.
-    pub personal: Option<bool>,
-    /// Only those made at this instant or later.
-    pub created_from: Option<Timestamp>,
-    /// Only those made before this instant.
-    pub created_before: Option<Timestamp>,
-    /// Only those that end at this instant or later.
-    pub expires_from: Option<Timestamp>,
-    /// Only those that end before this instant.
-    pub expires_before: Option<Timestamp>,
     /// In which order.
-    pub sort: KeySort,
+    pub order: KeyOrder,
 }
 
-/// Orders of a list of keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum KeySort {
-    /// Newest first.
-    #[default]
-    Created,
-    /// By name.
-    Name,
-    /// Those that end first come first; those without an end come last.
-    Expiry,
+impl From<KeyFilter> for KeyQuery {
+    fn from(filter: KeyFilter) -> Self {
+        Self { filter, ..Self::default() }
+    }
 }
-
-/// Keys that a list counts at most: a count must not cost more than it is worth.
-pub const TOTAL_MAX: u32 = 10_000;
 
 /// A page of keys.
 #[derive(Debug, Clone)]
 pub struct KeyList {
-    /// The page.
+    /// The page. It may hold fewer keys than were asked for, or none, and yet not be the last: one request looks at so many keys
+    /// ([`claviger_core::limits::KEYS_EXAMINED_MAX`]) and no more.
     pub page: Page<KeyInfo>,
-    /// How many keys the query finds in all; counted up to [`TOTAL_MAX`].
-    pub total: u32,
+    /// How many keys the query finds in all, counted as far as it is cheap.
+    pub total: KeyTotal,
 }
 
 /// How long the old secret stays good in a rotation.

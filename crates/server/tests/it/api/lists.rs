@@ -70,3 +70,46 @@ async fn every_list_has_pages() {
         assert_ne!(first["data"][0]["id"], second["data"][0]["id"], "{list}");
     }
 }
+
+#[tokio::test]
+async fn keys_are_sorted_by_every_column_in_both_directions() {
+    let it = Fixture::start().await;
+    let role_id = it.built_in_role("readonly").await;
+    let later = it.days_from_now(10);
+    it.create_key(json!({"name": "Row B", "expires_at": later})).await;
+    it.advance_micros(1_000_000);
+    let used = it.create_key(json!({"name": "Row A", "role_id": role_id})).await;
+    it.advance_micros(1_000_000);
+    let loader = it.create_key(json!({"name": "Row C", "api": "data-loader"})).await;
+    it.admin.with(&used.token).get("/api/v1/me").await.expect(200);
+    it.flush_uses().await;
+    it.admin.post(&it.at(&format!("/keys/{}/deactivate", loader.id)), json!({})).await.expect(200);
+    let names = async |query: &str| {
+        let page = it.admin.get(&it.at(&format!("/keys?search=Row&{query}"))).await.expect(200).json();
+        let name = |key: &serde_json::Value| key["name"].as_str().unwrap().replace("Row ", "");
+        page["data"].as_array().unwrap().iter().map(name).collect::<String>()
+    };
+    for (sort, up, down) in [
+        ("created_at", "BAC", "CAB"),
+        ("name", "ABC", "CBA"),
+        ("state", "BAC", "CAB"),
+        // The data loader's keys end of themselves.
+        ("expires_at", "BCA", "ACB"),
+        ("api", "CBA", "ABC"),
+        ("owner", "BAC", "CAB"),
+        ("mapped_user", "BAC", "CAB"),
+        ("origin", "BAC", "CAB"),
+        // Those without one, or never used, come last, whichever way.
+        ("role", "ABC", "ACB"),
+        ("last_used_at", "ABC", "ACB"),
+    ] {
+        assert_eq!(names(&format!("sort={sort}&direction=asc")).await, up, "{sort}");
+        assert_eq!(names(&format!("sort={sort}&direction=desc")).await, down, "{sort}");
+    }
+    assert_eq!((names("").await, names("sort=last_used_at").await), ("CAB".into(), "ACB".into()));
+    let first = it.admin.get(&it.at("/keys?limit=1&sort=name")).await.expect(200);
+    let cursor = first.text_at("/next_cursor");
+    let turned = it.admin.get(&it.at(&format!("/keys?limit=1&sort=name&direction=desc&cursor={cursor}"))).await;
+    assert_eq!(turned.pointers(), ["cursor"]);
+    it.admin.get(&it.at("/keys?sort=secret")).await.expect(400);
+}

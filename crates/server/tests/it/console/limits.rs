@@ -199,9 +199,37 @@ async fn a_filter_in_an_address_is_understood_or_said_not_to_be() {
         assert_eq!(page.text_of("[name=status] option[selected]"), "Deleted", "{query}");
         assert!(!page.text.contains("a filter that there is not"), "{query}");
     }
-    for query in ["status=gone", "role=admin", "from=-1&status=deleted"] {
+    for query in ["status=gone", "role=admin", "from=-1&status=deleted", "state=active", "sort=secret"] {
         let page = browser.get(&format!("/o/root/keys?{query}")).await.expect(200);
         assert!(page.text_of(".aside").contains("a filter that there is not"), "{query}");
+    }
+}
+
+// A list is sorted by a click on the head of a column, and turned round by another one; filters stay.
+#[tokio::test]
+async fn heads_of_columns_sort_the_list_without_a_script() {
+    let app = TestApp::new().await;
+    for name in ["Two keys", "One keys"] {
+        app.create_key(&app.admin, app.root, new_key(name)).await.unwrap();
+    }
+    let mut browser = Browser::signed_in(&app).await;
+    let names = |page: &Page| {
+        page.html().select(&selector("tbody th a")).map(|it| it.text().collect()).collect::<Vec<String>>()
+    };
+    let mut page = browser.get("/o/root/keys?q=keys&status=active").await.expect(200);
+    assert_eq!(page.html().select(&selector("[aria-sort]")).count(), 0, "sorted by no column that is shown");
+    for (direction, expected) in [("ascending", ["One keys", "Two keys"]), ("descending", ["Two keys", "One keys"])] {
+        let html = page.html();
+        let head = html.select(&selector("thead th a")).next().unwrap();
+        let address = format!("/o/root/keys{}", head.attr("href").unwrap());
+        drop(html);
+        assert!(address.contains("q=keys") && address.contains("status=active"), "{address}");
+        page = browser.get(&address).await.expect(200);
+        assert_eq!(names(&page), expected);
+        let html = page.html();
+        let sorted: Vec<_> = html.select(&selector("[aria-sort]")).collect();
+        assert_eq!((sorted.len(), sorted[0].attr("aria-sort")), (1, Some(direction)));
+        assert!(page.html().select(&selector("[name=sort] option[selected]")).next().is_some());
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who may have keys at all: the switch of roles.
 
-use claviger::ops::keys::KeyQuery;
+use claviger::ops::keys::{KeyFilter, KeyQuery};
 use claviger::ops::keys::{Overlap, get_key, list_keys, rotate_key, update_key};
 use claviger::ops::page::PageRequest;
 use claviger::ops::roles::{RolePatch, update_role};
@@ -76,12 +76,12 @@ async fn members_act_on_their_own_keys_and_no_others() {
         let list = list_keys(&test.app, &member, test.root, query, PageRequest::default()).await.unwrap();
         let mut names: Vec<_> = list.page.items.iter().map(|it| it.key.name.to_string()).collect();
         names.sort();
-        (names, list.total)
+        (names, list.total.count)
     };
     assert_eq!(list(KeyQuery::default()).await, (vec!["Own".to_owned()], 1));
-    let mapped = KeyQuery { mapped_user_id: Some(member_id), ..KeyQuery::default() };
+    let mapped = KeyQuery::from(KeyFilter { mapped_user_id: Some(member_id), ..KeyFilter::default() });
     assert_eq!(list(mapped).await.0, ["Made for Sam", "Own"]);
-    let others = KeyQuery { owner_id: Some(test.admin_id), ..KeyQuery::default() };
+    let others = KeyQuery::from(KeyFilter { owner_id: Some(test.admin_id), ..KeyFilter::default() });
     assert_eq!(list(others).await, (vec![], 0));
 
     get_key(&test.app, &member, test.root, for_member.id).await.unwrap();

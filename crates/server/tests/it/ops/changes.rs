@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claviger::ops::idempotency::{Answer, Idempotency};
-use claviger::ops::keys::{CreatedKey, KeyQuery, create_key, list_keys, revoke_key};
+use claviger::ops::keys::{CreatedKey, KeyFilter, KeyQuery, create_key, list_keys, revoke_key};
 use claviger::ops::page::PageRequest;
 use claviger_core::event::Stream;
 use claviger_core::key::RevocationReason;
@@ -69,7 +69,7 @@ async fn a_client_that_hangs_up_cuts_nothing_in_half() {
     // All tasks have ended once the writer is free for a change that came after them.
     test.create_key(&test.admin, test.root, with_nobody("Last")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let query = KeyQuery { search: Some("Cut".to_owned()), ..KeyQuery::default() };
+    let query = KeyQuery::from(KeyFilter { search: Some("Cut".to_owned()), ..KeyFilter::default() });
     let list =
         list_keys(&test.app, &test.admin, test.root, query, PageRequest { after: None, limit: 100 }).await.unwrap();
     let tenant = Tenant::system(test.root, "test");

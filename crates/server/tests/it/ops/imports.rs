@@ -1,7 +1,7 @@
 //! Imports: lines sorted into keys, known ones and bad ones, and chunks that can be sent again.
 
 use claviger::ops::imports::{ChunkOutcome, ImportLine, NewImport, append_import, create_import, get_import};
-use claviger::ops::keys::{KeyQuery, list_keys, revoke_key};
+use claviger::ops::keys::{KeyFilter, KeyQuery, list_keys, revoke_key};
 use claviger::ops::page::PageRequest;
 use claviger_core::api::DATA_LOADER_API;
 use claviger_core::id::{ImportId, OrganizationId};
@@ -91,7 +91,7 @@ async fn bad_lines_are_named_and_the_rest_is_taken() {
     append(&test, acme, other, vec![line(2, "theirs")]).await;
     let id = begin(&test, test.root, 1).await;
     append(&test, test.root, id, vec![line(2, "here"), line(3, "gone")]).await;
-    let query = KeyQuery { search: Some("Old gone".to_owned()), ..KeyQuery::default() };
+    let query = KeyQuery::from(KeyFilter { search: Some("Old gone".to_owned()), ..KeyFilter::default() });
     let gone = list_keys(&test.app, &test.admin, test.root, query, PageRequest::default()).await.unwrap();
     let gone = gone.page.items[0].key.id;
     revoke_key(&test.app, &test.admin, test.root, gone, RevocationReason::Unspecified, None).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger::ops::keys::{KeyQuery, get_key, list_keys};
+use claviger::ops::keys::{KeyFilter, KeyQuery, get_key, list_keys};
 use claviger::ops::leaving::finish_leaving;
 use claviger::ops::members::{MemberPatch, NewMember, create_member, delete_member, list_members, update_member};
 use claviger::ops::page::PageRequest;
@@ -261,8 +261,9 @@ async fn thousands_of_keys_of_who_leaves_are_denied_at_once_and_ownerless_soon()
     let keys = thousands_of_keys(&test, acme, ann_id).await;
     assert_eq!(test.verify(&keys[2999].1, &["contacts:read"]), Ok(()));
     delete_member(&test.app, &test.admin, acme, member_id).await.unwrap();
-    let mine = || KeyQuery { owner_id: Some(ann_id), ..KeyQuery::default() };
-    let of_ann = async || list_keys(&test.app, &test.admin, acme, mine(), PageRequest::default()).await.unwrap().total;
+    let mine = || KeyQuery::from(KeyFilter { owner_id: Some(ann_id), ..KeyFilter::default() });
+    let of_ann =
+        async || list_keys(&test.app, &test.admin, acme, mine(), PageRequest::default()).await.unwrap().total.count;
     let mut tries = 0;
     while 0 < of_ann().await {
         assert!(tries < 3000, "keys are left with who left");

@@ -82,7 +82,7 @@ async fn an_organization_and_its_keys_reach_down_and_never_aside_or_up() {
     let id = single.info.key.id;
     assert_eq!(refused(get_key(&test.app, &test.admin, other, id).await), RejectCode::NotFound);
     let list = list_keys(&test.app, &admin, other, KeyQuery::default(), PageRequest::default()).await.unwrap();
-    assert_eq!((list.page.items.len(), list.total), (0, 0));
+    assert_eq!((list.page.items.len(), list.total.count), (0, 0));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::{BASE_URL, Words, moment, shell, status, used};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::{
-    Deletion, KeyFacts, KeyFormPage, KeyListPage, KeyRowView, LastUse, Range, SecretView,
+    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRowView, LastUse, Range, SecretView,
 };
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
@@ -176,6 +176,18 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
     }
 }
 
+fn heads() -> Heads {
+    let head = |word: &str| Head { query: format!("sort={word}"), descending: None };
+    Heads {
+        name: Head { query: "sort=%2Dname".to_owned(), descending: Some(false) },
+        role: head("role"),
+        mapped_user: head("user"),
+        last_use: head("%2Dused"),
+        expires: head("expires"),
+        status: head("status"),
+    }
+}
+
 pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage {
     let shown = rows.len();
     KeyListPage {
@@ -194,6 +206,11 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         roles: [("", "Any"), ("admin", "ADMIN"), ("readonly", "READONLY")]
             .map(|(value, label)| Choice::new(value, label, value.is_empty()))
             .into(),
+        sorts: [("", "Newest first"), ("name", "Name")]
+            .map(|(value, label)| Choice::new(value, label, value == "name"))
+            .into(),
+        heads: heads(),
+        further: None,
         filtered: false,
         misread: false,
         range: Range { first: "1".to_owned(), last: shown.to_string(), total: "1,204".to_owned() },

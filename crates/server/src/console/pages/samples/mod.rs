@@ -181,7 +181,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         live_keys_counted: live_keys.to_string(),
         recent,
         starting: live_keys < 2,
-        recent_by_use: true,
         may_create: true,
         snippets: check_key(BASE_URL),
     };

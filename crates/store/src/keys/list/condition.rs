@@ -1,0 +1,264 @@
+//! What a filter asks of a key, one condition at a time, and which of them an index answers.
+
+use std::fmt::Write;
+
+use claviger_core::id::{ApiId, KeyId, RoleId, UserId};
+use claviger_core::key::Origin;
+use claviger_core::name::Name;
+use claviger_core::secret::AccessId;
+use claviger_core::time::Timestamp;
+
+use super::{KeyFilter, KeyStatus};
+use crate::sql::holding_name;
+use crate::value::{Argument, Value};
+
+/// The end of a key as its indexes have it: what never ends comes after everything that does.
+macro_rules! end {
+    () => {
+        "coalesce(k.expires_at, 9223372036854775807)"
+    };
+}
+pub(super) use end;
+
+/// A statement put together from constant parts; values are arguments and nothing else.
+#[derive(Default)]
+pub(super) struct Query {
+    pub(super) sql: String,
+    pub(super) arguments: Vec<Value>,
+}
+
+impl Query {
+    pub(super) fn text(&mut self, text: &'static str) {
+        self.sql.push_str(text);
+    }
+
+    pub(super) fn push(&mut self, before: &'static str, value: impl Argument, after: &'static str) {
+        self.push_value(before, value.value(), after);
+    }
+
+    pub(super) fn push_value(&mut self, before: &'static str, value: Value, after: &'static str) {
+        self.arguments.push(value);
+        write!(self.sql, "{before}${}{after}", self.arguments.len()).expect("writing to a string does not fail");
+    }
+
+    pub(super) fn all(&mut self, conditions: &[Condition]) {
+        for condition in conditions {
+            condition.push(self);
+        }
+    }
+}
+
+/// Names that begin with a text: from this one on, and before that one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Beginning {
+    from: String,
+    before: String,
+}
+
+impl Beginning {
+    /// Of the names that a search can mean; none where no name can be like it.
+    pub(super) fn of(search: &str) -> Option<Self> {
+        let from = Name::parse(search).ok()?.key().as_str().to_owned();
+        // No name holds the last of all characters, which is none for people.
+        let before = format!("{from}\u{10ffff}");
+        Some(Self { from, before })
+    }
+}
+
+/// One thing that is asked of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It is not revoked.
+    Unrevoked,
+    Revoked,
+    Active,
+    Inactive,
+    /// It has ended at this instant.
+    EndedAt(Timestamp),
+    /// It has not.
+    RunsAt(Timestamp),
+    Owner(UserId),
+    Mapped(UserId),
+    Role(RoleId),
+    Api(ApiId),
+    Personal(bool),
+    Origin(Origin),
+    CreatedFrom(Timestamp),
+    CreatedBefore(Timestamp),
+    EndsFrom(Timestamp),
+    EndsBefore(Timestamp),
+    /// Its name has this in it, or its access id is this.
+    Search(String),
+    /// Its access id is this.
+    Access(AccessId),
+    NotAccess(AccessId),
+    NameBegins(Beginning),
+    NotNameBegins(Beginning),
+    NeverUsed,
+    /// Made before, and not used since.
+    UnusedSince(Timestamp),
+    /// The rest of a sort: those that nothing stands for. In SQL's own words.
+    Without(&'static str),
+}
+
+impl Condition {
+    /// All that a filter asks.
+    pub(super) fn of(filter: &KeyFilter, now: Timestamp) -> Vec<Self> {
+        let mut all = match filter.status {
+            KeyStatus::Any => vec![],
+            KeyStatus::Revoked => vec![Self::Revoked],
+            KeyStatus::Live => vec![Self::Unrevoked],
+            KeyStatus::Expired => vec![Self::Unrevoked, Self::EndedAt(now)],
+            KeyStatus::Active => vec![Self::Unrevoked, Self::Active, Self::RunsAt(now)],
+            KeyStatus::Inactive => vec![Self::Unrevoked, Self::Inactive, Self::RunsAt(now)],
+        };
+        all.extend(filter.owner_id.map(Self::Owner));
+        all.extend(filter.mapped_user_id.map(Self::Mapped));
+        all.extend(filter.personal.map(Self::Personal));
+        all.extend(filter.role_id.map(Self::Role));
+        all.extend(filter.origin.map(Self::Origin));
+        all.extend(filter.api_id.map(Self::Api));
+        all.extend(filter.expires_from.map(Self::EndsFrom));
+        all.extend(filter.expires_before.map(Self::EndsBefore));
+        all.extend(filter.created_from.map(Self::CreatedFrom));
+        all.extend(filter.created_before.map(Self::CreatedBefore));
+        all.extend(filter.search.clone().map(Self::Search));
+        all.extend(filter.unused_since.map(Self::UnusedSince));
+        all.extend(filter.never_used.then_some(Self::NeverUsed));
+        all
+    }
+
+    /// Whether an index has the keys of this condition together, in the order of their identifiers.
+    pub(super) fn is_list(&self) -> bool {
+        match self {
+            Self::Revoked
+            | Self::Inactive
+            | Self::Owner(_)
+            | Self::Mapped(_)
+            | Self::Role(_)
+            | Self::Api(_)
+            | Self::Personal(true) => true,
+            // Without imported ones, whose index would only be the longest of all.
+            Self::Origin(origin) => *origin != Origin::Import,
+            _ => false,
+        }
+    }
+
+    /// Whether it is about the end of a key.
+    pub(super) const fn is_end(&self) -> bool {
+        matches!(self, Self::EndedAt(_) | Self::EndsFrom(_) | Self::EndsBefore(_))
+    }
+
+    /// Whether it is about when a key was made, which its identifier says too.
+    pub(super) const fn is_creation(&self) -> bool {
+        matches!(self, Self::CreatedFrom(_) | Self::CreatedBefore(_) | Self::UnusedSince(_))
+    }
+
+    /// What it says of the identifier. Identifiers begin with the millisecond.
+    pub(super) fn push_id(&self, query: &mut Query) {
+        match self {
+            Self::CreatedFrom(at) => query.push(" AND k.id >= ", first_id(at.as_millis()), ""),
+            Self::CreatedBefore(at) | Self::UnusedSince(at) => {
+                query.push(" AND k.id < ", first_id(at.as_millis().saturating_add(1)), "");
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn push(&self, query: &mut Query) {
+        match self {
+            // In the words of the indexes that hold them.
+            Self::Unrevoked => query.text(" AND k.standing <> 'revoked'"),
+            Self::Revoked => query.text(" AND k.standing = 'revoked'"),
+            Self::Active => query.text(" AND k.standing = 'active'"),
+            Self::Inactive => query.text(" AND k.standing = 'inactive'"),
+            Self::Personal(true) => query.text(" AND k.personal"),
+            Self::Personal(false) => query.text(" AND NOT k.personal"),
+            Self::Origin(origin) => {
+                if *origin != Origin::Import {
+                    query.text(" AND k.origin <> 'import'");
+                }
+                query.push(" AND k.origin = ", origin.as_str(), "");
+            }
+            Self::EndedAt(at) => query.push(concat!(" AND ", end!(), " <= "), at, ""),
+            Self::RunsAt(at) => query.push(concat!(" AND ", end!(), " > "), at, ""),
+            Self::EndsFrom(at) => {
+                query.push(concat!(" AND k.expires_at IS NOT NULL AND ", end!(), " >= "), at, "");
+            }
+            Self::EndsBefore(at) => query.push(concat!(" AND ", end!(), " < "), at, ""),
+            Self::Owner(id) => query.push(" AND k.owner_id = ", id, ""),
+            Self::Mapped(id) => query.push(" AND k.mapped_user_id = ", id, ""),
+            Self::Role(id) => query.push(" AND k.role_id = ", id, ""),
+            Self::Api(id) => query.push(" AND k.api_id = ", id, ""),
+            Self::CreatedFrom(at) => query.push(" AND k.created_at >= ", at, ""),
+            Self::CreatedBefore(at) => query.push(" AND k.created_at < ", at, ""),
+            Self::Search(search) => {
+                query.push(" AND (k.name_key LIKE ", holding_name(Some(search)), " ESCAPE '\\'");
+                if let Some(access_id) = access_id(search) {
+                    query.push(" OR k.id IN (SELECT t.key_id FROM secret t WHERE t.access_id = ", access_id, ")");
+                }
+                query.text(")");
+            }
+            Self::Access(access_id) => {
+                query.push(" AND k.id IN (SELECT t.key_id FROM secret t WHERE t.access_id = ", access_id, ")");
+            }
+            Self::NotAccess(access_id) => {
+                query.push(" AND k.id NOT IN (SELECT t.key_id FROM secret t WHERE t.access_id = ", access_id, ")");
+            }
+            Self::NameBegins(it) => {
+                query.push(" AND k.name_key >= ", &it.from, "");
+                query.push(" AND k.name_key < ", &it.before, "");
+            }
+            Self::NotNameBegins(it) => {
+                query.push(" AND NOT (k.name_key >= ", &it.from, "");
+                query.push(" AND k.name_key < ", &it.before, ")");
+            }
+            Self::NeverUsed => {
+                query.text(" AND NOT EXISTS (SELECT 1 FROM secret_use n WHERE n.key_id = k.id)");
+            }
+            Self::UnusedSince(at) => {
+                query.push(" AND k.created_at < ", at, "");
+                query.push(
+                    " AND NOT EXISTS (SELECT 1 FROM secret_use n WHERE n.key_id = k.id AND n.last_used_at >= ",
+                    at,
+                    ")",
+                );
+            }
+            Self::Without(words) => query.text(words),
+        }
+    }
+
+    /// The fewest keys that an index can find for a filter: conditions that go together, each group by one index. The keys of one group are
+    /// all that the filter finds, and usually more.
+    pub(super) fn groups(all: &[Self]) -> Vec<Vec<Self>> {
+        let mut groups: Vec<_> = all.iter().filter(|it| it.is_list()).map(|it| vec![it.clone()]).collect();
+        // Ends and names have an index of live keys and one of revoked ones.
+        let lane = all.iter().find(|it| matches!(it, Self::Unrevoked | Self::Revoked));
+        let ends: Vec<_> = lane.into_iter().chain(all.iter().filter(|it| it.is_end())).cloned().collect();
+        if lane.is_some() && ends.len() > 1 {
+            groups.push(ends);
+        }
+        let made: Vec<_> = all.iter().filter(|it| it.is_creation()).cloned().collect();
+        if !made.is_empty() {
+            groups.push(made);
+        }
+        // All live keys, where there are no more.
+        groups.extend(all.contains(&Self::Unrevoked).then(|| vec![Self::Unrevoked]));
+        groups
+    }
+}
+
+/// The access id that a search can mean; none where no access id is like it.
+pub(super) fn access_id(search: &str) -> Option<AccessId> {
+    let text = search.trim();
+    let is_one = !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+    is_one.then(|| AccessId::from_stored(text))
+}
+
+/// The first of all identifiers that keys made in a millisecond can have.
+fn first_id(millis: i64) -> KeyId {
+    // What lies beyond the 48 bits of an identifier's time comes before its first or after its last millisecond.
+    const MILLIS_MAX: u64 = (1 << 48) - 1;
+    let millis = u64::try_from(millis).unwrap_or(0).min(MILLIS_MAX);
+    KeyId::from_u128(u128::from(millis) << 80)
+}
