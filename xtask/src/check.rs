@@ -8,6 +8,7 @@ use crate::limits;
 use crate::openapi;
 use crate::python::Environment;
 use crate::shell::{Failure, Outcome, cargo, find_program, heading, run as run_command, workspace_root};
+use crate::test::ensure_python;
 use crate::tidy;
 
 /// The spelling checker, which comes as a program that is built already.
@@ -44,6 +45,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     heading("dependencies");
     dependencies(options)?;
     heading("spelling");
+    ensure_python()?;
     TOOLS.ensure(false)?;
     run_command(Command::new(TOOLS.programs().join("typos")).current_dir(workspace_root()))?;
     println!("\nall checks passed");

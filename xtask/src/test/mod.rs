@@ -16,6 +16,7 @@ use clap::{Args, ValueEnum};
 
 use crate::shell::{Failure, Outcome, cargo, catch_interrupts, heading, program_folders, run as run_command};
 use counts::{Counts, Report, of_cargo_line, run_counted};
+pub(crate) use packages::ensure_python;
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]

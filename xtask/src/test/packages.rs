@@ -91,8 +91,19 @@ enum Installer {
 /// # Errors
 /// When something is missing and cannot or may not be installed; the message holds the line that installs it.
 pub(super) fn ensure(parts: &[Part], no_install: bool) -> Outcome {
-    let needed = |need: &&Need| need.parts.iter().any(|part| parts.contains(part));
-    let missing: Vec<&Need> = NEEDS.iter().filter(needed).filter(|need| !(need.is_there)()).collect();
+    ensure_those(|need| need.parts.iter().any(|part| parts.contains(part)), no_install)
+}
+
+/// Makes sure that a virtual environment of Python can be made, and filled from the network.
+///
+/// # Errors
+/// As [`ensure`].
+pub(crate) fn ensure_python() -> Outcome {
+    ensure_those(|need| matches!(need.package, "python3-venv" | "ca-certificates"), false)
+}
+
+fn ensure_those(is_needed: impl Fn(&Need) -> bool, no_install: bool) -> Outcome {
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| is_needed(need) && !(need.is_there)()).collect();
     if missing.is_empty() {
         println!("nothing is missing");
         return Ok(());
