@@ -33,6 +33,8 @@ use crate::error::StoreResult;
 
 /// How long a caller waits for a connection.
 const WAIT: Duration = Duration::from_secs(10);
+/// A doorbell that did not ring for so long is asked whether it still can.
+const SILENT_FOR: Duration = Duration::from_secs(30);
 /// Prepared statements a connection keeps: all there are.
 const STATEMENTS_KEPT: usize = 1024;
 
@@ -282,12 +284,18 @@ impl Store {
 }
 
 impl Doorbell {
-    /// Waits for the next ring, or until the connection was lost and is there again.
+    /// Waits for the next ring, or until the connection was lost and is there again. A connection that is silent for long is asked whether it is
+    /// still there: one whose machine or network is gone says nothing of it.
     ///
     /// # Errors
-    /// `Unavailable` while there is no connection; the next call tries again.
+    /// `Unavailable` while there is no connection; a new doorbell may have one.
     pub async fn rung(&mut self) -> StoreResult<()> {
-        self.0.try_recv().await.map(drop).map_err(failure)
+        loop {
+            if let Ok(rung) = tokio::time::timeout(SILENT_FOR, self.0.try_recv()).await {
+                return rung.map(drop).map_err(failure);
+            }
+            postgres::in_time(sqlx::query("SELECT 1").execute(&mut self.0)).await.map_err(failure)?;
+        }
     }
 }
 

@@ -59,6 +59,9 @@ pub enum Error {
     /// The change was made, but nobody could be told so yet; followers learn of it as soon as the database answers again.
     #[error("committed, but its event has no place in the log yet: {0}")]
     Unsequenced(#[source] Box<Self>),
+    /// The connection was lost in the moment of the commit, and the database answers nobody who asks what came of it.
+    #[error("whether it was committed is not known: {0}")]
+    Uncertain(#[source] Box<Self>),
     /// Another process has opened this data folder.
     #[error("{} is in use by another process: stop it, or choose another data folder", .0.display())]
     Locked(PathBuf),
@@ -112,6 +115,10 @@ impl Error {
             | Self::Schema(_) => Reject::new(RejectCode::Unavailable, "The database is not available."),
             Self::Unsequenced(_) => {
                 let detail = "The change was made, but the database stopped answering; read before you repeat it.";
+                Reject::new(RejectCode::Unavailable, detail)
+            }
+            Self::Uncertain(_) => {
+                let detail = "The database stopped answering at the commit, and whether the change was made is not known; read before you repeat it.";
                 Reject::new(RejectCode::Unavailable, detail)
             }
             Self::NoExport { .. } => Reject::new(RejectCode::InvalidBody, self.to_string()),

@@ -207,8 +207,8 @@ impl Tx {
     /// whether the event names it or not, so that no follower can miss one.
     ///
     /// # Errors
-    /// `StorageFull`, `Unavailable`; then nothing has happened, unless the connection was lost in the very moment of the commit.
-    /// `Unsequenced`: it has happened.
+    /// `StorageFull`, `Unavailable`; then nothing has happened. `Unsequenced`: it has happened. `Uncertain`: the connection was lost in the very
+    /// moment of the commit, and nobody could be asked what came of it.
     ///
     /// # Panics
     /// When secrets of a key were written but the key was not: verifiers, which take both as one row, would not take them.

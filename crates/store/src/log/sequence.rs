@@ -5,6 +5,8 @@
 //! order of the outbox. Any node may run it: whoever committed, whoever relies on what it sees, and the poll of every follower, so that
 //! an event whose node died in between waits no longer than a poll.
 
+use std::time::Duration;
+
 use claviger_core::event::{Position, Stream};
 use claviger_core::id::EventId;
 
@@ -43,8 +45,13 @@ statements! {
     );
     /// Told to the listeners with the commit, once for all of the same transaction.
     RING = "SELECT 1 FROM pg_notify('claviger_log_' || hashtext(current_schema()), '')";
+    HAS_HAPPENED = "SELECT 1 FROM outbox WHERE event_id = $1 UNION ALL SELECT 1 FROM event WHERE id = $1";
     FIND_PLACE = "SELECT epoch, seq FROM event WHERE id = $1";
 }
+
+/// How long a lost connection's commit is asked after, and how soon again: a database that was restarted is there within seconds.
+const ASK_FOR: Duration = Duration::from_secs(8);
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Events that get their places at a time.
 const EVENTS_PER_MOVE: u64 = 1000;
@@ -89,6 +96,31 @@ impl Store {
         self.find_place(id).await?.ok_or_else(|| lost(Stream::Change))
     }
 
+    /// Whether a transaction committed whose connection was lost at that moment. Its server may not have noticed yet and be about to commit,
+    /// so this waits until every transaction has ended that was begun before.
+    async fn has_happened(&self, id: EventId) -> StoreResult<bool> {
+        let mut tx = self.begin_structural().await?;
+        Ok(tx.fetch_optional(HAS_HAPPENED, args![id]).await?.is_some())
+    }
+
+    /// Makes of a failed commit what came of it.
+    async fn ask_after(&self, id: EventId, failed: Error) -> StoreResult<()> {
+        let asking = async {
+            loop {
+                match self.has_happened(id).await {
+                    Ok(has_happened) => return has_happened,
+                    Err(error) => tracing::debug!(%error, "nobody can be asked what came of a commit"),
+                }
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        };
+        match tokio::time::timeout(ASK_FOR, asking).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(failed),
+            Err(_) => Err(Error::Uncertain(Box::new(failed))),
+        }
+    }
+
     async fn find_place(&self, id: EventId) -> StoreResult<Option<Position>> {
         self.follow().await?.find(FIND_PLACE, args![id], "event", position).await
     }
@@ -118,6 +150,9 @@ impl Tx {
 pub(super) async fn commit(mut tx: Tx, id: EventId, fields: Vec<Value>) -> StoreResult<Position> {
     tx.execute(PUT_INTO_OUTBOX, fields).await?;
     let store = tx.store.clone();
-    tx.commit_engine().await?;
+    match tx.commit_engine().await {
+        Err(failed @ Error::Unavailable(_)) => store.ask_after(id, failed).await?,
+        committed => committed?,
+    }
     store.place_of(id).await.map_err(|error| Error::Unsequenced(Box::new(error)))
 }
