@@ -113,9 +113,14 @@ impl Collector for Scrape {
         }
         for gauge in &self.gauges {
             let mut family = encoder.encode_descriptor(gauge.name, gauge.help, None, MetricType::Gauge)?;
-            for (label, value) in &gauge.values {
-                let labels = label.as_slice();
-                ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
+            match gauge.values.as_slice() {
+                // An empty list of labels would be written as `{}`.
+                [(None, value)] => ConstGauge::new(*value).encode(family)?,
+                several => {
+                    for (label, value) in several {
+                        ConstGauge::new(*value).encode(family.encode_family(&label.as_slice())?)?;
+                    }
+                }
             }
         }
         Ok(())

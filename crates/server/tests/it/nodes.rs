@@ -9,12 +9,15 @@ use claviger::ops::caller::Caller;
 use claviger::ops::imports::{ImportLine, NewImport, append_import, create_import};
 use claviger::ops::keys::{create_key, revoke_key, update_key};
 use claviger::ops::members::{MemberPatch, update_member};
+use claviger::ops::moves::move_organization;
+use claviger::ops::organizations::{OrganizationPatch, get_organization, update_organization};
 use claviger_core::decision::Code;
-use claviger_core::id::UserId;
+use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::key::{KeyPatch, RevocationReason};
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
 use claviger_core::secret::{Digest, Token};
+use claviger_core::tenant::Tenant;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::verify::{About, Ask};
 use data_encoding::HEXLOWER;
@@ -114,11 +117,12 @@ async fn nodes_learn_of_each_other_when_nobody_rings() {
 async fn ends_what_a_caller_may(
     first: &TestApp,
     second: &App,
-    caller: &Caller,
+    (caller, at): (&Caller, OrganizationId),
     round: u32,
     end: impl Future<Output = ()>,
 ) {
-    let count = async || first.app.store().read().await.unwrap().count_live_keys(&system(first)).await.unwrap();
+    let tenant = Tenant::system(at, "test");
+    let count = async || first.app.store().read().await.unwrap().count_live_keys(&tenant).await.unwrap();
     let ended = async {
         sleep(Duration::from_millis(10)).await;
         end.await;
@@ -126,7 +130,7 @@ async fn ends_what_a_caller_may(
     };
     let make = async |maker: &str| {
         let mut made = 0;
-        while create_key(second, caller, first.root, new_key(&format!("{maker} {round} {made}")), None).await.is_ok() {
+        while create_key(second, caller, at, new_key(&format!("{maker} {round} {made}")), None).await.is_ok() {
             made += 1;
         }
         made
@@ -146,7 +150,7 @@ async fn who_is_demoted_at_one_node_makes_no_key_at_the_other_from_then_on() {
         let demote = async {
             update_member(&first.app, &first.admin, first.root, member_id, patch, None).await.unwrap();
         };
-        ends_what_a_caller_may(&first, &second, &grantor, round, demote).await;
+        ends_what_a_caller_may(&first, &second, (&grantor, first.root), round, demote).await;
         let after = create_key(&second, &grantor, first.root, new_key(&format!("Later {round}")), None).await;
         assert_eq!(refused(after), RejectCode::Decision(Code::InsufficientPermission));
     }
@@ -167,7 +171,7 @@ async fn revoked_key_makes_no_key_behind_its_revocation() {
         let revoke = async {
             revoke_key(&first.app, &first.admin, first.root, id, reason, None).await.unwrap();
         };
-        ends_what_a_caller_may(&first, &second, &caller, round, revoke).await;
+        ends_what_a_caller_may(&first, &second, (&caller, first.root), round, revoke).await;
     }
     second.shut_down().await;
     first.stop().await;
@@ -237,8 +241,8 @@ async fn import_at_one_node_and_forms_at_the_other_give_nobody_more_keys_than_po
     first.stop().await;
 }
 
-fn system(test: &TestApp) -> claviger_core::tenant::Tenant {
-    claviger_core::tenant::Tenant::system(test.root, "test")
+fn system(test: &TestApp) -> Tenant {
+    Tenant::system(test.root, "test")
 }
 
 #[tokio::test]
@@ -277,6 +281,76 @@ async fn changes_of_one_key_at_both_nodes_are_made_one_after_the_other() {
         versions.sort_unstable();
         assert_eq!(versions, [version + 1, version + 2, version + 3]);
         version += 3;
+    }
+    second.shut_down().await;
+    first.stop().await;
+}
+
+#[tokio::test]
+async fn whose_organization_is_moved_away_at_one_node_makes_no_key_there_at_the_other_from_then_on() {
+    let Some((first, second)) = two_nodes().await else { return };
+    first.set_policy(first.root, r#"{"max_keys_per_user": 10000}"#).await;
+    let right = first.organization(first.root, "Right").await;
+    for round in 0..10 {
+        let left = first.organization(first.root, &format!("Left {round}")).await;
+        let child = first.organization(left, &format!("Child {round}")).await;
+        let (owner, ..) = first.member(left, &format!("Owner {round}"), BuiltIn::Admin).await;
+        second.follower().applied(first.app.replica().position().unwrap()).await.unwrap();
+        let away = async {
+            move_organization(&first.app, &first.admin, child, right, None).await.unwrap();
+        };
+        ends_what_a_caller_may(&first, &second, (&owner, child), round, away).await;
+        let after = create_key(&second, &owner, child, new_key("Later"), None).await;
+        assert_eq!(refused(after), RejectCode::NotFound);
+    }
+    second.shut_down().await;
+    first.stop().await;
+}
+
+#[tokio::test]
+async fn two_organizations_that_are_moved_below_each_other_at_both_nodes_make_no_circle() {
+    let Some((first, second)) = two_nodes().await else { return };
+    for round in 0..10 {
+        let left = first.organization(first.root, &format!("Left {round}")).await;
+        let right = first.organization(first.root, &format!("Right {round}")).await;
+        second.follower().applied(first.app.replica().position().unwrap()).await.unwrap();
+        let (one, two) = tokio::join!(
+            move_organization(&first.app, &first.admin, left, right, None),
+            move_organization(&second, &first.admin, right, left, None),
+        );
+        assert!(one.is_ok() != two.is_ok(), "round {round}: {one:?} {two:?}");
+    }
+    second.shut_down().await;
+    first.stop().await;
+}
+
+#[tokio::test]
+async fn policy_that_is_locked_tighter_at_one_node_is_not_exceeded_at_the_other_from_then_on() {
+    const LOCKED: &str = r#"{"max_keys_per_user": 3, "locked": ["max_keys_per_user"]}"#;
+    let Some((first, second)) = two_nodes().await else { return };
+    for round in 0..10 {
+        let above = first.organization(first.root, &format!("Above {round}")).await;
+        first.set_policy(above, r#"{"max_keys_per_user": 10000}"#).await;
+        let child = first.organization(above, &format!("Child {round}")).await;
+        let (owner, ..) = first.member(above, &format!("Owner {round}"), BuiltIn::Admin).await;
+        second.follower().applied(first.app.replica().position().unwrap()).await.unwrap();
+        let of = |json: &str| OrganizationPatch {
+            policy: Some(serde_json::from_str(json).unwrap()),
+            ..OrganizationPatch::default()
+        };
+        // Somebody widens it below, at the same moment and at the other node.
+        let lock = async {
+            let widen = update_organization(&second, &owner, child, of(r#"{"max_keys_per_user": 9000}"#), None);
+            let lock = update_organization(&first.app, &first.admin, above, of(LOCKED), None);
+            tokio::join!(widen, lock).1.unwrap();
+        };
+        ends_what_a_caller_may(&first, &second, (&owner, child), round, lock).await;
+        for node in [&first.app, &second] {
+            let holds = get_organization(node, &first.admin, child).await.unwrap().effective_policy;
+            assert_eq!(holds.max_keys_per_user, 3, "whoever came first");
+        }
+        let widened = update_organization(&second, &owner, child, of(r#"{"max_keys_per_user": 8000}"#), None).await;
+        assert_eq!(refused(widened), RejectCode::PolicyDenied);
     }
     second.shut_down().await;
     first.stop().await;

@@ -8,12 +8,17 @@ use claviger_core::id::{KeyId, OrganizationId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
+use super::cluster::Cluster;
 use super::reconcile::{Acknowledged, Change, Facts};
 use super::{Data, Prepared, Server};
+use crate::engine::is_postgres;
 
 /// Each is made, and then changed once.
 const KEYS: usize = 250;
+/// The same, where the database is killed, which takes longer to come back.
+const KEYS_ON_A_DATABASE: usize = 150;
 const CLIENTS: usize = 4;
 
 /// What is to be done with one key: made if there is none yet, else changed.
@@ -185,6 +190,67 @@ async fn what_was_acknowledged_survives_kill_9() {
     assert_eq!(found.len(), 4, "{found:?}");
     facts.lose_key(with(Change::Deactivated));
     assert!(facts.violations(&acknowledged).iter().any(|it| it.starts_with("lost: ")));
+}
+
+/// Kills the database under a running server at random until everything is acknowledged; says how often, and how long the server was not able
+/// to change anything afterwards, at most.
+async fn crash_database(cluster: &mut Cluster, base: &str, client: &Arc<Client>, seed: u64) -> (u32, Duration) {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let (mut kills, mut longest) = (0, Duration::ZERO);
+    while client.done() < KEYS_ON_A_DATABASE {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let (client, base) = (Arc::clone(client), base.to_owned());
+                #[expect(clippy::disallowed_methods, reason = "a client is no task of the service")]
+                tokio::spawn(async move { client.work(&base).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(50 + u64::from(rng.next_u32() % 450))).await;
+        cluster.kill();
+        kills += 1;
+        for client in clients {
+            client.await.unwrap();
+        }
+        cluster.launch();
+        let started = Instant::now();
+        while client.create(base, usize::MAX).await.is_none() {
+            assert!(started.elapsed() < Duration::from_secs(20), "it does not recover by itself");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        longest = longest.max(started.elapsed());
+        assert!(kills < 200, "{} keys after {kills} kills", client.done());
+    }
+    (kills, longest)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_a_killed_database_and_the_server_goes_on_by_itself() {
+    if !is_postgres() {
+        return;
+    }
+    let mut cluster = Cluster::start();
+    let data = Data::in_cluster(&cluster);
+    let client = Arc::new(prepare(&data, KEYS_ON_A_DATABASE, None).await);
+    let server = Server::on(&data);
+    let base = server.fact("Console").to_owned();
+    let (kills, longest) = crash_database(&mut cluster, &base, &client, 1).await;
+    assert!(kills > 2, "only {kills} kills: the changes were too quick to be interrupted");
+    println!("{kills} kills; it changed things again after {longest:?} at most");
+    let acknowledged = client.acknowledged.lock().unwrap().clone();
+    assert_eq!(acknowledged.len(), KEYS_ON_A_DATABASE);
+    // The very process that lived through all of them knows what is so.
+    for key in acknowledged.iter().filter(|it| it.change == Some(Change::Revoked)) {
+        let url = format!("{}/{}", client.keys(&base), key.key_id);
+        assert_eq!(client.send(client.http.get(url)).await.unwrap()["state"], "revoked");
+    }
+    drop(server);
+    let facts = Facts::read(&data, &acknowledged).await;
+    assert_eq!(facts.violations(&acknowledged), [""; 0]);
+    assert_eq!(
+        facts.key_count(),
+        KEYS_ON_A_DATABASE + 3,
+        "the first key, the driver's, and the one that asks whether it goes on"
+    );
 }
 
 // The positive control: a server that acknowledges a key without writing it is found out, over the whole way.

@@ -1,5 +1,6 @@
 //! The binary itself, as a process: what it prints, what stops its start, and what survives its sudden end.
 
+mod cluster;
 mod crash;
 mod dev;
 mod import;
@@ -66,6 +67,11 @@ impl Data {
     pub(super) async fn new() -> Self {
         let database = if is_postgres() { Some(new_schema().await) } else { None };
         Self { folder: Folder::new(), database }
+    }
+
+    /// In a PostgreSQL of the test's own.
+    fn in_cluster(cluster: &cluster::Cluster) -> Self {
+        Self { folder: Folder::new(), database: Some(cluster.url()) }
     }
 
     /// An embedded one, whatever this run is on.
