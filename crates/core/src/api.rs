@@ -1,8 +1,14 @@
 //! Apis: the resource servers whose keys are checked.
 
+mod locations;
+mod version;
+
 use crate::id::{ApiId, OrganizationId};
 use crate::name::{KeyPrefix, Name, Slug};
 use crate::time::Timestamp;
+
+pub use locations::{KeyLocation, KeyLocationError, KeyLocations};
+pub use version::{ApiVersion, ApiVersionStatus, DocsUrl, DocsUrlError, VersionSlug, VersionSlugError};
 
 /// The slug of the api that every organization's keys belong to unless something else is said.
 pub const DEFAULT_API: &str = "default";
@@ -22,10 +28,21 @@ pub struct Api {
     pub name: Name,
     /// What its keys begin with, unique in the installation.
     pub prefix: KeyPrefix,
+    /// Where gateways look for its keys.
+    pub key_locations: KeyLocations,
+    /// Its versions, as its developers are shown them.
+    pub versions: Vec<ApiVersion>,
     /// Counts its changes.
     pub version: u64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl Api {
+    /// Whether it came with the installation. Such a one stays.
+    pub fn is_built_in(&self) -> bool {
+        [DEFAULT_API, DATA_LOADER_API].contains(&self.slug.as_str())
+    }
 }

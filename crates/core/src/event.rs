@@ -211,8 +211,10 @@ operations! {
     RoleDeleted = "role.deleted",
     /// An api was made.
     ApiCreated = "api.created",
-    /// An api's name changed.
+    /// An api's name, its versions, or where it looks for keys changed.
     ApiUpdated = "api.updated",
+    /// An api was deleted.
+    ApiDeleted = "api.deleted",
     /// A key was made.
     KeyCreated = "key.created",
     /// A key's facts changed.
@@ -360,6 +362,8 @@ impl Audited for Api {
             "name": self.name.as_str(),
             "slug": self.slug.as_str(),
             "key_prefix": self.prefix.as_str(),
+            "key_locations": list(&self.key_locations),
+            "versions": list(&self.versions),
         })
     }
 }

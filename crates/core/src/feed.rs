@@ -130,6 +130,9 @@ pub struct ApiRecord {
     /// Counts its changes.
     #[n(3)]
     pub version: u64,
+    /// Where gateways look for its keys, as texts.
+    #[n(4)]
+    pub key_locations: Vec<String>,
 }
 
 /// A key with its secrets, as verifiers hold it.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::api::KeyLocations;
 use crate::name::{KeyPrefix, Slug};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -18,6 +19,8 @@ fn api() -> Api {
         slug: Slug::parse("default").expect("a slug"),
         name: Name::parse("Default").expect("a name"),
         prefix: KeyPrefix::parse("ck").expect("a prefix"),
+        key_locations: KeyLocations::default(),
+        versions: Vec::new(),
         version: 1,
         created_at: at(0),
         updated_at: at(0),

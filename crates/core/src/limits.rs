@@ -32,6 +32,18 @@ pub const METADATA_BYTES_MAX: usize = 4096;
 pub const TREE_LEVELS_MAX: usize = 8;
 /// Apis that one organization defines itself.
 pub const APIS_PER_ORGANIZATION_MAX: u64 = 100;
+/// Places where one api looks for keys.
+pub const KEY_LOCATIONS_MAX: usize = 8;
+/// Bytes in the name of a header or parameter where an api looks for keys.
+pub const KEY_LOCATION_BYTES_MAX: usize = 64;
+/// Versions of one api.
+pub const API_VERSIONS_MAX: usize = 50;
+/// Bytes in the name of an api's version.
+pub const API_VERSION_BYTES_MAX: usize = 40;
+/// Bytes in the address of a version's documentation.
+pub const DOCS_URL_BYTES_MAX: usize = 500;
+/// Keys that are counted at most where it is said what stands in the way of a deletion.
+pub const COUNTED_KEYS_MAX: u32 = 10_000;
 /// Live keys of one organization.
 pub const KEYS_PER_ORGANIZATION_MAX: i64 = 10_000_000;
 /// Live keys of one user in one organization that a policy may allow.

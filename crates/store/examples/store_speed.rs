@@ -9,6 +9,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use claviger_core::api::KeyLocations;
 use claviger_core::api::{Api, DEFAULT_API};
 use claviger_core::event::{Event, EventKind, Position, Stream};
 use claviger_core::feed::Change;
@@ -114,6 +115,8 @@ impl World {
             slug: slug(DEFAULT_API),
             name: name("Default"),
             prefix: KeyPrefix::parse("ck").expect("a prefix"),
+            key_locations: KeyLocations::default(),
+            versions: Vec::new(),
             version: 1,
             created_at: now,
             updated_at: now,

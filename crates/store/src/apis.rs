@@ -3,40 +3,48 @@
 use claviger_core::api::Api;
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
 
 use crate::row::{Columns, Unreadable};
 use crate::sql::statements;
 use crate::statement::assert_newer;
-use crate::value::args;
+use crate::value::{args, json};
 use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
 
 macro_rules! columns {
     () => {
-        "a.id, a.organization_id, a.slug, a.name, a.prefix, a.version, a.created_at, a.updated_at"
+        "a.id, a.organization_id, a.slug, a.name, a.prefix, a.key_locations, a.versions, a.version, a.created_at, a.updated_at"
     };
 }
 
 /// Apis that serve an organization: its own, and those of the ones above.
 macro_rules! visible {
     () => {
-        " FROM api a JOIN organization_closure c ON c.ancestor_id = a.organization_id WHERE c.descendant_id = $1 "
+        " FROM api a JOIN organization_closure c ON c.ancestor_id = a.organization_id WHERE c.descendant_id = $1 AND a.deleted_at IS NULL "
     };
 }
 
 statements! {
     INSERT_API =
-        "INSERT INTO api (id, organization_id, slug, name, prefix, version, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        "INSERT INTO api (id, organization_id, slug, name, prefix, key_locations, versions, version, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     UPDATE_API =
-        "UPDATE api SET slug = $4, name = $5, prefix = $6, version = $7, updated_at = $8 \
-         WHERE id = $1 AND organization_id = $2 AND version = $3";
-    EXISTS = "SELECT 1 FROM api WHERE id = $1 AND organization_id = $2";
+        "UPDATE api SET slug = $4, name = $5, prefix = $6, version = $7, updated_at = $8, key_locations = $9, versions = $10 \
+         WHERE id = $1 AND organization_id = $2 AND version = $3 AND deleted_at IS NULL";
+    DELETE_API =
+        "UPDATE api SET version = version + 1, deleted_at = $4 \
+         WHERE id = $1 AND organization_id = $2 AND version = $3 AND deleted_at IS NULL";
+    EXISTS = "SELECT 1 FROM api WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL";
+    /// Of one organization after the other, by the index that begins with it.
+    COUNT_KEYS =
+        "SELECT count(*) FROM (SELECT 1 AS one FROM organization_closure c JOIN key k ON k.organization_id = c.descendant_id \
+         WHERE c.ancestor_id = $1 AND k.api_id = $2 AND k.standing <> 'revoked' LIMIT $3) found";
     /// An api serves the organization that defines it and those below.
     SERVES = concat!("SELECT 1", visible!(), "AND a.id = $2");
     FIND_API = concat!("SELECT ", columns!(), visible!(), "AND a.id = $2");
     FIND_API_BY_SLUG = concat!("SELECT ", columns!(), visible!(), "AND a.slug = $2");
     PAGE_APIS = concat!("SELECT ", columns!(), visible!(), "AND (a.slug, a.id) > ($2, $3) ORDER BY a.slug, a.id LIMIT $4");
-    COUNT_APIS = "SELECT count(*) FROM api WHERE organization_id = $1";
+    COUNT_APIS = "SELECT count(*) FROM api WHERE organization_id = $1 AND deleted_at IS NULL";
     FIND_APIS = concat!("SELECT ", columns!(), visible!(), "ORDER BY a.slug LIMIT 1000");
 }
 
@@ -47,6 +55,8 @@ fn api(it: &mut Columns<'_>) -> Result<Api, Unreadable> {
         slug: it.next()?,
         name: it.next()?,
         prefix: it.next()?,
+        key_locations: it.next()?,
+        versions: it.next()?,
         version: it.next()?,
         created_at: it.next()?,
         updated_at: it.next()?,
@@ -96,6 +106,14 @@ impl Connection {
     pub async fn count_apis(&mut self, tenant: &Tenant) -> StoreResult<u64> {
         self.number(COUNT_APIS, args![tenant.organization_id()]).await
     }
+
+    /// How many live keys an api has in the tenant's organization and below, counted up to `most`.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn count_keys_of_api(&mut self, tenant: &Tenant, id: ApiId, most: u32) -> StoreResult<u64> {
+        self.number(COUNT_KEYS, args![tenant.organization_id(), id, i64::from(most)]).await
+    }
 }
 
 impl Tx {
@@ -111,8 +129,18 @@ impl Tx {
     /// `Taken` (slug, prefix).
     pub async fn insert_api(&mut self, tenant: &Tenant, it: &Api) -> StoreResult<()> {
         assert_eq!(it.organization_id, tenant.organization_id(), "an api is written by its own tenant");
-        let arguments =
-            args![it.id, it.organization_id, it.slug, it.name, it.prefix, it.version, it.created_at, it.updated_at];
+        let arguments = args![
+            it.id,
+            it.organization_id,
+            it.slug,
+            it.name,
+            it.prefix,
+            json(&it.key_locations),
+            json(&it.versions),
+            it.version,
+            it.created_at,
+            it.updated_at,
+        ];
         self.execute(INSERT_API, arguments).await?;
         self.touch(it.id);
         Ok(())
@@ -125,10 +153,39 @@ impl Tx {
     pub async fn update_api(&mut self, tenant: &Tenant, it: &Api, expected_version: u64) -> StoreResult<()> {
         assert_eq!(it.organization_id, tenant.organization_id(), "an api is changed by its own tenant");
         assert_newer(it.version, expected_version);
-        let arguments =
-            args![it.id, it.organization_id, expected_version, it.slug, it.name, it.prefix, it.version, it.updated_at];
+        let arguments = args![
+            it.id,
+            it.organization_id,
+            expected_version,
+            it.slug,
+            it.name,
+            it.prefix,
+            it.version,
+            it.updated_at,
+            json(&it.key_locations),
+            json(&it.versions),
+        ];
         self.replace(UPDATE_API, arguments, EXISTS).await?;
         self.touch(it.id);
+        Ok(())
+    }
+
+    /// Deletes an api of the tenant's organization. Whether live keys have it is asked before, by [`Connection::count_keys_of_api`].
+    ///
+    /// # Errors
+    /// `InUse` while a live key has it, `VersionMismatch`, `Missing`.
+    pub async fn delete_api(
+        &mut self,
+        tenant: &Tenant,
+        id: ApiId,
+        expected_version: u64,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        if self.count_keys_of_api(tenant, id, 1).await? > 0 {
+            return Err(Error::InUse);
+        }
+        self.replace(DELETE_API, args![id, tenant.organization_id(), expected_version, now], EXISTS).await?;
+        self.touch(id);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use claviger_core::api::{ApiVersion, KeyLocations};
 use claviger_core::decision::{KeyStanding, Reach};
 use claviger_core::event::{Entity, EntityKind, EventKind};
 use claviger_core::id::Id;
@@ -291,4 +292,4 @@ macro_rules! json_columns {
         }
     )*};
 }
-json_columns!(IpAllowList, Metadata, OwnPolicy, PermissionSet);
+json_columns!(KeyLocations, Vec<ApiVersion>, IpAllowList, Metadata, OwnPolicy, PermissionSet);

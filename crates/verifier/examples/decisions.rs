@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use claviger_core::api::KeyLocations;
 use claviger_core::decision::{KeyStanding, Reach};
 use claviger_core::event::Position;
 use claviger_core::feed::{
@@ -200,8 +201,13 @@ fn surroundings(keys: usize) -> impl Iterator<Item = Change> {
         is_admin: false,
         version: 1,
     });
-    let api =
-        Record::Api(ApiRecord { id: ApiId::from_u128(1), slug: "default".into(), prefix: "ck".into(), version: 1 });
+    let api = Record::Api(ApiRecord {
+        id: ApiId::from_u128(1),
+        slug: "default".into(),
+        prefix: "ck".into(),
+        version: 1,
+        key_locations: KeyLocations::default().to_texts(),
+    });
     let organization = move |number: usize| {
         Record::Organization(OrganizationRecord {
             id: OrganizationId::from_u128(1 + number as u128),

@@ -1,7 +1,9 @@
 //! Apis: few, so that one immutable list answers every question about them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use claviger_core::api::KeyLocations;
 use claviger_core::feed::ApiRecord;
 
 use crate::cells::Known;
@@ -14,6 +16,8 @@ pub(crate) struct Apis {
     by_number: Box<[Option<Box<str>>]>,
     /// Sorted.
     prefixes: Box<[Box<str>]>,
+    /// Sorted by slug; only of those that look for keys elsewhere than all the others do.
+    locations: Box<[(Box<str>, Arc<KeyLocations>)]>,
 }
 
 impl Apis {
@@ -24,6 +28,13 @@ impl Apis {
 
     pub(crate) fn slug(&self, number: u16) -> Option<&str> {
         self.by_number.get(usize::from(number))?.as_deref()
+    }
+
+    /// Where an api looks for keys; absent for the usual places.
+    pub(crate) fn locations(&self, slug: &str) -> Option<&Arc<KeyLocations>> {
+        // Mostly there are none, and then not even the slug is looked at.
+        let at = self.locations.binary_search_by(|(it, _)| (**it).cmp(slug)).ok()?;
+        Some(&self.locations[at].1)
     }
 
     pub(crate) fn is_prefix(&self, prefix: &str) -> bool {
@@ -70,8 +81,21 @@ impl ApiBook {
         by_slug.sort_unstable();
         let mut by_number = vec![None; self.known.len()];
         records().for_each(|(number, it)| by_number[usize::from(number)] = Some(it.slug.into_boxed_str()));
+        let usual = KeyLocations::default();
+        let places = |it: ApiRecord| {
+            // What this build cannot read must not be taken for the usual places: a bearer might be a session of the host's.
+            let places = KeyLocations::parse(&it.key_locations).unwrap_or_else(|_| KeyLocations::nowhere());
+            (places != usual).then(|| (it.slug.into_boxed_str(), Arc::new(places)))
+        };
+        let mut locations: Vec<_> = records().filter_map(|(_, it)| places(it)).collect();
+        locations.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut prefixes: Vec<_> = records().map(|(_, it)| it.prefix.into_boxed_str()).collect();
         prefixes.sort_unstable();
-        Apis { by_slug: by_slug.into(), by_number: by_number.into(), prefixes: prefixes.into() }
+        Apis {
+            by_slug: by_slug.into(),
+            by_number: by_number.into(),
+            prefixes: prefixes.into(),
+            locations: locations.into(),
+        }
     }
 }

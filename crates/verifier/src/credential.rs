@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use claviger_core::api::{KeyLocation, KeyLocations};
 use claviger_core::limits::CREDENTIAL_BYTES_MAX;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::{self, Digest, Shape};
@@ -74,14 +75,46 @@ impl<'a> Sources<'a> {
         }
     }
 
+    /// Takes one header where an api looks for keys elsewhere than in the usual places.
+    pub fn header_at(&mut self, places: &KeyLocations, name: &str, value: &'a [u8]) {
+        let is = |it: &str| name.eq_ignore_ascii_case(it);
+        for place in places.iter() {
+            match place {
+                KeyLocation::Bearer if is("authorization") => self.scheme(value, true, false),
+                KeyLocation::Basic if is("authorization") => self.scheme(value, false, true),
+                KeyLocation::Header(header) if is(header) => self.offer(Presented::token(value.trim_ascii())),
+                KeyLocation::Pair { access, .. } if is(access) => {
+                    self.differ |= put(&mut self.access, value.trim_ascii())
+                }
+                KeyLocation::Pair { secret, .. } if is(secret) => {
+                    self.differ |= put(&mut self.secret, value.trim_ascii())
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes the query string, likewise.
+    pub fn query_at(&mut self, places: &KeyLocations, query: &'a str) {
+        for place in places.iter() {
+            if let KeyLocation::Query(parameter) = place {
+                self.parameter(parameter, query);
+            }
+        }
+    }
+
     /// Takes the value of an `Authorization` header, or of one that a listener uses in its place. Schemes other than Bearer and Basic
     /// are no credentials of ours: the host behind the gateway may have its own.
     pub fn authorization(&mut self, value: &'a [u8]) {
+        self.scheme(value, true, true);
+    }
+
+    fn scheme(&mut self, value: &'a [u8], bearer: bool, basic: bool) {
         let value = value.trim_ascii();
         let (scheme, rest) = value.split_at(value.iter().position(|b| *b == b' ').unwrap_or(value.len()));
-        if scheme.eq_ignore_ascii_case(b"bearer") {
+        if bearer && scheme.eq_ignore_ascii_case(b"bearer") {
             self.offer(Presented::token(rest.trim_ascii()));
-        } else if scheme.eq_ignore_ascii_case(b"basic") {
+        } else if basic && scheme.eq_ignore_ascii_case(b"basic") {
             self.offer(Presented::basic(rest.trim_ascii()));
         }
     }
@@ -90,7 +123,11 @@ impl<'a> Sources<'a> {
     ///
     /// A plus sign stays one: keys that were imported in base64 are pasted into URLs as they are far more often than keys hold spaces.
     pub fn query(&mut self, query: &'a str) {
-        for value in query.split('&').filter_map(|it| it.strip_prefix(QUERY_PARAMETER)?.strip_prefix('=')) {
+        self.parameter(QUERY_PARAMETER, query);
+    }
+
+    fn parameter(&mut self, name: &str, query: &'a str) {
+        for value in query.split('&').filter_map(|it| it.strip_prefix(name)?.strip_prefix('=')) {
             let decoded = match Cow::from(percent_decode_str(value)) {
                 Cow::Borrowed(bytes) => Presented::token(bytes),
                 Cow::Owned(bytes) => Presented::checked(Form::Owned(Zeroizing::new(bytes))),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use claviger_core::api::KeyLocations;
 use claviger_core::decision::{Code, KeyStanding, Reach};
 use claviger_core::event::{Entity, Position};
 use claviger_core::feed::{
@@ -90,7 +91,13 @@ pub(crate) fn member(user: u128, organization: u128, role: u128) -> MemberRecord
 }
 
 fn api(id: u128, slug: &str, prefix: &str) -> ApiRecord {
-    ApiRecord { id: ApiId::from_u128(id), slug: slug.into(), prefix: prefix.into(), version: 1 }
+    ApiRecord {
+        id: ApiId::from_u128(id),
+        slug: slug.into(),
+        prefix: prefix.into(),
+        version: 1,
+        key_locations: KeyLocations::default().to_texts(),
+    }
 }
 
 /// A key of an organization with the secret of its number, owned by the user it is mapped to.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use claviger_core::api::KeyLocations;
 use claviger_core::decision::Node;
 use claviger_core::event::Position;
 use claviger_core::id::{KeyId, OrganizationId, RoleId, UserId};
@@ -161,6 +162,11 @@ impl Replica {
         let state = self.state.load();
         let at = state.find_organization(reference)?;
         here(&state.organizations.load(at)).map(|it| it.record.id)
+    }
+
+    /// Where an api looks for keys; absent for the usual places, and for an api that nobody knows.
+    pub fn key_locations(&self, api: &str) -> Option<Arc<KeyLocations>> {
+        self.state.load().apis.load().locations(api).cloned()
     }
 
     /// The organization a key stands in.

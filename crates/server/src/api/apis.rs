@@ -1,12 +1,15 @@
-//! Apis: create, list, get, update.
+//! Apis: create, list, get, update, delete.
+
+use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use claviger_core::api::{Api, DATA_LOADER_API, DEFAULT_API};
+use claviger_core::api::{Api, ApiVersion, DocsUrl, KeyLocations, VersionSlug};
 use claviger_core::id::{ApiId, OrganizationId};
-use claviger_core::reject::Reject;
+use claviger_core::limits::API_VERSIONS_MAX;
+use claviger_core::reject::{FieldReject, Reject};
 use claviger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,19 +19,66 @@ use utoipa_axum::routes;
 
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path, Query};
-use super::fields::{all_fields, optional, present, text};
+use super::fields::{Field, Object, all_fields, at, optional, present, text};
 use super::headers::{IdempotencyKey, IfMatch, entity_tag};
 use super::idempotency::{CREATED, Post, PostBody, place, respond};
 use super::page::{PageQuery, PageView, page};
 use super::paths::{ApiPath, OrganizationPath};
 use super::problem::{ApiResult, Refusals, WriteRefusals};
+use super::words::ApiVersionStatusWord;
 use crate::app::App;
 use crate::ops;
-use crate::ops::apis::NewApi;
+use crate::ops::apis::{ApiPatch, NewApi};
 
 /// The routes of apis.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create_api, list_apis)).routes(routes!(get_api, update_api))
+    OpenApiRouter::new().routes(routes!(create_api, list_apis)).routes(routes!(get_api, update_api, delete_api))
+}
+
+/// A version of an api.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApiVersionView {
+    /// Its name.
+    #[schema(min_length = 1, max_length = 40, pattern = "^[A-Za-z0-9._-]+$", examples("2.0"))]
+    pub slug: String,
+    /// How far it has come.
+    pub status: ApiVersionStatusWord,
+    /// Where it is documented.
+    #[serde(default)]
+    #[schema(max_length = 500, examples("https://docs.example.com/v2"))]
+    pub docs_url: Option<String>,
+}
+
+impl From<&ApiVersion> for ApiVersionView {
+    fn from(it: &ApiVersion) -> Self {
+        Self { slug: it.slug.clone().into(), status: it.status.into(), docs_url: it.docs_url.clone().map(Into::into) }
+    }
+}
+
+/// Reads versions, and says which is at fault.
+fn versions(views: Vec<Object<ApiVersionView>>) -> Field<Vec<ApiVersion>> {
+    if views.len() > API_VERSIONS_MAX {
+        return at("/versions", Err(format!("at most {API_VERSIONS_MAX} versions")));
+    }
+    let mut slugs = BTreeSet::new();
+    let mut versions = Vec::with_capacity(views.len());
+    for (place, Object(view)) in views.into_iter().enumerate() {
+        let fault =
+            |name: &str, detail: String| FieldReject { pointer: format!("/versions/{place}/{name}").into(), detail };
+        let slug = VersionSlug::try_from(view.slug).map_err(|error| fault("slug", error.to_string()))?;
+        if !slugs.insert(slug.clone()) {
+            return Err(fault("slug", "stands twice".to_owned()));
+        }
+        let docs_url = view.docs_url.map(DocsUrl::try_from).transpose();
+        let docs_url = docs_url.map_err(|error| fault("docs_url", error.to_string()))?;
+        versions.push(ApiVersion { slug, status: view.status.into(), docs_url });
+    }
+    Ok(versions)
+}
+
+fn key_locations(texts: &[String]) -> Field<KeyLocations> {
+    at("/key_locations", KeyLocations::parse(texts))
 }
 
 /// A resource server whose keys are checked.
@@ -48,6 +98,11 @@ pub(super) struct ApiView {
     /// What its keys begin with, unique in the installation.
     #[schema(examples("ck"))]
     pub key_prefix: String,
+    /// Where gateways that ask for it look for keys; whatever stands elsewhere is none.
+    #[schema(examples(json!(["bearer", "header:X-Api-Key"])))]
+    pub key_locations: Vec<String>,
+    /// Its versions, as its developers are shown them.
+    pub versions: Vec<ApiVersionView>,
     /// Whether it came with the installation.
     pub built_in: bool,
     /// When it was made.
@@ -66,7 +121,9 @@ impl From<&Api> for ApiView {
             slug: it.slug.to_string(),
             name: it.name.to_string(),
             key_prefix: it.prefix.to_string(),
-            built_in: [DEFAULT_API, DATA_LOADER_API].contains(&it.slug.as_str()),
+            key_locations: it.key_locations.to_texts(),
+            versions: it.versions.iter().map(Into::into).collect(),
+            built_in: it.is_built_in(),
             created_at: it.created_at,
             updated_at: it.updated_at,
         }
@@ -86,6 +143,15 @@ pub(super) struct NewApiBody {
     /// What its keys begin with, unique in the installation. Fixed from then on, since keys that are out begin with it.
     #[schema(min_length = 2, max_length = 12, pattern = "^[a-z][a-z0-9]+$")]
     key_prefix: String,
+    /// Where gateways that ask for it look for keys: `bearer`, `basic`, `header:NAME`, `query:NAME`, `pair:NAME:NAME`. Whatever stands
+    /// elsewhere is none, such as a session of the host's own in `Authorization`. Left out, it is where every key works.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 8, examples(json!(["header:X-Acme-Key"])))]
+    key_locations: Option<Vec<String>>,
+    /// Its versions, as its developers are shown them.
+    #[serde(default)]
+    #[schema(value_type = Vec<ApiVersionView>, required = false, max_items = 50)]
+    versions: Vec<Object<ApiVersionView>>,
 }
 
 impl PostBody for NewApiBody {}
@@ -97,8 +163,10 @@ impl TryFrom<NewApiBody> for NewApi {
         let name = text("/name", &body.name);
         let slug = text("/slug", &body.slug);
         let prefix = text("/key_prefix", &body.key_prefix);
-        let (name, slug, prefix) = all_fields!(name, slug, prefix)?;
-        Ok(Self { name, slug, prefix })
+        let places = body.key_locations.map(|it| key_locations(&it)).transpose();
+        let versions = versions(body.versions);
+        let (name, slug, prefix, places, versions) = all_fields!(name, slug, prefix, places, versions)?;
+        Ok(Self { name, slug, prefix, key_locations: places.unwrap_or_default(), versions })
     }
 }
 
@@ -110,6 +178,26 @@ pub(super) struct ApiPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 80)]
     name: Option<String>,
+    /// Where gateways that ask for it look for keys.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 8)]
+    key_locations: Option<Vec<String>>,
+    /// Its versions, as a whole.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Vec<ApiVersionView>, required = false, max_items = 50)]
+    versions: Option<Vec<Object<ApiVersionView>>>,
+}
+
+impl TryFrom<ApiPatchBody> for ApiPatch {
+    type Error = Reject;
+
+    fn try_from(body: ApiPatchBody) -> Result<Self, Reject> {
+        let name = optional("/name", body.name.as_deref());
+        let places = body.key_locations.map(|it| key_locations(&it)).transpose();
+        let versions = body.versions.map(versions).transpose();
+        let (name, key_locations, versions) = all_fields!(name, places, versions)?;
+        Ok(Self { name, key_locations, versions })
+    }
 }
 
 fn render(api: &Api) -> Value {
@@ -202,7 +290,8 @@ pub(super) async fn get_api(
 
 /// Changes an api.
 ///
-/// Its name; slug and prefix are fixed.
+/// Its name, its versions, and where gateways look for its keys; slug and prefix are fixed. Calls of this API itself take a key in every
+/// presentation, whatever the api `default` says here.
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}/apis/{api_id}",
@@ -222,6 +311,26 @@ pub(super) async fn update_api(
     IfMatch(version): IfMatch,
     JsonBody(body): JsonBody<ApiPatchBody>,
 ) -> ApiResult<Response> {
-    let name = optional("/name", body.name.as_deref()).map_err(|field| Reject::fields(vec![field]))?;
-    Ok(answer(&ops::apis::update_api(&app, &caller, organization_id, api_id, name, version).await?))
+    let patch = ApiPatch::try_from(body)?;
+    Ok(answer(&ops::apis::update_api(&app, &caller, organization_id, api_id, patch, version).await?))
+}
+
+/// Deletes an api.
+///
+/// One that no live key has: otherwise the refusal says how many do. Its slug and prefix are free again. The built-in ones stay.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/organizations/{organization_id}/apis/{api_id}",
+    tag = "apis",
+    params(ApiPath),
+    extensions(("x-permissions" = json!({"all": ["claviger/apis:delete"]}))),
+    responses((status = 204, description = "The api is no more."), WriteRefusals)
+)]
+pub(super) async fn delete_api(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(ApiPath { organization_id, api_id }): Path<ApiPath>,
+) -> ApiResult<StatusCode> {
+    ops::apis::delete_api(&app, &caller, organization_id, api_id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,5 +1,6 @@
 //! The closed lists of the wire: each the same words as core's, and none that core does not know.
 
+use claviger_core::api::ApiVersionStatus;
 use claviger_core::decision::Reach;
 use claviger_core::key::{KeyState, Origin, RevocationReason};
 use claviger_core::node::NodeState;
@@ -53,6 +54,20 @@ words! {
         Live,
         /// It has said nothing for longer than a lease lasts: it is dead, stands still, or is cut off and answers from memory.
         Lost,
+    }
+}
+
+words! {
+    /// How far a version of an api has come.
+    ApiVersionStatusWord for ApiVersionStatus {
+        /// To be tried.
+        Preview,
+        /// To be used.
+        Current,
+        /// Still there, and to be left.
+        Deprecated,
+        /// No longer there.
+        Retired,
     }
 }
 

@@ -82,7 +82,16 @@ impl Gateway {
         if request.uri().path() != "/authz" {
             return response::nothing_here();
         }
-        match self.decide(Question::read(request.headers()), peer) {
+        let mut question = Question::read(request.headers());
+        let places = match question.api {
+            Stated::No => self.replica.key_locations(DEFAULT_API),
+            Stated::Once(slug) => self.replica.key_locations(slug),
+            Stated::Unclear => None,
+        };
+        if let Some(places) = places {
+            question.look_at(request.headers(), &places);
+        }
+        match self.decide(question, peer) {
             Ok(response) => {
                 self.tally.count(None);
                 response

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use claviger_core::api::KeyLocations;
 use claviger_core::limits::PERMISSIONS_PER_REQUEST_MAX;
 use claviger_core::permission::Asked;
 use claviger_verifier::credential::Sources;
@@ -94,6 +95,24 @@ pub(super) struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
+    /// Looks for the client's credential where an api has it, and nowhere else. A second pass, since the api is known only after the first,
+    /// and hardly any has places of its own.
+    pub(super) fn look_at(&mut self, headers: &'a HeaderMap, places: &KeyLocations) {
+        let (mut client, mut uri) = (Sources::new(), Stated::No);
+        for (name, value) in headers {
+            match name.as_str() {
+                "x-original-uri" => uri.add(value),
+                name => client.header_at(places, name, value.as_bytes()),
+            }
+        }
+        if let Stated::Once(uri) = uri
+            && let Some((_, query)) = uri.split_once('?')
+        {
+            client.query_at(places, query);
+        }
+        self.client = client;
+    }
+
     /// Reads a question. Never fails: what cannot be understood is asked so that the answer is no.
     pub(super) fn read(headers: &'a HeaderMap) -> Self {
         let mut client = Sources::new();

@@ -1,9 +1,9 @@
 //! Apis: the resource servers whose keys are checked.
 
-use claviger_core::api::Api;
+use claviger_core::api::{Api, ApiVersion, KeyLocations};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{ApiId, OrganizationId};
-use claviger_core::limits::APIS_PER_ORGANIZATION_MAX;
+use claviger_core::limits::{APIS_PER_ORGANIZATION_MAX, COUNTED_KEYS_MAX};
 use claviger_core::name::{KeyPrefix, Name, Slug};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
@@ -26,6 +26,21 @@ pub struct NewApi {
     pub slug: Slug,
     /// What its keys begin with, unique in the installation and fixed.
     pub prefix: KeyPrefix,
+    /// Where gateways look for its keys.
+    pub key_locations: KeyLocations,
+    /// Its versions.
+    pub versions: Vec<ApiVersion>,
+}
+
+/// What is to be changed on an api; absent is "leave as it is".
+#[derive(Debug, Clone, Default)]
+pub struct ApiPatch {
+    /// What people call it.
+    pub name: Option<Name>,
+    /// Where gateways look for its keys.
+    pub key_locations: Option<KeyLocations>,
+    /// Its versions, as a whole.
+    pub versions: Option<Vec<ApiVersion>>,
 }
 
 /// Lists the apis that serve an organization: its own and those of the ones above it, by slug.
@@ -91,6 +106,8 @@ pub async fn create_api(
             slug: new.slug,
             name: new.name,
             prefix: new.prefix,
+            key_locations: new.key_locations,
+            versions: new.versions,
             version: 1,
             created_at: now,
             updated_at: now,
@@ -103,7 +120,7 @@ pub async fn create_api(
     .await
 }
 
-/// Gives an api another name. Slug and prefix are fixed: hosts are configured with the one, and keys that are out begin with the other.
+/// Changes what the patch names. Slug and prefix are fixed: hosts are configured with the one, and keys that are out begin with the other.
 ///
 /// # Errors
 /// Refusals.
@@ -112,7 +129,7 @@ pub async fn update_api(
     caller: &Caller,
     organization_id: OrganizationId,
     api_id: ApiId,
-    name: Option<Name>,
+    patch: ApiPatch,
     expected_version: Option<u64>,
 ) -> OpResult<Api> {
     let (task, caller) = (app.clone(), caller.clone());
@@ -122,12 +139,46 @@ pub async fn update_api(
         let (mut tx, tenant) = begin(&app, authorize).await?;
         let before = find_own(&mut tx, &tenant, api_id).await?;
         refuse_other_version(expected_version, before.version)?;
-        let Some(name) = name.filter(|it| *it != before.name) else { return Ok(before) };
-        let api = Api { name, version: before.version + 1, updated_at: app.now(), ..before.clone() };
+        let mut api = before.clone();
+        api.name = patch.name.unwrap_or(api.name);
+        api.key_locations = patch.key_locations.unwrap_or(api.key_locations);
+        api.versions = patch.versions.unwrap_or(api.versions);
+        if api == before {
+            return Ok(api);
+        }
+        (api.version, api.updated_at) = (before.version + 1, app.now());
         tx.update_api(&tenant, &api, before.version).await?;
         let event = Event::new(&tenant, EventKind::ApiUpdated, api_id, api.updated_at);
         commit(&app, tx, event.before(&before).after(&api)).await?;
         Ok(api)
+    })
+    .await
+}
+
+/// Deletes an api that no live key has. Its slug and its prefix are free again.
+///
+/// # Errors
+/// Refusals; built-in apis stay, and so do those with live keys, whose number is told.
+pub async fn delete_api(app: &App, caller: &Caller, organization_id: OrganizationId, api_id: ApiId) -> OpResult<()> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, organization_id, "claviger/apis:delete");
+        let (mut tx, tenant) = begin(&app, authorize).await?;
+        let api = find_own(&mut tx, &tenant, api_id).await?;
+        if api.is_built_in() {
+            return Err(Reject::new(RejectCode::StateConflict, "Built-in apis cannot be deleted.").into());
+        }
+        let keys = tx.count_keys_of_api(&tenant, api_id, COUNTED_KEYS_MAX + 1).await?;
+        if keys > 0 {
+            let most = u64::from(COUNTED_KEYS_MAX);
+            let (more, counted) = if keys > most { ("more than ", most) } else { ("", keys) };
+            let detail = format!("Live keys have this api: {more}{counted}. Revoke them first.");
+            return Err(Reject::new(RejectCode::StateConflict, detail).into());
+        }
+        let now = app.now();
+        tx.delete_api(&tenant, api_id, api.version, now).await?;
+        commit(&app, tx, Event::new(&tenant, EventKind::ApiDeleted, api_id, now).before(&api)).await
     })
     .await
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use claviger_core::api::KeyLocations;
 use claviger_core::api::{Api, DATA_LOADER_API, DEFAULT_API};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{ApiId, MemberId, OrganizationId, UserId};
@@ -138,6 +139,8 @@ fn api(app: &App, organization_id: OrganizationId, slug: &str, name: &str, prefi
         slug: Slug::parse(slug).expect("a slug"),
         name: Name::parse(name).expect("a name"),
         prefix: KeyPrefix::parse(prefix).expect("a prefix"),
+        key_locations: KeyLocations::default(),
+        versions: Vec::new(),
         version: 1,
         created_at: now,
         updated_at: now,

@@ -93,12 +93,16 @@ CREATE TABLE api (
     slug text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
     prefix text COLLATE "C" NOT NULL,
+    key_locations text COLLATE "C" NOT NULL,
+    versions text COLLATE "C" NOT NULL,
     version bigint NOT NULL,
     created_at bigint NOT NULL,
-    updated_at bigint NOT NULL
+    updated_at bigint NOT NULL,
+    -- The row stays for the revoked keys that name it.
+    deleted_at bigint
 );
-CREATE UNIQUE INDEX api_slug ON api (slug);
-CREATE UNIQUE INDEX api_prefix ON api (prefix);
+CREATE UNIQUE INDEX api_slug ON api (slug) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX api_prefix ON api (prefix) WHERE deleted_at IS NULL;
 CREATE INDEX api_organization ON api (organization_id);
 
 -- Rows of revoked keys stay: they keep the history, and their digests are refused for ever. They do not keep their role, though:

@@ -90,12 +90,16 @@ CREATE TABLE api (
     slug TEXT NOT NULL,
     name TEXT NOT NULL,
     prefix TEXT NOT NULL,
+    key_locations TEXT NOT NULL,
+    versions TEXT NOT NULL,
     version INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    -- The row stays for the revoked keys that name it.
+    deleted_at INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX api_slug ON api (slug);
-CREATE UNIQUE INDEX api_prefix ON api (prefix);
+CREATE UNIQUE INDEX api_slug ON api (slug) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX api_prefix ON api (prefix) WHERE deleted_at IS NULL;
 CREATE INDEX api_organization ON api (organization_id);
 
 -- Rows of revoked keys stay: they keep the history, and their digests are refused for ever. They do not keep their role, though:

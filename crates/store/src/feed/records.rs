@@ -1,5 +1,6 @@
 //! Rows as verifiers hold them.
 
+use claviger_core::api::KeyLocations;
 use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::{
@@ -69,8 +70,10 @@ statements! {
     MEMBERS = page!("t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version", "member");
     MEMBERS_OF_USER =
         "SELECT t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version FROM member t WHERE t.user_id = $1";
-    API = by_id!("t.id, t.slug, t.prefix, t.version", "api");
-    APIS = page!("t.id, t.slug, t.prefix, t.version", "api");
+    API = "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations FROM api t WHERE t.id = $1 AND t.deleted_at IS NULL";
+    APIS =
+        "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations FROM api t WHERE t.id > $1 AND t.deleted_at IS NULL \
+         ORDER BY t.id LIMIT $2";
     KEYS = keys_with_secrets!(
         "WHERE t.id > $1 AND (t.standing <> 'revoked' OR t.revoked_at > $2) ORDER BY t.id, s.id LIMIT $3"
     );
@@ -150,6 +153,7 @@ fn api(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
         slug: text(it, limits::SLUG_BYTES_MAX)?,
         prefix: text(it, limits::PREFIX_BYTES_MAX)?,
         version: it.next()?,
+        key_locations: it.next::<KeyLocations>()?.to_texts(),
     }))
 }
 

@@ -144,6 +144,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_api_by_slug(full.api.slug.as_str()), |it| it.is_some());
     ask!(page_apis(&first), |it| it.rows.iter().any(|it| it.id == full.api.id));
     ask!(count_apis(), |it| it > 0);
+    ask!(count_keys_of_api(full.key.api_id, 100), |it| it > 0);
     ask!(find_apis(), |it| it.iter().any(|it| it.id == full.api.id));
     ask!(find_key(key_id), |it| it.is_some());
     ask!(find_keys(&[key_id]), |it| !it.is_empty());
@@ -198,7 +199,8 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 22] = [
+const WRITERS: [&str; 23] = [
+    "delete_api",
     "delete_member",
     "delete_role",
     "hold_idempotency_key",
@@ -231,6 +233,12 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
     let mut membership = full.world.acme.member.clone();
     let mut role = full.role.clone();
     match writer {
+        // Of which no key is: it is made by the way.
+        "delete_api" => {
+            let spare = api(&full.world.acme.tenant, "spare-api", "spare");
+            tx.insert_api(&full.world.acme.tenant, &spare).await?;
+            tx.delete_api(by, spare.id, 1, now()).await
+        }
         "delete_member" => tx.delete_member(by, membership.id, 1).await,
         "delete_role" => {
             role.id = full.world.acme_spare_role(tx).await;

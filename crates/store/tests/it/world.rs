@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use claviger_core::api::KeyLocations;
 use claviger_core::api::{Api, DATA_LOADER_API, DEFAULT_API};
 use claviger_core::event::{Entity, Event, EventKind, Position};
 use claviger_core::id::{Id, OrganizationId, RoleId, UserId};
@@ -195,6 +196,8 @@ pub(crate) fn api(tenant: &Tenant, slug: &str, prefix: &str) -> Api {
         slug: Slug::parse(slug).expect("a slug"),
         name: name(slug),
         prefix: KeyPrefix::parse(prefix).expect("a prefix"),
+        key_locations: KeyLocations::default(),
+        versions: Vec::new(),
         version: 1,
         created_at: now(),
         updated_at: now(),

@@ -79,3 +79,105 @@ async fn an_api_serves_what_is_below_and_is_changed_where_it_stands() {
     assert_eq!(refused.refusal(), (403, "grant_exceeds_own".to_owned()));
     customer.patch(&at(&agency, &format!("/{made}")), json!({"name": "Ours"})).await.expect(200);
 }
+
+#[tokio::test]
+async fn an_api_says_which_versions_it_has_and_where_they_are_documented() {
+    let it = Fixture::start().await;
+    let versions = json!([
+        {"slug": "1.0", "status": "deprecated", "docs_url": "https://docs.example.com/v1"},
+        {"slug": "2.0", "status": "current", "docs_url": null},
+    ]);
+    let mut body = api("billing", "bill");
+    body["versions"] = versions.clone();
+    let made = it.admin.post(&it.at("/apis"), body).await.expect(201);
+    assert_eq!(made.json()["versions"], versions);
+    let place = made.header("location").to_owned();
+    let fewer = json!({"versions": [{"slug": "2.0", "status": "retired"}]});
+    let changed = it.admin.patch(&place, fewer).await.expect(200).json();
+    assert_eq!(changed["versions"], json!([{"slug": "2.0", "status": "retired", "docs_url": null}]));
+    assert_eq!(changed["name"], "The billing", "what is left out stays");
+    for (versions, pointer) in [
+        (json!([{"slug": "a b", "status": "current"}]), "/versions/0/slug"),
+        (json!([{"slug": "1", "status": "current"}, {"slug": "1", "status": "retired"}]), "/versions/1/slug"),
+        (json!([{"slug": "1", "status": "current", "docs_url": "javascript:alert(1)"}]), "/versions/0/docs_url"),
+        (json!([{"slug": "1", "status": "new"}]), "/versions/0/status"),
+        (json!(vec![json!({"slug": "1", "status": "current"}); 51]), "/versions"),
+    ] {
+        let refused = it.admin.patch(&place, json!({"versions": versions})).await;
+        assert_eq!((refused.status, refused.pointers()), (400, vec![pointer.to_owned()]));
+    }
+    let history = it.admin.get(&it.at("/events?entity_kind=api&limit=1")).await.expect(200).json();
+    assert_eq!(history["data"][0]["before"]["versions"], versions);
+}
+
+#[tokio::test]
+async fn places_where_no_key_can_stand_are_refused() {
+    let it = Fixture::start().await;
+    let made = it.admin.post(&it.at("/apis"), api("billing", "bill")).await.expect(201);
+    let usual = json!(["bearer", "basic", "header:X-Api-Key", "query:api_key", "pair:accessKey:secretKey"]);
+    assert_eq!(made.json()["key_locations"], usual);
+    let place = made.header("location").to_owned();
+    for places in [
+        json!([]),
+        json!(["cookie:sid"]),
+        json!(["header:Cookie"]),
+        json!(["header:a", "header:A"]),
+        json!(["bearer", ""]),
+    ] {
+        let refused = it.admin.patch(&place, json!({"key_locations": places})).await;
+        assert_eq!((refused.status, refused.pointers()), (400, vec!["/key_locations".to_owned()]), "{places}");
+    }
+    let own = json!(["header:X-Acme-Key"]);
+    let changed = it.admin.patch(&place, json!({"key_locations": own})).await.expect(200);
+    assert_eq!(changed.json()["key_locations"], own);
+}
+
+#[tokio::test]
+async fn an_api_with_live_keys_is_not_deleted_and_without_them_it_is_gone_for_good() {
+    let it = Fixture::start().await;
+    let made = it.admin.post(&it.at("/apis"), api("billing", "bill")).await.expect(201);
+    let place = made.header("location").to_owned();
+    let below = it.create_organization("Below").await;
+    let delete = async |path: &str| it.admin.send(it.admin.request("DELETE", path)).await;
+    let key = it.create_key(json!({"name": "CI", "api": "billing"})).await;
+    let elsewhere = json!({"name": "There", "api": "billing", "owner_id": null});
+    let elsewhere = it.admin.post(&format!("/api/v1/organizations/{below}/keys"), elsewhere).await.expect(201);
+    let refused = delete(&place).await;
+    assert_eq!(refused.refusal(), (409, "state_conflict".to_owned()));
+    assert!(refused.text_at("/detail").contains("this api: 2"), "{}", refused.text);
+    it.revoke(&key.id).await;
+    assert!(delete(&place).await.text_at("/detail").contains("this api: 1"));
+    let there = format!("/api/v1/organizations/{below}/keys/{}/revoke", elsewhere.text_at("/key/id"));
+    it.admin.post(&there, json!({})).await.expect(200);
+
+    delete(&place).await.expect(204);
+    assert_eq!(delete(&place).await.refusal(), (404, "not_found".to_owned()));
+    assert_eq!(it.admin.get(&place).await.refusal(), (404, "not_found".to_owned()));
+    let history = it.admin.get(&it.at("/events?entity_kind=api&limit=1")).await.expect(200).json();
+    assert_eq!((&history["data"][0]["operation"], &history["data"][0]["after"]), (&json!("api.deleted"), &Value::Null));
+    // The keys that had it keep their history, and say whose they were.
+    let gone = it.admin.get(&it.at(&format!("/keys/{}", key.id))).await.expect(200).json();
+    assert_eq!((&gone["state"], &gone["api"]), (&json!("revoked"), &json!("billing")));
+    assert_eq!(it.verify(json!({"key": key.token, "api": "billing"})).await["allowed"], false);
+    let unknown = it.admin.post(&it.at("/keys"), json!({"name": "Late", "api": "billing"})).await;
+    assert_eq!(unknown.status, 400);
+    // Its prefix is registered no more, so that what begins with it may be somebody's imported key.
+    assert_eq!(it.verify(json!({"key": format!("{}x", &key.token[..key.token.len() - 1])})).await["code"], "not_found");
+    it.admin.post(&it.at("/apis"), api("billing", "bill")).await.expect(201);
+}
+
+#[tokio::test]
+async fn the_built_in_apis_stay_and_can_be_told_where_keys_stand() {
+    let it = Fixture::start().await;
+    let listed = it.admin.get(&it.at("/apis")).await.expect(200).json();
+    let apis = listed["data"].as_array().unwrap().clone();
+    assert_eq!(apis.len(), 2);
+    for api in apis {
+        let place = it.at(&format!("/apis/{}", api["id"].as_str().unwrap()));
+        let refused = it.admin.send(it.admin.request("DELETE", &place)).await;
+        assert_eq!(refused.refusal(), (409, "state_conflict".to_owned()));
+        it.admin.patch(&place, json!({"key_locations": ["header:X-Acme-Key"]})).await.expect(200);
+    }
+    // The management API takes a key in every presentation, whatever the host's does.
+    it.admin.get("/api/v1/me").await.expect(200);
+}

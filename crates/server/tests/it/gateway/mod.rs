@@ -3,6 +3,7 @@
 mod authz;
 mod claviger;
 mod listener;
+mod locations;
 mod nginx;
 mod nginx_configuration;
 mod real_input;

@@ -10,6 +10,7 @@ use claviger::clock::SettableClock;
 use claviger::gateway;
 use claviger::gateway::listener::{Settings, Workers};
 use claviger::metrics::Metrics;
+use claviger_core::api::KeyLocations;
 use claviger_core::decision::{KeyStanding, Reach};
 use claviger_core::event::Position;
 use claviger_core::feed::{
@@ -33,7 +34,7 @@ pub(super) const L1: OrganizationId = OrganizationId::from_u128(2);
 pub(super) const L2: OrganizationId = OrganizationId::from_u128(3);
 pub(super) const ADMIN: UserId = UserId::from_u128(1);
 pub(super) const M: UserId = UserId::from_u128(2);
-const DEFAULT: ApiId = ApiId::from_u128(1);
+pub(super) const DEFAULT: ApiId = ApiId::from_u128(1);
 pub(super) const LOADER: ApiId = ApiId::from_u128(2);
 pub(super) const ADMINS: RoleId = RoleId::from_u128(1);
 const GUESTS: RoleId = RoleId::from_u128(2);
@@ -106,7 +107,13 @@ pub(super) fn key_with_digest(number: u64, organization_id: OrganizationId, dige
 
 fn first_records() -> Vec<Record> {
     let api = |id, slug: &str, prefix: &str| {
-        Record::Api(ApiRecord { id, slug: slug.to_owned(), prefix: prefix.to_owned(), version: 1 })
+        Record::Api(ApiRecord {
+            id,
+            slug: slug.to_owned(),
+            prefix: prefix.to_owned(),
+            version: 1,
+            key_locations: KeyLocations::default().to_texts(),
+        })
     };
     let role = |id, name: &str, texts: &[&str], is_admin| {
         let permissions = permissions(texts);

@@ -1,0 +1,118 @@
+//! The versions of a host's api, with where they are documented.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{API_VERSION_BYTES_MAX, DOCS_URL_BYTES_MAX};
+
+/// How far a version has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApiVersionStatus {
+    /// To be tried.
+    Preview,
+    /// To be used.
+    Current,
+    /// Still there, and to be left.
+    Deprecated,
+    /// No longer there.
+    Retired,
+}
+
+/// A version of an api.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiVersion {
+    /// Its name, such as `2.0` or `2021-07-28`.
+    pub slug: VersionSlug,
+    /// How far it has come.
+    pub status: ApiVersionStatus,
+    /// Where it is documented.
+    pub docs_url: Option<DocsUrl>,
+}
+
+/// The name of a version is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to {API_VERSION_BYTES_MAX} letters, digits, `.`, `-` and `_`")]
+pub struct VersionSlugError;
+
+/// The name of a version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VersionSlug(String);
+
+impl TryFrom<String> for VersionSlug {
+    type Error = VersionSlugError;
+
+    fn try_from(text: String) -> Result<Self, VersionSlugError> {
+        let plain = text.bytes().all(|it| it.is_ascii_alphanumeric() || b".-_".contains(&it));
+        let fits = plain && (1..=API_VERSION_BYTES_MAX).contains(&text.len());
+        if fits { Ok(Self(text)) } else { Err(VersionSlugError) }
+    }
+}
+
+impl From<VersionSlug> for String {
+    fn from(it: VersionSlug) -> Self {
+        it.0
+    }
+}
+
+/// The text is no address of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be an address such as https://docs.example.com/v2, of at most {DOCS_URL_BYTES_MAX} characters")]
+pub struct DocsUrlError;
+
+/// The address of a page. It is shown as a link, so that nothing but a page of the web can be one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DocsUrl(String);
+
+impl TryFrom<String> for DocsUrl {
+    type Error = DocsUrlError;
+
+    fn try_from(text: String) -> Result<Self, DocsUrlError> {
+        let rest = ["https://", "http://"].iter().find_map(|it| text.strip_prefix(it)).ok_or(DocsUrlError)?;
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let plain = text.bytes().all(|it| it.is_ascii_graphic() && !b"\"'<>\\^`{|}".contains(&it));
+        let fits = plain && text.len() <= DOCS_URL_BYTES_MAX && !host.is_empty() && !host.contains('@');
+        if fits { Ok(Self(text)) } else { Err(DocsUrlError) }
+    }
+}
+
+impl From<DocsUrl> for String {
+    fn from(it: DocsUrl) -> Self {
+        it.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_named_as_hosts_name_them() {
+        for good in ["1.0", "v2", "2021-07-28"] {
+            assert!(VersionSlug::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a/b", "ü", &"x".repeat(41)] {
+            assert!(VersionSlug::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_page_of_the_web_is_linked_to() {
+        for good in ["https://docs.example.com", "http://127.0.0.1:8080/v2?x=1#y"] {
+            assert!(DocsUrl::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "javascript:alert(1)",
+            "https://",
+            "https:///x",
+            "https://a@b/",
+            "https://a/\"x",
+            "https://a/ b",
+            "//a/b",
+        ] {
+            assert!(DocsUrl::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}
