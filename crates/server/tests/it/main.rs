@@ -10,6 +10,7 @@ mod engine;
 mod every_change;
 mod fail_closed;
 mod gateway;
+mod lattice;
 mod nodes;
 mod operations;
 mod ops;
