@@ -72,7 +72,9 @@ impl Tenant {
     /// Everything of it that the API shows, without when it was last used.
     async fn contents(&self, it: &Fixture) -> Vec<Value> {
         let mut contents = Vec::new();
-        for list in ["", "/keys?limit=100", "/users", "/roles?limit=100", "/members", "/organizations"] {
+        let lists =
+            ["", "/keys?limit=100", "/users", "/roles?limit=100", "/members", "/organizations", "/apis", "/policy"];
+        for list in lists.into_iter().chain(["/events?limit=100"]) {
             let mut page = it
                 .admin
                 .get(&format!("/api/v1/organizations/{}{list}", self.ids["organization_id"]))
@@ -108,9 +110,27 @@ async fn call(client: &Client, method: &str, path: &str, body: Option<&Value>) -
         .await
 }
 
+/// How old the memory is that was asked says nothing of whose things are in it.
+fn forget_age(json: &mut Value) {
+    match json {
+        Value::Object(fields) => {
+            fields.retain(|name, _| name != "stale_ms" && name != "as_of");
+            fields.values_mut().for_each(forget_age);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_age),
+        _ => {}
+    }
+}
+
 /// An answer without what differs from request to request, and without the ids that were asked for.
 fn shape(answer: &Answer, asked: &Ids) -> String {
     let mut text = answer.text.replace(answer.header("x-request-id"), "…");
+    if let Ok(mut json) = serde_json::from_str(&text)
+        && text.contains("stale_ms")
+    {
+        forget_age(&mut json);
+        text = json.to_string();
+    }
     for id in asked.values() {
         text = text.replace(id.as_str(), "…");
     }
@@ -144,11 +164,16 @@ async fn told_apart(mine: &Client, own: &Ids, foreign: &Ids) -> Vec<String> {
                     cases.push((with(foreign), base.clone(), with(&unknown()), base.clone()));
                 }
             }
-            for (name, is_list) in body_ids(&operation) {
-                let Some(kind) = kind_of(&name) else { continue };
+            for (place, kind) in body_ids(&operation) {
                 let with = |ids: &Ids| {
                     let mut body = base.clone().unwrap_or_else(|| json!({}));
-                    body[&name] = if is_list { json!([ids[kind]]) } else { json!(ids[kind]) };
+                    let id = if place.last().is_some_and(|it| it.ends_with('s')) {
+                        json!([ids[kind]])
+                    } else {
+                        json!(ids[kind])
+                    };
+                    // What stands beside it in an inner object would be another way of saying the same.
+                    body[&place[0]] = place[1..].iter().rev().fold(id, |inner, name| json!({name: inner}));
                     Some(body)
                 };
                 let path = filled(&template, own);
@@ -177,11 +202,32 @@ fn kind_of(name: &str) -> Option<&'static str> {
         .or_else(|| kinds.filter(|kind| name == *kind || name.ends_with(&format!("_{kind}"))).max_by_key(|it| it.len()))
 }
 
-/// The fields of an operation's body that hold ids, and whether several.
-fn body_ids(operation: &Value) -> Vec<(String, bool)> {
-    let fields = fields_of(&operation["requestBody"]["content"]["application/json"]["schema"]);
-    let is_id = |it: &String| it.ends_with("_id") || it.ends_with("_ids");
-    fields.into_iter().filter(is_id).map(|it| (it.clone(), it.ends_with("_ids"))).collect()
+/// Where in an operation's body ids may stand, the names of the fields from the outermost on, and of what kind of thing.
+fn body_ids(operation: &Value) -> Vec<(Vec<String>, &'static str)> {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let mut places = Vec::new();
+    for field in fields_of(schema) {
+        let inner = fields_of(&field_of(schema, &field));
+        places.extend(inner.into_iter().map(|it| vec![field.clone(), it]));
+        places.push(vec![field]);
+    }
+    let kind = |place: &Vec<String>| match place.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [things, "ids"] => kind_of(&format!("{}_id", things.trim_end_matches('s'))),
+        [.., "organization"] => Some("organization_id"),
+        [.., field] if field.ends_with("_id") || field.ends_with("_ids") => kind_of(field),
+        _ => None,
+    };
+    places.into_iter().filter_map(|place| kind(&place).map(|kind| (place, kind))).collect()
+}
+
+/// The schema of a field, or of the items of its list.
+fn field_of(schema: &Value, field: &str) -> Value {
+    let document: Value = serde_json::from_str(&claviger::api::document_text()).unwrap();
+    let resolved = match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    };
+    resolved["properties"][field].clone()
 }
 
 /// The names of the fields of a schema of the document.
@@ -210,6 +256,104 @@ async fn another_tenants_things_are_as_if_they_were_not_there() {
     let found = told_apart(&mine.client, &mine.ids, &theirs.ids).await;
     assert!(found.is_empty(), "{} are told apart, such as {:#?}", found.len(), &found[..found.len().min(3)]);
     assert_eq!(theirs.contents(&it).await, before);
+}
+
+/// Headers in which a tenant, a person or another request might be named to a service that believes them.
+const BELIEVED_ELSEWHERE: [&str; 10] = [
+    "claviger-organization",
+    "x-organization-id",
+    "x-tenant-id",
+    "x-account-id",
+    "x-user-id",
+    "x-forwarded-user",
+    "x-key-id",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method-override",
+];
+
+/// What is answered otherwise with a header that names another's thing, over all operations, on things that are not there.
+async fn told_apart_by_headers(mine: &Client, own: &Ids, foreign: &Ids) -> Vec<String> {
+    let mut found = Vec::new();
+    let nothing = Ids::from_iter(unknown().into_iter().chain([("organization_id", own["organization_id"].clone())]));
+    for (template, operations) in documented() {
+        for (method, operation) in operations {
+            let (path, id) = (filled(&template, &nothing), operation["operationId"].as_str().unwrap());
+            let documented = operation["parameters"].as_array().into_iter().flatten();
+            let documented = documented.filter(|it| it["in"] == "header").map(|it| it["name"].as_str().unwrap());
+            let ask = async |header: Option<(&str, &str)>| {
+                let mut request = mine.request(&method, &path);
+                if let Some((name, value)) = header {
+                    request = request.header(name, value);
+                }
+                if let Some(body) = body(id) {
+                    request = request.json(&body);
+                }
+                shape(&mine.send(request).await, foreign)
+            };
+            let without = ask(None).await;
+            for name in BELIEVED_ELSEWHERE.into_iter().chain(documented) {
+                let kind = if name.contains("user") {
+                    "user_id"
+                } else if name.contains("key") {
+                    "key_id"
+                } else {
+                    "organization_id"
+                };
+                let value = if name.ends_with("url") {
+                    format!("/api/v1/organizations/{}", foreign["organization_id"])
+                } else if name.ends_with("override") {
+                    "DELETE".to_owned()
+                } else {
+                    foreign[kind].clone()
+                };
+                let with = ask(Some((name, &value))).await;
+                // A version that is none is refused for what it is, whosever it looks like.
+                if with != without && name != "If-Match" {
+                    found.push(format!("{id} with {name}: {value}: {with} and not {without}"));
+                }
+            }
+        }
+    }
+    found
+}
+
+// S1, in headers: nobody is somebody else, or elsewhere, by saying so; and an Idempotency-Key is its caller's own.
+#[tokio::test]
+async fn a_header_names_nobody_elses_things() {
+    let it = Fixture::start().await;
+    let (mine, theirs) = (Tenant::new(&it, "Mine").await, Tenant::new(&it, "Theirs, not mine").await);
+    let before = theirs.contents(&it).await;
+    let found = told_apart_by_headers(&mine.client, &mine.ids, &theirs.ids).await;
+    assert!(found.is_empty(), "{} are told apart, such as {:#?}", found.len(), &found[..found.len().min(3)]);
+    assert_eq!(theirs.contents(&it).await, before);
+
+    let body = json!({"name": "Same", "permissions": ["contacts:read"]});
+    let mut made = BTreeSet::new();
+    for tenant in [&theirs, &mine] {
+        let path = format!("/api/v1/organizations/{}/roles", tenant.ids["organization_id"]);
+        let request = tenant.client.request("POST", &path).header("idempotency-key", "same").json(&body);
+        let answer = tenant.client.send(request).await.expect(201);
+        assert_eq!(answer.header("idempotency-replayed"), "");
+        made.insert(answer.text_at("/id"));
+    }
+    assert_eq!(made.len(), 2);
+}
+
+// The control: a service that believes a header is found out.
+#[tokio::test]
+async fn a_service_that_believes_a_header_is_found_out() {
+    let it = Fixture::start().await;
+    let (mine, theirs) = (Tenant::new(&it, "Mine").await, Tenant::new(&it, "Theirs, not mine").await);
+    let believing = axum::Router::new().fallback(async |headers: axum::http::HeaderMap| {
+        let told = headers.get("x-tenant-id").map_or("yours", |_| "another's");
+        axum::Json(json!({"of": told}))
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()), None).of_a_double();
+    it.app.app.spawn(async move { axum::serve(listener, believing).await });
+    let found = told_apart_by_headers(&client, &mine.ids, &theirs.ids).await;
+    assert!(40 < found.len() && found.iter().all(|it| it.contains("x-tenant-id")), "{found:#?}");
 }
 
 // The control: somebody who may see both finds them told apart everywhere.

@@ -156,7 +156,7 @@ async fn a_hidden_scorecard_looks_like_one_that_does_not_exist() {
     assert_eq!((&answers[0].1, &answers[0].2), (&answers[2].1, &answers[2].2));
 }
 
-// S2.11, S2.24, S2.25
+// S1.2, S2.11, S2.24, S2.25: an outside tool gets at the host's own service, which knows nothing of keys, through a gateway that asks for them.
 #[tokio::test]
 async fn one_key_opens_in_every_presentation_and_only_one_is_taken() {
     let stack = Stack::start().await;
