@@ -100,6 +100,7 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     let api = json!({"name": "Billing", "slug": "billing", "key_prefix": "bill"});
     let api = calls.call("create_api", "POST", "/apis", api).await;
     calls.call("update_api", "PATCH", &format!("/apis/{}", id(&api)), json!({"name": "Invoices"})).await;
+    calls.call("delete_api", "DELETE", &format!("/apis/{}", id(&api)), Value::Null).await;
 
     let role = json!({"name": "analyst", "permissions": ["scorecards:read"], "api_access": true});
     let role = calls.call("create_role", "POST", "/roles", role).await;

@@ -95,6 +95,8 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     call("delete_member", "DELETE", format!("{at}/members/{}", members[1]), Value::Null);
 
     let api = maker.id("/apis", json!({"slug": "changed", "key_prefix": "changed"})).await;
+    let spare = maker.id("/apis", json!({"slug": "spare", "key_prefix": "spare"})).await;
+    call("delete_api", "DELETE", format!("{at}/apis/{spare}"), Value::Null);
     let new = json!({"name": "New", "slug": "new", "key_prefix": "new"});
     call("create_api", "POST", format!("{at}/apis"), new);
     call("update_api", "PATCH", format!("{at}/apis/{api}"), json!({"name": "Renamed"}));

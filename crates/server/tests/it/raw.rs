@@ -18,8 +18,8 @@ pub(crate) enum Raw {
 /// The rows of each table, as text.
 pub(crate) type Contents = BTreeMap<String, Vec<String>>;
 
-/// What is written as keys are used, beside all changes.
-const USES: &str = "secret_use";
+/// What is written beside all changes: how keys are used, and when nodes were last heard.
+const BESIDE: [&str; 2] = ["secret_use", "node"];
 
 impl Raw {
     pub(crate) async fn of(store: &Store) -> Self {
@@ -53,7 +53,7 @@ impl Raw {
         }
     }
 
-    /// Everything that stands in the database, but for what is written as keys are used.
+    /// Everything that stands in the database, but for what is written beside all changes.
     pub(crate) async fn contents(&mut self) -> Contents {
         let tables = match self {
             Self::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
@@ -75,7 +75,7 @@ impl Raw {
             let rows = self.rows::<(String,)>(&format!("SELECT {row} FROM \"{table}\" t ORDER BY 1")).await;
             contents.insert(table, rows.into_iter().map(|(row,)| row).collect());
         }
-        contents.remove(USES);
+        BESIDE.map(|table| contents.remove(table));
         assert!(contents.len() > 15, "{:?}", contents.keys());
         contents
     }
