@@ -112,7 +112,7 @@ impl Receipt {
     /// Waits until all nodes that live know of a change, or for as long as an answer may be kept waiting.
     pub async fn wait(app: &App, noted: Noted) -> Self {
         let nodes = app.nodes().wait_for(noted.position).await;
-        Self::new(noted.position, &nodes, max_stale(app, noted.reach))
+        Self::new(noted.position, &nodes, || max_stale(app, noted.reach))
     }
 
     /// How things stand now.
@@ -121,12 +121,15 @@ impl Receipt {
     /// What reading can meet.
     pub async fn now(app: &App, noted: Noted) -> claviger_store::StoreResult<Self> {
         let nodes = app.nodes().read().await?;
-        Ok(Self::new(noted.position, &nodes, max_stale(app, noted.reach)))
+        Ok(Self::new(noted.position, &nodes, || max_stale(app, noted.reach)))
     }
 
     /// A node may answer from memory for `max_stale` after it read the log for the last time. That is never later than a lease after it was
-    /// last heard here: who could read for longer than that without being heard has read this change too.
-    fn new(position: Position, others: &[Node], max_stale: Duration) -> Self {
+    /// last heard here: who could read for longer than that without being heard has read this change too. What policy says is looked up only
+    /// where it matters, since it may have to be looked up in all organizations.
+    fn new(position: Position, others: &[Node], max_stale: impl Fn() -> Duration) -> Self {
+        let is_confirmed = others.iter().all(|it| it.has_applied(position));
+        let answers_for = if is_confirmed { Duration::ZERO } else { max_stale() };
         let mut nodes = Confirmations { acked: 1, pending: Vec::new(), lost: Vec::new(), unnamed: 0 };
         let mut denied_everywhere_by = None;
         for node in others.iter().filter(|it| it.position.is_some()) {
@@ -135,7 +138,7 @@ impl Receipt {
                 continue;
             }
             let denies_by =
-                node.last_contact.saturating_add(Duration::from_secs(NODE_LEASE_SECS)).saturating_add(max_stale);
+                node.last_contact.saturating_add(Duration::from_secs(NODE_LEASE_SECS)).saturating_add(answers_for);
             let named = match node.state() {
                 // By now it answers nobody.
                 NodeState::Lost if denies_by <= node.read_at => continue,
@@ -204,7 +207,7 @@ mod tests {
     fn nobody_is_named_who_knows_of_the_change_or_answers_nobody() {
         let others =
             [node("knows", 0, Some(7)), node("knew", 11, Some(8)), node("loads", 0, None), node("dead", 70, Some(6))];
-        let receipt = Receipt::new(AT, &others, MAX_STALE);
+        let receipt = Receipt::new(AT, &others, || MAX_STALE);
         let json = serde_json::to_string(&receipt).expect("JSON");
         assert_eq!(json, r#"{"epoch":1,"seq":7,"nodes":{"acked":3,"pending":[],"lost":[]}}"#);
         assert_eq!(receipt.sentence(), None);
@@ -213,7 +216,7 @@ mod tests {
     #[test]
     fn who_does_not_know_of_the_change_is_named_with_the_last_moment() {
         let others = [node("node-a", 0, Some(7)), node("node-c", 2, Some(6)), node("node-d", 69, Some(5))];
-        let receipt = Receipt::new(AT, &others, MAX_STALE);
+        let receipt = Receipt::new(AT, &others, || MAX_STALE);
         let json = serde_json::to_value(&receipt).expect("JSON");
         let wanted = serde_json::json!({
             "epoch": 1, "seq": 7,
@@ -224,7 +227,7 @@ mod tests {
         assert_eq!(serde_json::from_value::<Receipt>(json).expect("a receipt"), receipt);
         let sentence = "node-c, node-d have not confirmed yet; they deny at the latest by 2027-01-01 00:11:08 UTC.";
         assert_eq!(receipt.sentence().as_deref(), Some(sentence));
-        let one = Receipt::new(AT, &others[1..2], MAX_STALE).sentence();
+        let one = Receipt::new(AT, &others[1..2], || MAX_STALE).sentence();
         assert!(one.is_some_and(|it| it.starts_with("node-c has not confirmed yet; denies at the latest by ")));
     }
 
@@ -232,13 +235,13 @@ mod tests {
     fn another_life_of_the_log_confirms_nothing() {
         let mut other = node("node-c", 0, Some(1000));
         other.position = Some(Position { epoch: 0, seq: 1000 });
-        assert_eq!(Receipt::new(AT, &[other], MAX_STALE).nodes.pending, ["node-c"]);
+        assert_eq!(Receipt::new(AT, &[other], || MAX_STALE).nodes.pending, ["node-c"]);
     }
 
     #[test]
     fn many_are_counted_and_not_all_named() {
         let others: Vec<_> = (0..20).map(|it| node(&format!("node-{it}"), 0, Some(6))).collect();
-        let receipt = Receipt::new(AT, &others, MAX_STALE);
+        let receipt = Receipt::new(AT, &others, || MAX_STALE);
         assert_eq!((receipt.nodes.pending.len(), receipt.nodes.unnamed), (NODES_NAMED_MAX, 4));
         assert!(receipt.sentence().is_some_and(|it| it.contains(" and 4 more have not")));
     }

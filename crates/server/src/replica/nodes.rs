@@ -14,7 +14,7 @@ use claviger_core::id::NodeId;
 use claviger_core::limits::RECEIPT_MILLIS_MAX;
 use claviger_core::node::{Node, NodeName, NodeState};
 use claviger_core::time::Timestamp;
-use claviger_store::{Store, StoreResult};
+use claviger_store::{Error, Store, StoreResult};
 use claviger_verifier::replica::Replica;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -86,12 +86,19 @@ impl Nodes {
         self.read().await.map(drop)
     }
 
-    /// Says up to where this node has applied the log.
+    /// Says up to where this node has applied the log. Where the database has no room for it, nobody can change anything either: that is no reason
+    /// not to load and to answer.
     pub(super) async fn say(&self, position: Option<Position>) -> StoreResult<()> {
         let Identity { id, name, started_at, .. } = &self.0.own;
         let mut said = self.0.said.lock().await;
         *said = position;
-        self.0.store.tell_node(*id, name, *started_at, position).await
+        match self.0.store.tell_node(*id, name, *started_at, position).await {
+            Err(Error::StorageFull) => {
+                tracing::warn!("the storage is full, and the other nodes were not told how far this one is");
+                Ok(())
+            }
+            told => told,
+        }
     }
 
     /// Says again what it said last.

