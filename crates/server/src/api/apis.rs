@@ -99,7 +99,7 @@ pub(super) struct ApiView {
     #[schema(examples("ck"))]
     pub key_prefix: String,
     /// Where gateways that ask for it look for keys; whatever stands elsewhere is none.
-    #[schema(examples(json!(["bearer", "header:X-Api-Key"])))]
+    #[schema(examples("bearer", "header:X-Api-Key"))]
     pub key_locations: Vec<String>,
     /// Its versions, as its developers are shown them.
     pub versions: Vec<ApiVersionView>,
@@ -146,7 +146,7 @@ pub(super) struct NewApiBody {
     /// Where gateways that ask for it look for keys: `bearer`, `basic`, `header:NAME`, `query:NAME`, `pair:NAME:NAME`. Whatever stands
     /// elsewhere is none, such as a session of the host's own in `Authorization`. Left out, it is where every key works.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 8, examples(json!(["header:X-Acme-Key"])))]
+    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 8, examples("header:X-Acme-Key"))]
     key_locations: Option<Vec<String>>,
     /// Its versions, as its developers are shown them.
     #[serde(default)]
