@@ -60,6 +60,10 @@ pub const PREVIEWED_ORGANIZATIONS_MAX: usize = 1000;
 pub const PREVIEWED_KEYS_MAX: u32 = 10_000;
 /// Keys that the preview of a policy names for each rule.
 pub const PREVIEWED_KEYS_NAMED: u32 = 5;
+/// Keys that the preview of a policy looks through at most for each rule; it says where there are more.
+pub const PREVIEWED_KEYS_READ_MAX: u32 = 100_000;
+/// Members of a role that its preview looks through, and keys that it counts; it says where there are more.
+pub const PREVIEWED_ROLE_MAX: u32 = 10_000;
 /// Events in one export.
 pub const EXPORTED_EVENTS_MAX: u32 = 100_000;
 /// Keys that one request for bulk work names, or that are changed before it says where to go on.

@@ -73,10 +73,13 @@ impl Surfaces {
     }
 
     fn for_path(&self, path: &str) -> &Router {
+        // A base address that ends with a slash makes `//api/…` of a path: there is nothing, and the API says so in its own form.
+        let path =
+            if path.starts_with("//") { path.trim_start_matches('/') } else { path.strip_prefix('/').unwrap_or(path) };
         let is_under = |root: &str| path.strip_prefix(root).is_some_and(|it| it.is_empty() || it.starts_with('/'));
-        if operations::PATHS.contains(&path) {
+        if operations::PATHS.iter().any(|it| it.strip_prefix('/') == Some(path)) {
             &self.operations
-        } else if ["/api", "/oauth", "/docs", "/openapi.json", "/authz"].into_iter().any(is_under) {
+        } else if ["api", "oauth", "docs", "openapi.json", "authz"].into_iter().any(is_under) {
             &self.api
         } else {
             &self.console

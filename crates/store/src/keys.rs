@@ -13,7 +13,7 @@ use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
 pub(crate) use self::breaking::STATEMENTS as BREAKING_STATEMENTS;
-pub use self::breaking::{Breach, BreakingKey};
+pub use self::breaking::{Bounds, Breach, Breaking, BreakingKey};
 pub(crate) use self::list::STATEMENTS as LIST_STATEMENTS;
 pub use self::list::{KeyFilter, KeyOrder, KeyPage, KeyRow, KeySort, KeyStatus, KeyTotal};
 use crate::row::{Columns, Unreadable, brief};

@@ -23,6 +23,7 @@ pub mod nodes;
 pub mod organizations;
 pub mod page;
 pub mod passwords;
+pub mod role_impact;
 pub mod roles;
 mod row;
 pub mod sessions;
@@ -63,6 +64,7 @@ pub fn statements() -> Vec<(String, String)> {
         members::STATEMENTS,
         organizations::STATEMENTS,
         passwords::STATEMENTS,
+        role_impact::STATEMENTS,
         roles::STATEMENTS,
         sessions::STATEMENTS,
         usage::STATEMENTS,

@@ -4,6 +4,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, SecurityRequirement};
 
+use super::deprecation;
 use super::problem::{Problem, ProblemCode, ProblemField, shared_responses};
 
 const DESCRIPTION: &str = "\
@@ -81,6 +82,7 @@ pub(super) fn preamble() -> utoipa::openapi::OpenApi {
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = super::operations().merge(super::oauth::router()).into_openapi();
     super::receipts::document(&mut document);
+    deprecation::mark(&mut document, &deprecation::DEPRECATED);
     document
 }
 

@@ -3,10 +3,12 @@
 mod apis;
 mod auth;
 mod body;
+mod deprecation;
 mod document;
 mod edge;
 mod event_exports;
 mod events;
+mod fault_words;
 mod fields;
 mod headers;
 mod idempotency;
@@ -32,6 +34,7 @@ mod problem;
 mod rates;
 mod receipts;
 mod reference;
+mod role_preview;
 mod roles;
 mod users;
 mod verify;
@@ -75,6 +78,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(users::router())
         .merge(members::router())
         .merge(roles::router())
+        .merge(role_preview::router())
         .merge(apis::router())
         .merge(imports::router())
         .merge(events::router())
@@ -92,7 +96,8 @@ pub fn router(app: App) -> Router {
             .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
             .route_layer(origins)
     };
-    guarded(operations())
+    let announced = |router: Router<App>| deprecation::announced(router, &deprecation::DEPRECATED);
+    announced(guarded(operations()))
         .merge(guarded(oauth::router()).route_layer(from_fn(oauth::speak_oauth)))
         .merge(reference::router())
         .route("/authz", any(edge::gateway_path))
@@ -102,6 +107,7 @@ pub fn router(app: App) -> Router {
         .route("/api/{*path}", any(edge::unknown_path))
         .route("/docs/{*path}", any(edge::unknown_path))
         .route("/oauth/{*path}", any(edge::unknown_path))
+        .fallback(edge::unknown_path)
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(from_fn_with_state(app.clone(), edge::attend))
         .with_state(app)

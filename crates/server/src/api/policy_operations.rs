@@ -350,6 +350,8 @@ pub(super) struct BrokenView {
     /// How many keys would break it; counted up to 10,000.
     #[schema(maximum = 10_000)]
     pub key_count: u32,
+    /// Whether there may be more, so that `key_count` says "at least": it ends at 10,000, and not more than 100,000 keys are looked through.
+    pub is_partial: bool,
     /// The first of them.
     #[schema(max_items = 5)]
     pub keys: Vec<BreakingKeyView>,
@@ -365,7 +367,13 @@ impl From<Broken> for BrokenView {
             expires_at: key.expires_at,
         });
         let keys = keys.collect();
-        Self { rule: it.rule.into(), setting: it.rule.setting().into(), key_count: it.key_count, keys }
+        Self {
+            rule: it.rule.into(),
+            setting: it.rule.setting().into(),
+            key_count: it.key_count,
+            is_partial: it.is_partial,
+            keys,
+        }
     }
 }
 

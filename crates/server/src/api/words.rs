@@ -11,6 +11,8 @@ use claviger_core::user::UserStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::ops::role_preview::Comparison;
+
 /// A closed list that stands for one of core's, in both directions and without a word more or less: the compiler checks it.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident for $core:ty { $($(#[$word_doc:meta])* $word:ident,)* }) => {
@@ -54,6 +56,20 @@ words! {
         Live,
         /// It has said nothing for longer than a lease lasts: it is dead, stands still, or is cut off and answers from memory.
         Lost,
+    }
+}
+
+words! {
+    /// How a set of permissions compares with the one before.
+    ComparisonWord for Comparison {
+        /// It allows the same.
+        Same,
+        /// It allows more.
+        Wider,
+        /// It allows less.
+        Narrower,
+        /// Each allows something that the other does not.
+        Different,
     }
 }
 

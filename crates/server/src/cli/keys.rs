@@ -137,11 +137,40 @@ pub(super) fn organizations_command() -> Command {
 /// `claviger roles …`
 pub(super) fn roles_command() -> Command {
     Command::new("roles")
-        .about("Lists the roles that keys and members can have")
+        .about("Lists the roles that keys and members can have, and says what a change of one would touch")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .args(remote::args())
         .subcommand(Command::new("list").about("Lists them").arg(limit_arg()))
+        .subcommand(
+            Command::new("preview")
+                .about("Says how many members and keys a change would touch, and changes nothing")
+                .arg(Arg::new("role").value_name("ROLE").required(true).help("Which: its name or id"))
+                .arg(flag("permission", "PERMISSION", "What it would allow; may be repeated").action(ArgAction::Append))
+                .arg(
+                    flag("api-access", "BOOLEAN", "Whether its holders could have keys")
+                        .value_parser(clap::value_parser!(bool)),
+                ),
+        )
+}
+
+/// What a change of a role would touch; where not all was counted, at least so many.
+const TOUCHED: [Column; 5] = [
+    ("PERMISSIONS", |it| text(it, "/permissions")),
+    ("MEMBERS", |it| at_least(it, "/member_count")),
+    ("SUCH AS", |it| names(it, "/members")),
+    ("KEYS", |it| at_least(it, "/key_count")),
+    ("SUCH AS", |it| names(it, "/keys")),
+];
+
+fn at_least(preview: &Value, count: &str) -> String {
+    let at_least = if preview["is_partial"] == true { "at least " } else { "" };
+    format!("{at_least}{}", text(preview, count))
+}
+
+fn names(preview: &Value, list: &str) -> String {
+    let named = preview.pointer(list).and_then(Value::as_array).into_iter().flatten();
+    named.map(|it| text(it, "/name")).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
@@ -238,9 +267,22 @@ pub(super) fn run_organizations(matches: &ArgMatches) -> Result<(), Failed> {
 }
 
 pub(super) fn run_roles(matches: &ArgMatches) -> Result<(), Failed> {
-    let (_, matches) = matches.subcommand().expect("clap asks for one");
+    let (name, matches) = matches.subcommand().expect("clap asks for one");
     super::in_runtime(async {
         let remote = Remote::new(matches)?;
-        remote.list(&remote.path("/roles").await?, matches, &ROLES).await
+        if name == "list" {
+            return remote.list(&remote.path("/roles").await?, matches, &ROLES).await;
+        }
+        let role = remote.role_id(given(matches, "role").expect("clap requires it")).await?;
+        let mut change = json!({});
+        if let Some(permissions) = matches.get_many::<String>("permission") {
+            change["permissions"] = permissions.cloned().collect();
+        }
+        if let Some(api_access) = matches.get_one::<bool>("api-access") {
+            change["api_access"] = (*api_access).into();
+        }
+        let path = remote.path(&format!("/roles/{}/preview", escaped(&role))).await?;
+        let preview: Value = remote.server.post(&path, &change).await?;
+        remote.show(&preview, &TOUCHED)
     })
 }

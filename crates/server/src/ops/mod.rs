@@ -22,6 +22,7 @@ pub mod page;
 pub(crate) mod passwords;
 pub mod policies;
 pub mod receipts;
+pub mod role_preview;
 pub mod roles;
 pub mod sessions;
 mod standing;

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use claviger_core::id::OrganizationId;
-use claviger_core::limits::{PAGE_ITEMS_MAX, PREVIEWED_KEYS_MAX, PREVIEWED_KEYS_NAMED, PREVIEWED_ORGANIZATIONS_MAX};
+use claviger_core::limits::{
+    PAGE_ITEMS_MAX, PREVIEWED_KEYS_MAX, PREVIEWED_KEYS_NAMED, PREVIEWED_KEYS_READ_MAX, PREVIEWED_ORGANIZATIONS_MAX,
+};
 use claviger_core::organization::Organization;
 use claviger_core::policy::{Origin, Policy, PolicyPatch, Setting, origins};
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_store::keys::{Breach, BreakingKey};
+use claviger_store::keys::{Bounds, Breach, BreakingKey};
 use claviger_store::organizations::OrganizationFilter;
 use claviger_store::{Connection, PageRequest};
 
@@ -166,6 +168,8 @@ pub struct Broken {
     pub rule: Rule,
     /// How many keys break it, counted up to [`PREVIEWED_KEYS_MAX`].
     pub key_count: u32,
+    /// Whether there may be more: the bound was reached, or not all keys were looked through.
+    pub is_partial: bool,
     /// The first of them, with their organizations.
     pub keys: Vec<(OrganizationId, BreakingKey)>,
 }
@@ -212,7 +216,7 @@ pub async fn preview_policy(
     let mut broken = Vec::new();
     for rule in Rule::ALL {
         let found = breaking(&mut reader, rule, &changed, app.now()).await?;
-        broken.extend((found.key_count > 0).then_some(found));
+        broken.extend((found.key_count > 0 || found.is_partial).then_some(found));
     }
     let organization_count = u32::try_from(changed.len()).unwrap_or(u32::MAX);
     Ok(PolicyPreview { effective, organization_count, is_partial, broken })
@@ -265,17 +269,27 @@ async fn breaking(
     changed: &[(OrganizationId, Pair)],
     now: Timestamp,
 ) -> OpResult<Broken> {
-    let mut broken = Broken { rule, key_count: 0, keys: Vec::new() };
+    let mut broken = Broken { rule, key_count: 0, is_partial: false, keys: Vec::new() };
+    let mut bounds = Bounds { keys: PREVIEWED_KEYS_MAX, read: PREVIEWED_KEYS_READ_MAX };
     for (id, (before, after)) in changed {
-        let left = PREVIEWED_KEYS_MAX - broken.key_count;
         let breach = rule.breach(after, now);
-        let Some(breach) = breach.filter(|it| rule.breach(before, now) != Some(*it) && left > 0) else { continue };
+        let Some(breach) = breach.filter(|it| rule.breach(before, now) != Some(*it)) else { continue };
+        if bounds.keys == 0 || bounds.read == 0 {
+            broken.is_partial = true;
+            break;
+        }
         let tenant = Tenant::system(*id, JOB);
-        let count = reader.count_breaking_keys(&tenant, breach, left).await?;
-        broken.key_count += u32::try_from(count).unwrap_or(left);
+        // One more than may be: else who has exactly so many would be told that there are more.
+        let looked = Bounds { keys: bounds.keys + 1, read: bounds.read + 1 };
+        let found = reader.count_breaking_keys(&tenant, breach, looked).await?;
+        let (count, read) = [found.keys, found.read].map(|it| u32::try_from(it).unwrap_or(u32::MAX)).into();
+        broken.is_partial |= count > bounds.keys || read > bounds.read;
+        let count = count.min(bounds.keys);
+        broken.key_count += count;
+        bounds = Bounds { keys: bounds.keys - count, read: bounds.read.saturating_sub(read) };
         let unnamed = PREVIEWED_KEYS_NAMED.saturating_sub(u32::try_from(broken.keys.len()).unwrap_or(u32::MAX));
         if count > 0 && unnamed > 0 {
-            let keys = reader.find_breaking_keys(&tenant, breach, unnamed).await?;
+            let keys = reader.find_breaking_keys(&tenant, breach, Bounds { keys: unnamed, ..looked }).await?;
             broken.keys.extend(keys.into_iter().map(|it| (*id, it)));
         }
     }

@@ -44,6 +44,18 @@ pub struct RolePatch {
     pub api_access: Option<bool>,
 }
 
+impl RolePatch {
+    /// The role as it is after the change.
+    pub(super) fn apply(self, before: &Role) -> Role {
+        let mut role = before.clone();
+        role.name = self.name.unwrap_or(role.name);
+        role.description = self.description.unwrap_or(role.description);
+        role.permissions = self.permissions.unwrap_or(role.permissions);
+        role.api_access = self.api_access.unwrap_or(role.api_access);
+        role
+    }
+}
+
 /// A role and what a change of it touches.
 #[derive(Debug, Clone)]
 pub struct RoleInfo {
@@ -154,11 +166,7 @@ pub async fn update_role(
         let before = find_own(&mut tx, &tenant, role_id).await?;
         refuse_other_version(expected_version, before.version)?;
         refuse_fixed(&before, &patch)?;
-        let mut role = before.clone();
-        role.name = patch.name.unwrap_or(role.name);
-        role.description = patch.description.unwrap_or(role.description);
-        role.permissions = patch.permissions.unwrap_or(role.permissions);
-        role.api_access = patch.api_access.unwrap_or(role.api_access);
+        let mut role = patch.apply(&before);
         if role == before {
             return Ok(role);
         }
@@ -195,7 +203,7 @@ pub async fn delete_role(app: &App, caller: &Caller, organization_id: Organizati
 }
 
 /// A role of this very organization: one of an organization above can be given here, but is not changed from here.
-async fn find_own(connection: &mut Connection, tenant: &Tenant, role_id: RoleId) -> OpResult<Role> {
+pub(super) async fn find_own(connection: &mut Connection, tenant: &Tenant, role_id: RoleId) -> OpResult<Role> {
     let role = connection.find_role(tenant, role_id).await?.ok_or_else(Reject::not_found)?;
     if role.organization_id != tenant.organization_id() {
         return Err(conflict("This role belongs to an organization above; change it there.").into());
@@ -203,7 +211,7 @@ async fn find_own(connection: &mut Connection, tenant: &Tenant, role_id: RoleId)
     Ok(role)
 }
 
-fn refuse_fixed(role: &Role, patch: &RolePatch) -> Result<(), Reject> {
+pub(super) fn refuse_fixed(role: &Role, patch: &RolePatch) -> Result<(), Reject> {
     let changes_name = patch.name.as_ref().is_some_and(|it| *it != role.name);
     if role.built_in.is_some() && changes_name {
         return Err(conflict("The names of built-in roles are fixed."));

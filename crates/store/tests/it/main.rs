@@ -12,6 +12,7 @@ mod nodes;
 mod opening;
 mod organizations;
 mod people;
+mod previews;
 mod schema;
 mod sign_in;
 mod silence;

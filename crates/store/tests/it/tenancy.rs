@@ -17,9 +17,10 @@ use claviger_core::time::Timestamp;
 use claviger_core::user::User;
 use claviger_store::idempotency::IdempotentAnswer;
 use claviger_store::imports::{Import, Known};
-use claviger_store::keys::{Breach, KeyFilter, KeySort, KeyStatus};
+use claviger_store::keys::{Bounds, Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::EventFilter;
 use claviger_store::organizations::{LeftBehind, OrganizationFilter};
+use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
@@ -48,7 +49,8 @@ impl Full {
         let mut role = Role::built_in(id(), organization_id, BuiltIn::Member, now());
         role.permissions = PermissionSet::parse(&["a:read"]).expect("permissions");
         let api = api(&acme, "acme-api", "ac");
-        let user = User { external_id: Some(ExternalId::parse("u-1").expect("an id")), ..user(organization_id, "bob") };
+        let user =
+            User { external_id: Some(ExternalId::parse("u-1").expect("an id")), ..self::user(organization_id, "bob") };
         let below = organization(Some(organization_id), "below");
         let (mut key, secret, _) = world.key(&world.acme, "CI");
         (key.personal, key.role_id) = (true, Some(role.id));
@@ -60,6 +62,10 @@ impl Full {
         tx.insert_api(&acme, &api).await.expect("an api");
         tx.insert_user(&acme, &user).await.expect("a user");
         tx.insert_organization(&acme, &below).await.expect("an organization");
+        let ann = self::user(organization_id, "ann");
+        tx.insert_user(&acme, &ann).await.expect("a user");
+        let holder = member(organization_id, ann.id, role.id);
+        tx.insert_member(&acme, &holder).await.expect("a membership");
         let nearer = member(below.id, world.acme.user.id, world.readonly.id);
         tx.insert_member(&tenant(below.id), &nearer).await.expect("a membership");
         tx.insert_key(&acme, &key, std::slice::from_ref(&secret)).await.expect("a key");
@@ -120,6 +126,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     let children = OrganizationFilter { whole_subtree: true, search: None };
     let names = [full.key.name.key()];
     let ever_used = Breach::IdleSince(Timestamp::MAX);
+    let bounds = Bounds { keys: 100, read: 100 };
 
     ask!(find_organization(), |it| it.is_some_and(|it| it.id == acme_id));
     ask!(find_organization_below(full.below.id), |it| it.is_some());
@@ -140,6 +147,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_built_in_role(BuiltIn::Member), |it| it.is_some());
     ask!(page_roles(&first), |it| it.rows.iter().any(|it| it.id == full.role.id));
     ask!(count_role_uses(full.role.id), |it| it != RoleUses::default());
+    ask!(find_touched_keys(full.role.id, Tie::Role, 100), |it| it.iter().any(|it| it.id == key_id));
+    ask!(find_holders(full.role.id, 100), |it| !it.is_empty());
     ask!(find_api(full.api.id), |it| it.is_some());
     ask!(find_api_by_slug(full.api.slug.as_str()), |it| it.is_some());
     ask!(page_apis(&first), |it| it.rows.iter().any(|it| it.id == full.api.id));
@@ -149,8 +158,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_key(key_id), |it| it.is_some());
     ask!(find_keys(&[key_id]), |it| !it.is_empty());
     ask!(find_key_ids(&any, None, 100, now()), |it| !it.0.is_empty());
-    ask!(find_breaking_keys(ever_used, 100), |it| !it.is_empty());
-    ask!(count_breaking_keys(ever_used, 100), |it| it > 0);
+    ask!(find_breaking_keys(ever_used, bounds), |it| !it.is_empty());
+    ask!(count_breaking_keys(ever_used, bounds), |it| it.keys > 0);
     ask!(find_key_row(key_id, now()), |it| it.is_some());
     ask!(find_personal_key(ann), |it| it.is_some());
     ask!(find_live_secrets(key_id), |it| !it.is_empty());
@@ -160,8 +169,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(count_keys(&any, now()), |it| it.count > 0);
     ask!(count_live_keys(), |it| it > 0);
     ask!(count_live_keys_of_owner(ann), |it| it > 0);
-    ask!(count_breaking_keys(Breach::Endless, 100), |it| it > 0);
-    ask!(find_breaking_keys(Breach::Endless, 100), |it| it.iter().any(|it| it.id == key_id));
+    ask!(count_breaking_keys(Breach::Endless, bounds), |it| it.keys > 0);
+    ask!(find_breaking_keys(Breach::Endless, bounds), |it| it.iter().any(|it| it.id == key_id));
     ask!(find_left_behind(id()), |it| it == Some(LeftBehind::ApiOfKey));
     ask!(find_import(full.import.id), |it| it.is_some());
     ask!(find_import_by_source(&full.import.source_digest), |it| it.is_some());

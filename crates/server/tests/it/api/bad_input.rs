@@ -270,3 +270,12 @@ async fn headers_that_make_no_sense_are_refused() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_path_with_a_slash_too_many_is_answered_as_the_api_answers() {
+    let it = Fixture::start().await;
+    for path in ["//api/v1/me", "///api/v1/me", "//oauth/introspect", "//openapi.json"] {
+        assert_eq!(it.admin.get(path).await.refusal(), (404, "not_found".to_owned()), "{path}");
+    }
+    assert!(it.admin.get("//settings").await.header("content-type").starts_with("text/html"));
+}

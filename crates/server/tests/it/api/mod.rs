@@ -21,6 +21,7 @@ mod policies;
 mod presentations;
 mod rates;
 mod rights;
+mod role_previews;
 mod schema;
 mod secrecy;
 mod sessions;

@@ -32,7 +32,7 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         "create_api" => json!({"name": "Matrix", "slug": "default", "key_prefix": "matrix"}),
         "update_api" => json!({}),
         "move_organization" => json!({"parent_id": "org_01kapxb4q0e8mv5r3g2t9w7yzn"}),
-        "update_policy" | "preview_policy" => json!({}),
+        "update_policy" | "preview_policy" | "preview_role" => json!({}),
         "update_organization" | "update_key" | "update_role" | "update_user" | "update_member" => json!({}),
         "activate_key" | "deactivate_key" | "rotate_key" | "revoke_key" | "duplicate_key" => json!({}),
         "rotate_personal_key" => json!({}),
