@@ -4,6 +4,7 @@
 //! throughput wobbles. Peers take turns within each round and ratios are taken within rounds, because the machine is more
 //! alike within a round than between two. docs/performance.md explains the figures.
 
+mod changes;
 mod clock;
 mod http;
 mod in_process;
@@ -56,6 +57,9 @@ pub(crate) struct Options {
     /// Count instructions under callgrind instead of measuring time: the same on a busy machine.
     #[arg(long)]
     instructions: bool,
+    /// Measure imports, creates, lists and starts on both engines instead, with the greatest number of --keys.
+    #[arg(long)]
+    changes: bool,
     /// The profile to build with; `release` builds sooner and is some percent slower.
     #[arg(long, value_enum, default_value = "dist")]
     profile: Profile,
@@ -77,12 +81,25 @@ impl Options {
     }
 }
 
+impl Options {
+    fn changes(&self) -> changes::Effort {
+        let (seconds, pages) = if self.quick { (4, 10) } else { (15, 50) };
+        let keys = self.keys.iter().copied().max().unwrap_or_default();
+        changes::Effort { keys, seconds: self.seconds.unwrap_or(seconds), pages }
+    }
+}
+
 /// Measures, and prints tables.
 ///
 /// # Errors
 /// When a tool is missing, something does not start, or an answer under load is not the one that is measured.
 pub(crate) fn run(options: &Options) -> Outcome {
     catch_interrupts()?;
+    if options.changes {
+        let programs = Programs::build(options.profile)?;
+        let folder = Folder::create()?;
+        return changes::run(&programs, folder.path(), options.changes());
+    }
     programs::need_tools()?;
     let programs = Programs::build(options.profile)?;
     if !options.instructions {

@@ -7,7 +7,7 @@ mod browser;
 mod counts;
 mod document;
 mod packages;
-mod postgres;
+pub(crate) mod postgres;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -146,7 +146,7 @@ fn run_steps(options: &Options, parts: &[Part], steps: &mut Vec<Step>) {
             || measure(steps, "python packages", || document::TOOLS.ensure(options.no_install).into()))
         && (options.postgres_url.is_some()
             || !parts.iter().any(|part| part.needs_postgres())
-            || measure(steps, "postgresql", || postgres::Server::start().map(|started| server = Some(started)).into()))
+            || measure(steps, "postgresql", || postgres::Server::start(postgres::Safety::Fast).map(|started| server = Some(started)).into()))
         // Cargo builds the program for the server's tests; without those it has to be told to.
         && (!runs_on_node(parts)
             || parts.contains(&Part::Server)

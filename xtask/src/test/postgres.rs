@@ -22,17 +22,32 @@ const USERS: [&str; 2] = ["postgres", "nobody"];
 /// From this version on a database can have another collation than the system's.
 const ICU_SINCE_VERSION: u32 = 15;
 
-/// Settings of the server. What is not written safely is written fast, and nothing here outlives the tests.
-const SETTINGS: [&str; 5] = [
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "max_connections=300",
-    "listen_addresses=127.0.0.1",
-];
+/// What the server is told about safety.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Safety {
+    /// As by default: a commit is on disk.
+    Safe,
+    /// What is not written safely is written fast, and nothing here outlives the tests.
+    Fast,
+}
+
+impl Safety {
+    const fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Safe => &["listen_addresses=127.0.0.1"],
+            Self::Fast => &[
+                "listen_addresses=127.0.0.1",
+                "fsync=off",
+                "synchronous_commit=off",
+                "full_page_writes=off",
+                "max_connections=300",
+            ],
+        }
+    }
+}
 
 /// A running server; dropping it stops it and removes its folder.
-pub(super) struct Server {
+pub(crate) struct Server {
     folder: PathBuf,
     programs: PathBuf,
     user: Option<&'static str>,
@@ -45,7 +60,7 @@ impl Server {
     ///
     /// # Errors
     /// When any of it fails; the message holds the end of the server's log.
-    pub(super) fn start() -> Outcome<Self> {
+    pub(crate) fn start(safety: Safety) -> Outcome<Self> {
         let programs = program_folder().ok_or_else(|| Failure::new("PostgreSQL is not installed"))?;
         let user = if is_root() { Some(unprivileged_user()?) } else { None };
         let folder = std::env::temp_dir().join(format!("claviger-postgres-{}", std::process::id()));
@@ -57,13 +72,13 @@ impl Server {
             run(Command::new("chown").args([user, &server.folder.to_string_lossy()]))?;
         }
         server.create_cluster()?;
-        server.launch()?;
+        server.launch(safety)?;
         println!("PostgreSQL {} runs at {}", server.version()?, server.url);
         Ok(server)
     }
 
     /// Where the server is, for the tests.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
@@ -85,14 +100,14 @@ impl Server {
         run(command.arg("--pgdata").arg(self.data()).stdout(Stdio::null()))
     }
 
-    fn launch(&mut self) -> Outcome {
+    fn launch(&mut self, safety: Safety) -> Outcome {
         let port = free_port()?;
         let log = self.folder.join("log");
         let file =
             File::create(&log).map_err(|error| Failure::new(format!("cannot write {}: {error}", log.display())))?;
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data()).arg("-k").arg(&self.folder).arg("-p").arg(port.to_string());
-        for setting in SETTINGS {
+        for setting in safety.settings() {
             command.args(["-c", setting]);
         }
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
@@ -156,7 +171,7 @@ impl Drop for Server {
 }
 
 /// The folder of the newest PostgreSQL that is installed. Debian keeps several side by side, off the path.
-pub(super) fn program_folder() -> Option<PathBuf> {
+pub(crate) fn program_folder() -> Option<PathBuf> {
     let is_complete =
         |folder: &Path| ["initdb", "postgres", "pg_ctl", "pg_isready"].iter().all(|name| folder.join(name).is_file());
     let on_path = find_program("postgres").and_then(|path| path.parent().map(Path::to_path_buf));

@@ -1,0 +1,222 @@
+//! The service under measurement: its data, its first key, and what is asked of it.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::bench::clock::Stopwatch;
+use crate::bench::http::{Answer, Connection};
+use crate::bench::programs::Programs;
+use crate::bench::server::{Core, Recipe, Server, free_address, on_core};
+use crate::shell::{Failure, Outcome, run};
+
+const PATIENCE: Duration = Duration::from_secs(300);
+const STOP: Duration = Duration::from_secs(60);
+/// Keys that are verified, so that some have been used.
+const USED: usize = 500;
+
+/// Where the service keeps what it holds, and with which key it is asked.
+pub(super) struct Service {
+    program: PathBuf,
+    folder: PathBuf,
+    database: Option<String>,
+    key: String,
+}
+
+/// The service, ready.
+pub(super) struct Running {
+    server: Server,
+    pub(super) address: SocketAddr,
+    pub(super) key: String,
+    pub(super) organization_id: String,
+    pub(super) user_id: String,
+    pub(super) seconds_until_ready: f64,
+}
+
+/// What stands behind a member's name in a JSON text, up to the next quote: enough for what we ask.
+pub(super) fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = json.split_once(&format!("\"{name}\":\""))?;
+    rest.split_once('"').map(|(value, _)| value)
+}
+
+impl Service {
+    /// Starts it on an empty folder, and keeps its first key.
+    ///
+    /// # Errors
+    /// When it does not start, or shows no key.
+    pub(super) fn set_up(programs: &Programs, folder: &Path, database: Option<&str>) -> Outcome<Self> {
+        fs::create_dir_all(folder)
+            .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))?;
+        let program = programs.service();
+        let mut service =
+            Self { program, folder: folder.to_owned(), database: database.map(str::to_owned), key: String::new() };
+        let (recipe, _) = service.recipe()?;
+        let server = recipe.start(Core::Any, folder)?;
+        let said = server.said();
+        let token = said.split_once("Authorization: Bearer ").and_then(|(_, rest)| rest.split_once('\''));
+        service.key = token.ok_or_else(|| Failure::new("the first start shows no key"))?.0.to_owned();
+        server.stop(STOP)?;
+        Ok(service)
+    }
+
+    fn recipe(&self) -> Outcome<(Recipe, SocketAddr)> {
+        let (address, authz) = (free_address()?, free_address()?);
+        let mut arguments: Vec<OsString> = vec!["serve".into(), "--data-dir".into(), self.folder.join("data").into()];
+        for (flag, value) in [("--listen", address.to_string()), ("--authz-listen", authz.to_string())] {
+            arguments.extend([flag.into(), value.into()]);
+        }
+        if let Some(url) = &self.database {
+            arguments.extend(["--database".into(), url.into()]);
+        }
+        let recipe = Recipe {
+            name: "claviger".to_owned(),
+            program: self.program.clone(),
+            arguments,
+            address,
+            ready_at: Some(address),
+            patience: PATIENCE,
+        };
+        Ok((recipe, address))
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub(super) fn start(&self, core: Core) -> Outcome<Running> {
+        let (recipe, address) = self.recipe()?;
+        let stopwatch = Stopwatch::start();
+        let server = recipe.start(core, &self.folder)?;
+        let seconds_until_ready = stopwatch.seconds();
+        let me = send(&mut open(address)?, &request("GET", "/api/v1/me", &self.key, ""), 200)?;
+        let find = |prefix: &str| {
+            let (_, rest) = me.body.split_once(&format!("\"{prefix}"))?;
+            rest.split_once('"').map(|(id, _)| format!("{prefix}{id}"))
+        };
+        let missing = || Failure::new(format!("who is asking? {}", me.body));
+        let organization_id = find("org_").ok_or_else(missing)?;
+        let user_id = find("usr_").ok_or_else(missing)?;
+        Ok(Running { server, address, key: self.key.clone(), organization_id, user_id, seconds_until_ready })
+    }
+
+    /// Imports a file with the command that operators use, and says how many seconds it took.
+    ///
+    /// # Errors
+    /// When a line is not taken.
+    pub(super) fn import(&self, running: &Running, file: &Path) -> Outcome<f64> {
+        let mut command = on_core(Core::Any, &self.program);
+        command.arg("import").arg(file).args(["--url", &format!("http://{}", running.address), "--key", &running.key]);
+        command.args(["--role", "readonly"]);
+        let stopwatch = Stopwatch::start();
+        run(&mut command)?;
+        Ok(stopwatch.seconds())
+    }
+
+    /// Lets some keys be used, and the rest not.
+    ///
+    /// # Errors
+    /// When a key cannot be created or is not good.
+    pub(super) fn use_some(&self, running: &Running) -> Outcome {
+        let mut connection = open(running.address)?;
+        for number in 0..USED {
+            let name = format!("used {number} {}", std::process::id());
+            let token = running.create(&mut connection, &name)?;
+            send(&mut connection, &request("GET", "/api/v1/me", &token, ""), 200)?;
+        }
+        // As often as they are written down.
+        std::thread::sleep(Duration::from_secs(16));
+        Ok(())
+    }
+}
+
+impl Running {
+    /// Creates a key, and says its token.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub(super) fn create(&self, connection: &mut Connection, name: &str) -> Outcome<String> {
+        let path = format!("/api/v1/organizations/{}/keys", self.organization_id);
+        let body = format!("{{\"name\":\"{name}\"}}");
+        let answer = send(connection, &request("POST", &path, &self.key, &body), 201)?;
+        let token = member(&answer.body, "token").ok_or_else(|| Failure::new("the answer shows no token"))?;
+        Ok(token.to_owned())
+    }
+
+    pub(super) fn get(&self, connection: &mut Connection, path: &str) -> Outcome<Answer> {
+        send(connection, &request("GET", path, &self.key, ""), 200)
+    }
+
+    pub(super) fn resident_bytes(&self) -> Outcome<u64> {
+        self.server.resident_bytes()
+    }
+
+    pub(super) fn stop(self) -> Outcome {
+        self.server.stop(STOP)
+    }
+}
+
+pub(super) fn open(address: SocketAddr) -> Outcome<Connection> {
+    Connection::open(address).map_err(|error| Failure::new(format!("cannot connect to {address}: {error}")))
+}
+
+fn request(method: &str, path: &str, key: &str, body: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn send(connection: &mut Connection, request: &str, status: u16) -> Outcome<Answer> {
+    let answer = connection.send(request.as_bytes()).map_err(|error| Failure::new(format!("no answer: {error}")))?;
+    if answer.status == status {
+        Ok(answer)
+    } else {
+        Err(Failure::new(format!("answered {} and not {status}: {}", answer.status, answer.body)))
+    }
+}
+
+/// Writes a file of so many keys: digests that nobody has a key for, names of several words, an end for one in ten.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_keys(path: &Path, count: u32) -> Outcome {
+    let write = || -> std::io::Result<()> {
+        let mut file = BufWriter::new(File::create(path)?);
+        writeln!(file, "sha256,name,expires_at")?;
+        for number in 0..count {
+            let mut digest = String::with_capacity(64);
+            for part in 0..4 {
+                digest += &format!("{:016x}", mix(u64::from(number) * 4 + part));
+            }
+            let customer = mix(u64::from(number)) % 50_000;
+            let end =
+                if number % 10 == 0 { format!("2040-{:02}-01T00:00:00Z", number / 10 % 12 + 1) } else { String::new() };
+            writeln!(file, "{digest},Customer {customer:05} integration {number},{end}")?;
+        }
+        file.flush()
+    };
+    write().map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Numbers without a pattern (the finalizer of SplitMix64).
+fn mix(number: u64) -> u64 {
+    let mut it = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    it ^ (it >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_of_an_answer_are_found() {
+        assert_eq!(member(r#"{"a":{"token":"ck_1"},"next_cursor":null}"#, "token"), Some("ck_1"));
+        assert_eq!(member(r#"{"next_cursor":null}"#, "next_cursor"), None);
+    }
+}
