@@ -3,7 +3,7 @@
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
-use crate::sql::statements;
+use crate::sql::{ROWS_PURGED_MAX, statements};
 use crate::value::args;
 use crate::{Connection, StoreResult, Tx};
 
@@ -11,7 +11,9 @@ statements! {
     INSERT_IDEMPOTENT =
         "INSERT INTO idempotency (organization_id, caller, idempotency_key, fingerprint, status, response, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    PURGE_IDEMPOTENT = "DELETE FROM idempotency WHERE created_at < $1";
+    PURGE_IDEMPOTENT =
+        "DELETE FROM idempotency WHERE (organization_id, caller, idempotency_key) IN \
+         (SELECT i.organization_id, i.caller, i.idempotency_key FROM idempotency i WHERE i.created_at < $1 ORDER BY i.created_at LIMIT $2)";
     FIND_IDEMPOTENT =
         "SELECT fingerprint, status, response, created_at FROM idempotency \
          WHERE organization_id = $1 AND caller = $2 AND idempotency_key = $3";
@@ -97,11 +99,11 @@ impl Tx {
         self.execute(INSERT_IDEMPOTENT, arguments).await.map(drop)
     }
 
-    /// Removes answers from before an instant, and says how many.
+    /// Removes answers from before an instant, at most [`ROWS_PURGED_MAX`], and says how many.
     ///
     /// # Errors
     /// What any statement can meet.
     pub async fn purge_idempotent_unchecked(&mut self, before: Timestamp) -> StoreResult<u64> {
-        self.execute(PURGE_IDEMPOTENT, args![before]).await
+        self.execute(PURGE_IDEMPOTENT, args![before, ROWS_PURGED_MAX]).await
     }
 }

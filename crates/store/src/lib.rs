@@ -36,6 +36,7 @@ mod value;
 pub use db::{Connection, Doorbell, Durability, Hold, Options, Reader, Store, Tx};
 pub use error::{Error, StoreResult, Unique};
 pub use page::{Cursor, Page, PageRequest};
+pub use sql::ROWS_PURGED_MAX;
 
 /// The statements that only PostgreSQL is asked, by name: locks, the places of events, and the nodes.
 #[doc(hidden)]
@@ -76,6 +77,7 @@ pub fn statements() -> Vec<(String, String)> {
     statements.extend(imports::built_statements());
     statements.extend(keys::built_statements());
     statements.extend(leaving::built_statements());
+    statements.extend(log::built_statements());
     statements.extend(usage::built_statements());
     statements
 }

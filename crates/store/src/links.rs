@@ -5,7 +5,7 @@ use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 
 use crate::row::{Columns, Unreadable};
-use crate::sql::statements;
+use crate::sql::{ROWS_PURGED_MAX, statements};
 use crate::value::args;
 use crate::{Connection, StoreResult, Tx};
 
@@ -20,7 +20,8 @@ statements! {
         "INSERT INTO link (id, token_digest, purpose, user_id, created_at, expires_at, used_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
     USE_LINK = "UPDATE link SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND expires_at > $2";
-    PURGE_LINKS = "DELETE FROM link WHERE used_at IS NOT NULL OR expires_at <= $1";
+    PURGE_LINKS =
+        "DELETE FROM link WHERE id IN (SELECT l.id FROM link l WHERE l.used_at IS NOT NULL OR l.expires_at <= $1 LIMIT $2)";
     FIND_LINK = concat!("SELECT ", columns!(), " FROM link l WHERE l.token_digest = $1");
 }
 
@@ -108,11 +109,11 @@ impl Tx {
         self.change(USE_LINK, args![id, at]).await
     }
 
-    /// Removes links that were used or have expired, and says how many.
+    /// Removes links that were used or have expired, at most [`ROWS_PURGED_MAX`], and says how many.
     ///
     /// # Errors
     /// What any statement can meet.
     pub async fn purge_links_unchecked(&mut self, now: Timestamp) -> StoreResult<u64> {
-        self.execute(PURGE_LINKS, args![now]).await
+        self.execute(PURGE_LINKS, args![now, ROWS_PURGED_MAX]).await
     }
 }

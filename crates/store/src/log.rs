@@ -6,6 +6,7 @@
 mod sequence;
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use claviger_core::event::{Entity, EntityKind, Event, EventKind, Position, Stream};
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
@@ -19,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) use self::sequence::STATEMENTS as SEQUENCE_STATEMENTS;
 use crate::feed::REPLICATED;
 use crate::row::{Columns, Json, Unreadable};
-use crate::sql::statements;
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, rows_of, statements};
 use crate::value::{args, json};
 use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
 
@@ -37,12 +38,12 @@ macro_rules! columns {
 }
 
 macro_rules! page {
-    ($more:literal) => {
+    ($scope:literal, $more:literal) => {
         concat!(
             "SELECT ",
             columns!(),
-            "WHERE e.organization_id = $1 AND e.stream = 'change' \
-             AND (e.actor_user_id = $2 OR $2 IS NULL) AND (e.actor_key_id = $3 OR $3 IS NULL) \
+            $scope,
+            "AND (e.actor_user_id = $2 OR $2 IS NULL) AND (e.actor_key_id = $3 OR $3 IS NULL) \
              AND (e.kind = $7 OR $7 IS NULL) AND (e.entity_kind = $8 OR $8 IS NULL) AND $9 <= e.at AND e.at < $10 ",
             $more,
             "AND (e.epoch, e.seq) < ($4, $5) ORDER BY e.epoch DESC, e.seq DESC LIMIT $6"
@@ -58,14 +59,33 @@ statements! {
          entity_kind, entity_id, touched, first_key_id, last_key_id, commitment) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     INSERT_BODY = "INSERT INTO event_body (stream, epoch, seq, salt, body) VALUES ($1, $2, $3, $4, $5)";
-    PAGE_EVENTS = page!("");
-    PAGE_EVENTS_OF_ENTITY = page!("AND e.entity_id = $11 ");
+    PAGE_EVENTS = page!("WHERE e.organization_id = $1 AND e.stream = 'change' ", "");
+    /// Those that name it, those that name it among others, and imports of a range of keys with it; of one made otherwise
+    /// in the same instant the identifier can lie in that range too. Not the bare columns: the engine would go
+    /// through all events of the organization to find these.
+    PAGE_EVENTS_OF_ENTITY = page!(
+        "WHERE e.organization_id || '' = $1 AND e.stream || '' = 'change' ",
+        "AND e.id IN (SELECT x.id FROM event x WHERE x.entity_id = $11 \
+         UNION ALL SELECT t.event_id FROM event_touch t WHERE t.entity_id = $11 \
+         UNION ALL SELECT imports.id FROM (SELECT r.id, r.first_key_id FROM event r \
+         WHERE r.organization_id = $1 AND r.last_key_id >= $11 ORDER BY r.last_key_id LIMIT 100) imports WHERE imports.first_key_id <= $11 \
+         AND EXISTS (SELECT 1 FROM key z WHERE z.id = $11 AND z.origin = 'import')) "
+    );
+    INSERT_TOUCH = "INSERT INTO event_touch (entity_id, event_id) VALUES ($1, $2)";
+}
+
+static INSERT_TOUCHES: LazyLock<Bulk> =
+    LazyLock::new(|| Bulk::new(format!("INSERT INTO event_touch (entity_id, event_id) VALUES {}", rows_of(2))));
+
+/// Every statement that is put together here, by name.
+pub(crate) fn built_statements() -> Vec<(String, String)> {
+    vec![("INSERT_TOUCHES".to_owned(), INSERT_TOUCHES.portable.clone())]
 }
 
 /// Which events a list shows; what is absent narrows nothing.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    /// About which thing.
+    /// About which thing, alone or among others.
     pub entity: Option<Entity>,
     /// About things of which kind.
     pub entity_kind: Option<EntityKind>,
@@ -216,6 +236,8 @@ impl Tx {
         let touched: BTreeSet<Entity> = event.touched.iter().copied().chain(self.touched.iter().copied()).collect();
         let keys_written = self.secrets_touched.iter().all(|it| self.touched.contains(&Entity::from(*it)));
         assert!(keys_written, "a key counts its version up with every change of its secrets");
+        let also = touched.iter().filter(|it| it.kind == EntityKind::Key && **it != event.entity).copied();
+        let also: Vec<Entity> = also.collect();
         let touched = touched.iter().filter(|it| REPLICATED.contains(&it.kind));
         let touched = json(&touched.map(ToString::to_string).collect::<Vec<_>>());
 
@@ -224,6 +246,7 @@ impl Tx {
             rng.fill_bytes(&mut salt);
             (EventId::new(event.at, rng), salt)
         });
+        self.insert_touches(&also, id).await?;
         let has_body = event.before.is_some() || event.after.is_some();
         let body = has_body.then(|| json(&Body { before: event.before, after: event.after }));
         let (first_key_id, last_key_id) = self.touched_keys.unzip();
@@ -256,6 +279,19 @@ impl Tx {
         }
         self.commit_engine().await?;
         Ok(Position { epoch, seq })
+    }
+
+    /// Notes for the history of keys that an event is about them too.
+    async fn insert_touches(&mut self, entities: &[Entity], event_id: EventId) -> StoreResult<()> {
+        let row = |it: &Entity| args![it.to_string(), event_id];
+        let (whole, rest) = entities.as_chunks::<ROWS_PER_STATEMENT>();
+        for rows in whole {
+            self.execute_bulk(&INSERT_TOUCHES, rows.iter().flat_map(row).collect()).await?;
+        }
+        for entity in rest {
+            self.execute(INSERT_TOUCH, row(entity)).await?;
+        }
+        Ok(())
     }
 
     /// Commits without an event; `why` says why there is none to be told, and stands in the trace.

@@ -29,6 +29,10 @@ statements! {
     DELETE_MEMBER = "DELETE FROM member WHERE id = $1 AND organization_id = $2 AND version = $3";
     EXISTS = "SELECT 1 FROM member WHERE id = $1 AND organization_id = $2";
     FIND_MEMBER = concat!("SELECT ", columns!(), " FROM member m WHERE m.id = $1 AND m.organization_id = $2");
+    FIND_ACTIVE_ADMINS =
+        "SELECT m.user_id FROM organization_closure c JOIN role r ON r.organization_id = c.ancestor_id \
+         JOIN member m ON m.role_id = r.id JOIN \"user\" u ON u.id = m.user_id \
+         WHERE c.descendant_id = $1 AND r.built_in = 'admin' AND m.organization_id = $1 AND u.status = 'active' LIMIT $2";
     FIND_MEMBER_OF_USER = concat!("SELECT ", columns!(), " FROM member m WHERE m.user_id = $1 AND m.organization_id = $2");
     FIND_NEAREST_MEMBER = concat!(
         "SELECT ", columns!(), " FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
@@ -83,6 +87,15 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_member_of_user(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<Option<Member>> {
         self.find(FIND_MEMBER_OF_USER, args![user_id, tenant.organization_id()], "member", member).await
+    }
+
+    /// Users who are not disabled and have a built-in admin role by a membership in the tenant's organization; at most so many, in no order.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_active_admins(&mut self, tenant: &Tenant, at_most: u32) -> StoreResult<Vec<UserId>> {
+        let arguments = args![tenant.organization_id(), i64::from(at_most)];
+        self.list(FIND_ACTIVE_ADMINS, arguments, "member", |it| it.next()).await
     }
 
     /// Finds the membership that counts in the tenant's organization: there, or the nearest one above.

@@ -7,7 +7,7 @@ use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 
 use crate::row::{Columns, Unreadable};
-use crate::sql::statements;
+use crate::sql::{ROWS_PURGED_MAX, statements};
 use crate::value::args;
 use crate::{Connection, StoreResult, Tx};
 
@@ -24,7 +24,8 @@ statements! {
     TOUCH_SESSION = "UPDATE session SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
     DELETE_SESSION = "DELETE FROM session WHERE id = $1";
     DELETE_SESSIONS_OF_USER = "DELETE FROM session WHERE user_id = $1 AND id <> $2";
-    PURGE_SESSIONS = "DELETE FROM session WHERE expires_at <= $1";
+    PURGE_SESSIONS =
+        "DELETE FROM session WHERE id IN (SELECT s.id FROM session s WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2)";
     FIND_SESSION = concat!("SELECT ", columns!(), " FROM session s WHERE s.token_digest = $1 AND s.expires_at > $2");
     FIND_SESSIONS_OF_USER = concat!(
         "SELECT ", columns!(), " FROM session s WHERE s.user_id = $1 AND s.expires_at > $2 ORDER BY s.id DESC LIMIT 100"
@@ -124,11 +125,11 @@ impl Tx {
         self.execute(DELETE_SESSIONS_OF_USER, args![user_id, except]).await
     }
 
-    /// Removes sessions that have ended, and says how many.
+    /// Removes sessions that have ended, at most [`ROWS_PURGED_MAX`], and says how many.
     ///
     /// # Errors
     /// What any statement can meet.
     pub async fn purge_sessions_unchecked(&mut self, now: Timestamp) -> StoreResult<u64> {
-        self.execute(PURGE_SESSIONS, args![now]).await
+        self.execute(PURGE_SESSIONS, args![now, ROWS_PURGED_MAX]).await
     }
 }

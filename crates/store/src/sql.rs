@@ -43,6 +43,9 @@ pub(crate) fn holding_name(search: Option<&str>) -> String {
 /// The last of all texts of ours, which are ASCII: where a list that runs backwards begins.
 pub(crate) const LAST: &str = "~";
 
+/// Rows of a kind that one call clears away: whoever writes meanwhile waits for no more than these.
+pub const ROWS_PURGED_MAX: i64 = 1000;
+
 /// Rows that one statement writes, or values that one looks for.
 pub(crate) const ROWS_PER_STATEMENT: usize = 50;
 

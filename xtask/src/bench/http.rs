@@ -16,6 +16,8 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
+    /// The first cookie it sets, `name=value`.
+    pub(super) cookie: Option<String>,
     pub(super) body: String,
 }
 
@@ -40,7 +42,7 @@ impl Connection {
         let mut line = String::new();
         self.read_line(&mut line)?;
         let status = line.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(|| not_http(&line))?;
-        let mut body_bytes = 0;
+        let (mut body_bytes, mut cookie) = (0, None);
         loop {
             line.clear();
             self.read_line(&mut line)?;
@@ -49,11 +51,13 @@ impl Connection {
             };
             if name.eq_ignore_ascii_case("content-length") {
                 body_bytes = value.trim().parse().map_err(|_| not_http(value))?;
+            } else if cookie.is_none() && name.eq_ignore_ascii_case("set-cookie") {
+                cookie = value.split(';').next().map(|it| it.trim().to_owned());
             }
         }
         let mut body = vec![0; body_bytes];
         self.stream.read_exact(&mut body)?;
-        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+        Ok(Answer { status, cookie, body: String::from_utf8_lossy(&body).into_owned() })
     }
 
     fn read_line(&mut self, line: &mut String) -> io::Result<()> {

@@ -96,7 +96,7 @@ impl Options {
 pub(crate) fn run(options: &Options) -> Outcome {
     catch_interrupts()?;
     if options.changes {
-        let programs = Programs::build(options.profile)?;
+        let programs = Programs::build_service(options.profile)?;
         let folder = Folder::create()?;
         return changes::run(&programs, folder.path(), options.changes());
     }

@@ -92,6 +92,16 @@ impl Programs {
         Ok(Self { folder: target_folder()?.join(profile.name()) })
     }
 
+    /// Builds the service alone.
+    ///
+    /// # Errors
+    /// When cargo fails.
+    pub(super) fn build_service(profile: Profile) -> Outcome<Self> {
+        heading("build");
+        run(cargo().args(["build", "--profile", profile.name(), "--package", "claviger", "--bins"]))?;
+        Ok(Self { folder: target_folder()?.join(profile.name()) })
+    }
+
     /// The service.
     pub(super) fn service(&self) -> PathBuf {
         self.folder.join("claviger")

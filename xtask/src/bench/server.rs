@@ -139,15 +139,15 @@ impl Server {
     }
 
     fn failure(&self, what: &str) -> Failure {
-        let said = self.said();
+        let said = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = said.lines().collect();
         let last = lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n");
         Failure::new(format!("`{}` {what}. It said:\n{last}", self.line))
     }
 
-    /// What it has said so far.
-    pub(super) fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+    /// Where it writes what it says.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Ticks of the kernel's clock that its threads have spent, in user and system mode: all of them, or those alone whose

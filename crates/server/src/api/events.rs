@@ -122,7 +122,8 @@ pub(super) struct EventQuery {
     /// Those about things of this kind.
     #[param(inline)]
     entity_kind: Option<EntityKindWord>,
-    /// Those about the thing of this identifier, of whatever kind: its revision history.
+    /// Those about the thing of this identifier, of whatever kind: its revision history. Of a key also what happened to it among others, by
+    /// bulk work or an import.
     entity_id: Option<String>,
     /// Those in the name of this user.
     user_id: Option<String>,

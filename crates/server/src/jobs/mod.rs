@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use claviger_core::limits::IDEMPOTENCY_HOURS;
+use claviger_store::ROWS_PURGED_MAX;
 
 use crate::app::App;
 use crate::ops::error::OpResult;
@@ -59,11 +60,18 @@ fn pause_after(secrets: usize) -> Duration {
 /// Clears away sessions, links and kept answers that have run out, and nodes that were lost long ago.
 async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
-    let mut tx = app.store().begin().await?;
-    tx.purge_sessions_unchecked(now).await?;
-    tx.purge_links_unchecked(now).await?;
-    tx.purge_idempotent_unchecked(now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600))).await?;
-    tx.commit_unaudited("what has run out is cleared away").await?;
+    let kept_from = now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600));
+    // So many at a time, and others write in between.
+    loop {
+        let mut tx = app.store().begin().await?;
+        let sessions = tx.purge_sessions_unchecked(now).await?;
+        let links = tx.purge_links_unchecked(now).await?;
+        let answers = tx.purge_idempotent_unchecked(kept_from).await?;
+        tx.commit_unaudited("what has run out is cleared away").await?;
+        if sessions.max(links).max(answers) < ROWS_PURGED_MAX.unsigned_abs() {
+            break;
+        }
+    }
     app.store().purge_nodes().await?;
     Ok(())
 }

@@ -4,12 +4,9 @@ use claviger_core::id::UserId;
 use claviger_core::member::Member;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
-use claviger_core::user::UserStatus;
-use claviger_store::{Connection, PageRequest};
+use claviger_store::Connection;
 
 use super::error::OpResult;
-
-const MEMBERS_PER_READ: u32 = 100;
 
 /// Refuses to end or weaken this membership where it is the last admin's at the root.
 pub(super) async fn refuse_last_member(connection: &mut Connection, member: &Member) -> OpResult<()> {
@@ -22,27 +19,12 @@ pub(super) async fn refuse_last_member(connection: &mut Connection, member: &Mem
 /// Refuses to switch off this user where that is the last admin at the root.
 pub(super) async fn refuse_last(connection: &mut Connection, user_id: UserId) -> OpResult<()> {
     let Some(root) = root(connection).await? else { return Ok(()) };
-    let (mut is_one, mut after) = (false, None);
-    loop {
-        let request = PageRequest { after, limit: MEMBERS_PER_READ };
-        let page = connection.page_members(&root, &request).await?;
-        for row in page.rows.into_iter().filter(|it| it.user.status == UserStatus::Active) {
-            let role = connection.find_role(&root, row.member.role_id).await?;
-            let is_admin = role.is_some_and(|it| it.is_admin());
-            if is_admin && row.user.id != user_id {
-                return Ok(());
-            }
-            is_one |= is_admin;
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
+    // Of two there is always another one.
+    let admins = connection.find_active_admins(&root, 2).await?;
+    if admins == [user_id] {
+        return Err(Reject::new(RejectCode::StateConflict, "This is the last admin; make another one first.").into());
     }
-    match is_one {
-        true => Err(Reject::new(RejectCode::StateConflict, "This is the last admin; make another one first.").into()),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 /// The root of the tree, once there is one.

@@ -324,6 +324,15 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_id ON event (id);
 CREATE INDEX event_organization ON event (organization_id, stream, epoch, seq);
 CREATE INDEX event_entity ON event (entity_id, stream, epoch, seq);
+CREATE INDEX event_keys ON event (organization_id, last_key_id) WHERE last_key_id IS NOT NULL;
+
+-- The keys that an event is about besides the entity that it names, so that their history shows it: those of bulk work, one row for each.
+-- Those of an import are a range, which the event holds itself. Written before the event has its place, hence no foreign key.
+CREATE TABLE event_touch (
+    entity_id text COLLATE "C" NOT NULL,
+    event_id text COLLATE "C" NOT NULL,
+    PRIMARY KEY (entity_id, event_id)
+);
 
 -- What can be erased of an event. The metadata holds commitment = SHA-256(salt, body), so that an erased body leaves the log provable
 -- and nobody guesses it back.

@@ -54,10 +54,13 @@ impl Service {
         let mut service =
             Self { program, folder: folder.to_owned(), database: database.map(str::to_owned), key: String::new() };
         let (recipe, _) = service.recipe()?;
-        let server = recipe.start(Core::Any, folder)?;
-        let said = server.said();
-        let token = said.split_once("Authorization: Bearer ").and_then(|(_, rest)| rest.split_once('\''));
-        service.key = token.ok_or_else(|| Failure::new("the first start shows no key"))?.0.to_owned();
+        let mut server = recipe.start(Core::Any, folder)?;
+        let log = server.log().to_owned();
+        let said = || fs::read_to_string(&log).unwrap_or_default();
+        server.wait_until("greeted", PATIENCE, || said().contains("Ctrl-C"))?;
+        let said = said();
+        let token = said.split_once("/setup/").and_then(|(_, rest)| rest.split_whitespace().next());
+        service.key = first_key(recipe.address, token.ok_or_else(|| Failure::new("the first start shows no link"))?)?;
         server.stop(STOP)?;
         Ok(service)
     }
@@ -68,6 +71,7 @@ impl Service {
         for (flag, value) in [("--listen", address.to_string()), ("--authz-listen", authz.to_string())] {
             arguments.extend([flag.into(), value.into()]);
         }
+        arguments.extend(["--api-rate".into(), "off".into()]);
         if let Some(url) = &self.database {
             arguments.extend(["--database".into(), url.into()]);
         }
@@ -92,13 +96,9 @@ impl Service {
         let server = recipe.start(core, &self.folder)?;
         let seconds_until_ready = stopwatch.seconds();
         let me = send(&mut open(address)?, &request("GET", "/api/v1/me", &self.key, ""), 200)?;
-        let find = |prefix: &str| {
-            let (_, rest) = me.body.split_once(&format!("\"{prefix}"))?;
-            rest.split_once('"').map(|(id, _)| format!("{prefix}{id}"))
-        };
         let missing = || Failure::new(format!("who is asking? {}", me.body));
-        let organization_id = find("org_").ok_or_else(missing)?;
-        let user_id = find("usr_").ok_or_else(missing)?;
+        let organization_id = id(&me.body, "org_").ok_or_else(missing)?;
+        let user_id = id(&me.body, "usr_").ok_or_else(missing)?;
         Ok(Running { server, address, key: self.key.clone(), organization_id, user_id, seconds_until_ready })
     }
 
@@ -139,7 +139,8 @@ impl Running {
     /// When it is refused.
     pub(super) fn create(&self, connection: &mut Connection, name: &str) -> Outcome<String> {
         let path = format!("/api/v1/organizations/{}/keys", self.organization_id);
-        let body = format!("{{\"name\":\"{name}\"}}");
+        // Nobody's: how many one user may own is a policy.
+        let body = format!("{{\"name\":\"{name}\",\"owner_id\":null}}");
         let answer = send(connection, &request("POST", &path, &self.key, &body), 201)?;
         let token = member(&answer.body, "token").ok_or_else(|| Failure::new("the answer shows no token"))?;
         Ok(token.to_owned())
@@ -177,6 +178,33 @@ fn send(connection: &mut Connection, request: &str, status: u16) -> Outcome<Answ
     } else {
         Err(Failure::new(format!("answered {} and not {status}: {}", answer.status, answer.body)))
     }
+}
+
+/// Sets the service up as a person does, and makes a key that may do everything.
+fn first_key(address: SocketAddr, token: &str) -> Outcome<String> {
+    let mut connection = open(address)?;
+    let post = |path: &str, kind: &str, cookie: &str, body: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n\
+             Content-Type: {kind}\r\nContent-Length: {}\r\n{cookie}\r\n{body}",
+            body.len()
+        )
+    };
+    let form = format!("token={token}&name=Bench&email=bench%40example.com&password=measured+with+care");
+    let answer = send(&mut connection, &post("/setup", "application/x-www-form-urlencoded", "", &form), 303)?;
+    let cookie = answer.cookie.ok_or_else(|| Failure::new("no session after the set-up"))?;
+    let cookie = format!("Cookie: {cookie}\r\n");
+    let me = send(&mut connection, &format!("GET /api/v1/me HTTP/1.1\r\nHost: {address}\r\n{cookie}\r\n"), 200)?;
+    let organization_id = id(&me.body, "org_").ok_or_else(|| Failure::new(format!("where? {}", me.body)))?;
+    let path = format!("/api/v1/organizations/{organization_id}/keys");
+    let answer = send(&mut connection, &post(&path, "application/json", &cookie, "{\"name\":\"bench\"}"), 201)?;
+    member(&answer.body, "token").map(str::to_owned).ok_or_else(|| Failure::new("the answer shows no token"))
+}
+
+/// The first identifier of a kind in a JSON text.
+fn id(json: &str, prefix: &str) -> Option<String> {
+    let (_, rest) = json.split_once(&format!("\"{prefix}"))?;
+    rest.split_once('"').map(|(id, _)| format!("{prefix}{id}"))
 }
 
 /// Writes a file of so many keys: digests that nobody has a key for, names of several words, an end for one in ten.

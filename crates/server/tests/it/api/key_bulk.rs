@@ -51,6 +51,27 @@ async fn keys_are_switched_off_and_revoked_together() {
     assert_eq!(it.admin.with(&b.token).get("/api/v1/me").await.refusal(), (401, "revoked".into()));
 }
 
+// What happens to many keys at once stands in the history of each, and of no other.
+#[tokio::test]
+async fn bulk_work_stands_in_the_history_of_every_key_it_changed() {
+    let it = Fixture::start().await;
+    let [a, b, other] = [
+        it.create_key(json!({"name": "A"})).await,
+        it.create_key(json!({"name": "B"})).await,
+        it.create_key(json!({"name": "C"})).await,
+    ];
+    bulk(&it, "deactivate", json!({"keys": {"ids": [a.id, b.id]}})).await.expect(200);
+    bulk(&it, "revoke", json!({"keys": {"ids": [b.id]}})).await.expect(200);
+    let history = async |key: &str| {
+        let page = it.admin.get(&it.at(&format!("/events?entity_id={key}"))).await.expect(200).json();
+        let operation = |it: &Value| it["operation"].as_str().unwrap().to_owned();
+        page["data"].as_array().unwrap().iter().map(operation).collect::<Vec<_>>()
+    };
+    assert_eq!(history(&a.id).await, ["keys.deactivated", "key.created"]);
+    assert_eq!(history(&b.id).await, ["keys.revoked", "keys.deactivated", "key.created"]);
+    assert_eq!(history(&other.id).await, ["key.created"]);
+}
+
 // S2.10 S2.19: extended keys live on with their secret, and none ends earlier than before.
 #[tokio::test]
 async fn keys_end_later_together_and_never_earlier() {

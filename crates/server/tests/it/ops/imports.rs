@@ -1,11 +1,13 @@
 //! Imports: lines sorted into keys, known ones and bad ones, and chunks that can be sent again.
 
+use claviger::ops::events::{EventFilter, list_events};
 use claviger::ops::imports::{ChunkOutcome, ImportLine, NewImport, append_import, create_import, get_import};
 use claviger::ops::keys::{KeyFilter, KeyQuery, list_keys, revoke_key};
 use claviger::ops::page::PageRequest;
 use claviger_core::api::DATA_LOADER_API;
+use claviger_core::event::EventKind;
 use claviger_core::id::{ImportId, OrganizationId};
-use claviger_core::key::RevocationReason;
+use claviger_core::key::{Origin, RevocationReason};
 use claviger_core::name::Slug;
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
@@ -80,6 +82,14 @@ async fn imported_keys_verify_with_their_old_values() {
     assert_eq!(test.verify_text("legacy-3", &[]), Err("not_found"));
     let list = list_keys(&test.app, &test.admin, test.root, KeyQuery::default(), PageRequest::default()).await.unwrap();
     assert!(list.page.items.iter().any(|it| it.key.name.as_str().starts_with("Imported ")), "a name was made");
+    // Its import stands in the history of each, and of no key that was made otherwise.
+    for key in list.page.items.iter().map(|it| &it.key) {
+        let filter = EventFilter { entity: Some(key.id.into()), ..EventFilter::default() };
+        let page = PageRequest::default();
+        let history = list_events(&test.app, &test.admin, test.root, &filter, page).await.unwrap();
+        let is_imported = key.origin == Origin::Import;
+        assert_eq!(history.items.iter().any(|it| it.kind == EventKind::KeysImported), is_imported, "{}", key.name);
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use claviger_core::name::Name;
 use claviger_core::secret::AccessId;
 use claviger_core::time::Timestamp;
 
+use super::walk::Order;
 use super::{KeyFilter, KeyStatus};
 use crate::sql::holding_name;
 use crate::value::{Argument, Value};
@@ -147,6 +148,16 @@ impl Condition {
     /// Whether it is about the end of a key.
     pub(super) const fn is_end(&self) -> bool {
         matches!(self, Self::EndedAt(_) | Self::EndsFrom(_) | Self::EndsBefore(_))
+    }
+
+    /// In which order an index has the keys that it narrows; none where no index narrows them.
+    pub(super) fn order(&self) -> Option<Order> {
+        match self {
+            it if it.is_end() => Some(Order::End),
+            Self::NameBegins(_) => Some(Order::Name),
+            it if it.is_list() && *it != Self::Revoked || it.is_creation() => Some(Order::Id),
+            _ => None,
+        }
     }
 
     /// Whether it is about when a key was made, which its identifier says too.

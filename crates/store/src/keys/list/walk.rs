@@ -280,6 +280,14 @@ impl Few<'_> {
                 it => it.push(query),
             }
         }
+        // In the order of the index that finds them: an engine that expects many would look for the first of them anywhere, and where there
+        // are few it would look through all keys.
+        query.text(match self.group.iter().find_map(Condition::order) {
+            Some(Order::End) => concat!(" ORDER BY ", end!(), ", k.id"),
+            Some(Order::Name) => " ORDER BY k.name_key, k.id",
+            Some(_) => " ORDER BY k.id",
+            None => "",
+        });
         query.push(" LIMIT ", limit(self.at_most), "");
     }
 
