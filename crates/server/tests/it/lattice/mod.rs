@@ -438,7 +438,7 @@ async fn a_key_that_was_given_too_much_is_noticed() {
         run.unseat(user, organization).await;
     }
     run.seat(0, 0, 0).await;
-    let mut make = async |name: &str, scopes: Value| {
+    let make = async |name: &str, scopes: Value| {
         let body = json!({"name": name, "owner_id": user, "mapped_user_id": user, "scopes": scopes});
         let answer = run.it.admin.post(&run.it.at("/keys"), body).await.expect(201);
         run.read(&answer.json()["key"], answer.text_at("/secret/token"), 0)
