@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, name, new_key};
 
 /// Operations that are asked by POST and change nothing.
-pub(crate) const ASKING: [&str; 4] = ["verify_key", "verify_keys", "introspect_token", "preview_policy"];
+pub(crate) const ASKING: [&str; 5] =
+    ["verify_key", "verify_keys", "introspect_token", "preview_policy", "preview_role"];
 /// An import that has brought no key yet has changed nothing that anybody is told of; its lines do.
 const UNHEARD: [&str; 1] = ["create_import"];
 
