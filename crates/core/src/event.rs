@@ -239,10 +239,20 @@ operations! {
     KeysImported = "keys.imported",
     /// Keys of a user who left were revoked or lost their owner.
     KeysReleased = "keys.released",
+    /// Somebody was made a member, and a user if need be, to be let in by a link.
+    MemberInvited = "member.invited",
+    /// A one-time link was made by which a user sets a password.
+    UserLinkCreated = "user.link_created",
+    /// The links by which a user could set a password were taken back.
+    UserLinkDeleted = "user.link_deleted",
+    /// A user set a password.
+    UserPasswordSet = "user.password_set",
     /// Somebody signed in to the console.
     SessionCreated = "session.created",
     /// Somebody signed out.
     SessionEnded = "session.ended",
+    /// A user ended their other sessions.
+    SessionsEnded = "sessions.ended",
 }
 
 /// One change, as it is handed to the commit; the log gives it its position.

@@ -88,6 +88,10 @@ pub const RATE_BUCKETS_MAX: usize = 65_536;
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Characters in a password at most, so that hashing one costs a bounded time.
 pub const PASSWORD_CHARS_MAX: usize = 256;
+/// Hours for which an invitation can be taken up.
+pub const INVITATION_HOURS: u64 = 7 * 24;
+/// Hours for which a link to set another password is good.
+pub const PASSWORD_RESET_HOURS: u64 = 24;
 /// Seconds that a request to the management API may take, reading its body included.
 pub const REQUEST_SECS_MAX: u64 = 30;
 /// Bytes in the name of a node.

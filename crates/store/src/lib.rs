@@ -23,6 +23,7 @@ pub mod nodes;
 pub mod organizations;
 pub mod page;
 pub mod passwords;
+pub mod people;
 pub mod role_impact;
 pub mod roles;
 mod row;
@@ -65,6 +66,7 @@ pub fn statements() -> Vec<(String, String)> {
         members::STATEMENTS,
         organizations::STATEMENTS,
         passwords::STATEMENTS,
+        people::STATEMENTS,
         role_impact::STATEMENTS,
         roles::STATEMENTS,
         sessions::STATEMENTS,

@@ -1,4 +1,4 @@
-//! One-time links: set-up and invitations.
+//! One-time links: set-up, invitations, and new passwords.
 
 use claviger_core::id::{LinkId, UserId};
 use claviger_core::secret::Digest;
@@ -20,6 +20,7 @@ statements! {
         "INSERT INTO link (id, token_digest, purpose, user_id, created_at, expires_at, used_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
     USE_LINK = "UPDATE link SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND expires_at > $2";
+    WITHDRAW_LINKS = "DELETE FROM link WHERE user_id = $1 AND purpose <> 'setup' AND used_at IS NULL AND expires_at > $2";
     PURGE_LINKS =
         "DELETE FROM link WHERE id IN (SELECT l.id FROM link l WHERE l.used_at IS NOT NULL OR l.expires_at <= $1 LIMIT $2)";
     FIND_LINK = concat!("SELECT ", columns!(), " FROM link l WHERE l.token_digest = $1");
@@ -107,6 +108,14 @@ impl Tx {
     /// `Missing` when it was used, or has expired.
     pub async fn use_link_unchecked(&mut self, id: LinkId, at: Timestamp) -> StoreResult<()> {
         self.change(USE_LINK, args![id, at]).await
+    }
+
+    /// Takes back the links by which a user could set a password, and says how many were still good.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn withdraw_links_unchecked(&mut self, user_id: UserId, now: Timestamp) -> StoreResult<u64> {
+        self.execute(WITHDRAW_LINKS, args![user_id, now]).await
     }
 
     /// Removes links that were used or have expired, at most [`ROWS_PURGED_MAX`], and says how many.

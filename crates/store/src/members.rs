@@ -18,6 +18,7 @@ macro_rules! columns {
         "m.id, m.organization_id, m.user_id, m.role_id, m.extra_permissions, m.version, m.created_at, m.updated_at"
     };
 }
+pub(crate) use columns as member_columns;
 
 statements! {
     INSERT_MEMBER =
@@ -59,7 +60,7 @@ pub struct MemberRow {
     pub role_name: Name,
 }
 
-fn member(it: &mut Columns<'_>) -> Result<Member, Unreadable> {
+pub(crate) fn member(it: &mut Columns<'_>) -> Result<Member, Unreadable> {
     Ok(Member {
         id: it.next()?,
         organization_id: it.next()?,

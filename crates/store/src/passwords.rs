@@ -11,6 +11,7 @@ statements! {
     PUT_PASSWORD =
         "INSERT INTO password (user_id, phc, updated_at) VALUES ($1, $2, $3) \
          ON CONFLICT (user_id) DO UPDATE SET phc = excluded.phc, updated_at = excluded.updated_at";
+    NOTE_SIGN_IN = "UPDATE password SET signed_in_at = $2 WHERE user_id = $1";
     FIND_PASSWORD = "SELECT phc FROM password WHERE user_id = $1";
 }
 
@@ -31,5 +32,13 @@ impl Tx {
     /// `Missing` when there is no such user.
     pub async fn put_password_unchecked(&mut self, user_id: UserId, phc: &str, at: Timestamp) -> StoreResult<()> {
         self.execute(PUT_PASSWORD, args![user_id, phc, at]).await.map(drop)
+    }
+
+    /// Notes when a user signed in.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn note_sign_in_unchecked(&mut self, user_id: UserId, at: Timestamp) -> StoreResult<()> {
+        self.execute(NOTE_SIGN_IN, args![user_id, at]).await.map(drop)
     }
 }

@@ -36,6 +36,7 @@ mod receipts;
 mod reference;
 mod role_preview;
 mod roles;
+mod sign_in_links;
 mod users;
 mod verify;
 mod verify_batch;
@@ -76,6 +77,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(organizations::router())
         .merge(policy_operations::router())
         .merge(users::router())
+        .merge(sign_in_links::router())
         .merge(members::router())
         .merge(roles::router())
         .merge(role_preview::router())

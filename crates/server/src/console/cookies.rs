@@ -72,6 +72,13 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "key-deactivated" => Notice::KeyDeactivated(subject()?),
         "key-activated" => Notice::KeyActivated(subject()?),
         "key-deleted" => Notice::KeyDeleted(subject()?),
+        "password-set" => Notice::PasswordSet,
+        "member-added" => Notice::MemberAdded(subject()?),
+        "member-updated" => Notice::MemberUpdated(subject()?),
+        "member-removed" => Notice::MemberRemoved(subject()?),
+        "user-disabled" => Notice::UserDisabled(subject()?),
+        "user-enabled" => Notice::UserEnabled(subject()?),
+        "link-withdrawn" => Notice::LinkWithdrawn(subject()?),
         _ => return None,
     })
 }
@@ -84,6 +91,13 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::KeyDeactivated(name) => ("key-deactivated", name.as_str()),
         Notice::KeyActivated(name) => ("key-activated", name.as_str()),
         Notice::KeyDeleted(name) => ("key-deleted", name.as_str()),
+        Notice::PasswordSet => ("password-set", ""),
+        Notice::MemberAdded(name) => ("member-added", name.as_str()),
+        Notice::MemberUpdated(name) => ("member-updated", name.as_str()),
+        Notice::MemberRemoved(name) => ("member-removed", name.as_str()),
+        Notice::UserDisabled(name) => ("user-disabled", name.as_str()),
+        Notice::UserEnabled(name) => ("user-enabled", name.as_str()),
+        Notice::LinkWithdrawn(name) => ("link-withdrawn", name.as_str()),
     };
     set(headers, site, NOTICE, format!("{kind}.{}", utf8_percent_encode(subject, NON_ALPHANUMERIC)), NOTICE_LIFE);
 }

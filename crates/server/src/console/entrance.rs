@@ -163,7 +163,12 @@ fn sign_in_page(guest: &Guest, form: &SignInForm, signed_out: bool, errors: Form
 }
 
 /// Hands out the session and leads to `next`; without one to the keys of the user's organization.
-async fn enter(app: &App, guest: &Guest, signed_in: &SignedIn, next: Option<&str>) -> Result<Response, Failure> {
+pub(super) async fn enter(
+    app: &App,
+    guest: &Guest,
+    signed_in: &SignedIn,
+    next: Option<&str>,
+) -> Result<Response, Failure> {
     let next = match next {
         Some(next) => next.to_owned(),
         None => {
@@ -186,7 +191,7 @@ pub(super) async fn sign_out(State(app): State<App>, guest: Guest, headers: Head
     Ok(response)
 }
 
-async fn end_session(app: &App, site: &Site, headers: &HeaderMap) -> Result<(), Failure> {
+pub(super) async fn end_session(app: &App, site: &Site, headers: &HeaderMap) -> Result<(), Failure> {
     let Some(token) = site.session(headers) else { return Ok(()) };
     if let Some(session) = sessions::find_session(app, &token, None).await? {
         sessions::sign_out(app, &session.caller).await?;
@@ -242,7 +247,7 @@ pub(super) fn refused(page: Response) -> Response {
 }
 
 /// The same, or, where somebody tried too often, the answer that says to programs when to come back; the page says it to people.
-fn held_back(page: Response, wait_secs: Option<u64>) -> Response {
+pub(super) fn held_back(page: Response, wait_secs: Option<u64>) -> Response {
     match wait_secs {
         Some(secs) => (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, secs.to_string())], page).into_response(),
         None => refused(page),
@@ -259,7 +264,7 @@ pub(super) fn keep<T>(
     parsed.map_err(|error| errors.add(field, format!("{what} {error}."))).ok()
 }
 
-fn complain_about_password(errors: &mut FormErrors, password: &SecretString) {
+pub(super) fn complain_about_password(errors: &mut FormErrors, password: &SecretString) {
     let chars = password.expose_secret().chars().count();
     if chars < limits::PASSWORD_CHARS_MIN {
         errors.add(
@@ -272,7 +277,7 @@ fn complain_about_password(errors: &mut FormErrors, password: &SecretString) {
 }
 
 /// Puts a refusal of the operation beside the form; what no form can mend becomes a page of its own.
-fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
+pub(super) fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::Unauthenticated => errors.add_general("E-mail or password is wrong."),
         RejectCode::TooManyTries => {

@@ -12,6 +12,8 @@ mod cookies;
 mod entrance;
 mod failure;
 mod keys;
+mod links;
+mod members;
 mod organizations;
 mod respond;
 mod security;
@@ -47,6 +49,16 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/activate", post(keys::change::activate))
         .route("/keys/{key}/deactivate", post(keys::change::deactivate))
         .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))
+        .route("/user-management", get(members::list::show_user_management))
+        .route("/members", get(members::list::show_members).post(members::form::create))
+        .route("/members/new", get(members::form::show_invite))
+        .route("/members/{member}", get(members::change::show_member))
+        .route("/members/{member}/role", get(members::form::show_role).post(members::form::set_role))
+        .route("/members/{member}/remove", get(members::change::show_remove).post(members::change::remove))
+        .route("/members/{member}/link", post(members::change::make_link))
+        .route("/members/{member}/withdraw", post(members::change::withdraw_link))
+        .route("/members/{member}/disable", post(members::change::disable))
+        .route("/members/{member}/enable", post(members::change::enable))
         .layer(from_fn_with_state(app.clone(), confirmations::attend));
     Router::new()
         .route("/", get(entrance::start))
@@ -54,6 +66,8 @@ pub fn router(app: App) -> Router {
         .route("/settings/api-keys", get(entrance::start_keys))
         .route("/setup/{token}", get(entrance::show_set_up))
         .route("/setup", post(entrance::claim_set_up))
+        .route("/link/{token}", get(links::show_link))
+        .route("/link", post(links::use_link))
         .route("/sign-in", get(entrance::show_sign_in).post(entrance::sign_in))
         .route("/sign-out", post(entrance::sign_out))
         .route("/preferences", post(entrance::set_preferences))

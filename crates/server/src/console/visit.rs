@@ -128,6 +128,11 @@ impl Visit {
         })
     }
 
+    /// Whether the viewer may do this here, such as `claviger/members:read`; the operation itself has the last word.
+    pub(super) fn may_do(&self, permission: &str) -> bool {
+        self.caller.authorize(&self.app, self.organization.id, permission).is_ok()
+    }
+
     /// Whether the viewer holds everything here.
     pub(super) fn is_admin(&self) -> bool {
         self.caller

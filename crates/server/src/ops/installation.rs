@@ -16,12 +16,13 @@ use claviger_core::role::Role;
 use claviger_core::secret::Token;
 use claviger_core::tenant::Tenant;
 use claviger_core::user::{User, UserStatus};
+use claviger_store::links::LinkPurpose;
 use claviger_store::{Connection, PageRequest, Tx, installation};
 use secrecy::SecretString;
 
 use super::error::{Error, OpResult};
+use super::links::insert_link;
 use super::organizations::insert_built_in_roles;
-use super::sessions::insert_set_up_link;
 use super::transaction::commit;
 use crate::app::App;
 
@@ -55,7 +56,7 @@ pub async fn install(app: &App, organization_name: Name) -> OpResult<Installatio
     let mut set_up_token = None;
     if found.claimed_at.is_none() {
         let admin = first_admin(&mut tx, organization_id).await?;
-        set_up_token = Some(insert_set_up_link(app, &mut tx, &admin, SET_UP_LINK_LIFE).await?);
+        set_up_token = Some(insert_link(app, &mut tx, admin.id, LinkPurpose::Setup, SET_UP_LINK_LIFE).await?.1);
         tx.commit_unaudited("a link that nobody has used yet changed nothing").await?;
     }
     Ok(Installation { organization_id, first_key: None, set_up_token })
@@ -109,7 +110,7 @@ async fn create(app: &App, mut tx: Tx, name: Name) -> OpResult<Installation> {
     tx.insert_key(&tenant, &key, &[secret]).await?;
     let fact = installation::Installation { root_organization_id: root.id, created_at: now, claimed_at: None };
     tx.insert_installation_unchecked(&fact).await?;
-    let set_up_token = insert_set_up_link(app, &mut tx, &admin, SET_UP_LINK_LIFE).await?;
+    let (_, set_up_token) = insert_link(app, &mut tx, admin.id, LinkPurpose::Setup, SET_UP_LINK_LIFE).await?;
     commit(app, tx, Event::new(&tenant, EventKind::InstallationCreated, root.id, now).after(&root)).await?;
     Ok(Installation { organization_id: root.id, first_key: Some(token), set_up_token: Some(set_up_token) })
 }

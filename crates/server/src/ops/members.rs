@@ -116,7 +116,7 @@ async fn find_candidate(
     Ok(user)
 }
 
-async fn find_role(connection: &mut Connection, tenant: &Tenant, role_id: RoleId) -> OpResult<Role> {
+pub(super) async fn find_role(connection: &mut Connection, tenant: &Tenant, role_id: RoleId) -> OpResult<Role> {
     let missing = || Reject::field("/role_id", "is no role that can be given in this organization");
     Ok(connection.find_role(tenant, role_id).await?.ok_or_else(missing)?)
 }
@@ -236,6 +236,8 @@ pub async fn delete_member(
         let left = from_above.map_or_else(PermissionSet::nothing, |it| it.rights());
         refuse_unheld(&app, &caller, &mut tx, &tenant, Some(&before), (member.user_id, &left)).await?;
         let event = Event::new(&tenant, EventKind::MemberDeleted, member_id, app.now()).before(member);
+        // Whoever is not wanted any more does not come in by an invitation that is still open.
+        tx.withdraw_links_unchecked(member.user_id, app.now()).await?;
         let has_more = leaving::release_keys(&app, &mut tx, &tenant, member.user_id).await?;
         let committed = commit(&app, tx, event).await;
         if has_more {

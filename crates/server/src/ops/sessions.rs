@@ -206,7 +206,7 @@ async fn is_known_there(app: &App, user: Option<&User>, ip: Option<IpAddr>) -> O
 }
 
 /// Writes a new session; its token leaves in the answer.
-async fn begin_session(app: &App, tx: &mut Tx, user: User, origin: Origin) -> OpResult<SignedIn> {
+pub(super) async fn begin_session(app: &App, tx: &mut Tx, user: User, origin: Origin) -> OpResult<SignedIn> {
     let now = app.now();
     let (token, session_id) = {
         let mut rng = app.rng();
@@ -223,6 +223,7 @@ async fn begin_session(app: &App, tx: &mut Tx, user: User, origin: Origin) -> Op
         ip: origin.ip,
     };
     tx.insert_session_unchecked(&session, &digest_of(&token)).await?;
+    tx.note_sign_in_unchecked(session.user_id, now).await?;
     Ok(SignedIn { token, session_id, expires_at, user })
 }
 
@@ -276,38 +277,19 @@ pub async fn sign_out(app: &App, caller: &Caller) -> OpResult<()> {
     .await
 }
 
-/// Makes a set-up link for the first admin, and returns its token.
-pub(super) async fn insert_set_up_link(app: &App, tx: &mut Tx, user: &User, life: Duration) -> OpResult<SecretString> {
-    let now = app.now();
-    let (token, id) = {
-        let mut rng = app.rng();
-        (new_token(&mut rng), LinkId::new(now, &mut *rng))
-    };
-    let link = Link {
-        id,
-        purpose: LinkPurpose::Setup,
-        user_id: user.id,
-        created_at: now,
-        expires_at: now.saturating_add(life),
-        used_at: None,
-    };
-    tx.insert_link_unchecked(&link, &digest_of(&token)).await?;
-    Ok(token)
-}
-
 /// The event, in the name of the user. The tenant of what happens before anybody is signed in is the service's own.
-fn by(user_id: UserId, mut event: Event) -> Event {
+pub(super) fn by(user_id: UserId, mut event: Event) -> Event {
     event.actor = Actor::session(user_id);
     event
 }
 
 /// 256 random bits, as text for a cookie or a link.
-fn new_token(rng: &mut Rng) -> SecretString {
+pub(super) fn new_token(rng: &mut Rng) -> SecretString {
     let mut bytes = [0; 32];
     rng.fill_bytes(&mut bytes);
     SecretString::from(BASE64URL_NOPAD.encode(&bytes))
 }
 
-fn digest_of(token: &SecretString) -> Digest {
+pub(super) fn digest_of(token: &SecretString) -> Digest {
     Digest::of_token(token.expose_secret().as_bytes())
 }

@@ -72,7 +72,7 @@ pub async fn create_user(
     .await
 }
 
-async fn insert(app: &App, tx: &mut Tx, tenant: &Tenant, new: NewUser) -> OpResult<User> {
+pub(super) async fn insert(app: &App, tx: &mut Tx, tenant: &Tenant, new: NewUser) -> OpResult<User> {
     refuse_service_email(new.service, new.email.as_ref())?;
     let now = app.now();
     let user = User {
@@ -124,7 +124,7 @@ pub async fn get_user(app: &App, caller: &Caller, organization_id: OrganizationI
 }
 
 /// A user that this very organization manages.
-async fn find_managed(connection: &mut Connection, tenant: &Tenant, user_id: UserId) -> OpResult<User> {
+pub(super) async fn find_managed(connection: &mut Connection, tenant: &Tenant, user_id: UserId) -> OpResult<User> {
     let user = connection.find_user(tenant, user_id).await?;
     let user = user.filter(|it| it.organization_id == tenant.organization_id());
     Ok(user.ok_or_else(Reject::not_found)?)
@@ -216,6 +216,10 @@ async fn update(
     if ends {
         admins::refuse_last(&mut tx, user.id).await?;
         tx.delete_sessions_of_user_unchecked(user.id, None).await?;
+    }
+    // A link made for one address, or for who was still let in, is none for what the user is now.
+    if ends || before.email != user.email {
+        tx.withdraw_links_unchecked(user.id, app.now()).await?;
     }
     (user.version, user.updated_at) = (before.version + 1, app.now());
     tx.update_user(tenant, &user, before.version).await?;

@@ -98,6 +98,11 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     calls.call("put_user", "PUT", "/users/by-external-id/n", json!({"name": "N"})).await;
     calls.call("update_user", "PATCH", &format!("/users/{}", id(&user)), json!({"name": "M2"})).await;
 
+    let invited = calls.call("create_user", "POST", "/users", json!({"name": "I", "email": "i@example.com"})).await;
+    let path = format!("/users/{}/sign-in-link", id(&invited));
+    calls.call("create_sign_in_link", "POST", &path, Value::Null).await;
+    calls.call("delete_sign_in_link", "DELETE", &path, Value::Null).await;
+
     let api = json!({"name": "Billing", "slug": "billing", "key_prefix": "bill"});
     let api = calls.call("create_api", "POST", "/apis", api).await;
     calls.call("update_api", "PATCH", &format!("/apis/{}", id(&api)), json!({"name": "Invoices"})).await;

@@ -83,6 +83,16 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     call("create_user", "POST", format!("{at}/users"), json!({"name": "New"}));
     call("put_user", "PUT", format!("{at}/users/by-external-id/put"), json!({"name": "Put"}));
     call("update_user", "PATCH", format!("{at}/users/{user}"), json!({"name": "Renamed"}));
+    for operation in ["create_sign_in_link", "delete_sign_in_link"] {
+        let invited = maker.id("/users", json!({"email": format!("{operation}@example.com")})).await;
+        let path = format!("{at}/users/{invited}/sign-in-link");
+        if operation.starts_with("create") {
+            call(operation, "POST", path, json!({}));
+        } else {
+            it.admin.post(&path, json!({})).await.expect(201);
+            call(operation, "DELETE", path, Value::Null);
+        }
+    }
     call("create_member", "POST", format!("{at}/members"), json!({"user_id": user, "role_id": role}));
     let mut members = Vec::new();
     for _ in 0..2 {

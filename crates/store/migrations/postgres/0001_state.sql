@@ -216,7 +216,8 @@ CREATE TABLE leaving (
 CREATE TABLE password (
     user_id text COLLATE "C" NOT NULL PRIMARY KEY REFERENCES "user" (id),
     phc text COLLATE "C" NOT NULL,
-    updated_at bigint NOT NULL
+    updated_at bigint NOT NULL,
+    signed_in_at bigint
 );
 
 CREATE TABLE session (

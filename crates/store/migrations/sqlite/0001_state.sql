@@ -213,7 +213,8 @@ CREATE TABLE leaving (
 CREATE TABLE password (
     user_id TEXT NOT NULL PRIMARY KEY REFERENCES "user" (id),
     phc TEXT NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    signed_in_at INTEGER
 ) STRICT;
 
 CREATE TABLE session (

@@ -21,6 +21,7 @@ use claviger_store::keys::{Bounds, Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::EventFilter;
 use claviger_store::organizations::{LeftBehind, OrganizationFilter};
 use claviger_store::role_impact::Tie;
+use claviger_store::people::KeysOfMember;
 use claviger_store::roles::RoleUses;
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
@@ -143,6 +144,9 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_active_admins(100), |it| it.contains(&ann));
     ask!(find_places_below(ann, 100), |it| it == [full.below.id]);
     ask!(page_members(&first), |it| it.rows.iter().any(|it| it.user.id == ann));
+    ask!(page_people(None, &first, now()), |it| it.rows.iter().any(|it| it.row.user.id == ann));
+    ask!(find_person(full.world.acme.member.id, now()), |it| it.is_some());
+    ask!(count_keys_of_member(&full.world.acme.member), |it| it != KeysOfMember::default());
     ask!(find_role(full.role.id), |it| it.is_some());
     ask!(find_role_by_name(&full.role.name), |it| it.is_some());
     ask!(find_built_in_role(BuiltIn::Member), |it| it.is_some());

@@ -295,7 +295,8 @@ pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Fail
 
 /// The settings page.
 pub(in crate::console) async fn show_settings(visit: Visit) -> Response {
-    visit.page(&SettingsPage { shell: visit.shell(Place::Settings) })
+    let may_manage_users = visit.may_do("claviger/members:read");
+    visit.page(&SettingsPage { shell: visit.shell(Place::Settings), may_manage_users })
 }
 
 #[cfg(test)]

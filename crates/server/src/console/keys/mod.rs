@@ -5,4 +5,4 @@ mod choices;
 pub(super) mod form;
 pub(super) mod list;
 pub(super) mod secrets;
-mod view;
+pub(super) mod view;

@@ -16,7 +16,7 @@ const EXPIRY_NOTICE_DAYS: u64 = 30;
 const EXPIRY_WARNING_DAYS: u64 = 7;
 
 /// An organization's roles are shown as its products write them: the built-in ones in capitals, others as they were named.
-pub(super) fn role_label(name: &str) -> String {
+pub(in crate::console) fn role_label(name: &str) -> String {
     if BuiltIn::parse(name).is_some() { name.to_uppercase() } else { name.to_owned() }
 }
 
@@ -32,7 +32,7 @@ fn last_use(used: Option<&keys::LastUse>) -> LastUse {
 }
 
 /// A number with its thousands set apart: `1,204`.
-pub(super) fn grouped(number: u64) -> String {
+pub(in crate::console) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.char_indices() {

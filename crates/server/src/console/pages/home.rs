@@ -45,4 +45,14 @@ pub struct RecentKey {
 pub struct SettingsPage {
     /// The frame.
     pub shell: Shell,
+    /// Whether the viewer may look at members.
+    pub may_manage_users: bool,
+}
+
+/// What belongs to the people of an organization.
+#[derive(Template, Debug)]
+#[template(path = "user_management.html")]
+pub struct UserManagementPage {
+    /// The frame.
+    pub shell: Shell,
 }

@@ -8,6 +8,7 @@ pub mod failure;
 pub mod form;
 pub mod home;
 pub mod keys;
+pub mod members;
 pub mod organizations;
 pub mod secrets;
 pub mod shell;

@@ -151,6 +151,20 @@ pub enum Notice {
     KeyActivated(String),
     /// A key was deleted.
     KeyDeleted(String),
+    /// The reader set a password by a link.
+    PasswordSet,
+    /// Somebody who had an account was made a member.
+    MemberAdded(String),
+    /// A member was given another role.
+    MemberUpdated(String),
+    /// Somebody was removed from the organization.
+    MemberRemoved(String),
+    /// Somebody was disabled.
+    UserDisabled(String),
+    /// Somebody was enabled again.
+    UserEnabled(String),
+    /// The link for somebody was taken back.
+    LinkWithdrawn(String),
 }
 
 /// An instant, for `<time>`.

@@ -1,6 +1,7 @@
 //! Names that try to be more than names, through the whole service and back.
 
 use claviger_core::name::Name;
+use claviger_core::role::BuiltIn;
 
 use super::browser::{Browser, Page};
 use crate::app::{TestApp, new_key};
@@ -30,6 +31,16 @@ async fn pages_of(name: &str) -> Vec<Page> {
     for path in ["", "/edit", "/rotate", "/delete"] {
         pages.push(browser.get(&format!("{home}/keys/{key}{path}")).await.expect(200));
     }
+    let (_, _, member) = app.member(organization, name, BuiltIn::Member).await;
+    for path in ["/members".to_owned(), format!("/members/{member}"), format!("/members/{member}/remove")] {
+        pages.push(browser.get(&format!("{home}{path}")).await.expect(200));
+    }
+    let invite = browser.get(&format!("{home}/members/new")).await.expect(200).form("/members").with("name", name);
+    pages.push(browser.submit(&invite.clone().with("email", name)).await.expect(422));
+    let invited = browser.submit(&invite.with("email", "ann@example.com")).await.expect(200);
+    let link = invited.text_of("#link").strip_prefix(&app.url("")).unwrap().to_owned();
+    pages.push(invited);
+    pages.push(Browser::new(&app).get(&link).await.expect(200));
     let form = pages[3].form("/keys").with("name", name);
     pages.push(browser.submit(&form).await.expect(422));
     let form = pages[3].form("/keys").with("name", &format!("{name}2"));

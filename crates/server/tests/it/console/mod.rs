@@ -7,6 +7,7 @@ mod edits;
 mod hostile;
 mod limits;
 mod pages;
+mod people;
 mod secrets;
 mod sessions;
 mod tenants;

@@ -54,7 +54,19 @@ async fn every_page_that_links_reach_is_well_formed_and_carries_the_headers() {
         // The API's reference is another surface with headers of its own.
         waiting.extend(page.links().into_iter().filter(|it| !it.starts_with("/docs/") && found.insert(it.clone())));
     }
-    for part in ["/settings", "/keys", "/keys/new", "/edit", "/rotate", "/delete"] {
+    for part in [
+        "/settings",
+        "/keys",
+        "/keys/new",
+        "/edit",
+        "/rotate",
+        "/delete",
+        "/user-management",
+        "/members",
+        "/members/new",
+        "/role",
+        "/remove",
+    ] {
         assert!(found.iter().any(|it| it.ends_with(part)), "no link leads to …{part}: {found:?}");
     }
 }
@@ -76,6 +88,7 @@ async fn refusals_are_pages_with_a_way_out() {
     }
     refused.push((405, browser.get("/sign-out").await));
     refused.push((410, browser.get("/setup/never-was-one").await));
+    refused.push((410, browser.get("/link/never-was-one").await));
     let from_elsewhere = browser.request(Method::POST, "/o/root/keys").header("sec-fetch-site", "cross-site");
     refused.push((403, browser.send("/o/root/keys", from_elsewhere).await));
     let no_form = browser.request(Method::POST, "/o/root/keys").header("sec-fetch-site", "same-origin").body("{}");

@@ -6,7 +6,7 @@ use claviger_core::time::Timestamp;
 use crate::console::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
 use crate::console::pages::failure::{FailurePage, WayOut};
 use crate::console::pages::form::{Choice, FormErrors};
-use crate::console::pages::home::{HomePage, RecentKey, SettingsPage};
+use crate::console::pages::home::{HomePage, RecentKey, SettingsPage, UserManagementPage};
 use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, LastUse};
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
@@ -14,6 +14,7 @@ use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, St
 use crate::console::pages::snippets::{call_with_key, check_key};
 
 mod keys;
+mod members;
 
 use keys::{deleted_facts, expiries, facts, key_form, key_list, roles, rows, secrets};
 
@@ -217,7 +218,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         row.id = format!("{}{at}", row.id);
     }
 
-    vec![
+    let mut pages = members::all(words);
+    pages.extend([
         ("set-up", render(&set_up(words))),
         (
             "set-up-errors",
@@ -245,7 +247,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("home", render(&home(112, recent))),
         ("home-quiet", render(&home(1, Vec::new()))),
         ("home-first", render(&home(0, Vec::new()))),
-        ("settings", render(&SettingsPage { shell: shell(words, Place::Settings) })),
+        ("settings", render(&SettingsPage { shell: shell(words, Place::Settings), may_manage_users: true })),
+        ("user-management", render(&UserManagementPage { shell: shell(words, Place::Settings) })),
         ("organizations", render(&organizations(words))),
         ("keys", render(&key_list(words, rows(words)))),
         ("keys-25", render(&full)),
@@ -316,7 +319,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ),
         ("key-delete", render(&DeleteKeyPage { shell: shell(words, Place::Keys), key: facts(words) })),
         ("failure", render(&failure(words))),
-    ]
+    ]);
+    pages
 }
 
 fn render(page: &impl Template) -> String {

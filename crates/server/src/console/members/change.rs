@@ -1,0 +1,126 @@
+//! A member's own page, and what is done from there without a form: links, disabling, removing.
+
+use axum::extract::Path;
+use axum::response::Response;
+use claviger_core::id::MemberId;
+use claviger_core::user::{User, UserStatus};
+use claviger_store::links::LinkPurpose;
+use claviger_store::people::{KEYS_COUNTED_MAX, KeysOfMember, PersonRow};
+use secrecy::ExposeSecret;
+
+use super::list::facts;
+use crate::console::failure::Failure;
+use crate::console::pages::members::{LinkMadePage, MemberPage, RemoveMemberPage};
+use crate::console::pages::shell::{Moment, Notice, Place};
+use crate::console::visit::Visit;
+use crate::ops::links::{SignInLink, create_sign_in_link, delete_sign_in_link};
+use crate::ops::members::delete_member;
+use crate::ops::people::get_person;
+use crate::ops::users::{UserPatch, update_user};
+
+type MemberPath = Path<(String, String)>;
+
+/// A member of the organization by the id in a path.
+pub(super) async fn find(visit: &Visit, member_id: &str) -> Result<(PersonRow, KeysOfMember), Failure> {
+    let member_id: MemberId = member_id.parse().map_err(|_| Failure::not_found())?;
+    Ok(get_person(&visit.app, &visit.caller, visit.organization_id(), member_id).await?)
+}
+
+/// Shows a member.
+pub(in crate::console) async fn show_member(
+    visit: Visit,
+    Path((_, member_id)): MemberPath,
+) -> Result<Response, Failure> {
+    let (person, _) = find(&visit, &member_id).await?;
+    let person = facts(&visit, &person, visit.app.now());
+    let page = MemberPage {
+        shell: visit.shell(Place::Settings),
+        may_change: visit.may_do("claviger/members:update") && visit.may_do("claviger/roles:read"),
+        may_remove: visit.may_do("claviger/members:delete"),
+        may_change_user: visit.may_do("claviger/users:update") && !person.managed_elsewhere,
+        person,
+    };
+    Ok(visit.page(&page))
+}
+
+/// Makes a link by which the member sets a password, and answers with it.
+pub(in crate::console) async fn make_link(visit: Visit, Path((_, member_id)): MemberPath) -> Result<Response, Failure> {
+    let (person, _) = find(&visit, &member_id).await?;
+    let user = &person.row.user;
+    let made = create_sign_in_link(&visit.app, &visit.caller, visit.organization_id(), user.id, None).await?;
+    let link = made.fresh().ok_or_else(Failure::not_found)?;
+    Ok(show_link(&visit, &person.row.member.id.to_string(), user, &link))
+}
+
+/// The page that shows a link.
+pub(super) fn show_link(visit: &Visit, member_id: &str, user: &User, link: &SignInLink) -> Response {
+    visit.page(&LinkMadePage {
+        shell: visit.shell(Place::Settings),
+        member_id: member_id.to_owned(),
+        name: user.name.to_string(),
+        email: user.email.as_ref().map(ToString::to_string).unwrap_or_default(),
+        link: format!("{}/link/{}", visit.site.base_url, link.token.expose_secret()),
+        until: Moment::new(link.expires_at),
+        invites: link.purpose == LinkPurpose::Invitation,
+    })
+}
+
+/// Takes the member's link back.
+pub(in crate::console) async fn withdraw_link(
+    visit: Visit,
+    Path((_, member_id)): MemberPath,
+) -> Result<Response, Failure> {
+    let (person, _) = find(&visit, &member_id).await?;
+    let user = &person.row.user;
+    delete_sign_in_link(&visit.app, &visit.caller, visit.organization_id(), user.id).await?;
+    Ok(visit.done(&format!("/members/{member_id}"), &Notice::LinkWithdrawn(user.name.to_string())))
+}
+
+/// Switches the user off.
+pub(in crate::console) async fn disable(visit: Visit, path: MemberPath) -> Result<Response, Failure> {
+    set_status(visit, path, UserStatus::Disabled).await
+}
+
+/// Switches the user on again.
+pub(in crate::console) async fn enable(visit: Visit, path: MemberPath) -> Result<Response, Failure> {
+    set_status(visit, path, UserStatus::Active).await
+}
+
+async fn set_status(visit: Visit, Path((_, member_id)): MemberPath, status: UserStatus) -> Result<Response, Failure> {
+    let (person, _) = find(&visit, &member_id).await?;
+    let user = &person.row.user;
+    let patch = UserPatch { status: Some(status), ..UserPatch::default() };
+    update_user(&visit.app, &visit.caller, visit.organization_id(), user.id, patch, None).await?;
+    let name = user.name.to_string();
+    let notice = match status {
+        UserStatus::Active => Notice::UserEnabled(name),
+        UserStatus::Disabled => Notice::UserDisabled(name),
+    };
+    Ok(visit.done(&format!("/members/{member_id}"), &notice))
+}
+
+/// Asks before a member is removed, and says what becomes of keys.
+pub(in crate::console) async fn show_remove(
+    visit: Visit,
+    Path((_, member_id)): MemberPath,
+) -> Result<Response, Failure> {
+    let (person, KeysOfMember { personal, owned, mapped }) = find(&visit, &member_id).await?;
+    let page = RemoveMemberPage {
+        shell: visit.shell(Place::Settings),
+        person: facts(&visit, &person, visit.app.now()),
+        personal,
+        owned,
+        mapped,
+        more: [personal + owned, mapped].contains(&KEYS_COUNTED_MAX),
+    };
+    Ok(visit.page(&page))
+}
+
+/// Removes a member from the organization.
+pub(in crate::console) async fn remove(visit: Visit, Path((_, member_id)): MemberPath) -> Result<Response, Failure> {
+    let (person, _) = find(&visit, &member_id).await?;
+    delete_member(&visit.app, &visit.caller, visit.organization_id(), person.row.member.id).await?;
+    // Who left by their own hand may have nothing to look at here any more; the start finds what is left.
+    let rest = if person.row.user.id == visit.user.id { "" } else { "/members" };
+    Ok(visit.done(rest, &Notice::MemberRemoved(person.row.user.name.to_string())))
+}

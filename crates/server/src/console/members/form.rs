@@ -1,0 +1,191 @@
+//! Inviting somebody, and giving a member another role.
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path};
+use axum::response::Response;
+use claviger_core::name::{Email, Name};
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::role::{BuiltIn, Role};
+use serde::Deserialize;
+
+use super::change::{find, show_link};
+use super::list::{facts, may_invite};
+use crate::console::entrance::{keep, refused};
+use crate::console::failure::Failure;
+use crate::console::keys::view;
+use crate::console::pages::form::{Choice, FormErrors, typed};
+use crate::console::pages::members::{InvitePage, MemberRolePage};
+use crate::console::pages::shell::{Notice, Place};
+use crate::console::visit::Visit;
+use crate::ops::members::{MemberPatch, update_member};
+use crate::ops::people::{NewInvitation, invite, list_roles_to_give};
+
+/// The form that invites somebody.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct InviteForm {
+    name: String,
+    email: String,
+    role: String,
+}
+
+/// Shows the empty form.
+pub(in crate::console) async fn show_invite(visit: Visit) -> Result<Response, Failure> {
+    if !may_invite(&visit) {
+        return Err(Reject::from(claviger_core::decision::Code::InsufficientPermission).into());
+    }
+    let page = invite_page(&visit, &InviteForm::default(), FormErrors::default()).await?;
+    Ok(visit.page(&page))
+}
+
+/// Makes the member and answers with the link: the one page that shows it.
+pub(in crate::console) async fn create(
+    visit: Visit,
+    form: Result<Form<InviteForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let mut errors = FormErrors::default();
+    let name = keep(&mut errors, "name", "The name", Name::parse(&form.name));
+    let email = keep(&mut errors, "email", "The e-mail", Email::parse(&form.email));
+    let role_id = form.role.parse().map_err(|_| errors.add("role", "Choose one of the list.")).ok();
+    if let (Some(name), Some(email), Some(role_id)) = (name, email, role_id) {
+        let new = NewInvitation { name, email, role_id };
+        match invite(&visit.app, &visit.caller, visit.organization_id(), new).await {
+            Ok(invited) => {
+                let member_id = invited.member.id.to_string();
+                return Ok(match &invited.link {
+                    Some(link) => show_link(&visit, &member_id, &invited.user, link),
+                    None => {
+                        let name = invited.user.name.to_string();
+                        visit.done(&format!("/members/{member_id}"), &Notice::MemberAdded(name))
+                    }
+                });
+            }
+            Err(error) => complain(&mut errors, error.into_reject())?,
+        }
+    }
+    let page = invite_page(&visit, &form, errors).await?;
+    Ok(refused(visit.page(&page)))
+}
+
+async fn invite_page(visit: &Visit, form: &InviteForm, errors: FormErrors) -> Result<InvitePage, Failure> {
+    Ok(InvitePage {
+        shell: visit.shell(Place::Settings),
+        name: typed(&form.name),
+        email: typed(&form.email),
+        roles: role_choices(visit, &form.role, None).await?,
+        errors,
+    })
+}
+
+/// The form that gives another role.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct RoleForm {
+    role: String,
+    version: String,
+}
+
+/// Shows the form with a member's present role.
+pub(in crate::console) async fn show_role(
+    visit: Visit,
+    Path((_, member_id)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let page = role_page(&visit, &member_id, None, FormErrors::default()).await?;
+    Ok(visit.page(&page))
+}
+
+/// Gives a member another role.
+pub(in crate::console) async fn set_role(
+    visit: Visit,
+    Path((_, member_id)): Path<(String, String)>,
+    form: Result<Form<RoleForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let (person, _) = find(&visit, &member_id).await?;
+    let member = &person.row.member;
+    let version = form.version.parse().unwrap_or(member.version);
+    let mut errors = FormErrors::default();
+    if let Ok(role_id) = form.role.parse() {
+        let patch = MemberPatch { role_id: Some(role_id), ..MemberPatch::default() };
+        match update_member(&visit.app, &visit.caller, visit.organization_id(), member.id, patch, Some(version)).await {
+            Ok(changed) => {
+                let notice = Notice::MemberUpdated(changed.user.name.to_string());
+                return Ok(visit.done(&format!("/members/{}", member.id), &notice));
+            }
+            Err(error) => complain(&mut errors, error.into_reject())?,
+        }
+    } else {
+        errors.add("role", "Choose one of the list.");
+    }
+    let page = role_page(&visit, &member_id, Some(&form.role), errors).await?;
+    Ok(refused(visit.page(&page)))
+}
+
+async fn role_page(
+    visit: &Visit,
+    member_id: &str,
+    chosen: Option<&str>,
+    errors: FormErrors,
+) -> Result<MemberRolePage, Failure> {
+    let (person, _) = find(visit, member_id).await?;
+    let member = &person.row.member;
+    let present = (member.role_id.to_string(), person.row.role_name.to_string());
+    Ok(MemberRolePage {
+        shell: visit.shell(Place::Settings),
+        version: member.version.to_string(),
+        roles: role_choices(visit, chosen.unwrap_or(&present.0), Some(&present)).await?,
+        person: facts(visit, &person, visit.app.now()),
+        errors,
+    })
+}
+
+/// The roles that the viewer may give, `member` chosen unless another is, and a present one that is none of them.
+async fn role_choices(visit: &Visit, chosen: &str, present: Option<&(String, String)>) -> Result<Vec<Choice>, Failure> {
+    let roles = list_roles_to_give(&visit.app, &visit.caller, visit.organization_id()).await?;
+    let choice = |role: &Role| {
+        let id = role.id.to_string();
+        let is_chosen = if chosen.is_empty() { role.built_in == Some(BuiltIn::Member) } else { id == chosen };
+        let note = match role.built_in {
+            Some(BuiltIn::Admin) => "Creates, changes and deletes everything.".to_owned(),
+            Some(BuiltIn::Member) => "The own profile and own keys.".to_owned(),
+            Some(BuiltIn::Readonly) => "Reads everything, changes nothing.".to_owned(),
+            None => role.description.to_string(),
+        };
+        let mut choice = Choice::new(id, view::role_label(role.name.as_str()), is_chosen).with_note(note);
+        choice.grave = role.is_admin();
+        choice
+    };
+    let mut choices: Vec<_> = roles.iter().map(choice).collect();
+    choices.sort_by_key(|it| it.grave);
+    if let Some((id, name)) = present.filter(|it| !choices.iter().any(|choice| choice.value == it.0)) {
+        choices.insert(0, Choice::new(id, view::role_label(name), id == chosen).with_note("As now."));
+    }
+    Ok(choices)
+}
+
+/// Puts a refusal of the operation beside the field it is about.
+fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
+    match reject.code {
+        RejectCode::NameTaken => errors.add("email", reject.detail),
+        RejectCode::GrantExceedsOwn => errors.add(
+            "role",
+            "This role allows, or the present one does, more than you may do yourself. Choose another, or ask an administrator.",
+        ),
+        RejectCode::VersionMismatch => errors.add_general(
+            "Somebody changed this member after you opened the form, so nothing of yours was saved. What is chosen now is the present role.",
+        ),
+        RejectCode::StateConflict => errors.add_general(reject.detail),
+        RejectCode::InvalidField => {
+            for field in reject.fields {
+                match &*field.pointer {
+                    "/email" => errors.add("email", format!("The e-mail {}.", field.detail)),
+                    "/role_id" => errors.add("role", format!("The role {}.", field.detail)),
+                    _ => errors.add_general(format!("{}.", field.detail)),
+                }
+            }
+        }
+        _ => return Err(reject.into()),
+    }
+    Ok(())
+}

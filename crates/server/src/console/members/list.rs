@@ -1,0 +1,111 @@
+//! The list of members, and what the console says of a member.
+
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use axum::response::Response;
+use claviger_core::role::BuiltIn;
+use claviger_core::time::Timestamp;
+use claviger_core::user::UserStatus;
+use claviger_store::people::{KEYS_COUNTED_MAX, PersonRow};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use crate::console::failure::Failure;
+use crate::console::keys::view;
+use crate::console::pages::form::typed;
+use crate::console::pages::home::UserManagementPage;
+use crate::console::pages::members::{MemberListPage, PersonFacts};
+use crate::console::pages::shell::{Moment, Place, Status, Tone};
+use crate::console::visit::Visit;
+use crate::ops::page::{Cursor, PageRequest};
+use crate::ops::people::list_people;
+
+/// Characters of a search that are looked at: more than a name or an e-mail address has.
+const SEARCH_CHARS_MAX: usize = 254;
+
+/// What the page's URL says.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct MembersQuery {
+    q: String,
+    /// Where the page before ended.
+    after: String,
+}
+
+/// The menu of what belongs to people.
+pub(in crate::console) async fn show_user_management(visit: Visit) -> Result<Response, Failure> {
+    visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/members:read")?;
+    Ok(visit.page(&UserManagementPage { shell: visit.shell(Place::Settings) }))
+}
+
+/// The list of members.
+pub(in crate::console) async fn show_members(
+    visit: Visit,
+    query: Result<Query<MembersQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(query) = query.unwrap_or_default();
+    let search: String = typed(query.q.trim()).chars().take(SEARCH_CHARS_MAX).collect();
+    let after = Some(query.after).filter(|it| !it.is_empty()).map(Cursor);
+    let is_first = after.is_none();
+    let request = PageRequest { after, ..PageRequest::default() };
+    let wanted = Some(search.as_str()).filter(|it| !it.is_empty());
+    let found = list_people(&visit.app, &visit.caller, visit.organization_id(), wanted, request).await?;
+    let encoded = |it: &str| utf8_percent_encode(it, NON_ALPHANUMERIC).to_string();
+    let next = found.next.map(|Cursor(it)| match wanted {
+        Some(search) => format!("q={}&after={}", encoded(search), encoded(&it)),
+        None => format!("after={}", encoded(&it)),
+    });
+    let now = visit.app.now();
+    let page = MemberListPage {
+        shell: visit.shell(Place::Settings),
+        rows: found.items.iter().map(|it| facts(&visit, it, now)).collect(),
+        is_first,
+        next,
+        may_invite: may_invite(&visit),
+        search,
+    };
+    Ok(visit.page(&page))
+}
+
+/// Whether the viewer is offered to invite people.
+pub(super) fn may_invite(visit: &Visit) -> bool {
+    let needed = ["claviger/users:create", "claviger/users:update", "claviger/members:create", "claviger/roles:read"];
+    needed.into_iter().all(|it| visit.may_do(it))
+}
+
+/// What pages say of a member.
+pub(super) fn facts(visit: &Visit, person: &PersonRow, now: Timestamp) -> PersonFacts {
+    let (member, user) = (&person.row.member, &person.row.user);
+    let role = person.row.role_name.as_str();
+    let counted = view::grouped(person.own_keys);
+    PersonFacts {
+        id: member.id.to_string(),
+        name: user.name.to_string(),
+        email: user.email.as_ref().map(ToString::to_string),
+        role: view::role_label(role),
+        role_is_admin: role == BuiltIn::Admin.as_str(),
+        extra: member.extra_permissions.to_texts(),
+        status: status(person, now),
+        signed_in: person.signed_in_at.map(Moment::new),
+        own_keys: if person.own_keys == KEYS_COUNTED_MAX { format!("{counted} or more") } else { counted },
+        link_until: person.link_until.map(Moment::new),
+        has_password: person.has_password,
+        service: user.service,
+        active: user.status == UserStatus::Active,
+        managed_elsewhere: user.organization_id != visit.organization_id(),
+        is_viewer: user.id == visit.user.id,
+    }
+}
+
+fn status(person: &PersonRow, now: Timestamp) -> Status {
+    let user = &person.row.user;
+    let (tone, words) = match person.link_until.filter(|it| now < *it) {
+        _ if user.status == UserStatus::Disabled => (Tone::Paused, "Disabled".to_owned()),
+        _ if user.service => (Tone::Good, "Service user".to_owned()),
+        _ if person.has_password => (Tone::Good, "Active".to_owned()),
+        Some(until) => (Tone::Turning, format!("Invited until {}", until.to_date_text())),
+        None if user.email.is_some() => (Tone::Paused, "Not invited yet".to_owned()),
+        None => (Tone::Good, "Does not sign in".to_owned()),
+    };
+    Status { tone, words }
+}
