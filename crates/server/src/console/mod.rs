@@ -7,6 +7,7 @@
 pub mod assets;
 pub mod pages;
 
+mod account;
 mod confirmations;
 mod cookies;
 mod entrance;
@@ -49,6 +50,10 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/activate", post(keys::change::activate))
         .route("/keys/{key}/deactivate", post(keys::change::deactivate))
         .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))
+        .route("/sessions", get(account::show_sessions))
+        .route("/sessions/end-others", post(account::end_others))
+        .route("/sessions/{session}/end", post(account::end_session))
+        .route("/password", get(account::show_password).post(account::change_password))
         .route("/user-management", get(members::list::show_user_management))
         .route("/members", get(members::list::show_members).post(members::form::create))
         .route("/members/new", get(members::form::show_invite))

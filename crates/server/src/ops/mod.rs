@@ -2,6 +2,7 @@
 //!
 //! `api`, `console`, `cli` and `jobs` decode and encode; what an operation is, and who may do it, stands here.
 
+pub mod account;
 mod admins;
 pub mod apis;
 pub mod caller;

@@ -154,7 +154,7 @@ pub async fn claim_set_up_link(app: &App, token: SecretString, claim: Claim, ori
 /// Refusals: `unauthenticated`, `too_many_tries`.
 pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Origin) -> OpResult<SignedIn> {
     let now = app.now();
-    let account = Subject::Account(*Digest::of_token(email.as_str().as_bytes()).as_bytes());
+    let account = Subject::account(&email);
     let address = origin.ip.map(Subject::address);
     if let Some(address) = address {
         app.throttle().take(address, now)?;

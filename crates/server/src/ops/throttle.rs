@@ -7,8 +7,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use claviger_core::name::Email;
 use claviger_core::rate::Rate;
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 
 use crate::rates::{Buckets, network};
@@ -26,6 +28,11 @@ impl Subject {
     /// Of a request from this address.
     pub(crate) fn address(ip: IpAddr) -> Self {
         Self::Address(network(ip))
+    }
+
+    /// Of an account, by its sign-in name.
+    pub(crate) fn account(email: &Email) -> Self {
+        Self::Account(*Digest::of_token(email.as_str().as_bytes()).as_bytes())
     }
 
     /// Tries in a row, of which one comes back every 15 seconds for an address and every minute for an account.

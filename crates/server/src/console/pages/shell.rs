@@ -151,6 +151,12 @@ pub enum Notice {
     KeyActivated(String),
     /// A key was deleted.
     KeyDeleted(String),
+    /// The reader changed the own password.
+    PasswordChanged,
+    /// The reader ended one of the own sessions.
+    SessionEnded,
+    /// The reader ended all of the own sessions but this one.
+    SessionsEnded,
     /// The reader set a password by a link.
     PasswordSet,
     /// Somebody who had an account was made a member.

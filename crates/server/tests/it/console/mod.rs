@@ -1,5 +1,6 @@
 //! The console over HTTP, as a browser without scripts meets it.
 
+mod account;
 mod browser;
 mod changes;
 mod confirmations;

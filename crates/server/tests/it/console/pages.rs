@@ -66,6 +66,8 @@ async fn every_page_that_links_reach_is_well_formed_and_carries_the_headers() {
         "/members/new",
         "/role",
         "/remove",
+        "/sessions",
+        "/password",
     ] {
         assert!(found.iter().any(|it| it.ends_with(part)), "no link leads to …{part}: {found:?}");
     }

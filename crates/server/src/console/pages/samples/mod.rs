@@ -13,6 +13,7 @@ use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin
 use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Status, Times, Tone, Viewer};
 use crate::console::pages::snippets::{call_with_key, check_key};
 
+mod account;
 mod keys;
 mod members;
 
@@ -219,6 +220,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     }
 
     let mut pages = members::all(words);
+    pages.extend(account::all(words));
     pages.extend([
         ("set-up", render(&set_up(words))),
         (

@@ -1,0 +1,156 @@
+//! What somebody at the console does to their own account: look at the sessions, end them, change the password.
+
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{SessionId, UserId};
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::tenant::Tenant;
+use claviger_core::user::{User, UserStatus};
+use claviger_store::Connection;
+use claviger_store::sessions::Session;
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::caller::Caller;
+use super::error::OpResult;
+use super::passwords::Passwords;
+use super::sessions::{SESSION_IDLE, by};
+use super::throttle::Subject;
+use super::transaction::{commit, on_task};
+use crate::app::App;
+
+const JOB: &str = "own-account";
+
+/// A session of the caller.
+#[derive(Debug, Clone)]
+pub struct OwnSession {
+    /// The session.
+    pub session: Session,
+    /// Whether it is the one that asks.
+    pub is_this: bool,
+}
+
+/// Lists the caller's sessions, this one first and then the newest first; at most 100.
+///
+/// # Errors
+/// Refusals: a key has no sessions.
+pub async fn list_own_sessions(app: &App, caller: &Caller) -> OpResult<Vec<OwnSession>> {
+    let (user_id, session_id) = person(caller)?;
+    let now = app.now();
+    let sessions = app.store().read().await?.find_sessions_of_user_unchecked(user_id, now).await?;
+    let lives = |it: &Session| now.since(it.last_seen_at) < SESSION_IDLE;
+    let own = |session: Session| OwnSession { is_this: session.id == session_id, session };
+    let mut sessions: Vec<_> = sessions.into_iter().filter(lives).map(own).collect();
+    sessions.sort_by_key(|it| !it.is_this);
+    Ok(sessions)
+}
+
+/// Ends one of the caller's sessions. One that has ended already is no error, and leaves no event.
+///
+/// # Errors
+/// Refusals.
+pub async fn end_own_session(app: &App, caller: &Caller, id: SessionId) -> OpResult<()> {
+    let (user_id, _) = person(caller)?;
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let now = app.now();
+        let mut tx = app.store().begin().await?;
+        let user = signed_in(&mut tx, user_id).await?;
+        let sessions = tx.find_sessions_of_user_unchecked(user_id, now).await?;
+        if !sessions.iter().any(|it| it.id == id) {
+            return Ok(());
+        }
+        tx.delete_session_unchecked(id).await?;
+        let event = Event::new(&home(&user), EventKind::SessionEnded, user_id, now);
+        commit(&app, tx, by(user_id, event)).await
+    })
+    .await
+}
+
+/// Ends all of the caller's sessions but this one, and says how many.
+///
+/// # Errors
+/// Refusals.
+pub async fn end_other_sessions(app: &App, caller: &Caller) -> OpResult<u64> {
+    let (user_id, session_id) = person(caller)?;
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let mut tx = app.store().begin().await?;
+        let user = signed_in(&mut tx, user_id).await?;
+        let ended = tx.delete_sessions_of_user_unchecked(user_id, Some(session_id)).await?;
+        if ended > 0 {
+            let event = Event::new(&home(&user), EventKind::SessionsEnded, user_id, app.now());
+            commit(&app, tx, by(user_id, event.after(&json!({ "sessions": ended })))).await?;
+        }
+        Ok(ended)
+    })
+    .await
+}
+
+/// Gives the caller another password, and ends all of their sessions but this one, and every link by which one could be set.
+///
+/// # Errors
+/// Refusals: the present password is not right, the new one is too short, too many tries.
+pub async fn change_own_password(
+    app: &App,
+    caller: &Caller,
+    present: SecretString,
+    wanted: SecretString,
+) -> OpResult<()> {
+    let (user_id, session_id) = person(caller)?;
+    Passwords::check(&wanted)?;
+    let (email, phc) = {
+        let mut reader = app.store().read().await?;
+        let user = signed_in(&mut reader, user_id).await?;
+        (user.email, reader.find_password_unchecked(user_id).await?)
+    };
+    // The bucket of whoever guesses at the door: a session left open somewhere is no way round it.
+    let account = email.map(|it| Subject::account(&it));
+    if let Some(subject) = account {
+        app.throttle().take(subject, app.now())?;
+    }
+    let wrong = || Reject::new(RejectCode::Unauthenticated, "The present password is not right.");
+    if !app.passwords().verify(phc.clone(), present).await? {
+        return Err(wrong().into());
+    }
+    if let Some(subject) = account {
+        app.throttle().put_back(subject);
+    }
+    let new_phc = app.passwords().hash(wanted, &mut *app.rng()).await?;
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let now = app.now();
+        let mut tx = app.store().begin_structural().await?;
+        // Asked again, since checking takes a while: somebody may have set another one or disabled the user meanwhile.
+        let user = signed_in(&mut tx, user_id).await?;
+        if tx.find_password_unchecked(user_id).await? != phc {
+            return Err(wrong().into());
+        }
+        tx.put_password_unchecked(user_id, &new_phc, now).await?;
+        tx.withdraw_links_unchecked(user_id, now).await?;
+        let ended = tx.delete_sessions_of_user_unchecked(user_id, Some(session_id)).await?;
+        let facts = json!({ "by": "present_password", "ended_sessions": ended });
+        let event = Event::new(&home(&user), EventKind::UserPasswordSet, user_id, now).after(&facts);
+        commit(&app, tx, by(user_id, event)).await
+    })
+    .await
+}
+
+/// Whose account it is. Keys act for users, and yet no key takes over an account.
+fn person(caller: &Caller) -> Result<(UserId, SessionId), Reject> {
+    match caller {
+        Caller::Session { user_id, session_id, .. } => Ok((*user_id, *session_id)),
+        Caller::Key { .. } => Err(Reject::unauthenticated()),
+    }
+}
+
+async fn signed_in(connection: &mut Connection, user_id: UserId) -> OpResult<User> {
+    let user = connection.find_user_unchecked(user_id).await?;
+    Ok(user.filter(|it| it.status == UserStatus::Active).ok_or_else(Reject::unauthenticated)?)
+}
+
+fn home(user: &User) -> Tenant {
+    Tenant::system(user.organization_id, JOB)
+}
