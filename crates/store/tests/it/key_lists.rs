@@ -1,5 +1,7 @@
 //! Lists of keys: what they show, in which order, and that an index answers.
 
+mod ways;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

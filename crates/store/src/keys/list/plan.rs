@@ -1,5 +1,8 @@
 //! Which way a list is gone: its stages, their walks, and what a cursor says of them.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use claviger_core::id::{ApiId, RoleId};
 use claviger_core::key::Origin;
 use claviger_core::limits::KEYS_EXAMINED_MAX;
@@ -31,6 +34,9 @@ const BEGINNING: char = 'n';
 const OTHERS: char = 'r';
 /// All others, where those that begin with it are too many to come first.
 const OTHERS_AND_BEGINNING: char = 'q';
+
+/// The walk of the keys that have nothing of what a list is sorted by.
+const REST: &str = "none";
 
 /// A part of a list that is gone through in the order of the list before the next one begins.
 #[derive(Debug, Clone)]
@@ -230,6 +236,8 @@ impl Connection {
         let lanes = || standing().into_iter().map(|it| vec![it]).collect();
         let mut walks = match sort {
             KeySort::Created => vec![by_id],
+            // All have the same value: any other way would look for them among all keys.
+            _ if is_fixed(sort, filter) => vec![by_id],
             KeySort::Name => vec![Walk::new("", Order::Name, descending, lanes())],
             KeySort::Expiry => {
                 let ends = conditions.iter().filter(|it| it.is_end());
@@ -238,15 +246,15 @@ impl Connection {
             }
             KeySort::Owner => vec![
                 Walk::new("some", Order::Owner, descending, vec![vec![]]),
-                all_by_id("none").besides(Condition::Without(" AND k.owner_id IS NULL")),
+                all_by_id(REST).besides(Condition::Without(" AND k.owner_id IS NULL")),
             ],
             KeySort::MappedUser => vec![
                 Walk::new("some", Order::Mapped, descending, vec![vec![]]),
-                all_by_id("none").besides(Condition::Without(" AND k.mapped_user_id IS NULL")),
+                all_by_id(REST).besides(Condition::Without(" AND k.mapped_user_id IS NULL")),
             ],
             KeySort::LastUse => vec![
                 Walk::new("some", Order::Used, descending, vec![vec![]]).besides(Condition::Without(NEWEST_USE)),
-                all_by_id("none").besides(Condition::NeverUsed),
+                all_by_id(REST).besides(Condition::NeverUsed),
             ],
             KeySort::State => states(filter.status, descending, now),
             KeySort::Origin => {
@@ -263,32 +271,52 @@ impl Connection {
                 walks
             }
             KeySort::Role => {
-                let roles = self.parts(ROLES, tenant, descending, stage, from.filter(|it| *it != "none")).await?;
-                let is_last = roles.len() < WALKS_MAX as usize;
-                let roles = if from == Some("none") { vec![] } else { roles };
-                let walk = |id: String| {
-                    let role_id: RoleId = id.parse().map_err(super::no_key)?;
-                    Ok(Walk::new(id, Order::Id, descending, vec![vec![Condition::Role(role_id)]]))
-                };
-                let mut walks = roles.into_iter().map(walk).collect::<StoreResult<Vec<_>>>()?;
-                if is_last {
-                    walks.push(all_by_id("none").besides(Condition::Without(NO_ROLE)));
-                }
-                walks
+                let without = all_by_id(REST).besides(Condition::Without(NO_ROLE));
+                let walk = |id: RoleId| Condition::Role(id);
+                self.walks_of_parts(ROLES, tenant, descending, stage, from, walk, Some(without)).await?
             }
             KeySort::Api => {
-                let walk = |id: String| {
-                    let api_id: ApiId = id.parse().map_err(super::no_key)?;
-                    Ok(Walk::new(id, Order::Id, descending, vec![vec![Condition::Api(api_id)]]))
-                };
-                let apis = self.parts(APIS, tenant, descending, stage, from).await?;
-                apis.into_iter().map(walk).collect::<StoreResult<Vec<_>>>()?
+                // Every live key has an api that its organization sees.
+                let revoked = || Walk::new(REST, Order::Id, descending, vec![vec![Condition::Revoked]]);
+                let is_shown = matches!(filter.status, KeyStatus::Any | KeyStatus::Revoked);
+                let without = is_shown.then(|| revoked().besides(Condition::Without(NO_API)));
+                let walk = |id: ApiId| Condition::Api(id);
+                self.walks_of_parts(APIS, tenant, descending, stage, from, walk, without).await?
             }
         };
         if let Some(from) = from {
             let at = walks.iter().position(|it| it.name == from).ok_or(Error::InvalidCursor)?;
             walks.drain(..at);
         }
+        Ok(walks)
+    }
+
+    /// A walk for each of the things that a sort is about, and one for the keys without one.
+    #[expect(clippy::too_many_arguments, reason = "what is asked, and from where on")]
+    async fn walks_of_parts<K>(
+        &mut self,
+        parts: Parts,
+        tenant: &Tenant,
+        descending: bool,
+        stage: &Stage,
+        from: Option<&str>,
+        condition: impl Fn(K) -> Condition,
+        without: Option<Walk>,
+    ) -> StoreResult<Vec<Walk>>
+    where
+        K: FromStr<Err: Display>,
+    {
+        let ids = match from {
+            Some(REST) => vec![],
+            from => self.parts(parts, tenant, descending, stage, from).await?,
+        };
+        let is_last = ids.len() < WALKS_MAX as usize;
+        let walk = |id: String| {
+            let lane = vec![condition(id.parse().map_err(super::no_key)?)];
+            Ok(Walk::new(id, Order::Id, descending, vec![lane]))
+        };
+        let mut walks = ids.into_iter().map(walk).collect::<StoreResult<Vec<_>>>()?;
+        walks.extend(without.filter(|_| is_last));
         Ok(walks)
     }
 
@@ -316,8 +344,25 @@ impl Walk {
 /// Of the uses of several secrets of a key the last one stands for it.
 const NEWEST_USE: &str = " AND NOT EXISTS (SELECT 1 FROM secret_use n WHERE n.key_id = k.id AND (n.last_used_at > k.used_at \
      OR (n.last_used_at = k.used_at AND n.secret_id > k.used_secret_id)))";
-/// Also where a revoked key has one that was deleted.
-const NO_ROLE: &str = " AND NOT EXISTS (SELECT 1 FROM role n WHERE n.id = k.role_id)";
+/// Also where a revoked key has one that was deleted, or that its organization has ceased to see by moving.
+const NO_ROLE: &str = " AND NOT EXISTS (SELECT 1 FROM role n JOIN organization_closure c ON c.ancestor_id = n.organization_id \
+     WHERE n.id = k.role_id AND c.descendant_id = k.organization_id)";
+/// That of a revoked key whose organization has ceased to see it by moving.
+const NO_API: &str = " AND NOT EXISTS (SELECT 1 FROM api n JOIN organization_closure c ON c.ancestor_id = n.organization_id \
+     WHERE n.id = k.api_id AND c.descendant_id = k.organization_id)";
+
+/// Whether all keys that a filter lets through have the same value of a sort.
+const fn is_fixed(sort: KeySort, filter: &KeyFilter) -> bool {
+    match sort {
+        KeySort::LastUse => filter.never_used,
+        KeySort::Role => filter.role_id.is_some(),
+        KeySort::Api => filter.api_id.is_some(),
+        KeySort::Owner => filter.owner_id.is_some(),
+        KeySort::MappedUser => filter.mapped_user_id.is_some(),
+        KeySort::Origin => filter.origin.is_some(),
+        KeySort::Created | KeySort::Name | KeySort::Expiry | KeySort::State => false,
+    }
+}
 
 fn states(status: KeyStatus, descending: bool, now: Timestamp) -> Vec<Walk> {
     let is_live = |it: KeyStatus| matches!(status, KeyStatus::Any | KeyStatus::Live) || status == it;
@@ -369,10 +414,15 @@ impl Parts {
         query.text(" p JOIN organization_closure c ON c.ancestor_id = p.organization_id");
         query.push(" WHERE c.descendant_id = ", tenant.organization_id(), "");
         if let Some(group) = few {
-            query.text(" AND p.id IN (SELECT ");
+            query.text(" AND (p.id IN (SELECT ");
             query.text(self.of_key);
             query.text(" FROM ");
             Few { group, at_most: KEYS_EXAMINED_MAX + 1 }.push(&mut query, tenant, false);
+            query.text(")");
+            if let Some(from) = from {
+                // Its last key may have gone since the cursor was made.
+                query.push(" OR p.id = ", from, "");
+            }
             query.text(")");
         }
         if let Some(from) = from {
