@@ -17,6 +17,7 @@ mod links;
 mod members;
 mod organizations;
 mod respond;
+mod roles;
 mod security;
 mod visit;
 
@@ -55,6 +56,12 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{session}/end", post(account::end_session))
         .route("/password", get(account::show_password).post(account::change_password))
         .route("/user-management", get(members::list::show_user_management))
+        .route("/roles", get(roles::show_roles).post(roles::create))
+        .route("/roles/new", get(roles::show_new_role))
+        .route("/roles/{role}", get(roles::show_role))
+        .route("/roles/{role}/edit", get(roles::show_edit).post(roles::edit))
+        .route("/roles/{role}/api-access", post(roles::set_api_access))
+        .route("/roles/{role}/delete", get(roles::show_delete).post(roles::delete))
         .route("/members", get(members::list::show_members).post(members::form::create))
         .route("/members/new", get(members::form::show_invite))
         .route("/members/{member}", get(members::change::show_member))

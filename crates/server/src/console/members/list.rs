@@ -35,7 +35,8 @@ pub(in crate::console) struct MembersQuery {
 /// The menu of what belongs to people.
 pub(in crate::console) async fn show_user_management(visit: Visit) -> Result<Response, Failure> {
     visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/members:read")?;
-    Ok(visit.page(&UserManagementPage { shell: visit.shell(Place::Settings) }))
+    let may_read_roles = visit.may_do("claviger/roles:read");
+    Ok(visit.page(&UserManagementPage { shell: visit.shell(Place::Settings), may_read_roles }))
 }
 
 /// The list of members.

@@ -55,4 +55,6 @@ pub struct SettingsPage {
 pub struct UserManagementPage {
     /// The frame.
     pub shell: Shell,
+    /// Whether the viewer may look at roles.
+    pub may_read_roles: bool,
 }

@@ -11,6 +11,7 @@ pub mod home;
 pub mod keys;
 pub mod members;
 pub mod organizations;
+pub mod roles;
 pub mod secrets;
 pub mod shell;
 pub mod snippets;

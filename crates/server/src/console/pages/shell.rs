@@ -151,6 +151,10 @@ pub enum Notice {
     KeyActivated(String),
     /// A key was deleted.
     KeyDeleted(String),
+    /// A role was made or changed.
+    RoleSaved(String),
+    /// A role was deleted.
+    RoleDeleted(String),
     /// The reader changed the own password.
     PasswordChanged,
     /// The reader ended one of the own sessions.

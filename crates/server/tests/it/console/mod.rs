@@ -9,6 +9,7 @@ mod hostile;
 mod limits;
 mod pages;
 mod people;
+mod roles;
 mod secrets;
 mod sessions;
 mod tenants;

@@ -68,6 +68,8 @@ async fn every_page_that_links_reach_is_well_formed_and_carries_the_headers() {
         "/remove",
         "/sessions",
         "/password",
+        "/roles",
+        "/roles/new",
     ] {
         assert!(found.iter().any(|it| it.ends_with(part)), "no link leads to …{part}: {found:?}");
     }

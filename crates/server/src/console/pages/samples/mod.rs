@@ -16,8 +16,9 @@ use crate::console::pages::snippets::{call_with_key, check_key};
 mod account;
 mod keys;
 mod members;
+mod roles;
 
-use keys::{deleted_facts, expiries, facts, key_form, key_list, roles, rows, secrets};
+use keys::{deleted_facts, expiries, facts, key_form, key_list, rows, secrets};
 
 const BASE_URL: &str = "https://keys.acme.example";
 
@@ -221,6 +222,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
 
     let mut pages = members::all(words);
     pages.extend(account::all(words));
+    pages.extend(roles::all(words));
     pages.extend([
         ("set-up", render(&set_up(words))),
         (
@@ -250,7 +252,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("home-quiet", render(&home(1, Vec::new()))),
         ("home-first", render(&home(0, Vec::new()))),
         ("settings", render(&SettingsPage { shell: shell(words, Place::Settings), may_manage_users: true })),
-        ("user-management", render(&UserManagementPage { shell: shell(words, Place::Settings) })),
+        ("user-management", render(&UserManagementPage { shell: shell(words, Place::Settings), may_read_roles: true })),
         ("organizations", render(&organizations(words))),
         ("keys", render(&key_list(words, rows(words)))),
         ("keys-25", render(&full)),
@@ -265,7 +267,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
             render(&KeyFormPage {
                 name: words.typed.to_owned(),
                 description: words.typed.to_owned(),
-                roles: roles("admin"),
+                roles: keys::roles("admin"),
                 expiries: expiries("date"),
                 expires_on: "2026-01-01".to_owned(),
                 scopes: words.typed.to_owned(),
