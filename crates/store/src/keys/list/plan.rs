@@ -341,9 +341,10 @@ impl Walk {
     }
 }
 
-/// Of the uses of several secrets of a key the last one stands for it.
-const NEWEST_USE: &str = " AND NOT EXISTS (SELECT 1 FROM secret_use n WHERE n.key_id = k.id AND (n.last_used_at > k.used_at \
-     OR (n.last_used_at = k.used_at AND n.secret_id > k.used_secret_id)))";
+/// Of the uses of several secrets of a key the last one stands for it. Of several at the same time each does, since a window may end between
+/// them and the next one goes on behind the key.
+const NEWEST_USE: &str =
+    " AND NOT EXISTS (SELECT 1 FROM secret_use n WHERE n.key_id = k.id AND n.last_used_at > k.used_at)";
 /// Also where a revoked key has one that was deleted, or that its organization has ceased to see by moving.
 const NO_ROLE: &str = " AND NOT EXISTS (SELECT 1 FROM role n JOIN organization_closure c ON c.ancestor_id = n.organization_id \
      WHERE n.id = k.role_id AND c.descendant_id = k.organization_id)";

@@ -198,10 +198,13 @@ impl Ask<'_> {
             self.narrowed(&mut query);
             self.sorted(&mut query, value, id);
         } else {
-            self.selected(&mut query, self.walk.order.value(), "k.id");
-            query.text("(SELECT k.*");
+            // Two secrets of a key may have been used at the same time.
+            query.text(if self.walk.order == Order::Used { "SELECT DISTINCT " } else { "SELECT " });
+            query.text("k.id, ");
+            query.text(self.walk.order.value().unwrap_or("''"));
+            query.text(" FROM (SELECT k.*");
             if self.walk.order == Order::Used {
-                query.text(", u.last_used_at AS used_at, u.secret_id AS used_secret_id");
+                query.text(", u.last_used_at AS used_at");
             }
             query.text(" FROM ");
             self.source(&mut query);
@@ -260,8 +263,7 @@ impl Few<'_> {
     pub(super) fn push(&self, query: &mut Query, tenant: &Tenant, with_use: bool) {
         if with_use {
             query.text(
-                "(SELECT k.*, (SELECT max(n.last_used_at) FROM secret_use n WHERE n.key_id = k.id) AS used_at, \
-                 '~' AS used_secret_id FROM ",
+                "(SELECT k.*, (SELECT max(n.last_used_at) FROM secret_use n WHERE n.key_id = k.id) AS used_at FROM ",
             );
         }
         query.text("(SELECT k.* FROM key k");

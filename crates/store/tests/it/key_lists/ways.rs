@@ -1,10 +1,13 @@
 //! That a list comes to its end whatever it is sorted by, and goes on from where its cursor stands.
 
+use std::time::Duration;
+
 use claviger_core::key::Key;
 use claviger_core::limits::KEYS_EXAMINED_MAX;
 use claviger_core::organization::Organization;
 use claviger_core::role::{BuiltIn, Role};
 use claviger_store::keys::{KeyFilter, KeyOrder, KeySort, KeyStatus};
+use claviger_store::usage::SecretUse;
 use claviger_store::{PageRequest, Store};
 
 use super::{all_pages, haystack};
@@ -99,6 +102,33 @@ async fn cursor_stays_good_when_the_last_key_of_its_role_or_api_goes() {
         let mut found: Vec<_> = rows.iter().map(|it| it.key.name.as_str()).collect();
         found.sort_unstable();
         assert_eq!(found, ["second", "third"], "{order:?}");
+    }
+}
+
+#[tokio::test]
+async fn key_whose_secrets_were_used_at_the_same_time_is_listed_once_wherever_a_window_ends() {
+    let world = World::new().await;
+    let keys = haystack(&world).await;
+    // The first window is four times as long as what a page of one looks for.
+    const WINDOW: usize = 8;
+    let use_of = |key: &Key, minutes: u64| {
+        let at = now().saturating_sub(Duration::from_secs(60 * minutes));
+        let (key_id, secret_id, organization_id) = (key.id, id(), world.acme.organization.id);
+        SecretUse { key_id, secret_id, organization_id, last_used_at: at, ip: None, user_agent: None, count: 1 }
+    };
+    let mut uses: Vec<_> = (8..8 + WINDOW - 1).map(|number| use_of(&keys[number], 100)).collect();
+    uses.extend([use_of(&keys[7], 50), use_of(&keys[7], 50)]);
+    uses.extend((20..20 + WINDOW - 1).map(|number| use_of(&keys[number], 10)));
+    // One that was used twice within a window, and before.
+    uses.extend([use_of(&keys[1507], 5), use_of(&keys[1507], 5), use_of(&keys[1507], 70)]);
+    world.store.record_uses(&uses).await.expect("uses");
+    let filter = KeyFilter { search: Some("needle".into()), ..KeyFilter::default() };
+    for (descending, expected) in [(false, [7, 1507, 3007]), (true, [1507, 7, 3007])] {
+        let order = KeyOrder { sort: KeySort::LastUse, descending };
+        for limit in [1, 2, 25] {
+            let found: Vec<_> = all_pages(&world, &filter, order, limit).await.iter().map(|it| it.key.id).collect();
+            assert_eq!(found, expected.map(|number| keys[number].id), "{descending} {limit}");
+        }
     }
 }
 
