@@ -112,22 +112,18 @@ pub async fn change_keys(
         let (tenant, whose) = authorize()?;
         let now = app.now();
         // They are known before the transaction begins, since all that it relies on is held at once.
-        let (ids, next) = {
+        let held = {
             let mut reader = app.store().read().await?;
             find(&mut reader, &tenant, whose, &selection, now).await?
         };
-        let holds: Vec<_> = ids.iter().map(|it| Hold::alone(*it)).collect();
+        let holds: Vec<_> = held.ids.iter().map(|it| Hold::alone(*it)).collect();
         let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, holds, authorize).await?;
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);
         }
-        let ids = match &selection {
-            Selection::Keys(_) => ids,
-            // What has ceased to be found meanwhile is not meant any more, and what is found only now was not held.
-            Selection::Found { .. } => {
-                let (found, _) = find(&mut tx, &tenant, whose, &selection, now).await?;
-                ids.intersection(&found).copied().collect()
-            }
+        let Part { ids, next } = match &selection {
+            Selection::Keys(_) => held,
+            Selection::Found { .. } => held.still_in(&find(&mut tx, &tenant, whose, &selection, now).await?),
         };
         let policy = policy_of(&app, organization_id)?;
         let judge = Judge { app: &app, caller: &caller, tenant: &tenant, whose, policy: &policy, change, now };
@@ -168,23 +164,41 @@ pub async fn change_keys(
     .await
 }
 
-/// The keys that are meant, and behind which one there are more.
+/// Some of the keys that are meant.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Part {
+    ids: BTreeSet<KeyId>,
+    /// Behind which key there are more; absent at the end.
+    next: Option<KeyId>,
+}
+
+impl Part {
+    /// What is left once it was looked again. What has ceased to be found meanwhile is not meant any more, and what is found only now was not
+    /// held.
+    fn still_in(&self, found: &Self) -> Self {
+        // Behind where either look has ended nothing is known to be in both.
+        let next = self.next.into_iter().chain(found.next).min();
+        Self { ids: self.ids.intersection(&found.ids).copied().collect(), next }
+    }
+}
+
+/// The keys that are meant, as far as one request goes.
 async fn find(
     connection: &mut Connection,
     tenant: &Tenant,
     whose: Whose,
     selection: &Selection,
     now: Timestamp,
-) -> OpResult<(BTreeSet<KeyId>, Option<KeyId>)> {
+) -> OpResult<Part> {
     let (query, after) = match selection {
-        Selection::Keys(ids) => return Ok((ids.iter().copied().collect(), None)),
+        Selection::Keys(ids) => return Ok(Part { ids: ids.iter().copied().collect(), next: None }),
         Selection::Found { query, after } => (query, *after),
     };
     let Some(filter) = list::filter(connection, tenant, whose, query).await? else {
-        return Ok((BTreeSet::new(), None));
+        return Ok(Part::default());
     };
     let (ids, next) = connection.find_key_ids(tenant, &filter, after, KEYS_PER_BULK_MAX, now).await?;
-    Ok((ids.into_iter().collect(), next))
+    Ok(Part { ids: ids.into_iter().collect(), next })
 }
 
 /// What every key is judged by.
@@ -232,5 +246,27 @@ impl Judge<'_> {
                 Ok(Some(key))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(ids: &[u128], next: Option<u128>) -> Part {
+        Part { ids: ids.iter().map(|it| KeyId::from_u128(*it)).collect(), next: next.map(KeyId::from_u128) }
+    }
+
+    #[test]
+    fn no_key_is_skipped_when_others_come_or_go_between_two_looks() {
+        let held = part(&[2, 3, 5], Some(5));
+        // One has come to be found, so that the second look ends before the last one that is held.
+        assert_eq!(held.still_in(&part(&[1, 2, 3], Some(3))), part(&[2, 3], Some(3)));
+        // One has gone, so that the second look goes on to one that was not held.
+        assert_eq!(held.still_in(&part(&[2, 5, 6], Some(6))), part(&[2, 5], Some(5)));
+        // Either look may have come to the end.
+        assert_eq!(held.still_in(&part(&[2, 3], None)), part(&[2, 3], Some(5)));
+        assert_eq!(part(&[2, 3, 5], None).still_in(&part(&[1, 2, 3], Some(3))), part(&[2, 3], Some(3)));
+        assert_eq!(part(&[2], None).still_in(&part(&[2], None)), part(&[2], None));
     }
 }
