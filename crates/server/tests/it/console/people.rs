@@ -258,3 +258,27 @@ async fn a_member_gets_another_role_and_the_last_admin_stays() {
     admin.submit(&form).await.expect(409);
     admin.get("/o/root/members").await.expect(200);
 }
+
+#[tokio::test]
+async fn members_and_roles_of_another_organization_are_not_there() {
+    let app = TestApp::new().await;
+    let (here, there) = (app.organization(app.root, "Here").await, app.organization(app.root, "There").await);
+    let (_, local, _) = app.member(here, "Local admin", BuiltIn::Admin).await;
+    let (_, _, stranger) = app.member(there, "Stranger", BuiltIn::Member).await;
+    let role = app.built_in(there, BuiltIn::Member).await.id;
+    let mut browser = Browser::of_user(&app, local).await;
+    assert!(!browser.get("/o/here/members").await.expect(200).text.contains("Stranger"));
+    let unknown = browser.get("/o/here/members/mem_01kapxb4q0e8mv5r3g2t9w7yzn").await.expect(404).text;
+    for organization in ["here", "there", "root"] {
+        let mut paths = vec![format!("/o/{organization}/roles/{role}"), format!("/o/{organization}/roles/{role}/edit")];
+        paths.extend(["", "/role", "/remove"].map(|it| format!("/o/{organization}/members/{stranger}{it}")));
+        for path in paths {
+            assert_eq!(browser.get(&path).await.expect(404).text, unknown, "{path}");
+        }
+        let mut form = browser.get("/o/here/members/new").await.expect(200).form("/members");
+        for action in ["link", "withdraw", "disable", "enable", "remove"] {
+            form.action = format!("/o/{organization}/members/{stranger}/{action}");
+            browser.submit(&form).await.expect(404);
+        }
+    }
+}
