@@ -30,6 +30,7 @@ pub struct Replica {
     pub(crate) origins: ArcSwap<Origins>,
     pub(crate) drain: Mutex<Drain>,
     pub(crate) position: ArcSwapOption<Position>,
+    policies_at: ArcSwapOption<Position>,
     pub(crate) seed: Seed,
     uptime: Uptime,
     /// The uptime, in microseconds, at which what it holds was known to be true.
@@ -85,6 +86,7 @@ impl Replica {
             origins: ArcSwap::from_pointee(Origins::new(0)),
             drain: Mutex::default(),
             position: ArcSwapOption::empty(),
+            policies_at: ArcSwapOption::empty(),
             seed,
             uptime,
             known_at: AtomicI64::new(i64::MIN),
@@ -119,7 +121,19 @@ impl Replica {
             self.drain.lock().expect("draining does not panic").retired.push(old);
         }
         self.known_at.store(since.0, Ordering::Relaxed);
+        self.policies_changed(at);
         self.moved(at);
+    }
+
+    /// Notes that up to here the log has changed what policies hold.
+    pub(crate) fn policies_changed(&self, at: Position) {
+        self.policies_at.store(Some(Arc::new(at)));
+    }
+
+    /// The place in the log behind which no policy has changed, as far as this replica knows: one that stands before it may answer by other
+    /// policies than this one.
+    pub fn policies_at(&self) -> Option<Position> {
+        self.policies_at.load().as_deref().copied()
     }
 
     /// Stands at this position now.

@@ -70,6 +70,9 @@ impl Writer {
         let Some(at) = at.filter(|_| follows) else {
             return Err(Gap { at, from: frame.from });
         };
+        if frame.changes.iter().any(|change| self.live.would_change_policies(change)) {
+            self.replica.policies_changed(at.max(frame.to));
+        }
         frame.changes.iter().for_each(|change| self.live.take(change));
         self.replica.moved(at.max(frame.to));
         Ok(())

@@ -67,7 +67,7 @@ fn id_arg() -> Arg {
 
 /// `claviger keys …`
 pub(super) fn command() -> Command {
-    let states = PossibleValuesParser::new(["live", "active", "inactive", "expired", "revoked"]);
+    let states = PossibleValuesParser::new(["active", "inactive", "expired", "revoked"]);
     let reasons = PossibleValuesParser::new([
         "unspecified",
         "key_compromise",
@@ -86,7 +86,10 @@ pub(super) fn command() -> Command {
             Command::new("list")
                 .about("Lists the keys of an organization")
                 .arg(flag("search", "TEXT", "Part of the name"))
-                .arg(flag("state", "STATE", "Only those in this state").value_parser(states))
+                .arg(
+                    flag("state", "STATE", "Only those in this state [default: all that are not revoked]")
+                        .value_parser(states),
+                )
                 .arg(Arg::new("never-used").long("never-used").action(ArgAction::SetTrue).help("Only those never used"))
                 .arg(limit_arg()),
         )
@@ -124,7 +127,7 @@ pub(super) fn organizations_command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .args(remote::args())
-        .subcommand(Command::new("list").about("Lists those directly below").arg(limit_arg()))
+        .subcommand(Command::new("list").about("Lists the key's organization and all below it").arg(limit_arg()))
         .subcommand(
             Command::new("create")
                 .about("Creates one below")

@@ -46,17 +46,26 @@ pub(super) fn place_args() -> impl Iterator<Item = Arg> {
 pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
     let config = read_config(matches)?;
     let target = matches.get_one::<PathBuf>("file");
-    let file = target.map(|path| create(path)).transpose()?;
-    if file.is_none() && io::stdout().is_terminal() {
+    if target.is_none() && io::stdout().is_terminal() {
         return Err(Failed::new("say a FILE, or send the output into one"));
     }
-    let output: &mut dyn Write = match &file {
-        Some(file) => &mut &*file,
-        None => &mut io::stdout().lock(),
-    };
-    let mut output = BufWriter::new(output);
+    // Else a slip of the pen would make a folder, and a backup of nothing.
+    if config.database.is_none() && !config.data_dir.is_dir() {
+        return Err(no_installation(&config.data_dir.display()));
+    }
     in_runtime(async {
         let store = open_store(&config, &system_randomness()).await?;
+        let mut reader = store.read().await.map_err(Failed::new)?;
+        if reader.find_installation_unchecked().await.map_err(Failed::new)?.is_none() {
+            return Err(no_installation(&store.place()));
+        }
+        drop(reader);
+        let file = target.map(|path| create(path)).transpose()?;
+        let output: &mut dyn Write = match &file {
+            Some(file) => &mut &*file,
+            None => &mut io::stdout().lock(),
+        };
+        let mut output = BufWriter::new(output);
         let mut export = store.export().await.map_err(Failed::new)?;
         let mut told = Progress::default();
         loop {
@@ -81,13 +90,22 @@ pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
     })
 }
 
+fn no_installation(place: &dyn std::fmt::Display) -> Failed {
+    Failed::new(format!(
+        "there is no installation at {place}: name its folder by --data-dir, or its database by --database"
+    ))
+}
+
 /// Readable by its owner only, and never in place of something else.
 fn create(path: &Path) -> Result<File, Failed> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| Failed::new(format!("{}: {error}", path.display())))
+    options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failed::new(format!("{} is there already; name another file", path.display())),
+        _ => Failed::new(format!("{}: {error}", path.display())),
+    })
 }
 
 pub(super) fn import(matches: &ArgMatches) -> Result<(), Failed> {

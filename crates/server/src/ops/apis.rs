@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::page::{Page, PageRequest};
+use super::standing::refuse_short_reach;
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
 
@@ -146,6 +147,9 @@ pub async fn update_api(
         if api == before {
             return Ok(api);
         }
+        if api.key_locations != before.key_locations {
+            refuse_short_reach(&mut tx, &tenant).await?;
+        }
         (api.version, api.updated_at) = (before.version + 1, app.now());
         tx.update_api(&tenant, &api, before.version).await?;
         let event = Event::new(&tenant, EventKind::ApiUpdated, api_id, api.updated_at);
@@ -169,6 +173,7 @@ pub async fn delete_api(app: &App, caller: &Caller, organization_id: Organizatio
         if api.is_built_in() {
             return Err(Reject::new(RejectCode::StateConflict, "Built-in apis cannot be deleted.").into());
         }
+        refuse_short_reach(&mut tx, &tenant).await?;
         let keys = tx.count_keys_of_api(&tenant, api_id, COUNTED_KEYS_MAX + 1).await?;
         if keys > 0 {
             let most = u64::from(COUNTED_KEYS_MAX);

@@ -4,6 +4,7 @@
 //! surface, and none of the operations. The note is a value of the task, since it would otherwise go through the arguments and results of
 //! each of them.
 
+use std::cell::OnceCell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use claviger_core::event::{EntityKind, Event, Position};
 use claviger_core::id::OrganizationId;
 use claviger_core::limits::{NODE_LEASE_SECS, NODES_NAMED_MAX};
 use claviger_core::node::{Node, NodeState};
+use claviger_core::policy::Policy;
 use claviger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +114,7 @@ impl Receipt {
     /// Waits until all nodes that live know of a change, or for as long as an answer may be kept waiting.
     pub async fn wait(app: &App, noted: Noted) -> Self {
         let nodes = app.nodes().wait_for(noted.position).await;
-        Self::new(noted.position, &nodes, || max_stale(app, noted.reach))
+        Self::new(noted.position, &nodes, &Policies::of(app, noted.reach))
     }
 
     /// How things stand now.
@@ -121,15 +123,12 @@ impl Receipt {
     /// What reading can meet.
     pub async fn now(app: &App, noted: Noted) -> claviger_store::StoreResult<Self> {
         let nodes = app.nodes().read().await?;
-        Ok(Self::new(noted.position, &nodes, || max_stale(app, noted.reach)))
+        Ok(Self::new(noted.position, &nodes, &Policies::of(app, noted.reach)))
     }
 
     /// A node may answer from memory for `max_stale` after it read the log for the last time. That is never later than a lease after it was
-    /// last heard here: who could read for longer than that without being heard has read this change too. What policy says is looked up only
-    /// where it matters, since it may have to be looked up in all organizations.
-    fn new(position: Position, others: &[Node], max_stale: impl Fn() -> Duration) -> Self {
-        let is_confirmed = others.iter().all(|it| it.has_applied(position));
-        let answers_for = if is_confirmed { Duration::ZERO } else { max_stale() };
+    /// last heard here: who could read for longer than that without being heard has read this change too.
+    fn new(position: Position, others: &[Node], policies: &Policies<impl Fn() -> Duration>) -> Self {
         let mut nodes = Confirmations { acked: 1, pending: Vec::new(), lost: Vec::new(), unnamed: 0 };
         let mut denied_everywhere_by = None;
         for node in others.iter().filter(|it| it.position.is_some()) {
@@ -137,8 +136,8 @@ impl Receipt {
                 nodes.acked += 1;
                 continue;
             }
-            let denies_by =
-                node.last_contact.saturating_add(Duration::from_secs(NODE_LEASE_SECS)).saturating_add(answers_for);
+            let lease = Duration::from_secs(NODE_LEASE_SECS);
+            let denies_by = node.last_contact.saturating_add(lease).saturating_add(policies.max_stale_at(node));
             let named = match node.state() {
                 // By now it answers nobody.
                 NodeState::Lost if denies_by <= node.read_at => continue,
@@ -172,12 +171,34 @@ impl Receipt {
     }
 }
 
-fn max_stale(app: &App, reach: Reach) -> Duration {
-    let own = match reach {
-        Reach::Organization(id) => app.replica().policy(id).map(|it| it.max_stale()),
-        Reach::Everywhere => None,
-    };
-    own.unwrap_or_else(|| app.replica().longest_max_stale())
+/// For how long nodes answer from memory.
+struct Policies<F> {
+    /// Behind which place in the log no policy has changed.
+    changed_at: Option<Position>,
+    /// What policy says now. Looked up only where it matters, since it may have to be looked up in all organizations.
+    now: OnceCell<Duration>,
+    look_up: F,
+}
+
+impl<'a> Policies<Box<dyn Fn() -> Duration + 'a>> {
+    fn of(app: &'a App, reach: Reach) -> Self {
+        let look_up = move || {
+            let own = match reach {
+                Reach::Organization(id) => app.replica().policy(id).map(|it| it.max_stale()),
+                Reach::Everywhere => None,
+            };
+            own.unwrap_or_else(|| app.replica().longest_max_stale())
+        };
+        Self { changed_at: app.replica().policies_at(), now: OnceCell::new(), look_up: Box::new(look_up) }
+    }
+}
+
+impl<F: Fn() -> Duration> Policies<F> {
+    /// A node that does not know the newest policies answers by those it had, and nobody here knows which: the longest that any may say.
+    fn max_stale_at(&self, node: &Node) -> Duration {
+        let knows = self.changed_at.is_some_and(|it| node.has_applied(it));
+        if knows { *self.now.get_or_init(&self.look_up) } else { Policy::default().max_stale() }
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +210,11 @@ mod tests {
 
     const AT: Position = Position { epoch: 1, seq: 7 };
     const MAX_STALE: Duration = Duration::from_secs(60);
+
+    /// Policies that changed last behind the fourth place.
+    fn policies() -> Policies<impl Fn() -> Duration> {
+        Policies { changed_at: Some(Position { epoch: 1, seq: 4 }), now: OnceCell::new(), look_up: || MAX_STALE }
+    }
 
     /// A node that was silent for so many seconds and stands at a place in the log.
     fn node(name: &str, silent_secs: u64, seq: Option<u64>) -> Node {
@@ -207,7 +233,7 @@ mod tests {
     fn nobody_is_named_who_knows_of_the_change_or_answers_nobody() {
         let others =
             [node("knows", 0, Some(7)), node("knew", 11, Some(8)), node("loads", 0, None), node("dead", 70, Some(6))];
-        let receipt = Receipt::new(AT, &others, || MAX_STALE);
+        let receipt = Receipt::new(AT, &others, &policies());
         let json = serde_json::to_string(&receipt).expect("JSON");
         assert_eq!(json, r#"{"epoch":1,"seq":7,"nodes":{"acked":3,"pending":[],"lost":[]}}"#);
         assert_eq!(receipt.sentence(), None);
@@ -216,7 +242,7 @@ mod tests {
     #[test]
     fn who_does_not_know_of_the_change_is_named_with_the_last_moment() {
         let others = [node("node-a", 0, Some(7)), node("node-c", 2, Some(6)), node("node-d", 69, Some(5))];
-        let receipt = Receipt::new(AT, &others, || MAX_STALE);
+        let receipt = Receipt::new(AT, &others, &policies());
         let json = serde_json::to_value(&receipt).expect("JSON");
         let wanted = serde_json::json!({
             "epoch": 1, "seq": 7,
@@ -227,21 +253,28 @@ mod tests {
         assert_eq!(serde_json::from_value::<Receipt>(json).expect("a receipt"), receipt);
         let sentence = "node-c, node-d have not confirmed yet; they deny at the latest by 2027-01-01 00:11:08 UTC.";
         assert_eq!(receipt.sentence().as_deref(), Some(sentence));
-        let one = Receipt::new(AT, &others[1..2], || MAX_STALE).sentence();
+        let one = Receipt::new(AT, &others[1..2], &policies()).sentence();
         assert!(one.is_some_and(|it| it.starts_with("node-c has not confirmed yet; denies at the latest by ")));
+    }
+
+    #[test]
+    fn who_does_not_know_the_newest_policies_may_answer_by_older_ones() {
+        let by = |seq| Receipt::new(AT, &[node("node-c", 0, Some(seq))], &policies()).denied_everywhere_by;
+        assert_eq!(by(4).map(|it| it.to_string()).as_deref(), Some("2027-01-01T00:11:10Z"));
+        assert_eq!(by(3).map(|it| it.to_string()).as_deref(), Some("2027-01-02T00:10:10Z"));
     }
 
     #[test]
     fn another_life_of_the_log_confirms_nothing() {
         let mut other = node("node-c", 0, Some(1000));
         other.position = Some(Position { epoch: 0, seq: 1000 });
-        assert_eq!(Receipt::new(AT, &[other], || MAX_STALE).nodes.pending, ["node-c"]);
+        assert_eq!(Receipt::new(AT, &[other], &policies()).nodes.pending, ["node-c"]);
     }
 
     #[test]
     fn many_are_counted_and_not_all_named() {
         let others: Vec<_> = (0..20).map(|it| node(&format!("node-{it}"), 0, Some(6))).collect();
-        let receipt = Receipt::new(AT, &others, || MAX_STALE);
+        let receipt = Receipt::new(AT, &others, &policies());
         assert_eq!((receipt.nodes.pending.len(), receipt.nodes.unnamed), (NODES_NAMED_MAX, 4));
         assert!(receipt.sentence().is_some_and(|it| it.contains(" and 4 more have not")));
     }

@@ -221,14 +221,13 @@ pub(crate) async fn refuse_unheld(
     Ok(())
 }
 
-/// Refuses a caller who reaches only the tenant's organization where others stand below it: memberships and roles come down to those, and the
+/// Refuses a caller who reaches only the tenant's organization where others stand below it: what is changed here also counts in those, and the
 /// caller holds nothing there.
-async fn refuse_short_reach(connection: &mut Connection, tenant: &Tenant) -> OpResult<()> {
+pub(crate) async fn refuse_short_reach(connection: &mut Connection, tenant: &Tenant) -> OpResult<()> {
     if tenant.reach() == Reach::Subtree || !connection.has_organizations_below(tenant).await? {
         return Ok(());
     }
-    let detail = "Memberships and roles also count in the organizations below this one, and the key that asks reaches only this one. Use a \
-                  key with the reach `subtree`.";
+    let detail = "This also counts in the organizations below, and the key that asks reaches only this one. Use a key with the reach `subtree`.";
     Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into())
 }
 

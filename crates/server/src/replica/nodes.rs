@@ -79,8 +79,9 @@ impl Nodes {
 
     /// Makes this node known, before it loads anything: from then on others know that there is somebody to wait for.
     pub(super) async fn enter(&self) -> StoreResult<()> {
-        if self.0.own.is_named {
-            self.0.store.succeed_node(&self.0.own.name).await?;
+        match self.succeed().await {
+            Err(Error::StorageFull) => {}
+            succeeded => succeeded?,
         }
         self.say(None).await?;
         self.read().await.map(drop)
@@ -105,7 +106,14 @@ impl Nodes {
     async fn renew(&self) -> StoreResult<()> {
         let Identity { id, name, started_at, .. } = &self.0.own;
         let said = self.0.said.lock().await;
-        self.0.store.tell_node(*id, name, *started_at, *said).await
+        self.0.store.tell_node(*id, name, *started_at, *said).await?;
+        self.succeed().await
+    }
+
+    /// Takes the place of lost nodes of this one's name. Not only at the start: who was killed a moment before counts as living then.
+    async fn succeed(&self) -> StoreResult<()> {
+        let Identity { name, is_named, .. } = &self.0.own;
+        if *is_named { self.0.store.succeed_node(name).await } else { Ok(()) }
     }
 
     /// All nodes but this one, read after this was asked.

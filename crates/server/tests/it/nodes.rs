@@ -333,6 +333,10 @@ async fn policy_that_is_locked_tighter_at_one_node_is_not_exceeded_at_the_other_
         first.set_policy(above, r#"{"max_keys_per_user": 10000}"#).await;
         let child = first.organization(above, &format!("Child {round}")).await;
         let (owner, ..) = first.member(above, &format!("Owner {round}"), BuiltIn::Admin).await;
+        // So many are left, and not one more once it is locked.
+        for number in 0..3 {
+            create_key(&first.app, &owner, child, new_key(&format!("Before {round} {number}")), None).await.unwrap();
+        }
         second.follower().applied(first.app.replica().position().unwrap()).await.unwrap();
         let of = |json: &str| OrganizationPatch {
             policy: Some(serde_json::from_str(json).unwrap()),

@@ -319,7 +319,8 @@ async fn the_last_moment_is_what_policy_says_of_the_keys_own_organization() {
     let below = caller.test.organization(caller.test.root, "Below").await;
     caller.test.set_policy(below, r#"{"max_stale_secs": 3600}"#).await;
     let double = Double::new("node-c");
-    double.says(&caller.test, Some(1)).await;
+    let head = caller.test.app.replica().position().unwrap().seq;
+    double.says(&caller.test, Some(head)).await;
     double.is_silent(&caller.test, 10).await;
     let last_contact = |listed: &[Value]| listed[1]["last_contact_at"].as_str().unwrap().parse().unwrap();
     let heard: claviger_core::time::Timestamp = last_contact(&caller.nodes().await);
@@ -334,6 +335,9 @@ async fn the_last_moment_is_what_policy_says_of_the_keys_own_organization() {
     );
     let role = json!({"name": "Own", "permissions": ["contacts:read"]});
     assert_eq!(by(&caller.post("/roles", &role).await), 3610, "keys of any organization below may hang on a role");
+    caller.test.set_policy(caller.test.root, r#"{"max_stale_secs": 30}"#).await;
+    let by_older = by(&caller.create_key("Later").await);
+    assert_eq!(by_older, 86_410, "it does not know of that, and nobody asks it by which policy it answers");
     caller.test.stop().await;
 }
 

@@ -1,6 +1,6 @@
 //! The data folder of an embedded database: one process at a time, and gone in the end if it is a temporary one.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,7 +17,12 @@ pub(super) struct Folder {
 impl Folder {
     /// Takes a folder for this process.
     pub(super) fn take(path: PathBuf) -> StoreResult<Self> {
-        fs::create_dir_all(&path).map_err(|source| Error::Folder { path: path.clone(), source })?;
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        // Digests, names and the log are nobody else's business on this machine.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path).map_err(|source| Error::Folder { path: path.clone(), source })?;
         Ok(Self { _lock: lock(&path)?, path, temporary: false })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_core::decision::Node;
-use claviger_core::feed::OrganizationRecord;
+use claviger_core::feed::{Change, OrganizationRecord, Record};
 use claviger_core::limits::TREE_LEVELS_MAX;
 use claviger_core::policy::Policy;
 
@@ -60,6 +60,16 @@ impl Build {
         self.write_hot(at, &nowhere);
         self.derive_children(at, 0);
         self.narrowings.give_back(&self.state, before);
+    }
+
+    /// Whether a change gives an organization that is held another policy, by its own or by another parent. One that is not held has nobody
+    /// who answers by its policy.
+    pub(crate) fn would_change_policies(&self, change: &Change) -> bool {
+        let Change::Put(record) = change else { return false };
+        let Record::Organization(after) = &**record else { return false };
+        let held = self.organization(after.id.as_u128());
+        let before = held.as_deref().and_then(Known::here).map(|it| (&it.record.policy, it.record.parent_id));
+        before.is_some_and(|it| it != (&after.policy, after.parent_id))
     }
 
     pub(super) fn organization(&self, id: u128) -> Option<Arc<Known<OrganizationCell>>> {

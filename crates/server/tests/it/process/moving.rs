@@ -43,7 +43,11 @@ async fn moves(from: Data, to: Data) {
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
     let again = on(&from, &["export", file.to_str().unwrap()]);
-    assert!(!again.status.success() && said(&again).contains("exists"), "{}", said(&again));
+    assert!(
+        !again.status.success() && said(&again).contains("is there already; name another file"),
+        "{}",
+        said(&again)
+    );
 
     let imported = on(&to, &["import", "--everything", file.to_str().unwrap()]);
     assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
@@ -77,6 +81,34 @@ async fn what_cannot_be_moved_is_told_in_one_line() {
     let mixed = on(&to, &["import", "--everything", "x", "--role", "readonly"]);
     assert_eq!(mixed.status.code(), Some(2), "{}", said(&mixed));
     assert!(!Path::new(&to.files().join("x")).exists());
+}
+
+#[tokio::test]
+async fn what_is_no_installation_is_not_exported_and_nothing_is_made() {
+    let data = Data::new().await;
+    let file = data.files().join("file");
+    let nowhere = data.files().join("nowhere");
+    let slip = ["export", "--data-dir", nowhere.to_str().unwrap(), file.to_str().unwrap()];
+    let slip = super::claviger(&slip).output().unwrap();
+    assert!(!slip.status.success() && said(&slip).contains("there is no installation at"), "{}", said(&slip));
+    let empty = on(&data, &["export", file.to_str().unwrap()]);
+    assert!(!empty.status.success() && said(&empty).contains("there is no installation at"), "{}", said(&empty));
+    assert!(!nowhere.exists() && !file.exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_data_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (from, to) = (Data::embedded(), Data::embedded());
+    drop(Server::on(&from));
+    let file = from.files().join("file");
+    let file = file.to_str().unwrap();
+    assert!(on(&from, &["export", file]).status.success());
+    let folder = to.files().join("made");
+    let import = ["import", "--everything", "--data-dir", folder.to_str().unwrap(), file];
+    assert!(super::claviger(&import).output().unwrap().status.success());
+    assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[tokio::test]
