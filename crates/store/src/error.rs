@@ -31,6 +31,9 @@ pub enum Error {
     /// The cursor is none that this list gave out.
     #[error("not a cursor of this list")]
     InvalidCursor,
+    /// There are too many keys to sort, and no index has just those that may be seen in this order.
+    #[error("too many keys to be sorted like this")]
+    TooManyToSort,
     /// The disk, or the space the database may take, is full. Reading goes on.
     #[error("the storage is full")]
     StorageFull,
@@ -106,6 +109,10 @@ impl Error {
             Self::TreeTooDeep => Reject::new(RejectCode::LimitReached, "The tree of organizations would be too deep."),
             Self::TreeCycle => Reject::new(RejectCode::StateConflict, "An organization cannot stand below itself."),
             Self::InvalidCursor => Reject::field("cursor", "is not a cursor of this list"),
+            Self::TooManyToSort => {
+                let fix = "cannot sort so many own keys: narrow the list, or sort by created_at, role, api or origin";
+                Reject::field("sort", fix)
+            }
             Self::StorageFull => Reject::new(RejectCode::StorageFull, "The storage is full."),
             Self::Unavailable(_)
             | Self::Address

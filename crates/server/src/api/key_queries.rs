@@ -230,6 +230,7 @@ impl KeyFilterBody {
             created_before,
             expires_from,
             expires_before,
+            seen_by: None,
         };
         Ok(KeyQuery { api, ..filter.into() })
     }

@@ -118,6 +118,9 @@ pub struct KeyFilter {
     pub expires_from: Option<Timestamp>,
     /// Only those that end before this instant.
     pub expires_before: Option<Timestamp>,
+    /// Who looks, where that is somebody who may see only keys that belong to them or carry their rights. It narrows to the former where it
+    /// is the owner that is asked for, otherwise to the latter, and no cursor tells of any other key.
+    pub seen_by: Option<UserId>,
 }
 
 /// By what a list of keys is sorted; those with the same value by their identifier.
@@ -264,7 +267,8 @@ impl Connection {
     /// Keys of the tenant's organization.
     ///
     /// # Errors
-    /// `InvalidCursor`, also once what the cursor stands at is gone, such as a role.
+    /// `InvalidCursor`, also once what the cursor stands at is gone, such as a role. `TooManyToSort` for a list of somebody who may not see
+    /// all keys, where it would go along an index of all.
     pub async fn page_keys(
         &mut self,
         tenant: &Tenant,

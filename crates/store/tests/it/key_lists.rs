@@ -5,7 +5,7 @@ mod ways;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use claviger_core::id::KeyId;
+use claviger_core::id::{KeyId, UserId};
 use claviger_core::key::{Key, KeyState, Origin, RevocationReason};
 use claviger_core::limits::KEYS_EXAMINED_MAX;
 use claviger_core::secret::AccessId;
@@ -106,6 +106,7 @@ fn shows(filter: &KeyFilter, key: &Key, used: bool) -> bool {
 /// What a key is sorted by: whether it comes last in either direction, and by what among its like.
 fn place(world: &World, sort: KeySort, key: &Key, used_at: Option<Timestamp>) -> (bool, i64, String, KeyId) {
     let (mut is_last, mut number, mut text) = (false, 0, String::new());
+    let of_user = |id: Option<UserId>| (id.is_none(), id.map_or(String::new(), |it| it.to_string()));
     match sort {
         KeySort::Created => {}
         KeySort::Name => key.name.key().as_str().clone_into(&mut text),
@@ -118,10 +119,8 @@ fn place(world: &World, sort: KeySort, key: &Key, used_at: Option<Timestamp>) ->
         KeySort::Api => {
             text = [&world.api, &world.loader].iter().find(|it| it.id == key.api_id).expect("an api").slug.to_string();
         }
-        KeySort::Owner => {
-            (is_last, text) = (key.owner_id.is_none(), key.owner_id.map_or(String::new(), |it| it.to_string()));
-        }
-        KeySort::MappedUser => text = key.mapped_user_id.expect("a user").to_string(),
+        KeySort::Owner => (is_last, text) = of_user(key.owner_id),
+        KeySort::MappedUser => (is_last, text) = of_user(key.mapped_user_id),
         KeySort::State => {
             text = match key.state(now()) {
                 KeyState::Active => "1",

@@ -58,7 +58,11 @@ pub(super) async fn filter(
             None => return Ok(None),
         },
     };
-    Ok(Some(KeyFilter { owner_id, api_id, ..query.filter.clone() }))
+    let seen_by = match whose {
+        Whose::All => None,
+        Whose::Own(user_id) => Some(user_id),
+    };
+    Ok(Some(KeyFilter { owner_id, api_id, seen_by, ..query.filter.clone() }))
 }
 
 /// The owner to look for; none at all where the caller may only see own keys and asks for somebody else's.

@@ -1,6 +1,6 @@
 //! Who may have keys at all: the switch of roles.
 
-use claviger::ops::keys::{KeyFilter, KeyQuery};
+use claviger::ops::keys::{KeyFilter, KeyQuery, KeySort};
 use claviger::ops::keys::{Overlap, get_key, list_keys, rotate_key, update_key};
 use claviger::ops::page::PageRequest;
 use claviger::ops::roles::{RolePatch, update_role};
@@ -57,6 +57,22 @@ async fn a_member_renames_an_own_key_whose_role_an_admin_chose() {
     let patch = KeyPatch { name: Some(name("CI 2")), role_id: Some(Some(role_id)), ..KeyPatch::default() };
     let renamed = update_key(&test.app, &member, test.root, id, patch, None).await.unwrap();
     assert_eq!((renamed.key.name.as_str(), renamed.key.role_id), ("CI 2", Some(role_id)));
+}
+
+// Along an index of all keys a page could end at somebody else's, and its cursor would tell of it.
+#[tokio::test]
+async fn member_with_thousands_of_keys_gets_them_in_no_order_that_goes_along_the_keys_of_others() {
+    let test = TestApp::new().await;
+    let (member, member_id, _) = test.member(test.root, "Sam Ortiz", BuiltIn::Member).await;
+    let role = test.built_in(test.root, BuiltIn::Member).await;
+    switch(&test, test.root, role.id, true).await;
+    super::people::thousands_of_keys(&test, test.root, member_id).await;
+    let by_name = KeyQuery { order: KeySort::Name.into(), ..KeyQuery::default() };
+    let list = async |caller, query| list_keys(&test.app, caller, test.root, query, PageRequest::default()).await;
+    assert_eq!(refused(list(&member, by_name.clone()).await), RejectCode::InvalidField);
+    assert!(!list(&test.admin, by_name).await.unwrap().page.items.is_empty());
+    assert!(!list(&member, KeyQuery::default()).await.unwrap().page.items.is_empty());
+    list(&member, KeyQuery { order: KeySort::Role.into(), ..KeyQuery::default() }).await.unwrap();
 }
 
 // S0.28 S2.28 S2.30: a member sees own keys and those made for the member, and changes none but own ones.

@@ -216,7 +216,7 @@ async fn a_host_keeps_users_in_step_by_its_own_identifiers() {
 }
 
 /// Keys that Ann owns and the admin's rights stand behind, so that only Ann's leaving denies them.
-async fn thousands_of_keys(test: &TestApp, at: OrganizationId, ann_id: UserId) -> Vec<(KeyId, Token)> {
+pub(super) async fn thousands_of_keys(test: &TestApp, at: OrganizationId, ann_id: UserId) -> Vec<(KeyId, Token)> {
     let tenant = Tenant::system(at, "test");
     let mut tx = test.app.store().begin().await.unwrap();
     let api = tx.find_api_by_slug(&tenant, "default").await.unwrap().unwrap();

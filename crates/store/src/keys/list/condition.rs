@@ -129,6 +129,12 @@ impl Condition {
         all
     }
 
+    /// What all keys have in common that the one who looks may see; none where that is all keys.
+    pub(super) fn seen(filter: &KeyFilter) -> Option<Self> {
+        let user_id = filter.seen_by?;
+        Some(if filter.owner_id == Some(user_id) { Self::Owner(user_id) } else { Self::Mapped(user_id) })
+    }
+
     /// Whether an index has the keys of this condition together, in the order of their identifiers.
     pub(super) fn is_list(&self) -> bool {
         match self {

@@ -110,9 +110,23 @@ impl Walk {
         Self { besides: vec![besides], ..self }
     }
 
+    /// The same rows as far as they are among some, along the index of just these, in the order of their identifiers.
+    fn among(mut self, some: &Condition) -> StoreResult<Self> {
+        if self.order != Order::Id {
+            return Err(Error::TooManyToSort);
+        }
+        for lane in &mut self.lanes {
+            let before = std::mem::replace(lane, vec![some.clone()]);
+            let (creation, others): (Vec<_>, Vec<_>) = before.into_iter().partition(Condition::is_creation);
+            lane.extend(creation);
+            self.besides.extend(others);
+        }
+        Ok(self)
+    }
+
     /// All keys in the order of their identifiers, along the shortest list that is known to hold them.
     pub(super) fn by_id(filter: &KeyFilter, conditions: &[Condition], descending: bool) -> Self {
-        let list = conditions.iter().find(|it| it.is_list()).cloned();
+        let list = Condition::seen(filter).or_else(|| conditions.iter().find(|it| it.is_list()).cloned());
         let all = (filter.status != KeyStatus::Any).then_some(Condition::Unrevoked);
         let creation = conditions.iter().filter(|it| it.is_creation()).cloned();
         let lane = list.or(all).into_iter().chain(creation).collect();
@@ -284,6 +298,10 @@ impl Connection {
                 self.walks_of_parts(APIS, tenant, descending, stage, from, walk, without).await?
             }
         };
+        // A window ends at any key of its index, and the cursor says which one.
+        if let Some(seen) = Condition::seen(filter).filter(|_| stage.few.is_none()) {
+            walks = walks.into_iter().map(|it| it.among(&seen)).collect::<StoreResult<_>>()?;
+        }
         if let Some(from) = from {
             let at = walks.iter().position(|it| it.name == from).ok_or(Error::InvalidCursor)?;
             walks.drain(..at);

@@ -32,6 +32,7 @@ fn filters() -> Vec<(&'static str, KeyFilter)> {
         created_before: Some(now),
         expires_from: Some(now),
         expires_before: Some(now),
+        seen_by: None,
     };
     vec![
         ("all", one()),

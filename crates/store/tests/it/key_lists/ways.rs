@@ -1,17 +1,20 @@
 //! That a list comes to its end whatever it is sorted by, and goes on from where its cursor stands.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use claviger_core::key::Key;
+use claviger_core::id::KeyId;
+use claviger_core::key::{Key, Origin, RevocationReason};
 use claviger_core::limits::KEYS_EXAMINED_MAX;
 use claviger_core::organization::Organization;
 use claviger_core::role::{BuiltIn, Role};
+use claviger_core::time::Timestamp;
 use claviger_store::keys::{KeyFilter, KeyOrder, KeySort, KeyStatus};
 use claviger_store::usage::SecretUse;
-use claviger_store::{PageRequest, Store};
+use claviger_store::{Error, PageRequest, Store};
 
-use super::{all_pages, haystack};
-use crate::world::{World, event, id, name, now, organization, tenant, user};
+use super::{all_pages, haystack, shows};
+use crate::world::{World, event, id, name, now, organization, tenant, used_once, user};
 
 /// A further role of the root, later ones behind earlier ones.
 fn role(world: &World, number: usize) -> Role {
@@ -161,7 +164,7 @@ async fn revoked_keys_are_listed_after_their_role_and_api_were_left_behind_by_a_
         (key.owner_id, key.mapped_user_id) = (Some(ann.id), Some(ann.id));
         if is_left {
             (key.role_id, key.api_id) = (Some(of_acme.id), api.id);
-            key.revoke(claviger_core::key::RevocationReason::Unspecified, now()).expect("a live key");
+            key.revoke(RevocationReason::Unspecified, now()).expect("a live key");
         }
         tx.insert_key(&below_tenant, &key, &[secret]).await.expect("a key");
         expected.push(key.id);
@@ -177,6 +180,118 @@ async fn revoked_keys_are_listed_after_their_role_and_api_were_left_behind_by_a_
             let shown = if status == KeyStatus::Any { &expected[..] } else { &expected[1..] };
             assert_eq!(found, shown, "{sort:?} {status:?}");
         }
+    }
+}
+
+/// More keys than are sorted, unlike each other in everything they can be sorted by, every fiftieth a needle; and when they were used.
+async fn spread(world: &World) -> (Vec<Key>, BTreeMap<KeyId, Timestamp>) {
+    let other = user(world.acme.organization.id, "other");
+    let mut tx = world.store.begin().await.expect("a transaction");
+    tx.insert_user(&world.acme.tenant, &other).await.expect("a user");
+    tx.commit(event(&world.acme.tenant, other.id)).await.expect("a commit");
+    let (mut keys, mut used, mut uses) = (Vec::new(), BTreeMap::new(), Vec::new());
+    for part in 0..5 {
+        let mut batch = Vec::new();
+        for number in part * 900..(part + 1) * 900 {
+            // Neighbours and needles differ in each of these, and many are alike.
+            let pick = |of: usize, salt: usize| (number / 50 + number * 31 + salt) % of;
+            let kind = if number % 50 == 7 { "needle" } else { "hay" };
+            let (mut key, secret, _) = world.key(&world.acme, &format!("{:03} {number} {kind}", number * 7919 % 997));
+            let users = [Some(world.acme.user.id), Some(other.id), None];
+            (key.owner_id, key.mapped_user_id) = (users[pick(3, 0)], users[pick(3, number / 450)]);
+            key.role_id = [Some(world.admin.id), Some(world.readonly.id), None][pick(3, number / 150)];
+            key.api_id = [world.api.id, world.loader.id][pick(2, 0)];
+            key.origin = Origin::ALL[pick(Origin::ALL.len(), 1)];
+            let days = |days: usize| Duration::from_secs(86_400 * days as u64);
+            key.expires_at = match pick(4, 2) {
+                0 => None,
+                1 => Some(now().saturating_sub(days(pick(5, 0)))),
+                _ => Some(now().saturating_add(days(pick(5, 1) + 1))),
+            };
+            match pick(5, 3) {
+                0 => key.set_active(false, now()).expect("a live key"),
+                1 | 2 => key.revoke(RevocationReason::Unspecified, now()).expect("a live key"),
+                _ => {}
+            }
+            for age in [pick(7, 0), pick(7, 3)].into_iter().filter(|it| *it < 4) {
+                let at = now().saturating_sub(days(age));
+                let organization_id = world.acme.organization.id;
+                uses.push(SecretUse { secret_id: id(), ..used_once(organization_id, &secret, at) });
+                let last = used.entry(key.id).or_insert(at);
+                *last = at.max(*last);
+            }
+            batch.push((key, secret));
+        }
+        let mut tx = world.store.begin().await.expect("a transaction");
+        tx.insert_keys(&world.acme.tenant, &batch).await.expect("keys");
+        tx.commit(event(&world.acme.tenant, other.id)).await.expect("a commit");
+        keys.extend(batch.into_iter().map(|(key, _)| key));
+    }
+    world.store.record_uses(&uses).await.expect("uses");
+    (keys, used)
+}
+
+#[tokio::test]
+async fn list_that_goes_along_an_index_is_in_order_in_both_directions() {
+    let world = World::new().await;
+    let (keys, used) = spread(&world).await;
+    for status in [KeyStatus::Live, KeyStatus::Any] {
+        let filter = KeyFilter { search: Some("needle".into()), status, ..KeyFilter::default() };
+        for sort in KeySort::ALL {
+            for descending in [false, true] {
+                let order = KeyOrder { sort, descending };
+                let is_shown = |it: &&Key| it.name.as_str().ends_with("needle") && shows(&filter, it, false);
+                let mut expected: Vec<_> = keys.iter().filter(is_shown).collect();
+                super::sort(&world, order, &mut expected, &used);
+                let expected: Vec<_> = expected.iter().map(|it| it.id).collect();
+                assert!(40 < expected.len());
+                // Pages that are filled before a window ends, and pages that no window fills.
+                for limit in [10, 100] {
+                    let found = all_pages(&world, &filter, order, limit).await;
+                    let found: Vec<_> = found.iter().map(|it| it.key.id).collect();
+                    assert_eq!(found, expected, "{status:?} {order:?} {limit}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn cursor_of_somebody_who_sees_own_keys_tells_of_no_other_key() {
+    let world = World::new().await;
+    let (mut keys, _) = spread(&world).await;
+    keys.extend(haystack(&world).await);
+    let user_id = world.acme.user.id;
+    let own = KeyFilter { seen_by: Some(user_id), search: Some("needle".into()), ..KeyFilter::default() };
+    let owner = KeyFilter { owner_id: Some(user_id), ..own.clone() };
+    let mapped = KeyFilter { mapped_user_id: Some(user_id), status: KeyStatus::Any, ..own };
+    for filter in [owner, mapped] {
+        let is_own = |it: &Key| match filter.owner_id {
+            Some(_) => it.owner_id == Some(user_id),
+            None => it.mapped_user_id == Some(user_id),
+        };
+        let own: BTreeSet<_> = keys.iter().filter(|it| is_own(it)).map(|it| it.id.to_string()).collect();
+        let expected = keys.iter().filter(|it| is_own(it) && shows(&filter, it, false)).count();
+        let mut refused = Vec::new();
+        for sort in KeySort::ALL {
+            let (mut found, mut request) = (0, PageRequest::first(10));
+            loop {
+                let mut reader = world.store.read().await.expect("a reader");
+                let page = match reader.page_keys(&world.acme.tenant, &filter, sort, &request, now()).await {
+                    Err(Error::TooManyToSort) => break refused.push(sort),
+                    page => page.expect("a page"),
+                };
+                found += page.rows.len();
+                let Some(next) = page.next else { break assert_eq!(found, expected, "{sort:?}") };
+                let text = data_encoding::BASE64URL_NOPAD.decode(next.to_text().as_bytes()).expect("a text");
+                let text = String::from_utf8(text).expect("a text");
+                let id = text.split('\n').next().expect("an identifier");
+                assert!(id.is_empty() || own.contains(id), "{sort:?} tells of {text}");
+                request.after = Some(next);
+            }
+        }
+        let other = if filter.owner_id.is_some() { KeySort::MappedUser } else { KeySort::Owner };
+        assert_eq!(refused, [KeySort::Name, KeySort::Expiry, KeySort::LastUse, other, KeySort::State]);
     }
 }
 
