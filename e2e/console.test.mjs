@@ -238,7 +238,7 @@ test("the list is searched, filtered and shared by its address", async () => {
   await page.getByRole("row", { name: "Found" }).waitFor();
   await page.goto(address);
   await page.getByText("Showing 1–1 of 1").waitFor();
-  await page.getByLabel("Status").selectOption("Inactive");
+  await page.getByRole("combobox", { name: "Status" }).selectOption("Inactive");
   await page.getByRole("button", { name: "Apply" }).click();
   await page.getByRole("heading", { name: "No key matches" }).waitFor();
   await inspect(page, "keys-none-match");

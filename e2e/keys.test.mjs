@@ -125,7 +125,7 @@ test("S3.13: a key gets another role, and one that is not needed is deleted", as
   await confirm.click();
   await page.getByRole("status").getByText("Key “Forgotten” deleted.").waitFor();
   assert.equal(await callWith(server, bearer(unused.token)), 401);
-  await page.getByLabel("Status").selectOption("Deleted");
+  await page.getByRole("combobox", { name: "Status" }).selectOption("Deleted");
   await page.getByRole("button", { name: "Apply" }).click();
   await row(page, "Forgotten").getByText("Deleted").waitFor();
   await close();
