@@ -4,7 +4,6 @@
 //! surface, and none of the operations. The note is a value of the task, since it would otherwise go through the arguments and results of
 //! each of them.
 
-use std::cell::OnceCell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -114,7 +113,7 @@ impl Receipt {
     /// Waits until all nodes that live know of a change, or for as long as an answer may be kept waiting.
     pub async fn wait(app: &App, noted: Noted) -> Self {
         let nodes = app.nodes().wait_for(noted.position).await;
-        Self::new(noted.position, &nodes, &Policies::of(app, noted.reach))
+        Self::new(noted.position, &nodes, app.replica().policies_at(), || max_stale(app, noted.reach))
     }
 
     /// How things stand now.
@@ -123,12 +122,20 @@ impl Receipt {
     /// What reading can meet.
     pub async fn now(app: &App, noted: Noted) -> claviger_store::StoreResult<Self> {
         let nodes = app.nodes().read().await?;
-        Ok(Self::new(noted.position, &nodes, &Policies::of(app, noted.reach)))
+        Ok(Self::new(noted.position, &nodes, app.replica().policies_at(), || max_stale(app, noted.reach)))
     }
 
     /// A node may answer from memory for `max_stale` after it read the log for the last time. That is never later than a lease after it was
-    /// last heard here: who could read for longer than that without being heard has read this change too.
-    fn new(position: Position, others: &[Node], policies: &Policies<impl Fn() -> Duration>) -> Self {
+    /// last heard here: who could read for longer than that without being heard has read this change too. One that does not know the newest
+    /// policies answers by those it had, and nobody here knows which: for the longest that any may say. What policy says is looked up only where
+    /// it matters, since it may have to be looked up in all organizations.
+    fn new(
+        position: Position,
+        others: &[Node],
+        policies_at: Option<Position>,
+        max_stale: impl Fn() -> Duration,
+    ) -> Self {
+        let mut looked_up = None;
         let mut nodes = Confirmations { acked: 1, pending: Vec::new(), lost: Vec::new(), unnamed: 0 };
         let mut denied_everywhere_by = None;
         for node in others.iter().filter(|it| it.position.is_some()) {
@@ -137,7 +144,12 @@ impl Receipt {
                 continue;
             }
             let lease = Duration::from_secs(NODE_LEASE_SECS);
-            let denies_by = node.last_contact.saturating_add(lease).saturating_add(policies.max_stale_at(node));
+            let knows_policies = policies_at.is_some_and(|it| node.has_applied(it));
+            let answers_for = match knows_policies {
+                true => *looked_up.get_or_insert_with(&max_stale),
+                false => Policy::default().max_stale(),
+            };
+            let denies_by = node.last_contact.saturating_add(lease).saturating_add(answers_for);
             let named = match node.state() {
                 // By now it answers nobody.
                 NodeState::Lost if denies_by <= node.read_at => continue,
@@ -171,34 +183,13 @@ impl Receipt {
     }
 }
 
-/// For how long nodes answer from memory.
-struct Policies<F> {
-    /// Behind which place in the log no policy has changed.
-    changed_at: Option<Position>,
-    /// What policy says now. Looked up only where it matters, since it may have to be looked up in all organizations.
-    now: OnceCell<Duration>,
-    look_up: F,
-}
-
-impl<'a> Policies<Box<dyn Fn() -> Duration + 'a>> {
-    fn of(app: &'a App, reach: Reach) -> Self {
-        let look_up = move || {
-            let own = match reach {
-                Reach::Organization(id) => app.replica().policy(id).map(|it| it.max_stale()),
-                Reach::Everywhere => None,
-            };
-            own.unwrap_or_else(|| app.replica().longest_max_stale())
-        };
-        Self { changed_at: app.replica().policies_at(), now: OnceCell::new(), look_up: Box::new(look_up) }
-    }
-}
-
-impl<F: Fn() -> Duration> Policies<F> {
-    /// A node that does not know the newest policies answers by those it had, and nobody here knows which: the longest that any may say.
-    fn max_stale_at(&self, node: &Node) -> Duration {
-        let knows = self.changed_at.is_some_and(|it| node.has_applied(it));
-        if knows { *self.now.get_or_init(&self.look_up) } else { Policy::default().max_stale() }
-    }
+/// For how long verifiers go on without their database, as policy says now.
+fn max_stale(app: &App, reach: Reach) -> Duration {
+    let own = match reach {
+        Reach::Organization(id) => app.replica().policy(id).map(|it| it.max_stale()),
+        Reach::Everywhere => None,
+    };
+    own.unwrap_or_else(|| app.replica().longest_max_stale())
 }
 
 #[cfg(test)]
@@ -210,11 +201,7 @@ mod tests {
 
     const AT: Position = Position { epoch: 1, seq: 7 };
     const MAX_STALE: Duration = Duration::from_secs(60);
-
-    /// Policies that changed last behind the fourth place.
-    fn policies() -> Policies<impl Fn() -> Duration> {
-        Policies { changed_at: Some(Position { epoch: 1, seq: 4 }), now: OnceCell::new(), look_up: || MAX_STALE }
-    }
+    const POLICIES_AT: Option<Position> = Some(Position { epoch: 1, seq: 4 });
 
     /// A node that was silent for so many seconds and stands at a place in the log.
     fn node(name: &str, silent_secs: u64, seq: Option<u64>) -> Node {
@@ -233,7 +220,7 @@ mod tests {
     fn nobody_is_named_who_knows_of_the_change_or_answers_nobody() {
         let others =
             [node("knows", 0, Some(7)), node("knew", 11, Some(8)), node("loads", 0, None), node("dead", 70, Some(6))];
-        let receipt = Receipt::new(AT, &others, &policies());
+        let receipt = Receipt::new(AT, &others, POLICIES_AT, || MAX_STALE);
         let json = serde_json::to_string(&receipt).expect("JSON");
         assert_eq!(json, r#"{"epoch":1,"seq":7,"nodes":{"acked":3,"pending":[],"lost":[]}}"#);
         assert_eq!(receipt.sentence(), None);
@@ -242,7 +229,7 @@ mod tests {
     #[test]
     fn who_does_not_know_of_the_change_is_named_with_the_last_moment() {
         let others = [node("node-a", 0, Some(7)), node("node-c", 2, Some(6)), node("node-d", 69, Some(5))];
-        let receipt = Receipt::new(AT, &others, &policies());
+        let receipt = Receipt::new(AT, &others, POLICIES_AT, || MAX_STALE);
         let json = serde_json::to_value(&receipt).expect("JSON");
         let wanted = serde_json::json!({
             "epoch": 1, "seq": 7,
@@ -253,13 +240,14 @@ mod tests {
         assert_eq!(serde_json::from_value::<Receipt>(json).expect("a receipt"), receipt);
         let sentence = "node-c, node-d have not confirmed yet; they deny at the latest by 2027-01-01 00:11:08 UTC.";
         assert_eq!(receipt.sentence().as_deref(), Some(sentence));
-        let one = Receipt::new(AT, &others[1..2], &policies()).sentence();
+        let one = Receipt::new(AT, &others[1..2], POLICIES_AT, || MAX_STALE).sentence();
         assert!(one.is_some_and(|it| it.starts_with("node-c has not confirmed yet; denies at the latest by ")));
     }
 
     #[test]
     fn who_does_not_know_the_newest_policies_may_answer_by_older_ones() {
-        let by = |seq| Receipt::new(AT, &[node("node-c", 0, Some(seq))], &policies()).denied_everywhere_by;
+        let by =
+            |seq| Receipt::new(AT, &[node("node-c", 0, Some(seq))], POLICIES_AT, || MAX_STALE).denied_everywhere_by;
         assert_eq!(by(4).map(|it| it.to_string()).as_deref(), Some("2027-01-01T00:11:10Z"));
         assert_eq!(by(3).map(|it| it.to_string()).as_deref(), Some("2027-01-02T00:10:10Z"));
     }
@@ -268,13 +256,13 @@ mod tests {
     fn another_life_of_the_log_confirms_nothing() {
         let mut other = node("node-c", 0, Some(1000));
         other.position = Some(Position { epoch: 0, seq: 1000 });
-        assert_eq!(Receipt::new(AT, &[other], &policies()).nodes.pending, ["node-c"]);
+        assert_eq!(Receipt::new(AT, &[other], POLICIES_AT, || MAX_STALE).nodes.pending, ["node-c"]);
     }
 
     #[test]
     fn many_are_counted_and_not_all_named() {
         let others: Vec<_> = (0..20).map(|it| node(&format!("node-{it}"), 0, Some(6))).collect();
-        let receipt = Receipt::new(AT, &others, &policies());
+        let receipt = Receipt::new(AT, &others, POLICIES_AT, || MAX_STALE);
         assert_eq!((receipt.nodes.pending.len(), receipt.nodes.unnamed), (NODES_NAMED_MAX, 4));
         assert!(receipt.sentence().is_some_and(|it| it.contains(" and 4 more have not")));
     }
