@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use claviger_core::api::DEFAULT_API;
-use claviger_core::decision::Code;
+use claviger_core::decision::{Code, Reach};
 use claviger_core::id::{KeyId, OrganizationId, SessionId, UserId};
 use claviger_core::permission::{Asked, PermissionSet};
 use claviger_core::reject::{Reject, RejectCode};
@@ -13,6 +13,9 @@ use claviger_verifier::credential::Presented;
 use claviger_verifier::verify::{About, Ask};
 
 use crate::app::App;
+
+/// The refusal of whoever acts where nobody may now.
+pub(super) const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -157,7 +160,6 @@ impl Caller {
         organization_id: OrganizationId,
         permission: &str,
     ) -> Result<Tenant, Reject> {
-        const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
         let refusal = match self.authorize(app, organization_id, permission) {
             Err(reject) if reject.code == SUSPENDED => reject,
             answer => return answer,
@@ -166,6 +168,25 @@ impl Caller {
             Some(parent_id) => self.authorize(app, *parent_id, permission).map_err(|_| refusal),
             None => Err(refusal),
         }
+    }
+
+    /// Authorizes for an organization, be it suspended: nobody is authorized for what is, and yet it will not be so for ever, so what reaches it
+    /// from above counts there. A nearer membership counts instead of what comes from above it; `own` says where the caller has any.
+    pub(super) fn authorize_through_suspension(
+        &self,
+        app: &App,
+        organization_id: OrganizationId,
+        asked: &[Asked<'_>],
+        own: &[OrganizationId],
+    ) -> Option<Tenant> {
+        for id in app.replica().path(organization_id) {
+            match self.decide(app, id, asked) {
+                Ok(tenant) if id == organization_id || tenant.reach() == Reach::Subtree => return Some(tenant),
+                Err(reject) if reject.code == SUSPENDED && !own.contains(&id) => {}
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// Authorizes for keys: by `claviger/keys:…` for all of them, else by `claviger/own-keys:…` for the caller's own.

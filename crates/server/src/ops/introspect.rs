@@ -1,7 +1,7 @@
 //! Introspection (RFC 7662): what a resource server that speaks OAuth is told about a token. So far every token is a whole key.
 
 use claviger_core::api::DEFAULT_API;
-use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
+use claviger_core::id::{KeyId, OrganizationId, SecretId};
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::facts::Facts;
@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::caller::Caller;
 use super::error::OpResult;
-use super::verify::Verifier;
+use super::verify::{VerifiedUser, Verifier};
 use crate::app::App;
 
 /// What is asked.
@@ -40,20 +40,9 @@ pub struct Introspection {
     /// The host's own identifier of that.
     pub organization_external_id: Option<String>,
     /// The user whose rights it carries.
-    pub mapped_user: Option<MappedUser>,
+    pub mapped_user: Option<VerifiedUser>,
     /// When it stops being accepted.
     pub ends_at: Option<Timestamp>,
-}
-
-/// The user whose rights a token carries.
-#[derive(Debug, Clone)]
-pub struct MappedUser {
-    /// The user.
-    pub id: UserId,
-    /// The host's own identifier.
-    pub external_id: Option<String>,
-    /// What people call the user.
-    pub name: String,
 }
 
 impl Introspection {
@@ -65,11 +54,7 @@ impl Introspection {
             permissions: facts.permissions().to_texts(),
             organization_id: facts.organization_id(),
             organization_external_id: facts.organization_external_id().map(str::to_owned),
-            mapped_user: facts.mapped_user_id().map(|id| MappedUser {
-                id,
-                external_id: facts.mapped_user_external_id().map(str::to_owned),
-                name: facts.mapped_user_name().unwrap_or_default().to_owned(),
-            }),
+            mapped_user: VerifiedUser::of(facts),
             ends_at: facts.secret_ends_at(),
         }
     }

@@ -4,7 +4,7 @@
 //! subtree is therefore judged at its top, and wherever below it the caller or the user has a membership of their own: nothing changes between
 //! those.
 
-use claviger_core::decision::{Code, Reach};
+use claviger_core::decision::Reach;
 use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::limits::PLACES_JUDGED_MAX;
 use claviger_core::member::Member;
@@ -99,18 +99,8 @@ impl<'a> Judge<'a> {
 
     /// What the caller holds at an organization; nothing where they are refused.
     pub(crate) fn rights_at(&self, organization_id: OrganizationId) -> PermissionSet {
-        const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
-        for id in self.app.replica().path(organization_id) {
-            match self.caller.reach(self.app, id) {
-                Ok(tenant) if id == organization_id || tenant.reach() == Reach::Subtree => {
-                    return tenant.rights().clone();
-                }
-                // Nobody is authorized for what is suspended, and yet it will not be so for ever: what reaches it from above counts there.
-                Err(reject) if reject.code == SUSPENDED && !self.own.contains(&id) => {}
-                _ => break,
-            }
-        }
-        PermissionSet::nothing()
+        let reached = self.caller.authorize_through_suspension(self.app, organization_id, &[], &self.own);
+        reached.map_or_else(PermissionSet::nothing, |it| it.rights().clone())
     }
 }
 

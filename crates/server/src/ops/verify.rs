@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use claviger_core::api::DEFAULT_API;
-use claviger_core::decision::{Code, Decision, Reach, Traced};
+use claviger_core::decision::{Code, Decision, Traced};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::limits;
 use claviger_core::permission::Asked;
@@ -22,7 +22,6 @@ use crate::app::App;
 
 /// What a caller needs to ask about keys.
 const VERIFY: &str = "claviger/keys:verify";
-const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
 
 /// The key that is asked about: the subject, not a credential of the caller.
 #[derive(Debug)]
@@ -166,7 +165,7 @@ impl<'a> Verifier<'a> {
             Some((id, sees)) if id == organization_id => sees,
             _ => {
                 let sees = match self.caller.check(self.app, organization_id, &self.verify) {
-                    Err(reject) if reject.code == SUSPENDED => self.sees_suspended(organization_id),
+                    Err(reject) if reject.code == super::caller::SUSPENDED => self.sees_suspended(organization_id),
                     answer => answer.is_ok(),
                 };
                 self.seen = Some((organization_id, sees));
@@ -175,23 +174,12 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// Nobody is authorized for what is suspended; who may verify from above is to be told that it is, and not that there is no such key.
+    /// Who may verify from above is to be told that an organization is suspended, and not that there is no such key.
     fn sees_suspended(&self, organization_id: OrganizationId) -> bool {
-        let (app, caller) = (self.app, self.caller);
-        let own = caller.user_id().map(|it| app.replica().memberships(it)).unwrap_or_default();
-        let path = app.replica().path(organization_id);
-        // A nearer membership counts in place of what comes from above it.
-        let is_hidden = |id: &OrganizationId| own.iter().any(|it| it.organization_id == *id);
-        for (below, id) in path.iter().zip(path.iter().skip(1)) {
-            if is_hidden(below) {
-                return false;
-            }
-            match caller.authorize(app, *id, VERIFY) {
-                Err(reject) if reject.code == SUSPENDED => {}
-                answer => return answer.is_ok_and(|it| it.reach() == Reach::Subtree),
-            }
-        }
-        false
+        let own = self.caller.user_id().map(|it| self.app.replica().memberships(it)).unwrap_or_default();
+        let own: Vec<_> = own.iter().map(|it| it.organization_id).collect();
+        let asked = std::slice::from_ref(&self.verify);
+        self.caller.authorize_through_suspension(self.app, organization_id, asked, &own).is_some()
     }
 
     fn verify(&mut self, request: &VerifyRequest) -> Result<VerifyAnswer, Reject> {
@@ -236,6 +224,17 @@ impl<'a> Verifier<'a> {
     }
 }
 
+impl VerifiedUser {
+    /// The user that a key is mapped to.
+    pub(super) fn of(facts: &Facts<'_>) -> Option<Self> {
+        Some(Self {
+            id: facts.mapped_user_id()?,
+            external_id: facts.mapped_user_external_id().map(str::to_owned),
+            name: facts.mapped_user_name().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
 impl VerifyAnswer {
     /// The answer about a key that the caller may know of.
     fn about(
@@ -264,11 +263,7 @@ impl VerifyAnswer {
                 slug: slug.to_owned(),
                 external_id: facts.organization_external_id().map(str::to_owned),
             }),
-            mapped_user: facts.mapped_user_id().map(|id| VerifiedUser {
-                id,
-                external_id: facts.mapped_user_external_id().map(str::to_owned),
-                name: facts.mapped_user_name().unwrap_or_default().to_owned(),
-            }),
+            mapped_user: VerifiedUser::of(facts),
             role: facts.role_name().map(str::to_owned),
             permissions: if code.is_none() { facts.permissions().to_texts() } else { Vec::new() },
             elements,
