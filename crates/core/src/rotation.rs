@@ -47,7 +47,8 @@ impl Key {
         if live >= limits::LIVE_SECRETS_PER_KEY_MAX {
             return Err(Reject::new(
                 RejectCode::LimitReached,
-                "Too many old secrets are still good; end one of the rotations first.",
+                "Too many old secrets are still good. Wait until one ends, or rotate without an overlap (`overlap_secs` 0), which \
+                 ends all of them.",
             ));
         }
         let (secret, token) = new_secret(self, api, now, rng);
