@@ -99,6 +99,14 @@ pub struct RoleFormPage {
     pub errors: FormErrors,
 }
 
+impl RoleFormPage {
+    /// Why the name cannot be changed; empty where it can.
+    fn name_hint(&self) -> &'static str {
+        let keeps_name = self.role.as_ref().is_some_and(|it| it.built_in);
+        if keeps_name { "Built-in roles keep their names." } else { "" }
+    }
+}
+
 /// Asks before a role is deleted.
 #[derive(Template, Debug)]
 #[template(path = "roles/delete.html")]
