@@ -25,15 +25,21 @@ use crate::value::{args, json};
 use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
 
 /// Of who did it the names are read that the organization may know: of a key only its own one's, of a user whom it manages or who is a member
-/// there or above.
+/// there or above. The same goes for the name of what it is about.
 macro_rules! columns {
     () => {
         "e.id, e.epoch, e.seq, e.kind, e.v, e.at, e.organization_id, e.actor_user_id, u.name, e.actor_key_id, k.name, e.actor_job, \
-         e.entity_id, b.body FROM event e LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq \
+         e.entity_id, COALESCE(ek.name, er.name, eu.name), b.body FROM event e LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq \
          LEFT JOIN key k ON k.id = e.actor_key_id AND k.organization_id = e.organization_id \
          LEFT JOIN \"user\" u ON u.id = e.actor_user_id AND (u.organization_id = e.organization_id OR EXISTS (\
          SELECT 1 FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
-         WHERE m.user_id = u.id AND c.descendant_id = e.organization_id)) "
+         WHERE m.user_id = u.id AND c.descendant_id = e.organization_id)) \
+         LEFT JOIN key ek ON ek.id = e.entity_id AND ek.organization_id = e.organization_id \
+         LEFT JOIN role er ON er.id = e.entity_id AND er.organization_id = e.organization_id \
+         LEFT JOIN member em ON em.id = e.entity_id AND em.organization_id = e.organization_id \
+         LEFT JOIN \"user\" eu ON eu.id = COALESCE(em.user_id, e.entity_id) AND (eu.organization_id = e.organization_id OR EXISTS (\
+         SELECT 1 FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
+         WHERE m.user_id = eu.id AND c.descendant_id = e.organization_id)) "
     };
 }
 
@@ -71,6 +77,7 @@ statements! {
          WHERE r.organization_id = $1 AND r.last_key_id >= $11 ORDER BY r.last_key_id LIMIT 100) imports WHERE imports.first_key_id <= $11 \
          AND EXISTS (SELECT 1 FROM key z WHERE z.id = $11 AND z.origin = 'import')) "
     );
+    FIND_EVENT = concat!("SELECT ", columns!(), "WHERE e.id = $1 AND e.organization_id = $2 AND e.stream = 'change'");
     INSERT_TOUCH = "INSERT INTO event_touch (entity_id, event_id) VALUES ($1, $2)";
 }
 
@@ -128,6 +135,8 @@ pub struct EventRow {
     pub job: Option<String>,
     /// What it is about.
     pub entity: Entity,
+    /// What that is called now: a key, role, user or member, where it is still there and the organization may know it.
+    pub entity_name: Option<Name>,
     /// What the entity looked like before; absent also once the body is erased.
     pub before: Option<Value>,
     /// What it looked like then; absent also once the body is erased.
@@ -159,6 +168,7 @@ fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
         key_name: it.next()?,
         job: it.next()?,
         entity: it.next()?,
+        entity_name: it.next()?,
         before: None,
         after: None,
     };
@@ -180,6 +190,14 @@ impl Connection {
     pub async fn head(&mut self, stream: Stream) -> StoreResult<Position> {
         let head = self.find(FIND_HEAD, args![stream.as_str()], "log_head", position).await?;
         head.ok_or_else(|| lost(stream))
+    }
+
+    /// One change in the tenant's organization.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_event(&mut self, tenant: &Tenant, id: EventId) -> StoreResult<Option<EventRow>> {
+        self.find(FIND_EVENT, args![id, tenant.organization_id()], "event", event).await
     }
 
     /// Changes in the tenant's organization, newest first.

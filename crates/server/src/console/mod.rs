@@ -8,6 +8,7 @@ pub mod assets;
 pub mod pages;
 
 mod account;
+mod audit;
 mod confirmations;
 mod cookies;
 mod entrance;
@@ -51,6 +52,8 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/activate", post(keys::change::activate))
         .route("/keys/{key}/deactivate", post(keys::change::deactivate))
         .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))
+        .route("/audit", get(audit::show_audit))
+        .route("/audit/{event}", get(audit::show_event))
         .route("/sessions", get(account::show_sessions))
         .route("/sessions/end-others", post(account::end_others))
         .route("/sessions/{session}/end", post(account::end_session))

@@ -1,6 +1,6 @@
 //! Events: what was changed, by whom, and how it looked before and after.
 
-use claviger_core::id::OrganizationId;
+use claviger_core::id::{EventId, OrganizationId};
 use claviger_core::limits::{EXPORTED_EVENTS_MAX, PAGE_ITEMS_MAX};
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
@@ -30,6 +30,21 @@ pub async fn list_events(
 ) -> OpResult<Page<EventRow>> {
     let tenant = authorize(app, caller, organization_id)?;
     Ok(app.store().read().await?.page_events(&tenant, filter, &page.try_into()?).await?.into())
+}
+
+/// Finds one change in an organization.
+///
+/// # Errors
+/// Refusals.
+pub async fn get_event(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    event_id: EventId,
+) -> OpResult<EventRow> {
+    let tenant = authorize(app, caller, organization_id)?;
+    let found = app.store().read().await?.find_event(&tenant, event_id).await?;
+    Ok(found.ok_or_else(Reject::not_found)?)
 }
 
 /// The whole of a list, page by page, as long as the caller may see it.

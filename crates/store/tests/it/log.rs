@@ -66,6 +66,9 @@ async fn event_says_who_did_what_to_what_and_how_it_looked() {
     let mut reader = world.store.read().await.expect("a reader");
     let page = reader.page_events(&world.acme.tenant, &EventFilter::default(), &PageRequest::first(1)).await;
     let row = page.expect("a page").rows.remove(0);
+    assert_eq!(row.entity_name.as_ref(), Some(&key.name));
+    assert_eq!(reader.find_event(&world.acme.tenant, row.id).await.expect("an event"), Some(row.clone()));
+    assert_eq!(reader.find_event(&world.beta.tenant, row.id).await.expect("an answer"), None);
     assert_eq!((row.position, row.kind, row.v, row.at), (position, EventKind::KeyUpdated, 1, now()));
     assert_eq!((row.user_id, row.key_id, row.job), (Some(world.acme.user.id), Some(key.id), None));
     assert_eq!((row.entity, row.organization_id), (Entity::from(key.id), world.acme.organization.id));

@@ -28,6 +28,7 @@ pub(in crate::console) async fn show_key(visit: Visit, Path((_, key_id)): KeyPat
         may_change: visit.may("update"),
         may_rotate: visit.may("update") && secrets::can_rotate(&info),
         may_delete: visit.may("delete"),
+        may_read_history: visit.may_do("claviger/events:read"),
         snippets: call_with_key(&visit.site.base_url, None),
     };
     Ok(visit.page(&page))

@@ -296,7 +296,8 @@ pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Fail
 /// The settings page.
 pub(in crate::console) async fn show_settings(visit: Visit) -> Response {
     let may_manage_users = visit.may_do("claviger/members:read");
-    visit.page(&SettingsPage { shell: visit.shell(Place::Settings), may_manage_users })
+    let may_read_events = visit.may_do("claviger/events:read");
+    visit.page(&SettingsPage { shell: visit.shell(Place::Settings), may_manage_users, may_read_events })
 }
 
 #[cfg(test)]

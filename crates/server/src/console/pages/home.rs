@@ -47,6 +47,8 @@ pub struct SettingsPage {
     pub shell: Shell,
     /// Whether the viewer may look at members.
     pub may_manage_users: bool,
+    /// Whether the viewer may look at events.
+    pub may_read_events: bool,
 }
 
 /// What belongs to the people of an organization.

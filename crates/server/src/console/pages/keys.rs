@@ -142,6 +142,8 @@ pub struct KeyPage {
     pub may_rotate: bool,
     /// Whether the viewer may delete it.
     pub may_delete: bool,
+    /// Whether the viewer may look at what happened to it.
+    pub may_read_history: bool,
     /// How to use the key, with a placeholder for it.
     pub snippets: Vec<Snippet>,
 }

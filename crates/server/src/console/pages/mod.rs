@@ -4,6 +4,7 @@
 //! which escapes it and sets names in `<bdi>`.
 
 pub mod account;
+pub mod audit;
 pub mod entrance;
 pub mod failure;
 pub mod form;

@@ -14,6 +14,7 @@ use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, St
 use crate::console::pages::snippets::{call_with_key, check_key};
 
 mod account;
+mod audit;
 mod keys;
 mod members;
 mod roles;
@@ -200,6 +201,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         may_change,
         may_rotate: may_change,
         may_delete: may_change,
+        may_read_history: may_change,
         snippets: call_with_key(BASE_URL, None),
     };
     let mut after_deletion = key_list(words, rows(words));
@@ -222,6 +224,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
 
     let mut pages = members::all(words);
     pages.extend(account::all(words));
+    pages.extend(audit::all(words));
     pages.extend(roles::all(words));
     pages.extend([
         ("set-up", render(&set_up(words))),
@@ -251,7 +254,14 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("home", render(&home(112, recent))),
         ("home-quiet", render(&home(1, Vec::new()))),
         ("home-first", render(&home(0, Vec::new()))),
-        ("settings", render(&SettingsPage { shell: shell(words, Place::Settings), may_manage_users: true })),
+        (
+            "settings",
+            render(&SettingsPage {
+                shell: shell(words, Place::Settings),
+                may_manage_users: true,
+                may_read_events: true,
+            }),
+        ),
         ("user-management", render(&UserManagementPage { shell: shell(words, Place::Settings), may_read_roles: true })),
         ("organizations", render(&organizations(words))),
         ("keys", render(&key_list(words, rows(words)))),

@@ -1,0 +1,142 @@
+//! What an event changed: its two pictures of a thing, field by field.
+
+use std::collections::{BTreeMap, HashMap};
+
+use claviger_core::time::Timestamp;
+use serde_json::Value;
+
+use super::words::field_words;
+use crate::console::pages::audit::Difference;
+
+/// Characters of a value in a table; an event's own page shows more.
+const VALUE_CHARS_MAX: usize = 60;
+/// Differences that a row of the list has room for.
+const TOLD_MAX: usize = 2;
+/// Where there is nothing to compare with, what says most.
+const TELLING: [&str; 8] =
+    ["role_id", "user_id", "mapped_user_id", "expires_at", "permissions", "reason", "email", "overlap_secs"];
+
+/// Names of what identifiers in a picture stand for.
+pub(super) type Names = HashMap<String, String>;
+
+/// Every field of either picture, those that differ first.
+pub(super) fn differences(before: Option<&Value>, after: Option<&Value>, names: &Names) -> Vec<Difference> {
+    let (old, new) = (flat(before), flat(after));
+    let mut paths: Vec<&String> = old.keys().chain(new.keys()).collect();
+    paths.sort();
+    paths.dedup();
+    let text = |from: &BTreeMap<String, Value>, path: &str| from.get(path).map(|it| text(it, names));
+    let mut found: Vec<_> = paths
+        .into_iter()
+        .map(|path| Difference {
+            path: path.clone(),
+            field: field_words(path),
+            changed: old.get(path) != new.get(path),
+            before: text(&old, path),
+            after: text(&new, path),
+        })
+        .collect();
+    found.sort_by_key(|it| !it.changed);
+    found
+}
+
+/// The most telling differences in short, and how many more there are.
+pub(super) fn in_short(before: Option<&Value>, after: Option<&Value>, names: &Names) -> (Vec<Difference>, usize) {
+    let compared = before.is_some() && after.is_some();
+    let mut found = differences(before, after, names);
+    found.retain(|it| it.changed);
+    if compared {
+        let more = found.len().saturating_sub(TOLD_MAX);
+        found.truncate(TOLD_MAX);
+        return (found.into_iter().map(shortened).collect(), more);
+    }
+    let rank = |it: &Difference| TELLING.iter().position(|path| *path == it.path).unwrap_or(TELLING.len());
+    // The name stands in the row already.
+    found.retain(|it| it.path != "name" && [&it.before, &it.after].into_iter().flatten().any(|it| it != NONE));
+    found.sort_by_key(rank);
+    found.truncate(TOLD_MAX);
+    (found.into_iter().map(shortened).collect(), 0)
+}
+
+fn shortened(mut it: Difference) -> Difference {
+    for value in [&mut it.before, &mut it.after].into_iter().flatten() {
+        if value.chars().count() > VALUE_CHARS_MAX {
+            *value = value.chars().take(VALUE_CHARS_MAX).chain(['…']).collect();
+        }
+    }
+    it
+}
+
+/// The fields of a picture; those of a thing within it with its own name in front.
+fn flat(picture: Option<&Value>) -> BTreeMap<String, Value> {
+    let mut fields = BTreeMap::new();
+    for (name, value) in picture.and_then(Value::as_object).into_iter().flatten() {
+        match value.as_object() {
+            Some(inner) => {
+                fields.extend(inner.iter().map(|(inner, value)| (format!("{name}.{inner}"), value.clone())));
+            }
+            None => {
+                fields.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    fields
+}
+
+/// What stands for nothing.
+const NONE: &str = "none";
+
+fn text(value: &Value, names: &Names) -> String {
+    match value {
+        Value::Null => NONE.to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) if text.is_empty() => NONE.to_owned(),
+        Value::String(text) => names.get(text).cloned().unwrap_or_else(|| instant(text)),
+        Value::Array(items) if items.is_empty() => NONE.to_owned(),
+        Value::Array(items) => items.iter().map(|it| self::text(it, names)).collect::<Vec<_>>().join(", "),
+        Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// Instants as people read them, anything else as it is.
+fn instant(text: &str) -> String {
+    let is_instant = text.len() > 19 && text.ends_with('Z') && text.as_bytes().first().is_some_and(u8::is_ascii_digit);
+    let parsed: Option<Timestamp> = if is_instant { text.parse().ok() } else { None };
+    parsed.map_or_else(|| text.to_owned(), |it| format!("{} UTC", it.to_table_text()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(before: Option<Value>, after: Option<Value>) -> Vec<(String, Option<String>, Option<String>)> {
+        let names = Names::from([("rol_1".to_owned(), "ADMIN".to_owned())]);
+        let (found, _) = in_short(before.as_ref(), after.as_ref(), &names);
+        found.into_iter().map(|it| (it.field, it.before, it.after)).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_told_with_names_and_instants_as_people_read_them() {
+        let before = json!({ "name": "CI", "role_id": null, "expires_at": null, "policy": { "idle_days": 90 } });
+        let after = json!({ "name": "CI", "role_id": "rol_1", "expires_at": null, "policy": { "idle_days": 30 } });
+        let some = |it: &str| Some(it.to_owned());
+        assert_eq!(
+            told(Some(before), Some(after)),
+            [
+                ("Policy: idle days".to_owned(), some("90"), some("30")),
+                ("Role".to_owned(), some("none"), some("ADMIN"))
+            ]
+        );
+        let ends = json!({ "name": "CI", "expires_at": "2026-11-28T05:15:00Z", "description": "" });
+        assert_eq!(told(None, Some(ends)), [("Expires".to_owned(), None, some("2026-11-28 05:15:00 UTC"))]);
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_fields() {
+        assert_eq!(told(Some(json!([1])), None), []);
+        assert_eq!(told(None, None), []);
+    }
+}

@@ -1,0 +1,266 @@
+//! What the address of the audit says, and what its form offers.
+
+use std::time::Duration;
+
+use claviger_core::event::{Entity, EntityKind, EventKind};
+use claviger_core::id::{KeyId, UserId};
+use claviger_core::time::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::words::{group_words, kind_words};
+use crate::console::pages::audit::ChoiceGroup;
+use crate::console::pages::form::Choice;
+use crate::ops::events::EventFilter;
+
+/// Bytes of a cursor that is passed on; ours are shorter.
+const CURSOR_BYTES_MAX: usize = 256;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Who did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    User(UserId),
+    Key(KeyId),
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Anything to things of a kind.
+    Anything(EntityKind),
+    /// Exactly this.
+    Kind(EventKind),
+}
+
+/// What the list's address says.
+#[derive(Debug, Default)]
+pub(super) struct AuditQuery {
+    who: Option<Who>,
+    what: Option<What>,
+    /// One thing, whose history is asked for.
+    pub(super) about: Option<Entity>,
+    /// The first day, `2026-11-01`.
+    pub(super) from: String,
+    /// The last day.
+    pub(super) until: String,
+    /// Where the page before ended.
+    pub(super) after: String,
+}
+
+/// The first instant of a day as the form sends it.
+fn day(text: &str) -> Option<Timestamp> {
+    if text.len() == "2026-11-01".len() { format!("{text}T00:00:00Z").parse().ok() } else { None }
+}
+
+impl AuditQuery {
+    /// Reads what an address says, and whether it says something that is not understood.
+    pub(super) fn read(pairs: Vec<(String, String)>) -> (Self, bool) {
+        let (mut query, mut misread) = (Self::default(), false);
+        for (name, value) in pairs {
+            let value = value.trim();
+            if value.is_empty() {
+                continue;
+            }
+            let understood = match name.as_str() {
+                "who" => {
+                    let key = || value.parse().ok().map(Who::Key);
+                    query.who = value.parse().ok().map(Who::User).or_else(key);
+                    query.who.is_some()
+                }
+                "what" => {
+                    let kind = || EntityKind::parse(value).map(What::Anything);
+                    query.what = EventKind::parse(value).map(What::Kind).or_else(kind);
+                    query.what.is_some()
+                }
+                "about" => {
+                    query.about = value.parse().ok();
+                    query.about.is_some()
+                }
+                "from" | "until" => {
+                    let into = if name == "from" { &mut query.from } else { &mut query.until };
+                    let is_day = day(value).is_some();
+                    if is_day {
+                        value.clone_into(into);
+                    }
+                    is_day
+                }
+                "after" if value.len() <= CURSOR_BYTES_MAX => {
+                    value.clone_into(&mut query.after);
+                    true
+                }
+                // Long, it is none of ours; the list begins anew.
+                "after" => true,
+                _ => false,
+            };
+            misread |= !understood;
+        }
+        (query, misread)
+    }
+
+    /// What it asks of the log. The last day counts as a whole.
+    pub(super) fn filter(&self) -> EventFilter {
+        EventFilter {
+            entity: self.about,
+            entity_kind: match self.what {
+                Some(What::Anything(kind)) => Some(kind),
+                _ => None,
+            },
+            kind: match self.what {
+                Some(What::Kind(kind)) => Some(kind),
+                _ => None,
+            },
+            user_id: match self.who {
+                Some(Who::User(id)) => Some(id),
+                _ => None,
+            },
+            key_id: match self.who {
+                Some(Who::Key(id)) => Some(id),
+                _ => None,
+            },
+            from: day(&self.from),
+            until: day(&self.until).map(|it| it.saturating_add(DAY)),
+        }
+    }
+
+    /// Whether it narrows the list at all.
+    pub(super) fn narrows(&self) -> bool {
+        self.pairs().next().is_some()
+    }
+
+    fn who_value(&self) -> Option<String> {
+        self.who.map(|it| match it {
+            Who::User(id) => id.to_string(),
+            Who::Key(id) => id.to_string(),
+        })
+    }
+
+    fn what_value(&self) -> Option<&'static str> {
+        self.what.map(|it| match it {
+            What::Anything(kind) => kind.as_str(),
+            What::Kind(kind) => kind.as_str(),
+        })
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        [
+            ("who", self.who_value()),
+            ("what", self.what_value().map(str::to_owned)),
+            ("about", self.about.map(|it| it.to_string())),
+            ("from", Some(self.from.clone())),
+            ("until", Some(self.until.clone())),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.filter(|it| !it.is_empty())?)))
+    }
+
+    /// The query string of the page behind `after`; of the first where that is empty.
+    pub(super) fn link(&self, after: &str) -> String {
+        let after = Some(after.to_owned()).filter(|it| !it.is_empty()).map(|it| ("after", it));
+        encoded(self.pairs().chain(after))
+    }
+
+    /// The same filter in the words of the management API.
+    pub(super) fn export(&self) -> String {
+        let filter = self.filter();
+        let pairs = [
+            ("entity_kind", filter.entity_kind.map(|it| it.as_str().to_owned())),
+            ("entity_id", filter.entity.map(|it| it.to_string())),
+            ("user_id", filter.user_id.map(|it| it.to_string())),
+            ("key_id", filter.key_id.map(|it| it.to_string())),
+            ("operation", filter.kind.map(|it| it.as_str().to_owned())),
+            ("from", filter.from.map(|it| it.to_string())),
+            ("until", filter.until.map(|it| it.to_string())),
+        ];
+        encoded(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))))
+    }
+
+    /// The choice of who did it: people and keys by name, and whoever is chosen though not among them.
+    pub(super) fn actors(&self, people: &[(String, String)], keys: &[(String, String)]) -> Vec<ChoiceGroup> {
+        let chosen = self.who_value().unwrap_or_default();
+        let choices = |of: &[(String, String)]| -> Vec<_> {
+            of.iter().map(|(id, name)| Choice::new(id, name, *id == chosen)).collect()
+        };
+        let mut first = vec![Choice::new("", "Anyone", chosen.is_empty())];
+        if !chosen.is_empty() && !people.iter().chain(keys).any(|it| it.0 == chosen) {
+            first.push(Choice::new(&chosen, &chosen, true));
+        }
+        let groups =
+            [(String::new(), first), ("People".to_owned(), choices(people)), ("By key".to_owned(), choices(keys))];
+        groups
+            .into_iter()
+            .filter(|it| !it.1.is_empty())
+            .map(|(label, choices)| ChoiceGroup { label, choices })
+            .collect()
+    }
+
+    /// The choice of what happened, in groups of what it happened to.
+    pub(super) fn kinds(&self) -> Vec<ChoiceGroup> {
+        let chosen = self.what_value().unwrap_or_default();
+        let anything = vec![Choice::new("", "Anything", chosen.is_empty())];
+        let mut groups = vec![ChoiceGroup { label: String::new(), choices: anything }];
+        for kind in EventKind::ALL {
+            let label = group_words(*kind);
+            let choice = Choice::new(kind.as_str(), kind_words(*kind), kind.as_str() == chosen);
+            match groups.iter_mut().find(|it| it.label == label) {
+                Some(group) => group.choices.push(choice),
+                None => {
+                    let entity = kind.as_str().split_once('.').and_then(|it| EntityKind::parse(it.0));
+                    let all =
+                        entity.map(|it| Choice::new(it.as_str(), format!("{label}: anything"), it.as_str() == chosen));
+                    groups.push(ChoiceGroup { label, choices: all.into_iter().chain([choice]).collect() });
+                }
+            }
+        }
+        groups
+    }
+}
+
+fn encoded(pairs: impl Iterator<Item = (&'static str, String)>) -> String {
+    let pairs: Vec<_> =
+        pairs.map(|(name, value)| format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC))).collect();
+    pairs.join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> (AuditQuery, bool) {
+        AuditQuery::read(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn an_address_reads_back_as_it_was_written() {
+        let key = "key_01h45ytscbebyvny4gc8cr8ma2";
+        let (query, misread) = read(&[
+            ("who", "usr_01h45ytscbebyvny4gc8cr8ma2"),
+            ("what", "key.rotated"),
+            ("about", key),
+            ("from", "2026-11-01"),
+            ("until", "2026-11-02"),
+        ]);
+        assert!(!misread);
+        let filter = query.filter();
+        assert_eq!(
+            (filter.kind, filter.entity.map(|it| it.to_string())),
+            (Some(EventKind::KeyRotated), Some(key.to_owned()))
+        );
+        assert_eq!(filter.until, "2026-11-03T00:00:00Z".parse().ok());
+        assert_eq!(
+            query.link("c.1"),
+            "who=usr%5F01h45ytscbebyvny4gc8cr8ma2&what=key%2Erotated&about=key%5F01h45ytscbebyvny4gc8cr8ma2\
+             &from=2026%2D11%2D01&until=2026%2D11%2D02&after=c%2E1"
+        );
+        assert!(query.export().contains("operation=key%2Erotated&from=2026%2D11%2D01T00%3A00%3A00Z"));
+    }
+
+    #[test]
+    fn what_is_not_understood_narrows_nothing_and_is_said() {
+        for pair in [("who", "x"), ("what", "key.exploded"), ("about", "?"), ("from", "yesterday"), ("status", "1")] {
+            let (query, misread) = read(&[pair]);
+            assert!(misread && !query.narrows(), "{pair:?}");
+        }
+        let (query, misread) = read(&[("who", ""), ("from", ""), ("after", &"x".repeat(1000))]);
+        assert!(!misread && !query.narrows() && query.after.is_empty());
+    }
+}

@@ -1,0 +1,107 @@
+//! Events in words for people.
+
+use claviger_core::event::{EntityKind, EventKind};
+
+/// What happened, as a short sentence without a subject: `Key rotated`.
+///
+/// Where the name on the wire says it well enough, the words are made of it, so that no new kind of event is without any.
+pub(super) fn kind_words(kind: EventKind) -> String {
+    let known = match kind {
+        EventKind::InstallationCreated => "Claviger set up",
+        EventKind::InstallationClaimed => "Set-up link used",
+        EventKind::MemberCreated => "Member added",
+        EventKind::MemberDeleted => "Member removed",
+        EventKind::MemberInvited => "Person invited",
+        EventKind::KeyRevoked => "Key deleted",
+        EventKind::KeyLeakReported => "Key reported as leaked",
+        EventKind::KeysDeactivated => "Keys deactivated together",
+        EventKind::KeysRevoked => "Keys deleted together",
+        EventKind::KeysExtended => "Keys extended together",
+        EventKind::KeysReleased => "Keys of a leaver released",
+        EventKind::UserLinkCreated => "Link to set a password made",
+        EventKind::UserLinkDeleted => "Links to set a password withdrawn",
+        EventKind::UserPasswordSet => "Password set",
+        EventKind::SessionCreated => "Signed in",
+        EventKind::SessionEnded => "Signed out",
+        EventKind::SessionsEnded => "Signed out elsewhere",
+        _ => "",
+    };
+    if !known.is_empty() {
+        return known.to_owned();
+    }
+    let (entity, operation) = kind.as_str().split_once('.').unwrap_or((kind.as_str(), ""));
+    let operation = if operation == "updated" { "changed" } else { operation };
+    format!("{} {}", capitalized(&spaced(entity)), spaced(operation))
+}
+
+/// What kinds of events are about, for the groups of a choice: `Keys`.
+pub(super) fn group_words(kind: EventKind) -> String {
+    let entity = kind.as_str().split_once('.').map_or(kind.as_str(), |it| it.0).trim_end_matches('s');
+    match entity {
+        "api" => "APIs".to_owned(),
+        "session" => "Signing in".to_owned(),
+        _ => format!("{}s", capitalized(&spaced(entity))),
+    }
+}
+
+/// What an event is about: `organization`.
+pub(super) fn entity_words(kind: EntityKind) -> String {
+    match kind {
+        EntityKind::Api => "API".to_owned(),
+        EntityKind::Key => "key".to_owned(),
+        _ => spaced(kind.as_str()),
+    }
+}
+
+/// A field of what was changed: `Mapped user`, `Policy: idle days`.
+pub(super) fn field_words(path: &str) -> String {
+    let word = |name: &str| match name {
+        "api_id" => "API".to_owned(),
+        "allowed_ips" => "allowed IPs".to_owned(),
+        "expires_at" => "expires".to_owned(),
+        "standing" => "switched".to_owned(),
+        "api_access" => "API access".to_owned(),
+        _ => spaced(name.strip_suffix("_id").unwrap_or(name)),
+    };
+    match path.split_once('.') {
+        Some((outer, inner)) => format!("{}: {}", capitalized(&word(outer)), word(inner)),
+        None => capitalized(&word(path)),
+    }
+}
+
+fn spaced(text: &str) -> String {
+    text.replace('_', " ")
+}
+
+fn capitalized(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |it| it.to_uppercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_event_has_words_of_its_own() {
+        let mut words: Vec<_> = EventKind::ALL.iter().map(|it| kind_words(*it)).collect();
+        assert!(words.iter().all(|it| it.contains(' ') && !it.contains(['_', '.'])), "{words:?}");
+        words.sort();
+        words.dedup();
+        assert_eq!(words.len(), EventKind::ALL.len());
+        assert_eq!(kind_words(EventKind::KeyRotated), "Key rotated");
+        assert_eq!(kind_words(EventKind::OrganizationUpdated), "Organization changed");
+    }
+
+    #[test]
+    fn fields_are_called_what_people_call_them() {
+        for (path, words) in [
+            ("mapped_user_id", "Mapped user"),
+            ("policy.idle_days", "Policy: idle days"),
+            ("allowed_ips", "Allowed IPs"),
+            ("name", "Name"),
+        ] {
+            assert_eq!(field_words(path), words);
+        }
+    }
+}

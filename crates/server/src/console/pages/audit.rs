@@ -1,0 +1,125 @@
+//! The audit: what was changed, by whom, and how it looked before and after.
+
+use askama::Template;
+
+use super::form::Choice;
+use super::shell::{Moment, Shell};
+
+/// The list of events.
+#[derive(Template, Debug)]
+#[template(path = "audit/list.html")]
+pub struct AuditPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The rows of this page, newest first.
+    pub rows: Vec<EventRowView>,
+    /// Who did it: people and keys.
+    pub actors: Vec<ChoiceGroup>,
+    /// What happened, by what it is about.
+    pub kinds: Vec<ChoiceGroup>,
+    /// What the list is narrowed to: one thing, whose history it then is.
+    pub about: Option<Subject>,
+    /// The first day, `2026-11-01`; empty for all.
+    pub from: String,
+    /// The last day; empty for all.
+    pub until: String,
+    /// Whether any filter narrows the list.
+    pub filtered: bool,
+    /// Whether the address asks for a filter that there is not.
+    pub misread: bool,
+    /// Whether nothing stands before these.
+    pub is_first: bool,
+    /// The query string of this list's first page, without `?`.
+    pub start: String,
+    /// The query string of the next page, without `?`; none on the last.
+    pub next: Option<String>,
+    /// The path of the list as the management API has it, with a query string that lacks only the form.
+    pub export: String,
+}
+
+/// Choices under a common heading.
+#[derive(Debug, Clone)]
+pub struct ChoiceGroup {
+    /// The heading; empty for choices without one.
+    pub label: String,
+    /// The choices.
+    pub choices: Vec<Choice>,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// What it is: `key`, `organization`.
+    pub kind: String,
+    /// Its identifier.
+    pub id: String,
+    /// Free text; none where it is not known any more.
+    pub name: Option<String>,
+    /// Its own page, where it has one.
+    pub href: Option<String>,
+}
+
+/// Who did it.
+#[derive(Debug, Clone)]
+pub struct ActorFacts {
+    /// The person's name as free text; else an identifier or what did it by itself.
+    pub name: String,
+    /// Whether that is a name.
+    pub named: bool,
+    /// The key it was done with: its name, and its page.
+    pub key: Option<(String, String)>,
+}
+
+/// A row of the list.
+#[derive(Debug, Clone)]
+pub struct EventRowView {
+    /// The event's id.
+    pub id: String,
+    /// When.
+    pub at: Moment,
+    /// Who.
+    pub actor: ActorFacts,
+    /// What happened: `Key rotated`.
+    pub what: String,
+    /// What it is about.
+    pub subject: Subject,
+    /// What says most of how it looked before and after.
+    pub differences: Vec<Difference>,
+    /// How many more differences there are.
+    pub more: usize,
+}
+
+/// A field before and after.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    /// Its name in the event.
+    pub path: String,
+    /// Its name for people.
+    pub field: String,
+    /// Whether the two differ.
+    pub changed: bool,
+    /// What it was; none where there was nothing to tell.
+    pub before: Option<String>,
+    /// What it is.
+    pub after: Option<String>,
+}
+
+/// An event's own page.
+#[derive(Template, Debug)]
+#[template(path = "audit/show.html")]
+pub struct EventPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The event.
+    pub row: EventRowView,
+    /// Its name on the wire: `key.rotated`.
+    pub operation: &'static str,
+    /// Its place in the log: `1.42`.
+    pub place: String,
+    /// Every field, those that differ first.
+    pub fields: Vec<Difference>,
+    /// Whether it shows both how it was and how it is.
+    pub compared: bool,
+    /// The same as a program sees it.
+    pub json: String,
+}

@@ -1,0 +1,137 @@
+//! Filled pages of the audit.
+
+use super::{Words, moment, render, shell};
+use crate::console::pages::audit::{ActorFacts, AuditPage, ChoiceGroup, Difference, EventPage, EventRowView, Subject};
+use crate::console::pages::form::Choice;
+use crate::console::pages::shell::Place;
+
+fn subject(words: &Words<'_>) -> Subject {
+    Subject {
+        kind: "key".to_owned(),
+        id: "key_01jdw7r9x3e5tv".to_owned(),
+        name: Some(words.names[0].to_owned()),
+        href: Some("/o/acme/keys/key_01jdw7r9x3e5tv".to_owned()),
+    }
+}
+
+fn difference(words: &Words<'_>, path: &str, field: &str, before: Option<&str>, after: &str) -> Difference {
+    let text = |it: &str| if it == "name" { words.names[1].to_owned() } else { it.to_owned() };
+    Difference {
+        path: path.to_owned(),
+        field: field.to_owned(),
+        changed: before != Some(after),
+        before: before.map(text),
+        after: Some(text(after)),
+    }
+}
+
+fn rows(words: &Words<'_>) -> Vec<EventRowView> {
+    let person = |key| ActorFacts { name: words.person.to_owned(), named: true, key };
+    let integration = (words.names[1].to_owned(), "/o/acme/keys/key_01jdw7r9x3e5tw".to_owned());
+    let row = |id: &str, at: &str, what: &str, actor, subject, differences| EventRowView {
+        id: id.to_owned(),
+        at: moment(at),
+        actor,
+        what: what.to_owned(),
+        subject,
+        differences,
+        more: 0,
+    };
+    let unnamed = Subject { kind: "user".to_owned(), id: "usr_01jdw7r9x3e5tv".to_owned(), name: None, href: None };
+    vec![
+        EventRowView {
+            more: 2,
+            ..row(
+                "evt_1",
+                "2026-11-21T04:10:00Z",
+                "Key changed",
+                person(Some(integration)),
+                subject(words),
+                vec![
+                    difference(words, "name", "Name", Some("CI"), "name"),
+                    difference(words, "expires_at", "Expires", Some("none"), "2027-01-20 00:00:00 UTC"),
+                ],
+            )
+        },
+        row("evt_2", "2026-11-21T04:00:00Z", "Key rotated", person(None), subject(words), Vec::new()),
+        row(
+            "evt_3",
+            "2026-11-20T18:59:11Z",
+            "Signed in",
+            ActorFacts { name: "usr_01jdw7r9x3e5tv".to_owned(), named: false, key: None },
+            unnamed,
+            vec![difference(words, "sessions", "Sessions", None, "3")],
+        ),
+    ]
+}
+
+fn list(words: &Words<'_>) -> AuditPage {
+    let group = |label: &str, choices| ChoiceGroup { label: label.to_owned(), choices };
+    AuditPage {
+        shell: shell(words, Place::Settings),
+        rows: rows(words),
+        actors: vec![
+            group("", vec![Choice::new("", "Anyone", true)]),
+            group("People", vec![Choice::new("usr_1", words.person, false)]),
+            group("By key", vec![Choice::new("key_1", words.names[0], false)]),
+        ],
+        kinds: vec![
+            group("", vec![Choice::new("", "Anything", false)]),
+            group(
+                "Keys",
+                vec![Choice::new("key", "Keys: anything", true), Choice::new("key.rotated", "Key rotated", false)],
+            ),
+        ],
+        about: None,
+        from: String::new(),
+        until: String::new(),
+        filtered: false,
+        misread: false,
+        is_first: true,
+        start: String::new(),
+        next: Some("after=1%2E12".to_owned()),
+        export: "/api/v1/organizations/org_1/events?".to_owned(),
+    }
+}
+
+fn event(words: &Words<'_>, compared: bool) -> EventPage {
+    let before = |text| compared.then_some(text);
+    EventPage {
+        shell: shell(words, Place::Settings),
+        row: rows(words).remove(0),
+        operation: "key.updated",
+        place: "1.42".to_owned(),
+        fields: vec![
+            difference(words, "name", "Name", before("CI"), "name"),
+            difference(words, "reach", "Reach", before("organization"), "organization"),
+        ],
+        compared,
+        json: words.typed.to_owned(),
+    }
+}
+
+/// Every page of the audit with a name of its own.
+pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
+    let history = AuditPage {
+        about: Some(subject(words)),
+        filtered: true,
+        misread: true,
+        is_first: false,
+        from: "2026-11-01".to_owned(),
+        until: "2026-11-21".to_owned(),
+        start: "about=key_01jdw7r9x3e5tv".to_owned(),
+        export: "/api/v1/organizations/org_1/events?entity_id=key_01jdw7r9x3e5tv".to_owned(),
+        ..list(words)
+    };
+    let none = |filtered, is_first| AuditPage { rows: Vec::new(), next: None, filtered, is_first, ..list(words) };
+    vec![
+        ("audit", render(&list(words))),
+        ("audit-history", render(&history)),
+        ("audit-none", render(&none(false, true))),
+        ("audit-none-match", render(&none(true, true))),
+        ("audit-end", render(&none(false, false))),
+        ("audit-event", render(&event(words, true))),
+        ("audit-event-new", render(&event(words, false))),
+        ("audit-event-bare", render(&EventPage { fields: Vec::new(), ..event(words, false) })),
+    ]
+}

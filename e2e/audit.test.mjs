@@ -1,0 +1,109 @@
+// The audit, by clicks from home: who did what, by which key, before and after; filters, history of a key, exports.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+
+import { ADMIN, bearer, createKey, inspect, keep, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), startServer()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const walkToAudit = async (page) => {
+  await page.goto("/");
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "Audit" }).click();
+  await page.getByRole("heading", { name: "Audit", level: 1 }).waitFor();
+};
+
+/** A picture in both themes and on a phone, each looked over by axe. */
+const show = async (page, name) => {
+  for (const [kind, colorScheme, width] of [["light", "light", 1280], ["dark", "dark", 1280], ["phone", "light", 390], ["narrow", "dark", 320]]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 800 });
+    await inspect(page, `${name} ${kind}`);
+    await keep(page, `${name}-${kind}`);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 800 });
+};
+
+/** Presses a link to a file and answers with what it holds. */
+const download = async (page, name) => {
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name }).click()]);
+  return readFile(await file.path(), "utf8");
+};
+
+const rename = async (token, name) => {
+  const headers = { ...bearer(token), "Content-Type": "application/json" };
+  const me = await (await fetch(`${server.base}/api/v1/me`, { headers })).json();
+  const url = `${server.base}/api/v1/organizations/${me.organization.id}/keys/${me.key.id}`;
+  const answer = await fetch(url, { method: "PATCH", headers, body: JSON.stringify({ name }) });
+  assert.equal(answer.status, 200, await answer.text());
+};
+
+for (const javaScriptEnabled of [true, false]) {
+  // S2.16: whose name a change by a key bears.
+  test(`what people and keys did is found, narrowed, opened and exported${javaScriptEnabled ? "" : " without JavaScript"}`, async () => {
+    const { page, close } = await openWindow(browser, server, { javaScriptEnabled, acceptDownloads: true });
+    if (javaScriptEnabled) await setUp(page, server);
+    else await signIn(page);
+    await walkToKeys(page);
+    const [first, second] = javaScriptEnabled ? ["=SUM(1)", "CI release"] : ["Quiet", "Quieter"];
+    const key = await createKey(page, first, async () => {
+      await page.getByLabel("ADMIN", { exact: false }).first().check();
+    });
+    await rename(key.token, second);
+
+    await walkToAudit(page);
+    const changed = page.getByRole("row", { name: /^Key changed/ }).first();
+    assert.match(await changed.innerText(), new RegExp(`${second}[\\s\\S]*${ADMIN.name}[\\s\\S]*via ${second}`));
+    await changed.getByText(`Name: ${first} → ${second}`).waitFor();
+    if (javaScriptEnabled) await show(page, "audit");
+    const all = await page.locator("main").innerText();
+    assert.ok(!all.includes(key.token) && !all.includes(key.secret), "no secret stands in the audit");
+
+    await page.getByLabel("What").selectOption({ label: "Key changed" });
+    await page.getByLabel("Who").selectOption({ label: second });
+    await page.getByRole("button", { name: "Apply" }).click();
+    assert.match(page.url(), /what=key\.updated&who=key_/);
+    assert.equal(await page.getByRole("row").count(), 2, "the head and the one change by this key");
+
+    const csv = await download(page, "Export CSV");
+    const lines = csv.trim().split("\r\n");
+    assert.equal(lines.length, 2);
+    assert.match(lines[1], new RegExp(`key\\.updated.*${ADMIN.name}.*${second}`));
+    const events = (await download(page, "JSON Lines")).trim().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(events.map((it) => [it.before.name, it.after.name]), [[first, second]]);
+
+    await page.getByRole("link", { name: "Key changed" }).click();
+    await page.getByRole("heading", { name: "Before and after" }).waitFor();
+    await page.getByRole("row", { name: `Name ${first} ${second}` }).waitFor();
+    await page.getByText("What stayed the same").click();
+    if (javaScriptEnabled) await show(page, "audit-event");
+
+    await walkToKeys(page);
+    await page.getByRole("link", { name: second, exact: true }).click();
+    await page.getByRole("link", { name: "History" }).click();
+    await page.getByRole("heading", { name: `History of ${second}` }).waitFor();
+    assert.deepEqual(await page.getByRole("rowheader").getByRole("link", { name: /^Key/ }).allInnerTexts(), ["Key changed", "Key created"]);
+    if (javaScriptEnabled) await show(page, "audit-history");
+
+    await page.getByLabel("To", { exact: true }).fill("2001-01-01");
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.getByRole("heading", { name: "No event matches" }).waitFor();
+    if (javaScriptEnabled) await show(page, "audit-none");
+    await page.getByRole("link", { name: "Clear the filter" }).click();
+    await page.getByRole("heading", { name: "Audit", level: 1 }).waitFor();
+    await close();
+  });
+}
