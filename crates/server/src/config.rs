@@ -31,9 +31,9 @@ pub const DEFAULT_FILE: &str = "claviger.toml";
 /// What the variables begin with.
 pub const VARIABLE_PREFIX: &str = "CLAVIGER_";
 
-/// Variables of that prefix that say something else: the file itself, and the key of `claviger import`. Those that the tests of this repository
-/// use for themselves begin with `CLAVIGER_TEST_`.
-const NO_SETTINGS: [&str; 2] = ["CLAVIGER_CONFIG", "CLAVIGER_KEY"];
+/// Variables of that prefix that say something else: the file itself, and where and with which key the commands call that are a client of a
+/// server. Those that the tests of this repository use for themselves begin with `CLAVIGER_TEST_`.
+const NO_SETTINGS: [&str; 3] = ["CLAVIGER_CONFIG", "CLAVIGER_KEY", "CLAVIGER_URL"];
 
 /// What the service runs with.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -39,6 +39,14 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_file() {
 }
 
 #[test]
+fn a_server_starts_where_its_clients_have_their_variables() {
+    for variable in ["CLAVIGER_KEY", "CLAVIGER_URL"] {
+        assert!(from_variables(&[(variable, "http://127.0.0.1:7400")]).is_ok(), "{variable}");
+    }
+    assert!(from_variables(&[("CLAVIGER_URI", "x")]).is_err());
+}
+
+#[test]
 fn rates_are_read_from_every_source_and_can_be_switched_off() {
     let config = from_flags(&[("api_rate", "100/10s"), ("verify_rate", "5000/1s")]).expect("a configuration");
     assert_eq!(config.api_rate.expect("a rate").to_string(), "100/10s");

@@ -1,5 +1,6 @@
 //! The management API of a running server, as commands call it: with a key, which crosses a network only under TLS.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -37,6 +38,8 @@ pub(super) struct Server {
     url: String,
     key: SecretString,
     client: reqwest::Client,
+    /// Whether it has answered anything. Until then nobody can say that it is away for a moment: more likely it is elsewhere.
+    has_answered: AtomicBool,
 }
 
 impl Server {
@@ -55,7 +58,7 @@ impl Server {
         }
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.timeout(Duration::from_secs(60)).build().map_err(Failed::new)?;
-        Ok(Self { url, key, client })
+        Ok(Self { url, key, client, has_answered: AtomicBool::new(false) })
     }
 
     /// Reads what stands at a path, again where trying again can help.
@@ -94,7 +97,11 @@ impl Server {
 
     async fn read<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Tried> {
         let sent = request.bearer_auth(self.key.expose_secret()).send().await;
-        let answer = sent.map_err(|error| Tried { again: Some(None), failed: Failed::new(explain(&error)) })?;
+        let answer = sent.map_err(|error| {
+            let can_help = self.has_answered.load(Ordering::Relaxed) || !error.is_connect();
+            Tried { again: can_help.then_some(None), failed: Failed::new(explain(&error)) }
+        })?;
+        self.has_answered.store(true, Ordering::Relaxed);
         let status = answer.status();
         if status.is_success() {
             let receipt = answer.headers().get(crate::http::RECEIPT).map(|it| serde_json::from_slice(it.as_bytes()));
@@ -137,13 +144,16 @@ struct Tried {
     failed: Failed,
 }
 
-/// The whole chain of causes: the outermost says only that a request failed.
+/// The whole chain of causes: the outermost says only that a request failed. Where nothing was reached, also how to say where else it is.
 pub(super) fn explain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         text = format!("{text}: {inner}");
         cause = inner.source();
+    }
+    if error.is_connect() {
+        text.push_str("; does Claviger run there? --url or CLAVIGER_URL says where else");
     }
     text
 }

@@ -52,7 +52,9 @@ pub(super) fn command() -> Command {
                 .hide_env_values(true)
                 .required_unless_present("everything"),
         )
-        .arg(optional("url", "URL", "Where Claviger runs").default_value("http://127.0.0.1:7400"))
+        .arg(
+            optional("url", "URL", "Where Claviger runs").env("CLAVIGER_URL").default_value("http://127.0.0.1:7400"),
+        )
         .arg(optional("organization", "ID", "Where the keys belong [default: the key's own organization]"))
         .arg(optional("role", "ROLE", "The role of the keys: its name, such as readonly, or its id"))
         .arg(optional("mapped-user", "ID", "The user whose rights the keys carry"))

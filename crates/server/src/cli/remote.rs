@@ -42,7 +42,7 @@ pub(super) fn args() -> [Arg; 4] {
         Arg::new(name).long(name).value_name(value).help(help).global(true)
     };
     [
-        flag("url", "URL", "Where Claviger runs").default_value("http://127.0.0.1:7400"),
+        flag("url", "URL", "Where Claviger runs").env("CLAVIGER_URL").default_value("http://127.0.0.1:7400"),
         flag("key", "KEY", "The key to call with; better given as the variable CLAVIGER_KEY")
             .env("CLAVIGER_KEY")
             .hide_env_values(true),

@@ -134,16 +134,30 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<(), Failed> {
             findings.push(Finding { what: "key", found: key(matches).await });
             findings.extend(nodes(matches).await.map(|found| Finding { what: "nodes", found }));
         }
-        let shown = findings.iter().map(|it| match &it.found {
-            Ok(found) => format!("ok  {:6} {found}", it.what),
-            Err(way_out) => format!("NO  {:6} {way_out}", it.what),
-        });
-        say(&shown.collect::<Vec<_>>().join("\n"))?;
+        say(&if matches.get_flag("json") { remote::pretty(&in_json(&url, &findings)) } else { in_lines(&findings) })?;
         match findings.iter().filter(|it| it.found.is_err()).count() {
             0 => Ok(()),
             wrong => Err(Failed::new(format!("{wrong} of {} things are wrong", findings.len()))),
         }
     })
+}
+
+fn in_lines(findings: &[Finding]) -> String {
+    let shown = findings.iter().map(|it| match &it.found {
+        Ok(found) => format!("ok  {:6} {found}", it.what),
+        Err(way_out) => format!("NO  {:6} {way_out}", it.what),
+    });
+    shown.collect::<Vec<_>>().join("\n")
+}
+
+/// What monitoring reads: whether all is well, and each finding with its word, whether it is well, and a sentence.
+fn in_json(url: &str, findings: &[Finding]) -> Value {
+    let is_well = findings.iter().all(|it| it.found.is_ok());
+    let shown = findings.iter().map(|it| {
+        let (Ok(detail) | Err(detail)) = &it.found;
+        json!({ "check": it.what, "ok": it.found.is_ok(), "detail": detail })
+    });
+    json!({ "url": url, "ok": is_well, "findings": shown.collect::<Vec<_>>() })
 }
 
 /// How far its clock and this machine's are apart.

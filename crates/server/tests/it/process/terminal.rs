@@ -11,14 +11,14 @@ struct Terminal {
     server: Server,
     prepared: Prepared,
     /// Kept as long as the server runs.
-    _data: Data,
+    data: Data,
 }
 
 impl Terminal {
     async fn start() -> Self {
         let data = Data::new().await;
         let prepared = prepare(&data).await;
-        Self { server: Server::on(&data), prepared, _data: data }
+        Self { server: Server::on(&data), prepared, data }
     }
 
     /// Runs a command with a key in its environment and a text on its standard input.
@@ -40,6 +40,13 @@ impl Terminal {
 
     fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.run(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    /// The path of a new file that holds this.
+    fn prepared_file(&self, text: &str) -> String {
+        let path = self.data.files().join("keys.csv");
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 
     /// How a command that is refused ends: its code and its line.
@@ -111,5 +118,46 @@ async fn lists_say_when_there_is_more_and_refusals_what_to_do() {
     for (arguments, code, expected) in cases {
         let (found, line) = it.refused(arguments, "");
         assert!(found == code && line.contains(expected) && line.lines().count() == 1, "{arguments:?}: {found} {line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doctor_tells_monitoring_in_json_what_it_tells_people() {
+    let it = Terminal::start().await;
+    let well = it.json(&["doctor"]);
+    let checks = |found: &Value| found["findings"].as_array().unwrap().clone();
+    assert_eq!(well["ok"], true, "{well}");
+    assert!(checks(&well).iter().all(|it| it["ok"] == true && it["detail"].is_string()), "{well}");
+    assert!(["lives", "time", "ready", "key"].iter().all(|word| checks(&well).iter().any(|it| it["check"] == *word)));
+
+    let output = it.run_with(&["doctor", "--json", "--key", "ck_wrong"], "");
+    let ill: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &ill["ok"]), (Some(1), &Value::Bool(false)));
+    let wrong: Vec<_> = checks(&ill).into_iter().filter(|it| it["ok"] == false).collect();
+    assert!(wrong[0]["check"] == "key" && wrong[0]["detail"].as_str().unwrap().contains("unauthenticated"), "{ill}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_client_command_calls_where_a_variable_says() {
+    let it = Terminal::start().await;
+    let file = it.prepared_file("sha256,name\n");
+    let commands: [&[&str]; 5] = [
+        &["keys", "list"],
+        &["orgs", "list"],
+        &["roles", "list"],
+        &["doctor"],
+        &["import", &file, "--role", "readonly"],
+    ];
+    for arguments in commands {
+        let call = |url: &str| {
+            let mut command = claviger(arguments);
+            command.env("CLAVIGER_KEY", &it.prepared.admin_key).env("CLAVIGER_URL", url).output().unwrap()
+        };
+        let elsewhere = call("http://127.0.0.1:9");
+        let said = [elsewhere.stdout, elsewhere.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert!(!elsewhere.status.success() && said.contains("--url or CLAVIGER_URL says where else"), "{said}");
+        let there = call(it.server.fact("Console"));
+        assert!(there.status.success(), "{arguments:?}: {there:?}");
     }
 }
