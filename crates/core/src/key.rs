@@ -317,7 +317,11 @@ impl KeyDraft {
     }
 }
 
-fn refuse_past_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Reject> {
+/// Refuses an end that has come already.
+///
+/// # Errors
+/// [`RejectCode::InvalidField`] at `/expires_at`.
+pub fn refuse_past_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Reject> {
     match expires_at {
         Some(at) if at <= now => Err(Reject::field("/expires_at", "must lie in the future")),
         _ => Ok(()),

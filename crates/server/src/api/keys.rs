@@ -257,7 +257,7 @@ pub(super) async fn rotate_key(
 
 /// Revokes a key for ever.
 ///
-/// It frees its name and keeps its history.
+/// It frees its name and keeps its history. Doing it twice is no error and changes nothing: the first reason stays.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/revoke",

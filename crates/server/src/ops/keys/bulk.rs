@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use claviger_core::decision::{Code, KeyStanding};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
-use claviger_core::key::{Key, KeyPatch, RevocationReason};
+use claviger_core::key::{Key, KeyPatch, RevocationReason, refuse_past_expiry};
 use claviger_core::limits::KEYS_PER_BULK_MAX;
 use claviger_core::policy::Policy;
 use claviger_core::reject::Reject;
@@ -120,6 +120,10 @@ pub async fn change_keys(
         let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, holds, authorize).await?;
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);
+        }
+        if let BulkChange::Extend(expires_at) = change {
+            // Else each key alone would be refused for what the request got wrong.
+            refuse_past_expiry(expires_at, now)?;
         }
         let Part { ids, next } = match &selection {
             Selection::Keys(_) => held,

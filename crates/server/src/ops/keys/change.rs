@@ -7,6 +7,7 @@ use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::{Key, KeyPatch, RevocationReason};
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
 use claviger_store::{Connection, Hold, Tx};
 
 use super::create::policy_of;
@@ -104,12 +105,7 @@ pub async fn set_key_active(
         let mut key = before.clone();
         key.set_active(active, now)?;
         if before.standing == key.standing {
-            let info = list::info(&mut tx, &tenant, key_id, now).await?;
-            if idempotency.is_some() {
-                keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
-                tx.commit_unaudited("the key was so already; the answer is kept for a repetition").await?;
-            }
-            return Ok(Answer::Fresh(info));
+            return Ok(Answer::Fresh(leave(tx, &tenant, key_id, now, idempotency.as_ref()).await?));
         }
         if active {
             Granted::from(&key).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
@@ -120,10 +116,10 @@ pub async fn set_key_active(
     .await
 }
 
-/// Revokes a key for ever.
+/// Revokes a key for ever. Doing it twice is no error, and changes nothing: the first reason stays.
 ///
 /// # Errors
-/// Refusals; a key that is revoked already is a state conflict.
+/// Refusals.
 pub async fn revoke_key(
     app: &App,
     caller: &Caller,
@@ -141,8 +137,12 @@ pub async fn revoke_key(
             return Ok(answer);
         }
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        let now = app.now();
+        if before.standing == KeyStanding::Revoked {
+            return Ok(Answer::Fresh(leave(tx, &tenant, key_id, now, idempotency.as_ref()).await?));
+        }
         let mut key = before.clone();
-        key.revoke(reason, app.now())?;
+        key.revoke(reason, now)?;
         let kind = EventKind::KeyRevoked;
         Ok(Answer::Fresh(finish(&app, tx, &tenant, kind, (&before, &key), idempotency.as_ref()).await?))
     })
@@ -166,6 +166,22 @@ pub(super) async fn find_to_change(
         return Err(Reject::from(Code::InsufficientPermission).into());
     }
     Ok(key)
+}
+
+/// Answers with a key that was as asked already.
+async fn leave(
+    mut tx: Tx,
+    tenant: &Tenant,
+    key_id: KeyId,
+    now: Timestamp,
+    idempotency: Option<&Idempotency<KeyInfo>>,
+) -> OpResult<KeyInfo> {
+    let info = list::info(&mut tx, tenant, key_id, now).await?;
+    if idempotency.is_some() {
+        keep(idempotency, &mut tx, tenant, &info, now).await?;
+        tx.commit_unaudited("the key was so already; the answer is kept for a repetition").await?;
+    }
+    Ok(info)
 }
 
 /// Writes the changed key, commits, and answers with how it looks now.

@@ -166,12 +166,29 @@ async fn a_revoked_key_is_refused_at_once_and_for_ever() {
     let refused = it.verify(json!({"key": made.token})).await;
     assert_eq!((&refused["allowed"], &refused["code"]), (&json!(false), &json!("revoked")));
     assert_eq!(it.admin.with(&made.token).get("/api/v1/me").await.refusal(), (401, "revoked".into()));
-    for action in ["activate", "deactivate", "rotate", "revoke"] {
+    for action in ["activate", "deactivate", "rotate"] {
         let answer = it.admin.post(&path(action), json!({})).await;
         assert_eq!(answer.refusal(), (409, "state_conflict".into()), "{action}");
     }
     let renamed = it.admin.patch(&it.at(&format!("/keys/{}", made.id)), json!({"name": "Back"})).await;
     assert_eq!(renamed.refusal(), (409, "state_conflict".into()));
+}
+
+// S2.18: who revokes what somebody has revoked already gets what they wanted, and history says once who did it and why.
+#[tokio::test]
+async fn a_key_is_revoked_twice_as_if_once() {
+    let it = Fixture::start().await;
+    let made = it.create_key(json!({"name": "Gone"})).await;
+    let path = it.at(&format!("/keys/{}/revoke", made.id));
+    let first = it.admin.post(&path, json!({"reason": "key_compromise"})).await.expect(200);
+    it.advance_micros(1_000_000);
+    let second = it.admin.post(&path, json!({"reason": "superseded"})).await.expect(200);
+    assert_eq!((second.json(), second.header("etag")), (first.json(), first.header("etag")));
+    let keyed = || it.admin.request("POST", &path).header("idempotency-key", "again").json(&json!({}));
+    assert_eq!(it.admin.send(keyed()).await.expect(200).json(), first.json());
+    assert_eq!(it.admin.send(keyed()).await.expect(200).header("idempotency-replayed"), "true");
+    let events = it.admin.get(&it.at(&format!("/events?entity_id={}&operation=key.revoked", made.id))).await;
+    assert_eq!(events.expect(200).json()["data"].as_array().unwrap().len(), 1);
 }
 
 // S3.13: what nobody uses can be found and deleted, and a role changed.
