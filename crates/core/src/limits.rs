@@ -6,11 +6,11 @@ pub const NAME_CHARS_MAX: usize = 80;
 pub const DESCRIPTION_CHARS_MAX: usize = 500;
 /// Characters in `stored_in`.
 pub const STORED_IN_CHARS_MAX: usize = 120;
-/// Bytes in an external id.
+/// Characters in an external id, each of them a byte.
 pub const EXTERNAL_ID_BYTES_MAX: usize = 128;
 /// Bytes in an e-mail address (RFC 5321 §4.5.3.1.3).
 pub const EMAIL_BYTES_MAX: usize = 254;
-/// Bytes in a slug.
+/// Characters in a slug, each of them a byte.
 pub const SLUG_BYTES_MAX: usize = 40;
 /// Bytes in a key prefix.
 pub const PREFIX_BYTES_MAX: usize = 12;

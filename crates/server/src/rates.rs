@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use claviger_core::id::{KeyId, UserId};
 use claviger_core::limits::RATE_BUCKETS_MAX;
 use claviger_core::rate::{Admitted, Exhausted, Rate};
+use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 
 use crate::config::Config;
@@ -30,9 +31,17 @@ impl<K: Eq + Hash> Buckets<K> {
     /// # Errors
     /// [`Exhausted`] with the time to wait.
     pub(crate) fn take(&self, subject: K, rate: &Rate, now: Timestamp) -> Result<Admitted, Exhausted> {
+        self.take_many(subject, rate, 1, now)
+    }
+
+    /// Takes several requests at once, or none of them.
+    ///
+    /// # Errors
+    /// [`Exhausted`] with the time to wait.
+    pub(crate) fn take_many(&self, subject: K, rate: &Rate, cost: u32, now: Timestamp) -> Result<Admitted, Exhausted> {
         let mut full_at = self.lock();
         let present = full_at.get(&subject).copied().unwrap_or(now);
-        let admitted = rate.admit(present, 1, now)?;
+        let admitted = rate.admit(present, cost, now)?;
         if full_at.len() >= RATE_BUCKETS_MAX {
             forget(&mut full_at, now);
         }
@@ -78,6 +87,35 @@ fn forget<K: Eq + Hash>(full_at: &mut HashMap<K, Timestamp>, now: Timestamp) {
     full_at.retain(|_, at| *at > median);
     if full_at.len() >= RATE_BUCKETS_MAX {
         full_at.clear();
+    }
+}
+
+/// Sessions that were found good here, by the digests of their tokens. What came from their network besides does not hold them back.
+#[derive(Debug, Default)]
+pub(crate) struct ProvenSessions(Mutex<HashMap<[u8; 32], Timestamp>>);
+
+impl ProvenSessions {
+    /// Keeps that it was found good, until then at the latest.
+    pub(crate) fn keep(&self, digest: &Digest, until: Timestamp, now: Timestamp) {
+        let mut kept = self.lock();
+        if kept.len() >= RATE_BUCKETS_MAX {
+            forget(&mut kept, now);
+        }
+        kept.insert(*digest.as_bytes(), until);
+    }
+
+    /// Whether it was found good, which it need not be any more.
+    pub(crate) fn has(&self, digest: &Digest, now: Timestamp) -> bool {
+        self.lock().get(digest.as_bytes()).is_some_and(|until| *until > now)
+    }
+
+    /// It is good no more.
+    pub(crate) fn drop(&self, digest: &Digest) {
+        self.lock().remove(digest.as_bytes());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,6 +167,7 @@ pub(crate) struct Rates {
     verification: Option<Limited<Subject>>,
     /// Those who proved nothing, by their network. Apart from the others, whom a flood of addresses must not push out.
     strangers: Option<Limited<IpAddr>>,
+    sessions: ProvenSessions,
 }
 
 impl Rates {
@@ -138,6 +177,7 @@ impl Rates {
             management: config.api_rate.map(Limited::new),
             verification: config.verify_rate.map(Limited::new),
             strangers: config.api_rate.map(Limited::new),
+            sessions: ProvenSessions::default(),
         }
     }
 
@@ -152,6 +192,11 @@ impl Rates {
     /// Those of strangers; absent where there is no limit.
     pub(crate) const fn strangers(&self) -> Option<&Limited<IpAddr>> {
         self.strangers.as_ref()
+    }
+
+    /// Sessions that have proved themselves.
+    pub(crate) const fn sessions(&self) -> &ProvenSessions {
+        &self.sessions
     }
 }
 

@@ -86,9 +86,12 @@ pub(super) async fn caller(app: &App, request: &Parts, ip: Option<IpAddr>) -> Re
 
 async fn session_caller(app: &App, request: &Parts, ip: Option<IpAddr>) -> Result<Caller, Problem> {
     let headers = &request.headers;
-    rates::refuse_exhausted_stranger(app, ip, app.now())?;
     let site = Site::of(headers, app.config().public_url.as_ref()).map_err(|_| Reject::unauthenticated())?;
     let token = site.session(headers).ok_or_else(Reject::unauthenticated)?;
+    // Who is signed in shares an address with whoever else comes through the same proxy, and is not held back by what those send.
+    if !ops::sessions::has_been_good(app, &token) {
+        rates::refuse_exhausted_stranger(app, ip, app.now())?;
+    }
     if changes_something(&request.method) && !says_where_it_is_from(headers) {
         return Err(Reject::unauthenticated().into());
     }

@@ -129,9 +129,10 @@ pub(super) struct ActiveTokenView {
     /// The slug of the api it belongs to.
     #[schema(required = false, examples("default"))]
     pub aud: String,
-    /// Who gave it out: the address of this service.
-    #[schema(required = false, examples("https://keys.example.com"))]
-    pub iss: String,
+    /// Who gave it out: the address of this service. Left out where the service was not told its own (`--public-url`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("https://keys.example.com"))]
+    pub iss: Option<String>,
     /// When it ends, in seconds since 1970. Left out where it has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -161,7 +162,7 @@ pub(super) struct ActiveTokenView {
 }
 
 impl ActiveTokenView {
-    fn new(it: Introspection, issuer: String) -> Self {
+    fn new(it: Introspection, issuer: Option<String>) -> Self {
         let user = it.mapped_user.as_ref();
         Self {
             scope: it.permissions.join(" "),
@@ -267,7 +268,9 @@ pub(super) async fn introspect_token(
 ) -> ApiResult<Json<IntrospectionView>> {
     let request = IntrospectRequest { token: body.token, api: query.api, organization: query.organization };
     let found = ops::introspect::introspect_token(&app, &caller, &request)?;
-    let issuer = app.config().base_url(app.config().listen);
+    // The address it listens at is not the one that others know it by, and a library that compares the two would refuse every token.
+    let config = app.config();
+    let issuer = config.public_url.as_ref().map(|_| config.base_url(config.listen));
     let token = found.map(|it| ActiveTokenView::new(it, issuer));
     Ok(Json(IntrospectionView { active: token.is_some(), token }))
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use claviger_core::decision::Code;
-use claviger_core::rate::{Exhausted, Rate, whole_secs};
+use claviger_core::rate::{Admitted, Exhausted, Rate, whole_secs};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 
@@ -38,13 +38,17 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    /// Writes it into an answer. One name for all: a caller meets one policy with each request.
+    fn left(rate: Rate, admitted: Admitted, now: Timestamp) -> Self {
+        Self { rate, remaining: admitted.remaining, secs: whole_secs(admitted.full_at.since(now)) }
+    }
+
+    /// Writes it into an answer that has none yet. One name for all: a caller meets one policy with each request.
     pub(super) fn write(self, response: &mut Response) {
         let value = |text: String| HeaderValue::try_from(text).expect("digits and quotes are visible ASCII");
         let policy = format!("\"default\";q={};w={}", self.rate.requests(), self.rate.period().as_secs());
         let limit = format!("\"default\";r={};t={}", self.remaining, self.secs);
-        response.headers_mut().insert(POLICY, value(policy));
-        response.headers_mut().insert(LIMIT, value(limit));
+        response.headers_mut().entry(POLICY).or_insert_with(|| value(policy));
+        response.headers_mut().entry(LIMIT).or_insert_with(|| value(limit));
     }
 
     fn refused(self) -> Response {
@@ -67,17 +71,42 @@ fn used_up(rate: Rate, exhausted: Exhausted) -> Allowance {
 /// The refusal, when nothing is left of it. In a box, since it is rare and large.
 pub(super) fn take(app: &App, caller: &Caller, surface: Surface) -> Result<Option<Allowance>, Box<Response>> {
     let Some(limited) = app.rates().of(surface) else { return Ok(None) };
-    let subject = match caller {
+    let (rate, now) = (limited.rate, app.now());
+    match limited.buckets.take(subject(caller), &rate, now) {
+        Ok(admitted) => Ok(Some(Allowance::left(rate, admitted, now))),
+        Err(exhausted) => Err(Box::new(used_up(rate, exhausted).refused())),
+    }
+}
+
+/// Takes what a batch of questions costs beyond the request that it came in: each of them is one, or who puts a thousand into each request would
+/// ask a thousand times as often.
+///
+/// # Errors
+/// A refusal of the batch where it is larger than the allowance ever is; else, inside, the one of who has to wait.
+pub(super) fn take_batch(
+    app: &App,
+    caller: &Caller,
+    questions: usize,
+) -> Result<Result<Option<Allowance>, Box<Response>>, Reject> {
+    let more = u32::try_from(questions.saturating_sub(1)).unwrap_or(u32::MAX);
+    let Some(limited) = app.rates().of(Surface::Verification).filter(|_| more > 0) else { return Ok(Ok(None)) };
+    let (rate, now) = (limited.rate, app.now());
+    if more >= rate.requests() {
+        let most = rate.requests();
+        let detail =
+            format!("each of them counts, and this server lets {most} through at once; send them in smaller batches");
+        return Err(Reject::field("/requests", detail));
+    }
+    Ok(match limited.buckets.take_many(subject(caller), &rate, more, now) {
+        Ok(admitted) => Ok(Some(Allowance::left(rate, admitted, now))),
+        Err(exhausted) => Err(Box::new(used_up(rate, exhausted).refused())),
+    })
+}
+
+fn subject(caller: &Caller) -> Subject {
+    match caller {
         Caller::Key { key_id, .. } => Subject::Key(*key_id),
         Caller::Session { user_id, .. } => Subject::User(*user_id),
-    };
-    let (rate, now) = (limited.rate, app.now());
-    match limited.buckets.take(subject, &rate, now) {
-        Ok(admitted) => {
-            let secs = whole_secs(admitted.full_at.since(now));
-            Ok(Some(Allowance { rate, remaining: admitted.remaining, secs }))
-        }
-        Err(exhausted) => Err(Box::new(used_up(rate, exhausted).refused())),
     }
 }
 

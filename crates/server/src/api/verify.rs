@@ -310,7 +310,7 @@ pub(crate) async fn answer_verification(app: &App, ip: IpAddr, request: Request)
         let read = body::read_json(&parts.headers, body).await;
         let view = |body: &[u8]| match is_batch {
             false => view(app, &caller, body).map(|it| json(&it, 1)),
-            true => verify_batch::view(app, &caller, body).map(|it| json(&it, it.answers.len())),
+            true => verify_batch::respond(app, &caller, body),
         };
         let answer = || match read.map_err(Into::into).and_then(|body| view(&body)) {
             Ok(response) => response,

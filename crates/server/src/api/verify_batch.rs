@@ -13,6 +13,7 @@ use super::auth::Authenticated;
 use super::body::{self, JsonBody};
 use super::fields::Object;
 use super::problem::{ApiResult, ProblemField, WriteRefusals};
+use super::rates;
 use super::verify::{VerifyBody, VerifyView, json};
 use crate::app::App;
 use crate::ops;
@@ -54,21 +55,30 @@ fn errors(place: usize, reject: Reject) -> Vec<ProblemField> {
     reject.fields.into_iter().map(|it| ProblemField { pointer: pointer(&it.pointer), detail: it.detail }).collect()
 }
 
-fn answer(app: &App, caller: &Caller, body: VerifyBatchBody) -> OpResult<VerifyBatchView> {
+fn answer(app: &App, caller: &Caller, body: VerifyBatchBody) -> OpResult<Response> {
     if body.requests.len() > VERIFIED_PER_BATCH_MAX {
         return Err(Reject::field("/requests", format!("at most {VERIFIED_PER_BATCH_MAX} requests")).into());
     }
+    let allowance = match rates::take_batch(app, caller, body.requests.len())? {
+        Ok(allowance) => allowance,
+        Err(refusal) => return Ok(*refusal),
+    };
     let requests = body.requests.into_iter().map(|Object(it)| VerifyRequest::try_from(it)).collect();
     let answers = ops::verify::verify_keys(app, caller, requests)?.into_iter().enumerate();
     let view = |(place, answer): (usize, Result<VerifyAnswer, Reject>)| match answer {
         Ok(answer) => answer.into(),
         Err(reject) => VerifyView { errors: errors(place, reject), ..VerifyAnswer::undecided(app).into() },
     };
-    Ok(VerifyBatchView { answers: answers.map(view).collect() })
+    let view = VerifyBatchView { answers: answers.map(view).collect() };
+    let mut response = json(&view, view.answers.len());
+    if let Some(allowance) = allowance {
+        allowance.write(&mut response);
+    }
+    Ok(response)
 }
 
-/// The answers to a body.
-pub(super) fn view(app: &App, caller: &Caller, body: &[u8]) -> OpResult<VerifyBatchView> {
+/// The answer to a body.
+pub(super) fn respond(app: &App, caller: &Caller, body: &[u8]) -> OpResult<Response> {
     answer(app, caller, body::parse(body)?)
 }
 
@@ -77,7 +87,8 @@ pub(super) fn view(app: &App, caller: &Caller, body: &[u8]) -> OpResult<VerifyBa
 /// Up to 1,000 questions in one request, each answered as `POST /api/v1/verify` answers it, in their order, and counted as a use like there.
 /// A question with a field that is refused there with 400 is answered by itself here: `allowed` is false, `code` is null, and `errors` says
 /// which fields are at fault; the others are answered all the same, since what one of a host's clients sends must not decide about the rest.
-/// Only a body that is not of the documented shape is refused as a whole.
+/// Only a body that is not of the documented shape is refused as a whole. Where the server limits how often a key may verify, each question
+/// counts.
 #[utoipa::path(
     post,
     path = "/api/v1/verify/batch",
@@ -91,6 +102,5 @@ pub(super) async fn verify_keys(
     Authenticated(caller): Authenticated,
     JsonBody(body): JsonBody<VerifyBatchBody>,
 ) -> ApiResult<Response> {
-    let view = answer(&app, &caller, body)?;
-    Ok(json(&view, view.answers.len()))
+    Ok(answer(&app, &caller, body)?)
 }

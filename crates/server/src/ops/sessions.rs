@@ -232,13 +232,12 @@ pub(super) async fn begin_session(app: &App, tx: &mut Tx, user: User, origin: Or
 /// # Errors
 /// Faults only; a session that is over or unknown is `None`.
 pub async fn find_session(app: &App, token: &SecretString, ip: Option<IpAddr>) -> OpResult<Option<CurrentSession>> {
-    let now = app.now();
-    let mut reader = app.store().read().await?;
-    let session = reader.find_session_unchecked(&digest_of(token), now).await?;
-    let Some(session) = session.filter(|it| now.since(it.last_seen_at) < SESSION_IDLE) else { return Ok(None) };
-    let user = reader.find_user_unchecked(session.user_id).await?;
-    let Some(user) = user.filter(|it| it.status == UserStatus::Active) else { return Ok(None) };
-    drop(reader);
+    let (now, digest) = (app.now(), digest_of(token));
+    let Some((session, user)) = find_live(app, &digest, now).await? else {
+        app.rates().sessions().drop(&digest);
+        return Ok(None);
+    };
+    app.rates().sessions().keep(&digest, now.saturating_add(SESSION_IDLE), now);
     if now.since(session.last_seen_at) >= SEEN_EVERY {
         let task = app.clone();
         drop(app.spawn(async move {
@@ -249,6 +248,19 @@ pub async fn find_session(app: &App, token: &SecretString, ip: Option<IpAddr>) -
     }
     let caller = Caller::Session { user_id: user.id, session_id: session.id, ip };
     Ok(Some(CurrentSession { caller, user, expires_at: session.expires_at }))
+}
+
+async fn find_live(app: &App, digest: &Digest, now: Timestamp) -> OpResult<Option<(Session, User)>> {
+    let mut reader = app.store().read().await?;
+    let session = reader.find_session_unchecked(digest, now).await?;
+    let Some(session) = session.filter(|it| now.since(it.last_seen_at) < SESSION_IDLE) else { return Ok(None) };
+    let user = reader.find_user_unchecked(session.user_id).await?;
+    Ok(user.filter(|it| it.status == UserStatus::Active).map(|user| (session, user)))
+}
+
+/// Whether a session was found good on this node, without asking the database. It need not be good any more.
+pub fn has_been_good(app: &App, token: &SecretString) -> bool {
+    app.rates().sessions().has(&digest_of(token), app.now())
 }
 
 async fn note_seen(app: &App, id: SessionId, at: Timestamp) -> OpResult<()> {

@@ -86,9 +86,8 @@ async fn verification_is_limited_where_the_configuration_says_so_and_by_itself()
     let made = it.create_key(json!({"name": "Subject"})).await;
     let one = it.admin.post("/api/v1/verify", json!({"key": made.token})).await;
     assert_eq!(fields(&one), (200, "\"default\";q=3;w=30", "\"default\";r=2;t=10", ""));
-    let batch = json!({"requests": [{"key": made.token}, {"key": made.token}]});
-    let batch = it.admin.post("/api/v1/verify/batch", batch).await.expect(200);
-    assert_eq!(batch.header("ratelimit"), "\"default\";r=1;t=20", "a batch is one request");
+    let two = it.admin.post("/api/v1/verify", json!({"key": made.token})).await;
+    assert_eq!(fields(&two), (200, "\"default\";q=3;w=30", "\"default\";r=1;t=20", ""));
     let form = [("token", &made.token)];
     let introspect = async || it.admin.send(it.admin.request("POST", "/oauth/introspect").form(&form)).await;
     assert_eq!(introspect().await.expect(200).header("ratelimit"), "\"default\";r=0;t=30");
@@ -99,4 +98,55 @@ async fn verification_is_limited_where_the_configuration_says_so_and_by_itself()
     for _ in 0..10 {
         assert_eq!(fields(&me(&it.admin).await), (200, "", "", ""));
     }
+}
+
+#[tokio::test]
+async fn a_batch_costs_as_much_as_the_questions_in_it_asked_one_by_one() {
+    let it = limited(None, Some("4/40s")).await;
+    let made = it.create_key(json!({"name": "Subject"})).await;
+    let body = |questions: usize| json!({"requests": vec![json!({"key": made.token}); questions]});
+    let browser = it.admin.without();
+    let cookie = cookie(&it).await;
+    // The path past the router, and the router's.
+    for (client, headers) in
+        [(&it.admin, vec![]), (&browser, vec![("cookie", &*cookie), ("sec-fetch-site", "same-origin")])]
+    {
+        let ask = async |questions: usize| {
+            let request = client.request("POST", "/api/v1/verify/batch").json(&body(questions));
+            client.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+        };
+        let never = ask(5).await;
+        assert_eq!((never.refusal(), never.pointers()), ((400, "invalid_field".into()), vec!["/requests".into()]));
+        assert_eq!(never.header("ratelimit"), "\"default\";r=3;t=10", "it was a request all the same");
+        let answer = ask(2).await.expect(200);
+        assert_eq!(answer.json()["answers"].as_array().unwrap().len(), 2);
+        assert_eq!(answer.header("ratelimit"), "\"default\";r=1;t=30");
+        let refused = ask(2).await;
+        assert_eq!((refused.refusal(), refused.header("retry-after")), ((429, "rate_limited".into()), "10"));
+        assert_eq!(refused.header("ratelimit"), "\"default\";r=0;t=10");
+        it.app.clock.advance(Duration::from_secs(40));
+        ask(4).await.expect(200);
+        assert_eq!(ask(1).await.status, 429);
+    }
+}
+
+#[tokio::test]
+async fn who_is_signed_in_is_not_held_back_by_what_else_comes_from_the_network() {
+    let it = limited(Some("3/30s"), None).await;
+    let cookie = cookie(&it).await;
+    let browser = it.admin.without();
+    let ask = async |cookie: &str| browser.get_with("/api/v1/me", &[("cookie", cookie)]).await;
+    ask(&cookie).await.expect(200);
+    for _ in 0..4 {
+        me(&it.admin.with("nobody-has-this-one")).await;
+    }
+    assert_eq!(me(&browser).await.refusal(), (429, "rate_limited".to_owned()));
+    assert_eq!(ask("sid=made-up").await.refusal(), (429, "rate_limited".to_owned()), "a made-up one is a stranger's");
+    for _ in 0..2 {
+        ask(&cookie).await.expect(200);
+    }
+    assert_eq!(ask(&cookie).await.refusal(), (429, "rate_limited".to_owned()), "by then the user's own is used up");
+    // One that has ended is a stranger's from then on.
+    it.app.clock.advance(Duration::from_secs(25 * 3600));
+    assert_eq!(ask(&cookie).await.refusal(), (401, "unauthenticated".to_owned()));
 }
