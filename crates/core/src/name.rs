@@ -193,13 +193,14 @@ impl Slug {
     /// # Errors
     /// [`TextError`] unless it is 1 to 40 of `a–z`, `0–9` and inner hyphens.
     pub fn parse(text: &str) -> Result<Self, TextError> {
-        if text.len() > limits::SLUG_BYTES_MAX {
-            return Err(TextError::TooLong { max: limits::SLUG_BYTES_MAX, unit: "characters" });
-        }
         let inner_hyphens = !text.starts_with('-') && !text.ends_with('-');
         let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if text.is_empty() || !inner_hyphens || !plain {
             return Err(TextError::Form { expected: "lower-case letters, digits and inner hyphens" });
+        }
+        // Bytes are characters from here on.
+        if text.len() > limits::SLUG_BYTES_MAX {
+            return Err(TextError::TooLong { max: limits::SLUG_BYTES_MAX, unit: "characters" });
         }
         Ok(Self(text.to_owned()))
     }
@@ -219,11 +220,12 @@ impl ExternalId {
         if text.is_empty() {
             return Err(TextError::Empty);
         }
-        if text.len() > limits::EXTERNAL_ID_BYTES_MAX {
-            return Err(TextError::TooLong { max: limits::EXTERNAL_ID_BYTES_MAX, unit: "characters" });
-        }
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(TextError::Form { expected: "visible ASCII characters without spaces" });
+        }
+        // Bytes are characters from here on.
+        if text.len() > limits::EXTERNAL_ID_BYTES_MAX {
+            return Err(TextError::TooLong { max: limits::EXTERNAL_ID_BYTES_MAX, unit: "characters" });
         }
         Ok(Self(text.to_owned()))
     }
@@ -347,6 +349,18 @@ mod tests {
         assert!(["", "a", "@b", "a@", "a b@c", "a@-b.c", "a@b..c"].iter().all(|it| Email::parse(it).is_err()));
         assert!(ExternalId::parse("cust:42/eu").is_ok());
         assert!(["", "a b", "ü"].iter().all(|it| ExternalId::parse(it).is_err()));
+    }
+
+    // Where other characters than ASCII are refused anyway, nobody is told a length that they counted otherwise.
+    #[test]
+    fn a_length_is_told_in_what_was_counted() {
+        let long = TextError::TooLong { max: 128, unit: "characters" };
+        assert_eq!(ExternalId::parse(&"x".repeat(129)), Err(long));
+        assert!(ExternalId::parse(&"x".repeat(128)).is_ok());
+        let form = TextError::Form { expected: "visible ASCII characters without spaces" };
+        assert_eq!(ExternalId::parse(&"ü".repeat(100)), Err(form), "it has 200 bytes");
+        assert!(matches!(Slug::parse(&"ü".repeat(30)), Err(TextError::Form { .. })));
+        assert_eq!(Slug::parse(&"x".repeat(41)), Err(TextError::TooLong { max: 40, unit: "characters" }));
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use super::fault_words::in_words;
+use super::fault_words::{in_words, of_parameter, shown};
 use super::fields::Object;
 use super::problem::Problem;
 
@@ -98,14 +98,8 @@ fn refused(error: &serde_json::Error, pointer: Option<String>) -> Reject {
     let text = error.to_string();
     // serde_json adds its own place, in bytes that nobody counts; the pointer says it better.
     let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(it, _)| it);
-    reject.fields = vec![FieldReject { pointer: pointer.unwrap_or_default().into(), detail: shown(&in_words(detail)) }];
+    reject.fields = vec![FieldReject { pointer: pointer.unwrap_or_default().into(), detail: in_words(detail) }];
     reject
-}
-
-/// What may be repeated of the caller's own text: bounded, and without characters that disguise it in a log or a terminal.
-fn shown(text: &str) -> String {
-    const CHARS_MAX: usize = 200;
-    text.chars().filter(|it| it.is_ascii_graphic() || *it == ' ' || it.is_alphanumeric()).take(CHARS_MAX).collect()
 }
 
 /// The path as a JSON pointer (RFC 6901).
@@ -166,7 +160,7 @@ fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Reject> {
     let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(pairs.as_bytes()));
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let name = pointer(error.path()).trim_start_matches('/').to_owned();
-        Reject::field(name, shown(&error.inner().to_string()))
+        Reject::field(name, of_parameter(&error.inner().to_string()))
     })
 }
 
@@ -225,7 +219,7 @@ mod tests {
     #[test]
     fn a_huge_or_disguised_name_is_not_repeated_whole() {
         let (pointer, detail) = fault(&format!(r#"{{"{}":1}}"#, "é\u{202E}".repeat(10_000)));
-        assert!(pointer.len() <= 401 && detail.len() <= 400, "{} {}", pointer.len(), detail.len());
+        assert!(pointer.len() <= 401 && detail.len() <= 500, "{} {}", pointer.len(), detail.len());
         assert!(!pointer.contains('\u{202E}') && !detail.contains('\u{202E}'));
     }
 
@@ -239,9 +233,14 @@ mod tests {
     fn a_query_is_as_strict_as_a_body_and_passes_over_the_credential() {
         assert_eq!(parse_query::<Params>("api_key=x%20y&limit=7").expect("a query").limit, Some(7));
         assert_eq!(parse_query::<Params>("").expect("a query").limit, None);
-        let fault = |query: &str| parse_query::<Params>(query).expect_err("a refusal").fields[0].pointer.clone();
-        assert_eq!(fault("limit=x"), "limit");
-        assert_eq!(fault("lmiit=1"), "lmiit");
-        assert_eq!(fault("limit=1&limit=2"), "limit");
+        let fault = |query: &str| {
+            let field = parse_query::<Params>(query).expect_err("a refusal").fields[0].clone();
+            (field.pointer.into_owned(), field.detail)
+        };
+        let of = |pointer: &str, detail: &str| (pointer.to_owned(), detail.to_owned());
+        assert_eq!(fault("limit=x"), of("limit", "must be a whole number"));
+        assert_eq!(fault("limit=300"), of("limit", "is too large a number"));
+        assert_eq!(fault("lmiit=1"), of("lmiit", "is no parameter here; there is `limit`"));
+        assert_eq!(fault("limit=1&limit=2"), of("limit", "is given more than once"));
     }
 }

@@ -1,13 +1,47 @@
 //! What serde says of a value of the wrong type, in words: its own name the types of our code, which no caller knows.
 
-/// The sentence, where serde speaks of types; what it says otherwise is as good as any.
+/// The sentence, where serde speaks of types and of what it knows; what it says otherwise is as good as any. Of the caller's own text only a part
+/// is repeated, of our words all: who misspelt the last of a long list has to find it there.
 pub(super) fn in_words(text: &str) -> String {
     let rest = ["invalid type: ", "invalid value: "].iter().find_map(|it| text.strip_prefix(it));
     // What was found may be a text of the caller's that has such a comma itself, so the last one counts.
-    match rest.and_then(|it| it.rsplit_once(", expected ")) {
-        Some((found, expected)) => format!("must be {}, and is {}", wanted(expected), given(found)),
-        None => text.to_owned(),
+    if let Some((found, expected)) = rest.and_then(|it| it.rsplit_once(", expected ")) {
+        return format!("must be {}, and is {}", wanted(expected), shown(&given(found)));
     }
+    if let Some((found, words)) = unknown("variant", text) {
+        return format!("must be {words}, and is the text \"{}\"", shown(found));
+    }
+    if let Some((found, words)) = unknown("field", text) {
+        return format!("unknown field `{}`, expected {words}", shown(found));
+    }
+    shown(text)
+}
+
+/// The same of a parameter of a query, whose value is a text whatever it stands for.
+pub(super) fn of_parameter(text: &str) -> String {
+    if let Some((_, words)) = unknown("field", text) {
+        let are = if words.contains("` or `") || words.starts_with("one of") { "are" } else { "is" };
+        return format!("is no parameter here; there {are} {}", words.trim_start_matches("one of "));
+    }
+    match text {
+        "invalid digit found in string" | "cannot parse integer from empty string" => "must be a whole number".into(),
+        "number too large to fit in target type" => "is too large a number".into(),
+        "number too small to fit in target type" => "is too small a number".into(),
+        "provided string was not `true` or `false`" => "must be true or false".into(),
+        text => in_words(text),
+    }
+}
+
+/// What was found and what there is, where serde knows no such word.
+fn unknown<'a>(kind: &str, text: &'a str) -> Option<(&'a str, &'a str)> {
+    let rest = text.strip_prefix("unknown ")?.strip_prefix(kind)?.strip_prefix(" `")?;
+    rest.rsplit_once("`, expected ")
+}
+
+/// What may be repeated of the caller's own text: bounded, and without characters that disguise it in a log or a terminal.
+pub(super) fn shown(text: &str) -> String {
+    const CHARS_MAX: usize = 200;
+    text.chars().filter(|it| it.is_ascii_graphic() || *it == ' ' || it.is_alphanumeric()).take(CHARS_MAX).collect()
 }
 
 fn wanted(type_name: &str) -> &str {
@@ -70,5 +104,24 @@ mod tests {
         assert_eq!(said::<Vec<u8>>("{}"), "must be a list, and is an object");
         assert_eq!(said::<Vec<u8>>("true"), "must be a list, and is true");
         assert_eq!(in_words("missing field `name`"), "missing field `name`");
+    }
+
+    #[test]
+    fn a_list_of_words_is_told_to_its_end_and_the_callers_text_is_not() {
+        let words = (0..60).map(|it| format!("`word_{it}`")).collect::<Vec<_>>().join(", ");
+        let long = "x`, expected ".repeat(1_000);
+        let said = in_words(&format!("unknown variant `{long}`, expected one of {words}"));
+        assert!(said.starts_with("must be one of `word_0`") && said.contains("`word_59`"), "{said}");
+        assert!(said.len() < words.len() + 300, "{said}");
+        let said = of_parameter(&format!("unknown field `{long}`, expected one of {words}"));
+        assert_eq!(said, format!("is no parameter here; there are {words}"));
+        assert_eq!(
+            of_parameter("unknown variant `x`, expected `asc` or `desc`"),
+            "must be `asc` or `desc`, and is the text \"x\""
+        );
+        assert_eq!(
+            of_parameter("unknown field `x`, expected `a` or `b`"),
+            "is no parameter here; there are `a` or `b`"
+        );
     }
 }

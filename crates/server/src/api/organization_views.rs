@@ -96,7 +96,7 @@ pub(super) struct NewOrganizationBody {
     #[schema(max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     slug: Option<String>,
     /// The host's own identifier. Where the path names it, it stands there and not here.
-    #[schema(max_length = 128)]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]*$")]
     external_id: Option<String>,
     /// What it sets itself. Where the organization is there already, absent leaves it as it is.
     #[serde(default, deserialize_with = "present")]
@@ -185,7 +185,7 @@ pub(super) struct OrganizationPatchBody {
     slug: Option<String>,
     /// The host's own identifier.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 128)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128, pattern = "^[!-~]*$")]
     external_id: Option<Option<String>>,
     /// Whether its keys are good at all.
     #[serde(default, deserialize_with = "present")]

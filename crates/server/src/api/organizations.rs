@@ -201,9 +201,10 @@ pub(super) async fn move_organization(
 pub(super) async fn put_organization(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
-    Path(ExternalIdPath { organization_id, external_id }): Path<ExternalIdPath>,
+    Path(path): Path<ExternalIdPath>,
     JsonBody(body): JsonBody<NewOrganizationBody>,
 ) -> ApiResult<Response> {
+    let (organization_id, external_id) = path.read()?;
     let new = NewOrganization::try_from(body)?;
     same_external_id(&external_id, new.external_id.as_ref())?;
     let (info, made) = ops::organizations::put_organization(&app, &caller, organization_id, external_id, new).await?;

@@ -2,6 +2,7 @@
 
 use claviger_core::id::{ApiId, ImportId, KeyId, MemberId, OrganizationId, RoleId, UserId};
 use claviger_core::name::ExternalId;
+use claviger_core::reject::Reject;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -79,10 +80,23 @@ within_organization! {
     }
 }
 
-within_organization! {
-    /// `…/by-external-id/{external_id}`
-    ExternalIdPath {
-        /// The host's own identifier: 1 to 128 visible ASCII characters, percent-encoded.
-        external_id: ExternalId, "customer-42"
+/// `…/by-external-id/{external_id}`
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct ExternalIdPath {
+    /// The organization.
+    #[param(value_type = String, example = "org_01kapxb4q0e8mv5r3g2t9w7yzn")]
+    organization_id: OrganizationId,
+    /// The host's own identifier: 1 to 128 visible ASCII characters, percent-encoded.
+    #[param(value_type = String, min_length = 1, max_length = 128, pattern = "^[!-~]*$", example = "customer-42")]
+    external_id: String,
+}
+
+impl ExternalIdPath {
+    /// Reads it. The host's own identifiers name what need not be there yet, so with one that cannot be one nothing is missing, and something is
+    /// wrong: unlike ours, it is refused as any other field.
+    pub(super) fn read(self) -> Result<(OrganizationId, ExternalId), Reject> {
+        let external_id = self.external_id.parse().map_err(|error| Reject::field("external_id", error))?;
+        Ok((self.organization_id, external_id))
     }
 }

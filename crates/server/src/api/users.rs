@@ -92,7 +92,7 @@ pub(super) struct NewUserBody {
     #[schema(max_length = 254)]
     email: Option<String>,
     /// The host's own identifier. Where the path names it, it may be left out here.
-    #[schema(max_length = 128)]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]*$")]
     external_id: Option<String>,
     /// Whether it is a service user, who only acts through keys.
     #[serde(default)]
@@ -128,7 +128,7 @@ pub(super) struct UserPatchBody {
     email: Option<Option<String>>,
     /// The host's own identifier.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 128)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 128, pattern = "^[!-~]*$")]
     external_id: Option<Option<String>>,
     /// Whether keys mapped to the user are good.
     #[serde(default, deserialize_with = "present")]
@@ -284,9 +284,10 @@ pub(super) async fn update_user(
 pub(super) async fn put_user(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
-    Path(ExternalIdPath { organization_id, external_id }): Path<ExternalIdPath>,
+    Path(path): Path<ExternalIdPath>,
     JsonBody(body): JsonBody<NewUserBody>,
 ) -> ApiResult<Response> {
+    let (organization_id, external_id) = path.read()?;
     let new = NewUser::try_from(body)?;
     same_external_id(&external_id, new.external_id.as_ref())?;
     let (user, made) = ops::users::put_user(&app, &caller, organization_id, external_id, new).await?;

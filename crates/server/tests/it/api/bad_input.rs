@@ -279,3 +279,45 @@ async fn a_path_with_a_slash_too_many_is_answered_as_the_api_answers() {
     }
     assert!(it.admin.get("//settings").await.header("content-type").starts_with("text/html"));
 }
+
+// The host's identifiers name what need not be there yet: of one that cannot be one, nothing is missing.
+#[tokio::test]
+async fn an_external_id_that_cannot_be_one_is_named_as_the_fault() {
+    let it = Fixture::start().await;
+    for list in ["users", "organizations"] {
+        for id in ["a%20b", "%C3%BC", &"x".repeat(129), "a%0Ab"] {
+            let path = it.at(&format!("/{list}/by-external-id/{id}"));
+            let answer = it.admin.send(it.admin.request("PUT", &path).json(&json!({"name": "A"}))).await;
+            assert_problem(&answer);
+            assert_eq!((answer.status, answer.pointers()), (400, vec!["external_id".to_owned()]), "{path}");
+        }
+        let elsewhere = format!("/api/v1/organizations/org_x/{list}/by-external-id/a%20b");
+        let answer = it.admin.send(it.admin.request("PUT", &elsewhere).json(&json!({"name": "A"}))).await;
+        assert_eq!(answer.refusal(), (404, "not_found".to_owned()));
+    }
+}
+
+// What is misspelt is told in the document's words, and all of them.
+#[tokio::test]
+async fn a_parameter_is_refused_in_words_and_not_in_a_parsers() {
+    let it = Fixture::start().await;
+    for (query, said) in [
+        ("limit=many", "must be a whole number"),
+        ("limit=", "must be a whole number"),
+        ("limit=99999999999", "is too large a number"),
+        ("personal=maybe", "must be true or false"),
+        ("direction=up", "must be `asc` or `desc`, and is the text \"up\""),
+        (
+            "sort=colour",
+            "must be one of `created_at`, `name`, `expires_at`, `last_used_at`, `role`, `api`, `owner`, `mapped_user`, `state`, `origin`, and is the text \"colour\"",
+        ),
+    ] {
+        let answer = it.admin.get(&it.at(&format!("/keys?{query}"))).await.expect(400);
+        assert_eq!(answer.text_at("/errors/0/detail"), said, "{query}");
+    }
+    let unknown = it.admin.get(&it.at("/keys?colour=red")).await.expect(400).text_at("/errors/0/detail");
+    assert!(
+        unknown.starts_with("is no parameter here; there are `cursor`") && unknown.ends_with("`direction`"),
+        "{unknown}"
+    );
+}
