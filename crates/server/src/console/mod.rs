@@ -20,6 +20,7 @@ mod organizations;
 mod respond;
 mod roles;
 mod security;
+mod settings;
 mod visit;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use self::settings::Section;
 use crate::app::App;
 
 /// Bytes of a form; the largest holds a description and a handful of short fields.
@@ -42,7 +44,7 @@ const FORM_BYTES_MAX: usize = 16 * 1024;
 pub fn router(app: App) -> Router {
     let organization = Router::new()
         .route("/", get(keys::list::show_home))
-        .route("/settings", get(keys::list::show_settings))
+        .route("/settings", get(|visit| settings::show(visit, Section::Settings)))
         .route("/organizations", get(organizations::show_organizations))
         .route("/keys", get(keys::list::show_keys).post(keys::form::create))
         .route("/keys/new", get(keys::form::show_new_key))
@@ -58,7 +60,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/end-others", post(account::end_others))
         .route("/sessions/{session}/end", post(account::end_session))
         .route("/password", get(account::show_password).post(account::change_password))
-        .route("/user-management", get(members::list::show_user_management))
+        .route("/user-management", get(|visit| settings::show(visit, Section::UserManagement)))
         .route("/roles", get(roles::show_roles).post(roles::create))
         .route("/roles/new", get(roles::show_new_role))
         .route("/roles/{role}", get(roles::show_role))

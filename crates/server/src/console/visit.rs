@@ -133,6 +133,11 @@ impl Visit {
         self.caller.authorize(&self.app, self.organization.id, permission).is_ok()
     }
 
+    /// Whether there is another organization to look at.
+    pub(super) fn may_switch(&self) -> bool {
+        self.may_switch
+    }
+
     /// Whether the viewer holds everything here.
     pub(super) fn is_admin(&self) -> bool {
         self.caller

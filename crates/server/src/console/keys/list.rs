@@ -11,7 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::pages::form::{Choice, typed};
-use crate::console::pages::home::{HomePage, RecentKey, SettingsPage};
+use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keys::{Head, Heads, KeyListPage, Range};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::{check_key, create_key};
@@ -291,13 +291,6 @@ pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Fail
         snippets: check_key(&visit.site.base_url),
     };
     Ok(visit.page(&page))
-}
-
-/// The settings page.
-pub(in crate::console) async fn show_settings(visit: Visit) -> Response {
-    let may_manage_users = visit.may_do("claviger/members:read");
-    let may_read_events = visit.may_do("claviger/events:read");
-    visit.page(&SettingsPage { shell: visit.shell(Place::Settings), may_manage_users, may_read_events })
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use serde::Deserialize;
 use crate::console::failure::Failure;
 use crate::console::keys::view;
 use crate::console::pages::form::typed;
-use crate::console::pages::home::UserManagementPage;
 use crate::console::pages::members::{MemberListPage, PersonFacts};
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::visit::Visit;
@@ -30,13 +29,6 @@ pub(in crate::console) struct MembersQuery {
     q: String,
     /// Where the page before ended.
     after: String,
-}
-
-/// The menu of what belongs to people.
-pub(in crate::console) async fn show_user_management(visit: Visit) -> Result<Response, Failure> {
-    visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/members:read")?;
-    let may_read_roles = visit.may_do("claviger/roles:read");
-    Ok(visit.page(&UserManagementPage { shell: visit.shell(Place::Settings), may_read_roles }))
 }
 
 /// The list of members.

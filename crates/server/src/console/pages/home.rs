@@ -1,4 +1,4 @@
-//! The first page after signing in, and the settings page.
+//! The first page after signing in.
 
 use askama::Template;
 
@@ -37,26 +37,4 @@ pub struct RecentKey {
     pub hint: String,
     /// When and from where it was used.
     pub last_use: LastUse,
-}
-
-/// The settings page: the menu that the gear opens.
-#[derive(Template, Debug)]
-#[template(path = "settings.html")]
-pub struct SettingsPage {
-    /// The frame.
-    pub shell: Shell,
-    /// Whether the viewer may look at members.
-    pub may_manage_users: bool,
-    /// Whether the viewer may look at events.
-    pub may_read_events: bool,
-}
-
-/// What belongs to the people of an organization.
-#[derive(Template, Debug)]
-#[template(path = "user_management.html")]
-pub struct UserManagementPage {
-    /// The frame.
-    pub shell: Shell,
-    /// Whether the viewer may look at roles.
-    pub may_read_roles: bool,
 }

@@ -14,6 +14,7 @@ pub mod members;
 pub mod organizations;
 pub mod roles;
 pub mod secrets;
+pub mod settings;
 pub mod shell;
 pub mod snippets;
 

@@ -119,7 +119,7 @@ fn no_page_needs_what_the_content_security_policy_forbids() {
 #[test]
 fn every_asset_and_icon_that_a_page_names_exists() {
     let sprite = String::from_utf8_lossy(
-        assets::find(&assets::url("icons.svg")[assets::PREFIX.len()..]).expect("embedded").body,
+        &assets::find(&assets::url("icons.svg")[assets::PREFIX.len()..]).expect("embedded").body,
     );
     for (name, page) in pages() {
         for element in page.select(&selector("[href^='/assets/'], [src^='/assets/']")) {

@@ -6,7 +6,7 @@ use claviger_core::time::Timestamp;
 use crate::console::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
 use crate::console::pages::failure::{FailurePage, WayOut};
 use crate::console::pages::form::{Choice, FormErrors};
-use crate::console::pages::home::{HomePage, RecentKey, SettingsPage, UserManagementPage};
+use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, LastUse};
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
@@ -18,6 +18,7 @@ mod audit;
 mod keys;
 mod members;
 mod roles;
+mod settings;
 
 use keys::{deleted_facts, expiries, facts, key_form, key_list, rows, secrets};
 
@@ -226,6 +227,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(account::all(words));
     pages.extend(audit::all(words));
     pages.extend(roles::all(words));
+    pages.extend(settings::all(words));
     pages.extend([
         ("set-up", render(&set_up(words))),
         (
@@ -254,15 +256,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("home", render(&home(112, recent))),
         ("home-quiet", render(&home(1, Vec::new()))),
         ("home-first", render(&home(0, Vec::new()))),
-        (
-            "settings",
-            render(&SettingsPage {
-                shell: shell(words, Place::Settings),
-                may_manage_users: true,
-                may_read_events: true,
-            }),
-        ),
-        ("user-management", render(&UserManagementPage { shell: shell(words, Place::Settings), may_read_roles: true })),
         ("organizations", render(&organizations(words))),
         ("keys", render(&key_list(words, rows(words)))),
         ("keys-25", render(&full)),

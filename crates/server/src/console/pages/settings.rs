@@ -1,0 +1,43 @@
+//! The pages that only lead on: the settings, their sections, and those of the reader's own profile.
+
+use askama::Template;
+
+use super::shell::Shell;
+
+/// A page that leads on to others.
+#[derive(Template, Debug)]
+#[template(path = "section.html")]
+pub struct SectionPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The way here from the topmost page.
+    pub crumbs: Vec<Crumb>,
+    /// What the page is called.
+    pub title: &'static str,
+    /// Where it leads, as far as the reader may go there.
+    pub entries: Vec<EntryView>,
+}
+
+/// A page on the way to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crumb {
+    /// The path within the organization.
+    pub path: &'static str,
+    /// What the page is called.
+    pub label: &'static str,
+}
+
+/// A way on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryView {
+    /// The path within the organization, or on this server for the documentation.
+    pub path: &'static str,
+    /// Whether the path is within the organization.
+    pub within: bool,
+    /// The icon's name in the sprite.
+    pub icon: &'static str,
+    /// What the page is called.
+    pub label: &'static str,
+    /// What is done there.
+    pub note: &'static str,
+}

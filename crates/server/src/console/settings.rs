@@ -1,0 +1,187 @@
+//! The menu behind the gear: which pages lead where, along the paths that people know from the products they come from.
+//!
+//! One page may stand at the end of several paths. An entry appears only to who may use what is behind it, and a section only where one of
+//! its entries does.
+
+use axum::response::Response;
+use claviger_core::decision::Code;
+use claviger_core::reject::Reject;
+
+use super::failure::Failure;
+use super::pages::settings::{Crumb, EntryView, SectionPage};
+use super::pages::shell::Place;
+use super::visit::Visit;
+
+/// What an entry is shown for.
+#[derive(Debug, Clone, Copy)]
+enum Needs {
+    /// Being signed in.
+    Nothing,
+    /// All of these permissions.
+    Permissions(&'static [&'static str]),
+    /// Something to do with keys here, be it with all or with own ones.
+    Keys,
+    /// Another organization within reach.
+    Others,
+    /// Any entry of that section.
+    Section(Section),
+}
+
+/// A page that only leads on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// What the gear opens.
+    Settings,
+    /// The people of an organization.
+    UserManagement,
+}
+
+struct Plan {
+    path: &'static str,
+    title: &'static str,
+    above: Option<Section>,
+    entries: &'static [Entry],
+}
+
+struct Entry {
+    path: &'static str,
+    icon: &'static str,
+    label: &'static str,
+    note: &'static str,
+    needs: Needs,
+}
+
+const SETTINGS: Plan = Plan {
+    path: "/settings",
+    title: "Settings",
+    above: None,
+    entries: &[
+        Entry {
+            path: "/keys",
+            icon: "key",
+            label: "API Keys",
+            note: "Create, watch, rotate and revoke the keys that applications call with.",
+            needs: Needs::Keys,
+        },
+        Entry {
+            path: USER_MANAGEMENT.path,
+            icon: "people",
+            label: USER_MANAGEMENT.title,
+            note: "Who is a member, with which role, and who is invited.",
+            needs: Needs::Section(Section::UserManagement),
+        },
+        Entry {
+            path: "/organizations",
+            icon: "switch",
+            label: "Organizations",
+            note: "Look at another organization within your reach.",
+            needs: Needs::Others,
+        },
+        Entry {
+            path: "/audit",
+            icon: "clock",
+            label: "Audit",
+            note: "Who changed what, by which key, and how it looked before and after.",
+            needs: Needs::Permissions(&["claviger/events:read"]),
+        },
+        Entry {
+            path: "/docs/api",
+            icon: "book",
+            label: "Developer documentation",
+            note: "Every operation over HTTP, with examples.",
+            needs: Needs::Nothing,
+        },
+    ],
+};
+
+const USER_MANAGEMENT: Plan = Plan {
+    path: "/user-management",
+    title: "User Management",
+    above: Some(Section::Settings),
+    entries: &[
+        Entry {
+            path: "/members",
+            icon: "people",
+            label: "Members",
+            note: "Invite people, give them roles, and make a link for a lost password.",
+            needs: Needs::Permissions(&["claviger/members:read"]),
+        },
+        Entry {
+            path: "/roles",
+            icon: "shield",
+            label: "User Roles",
+            note: "What each role may do, and whether people with it may have keys.",
+            needs: Needs::Permissions(&["claviger/members:read", "claviger/roles:read"]),
+        },
+    ],
+};
+
+impl Section {
+    fn plan(self) -> &'static Plan {
+        match self {
+            Self::Settings => &SETTINGS,
+            Self::UserManagement => &USER_MANAGEMENT,
+        }
+    }
+
+    /// The way to a page that stands right below this one.
+    pub(super) fn crumbs_below(self) -> Vec<Crumb> {
+        let plan = self.plan();
+        let mut crumbs = plan.above.map(Self::crumbs_below).unwrap_or_default();
+        crumbs.push(Crumb { path: plan.path, label: plan.title });
+        crumbs
+    }
+
+    /// What the viewer may use of it.
+    fn entries(self, visit: &Visit) -> Vec<EntryView> {
+        let may_use = |needs| match needs {
+            Needs::Nothing => true,
+            Needs::Permissions(all) => all.iter().all(|it| visit.may_do(it)),
+            Needs::Keys => visit.may("read"),
+            Needs::Others => visit.may_switch(),
+            Needs::Section(section) => !section.entries(visit).is_empty(),
+        };
+        let shown = self.plan().entries.iter().filter(|it| may_use(it.needs));
+        let view = |it: &Entry| EntryView {
+            path: it.path,
+            within: !it.path.starts_with("/docs"),
+            icon: it.icon,
+            label: it.label,
+            note: it.note,
+        };
+        shown.map(view).collect()
+    }
+}
+
+/// Shows a page that only leads on; refused to who may go nowhere from it.
+pub(super) async fn show(visit: Visit, section: Section) -> Result<Response, Failure> {
+    let entries = section.entries(&visit);
+    if entries.is_empty() {
+        return Err(Reject::from(Code::InsufficientPermission).into());
+    }
+    let plan = section.plan();
+    let page = SectionPage {
+        shell: visit.shell(Place::Settings),
+        crumbs: plan.above.map(Section::crumbs_below).unwrap_or_default(),
+        title: plan.title,
+        entries,
+    };
+    Ok(visit.page(&page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Section; 2] = [Section::Settings, Section::UserManagement];
+
+    #[test]
+    fn every_section_is_reached_from_the_one_above_it() {
+        for section in ALL {
+            let plan = section.plan();
+            let Some(above) = plan.above else { continue };
+            let found = above.plan().entries.iter().find(|it| it.path == plan.path);
+            assert_eq!(found.map(|it| it.label), Some(plan.title), "{}", plan.path);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+// The stylesheet is served without what only people need: Chromium has to read the same rules in it as in the file that people edit.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+
+import { launch, openWindow, startServer } from "./harness.mjs";
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), startServer()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** The rules of a stylesheet as the browser writes them; where it keeps what it read, as in custom properties, spaces around signs tell nothing. */
+const rulesOf = (page, text) =>
+  page.evaluate((text) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(text);
+    return [...sheet.cssRules].map((rule) => rule.cssText.replace(/\s*([,:;/{}])\s*/g, "$1"));
+  }, text);
+
+test("the stylesheet that is served has the rules of the one that was written", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await page.goto("/sign-in");
+  const address = await page.locator("link[rel=stylesheet]").getAttribute("href");
+  const served = await (await fetch(server.base + address)).text();
+  const written = await readFile(new URL("../crates/server/assets/claviger.css", import.meta.url), "utf8");
+  const expected = await rulesOf(page, written);
+  assert.deepEqual(await rulesOf(page, served), expected);
+  assert.ok(expected.length > 150, `${expected.length} rules were read`);
+  assert.ok(served.length < written.length, "the served one is the shorter");
+  // What differs is seen to differ.
+  assert.notDeepEqual(await rulesOf(page, served.replace("display:flex", "display:grid")), expected);
+  await close();
+});
