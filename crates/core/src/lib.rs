@@ -23,4 +23,5 @@ mod rotation;
 pub mod secret;
 pub mod tenant;
 pub mod time;
+pub mod usage;
 pub mod user;

@@ -84,6 +84,14 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 pub const IDEMPOTENCY_HOURS: u64 = 24;
 /// Callers whose rates are kept at once; beyond, those nearest to a full allowance are forgotten.
 pub const RATE_BUCKETS_MAX: usize = 65_536;
+/// Hours for which requests are counted by the hour; then they count by the day.
+pub const USAGE_HOURS_KEPT: u64 = 48;
+/// Days for which requests are counted by the day.
+pub const USAGE_DAYS_KEPT: u64 = 90;
+/// Refused requests of one key that are remembered.
+pub const DENIALS_PER_KEY_MAX: usize = 20;
+/// Days for which refused requests are remembered.
+pub const DENIAL_DAYS_KEPT: u64 = 30;
 /// Characters in a password, least and most; the least is NIST SP 800-63B's for a password without a second factor plus four.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Characters in a password at most, so that hashing one costs a bounded time.

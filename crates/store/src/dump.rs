@@ -32,6 +32,8 @@ const SNAPSHOTS_MAX: usize = 100;
 statements! {
     CLEAR_HEADS = "DELETE FROM log_head";
     CLEAR_USES = "DELETE FROM secret_use";
+    CLEAR_COUNTS = "DELETE FROM key_usage";
+    CLEAR_DENIALS = "DELETE FROM denied_request";
     /// Positions of before mean nothing to whoever follows the log here: a new epoch makes them load everything.
     BEGIN_EPOCH = "UPDATE log_head SET epoch = epoch + 1, seq = 0 WHERE stream = $1";
 }
@@ -96,7 +98,9 @@ impl Store {
         if !tx.is_shared() {
             // What an import that broke off has left in the other file.
             let mut uses = self.begin_usage().await?;
-            uses.execute(CLEAR_USES, args![]).await?;
+            for statement in [CLEAR_USES, CLEAR_COUNTS, CLEAR_DENIALS] {
+                uses.execute(statement, args![]).await?;
+            }
             uses.commit().await?;
         }
         Ok(Import { tx, table: None, waiting: Vec::new(), rows: 0, line: 0, is_whole: false })

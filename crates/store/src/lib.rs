@@ -71,6 +71,8 @@ pub fn statements() -> Vec<(String, String)> {
         roles::STATEMENTS,
         sessions::STATEMENTS,
         usage::STATEMENTS,
+        usage::counts::STATEMENTS,
+        usage::denials::STATEMENTS,
         users::STATEMENTS,
     ];
     let mut statements: Vec<_> =

@@ -1,14 +1,19 @@
-//! Last use of secrets: written often, kept apart, and lost for at most a minute.
+//! Use of keys: written often, kept apart, and lost for at most a minute.
 
-use std::collections::HashMap;
+pub mod counts;
+pub mod denials;
+
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use claviger_core::id::{KeyId, OrganizationId, SecretId};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_core::usage::Span;
 
+use self::counts::{Cell, Counts};
 use crate::row::{Columns, Unreadable};
 use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, rows_of, statements};
 use crate::value::{Argument, args};
@@ -56,7 +61,15 @@ static FIND_USES: LazyLock<Bulk> = LazyLock::new(|| {
 
 /// Every statement that is put together here, by name.
 pub(crate) fn built_statements() -> Vec<(String, String)> {
-    vec![("ADD_USES".into(), ADD_USES.portable.clone()), ("FIND_USES".into(), FIND_USES.portable.clone())]
+    let mut statements =
+        vec![("ADD_USES".into(), ADD_USES.portable.clone()), ("FIND_USES".into(), FIND_USES.portable.clone())];
+    statements.extend(counts::built_statements());
+    statements
+}
+
+/// What is kept of a client's name.
+fn shortened(user_agent: &str) -> String {
+    user_agent.chars().take(USER_AGENT_CHARS_MAX).collect()
 }
 
 /// What is known of the use of a secret.
@@ -89,7 +102,7 @@ impl SecretUse {
     }
 
     fn arguments(&self) -> Vec<crate::value::Value> {
-        let user_agent = self.user_agent.as_ref().map(|it| it.chars().take(USER_AGENT_CHARS_MAX).collect::<String>());
+        let user_agent = self.user_agent.as_deref().map(shortened);
         args![self.key_id, self.secret_id, self.organization_id, self.last_used_at, self.ip, user_agent, self.count]
     }
 }
@@ -139,10 +152,22 @@ impl Store {
             for row in rest {
                 tx.execute(ADD_USE, row.arguments()).await?;
             }
+            tx.add_counts(by_hour(chunk)).await?;
             tx.commit().await?;
         }
         Ok(())
     }
+}
+
+/// How often each key was used in which hour.
+fn by_hour(uses: &[SecretUse]) -> BTreeMap<Cell, Counts> {
+    let mut counts: BTreeMap<Cell, Counts> = BTreeMap::new();
+    for it in uses {
+        let since = Span::Hour.start_of(it.last_used_at);
+        let cell = Cell { span: Span::Hour, since, key_id: it.key_id, organization_id: it.organization_id };
+        counts.entry(cell).or_default().add(Counts { allowed: it.count, denied: 0 });
+    }
+    counts
 }
 
 /// One row for each secret: PostgreSQL refuses to add to a row twice in one statement.

@@ -7,6 +7,7 @@ mod apis;
 mod build;
 mod cells;
 pub mod credential;
+pub mod denials;
 mod entry;
 pub mod facts;
 #[cfg(test)]

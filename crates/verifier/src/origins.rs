@@ -41,9 +41,14 @@ impl Origin {
 
     /// As text that can be shown and logged: no control characters, no broken encoding.
     pub(crate) fn user_agent(&self) -> Option<Box<str>> {
-        let text = String::from_utf8_lossy(self.user_agent.as_deref()?);
-        Some(text.chars().filter(|it| !it.is_control()).collect())
+        self.user_agent.as_deref().map(user_agent_text)
     }
+}
+
+/// What is kept of the name that a client gives itself.
+pub(crate) fn user_agent_text(user_agent: &[u8]) -> Box<str> {
+    let text = String::from_utf8_lossy(&user_agent[..user_agent.len().min(USER_AGENT_BYTES_MAX)]);
+    text.chars().filter(|it| !it.is_control()).collect()
 }
 
 impl Origins {

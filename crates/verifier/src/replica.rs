@@ -13,6 +13,7 @@ use claviger_core::id::{KeyId, OrganizationId, RoleId, UserId};
 use claviger_core::policy::Policy;
 
 use crate::cells::here;
+use crate::denials::Denials;
 use crate::hash::Seed;
 use crate::held::{Membership, UserCell};
 use crate::origins::Origins;
@@ -29,6 +30,7 @@ pub struct Replica {
     pub(crate) state: ArcSwap<State>,
     pub(crate) origins: ArcSwap<Origins>,
     pub(crate) drain: Mutex<Drain>,
+    pub(crate) denials: Denials,
     pub(crate) position: ArcSwapOption<Position>,
     policies_at: ArcSwapOption<Position>,
     pub(crate) seed: Seed,
@@ -85,6 +87,7 @@ impl Replica {
             state: ArcSwap::from_pointee(State::new(seed)),
             origins: ArcSwap::from_pointee(Origins::new(0)),
             drain: Mutex::default(),
+            denials: Denials::default(),
             position: ArcSwapOption::empty(),
             policies_at: ArcSwapOption::empty(),
             seed,

@@ -92,6 +92,10 @@ impl Verdict<'_> {
         Some(Facts::new(&self.state, self.found.as_ref()?))
     }
 
+    pub(crate) const fn replica(&self) -> &Replica {
+        self.replica
+    }
+
     /// Counts one use of the secret. No lock; allocates only when it meets a pair of address and user agent for the first time.
     pub fn record_use(&self, now: Timestamp, ip: Option<IpAddr>, user_agent: Option<&[u8]>) {
         if let Some(found) = &self.found {

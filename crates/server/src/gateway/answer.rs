@@ -131,10 +131,12 @@ impl Gateway {
             self.admit_gateway(gateway, subject, peer, now)?;
         }
         if let Some(code) = verdict.refusal() {
+            verdict.record_denial(code, now, ip, user_agent);
             return Err(self.refusal(code, &presented, &ask, now));
         }
         // After the verdict, so that what cannot be held is told apart from a bad key.
         if matches!(needed, Needed::Unholdable) {
+            verdict.record_denial(RejectCode::Decision(Code::InsufficientPermission), now, ip, user_agent);
             return Err(Code::InsufficientPermission.into());
         }
         let facts = facts.ok_or(Code::NotFound)?;

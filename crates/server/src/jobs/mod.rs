@@ -57,7 +57,7 @@ fn pause_after(secrets: usize) -> Duration {
     Duration::from_secs(secrets as u64 / USES_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
 }
 
-/// Clears away sessions, links and kept answers that have run out, and nodes that were lost long ago.
+/// Clears away sessions, links and kept answers that have run out, nodes that were lost long ago, and what was counted long ago.
 async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
     let kept_from = now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600));
@@ -73,6 +73,8 @@ async fn purge(app: &App) -> OpResult<()> {
         }
     }
     app.store().purge_nodes().await?;
+    while app.store().fold_counts(now).await? {}
+    while app.store().forget_denials(now).await? {}
     Ok(())
 }
 

@@ -76,6 +76,7 @@ impl Caller {
         let ask = Ask { organization: About::Own, api: Some(DEFAULT_API), permissions: &[], ip };
         let verdict = app.replica().verify(presented, &ask, now);
         if let Some(code) = verdict.refusal() {
+            verdict.record_denial(code, now, ip, user_agent);
             return Err(match code {
                 RejectCode::Decision(code) => code.into(),
                 code => Reject::new(code, "This organization does not accept keys in query strings."),

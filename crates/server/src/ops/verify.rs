@@ -217,8 +217,10 @@ impl<'a> Verifier<'a> {
         let Some(facts) = visible else {
             return Ok(unknown(code.filter(|it| *it == Code::Malformed).unwrap_or(Code::NotFound)));
         };
-        if code.is_none() && !request.explain {
-            verdict.record_use(now, request.ip, None);
+        match code {
+            _ if request.explain => {}
+            None => verdict.record_use(now, request.ip, None),
+            Some(code) => verdict.record_denial(RejectCode::Decision(code), now, request.ip, None),
         }
         Ok(VerifyAnswer::about(&verdict, &facts, trace, now, age))
     }

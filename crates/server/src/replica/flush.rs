@@ -1,26 +1,31 @@
-//! Writing down what was used: counted in memory on the path, written in chunks off it.
+//! Writing down what was used and what was refused: counted in memory on the path, written in chunks off it.
 
 use std::sync::Arc;
 
+use claviger_core::reject::RejectCode;
 use claviger_store::Store;
 use claviger_store::usage::SecretUse;
+use claviger_store::usage::denials::{Denial, KeyDenials};
+use claviger_verifier::denials as verifier;
 use claviger_verifier::replica::Replica;
 use claviger_verifier::usage::USES_PER_CHUNK_MAX;
 use tokio::sync::Mutex;
 
-/// Takes counted uses from the replica and writes them.
+/// Takes counted uses, and refused requests, from the replica and writes them.
 #[derive(Debug, Clone)]
 pub struct Uses {
     store: Store,
     replica: Arc<Replica>,
     /// A chunk that was taken and could not be written: the next one waits until it is.
     unwritten: Arc<Mutex<Vec<SecretUse>>>,
+    /// Likewise of what was refused.
+    unwritten_denials: Arc<Mutex<Vec<KeyDenials>>>,
 }
 
 impl Uses {
     /// Of this replica, into this store.
     pub(crate) fn new(store: Store, replica: Arc<Replica>) -> Self {
-        Self { store, replica, unwritten: Arc::default() }
+        Self { store, replica, unwritten: Arc::default(), unwritten_denials: Arc::default() }
     }
 
     /// Writes everything that was counted before now, and says of how many secrets. Goes once round them: what is counted meanwhile may
@@ -29,6 +34,7 @@ impl Uses {
     /// # Errors
     /// Those of the store; what could not be written is kept for the next time.
     pub async fn flush(&self) -> claviger_store::StoreResult<usize> {
+        self.flush_denials().await?;
         let mut unwritten = self.unwritten.lock().await;
         let mut turn = self.replica.begin_turn();
         let mut written = 0;
@@ -53,6 +59,35 @@ impl Uses {
             unwritten.clear();
         }
     }
+
+    async fn flush_denials(&self) -> claviger_store::StoreResult<()> {
+        let mut unwritten = self.unwritten_denials.lock().await;
+        if unwritten.is_empty() {
+            *unwritten = self.replica.drain_denials().into_iter().map(key_denials).collect();
+        }
+        self.store.record_denials(&unwritten).await?;
+        unwritten.clear();
+        Ok(())
+    }
+}
+
+/// The name of a refusal among those who may see the key: to them `not_found` is said as it is.
+fn code_of(code: RejectCode) -> &'static str {
+    match code {
+        RejectCode::Decision(code) => code.as_str(),
+        code => code.as_str(),
+    }
+}
+
+fn key_denials(it: verifier::KeyDenials) -> KeyDenials {
+    let denial = |it: verifier::Denial| Denial {
+        at: it.at,
+        code: code_of(it.code).to_owned(),
+        ip: it.ip,
+        user_agent: it.user_agent.map(Into::into),
+    };
+    let latest = it.latest.into_iter().map(denial).collect();
+    KeyDenials { key_id: it.key_id, organization_id: it.organization_id, count: it.count, latest }
 }
 
 #[cfg(test)]

@@ -13,3 +13,26 @@ CREATE TABLE secret_use (
 ) STRICT, WITHOUT ROWID;
 -- Keys in the order of their last use.
 CREATE INDEX secret_use_last ON secret_use (organization_id, last_used_at, key_id);
+
+-- Requests of a key in an hour or a day. In the order of time, so that what is written now lies together.
+CREATE TABLE key_usage (
+    seconds INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    allowed INTEGER NOT NULL,
+    denied INTEGER NOT NULL,
+    PRIMARY KEY (seconds, since, key_id)
+) STRICT, WITHOUT ROWID;
+
+-- The latest requests that were refused although their key is known.
+CREATE TABLE denied_request (
+    key_id TEXT NOT NULL,
+    denied_at INTEGER NOT NULL,
+    organization_id TEXT NOT NULL,
+    code TEXT NOT NULL,
+    ip TEXT,
+    user_agent TEXT,
+    PRIMARY KEY (key_id, denied_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX denied_request_at ON denied_request (denied_at);

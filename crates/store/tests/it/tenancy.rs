@@ -14,6 +14,7 @@ use claviger_core::role::{BuiltIn, Role};
 use claviger_core::secret::{Secret, SecretState};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_core::usage::Span;
 use claviger_core::user::User;
 use claviger_store::idempotency::IdempotentAnswer;
 use claviger_store::imports::{Import, Known};
@@ -23,6 +24,7 @@ use claviger_store::organizations::{LeftBehind, OrganizationFilter};
 use claviger_store::people::KeysOfMember;
 use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
+use claviger_store::usage::denials::{Denial, KeyDenials};
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
@@ -76,6 +78,10 @@ impl Full {
         tx.commit(event(&acme, key.id)).await.expect("a commit");
         let used = used_once(world.acme.organization.id, &secret, now());
         world.store.record_uses(&[used]).await.expect("a use");
+        let denial = Denial { at: now(), code: "expired".into(), ip: None, user_agent: None };
+        let organization_id = world.acme.organization.id;
+        let denials = KeyDenials { key_id: key.id, organization_id, count: 1, latest: vec![denial] };
+        world.store.record_denials(&[denials]).await.expect("a denial");
         Self { world, key, secret, role, api, user, import, below, child }
     }
 }
@@ -170,6 +176,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_live_secrets(key_id), |it| !it.is_empty());
     ask!(find_secrets(key_id), |it| !it.is_empty());
     ask!(find_uses(&[key_id]), |it| !it.is_empty());
+    ask!(find_counts(key_id, Span::Hour, &[Span::Hour.start_of(now())]), |it| !it.is_empty());
+    ask!(find_denials(key_id), |it| !it.is_empty());
     ask!(page_keys(&any, KeySort::Created, &first, now()), |it| it.rows.iter().any(|it| own_key(&it.key)));
     ask!(count_keys(&any, now()), |it| it.count > 0);
     ask!(count_live_keys(), |it| it > 0);

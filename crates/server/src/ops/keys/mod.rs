@@ -9,6 +9,7 @@ mod list;
 mod personal;
 mod rotate;
 pub(super) mod rules;
+pub mod usage;
 
 use std::net::IpAddr;
 use std::time::Duration;

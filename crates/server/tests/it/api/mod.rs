@@ -13,6 +13,7 @@ mod introspection;
 mod key_bulk;
 mod key_filters;
 mod key_leaks;
+mod key_usage;
 mod keys;
 mod lists;
 pub(crate) mod log;

@@ -1,11 +1,13 @@
 //! `/authz` on the wire: each presentation, each refusal, and what a gateway is told.
 
-use claviger_core::decision::{KeyStanding, Reach};
+use claviger_core::decision::{Code, KeyStanding, Reach};
 use claviger_core::feed::Record;
 use claviger_core::network::IpAllowList;
 use claviger_core::policy::{OwnPolicy, QueryStringKeys};
+use claviger_core::reject::RejectCode;
 use claviger_core::secret::{Digest, SecretState, Token};
 use claviger_core::time::Timestamp;
+use claviger_verifier::denials::Denial;
 use data_encoding::BASE64;
 
 use super::world::{
@@ -329,20 +331,29 @@ async fn away_from_loopback_a_gateway_shows_a_credential_of_its_own() {
 }
 
 #[tokio::test]
-async fn use_is_counted_where_the_answer_was_yes() {
+async fn use_is_counted_where_the_answer_was_yes_and_remembered_where_it_was_no() {
     let mut world = World::start();
     let token = world.put_key(1, |_| {});
     let headers = [READ_A, ("claviger-ip", "192.0.2.7"), ("user-agent", "wrk")];
     assert_eq!(outcome(&world, &token, &headers).await, "200");
     assert_eq!(outcome(&world, &token, &headers).await, "200");
     assert_eq!(
-        outcome(&world, &token, &[("claviger-permission", "contacts:read")]).await,
+        outcome(&world, &token, &[("claviger-permission", "contacts:read"), headers[1]]).await,
         "403 insufficient_permission 403"
     );
     let uses = world.replica.drain_uses(10);
     assert_eq!(uses.len(), 1);
     assert_eq!((uses[0].count, uses[0].ip, uses[0].user_agent.as_deref()), (2, "192.0.2.7".parse().ok(), Some("wrk")));
     assert_eq!(uses[0].last_used_at, now());
+    let denials = world.replica.drain_denials();
+    assert_eq!((denials.len(), denials[0].key_id, denials[0].count), (1, uses[0].key_id, 1));
+    let denial = Denial {
+        at: now(),
+        code: RejectCode::Decision(Code::InsufficientPermission),
+        ip: uses[0].ip,
+        user_agent: None,
+    };
+    assert_eq!(denials[0].latest, [denial]);
     let text = world.metrics.render(vec![]).unwrap();
     assert!(text.contains("claviger_decisions_total{code=\"allowed\"} 2"), "{text}");
     assert!(text.contains("claviger_decisions_total{code=\"insufficient_permission\"} 1"), "{text}");

@@ -1,0 +1,71 @@
+//! How a key is used: how often by the hour and by the day, and what was refused of late.
+
+use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::limits::USAGE_HOURS_KEPT;
+use claviger_core::reject::Reject;
+use claviger_core::time::Timestamp;
+use claviger_core::usage::Span;
+use claviger_store::usage::counts::Counts;
+use claviger_store::usage::denials::Denial;
+
+use super::list::is_visible;
+use crate::app::App;
+use crate::ops::caller::Caller;
+use crate::ops::error::OpResult;
+
+/// Hours that are shown.
+const HOURS: u32 = 24;
+/// Days that are shown.
+const DAYS: u32 = 30;
+/// Hours before those that are kept: where nothing ran for a while, they have not been made days yet.
+const HOURS_LATE: u32 = 24;
+
+/// How a key is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUsage {
+    /// Of the latest 24 hours, oldest first, the present one included.
+    pub hours: Vec<Stretch>,
+    /// Of the latest 30 days in UTC, oldest first, today included.
+    pub days: Vec<Stretch>,
+    /// The latest requests that were refused, newest first.
+    pub denials: Vec<Denial>,
+}
+
+/// The requests of a stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// When it begins.
+    pub since: Timestamp,
+    /// How many requests there were.
+    pub counts: Counts,
+}
+
+/// Tells how a key is used. Other nodes' requests are in it within a minute.
+///
+/// # Errors
+/// Refusals; a key that is not this organization's is not there.
+pub async fn key_usage(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+) -> OpResult<KeyUsage> {
+    let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    let now = app.now();
+    let mut reader = app.store().read().await?;
+    let key =
+        reader.find_key(&tenant, key_id).await?.filter(|it| is_visible(whose, it)).ok_or_else(Reject::not_found)?;
+    let starts = Span::Hour.latest(USAGE_HOURS_KEPT as u32 + HOURS_LATE, now);
+    let by_hour = reader.find_counts(&tenant, key.id, Span::Hour, &starts).await?;
+    let starts = Span::Day.latest(DAYS, now);
+    let mut by_day = reader.find_counts(&tenant, key.id, Span::Day, &starts).await?;
+    for (hour, counts) in &by_hour {
+        by_day.entry(Span::Day.start_of(*hour)).or_default().add(*counts);
+    }
+    let stretch = |since, counts: Option<&Counts>| Stretch { since, counts: counts.copied().unwrap_or_default() };
+    Ok(KeyUsage {
+        hours: Span::Hour.latest(HOURS, now).into_iter().map(|it| stretch(it, by_hour.get(&it))).collect(),
+        days: starts.into_iter().map(|it| stretch(it, by_day.get(&it))).collect(),
+        denials: reader.find_denials(&tenant, key.id).await?,
+    })
+}

@@ -1,0 +1,79 @@
+//! How a key is used: by the hour, by the day, and what was refused.
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::fixture::Fixture;
+
+async fn usage(it: &Fixture, key_id: &str) -> Value {
+    it.flush_uses().await;
+    it.admin.get(&it.at(&format!("/keys/{key_id}/usage"))).await.expect(200).json()
+}
+
+/// The stretches that saw requests: when each begins, how many passed, how many were refused.
+fn busy(stretches: &Value) -> Vec<(String, u64, u64)> {
+    let stretches = stretches.as_array().unwrap().iter();
+    let all = stretches.map(|it| (it["since"].as_str().unwrap().to_owned(), &it["allowed"], &it["denied"]));
+    let all = all.map(|(since, allowed, denied)| (since, allowed.as_u64().unwrap(), denied.as_u64().unwrap()));
+    all.filter(|it| it.1 + it.2 > 0).collect()
+}
+
+// S3.15, S3.16
+#[tokio::test]
+async fn requests_that_passed_and_those_that_were_refused_are_told_by_the_hour_and_by_the_day() {
+    let it = Fixture::start().await;
+    it.set_clock("2026-11-20T22:30:00Z", 0);
+    let key = it.create_key(json!({"name": "Watched"})).await;
+    let client = it.admin.with(&key.token);
+    client.get("/api/v1/me").await.expect(200);
+    client.get("/api/v1/me").await.expect(200);
+    it.flush_uses().await;
+    it.set_clock("2026-11-21T01:10:00Z", 0);
+    it.admin.post(&it.at(&format!("/keys/{}/deactivate", key.id)), json!({})).await.expect(200);
+    client.get("/api/v1/me").await.expect(401);
+    it.advance_micros(1);
+    let ask = json!({"key": key.token, "ip": "203.0.113.9"});
+    assert_eq!(it.admin.post("/api/v1/verify", ask).await.expect(200).json()["code"], "inactive");
+    let told = usage(&it, &key.id).await;
+    let hours = [("2026-11-20T22:00:00Z".into(), 2, 0), ("2026-11-21T01:00:00Z".into(), 0, 2)];
+    assert_eq!(busy(&told["hours"]), hours);
+    assert_eq!(busy(&told["days"]), [("2026-11-20T00:00:00Z".into(), 2, 0), ("2026-11-21T00:00:00Z".into(), 0, 2)]);
+    assert_eq!((told["hours"].as_array().unwrap().len(), told["days"].as_array().unwrap().len()), (24, 30));
+    let denied = told["denied_requests"].as_array().unwrap();
+    assert_eq!(denied.len(), 2);
+    for (it, at, ip) in
+        [(&denied[0], "2026-11-21T01:10:00.000001Z", "203.0.113.9"), (&denied[1], "2026-11-21T01:10:00Z", "127.0.0.1")]
+    {
+        assert_eq!((&it["code"], &it["at"], &it["ip"]), (&json!("inactive"), &json!(at), &json!(ip)));
+    }
+    // Two days later the hours are no more, and the days still know. What is done by the clock is asked for here.
+    it.set_clock("2026-11-23T12:00:00Z", 0);
+    while it.app.app.store().fold_counts(it.app.now()).await.unwrap() {}
+    let told = usage(&it, &key.id).await;
+    assert_eq!(busy(&told["hours"]), []);
+    assert_eq!(busy(&told["days"]), [("2026-11-20T00:00:00Z".into(), 2, 0), ("2026-11-21T00:00:00Z".into(), 0, 2)]);
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_and_what_explains_is_no_request() {
+    let it = Fixture::start().await;
+    let key = it.create_key(json!({"name": "Quiet"})).await;
+    it.admin.post("/api/v1/verify", json!({"key": key.token, "explain": true})).await.expect(200);
+    it.admin.post(&it.at(&format!("/keys/{}/deactivate", key.id)), json!({})).await.expect(200);
+    it.admin.post("/api/v1/verify", json!({"key": key.token, "explain": true})).await.expect(200);
+    it.admin.post("/api/v1/verify", json!({"key": "ck_nobody"})).await.expect(200);
+    let told = usage(&it, &key.id).await;
+    assert_eq!((busy(&told["hours"]), &told["denied_requests"]), (vec![], &json!([])));
+}
+
+#[tokio::test]
+async fn who_sees_only_own_keys_is_told_of_no_other() {
+    let it = Fixture::start().await;
+    let key = it.create_key(json!({"name": "Somebody's"})).await;
+    let role = it.create_role("Own", &["claviger/own-keys:read"]).await;
+    let user = it.create_member("Mina", &role).await;
+    let own = it.create_key(json!({"name": "Own", "mapped_user_id": user, "owner_id": user})).await;
+    let client: Client = it.admin.with(&own.token);
+    client.get(&it.at(&format!("/keys/{}/usage", own.id))).await.expect(200);
+    client.get(&it.at(&format!("/keys/{}/usage", key.id))).await.expect(404);
+}
