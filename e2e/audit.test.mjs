@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
-import { ADMIN, bearer, createKey, inspect, keep, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { ADMIN, bearer, createKey, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { show, walkToSetting } from "./looks.mjs";
 
 let browser;
 let server;
@@ -17,25 +18,6 @@ after(async () => {
   await browser?.close();
   await server?.stop();
 });
-
-const walkToAudit = async (page) => {
-  await page.goto("/");
-  await page.getByRole("link", { name: "Settings" }).click();
-  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "Audit" }).click();
-  await page.getByRole("heading", { name: "Audit", level: 1 }).waitFor();
-};
-
-/** A picture in both themes and on a phone, each looked over by axe. */
-const show = async (page, name) => {
-  for (const [kind, colorScheme, width] of [["light", "light", 1280], ["dark", "dark", 1280], ["phone", "light", 390], ["narrow", "dark", 320]]) {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width, height: 800 });
-    await inspect(page, `${name} ${kind}`);
-    await keep(page, `${name}-${kind}`);
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 800 });
-};
 
 /** Presses a link to a file and answers with what it holds. */
 const download = async (page, name) => {
@@ -64,7 +46,7 @@ for (const javaScriptEnabled of [true, false]) {
     });
     await rename(key.token, second);
 
-    await walkToAudit(page);
+    await walkToSetting(page, "Audit");
     const changed = page.getByRole("row", { name: /^Key changed/ }).first();
     assert.match(await changed.innerText(), new RegExp(`${second}[\\s\\S]*${ADMIN.name}[\\s\\S]*via ${second}`));
     await changed.getByText(`Name: ${first} → ${second}`).waitFor();

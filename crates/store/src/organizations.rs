@@ -74,6 +74,12 @@ statements! {
          JOIN organization_closure b ON b.ancestor_id = $1 \
          JOIN key k ON k.organization_id = b.descendant_id AND k.api_id = p.id ", is_lost!(), "AND k.standing <> 'revoked' LIMIT 1"
     );
+    /// What an organization below holds: live keys, members and organizations directly below, the latter two up to a bound.
+    FIND_COUNTS =
+        "SELECT n.live, (SELECT count(*) FROM (SELECT 1 FROM member m WHERE m.organization_id = $2 LIMIT 1000) people), \
+         (SELECT count(*) FROM (SELECT 1 FROM organization o WHERE o.parent_id = $2 LIMIT 1000) children) \
+         FROM key_count n WHERE n.organization_id = $2 AND EXISTS (SELECT 1 FROM organization_closure c \
+         WHERE c.ancestor_id = $1 AND c.descendant_id = $2)";
     EXISTS =
         "SELECT 1 FROM organization o JOIN organization_closure c ON c.descendant_id = o.id \
          WHERE o.id = $1 AND c.ancestor_id = $2";
@@ -119,6 +125,20 @@ pub enum LeftBehind {
     /// The api of a live key.
     ApiOfKey,
 }
+
+/// What an organization holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OrganizationCounts {
+    /// Live keys.
+    pub keys: u64,
+    /// Members, up to [`COUNTED_MAX`].
+    pub members: u64,
+    /// Organizations directly below, up to [`COUNTED_MAX`].
+    pub children: u64,
+}
+
+/// Members and organizations are counted so far and no further: a page must not take longer because there are very many.
+pub const COUNTED_MAX: u64 = 1000;
 
 /// Which organizations a list shows.
 #[derive(Debug, Clone, Default)]
@@ -235,6 +255,21 @@ impl Connection {
         let statement = if filter.whole_subtree { COUNT_SUBTREE } else { COUNT_CHILDREN };
         let (name, slug) = filter.patterns();
         self.number(statement, args![tenant.organization_id(), name, slug]).await
+    }
+
+    /// Counts what an organization holds that is the tenant's own or below it.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_organization_counts(
+        &mut self,
+        tenant: &Tenant,
+        id: OrganizationId,
+    ) -> StoreResult<Option<OrganizationCounts>> {
+        let counts = |it: &mut Columns<'_>| {
+            Ok(OrganizationCounts { keys: it.next()?, members: it.next()?, children: it.next()? })
+        };
+        self.find(FIND_COUNTS, args![tenant.organization_id(), id], "organization", counts).await
     }
 
     /// Whether there are organizations below the tenant's.

@@ -84,6 +84,12 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "user-disabled" => Notice::UserDisabled(subject()?),
         "user-enabled" => Notice::UserEnabled(subject()?),
         "link-withdrawn" => Notice::LinkWithdrawn(subject()?),
+        "policy-saved" => Notice::PolicySaved(subject()?),
+        "organization-created" => Notice::OrganizationCreated(subject()?),
+        "organization-updated" => Notice::OrganizationUpdated(subject()?),
+        "organization-suspended" => Notice::OrganizationSuspended(subject()?),
+        "organization-resumed" => Notice::OrganizationResumed(subject()?),
+        "organization-moved" => Notice::OrganizationMoved(subject()?),
         _ => return None,
     })
 }
@@ -108,6 +114,12 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::UserDisabled(name) => ("user-disabled", name.as_str()),
         Notice::UserEnabled(name) => ("user-enabled", name.as_str()),
         Notice::LinkWithdrawn(name) => ("link-withdrawn", name.as_str()),
+        Notice::PolicySaved(name) => ("policy-saved", name.as_str()),
+        Notice::OrganizationCreated(name) => ("organization-created", name.as_str()),
+        Notice::OrganizationUpdated(name) => ("organization-updated", name.as_str()),
+        Notice::OrganizationSuspended(name) => ("organization-suspended", name.as_str()),
+        Notice::OrganizationResumed(name) => ("organization-resumed", name.as_str()),
+        Notice::OrganizationMoved(name) => ("organization-moved", name.as_str()),
     };
     set(headers, site, NOTICE, format!("{kind}.{}", utf8_percent_encode(subject, NON_ALPHANUMERIC)), NOTICE_LIFE);
 }

@@ -17,10 +17,12 @@ mod keys;
 mod links;
 mod members;
 mod organizations;
+mod policies;
 mod respond;
 mod roles;
 mod security;
 mod settings;
+mod tree;
 mod visit;
 
 #[cfg(test)]
@@ -56,6 +58,16 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))
         .route("/audit", get(audit::show_audit))
         .route("/audit/{event}", get(audit::show_event))
+        .route("/tree", get(tree::show_tree).post(tree::create))
+        .route("/tree/new", get(tree::show_new))
+        .route("/tree/{id}", get(tree::show_organization))
+        .route("/tree/{id}/edit", get(tree::show_edit).post(tree::edit))
+        .route("/tree/{id}/suspend", get(tree::show_suspend).post(tree::suspend))
+        .route("/tree/{id}/resume", post(tree::resume))
+        .route("/tree/{id}/move", get(tree::show_move).post(tree::move_to))
+        .route("/policies", get(policies::show_policies))
+        .route("/policies/{setting}", get(policies::show_setting).post(policies::save))
+        .route("/policies/{setting}/review", get(policies::show_review))
         .route("/sessions", get(account::show_sessions))
         .route("/sessions/end-others", post(account::end_others))
         .route("/sessions/{session}/end", post(account::end_session))

@@ -183,7 +183,12 @@ impl Visit {
 
     /// Answers a change with the way to a page that says what was done.
     pub(super) fn done(&self, rest: &str, notice: &Notice) -> Response {
-        let mut response = Redirect::to(&self.path(rest)).into_response();
+        self.done_at(&self.path(rest), notice)
+    }
+
+    /// The same with a page that is not this organization's, or not under the address that it had.
+    pub(super) fn done_at(&self, path: &str, notice: &Notice) -> Response {
+        let mut response = Redirect::to(path).into_response();
         debug_assert!(response.headers().contains_key(LOCATION));
         cookies::set_notice(response.headers_mut(), &self.site, notice);
         response

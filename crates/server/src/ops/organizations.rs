@@ -9,6 +9,7 @@ use claviger_core::policy::{OwnPolicy, Policy, Setting};
 use claviger_core::reject::{FieldReject, Reject, RejectCode};
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::tenant::Tenant;
+pub use claviger_store::organizations::OrganizationCounts;
 use claviger_store::organizations::OrganizationFilter;
 use claviger_store::{Connection, Tx};
 use data_encoding::HEXLOWER;
@@ -240,6 +241,25 @@ pub async fn list_organizations(
     }
     found.items.splice(0..0, top);
     Ok(found)
+}
+
+/// Counts what organizations hold that are `under` itself or below it, in their order.
+///
+/// # Errors
+/// Refusals.
+pub async fn count_in_organizations(
+    app: &App,
+    caller: &Caller,
+    under: OrganizationId,
+    ids: &[OrganizationId],
+) -> OpResult<Vec<OrganizationCounts>> {
+    let tenant = caller.authorize(app, under, "claviger/organizations:read")?;
+    let mut reader = app.store().read().await?;
+    let mut counts = Vec::with_capacity(ids.len());
+    for id in ids {
+        counts.push(reader.find_organization_counts(&tenant, *id).await?.unwrap_or_default());
+    }
+    Ok(counts)
 }
 
 /// Changes what the patch names.

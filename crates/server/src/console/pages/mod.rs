@@ -12,11 +12,13 @@ pub mod home;
 pub mod keys;
 pub mod members;
 pub mod organizations;
+pub mod policies;
 pub mod roles;
 pub mod secrets;
 pub mod settings;
 pub mod shell;
 pub mod snippets;
+pub mod tree;
 
 #[cfg(test)]
 mod samples;

@@ -175,6 +175,18 @@ pub enum Notice {
     UserEnabled(String),
     /// The link for somebody was taken back.
     LinkWithdrawn(String),
+    /// A setting of the policy was changed.
+    PolicySaved(String),
+    /// An organization was made.
+    OrganizationCreated(String),
+    /// An organization is called otherwise.
+    OrganizationUpdated(String),
+    /// An organization was suspended.
+    OrganizationSuspended(String),
+    /// A suspension was taken back.
+    OrganizationResumed(String),
+    /// An organization got another parent.
+    OrganizationMoved(String),
 }
 
 /// An instant, for `<time>`.

@@ -17,8 +17,10 @@ mod account;
 mod audit;
 mod keys;
 mod members;
+mod policies;
 mod roles;
 mod settings;
+mod tree;
 
 use keys::{deleted_facts, expiries, facts, key_form, key_list, rows, secrets};
 
@@ -228,6 +230,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(audit::all(words));
     pages.extend(roles::all(words));
     pages.extend(settings::all(words));
+    pages.extend(policies::all(words));
+    pages.extend(tree::all(words));
     pages.extend([
         ("set-up", render(&set_up(words))),
         (

@@ -1,0 +1,207 @@
+//! Settings in words for people: what each is called, what it does, and what can be chosen.
+
+use claviger_core::limits::KEYS_PER_USER_MAX;
+use claviger_core::policy::{ROTATION_OVERLAP_HOURS_MAX, Setting};
+use serde_json::Value;
+
+/// What can be chosen for a setting.
+pub(super) enum Kind {
+    /// One of these: as the wire has it, as people have it, and what it means. The narrowest comes first.
+    Words(&'static [(&'static str, &'static str, &'static str)]),
+    /// A number of something.
+    Number {
+        /// One of them, and several.
+        unit: (&'static str, &'static str),
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+        /// What zero means, where it switches the setting off.
+        off: Option<&'static str>,
+    },
+}
+
+/// A setting for people.
+pub(super) struct About {
+    /// Its name.
+    pub(super) label: &'static str,
+    /// What it does.
+    pub(super) help: &'static str,
+    /// What can be chosen.
+    pub(super) kind: Kind,
+}
+
+const YES_NO: &[(&str, &str, &str)] = &[
+    ("true", "Only administrators", "Everybody else maps the keys they create to themselves."),
+    (
+        "false",
+        "Everybody who may create keys",
+        "Nobody maps a key to somebody who may do more than they may themselves.",
+    ),
+];
+
+/// What is said of a setting.
+pub(super) fn about(setting: Setting) -> About {
+    let words = |label, help, choices| About { label, help, kind: Kind::Words(choices) };
+    let number = |label, help, unit, min, max, off| About { label, help, kind: Kind::Number { unit, min, max, off } };
+    const DAYS: (&str, &str) = ("day", "days");
+    match setting {
+        Setting::Reveal => words(
+            "Show secrets again",
+            "Whether the secret of a key can be looked at after the page that made it.",
+            &[
+                ("once", "Never", "Only on the page that made it. Nothing is kept that could be shown."),
+                ("owner", "To its owner and mapped user", "They sign in again first, and the audit says so."),
+                (
+                    "owner_and_admins",
+                    "To them and to administrators",
+                    "All of them sign in again first, and the audit says so.",
+                ),
+            ],
+        ),
+        Setting::QueryStringKeys => words(
+            "Keys in addresses",
+            "Addresses end up in logs and histories, so a key does not belong into ?api_key=.",
+            &[
+                ("deny", "Refuse", "Such requests are answered with 400."),
+                ("warn", "Accept with a warning", "The answer carries a warning header; logs never show the key."),
+                ("allow", "Accept", "Logs never show the key."),
+            ],
+        ),
+        Setting::IdleDays => number(
+            "Unused keys end",
+            "How long a key may go without a call before it ends. A key that was never used counts from its creation.",
+            DAYS,
+            1,
+            65_535,
+            Some("Never"),
+        ),
+        Setting::IdleAction => words(
+            "What happens to unused keys",
+            "Once the days without a call are over.",
+            &[
+                ("delete", "Deleted", "For ever, with the reason “idle”."),
+                ("deactivate", "Deactivated", "Somebody can activate them again."),
+            ],
+        ),
+        Setting::ExpiryDaysMax => number(
+            "Longest life of a key",
+            "Every new key then has to expire within that time.",
+            DAYS,
+            1,
+            65_535,
+            Some("No limit, expiry is optional"),
+        ),
+        Setting::RotationOverlapHours => number(
+            "Overlap of a rotation",
+            "How long the old secret goes on working where whoever rotates does not say.",
+            ("hour", "hours"),
+            0,
+            ROTATION_OVERLAP_HOURS_MAX as u64,
+            None,
+        ),
+        Setting::HooksOnRegenerate => words(
+            "Webhooks of a regenerated key",
+            "What becomes of the webhooks that hang on a key when it gets a new secret.",
+            &[("pause", "Paused", "Until somebody plays them again."), ("keep", "Kept", "They go on as before.")],
+        ),
+        Setting::MaxKeysPerUser => number(
+            "Keys a person may own",
+            "Live keys here that belong to one person; the personal one behind API Access is not counted.",
+            ("key", "keys"),
+            0,
+            KEYS_PER_USER_MAX as u64,
+            None,
+        ),
+        Setting::AdminOnlyMapping => words(
+            "Who maps keys to others",
+            "A key carries the rights of its mapped user, and bears that name in the audit.",
+            YES_NO,
+        ),
+        Setting::MaxStaleSecs => number(
+            "Answer without news",
+            "How long a node that has lost the database may go on checking keys by what it knew last.",
+            ("second", "seconds"),
+            5,
+            86_400,
+            None,
+        ),
+        Setting::LeakAction => words(
+            "A key reported as leaked",
+            "What a report does that somebody has found a secret where it does not belong.",
+            &[
+                ("revoke", "Deleted at once", "Calls with it are refused from then on."),
+                ("notify", "Left as it is", "Its owner and the administrators see the report in the audit."),
+            ],
+        ),
+    }
+}
+
+/// A value as a form sends it: `owner`, `90`, `0`.
+pub(super) fn sent(value: &Value) -> String {
+    match value {
+        Value::Null => "0".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A value as people read it: `Never`, `90 days`.
+pub(super) fn value_words(setting: Setting, value: &Value) -> String {
+    let sent = sent(value);
+    match about(setting).kind {
+        Kind::Words(choices) => choices.iter().find(|it| it.0 == sent).map_or(sent.as_str(), |it| it.1).to_owned(),
+        Kind::Number { off: Some(off), .. } if sent == "0" => off.to_owned(),
+        Kind::Number { unit, .. } => counted(&sent, unit),
+    }
+}
+
+/// `1 day`, `90 days`; hours and seconds that make whole days or hours say so too.
+fn counted(number: &str, (one, many): (&str, &str)) -> String {
+    let text = format!("{number} {}", if number == "1" { one } else { many });
+    let larger = match (many, number.parse::<u64>().unwrap_or_default()) {
+        ("hours", it) if it > 24 && it.is_multiple_of(24) => Some((it / 24, "day", "days")),
+        ("seconds", it) if it >= 3600 && it.is_multiple_of(3600) => Some((it / 3600, "hour", "hours")),
+        _ => None,
+    };
+    match larger {
+        Some((it, one, many)) => format!("{text} ({it} {})", if it == 1 { one } else { many }),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_core::policy::Policy;
+    use serde_json::{json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn every_setting_and_its_default_have_words() {
+        let defaults = to_value(Policy::default()).expect("a policy is JSON");
+        for setting in Setting::ALL {
+            let About { label, help, .. } = about(setting);
+            assert!(!label.is_empty() && help.ends_with('.'), "{setting:?}");
+            let words = value_words(setting, &defaults[setting.as_str()]);
+            assert!(
+                !words.contains('_') && words.starts_with(|it: char| it.is_uppercase() || it.is_numeric()),
+                "{words}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_carry_their_unit() {
+        for (setting, value, words) in [
+            (Setting::IdleDays, json!(1), "1 day"),
+            (Setting::IdleDays, json!(null), "Never"),
+            (Setting::RotationOverlapHours, json!(168), "168 hours (7 days)"),
+            (Setting::MaxStaleSecs, json!(86_400), "86400 seconds (24 hours)"),
+            (Setting::MaxKeysPerUser, json!(0), "0 keys"),
+            (Setting::AdminOnlyMapping, json!(true), "Only administrators"),
+        ] {
+            assert_eq!(value_words(setting, &value), words);
+        }
+    }
+}

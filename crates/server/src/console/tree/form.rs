@@ -1,0 +1,194 @@
+//! Making an organization below another, and changing what it is called.
+
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query};
+use axum::response::Response;
+use claviger_core::id::OrganizationId;
+use claviger_core::limits;
+use claviger_core::name::{ExternalId, Name, Slug};
+use claviger_core::organization::Organization;
+use claviger_core::reject::{Reject, RejectCode};
+use serde::Deserialize;
+
+use super::{OrganizationPath, facts, find};
+use crate::console::entrance::{keep, refused};
+use crate::console::failure::Failure;
+use crate::console::pages::form::{Choice, FormErrors, typed};
+use crate::console::pages::shell::{Notice, Place};
+use crate::console::pages::tree::OrganizationFormPage;
+use crate::console::visit::Visit;
+use crate::ops::organizations::{
+    NewOrganization, OrganizationPatch, OrganizationQuery, create_organization, list_organizations, update_organization,
+};
+use crate::ops::page::PageRequest;
+
+/// The form of an organization, as it is sent.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct OrganizationForm {
+    version: String,
+    /// The id of the one above; empty for the one that the page belongs to.
+    under: String,
+    name: String,
+    slug: String,
+    external_id: String,
+}
+
+type Read = (Name, Option<Slug>, Option<ExternalId>);
+
+impl OrganizationForm {
+    fn read(&self, errors: &mut FormErrors) -> Option<Read> {
+        let name = keep(errors, "name", "The name", Name::parse(&self.name));
+        let slug = Some(self.slug.trim()).filter(|it| !it.is_empty());
+        let slug = slug.map(|it| keep(errors, "slug", "The short name", Slug::parse(it)));
+        let external_id = Some(self.external_id.trim()).filter(|it| !it.is_empty());
+        let external_id = external_id.map(|it| keep(errors, "external_id", "The external id", ExternalId::parse(it)));
+        let or_none = |failed: bool| (!failed).then_some(());
+        or_none(matches!(slug, Some(None)))?;
+        or_none(matches!(external_id, Some(None)))?;
+        Some((name?, slug.flatten(), external_id.flatten()))
+    }
+}
+
+/// Shows the empty form; the address may say below which organization.
+pub(in crate::console) async fn show_new(
+    visit: Visit,
+    query: Result<Query<OrganizationForm>, QueryRejection>,
+) -> Result<Response, Failure> {
+    visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/organizations:create")?;
+    let Query(form) = query.unwrap_or_default();
+    let form = OrganizationForm { under: form.under, ..OrganizationForm::default() };
+    Ok(visit.page(&form_page(&visit, None, &form, FormErrors::default()).await))
+}
+
+/// Makes an organization.
+pub(in crate::console) async fn create(
+    visit: Visit,
+    form: Result<Form<OrganizationForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let mut errors = FormErrors::default();
+    let parent_id = match form.under.as_str() {
+        "" => Some(visit.organization_id()),
+        under => {
+            find(&visit, under).await.map(|it| it.id).map_err(|_| errors.add("under", "Choose one of the list.")).ok()
+        }
+    };
+    if let (Some(parent_id), Some((name, slug, external_id))) = (parent_id, form.read(&mut errors)) {
+        let new = NewOrganization { name, slug, external_id, policy: None, allowed_ips: None };
+        match create_organization(&visit.app, &visit.caller, parent_id, new, None).await {
+            Ok(answer) => {
+                let made = answer.fresh().ok_or_else(Failure::not_found)?.organization;
+                let notice = Notice::OrganizationCreated(made.name.to_string());
+                return Ok(visit.done(&format!("/tree/{}", made.id), &notice));
+            }
+            Err(error) => complain(&mut errors, error.into_reject())?,
+        }
+    }
+    Ok(refused(visit.page(&form_page(&visit, None, &form, errors).await)))
+}
+
+/// Shows the form with what an organization is called now.
+pub(in crate::console) async fn show_edit(visit: Visit, Path((_, id)): OrganizationPath) -> Result<Response, Failure> {
+    let it = find(&visit, &id).await?;
+    let form = OrganizationForm {
+        version: it.version.to_string(),
+        under: String::new(),
+        name: it.name.to_string(),
+        slug: it.slug.to_string(),
+        external_id: it.external_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+    };
+    Ok(visit.page(&form_page(&visit, Some(&it), &form, FormErrors::default()).await))
+}
+
+/// Changes what an organization is called.
+pub(in crate::console) async fn edit(
+    visit: Visit,
+    Path((_, id)): OrganizationPath,
+    form: Result<Form<OrganizationForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let before = find(&visit, &id).await?;
+    let mut errors = FormErrors::default();
+    if let Some((name, slug, external_id)) = form.read(&mut errors) {
+        let version = form.version.parse().unwrap_or(before.version);
+        let patch = OrganizationPatch {
+            name: Some(name),
+            slug,
+            external_id: Some(external_id),
+            ..OrganizationPatch::default()
+        };
+        match update_organization(&visit.app, &visit.caller, before.id, patch, Some(version)).await {
+            Ok(info) => {
+                let after = info.organization;
+                let notice = Notice::OrganizationUpdated(after.name.to_string());
+                let rest = format!("/tree/{}", after.id);
+                // Another slug of this one is another address for all of its pages.
+                return Ok(if after.id == visit.organization_id() {
+                    visit.done_at(&format!("/o/{}{rest}", after.slug), &notice)
+                } else {
+                    visit.done(&rest, &notice)
+                });
+            }
+            Err(error) => complain(&mut errors, error.into_reject())?,
+        }
+    }
+    Ok(refused(visit.page(&form_page(&visit, Some(&before), &form, errors).await)))
+}
+
+async fn form_page(
+    visit: &Visit,
+    organization: Option<&Organization>,
+    form: &OrganizationForm,
+    errors: FormErrors,
+) -> OrganizationFormPage {
+    OrganizationFormPage {
+        shell: visit.shell(Place::Settings),
+        organization: organization.map(|it| facts(visit, it, None)),
+        version: typed(&form.version),
+        name: typed(&form.name),
+        slug: typed(&form.slug),
+        external_id: typed(&form.external_id),
+        parents: if organization.is_none() { places(visit, &form.under, None).await } else { Vec::new() },
+        errors,
+    }
+}
+
+/// Where an organization can stand: this one and those below, but for `but` and what is below that.
+pub(super) async fn places(visit: &Visit, chosen: &str, but: Option<OrganizationId>) -> Vec<Choice> {
+    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let here = visit.organization_id();
+    let found = list_organizations(&visit.app, &visit.caller, here, OrganizationQuery::default(), all).await;
+    let found = found.map(|it| it.items).unwrap_or_default();
+    let is_offered = |it: &&Organization| but.is_none_or(|but| !visit.app.replica().path(it.id).contains(&but));
+    let preset = if chosen.is_empty() { here.to_string() } else { chosen.to_owned() };
+    let choice = |it: &Organization| {
+        let id = it.id.to_string();
+        let is_chosen = id == preset;
+        Choice::new(id, it.name.as_str(), is_chosen)
+    };
+    found.iter().filter(is_offered).map(choice).collect()
+}
+
+/// Puts a refusal of the operation beside the field it is about.
+fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
+    match reject.code {
+        RejectCode::NameTaken => errors.add_general(reject.detail),
+        RejectCode::VersionMismatch => errors.add_general(
+            "Somebody changed this organization after you opened the form, so nothing of yours was saved. Open it again, and make your change there.",
+        ),
+        RejectCode::StateConflict | RejectCode::LimitReached => errors.add_general(reject.detail),
+        RejectCode::InvalidField => {
+            for field in reject.fields {
+                match &*field.pointer {
+                    "/slug" => errors.add("slug", format!("The short name {}.", field.detail)),
+                    "/external_id" => errors.add("external_id", format!("The external id {}.", field.detail)),
+                    "/name" => errors.add("name", format!("The name {}.", field.detail)),
+                    _ => errors.add_general(format!("{}.", field.detail)),
+                }
+            }
+        }
+        _ => return Err(reject.into()),
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+// Organizations, by clicks from home: made, renamed, suspended, resumed, moved, and switched to; seen by calls with a key and in the audit.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { bearer, callWith, createKey, launch, openWindow, setUp, startServer, walkToKeys } from "./harness.mjs";
+import { lastEvent, show, walkToSetting } from "./looks.mjs";
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), startServer()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  const kind = javaScriptEnabled ? "" : " without JavaScript";
+  test(`an organization is made, renamed, suspended, resumed, moved and switched to${kind}`, async () => {
+    const { page, close } = await openWindow(browser, server, { javaScriptEnabled });
+    const name = (it) => (javaScriptEnabled ? it : `Quiet ${it}`);
+    if (javaScriptEnabled) {
+      await setUp(page, server);
+      await walkToSetting(page, "Organizations");
+      await page.getByRole("heading", { name: "One organization so far" }).waitFor();
+      await show(page, "tree-first");
+    } else {
+      await page.goto("/sign-in");
+      await page.getByLabel("E-mail").fill("maria@acme.example");
+      await page.getByLabel("Password", { exact: true }).fill("correct horse battery");
+      await page.getByRole("button", { name: "Sign in" }).click();
+    }
+    const make = async (what, below, externalId) => {
+      await walkToSetting(page, "Organizations");
+      await page.getByRole("link", { name: "Create organization" }).first().click();
+      await page.getByLabel("Name", { exact: true }).fill(what);
+      await page.getByLabel("Below").selectOption({ label: below });
+      await page.getByLabel("External id").fill(externalId);
+      if (javaScriptEnabled) await show(page, "organization-new");
+      await page.getByRole("button", { name: "Create organization" }).click();
+      await page.getByRole("heading", { name: what, level: 1 }).waitFor();
+    };
+    await make(name("North"), "Acme", name("n-1"));
+    await make(name("Harbor Street"), name("North"), name("h-7"));
+    await make(name("South"), "Acme", "");
+    await walkToSetting(page, "Organizations");
+    if (javaScriptEnabled) await show(page, "tree");
+
+    await page.getByRole("link", { name: `Switch to ${name("Harbor Street")}` }).click();
+    await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
+    const key = await createKey(page, "Till");
+    assert.equal(await callWith(server, bearer(key.token)), 200);
+
+    const openPage = async (what) => {
+      await page.goto("/o/root/settings");
+      await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "Organizations" }).click();
+      await page.getByRole("row", { name: new RegExp(name(what)) }).getByRole("rowheader").getByRole("link").click();
+      await page.getByRole("heading", { name: name(what), level: 1 }).waitFor();
+    };
+    await openPage("Harbor Street");
+    if (javaScriptEnabled) await show(page, "organization");
+    await page.getByRole("link", { name: "Edit", exact: true }).click();
+    await page.getByLabel("Name", { exact: true }).fill(name("Harbor Road"));
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("status").getByText("saved").waitFor();
+
+    await page.getByRole("link", { name: "Suspend" }).click();
+    await page.getByRole("button", { name: "Suspend organization" }).click();
+    await page.getByRole("alert").getByText("Type the name exactly").waitFor();
+    if (javaScriptEnabled) await show(page, "organization-suspend");
+    assert.equal(await callWith(server, bearer(key.token)), 200);
+    await page.getByLabel(`Type ${name("Harbor Road")} to confirm`).fill(name("Harbor Road"));
+    await page.getByRole("button", { name: "Suspend organization" }).click();
+    await page.getByRole("status").getByText("suspended").waitFor();
+    assert.equal(await callWith(server, bearer(key.token)), 403);
+    await openPage("Harbor Road");
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByRole("status").getByText("resumed").waitFor();
+    assert.equal(await callWith(server, bearer(key.token)), 200);
+
+    await page.getByRole("link", { name: "Move" }).click();
+    await page.getByLabel("Below").selectOption({ label: name("South") });
+    await page.getByRole("button", { name: "Review the move" }).click();
+    await page.getByRole("heading", { name: "What it would do" }).waitFor();
+    if (javaScriptEnabled) await show(page, "organization-move");
+    await page.getByRole("button", { name: "Move organization" }).click();
+    await page.getByRole("status").getByText("moved").waitFor();
+    await page.getByText(name("South"), { exact: true }).waitFor();
+    assert.equal(await callWith(server, bearer(key.token)), 200);
+
+    await page.getByRole("link", { name: "History" }).click();
+    const told = await page.getByRole("rowheader").allInnerTexts();
+    assert.deepEqual(
+      told.map((it) => it.split("\n")[0]),
+      ["Organization moved", "Organization changed", "Organization changed", "Organization changed", "Organization created"].filter(Boolean),
+    );
+    await close();
+  });
+}
