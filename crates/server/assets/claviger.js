@@ -145,9 +145,15 @@ const prepare = (root) => {
 };
 prepare(document);
 
+// Single keys, where no field has the focus and the reader has not switched them off.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!"/?".includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.documentElement.dataset.shortcuts === "off") return;
   if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+  if (event.key === "?") {
+    document.querySelector("[data-help]")?.click();
+    return;
+  }
   const search = document.querySelector("[data-search]");
   if (!search) return;
   event.preventDefault();

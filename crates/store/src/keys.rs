@@ -1,6 +1,7 @@
 //! Keys and their secrets.
 
 mod breaking;
+mod health;
 mod list;
 
 use std::sync::LazyLock;
@@ -14,6 +15,7 @@ use claviger_core::time::Timestamp;
 
 pub(crate) use self::breaking::STATEMENTS as BREAKING_STATEMENTS;
 pub use self::breaking::{Bounds, Breach, Breaking, BreakingKey};
+pub use self::health::KeyHealth;
 pub(crate) use self::list::STATEMENTS as LIST_STATEMENTS;
 pub use self::list::{KeyFilter, KeyOrder, KeyPage, KeyRow, KeySort, KeyStatus, KeyTotal};
 use crate::row::{Columns, Unreadable, brief};
@@ -101,6 +103,7 @@ static FIND_KEYS: LazyLock<Bulk> = LazyLock::new(|| {
 /// Every statement that is put together here, by name.
 pub(crate) fn built_statements() -> Vec<(String, String)> {
     let mut statements = list::built_statements();
+    statements.extend(health::built_statements());
     statements.push(("FIND_KEYS".to_owned(), FIND_KEYS.portable.clone()));
     statements
 }

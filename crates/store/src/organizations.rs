@@ -76,8 +76,8 @@ statements! {
     );
     /// What an organization below holds: live keys, members and organizations directly below, the latter two up to a bound.
     FIND_COUNTS =
-        "SELECT n.live, (SELECT count(*) FROM (SELECT 1 FROM member m WHERE m.organization_id = $2 LIMIT 1000) people), \
-         (SELECT count(*) FROM (SELECT 1 FROM organization o WHERE o.parent_id = $2 LIMIT 1000) children) \
+        "SELECT n.live, (SELECT count(*) FROM (SELECT 1 FROM member m WHERE m.organization_id = $2 LIMIT 1000) counted), \
+         (SELECT count(*) FROM (SELECT 1 FROM organization o WHERE o.parent_id = $2 LIMIT 1000) counted) \
          FROM key_count n WHERE n.organization_id = $2 AND EXISTS (SELECT 1 FROM organization_closure c \
          WHERE c.ancestor_id = $1 AND c.descendant_id = $2)";
     EXISTS =

@@ -230,6 +230,8 @@ impl KeyFilterBody {
             created_before,
             expires_from,
             expires_before,
+            // The rules of key health are the console's.
+            health: None,
             seen_by: None,
         };
         Ok(KeyQuery { api, ..filter.into() })

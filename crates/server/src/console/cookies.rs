@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::pages::shell::{Notice, Preferences, Theme, Times};
+use super::pages::shell::{Notice, Preferences, Shortcuts, Theme, Times};
 use crate::ops::receipts::{Noted, Reach};
 use crate::site::{SESSION_COOKIE, Site};
 
@@ -51,13 +51,15 @@ pub(super) fn clear_session(headers: &mut HeaderMap, site: &Site) {
 /// How this browser wants pages to look.
 pub(super) fn preferences(headers: &HeaderMap, site: &Site) -> Preferences {
     let value = site.cookie(headers, PREFERENCES).unwrap_or_default();
-    let (theme, times) = value.split_once('.').unwrap_or_default();
-    Preferences { theme: Theme::parse(theme), times: Times::parse(times) }
+    let mut words = value.split('.');
+    let mut word = || words.next().unwrap_or_default();
+    Preferences { theme: Theme::parse(word()), times: Times::parse(word()), shortcuts: Shortcuts::parse(word()) }
 }
 
 /// Remembers how this browser wants pages to look.
 pub(super) fn set_preferences(headers: &mut HeaderMap, site: &Site, preferences: Preferences) {
-    let value = format!("{}.{}", preferences.theme.word(), preferences.times.word());
+    let words = [preferences.theme.word(), preferences.times.word(), preferences.shortcuts.word()];
+    let value = words.join(".");
     set(headers, site, PREFERENCES, value, PREFERENCES_LIFE);
 }
 
@@ -84,6 +86,7 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "user-disabled" => Notice::UserDisabled(subject()?),
         "user-enabled" => Notice::UserEnabled(subject()?),
         "link-withdrawn" => Notice::LinkWithdrawn(subject()?),
+        "user-updated" => Notice::UserUpdated(subject()?),
         "policy-saved" => Notice::PolicySaved(subject()?),
         "organization-created" => Notice::OrganizationCreated(subject()?),
         "organization-updated" => Notice::OrganizationUpdated(subject()?),
@@ -114,6 +117,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::UserDisabled(name) => ("user-disabled", name.as_str()),
         Notice::UserEnabled(name) => ("user-enabled", name.as_str()),
         Notice::LinkWithdrawn(name) => ("link-withdrawn", name.as_str()),
+        Notice::UserUpdated(name) => ("user-updated", name.as_str()),
         Notice::PolicySaved(name) => ("policy-saved", name.as_str()),
         Notice::OrganizationCreated(name) => ("organization-created", name.as_str()),
         Notice::OrganizationUpdated(name) => ("organization-updated", name.as_str()),
@@ -235,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_wish_about_looks_is_remembered_and_nonsense_is_none() {
-        let wish = Preferences { theme: Theme::Dark, times: Times::Relative };
+        let wish = Preferences { theme: Theme::Dark, times: Times::Relative, shortcuts: Shortcuts::Off };
         let mut headers = HeaderMap::new();
         set_preferences(&mut headers, &site(true), wish);
         assert_eq!(preferences(&returned(&headers), &site(true)), wish);

@@ -14,7 +14,7 @@ use super::cookies;
 use super::failure::Failure;
 use super::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
 use super::pages::form::{FormErrors, typed};
-use super::pages::shell::{Notice, Theme, Times};
+use super::pages::shell::{Notice, Shortcuts, Theme, Times};
 use super::respond::{html, own_path};
 use super::visit::{Guest, Visit};
 use crate::app::App;
@@ -205,6 +205,7 @@ pub(super) async fn end_session(app: &App, site: &Site, headers: &HeaderMap) -> 
 pub(super) struct PreferencesForm {
     theme: Option<String>,
     times: Option<String>,
+    shortcuts: Option<String>,
     back: String,
 }
 
@@ -220,6 +221,9 @@ pub(super) async fn set_preferences(
     }
     if let Some(times) = form.times {
         preferences.times = Times::parse(&times);
+    }
+    if let Some(shortcuts) = form.shortcuts {
+        preferences.shortcuts = Shortcuts::parse(&shortcuts);
     }
     let mut response = Redirect::to(own_path(&form.back)).into_response();
     cookies::set_preferences(response.headers_mut(), &guest.site, preferences);

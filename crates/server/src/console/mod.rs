@@ -13,6 +13,8 @@ mod confirmations;
 mod cookies;
 mod entrance;
 mod failure;
+mod health;
+mod keyboard;
 mod keys;
 mod links;
 mod members;
@@ -22,6 +24,7 @@ mod respond;
 mod roles;
 mod security;
 mod settings;
+mod settings_search;
 mod tree;
 mod visit;
 
@@ -46,7 +49,7 @@ const FORM_BYTES_MAX: usize = 16 * 1024;
 pub fn router(app: App) -> Router {
     let organization = Router::new()
         .route("/", get(keys::list::show_home))
-        .route("/settings", get(|visit| settings::show(visit, Section::Settings)))
+        .route("/settings", get(settings::show_settings))
         .route("/organizations", get(organizations::show_organizations))
         .route("/keys", get(keys::list::show_keys).post(keys::form::create))
         .route("/keys/new", get(keys::form::show_new_key))
@@ -65,6 +68,8 @@ pub fn router(app: App) -> Router {
         .route("/tree/{id}/suspend", get(tree::show_suspend).post(tree::suspend))
         .route("/tree/{id}/resume", post(tree::resume))
         .route("/tree/{id}/move", get(tree::show_move).post(tree::move_to))
+        .route("/keyboard", get(keyboard::show_keyboard))
+        .route("/health", get(health::show_health))
         .route("/policies", get(policies::show_policies))
         .route("/policies/{setting}", get(policies::show_setting).post(policies::save))
         .route("/policies/{setting}/review", get(policies::show_review))
@@ -82,6 +87,7 @@ pub fn router(app: App) -> Router {
         .route("/members", get(members::list::show_members).post(members::form::create))
         .route("/members/new", get(members::form::show_invite))
         .route("/members/{member}", get(members::change::show_member))
+        .route("/members/{member}/edit", get(members::edit::show_edit).post(members::edit::edit))
         .route("/members/{member}/role", get(members::form::show_role).post(members::form::set_role))
         .route("/members/{member}/remove", get(members::change::show_remove).post(members::change::remove))
         .route("/members/{member}/link", post(members::change::make_link))

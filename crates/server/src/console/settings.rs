@@ -3,13 +3,19 @@
 //! One page may stand at the end of several paths. An entry appears only to who may use what is behind it, and a section only where one of
 //! its entries does.
 
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
 use claviger_core::decision::Code;
 use claviger_core::reject::Reject;
 
+use serde::Deserialize;
+
 use super::failure::Failure;
+use super::pages::form::typed;
 use super::pages::settings::{Crumb, EntryView, SectionPage};
 use super::pages::shell::Place;
+use super::settings_search;
 use super::visit::Visit;
 
 /// What an entry is shown for.
@@ -92,6 +98,13 @@ const SETTINGS: Plan = Plan {
             needs: Needs::Others,
         },
         Entry {
+            path: "/health",
+            icon: "warning",
+            label: "Key health",
+            note: "Keys that expire soon, that nobody uses or answers for, and what to do about them.",
+            needs: Needs::Keys,
+        },
+        Entry {
             path: "/audit",
             icon: "clock",
             label: "Audit",
@@ -107,6 +120,45 @@ const SETTINGS: Plan = Plan {
         },
     ],
 };
+
+/// Pages that are found by a search though no section leads to them.
+const BESIDES: &[Entry] = &[
+    Entry {
+        path: "/keys/new",
+        icon: "plus",
+        label: "Create API Key",
+        note: "A key for one application, shown once.",
+        needs: Needs::Permissions(&["claviger/keys:create"]),
+    },
+    Entry {
+        path: "/members/new",
+        icon: "people",
+        label: "Invite a person",
+        note: "By a link to pass on, by which they set a password.",
+        needs: Needs::Permissions(&["claviger/users:create", "claviger/members:create", "claviger/roles:read"]),
+    },
+    Entry {
+        path: "/sessions",
+        icon: "clock",
+        label: "Sessions",
+        note: "Where you are signed in, and signing out there.",
+        needs: Needs::Nothing,
+    },
+    Entry {
+        path: "/password",
+        icon: "lock",
+        label: "Change password",
+        note: "The one that you sign in with.",
+        needs: Needs::Nothing,
+    },
+    Entry {
+        path: "/keyboard",
+        icon: "book",
+        label: "Keyboard shortcuts",
+        note: "What single keys do on these pages, and switching them off.",
+        needs: Needs::Nothing,
+    },
+];
 
 const USER_MANAGEMENT: Plan = Plan {
     path: "/user-management",
@@ -148,23 +200,70 @@ impl Section {
 
     /// What the viewer may use of it.
     fn entries(self, visit: &Visit) -> Vec<EntryView> {
-        let may_use = |needs| match needs {
-            Needs::Nothing => true,
-            Needs::Permissions(all) => all.iter().all(|it| visit.may_do(it)),
-            Needs::Keys => visit.may("read"),
-            Needs::Others => visit.may_switch(),
-            Needs::Section(section) => !section.entries(visit).is_empty(),
-        };
-        let shown = self.plan().entries.iter().filter(|it| may_use(it.needs));
-        let view = |it: &Entry| EntryView {
-            path: it.path,
-            within: !it.path.starts_with("/docs"),
-            icon: it.icon,
-            label: it.label,
-            note: it.note,
-        };
-        shown.map(view).collect()
+        shown(visit, self.plan().entries)
     }
+
+    /// The same with what is in the sections that it leads to; each page once.
+    fn all_entries(self, visit: &Visit) -> Vec<EntryView> {
+        let mut all = self.entries(visit);
+        for entry in self.plan().entries {
+            if let Needs::Section(section) = entry.needs {
+                for it in section.all_entries(visit) {
+                    if !all.iter().any(|known| known.path == it.path) {
+                        all.push(it);
+                    }
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Those entries that the viewer may use.
+fn shown(visit: &Visit, entries: &'static [Entry]) -> Vec<EntryView> {
+    let may_use = |needs| match needs {
+        Needs::Nothing => true,
+        Needs::Permissions(all) => all.iter().all(|it| visit.may_do(it)),
+        Needs::Keys => visit.may("read"),
+        Needs::Others => visit.may_switch(),
+        Needs::Section(section) => !section.entries(visit).is_empty(),
+    };
+    let shown = entries.iter().filter(|it| may_use(it.needs));
+    let view = |it: &Entry| EntryView {
+        path: it.path,
+        within: !it.path.starts_with("/docs"),
+        icon: it.icon,
+        label: it.label,
+        note: it.note,
+    };
+    shown.map(view).collect()
+}
+
+/// What is searched for among the settings.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct SearchQuery {
+    q: String,
+}
+
+/// Shows the settings, or those that a search means, with all that is in their sections and a few pages that have no entry.
+pub(super) async fn show_settings(
+    visit: Visit,
+    query: Result<Query<SearchQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(SearchQuery { q }) = query.unwrap_or_default();
+    let search: String = typed(q.trim()).chars().take(settings_search::SEARCH_CHARS_MAX).collect();
+    let entries = match search.is_empty() {
+        true => Section::Settings.entries(&visit),
+        false => {
+            let mut all = Section::Settings.all_entries(&visit);
+            all.extend(shown(&visit, BESIDES));
+            settings_search::find(all, &search)
+        }
+    };
+    let (crumbs, title) = (Vec::new(), SETTINGS.title);
+    let page = SectionPage { shell: visit.shell(Place::Settings), crumbs, title, entries, search: Some(search) };
+    Ok(visit.page(&page))
 }
 
 /// Shows a page that only leads on; refused to who may go nowhere from it.
@@ -179,6 +278,7 @@ pub(super) async fn show(visit: Visit, section: Section) -> Result<Response, Fai
         crumbs: plan.above.map(Section::crumbs_below).unwrap_or_default(),
         title: plan.title,
         entries,
+        search: None,
     };
     Ok(visit.page(&page))
 }

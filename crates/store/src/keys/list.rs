@@ -21,11 +21,12 @@ use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use self::condition::{Condition, Query};
+use self::condition::Condition;
+pub(super) use self::condition::Query;
 use self::plan::{Place, Stage};
 pub(crate) use self::statements::built_statements;
 use self::walk::{Ask, Few, Mark, Spot, Walk};
-use super::{key, key_columns};
+use super::{KeyHealth, key, key_columns};
 use crate::row::{Columns, Unreadable, decode};
 use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, statements};
 use crate::value::{Argument as _, args};
@@ -118,6 +119,8 @@ pub struct KeyFilter {
     pub expires_from: Option<Timestamp>,
     /// Only those that end before this instant.
     pub expires_before: Option<Timestamp>,
+    /// Only those that a rule says something about.
+    pub health: Option<KeyHealth>,
     /// Who looks, where that is somebody who may see only keys that belong to them or carry their rights. It narrows to the former where it
     /// is the owner that is asked for, otherwise to the latter, and no cursor tells of any other key.
     pub seen_by: Option<UserId>,

@@ -5,6 +5,7 @@ mod dump;
 mod engine;
 mod feed;
 mod imports;
+mod key_health;
 mod key_lists;
 mod keys;
 mod leaving;

@@ -134,6 +134,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     let names = [full.key.name.key()];
     let ever_used = Breach::IdleSince(Timestamp::MAX);
     let bounds = Bounds { keys: 100, read: 100 };
+    let events = reader.page_events(&full.world.acme.tenant, &EventFilter::default(), &first).await;
+    let told = events.expect("events").rows[0].id;
 
     ask!(find_organization(), |it| it.is_some_and(|it| it.id == acme_id));
     ask!(find_organization_below(full.below.id), |it| it.is_some());
@@ -192,6 +194,9 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_taken_names(full.key.api_id, &names), |it| !it.is_empty());
     ask!(find_idempotent("abc"), |it| it.is_some());
     ask!(page_events(&EventFilter::default(), &first), |it| !it.rows.is_empty());
+    ask!(find_event(told), |it| it.is_some());
+    ask!(find_key_health(key_id, now()), |it| !it.is_empty());
+    ask!(find_organization_counts(full.world.acme.organization.id), |it| it.is_some());
     shown
 }
 

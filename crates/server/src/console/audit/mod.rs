@@ -19,7 +19,7 @@ use super::keys::view::role_label;
 use super::pages::audit::{ActorFacts, AuditPage, EventPage, EventRowView, Subject};
 use super::pages::shell::{Moment, Place};
 use super::visit::Visit;
-use crate::ops::events::{EventRow, get_event, list_events};
+use crate::ops::events::{EventFilter, EventRow, get_event, list_events};
 use crate::ops::keys::{KeyQuery, KeySort, list_keys};
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::people::list_people;
@@ -35,6 +35,8 @@ struct Known {
     names: Names,
 }
 
+/// Events on the page of the thing that they are about.
+const LATEST: u32 = 5;
 const ALL: PageRequest = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
 
 impl Known {
@@ -88,6 +90,19 @@ pub(super) async fn show_audit(
         rows,
     };
     Ok(visit.page(&page))
+}
+
+/// What happened last to a thing, newest first; nothing where the viewer may not look at events.
+pub(super) async fn latest(visit: &Visit, entity: Entity) -> Vec<EventRowView> {
+    let filter = EventFilter { entity: Some(entity), ..EventFilter::default() };
+    let few = PageRequest { after: None, limit: LATEST };
+    match list_events(&visit.app, &visit.caller, visit.organization_id(), &filter, few).await {
+        Ok(found) => {
+            let known = Known::of(visit).await;
+            found.items.iter().map(|it| row(visit, it, &known.names)).collect()
+        }
+        Err(_) => Vec::new(),
+    }
 }
 
 /// An event's own page.

@@ -7,7 +7,9 @@ use claviger_core::reject::{Reject, RejectCode};
 
 use super::form::find;
 use super::{secrets, view};
+use crate::console::audit;
 use crate::console::failure::Failure;
+use crate::console::health;
 use crate::console::pages::keys::{DeleteKeyPage, KeyPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::pages::snippets::call_with_key;
@@ -28,6 +30,8 @@ pub(in crate::console) async fn show_key(visit: Visit, Path((_, key_id)): KeyPat
         may_change: visit.may("update"),
         may_rotate: visit.may("update") && secrets::can_rotate(&info),
         may_delete: visit.may("delete"),
+        health: health::lines(&visit, info.key.id).await?,
+        revisions: audit::latest(&visit, info.key.id.into()).await,
         may_read_history: visit.may_do("claviger/events:read"),
         snippets: call_with_key(&visit.site.base_url, None),
     };

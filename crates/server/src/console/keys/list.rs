@@ -10,13 +10,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::view;
 use crate::console::failure::Failure;
+use crate::console::health;
 use crate::console::pages::form::{Choice, typed};
 use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keys::{Head, Heads, KeyListPage, Range};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::{check_key, create_key};
 use crate::console::visit::Visit;
-use crate::ops::keys::{KeyFilter, KeyInfo, KeyOrder, KeyQuery, KeySort, list_keys};
+use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyOrder, KeyQuery, KeySort, list_keys};
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::roles::list_roles;
 
@@ -60,6 +61,8 @@ struct ListQuery {
     status: String,
     /// A role's id.
     role: String,
+    /// A rule of key health.
+    health: Option<KeyHealth>,
     /// One of [`SORTS`], with a `-` before it where the greatest comes first; empty for the newest first.
     sort: String,
     /// Where the page before ended.
@@ -80,6 +83,9 @@ impl ListQuery {
                 "status" if value == REVOKED => "deleted".clone_into(&mut query.status),
                 "status" if STATES.iter().any(|(word, ..)| *word == value) => query.status = value,
                 "role" if value.is_empty() || value.parse::<RoleId>().is_ok() => query.role = value,
+                "health" if value.is_empty() || KeyHealth::parse(&value).is_some() => {
+                    query.health = KeyHealth::parse(&value);
+                }
                 "sort" if value.is_empty() || order_of(&value).is_some() => query.sort = value,
                 "after" if value.len() <= CURSOR_BYTES_MAX => query.after = value,
                 "trail" => query.trail = value,
@@ -108,6 +114,7 @@ impl ListQuery {
                 q: self.q.clone(),
                 status: self.status.clone(),
                 role: self.role.clone(),
+                health: self.health,
                 sort,
                 ..Self::default()
             };
@@ -149,7 +156,8 @@ impl ListQuery {
     }
 
     fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [("q", self.q.as_str()), ("status", &self.status), ("role", &self.role)]
+        let health = self.health.map_or("", KeyHealth::as_str);
+        [("q", self.q.as_str()), ("status", &self.status), ("role", &self.role), ("health", health)]
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
     }
@@ -214,6 +222,7 @@ pub(in crate::console) async fn show_keys(
         status: state.into(),
         search: (!query.q.is_empty()).then(|| query.q.clone()),
         role_id: query.role.parse().ok(),
+        health: query.health,
         ..KeyFilter::default()
     };
     let wanted = KeyQuery { order: query.order(), ..filter.into() };
@@ -245,6 +254,8 @@ pub(in crate::console) async fn show_keys(
         statuses: STATES.map(|(word, label, _)| Choice::new(word, label, word == query.status)).into(),
         roles: role_filter(&visit, &query.role).await,
         search: query.q.clone(),
+        health: query.health.map(|it| (it.as_str(), health::label(it))),
+        to_review: health::to_review(&visit).await,
         rows,
         may_create,
         may_change: visit.may("update"),

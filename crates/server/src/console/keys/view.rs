@@ -45,7 +45,7 @@ pub(in crate::console) fn grouped(number: u64) -> String {
 }
 
 /// How many keys there are, as far as they are counted.
-pub(super) fn total(total: KeyTotal) -> String {
+pub(in crate::console) fn total(total: KeyTotal) -> String {
     let more = if total.is_exact { "" } else { " or more" };
     format!("{}{more}", grouped(total.count))
 }

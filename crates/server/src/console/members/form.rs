@@ -4,6 +4,7 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::name::{Email, Name};
+use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::role::{BuiltIn, Role};
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use super::list::{facts, may_invite};
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::keys::view;
-use crate::console::pages::form::{Choice, FormErrors, typed};
+use crate::console::pages::form::{Choice, FormErrors, typed, typed_lines};
 use crate::console::pages::members::{InvitePage, MemberRolePage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
@@ -83,7 +84,15 @@ async fn invite_page(visit: &Visit, form: &InviteForm, errors: FormErrors) -> Re
 #[serde(default)]
 pub(in crate::console) struct RoleForm {
     role: String,
+    /// Permissions, one a line; none where they were not sent.
+    extra: Option<String>,
     version: String,
+}
+
+/// Permissions as they are typed, one a line.
+fn read_extra(text: &str, errors: &mut FormErrors) -> Option<PermissionSet> {
+    let lines: Vec<_> = text.split(|it: char| it == ',' || it.is_whitespace()).filter(|it| !it.is_empty()).collect();
+    PermissionSet::parse(&lines).map_err(|error| errors.add("extra", format!("Here {error}."))).ok()
 }
 
 /// Shows the form with a member's present role.
@@ -91,7 +100,7 @@ pub(in crate::console) async fn show_role(
     visit: Visit,
     Path((_, member_id)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
-    let page = role_page(&visit, &member_id, None, FormErrors::default()).await?;
+    let page = role_page(&visit, &member_id, &RoleForm::default(), FormErrors::default()).await?;
     Ok(visit.page(&page))
 }
 
@@ -106,8 +115,16 @@ pub(in crate::console) async fn set_role(
     let member = &person.row.member;
     let version = form.version.parse().unwrap_or(member.version);
     let mut errors = FormErrors::default();
-    if let Ok(role_id) = form.role.parse() {
-        let patch = MemberPatch { role_id: Some(role_id), ..MemberPatch::default() };
+    let extra = match form.extra.as_deref() {
+        Some(text) => read_extra(text, &mut errors),
+        None => Some(member.extra_permissions.clone()),
+    };
+    let role_id = form.role.parse().map_err(|_| errors.add("role", "Choose one of the list.")).ok();
+    if let (Some(role_id), Some(extra)) = (role_id, extra) {
+        let patch = MemberPatch {
+            role_id: Some(role_id),
+            extra_permissions: Some(extra).filter(|it| *it != member.extra_permissions),
+        };
         match update_member(&visit.app, &visit.caller, visit.organization_id(), member.id, patch, Some(version)).await {
             Ok(changed) => {
                 let notice = Notice::MemberUpdated(changed.user.name.to_string());
@@ -115,26 +132,26 @@ pub(in crate::console) async fn set_role(
             }
             Err(error) => complain(&mut errors, error.into_reject())?,
         }
-    } else {
-        errors.add("role", "Choose one of the list.");
     }
-    let page = role_page(&visit, &member_id, Some(&form.role), errors).await?;
+    let page = role_page(&visit, &member_id, &form, errors).await?;
     Ok(refused(visit.page(&page)))
 }
 
 async fn role_page(
     visit: &Visit,
     member_id: &str,
-    chosen: Option<&str>,
+    form: &RoleForm,
     errors: FormErrors,
 ) -> Result<MemberRolePage, Failure> {
     let (person, _) = find(visit, member_id).await?;
     let member = &person.row.member;
     let present = (member.role_id.to_string(), person.row.role_name.to_string());
+    let chosen = if form.role.is_empty() { &present.0 } else { &form.role };
     Ok(MemberRolePage {
         shell: visit.shell(Place::Settings),
         version: member.version.to_string(),
-        roles: role_choices(visit, chosen.unwrap_or(&present.0), Some(&present)).await?,
+        roles: role_choices(visit, chosen, Some(&present)).await?,
+        extra: form.extra.as_deref().map_or_else(|| member.extra_permissions.to_texts().join("\n"), typed_lines),
         person: facts(visit, &person, visit.app.now()),
         errors,
     })

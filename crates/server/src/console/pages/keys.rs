@@ -2,7 +2,9 @@
 
 use askama::Template;
 
+use super::audit::EventRowView;
 use super::form::{Choice, FormErrors};
+use super::health::HealthLine;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
 
@@ -30,6 +32,10 @@ pub struct KeyListPage {
     pub rows: Vec<KeyRowView>,
     /// The words searched for.
     pub search: String,
+    /// The rule of key health that the list is narrowed to: its name in the address, and for people.
+    pub health: Option<(&'static str, &'static str)>,
+    /// How many keys there are to review, in digits as people read them; none where there are none.
+    pub to_review: Option<String>,
     /// The choices of the status filter.
     pub statuses: Vec<Choice>,
     /// The choices of the role filter.
@@ -142,6 +148,10 @@ pub struct KeyPage {
     pub may_rotate: bool,
     /// Whether the viewer may delete it.
     pub may_delete: bool,
+    /// What somebody should look at about it.
+    pub health: Vec<HealthLine>,
+    /// What happened to it last, newest first.
+    pub revisions: Vec<EventRowView>,
     /// Whether the viewer may look at what happened to it.
     pub may_read_history: bool,
     /// How to use the key, with a placeholder for it.

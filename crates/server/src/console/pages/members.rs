@@ -90,6 +90,24 @@ pub struct InvitePage {
     pub errors: FormErrors,
 }
 
+/// The form of what a member is called.
+#[derive(Template, Debug)]
+#[template(path = "members/edit.html")]
+pub struct EditMemberPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Who.
+    pub person: PersonFacts,
+    /// Which version of the user the form shows.
+    pub version: String,
+    /// The name as typed.
+    pub name: String,
+    /// The e-mail address as typed.
+    pub email: String,
+    /// What was wrong with the form that was sent.
+    pub errors: FormErrors,
+}
+
 /// The form that gives a member another role.
 #[derive(Template, Debug)]
 #[template(path = "members/role.html")]
@@ -102,6 +120,8 @@ pub struct MemberRolePage {
     pub version: String,
     /// The roles that the viewer may give.
     pub roles: Vec<Choice>,
+    /// Permissions beside the role's, one a line.
+    pub extra: String,
     /// What was wrong with the form that was sent.
     pub errors: FormErrors,
 }

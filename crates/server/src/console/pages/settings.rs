@@ -16,6 +16,8 @@ pub struct SectionPage {
     pub title: &'static str,
     /// Where it leads, as far as the reader may go there.
     pub entries: Vec<EntryView>,
+    /// What was searched for, empty for nothing; none where there is no search.
+    pub search: Option<String>,
 }
 
 /// A page on the way to another.

@@ -75,6 +75,8 @@ pub struct Preferences {
     pub theme: Theme,
     /// How instants are written.
     pub times: Times,
+    /// Whether single keys do something.
+    pub shortcuts: Shortcuts,
 }
 
 /// The colours of a page.
@@ -138,6 +140,33 @@ impl Times {
     }
 }
 
+/// Whether single keys do something on the pages: who speaks to the computer, or shakes, must be able to switch that off (WCAG 2.1.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shortcuts {
+    /// They do.
+    #[default]
+    On,
+    /// They are left to the browser.
+    Off,
+}
+
+impl Shortcuts {
+    /// The word in the cookie, the form and the `data-shortcuts` attribute.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+
+    /// The wish of a word; an unknown one counts as none.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        if word == "off" { Self::Off } else { Self::On }
+    }
+}
+
 /// What the last action did: a closed list, so that no link can put words into the console's mouth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
@@ -175,6 +204,8 @@ pub enum Notice {
     UserEnabled(String),
     /// The link for somebody was taken back.
     LinkWithdrawn(String),
+    /// Somebody is called otherwise, or signs in with another address.
+    UserUpdated(String),
     /// A setting of the policy was changed.
     PolicySaved(String),
     /// An organization was made.

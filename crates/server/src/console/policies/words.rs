@@ -4,6 +4,8 @@ use claviger_core::limits::KEYS_PER_USER_MAX;
 use claviger_core::policy::{ROTATION_OVERLAP_HOURS_MAX, Setting};
 use serde_json::Value;
 
+use crate::console::keys::view::grouped;
+
 /// What can be chosen for a setting.
 pub(super) enum Kind {
     /// One of these: as the wire has it, as people have it, and what it means. The narrowest comes first.
@@ -156,18 +158,15 @@ pub(super) fn value_words(setting: Setting, value: &Value) -> String {
     }
 }
 
-/// `1 day`, `90 days`; hours and seconds that make whole days or hours say so too.
+/// `1 day`, `90 days`; hours and seconds as days and hours where they make whole ones.
 fn counted(number: &str, (one, many): (&str, &str)) -> String {
-    let text = format!("{number} {}", if number == "1" { one } else { many });
-    let larger = match (many, number.parse::<u64>().unwrap_or_default()) {
-        ("hours", it) if it > 24 && it.is_multiple_of(24) => Some((it / 24, "day", "days")),
-        ("seconds", it) if it >= 3600 && it.is_multiple_of(3600) => Some((it / 3600, "hour", "hours")),
-        _ => None,
+    let Ok(number) = number.parse::<u64>() else { return number.to_owned() };
+    let (number, one, many) = match many {
+        "hours" if number > 24 && number.is_multiple_of(24) => (number / 24, "day", "days"),
+        "seconds" if number >= 3600 && number.is_multiple_of(3600) => (number / 3600, "hour", "hours"),
+        _ => (number, one, many),
     };
-    match larger {
-        Some((it, one, many)) => format!("{text} ({it} {})", if it == 1 { one } else { many }),
-        None => text,
-    }
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 #[cfg(test)]
@@ -196,8 +195,8 @@ mod tests {
         for (setting, value, words) in [
             (Setting::IdleDays, json!(1), "1 day"),
             (Setting::IdleDays, json!(null), "Never"),
-            (Setting::RotationOverlapHours, json!(168), "168 hours (7 days)"),
-            (Setting::MaxStaleSecs, json!(86_400), "86400 seconds (24 hours)"),
+            (Setting::RotationOverlapHours, json!(168), "7 days"),
+            (Setting::MaxStaleSecs, json!(86_400), "24 hours"),
             (Setting::MaxKeysPerUser, json!(0), "0 keys"),
             (Setting::AdminOnlyMapping, json!(true), "Only administrators"),
         ] {

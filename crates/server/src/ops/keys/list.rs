@@ -10,7 +10,7 @@ use claviger_store::Connection;
 use claviger_store::keys::KeyRow;
 use claviger_store::usage::SecretUse;
 
-use super::{KeyFilter, KeyInfo, KeyList, KeyQuery, KeyTotal, LastUse, SecretInfo};
+use super::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyQuery, KeyTotal, LastUse, SecretInfo};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
@@ -41,6 +41,39 @@ pub async fn list_keys(
     total.count = total.count.max(found.rows.len() as u64);
     let items = found.rows.into_iter().map(|row| from_row(row, now)).collect();
     Ok(KeyList { page: Page { items, next: found.next.map(|it| Cursor(it.to_text())) }, total })
+}
+
+/// Counts what [`list_keys`] lists, as far as it is cheap; its order does not count.
+///
+/// # Errors
+/// Refusals.
+pub async fn count_keys(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    query: KeyQuery,
+) -> OpResult<KeyTotal> {
+    let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    let mut reader = app.store().read().await?;
+    match filter(&mut reader, &tenant, whose, &query).await? {
+        Some(filter) => Ok(reader.count_keys(&tenant, &filter, app.now()).await?),
+        None => Ok(KeyTotal { count: 0, is_exact: true }),
+    }
+}
+
+/// What somebody should look at about a key; nothing, where it is deleted.
+///
+/// # Errors
+/// Refusals; a key that is not this organization's is not there.
+pub async fn get_key_health(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+) -> OpResult<Vec<KeyHealth>> {
+    get_key(app, caller, organization_id, key_id).await?;
+    let (tenant, _) = caller.authorize_keys(app, organization_id, "read")?;
+    Ok(app.store().read().await?.find_key_health(&tenant, key_id, app.now()).await?)
 }
 
 /// What a query asks of the store; nothing, where there can be no such keys for this caller.

@@ -9,7 +9,7 @@ use claviger_core::secret::AccessId;
 use claviger_core::time::Timestamp;
 
 use super::walk::Order;
-use super::{KeyFilter, KeyStatus};
+use super::{KeyFilter, KeyHealth, KeyStatus};
 use crate::sql::holding_name;
 use crate::value::{Argument, Value};
 
@@ -23,17 +23,17 @@ pub(super) use end;
 
 /// A statement put together from constant parts; values are arguments and nothing else.
 #[derive(Default)]
-pub(super) struct Query {
-    pub(super) sql: String,
-    pub(super) arguments: Vec<Value>,
+pub(in crate::keys) struct Query {
+    pub(in crate::keys) sql: String,
+    pub(in crate::keys) arguments: Vec<Value>,
 }
 
 impl Query {
-    pub(super) fn text(&mut self, text: &'static str) {
+    pub(in crate::keys) fn text(&mut self, text: &'static str) {
         self.sql.push_str(text);
     }
 
-    pub(super) fn push(&mut self, before: &'static str, value: impl Argument, after: &'static str) {
+    pub(in crate::keys) fn push(&mut self, before: &'static str, value: impl Argument, after: &'static str) {
         self.push_value(before, value.value(), after);
     }
 
@@ -98,6 +98,8 @@ pub(super) enum Condition {
     NeverUsed,
     /// Made before, and not used since.
     UnusedSince(Timestamp),
+    /// A rule says something about it at this instant.
+    Health(KeyHealth, Timestamp),
     /// The rest of a sort: those that nothing stands for. In SQL's own words.
     Without(&'static str),
 }
@@ -126,6 +128,7 @@ impl Condition {
         all.extend(filter.search.clone().map(Self::Search));
         all.extend(filter.unused_since.map(Self::UnusedSince));
         all.extend(filter.never_used.then_some(Self::NeverUsed));
+        all.extend(filter.health.map(|it| Self::Health(it, now)));
         all
     }
 
@@ -240,6 +243,10 @@ impl Condition {
                     at,
                     ")",
                 );
+            }
+            Self::Health(rule, now) => {
+                query.text(" AND ");
+                rule.push(query, *now);
             }
             Self::Without(words) => query.text(words),
         }

@@ -8,7 +8,7 @@ use claviger_core::time::Timestamp;
 use super::condition::{Beginning, Condition, access_id};
 use super::plan::{APIS, ROLES, Stage};
 use super::walk::{Ask, Few, Mark, Order, Walk};
-use super::{FIND_KEY_ROWS, KeyFilter, KeyStatus};
+use super::{FIND_KEY_ROWS, KeyFilter, KeyHealth, KeyStatus};
 
 const STATUSES: [KeyStatus; 6] =
     [KeyStatus::Live, KeyStatus::Active, KeyStatus::Inactive, KeyStatus::Expired, KeyStatus::Revoked, KeyStatus::Any];
@@ -32,6 +32,7 @@ fn filters() -> Vec<(&'static str, KeyFilter)> {
         created_before: Some(now),
         expires_from: Some(now),
         expires_before: Some(now),
+        health: Some(KeyHealth::ToReview),
         seen_by: None,
     };
     vec![
@@ -49,6 +50,7 @@ fn filters() -> Vec<(&'static str, KeyFilter)> {
         ("created", KeyFilter { created_from: all.created_from, created_before: all.created_before, ..one() }),
         ("expires", KeyFilter { expires_from: all.expires_from, expires_before: all.expires_before, ..one() }),
         ("search", KeyFilter { search: all.search.clone(), ..one() }),
+        ("health", KeyFilter { health: all.health, ..one() }),
         ("everything", all),
     ]
 }

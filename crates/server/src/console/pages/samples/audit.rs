@@ -25,7 +25,8 @@ fn difference(words: &Words<'_>, path: &str, field: &str, before: Option<&str>, 
     }
 }
 
-fn rows(words: &Words<'_>) -> Vec<EventRowView> {
+/// A few events.
+pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
     let person = |key| ActorFacts { name: words.person.to_owned(), named: true, key };
     let integration = (words.names[1].to_owned(), "/o/acme/keys/key_01jdw7r9x3e5tw".to_owned());
     let row = |id: &str, at: &str, what: &str, actor, subject, differences| EventRowView {

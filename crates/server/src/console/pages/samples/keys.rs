@@ -194,6 +194,8 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         shell: shell(words, Place::Keys),
         rows,
         search: String::new(),
+        health: None,
+        to_review: Some("4".to_owned()),
         statuses: [
             ("", "All live"),
             ("active", "Active"),

@@ -3,8 +3,8 @@
 use super::{Words, complaints, moment, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::members::{
-    InvitePage, LinkMadePage, MemberListPage, MemberPage, MemberRolePage, PasswordLinkGonePage, PasswordLinkPage,
-    PersonFacts, RemoveMemberPage,
+    EditMemberPage, InvitePage, LinkMadePage, MemberListPage, MemberPage, MemberRolePage, PasswordLinkGonePage,
+    PasswordLinkPage, PersonFacts, RemoveMemberPage,
 };
 use crate::console::pages::shell::{Notice, Place, Preferences, Tone};
 
@@ -155,9 +155,20 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         person: person(words),
         version: "3".to_owned(),
         roles: roles(words),
+        extra: words.typed.to_owned(),
+        errors,
+    };
+    let edit = |errors| EditMemberPage {
+        shell: shell(words, Place::Settings),
+        person: person(words),
+        version: "3".to_owned(),
+        name: words.typed.to_owned(),
+        email: words.typed.to_owned(),
         errors,
     };
     vec![
+        ("member-edit", render(&edit(FormErrors::default()))),
+        ("member-edit-errors", render(&edit(complaints(words, &["name", "email"])))),
         ("members", render(&list(words, everybody))),
         ("members-removed", render(&removed)),
         ("members-further", render(&further)),
@@ -176,7 +187,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
             }),
         ),
         ("member-role", render(&role(FormErrors::default()))),
-        ("member-role-errors", render(&role(complaints(words, &["role"])))),
+        ("member-role-errors", render(&role(complaints(words, &["role", "extra"])))),
         ("member-remove", render(&remove(1, 2, 1000))),
         ("member-remove-nothing", render(&remove(0, 0, 0))),
         ("member-invite", render(&invite(FormErrors::default()))),

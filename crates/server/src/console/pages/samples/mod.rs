@@ -7,14 +7,16 @@ use crate::console::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
 use crate::console::pages::failure::{FailurePage, WayOut};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::home::{HomePage, RecentKey};
+use crate::console::pages::keyboard::KeyboardPage;
 use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, LastUse};
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
-use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Status, Times, Tone, Viewer};
+use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone, Viewer};
 use crate::console::pages::snippets::{call_with_key, check_key};
 
 mod account;
 mod audit;
+mod health;
 mod keys;
 mod members;
 mod policies;
@@ -204,6 +206,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         may_change,
         may_rotate: may_change,
         may_delete: may_change,
+        health: health::lines(),
+        revisions: audit::rows(words),
         may_read_history: may_change,
         snippets: call_with_key(BASE_URL, None),
     };
@@ -225,9 +229,12 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         row.id = format!("{}{at}", row.id);
     }
 
+    let mut keyboard_off = KeyboardPage { shell: shell(words, Place::Elsewhere) };
+    keyboard_off.shell.preferences.shortcuts = Shortcuts::Off;
     let mut pages = members::all(words);
     pages.extend(account::all(words));
     pages.extend(audit::all(words));
+    pages.extend(health::all(words));
     pages.extend(roles::all(words));
     pages.extend(settings::all(words));
     pages.extend(policies::all(words));
@@ -260,6 +267,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("home", render(&home(112, recent))),
         ("home-quiet", render(&home(1, Vec::new()))),
         ("home-first", render(&home(0, Vec::new()))),
+        ("keyboard", render(&KeyboardPage { shell: shell(words, Place::Elsewhere) })),
+        ("keyboard-off", render(&keyboard_off)),
         ("organizations", render(&organizations(words))),
         ("keys", render(&key_list(words, rows(words)))),
         ("keys-25", render(&full)),

@@ -1,0 +1,147 @@
+//! Key health: what somebody should look at, and what to do about it.
+
+use axum::response::Response;
+
+use super::failure::Failure;
+use super::keys::view::total;
+use super::pages::health::{HealthCard, HealthLine, HealthPage};
+use super::pages::shell::{Place, Tone};
+use super::visit::Visit;
+use crate::ops::keys::{KeyFilter, KeyHealth, count_keys, get_key_health};
+use claviger_core::id::KeyId;
+
+/// What is said of a rule: its name, why it counts, what to do about a key, and where that is done (within the key's page).
+struct Words {
+    label: &'static str,
+    why: &'static str,
+    proposal: &'static str,
+    way: Option<(&'static str, &'static str)>,
+}
+
+fn words(rule: KeyHealth) -> Words {
+    let words = |label, why, proposal, way| Words { label, why, proposal, way };
+    const EXTEND: Option<(&str, &str)> = Some(("/edit", "Edit the key"));
+    match rule {
+        KeyHealth::ToReview => words("To review", "What asks for something to be done soon.", "Look at it.", None),
+        KeyHealth::EndsInADay => words(
+            "Expires within a day",
+            "What calls with it fails then.",
+            "Extend it, or put another key in its place.",
+            EXTEND,
+        ),
+        KeyHealth::EndsInAWeek => words(
+            "Expires within 7 days",
+            "What calls with it fails then.",
+            "Extend it, or put another key in its place.",
+            EXTEND,
+        ),
+        KeyHealth::EndsInAMonth => words(
+            "Expires within 30 days",
+            "Time to tell whoever uses it.",
+            "Extend it, or plan its replacement.",
+            EXTEND,
+        ),
+        KeyHealth::OldSecretUsed => words(
+            "Old secret still used",
+            "It was rotated, and something calls with the old secret, which soon stops.",
+            "Put the new secret where the old one is used; the table of secrets says from which address.",
+            None,
+        ),
+        KeyHealth::NobodyAnswers => words(
+            "Nobody answers for it",
+            "It belongs to nobody, or its owner or mapped user is disabled.",
+            "Map it to somebody who is here, or delete it.",
+            EXTEND,
+        ),
+        KeyHealth::NeverUsed => words(
+            "Never used in 30 days",
+            "Made more than 30 days ago, and nothing has called with it.",
+            "Delete it if nobody misses it; another one is made in a minute.",
+            Some(("/delete", "Delete the key")),
+        ),
+        KeyHealth::Idle => words(
+            "Not used for 90 days",
+            "Once used, and not any more: what used it may be gone.",
+            "Deactivate it, and delete it if nothing fails.",
+            Some(("/delete", "Delete the key")),
+        ),
+        KeyHealth::NoExpiry => {
+            words("Never expires", "A secret that leaks stays good until somebody notices.", "Give it an end.", EXTEND)
+        }
+        KeyHealth::Old => words(
+            "Older than a year",
+            "Its secret has had a long time to spread.",
+            "Rotate it: both secrets work while you change it over.",
+            Some(("/rotate", "Rotate the key")),
+        ),
+        KeyHealth::AnyAddress => words(
+            "Works from every address",
+            "Whoever has its secret can use it from anywhere.",
+            "Where its callers have fixed addresses, allow only those.",
+            EXTEND,
+        ),
+    }
+}
+
+fn is_urgent(rule: KeyHealth) -> bool {
+    rule == KeyHealth::EndsInADay || KeyHealth::URGENT.contains(&rule)
+}
+
+/// What the filter of the list is called where it is narrowed to a rule.
+pub(super) fn label(rule: KeyHealth) -> &'static str {
+    words(rule).label
+}
+
+/// How many keys a rule is about.
+async fn count(visit: &Visit, rule: KeyHealth) -> Result<(bool, String), Failure> {
+    let filter = KeyFilter { health: Some(rule), ..KeyFilter::default() };
+    let found = count_keys(&visit.app, &visit.caller, visit.organization_id(), filter.into()).await?;
+    Ok((found.count > 0 || !found.is_exact, total(found)))
+}
+
+/// How many keys there are to review, in words; nothing where there are none, or nothing may be known of keys.
+pub(super) async fn to_review(visit: &Visit) -> Option<String> {
+    count(visit, KeyHealth::ToReview).await.ok().filter(|it| it.0).map(|it| it.1)
+}
+
+/// The rules, each with how many keys it is about. The list of keys looks at so many of them and no more, and so do the counts.
+pub(super) async fn show_health(visit: Visit) -> Result<Response, Failure> {
+    let (mut urgent, mut known) = (Vec::new(), Vec::new());
+    for rule in KeyHealth::ALL.into_iter().filter(|it| *it != KeyHealth::ToReview) {
+        let (any, counted) = count(&visit, rule).await?;
+        let Words { label, why, proposal, .. } = words(rule);
+        let card = HealthCard { slug: rule.as_str(), label, why, proposal, any, counted };
+        if is_urgent(rule) { urgent.push(card) } else { known.push(card) }
+    }
+    let page = HealthPage { shell: visit.shell(Place::Settings), to_review: to_review(&visit).await, urgent, known };
+    Ok(visit.page(&page))
+}
+
+/// What the rules say of one key, the most urgent first; of several that say the same only the nearest.
+pub(super) async fn lines(visit: &Visit, key_id: KeyId) -> Result<Vec<HealthLine>, Failure> {
+    let mut rules = get_key_health(&visit.app, &visit.caller, visit.organization_id(), key_id).await?;
+    let ends = [KeyHealth::EndsInADay, KeyHealth::EndsInAWeek, KeyHealth::EndsInAMonth];
+    let nearest = ends.into_iter().find(|it| rules.contains(it));
+    rules.retain(|it| *it != KeyHealth::ToReview && (!ends.contains(it) || Some(*it) == nearest));
+    rules.sort_by_key(|it| !is_urgent(*it));
+    let line = |rule: KeyHealth| {
+        let Words { label, proposal, way, .. } = words(rule);
+        let tone = if is_urgent(rule) { Tone::Warning } else { Tone::Turning };
+        HealthLine { tone, label, proposal, way }
+    };
+    Ok(rules.into_iter().map(line).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_says_why_and_what_to_do() {
+        for rule in KeyHealth::ALL {
+            let Words { label, why, proposal, .. } = words(rule);
+            assert!(!label.ends_with('.') && why.ends_with('.') && proposal.ends_with('.'), "{label}");
+            assert_eq!(KeyHealth::parse(rule.as_str()), Some(rule));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Key health: what somebody should look at.
+
+use askama::Template;
+
+use super::shell::{Shell, Tone};
+
+/// The rules, each with how many keys it is about.
+#[derive(Template, Debug)]
+#[template(path = "health.html")]
+pub struct HealthPage {
+    /// The frame.
+    pub shell: Shell,
+    /// How many keys there are to review, in digits as people read them; none where there are none.
+    pub to_review: Option<String>,
+    /// What asks for something to be done soon.
+    pub urgent: Vec<HealthCard>,
+    /// What is good to know.
+    pub known: Vec<HealthCard>,
+}
+
+/// A rule, and how many keys it is about.
+#[derive(Debug, Clone)]
+pub struct HealthCard {
+    /// Its name in the address of the list.
+    pub slug: &'static str,
+    /// Its name for people.
+    pub label: &'static str,
+    /// Why it counts.
+    pub why: &'static str,
+    /// What to do.
+    pub proposal: &'static str,
+    /// Whether it may be about any key.
+    pub any: bool,
+    /// How many, in digits as people read them.
+    pub counted: String,
+}
+
+/// What a rule says of one key.
+#[derive(Debug, Clone)]
+pub struct HealthLine {
+    /// How urgent it is.
+    pub tone: Tone,
+    /// The rule's name.
+    pub label: &'static str,
+    /// What to do.
+    pub proposal: &'static str,
+    /// Where that is done, below the key's own page, and what the link says.
+    pub way: Option<(&'static str, &'static str)>,
+}

@@ -1,0 +1,166 @@
+//! What somebody should look at about a key: one rule at a time, in a filter's words, so that a list and a key's own page agree.
+
+use std::time::Duration;
+
+use claviger_core::id::KeyId;
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use super::list::Query;
+use crate::{Connection, StoreResult};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A rule that says what to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyHealth {
+    /// One of the rules that ask for something to be done soon: [`Self::URGENT`].
+    ToReview,
+    /// It ends within a day.
+    EndsInADay,
+    /// It ends within a week.
+    EndsInAWeek,
+    /// It ends within thirty days.
+    EndsInAMonth,
+    /// A secret that was replaced is used all the same.
+    OldSecretUsed,
+    /// It belongs to nobody, or to somebody who is disabled, or carries the rights of such a one.
+    NobodyAnswers,
+    /// It is older than thirty days and was never used.
+    NeverUsed,
+    /// It was used, and not in the last ninety days.
+    Idle,
+    /// It has no end.
+    NoExpiry,
+    /// It is older than a year.
+    Old,
+    /// It works from every address.
+    AnyAddress,
+}
+
+impl KeyHealth {
+    /// All rules.
+    pub const ALL: [Self; 11] = [
+        Self::ToReview,
+        Self::EndsInADay,
+        Self::EndsInAWeek,
+        Self::EndsInAMonth,
+        Self::OldSecretUsed,
+        Self::NobodyAnswers,
+        Self::NeverUsed,
+        Self::Idle,
+        Self::NoExpiry,
+        Self::Old,
+        Self::AnyAddress,
+    ];
+    /// Those that ask for something to be done soon; the others are good to know.
+    pub const URGENT: [Self; 5] =
+        [Self::EndsInAWeek, Self::OldSecretUsed, Self::NobodyAnswers, Self::NeverUsed, Self::Idle];
+
+    /// The name in addresses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ToReview => "review",
+            Self::EndsInADay => "ends-1d",
+            Self::EndsInAWeek => "ends-7d",
+            Self::EndsInAMonth => "ends-30d",
+            Self::OldSecretUsed => "old-secret",
+            Self::NobodyAnswers => "no-owner",
+            Self::NeverUsed => "never-used",
+            Self::Idle => "idle",
+            Self::NoExpiry => "no-expiry",
+            Self::Old => "old",
+            Self::AnyAddress => "any-address",
+        }
+    }
+
+    /// Reads the name in addresses.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text)
+    }
+
+    /// What it asks of a key, as a condition to be true.
+    pub(super) fn push(self, query: &mut Query, now: Timestamp) {
+        let days = |it: u32| now.saturating_sub(DAY * it);
+        let ends = |query: &mut Query, within: u32| {
+            query.push("(k.expires_at > ", now, "");
+            query.push(" AND k.expires_at <= ", now.saturating_add(DAY * within), ")");
+        };
+        match self {
+            Self::ToReview => {
+                for (at, rule) in Self::URGENT.into_iter().enumerate() {
+                    query.text(if at == 0 { "(" } else { " OR " });
+                    rule.push(query, now);
+                }
+                query.text(")");
+            }
+            Self::EndsInADay => ends(query, 1),
+            Self::EndsInAWeek => ends(query, 7),
+            Self::EndsInAMonth => ends(query, 30),
+            Self::OldSecretUsed => {
+                query.push(
+                    "EXISTS (SELECT 1 FROM secret old JOIN secret_use used ON used.secret_id = old.id \
+                     JOIN secret current ON current.key_id = old.key_id AND current.state = 'current' \
+                     WHERE old.key_id = k.id AND old.state = 'retiring' AND used.last_used_at >= current.created_at \
+                     AND old.retiring_until > ",
+                    now,
+                    ")",
+                );
+            }
+            Self::NobodyAnswers => query.text(
+                "(k.owner_id IS NULL OR EXISTS (SELECT 1 FROM \"user\" gone WHERE gone.id IN (k.owner_id, k.mapped_user_id) \
+                 AND gone.status <> 'active'))",
+            ),
+            Self::NeverUsed => {
+                query.push("(k.created_at < ", days(30), "");
+                query.text(" AND NOT EXISTS (SELECT 1 FROM secret_use used WHERE used.key_id = k.id))");
+            }
+            Self::Idle => {
+                query.push("(k.created_at < ", days(90), "");
+                query.text(" AND EXISTS (SELECT 1 FROM secret_use used WHERE used.key_id = k.id)");
+                query.push(
+                    " AND NOT EXISTS (SELECT 1 FROM secret_use used WHERE used.key_id = k.id AND used.last_used_at >= ",
+                    days(90),
+                    "))",
+                );
+            }
+            Self::NoExpiry => query.text("k.expires_at IS NULL"),
+            Self::Old => query.push("k.created_at < ", days(365), ""),
+            Self::AnyAddress => query.text("k.allowed_ips IS NULL"),
+        }
+    }
+
+    /// Whether a rule is about a key.
+    fn of_key(self, tenant: &Tenant, id: KeyId, now: Timestamp) -> Query {
+        let mut query = Query::default();
+        query.push("SELECT 1 FROM key k WHERE k.id = ", id, "");
+        query.push(" AND k.organization_id = ", tenant.organization_id(), " AND k.standing <> 'revoked' AND ");
+        self.push(&mut query, now);
+        query
+    }
+}
+
+/// Every statement, by name.
+pub(crate) fn built_statements() -> Vec<(String, String)> {
+    let tenant = Tenant::system(claviger_core::id::OrganizationId::from_u128(0), "test");
+    let sql = |it: KeyHealth| it.of_key(&tenant, KeyId::from_u128(0), Timestamp::MIN).sql;
+    KeyHealth::ALL.into_iter().map(|it| (format!("of_key {}", it.as_str()), sql(it))).collect()
+}
+
+impl Connection {
+    /// Which rules say something about a live key.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_key_health(&mut self, tenant: &Tenant, id: KeyId, now: Timestamp) -> StoreResult<Vec<KeyHealth>> {
+        let mut found = Vec::new();
+        for rule in KeyHealth::ALL {
+            let query = rule.of_key(tenant, id, now);
+            if self.fetch_optional(AssertSqlSafe(query.sql), query.arguments).await?.is_some() {
+                found.push(rule);
+            }
+        }
+        Ok(found)
+    }
+}
