@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 
 import { ADMIN } from "./server.mjs";
 
-export { ADMIN, startDev, startServer } from "./server.mjs";
+export { ADMIN, call, startDev, startServer } from "./server.mjs";
 
 const OUTPUT = path.join(path.dirname(fileURLToPath(import.meta.url)), "output");
 
@@ -67,9 +67,80 @@ export const walkToKeys = async (page) => {
   await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
 };
 
+/** Goes on from a page that only leads on, to the one that is called so. */
+const goOn = async (page, name) => {
+  await page.locator("nav.index").getByRole("link", { name: new RegExp(`^${name}`) }).click();
+  await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor();
+};
+
+/** From home through the menu behind the gear, page by page. */
+export const walk = async (page, ...names) => {
+  await page.goto("/");
+  await page.getByRole("link", { name: "Settings", exact: true }).click();
+  await page.getByRole("heading", { name: "Settings", level: 1 }).waitFor();
+  for (const name of names) await goOn(page, name);
+};
+
+/** From home through the menu of the profile: one of its entries, and from there page by page. */
+export const walkProfile = async (page, entry, ...names) => {
+  await page.goto("/");
+  await page.getByRole("button", { name: /^Profile of/ }).click();
+  await page.getByRole("link", { name: entry, exact: true }).click();
+  await page.getByRole("heading", { name: entry, exact: true, level: 1 }).waitFor();
+  for (const name of names) await goOn(page, name);
+};
+
+/** Invites somebody with a role, whose first window is answered. */
+export const invite = async (browser, server, admin, person, role, options = {}) => {
+  await walk(admin, "User Management", "Members");
+  await admin.getByRole("link", { name: "Invite a person" }).click();
+  await admin.getByLabel("Name").fill(person.name);
+  await admin.getByLabel("E-mail").fill(person.email);
+  await admin.getByLabel(role).check();
+  await admin.getByRole("button", { name: "Make invitation" }).click();
+  const link = await admin.locator("#link").textContent();
+  const window = await openWindow(browser, server, options);
+  await window.page.goto(link);
+  await window.page.getByLabel("Password", { exact: true }).fill(person.password);
+  await window.page.getByRole("button", { name: "Set password and sign in" }).click();
+  await window.page.getByRole("status").getByText("Your password is set").waitFor();
+  return window;
+};
+
+/** User Roles, the role, Misc: API Access. */
+export const setApiAccess = async (page, role, choice) => {
+  await walk(page, "User Management", "User Roles");
+  await page.getByRole("link", { name: role }).click();
+  await page.getByRole("heading", { name: "Misc" }).waitFor();
+  await page.getByRole("group", { name: "API Access" }).getByRole("radio", { name: new RegExp(`^${choice}`) }).check();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("status").getByText(`Role “${role}” saved.`).waitFor();
+};
+
+/** What the newest events were of an organization, newest first, as a key of it reads them. */
+export const newestEvents = async (server, token) => {
+  const headers = bearer(token);
+  const { organization } = await (await fetch(`${server.base}/api/v1/me`, { headers })).json();
+  const answer = await fetch(`${server.base}/api/v1/organizations/${organization.id}/events?limit=5`, { headers });
+  assert.equal(answer.status, 200, await answer.clone().text());
+  return (await answer.json()).data.map((it) => it.operation);
+};
+
+/** Pictures in both themes and on narrow screens, each looked over by axe. */
+export const show = async (page, name) => {
+  for (const [kind, colorScheme, width] of [["light", "light", 1280], ["dark", "dark", 1280], ["phone", "light", 390], ["narrow", "dark", 320]]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 800 });
+    await inspect(page, `${name} ${kind}`);
+    await keep(page, `${name}-${kind}`);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 800 });
+};
+
 /** Creates a key by clicks and answers with what the page shows of it. */
-export const createKey = async (page, name, fill = async () => {}) => {
-  await page.getByRole("link", { name: "Create API Key" }).click();
+export const createKey = async (page, name, fill = async () => {}, button = "Create API Key") => {
+  await page.getByRole("link", { name: button }).click();
   await page.getByLabel("Key Name").fill(name);
   await fill(page);
   await page.getByRole("button", { name: "Generate" }).click();

@@ -40,12 +40,12 @@ test("S1.8, S3.2, S3.6, S3.7, S3.16: the table says what a key is for, its role 
   assert.equal(await page.locator('main a:has(use[href$="#plus"])').getAttribute("href"), "/o/root/keys/new", "S2.7: a plus icon creates a key");
   const key = await createKey(page, "automation_ro", (it) => it.getByLabel("Description").fill("Automation: nightly reports"));
   await page.getByRole("link", { name: "Done" }).click();
-  for (const column of ["Name / Desc", "Role", "Mapped user", "Last Login UTC", "Expires", "Status"]) {
+  for (const column of ["Name / Desc", "Type", "Role", "Mapped user", "Last Login UTC", "Expires", "Status"]) {
     await page.getByRole("columnheader", { name: column }).waitFor();
   }
   await row(page, "automation_ro").getByText("Automation: nightly reports").waitFor();
   const cells = () => row(page, "automation_ro").getByRole("cell").allInnerTexts();
-  assert.deepEqual((await cells()).slice(0, 5), ["READONLY", "Maria Keller", "Never", "Never", "Active"], "S3.11: never used");
+  assert.deepEqual((await cells()).slice(1, 7), ["API", "READONLY", "Maria Keller", "Never", "Never", "Active"], "S3.11: never used");
 
   assert.equal(await callWith(server, bearer(key.token)), 200);
   // Uses are written down every ten seconds.
@@ -54,7 +54,7 @@ test("S1.8, S3.2, S3.6, S3.7, S3.16: the table says what a key is for, its role 
   while (lastLogin === "Never" && Date.now() < deadline) {
     await page.waitForTimeout(1_000);
     await page.reload();
-    lastLogin = (await cells())[2];
+    lastLogin = (await cells())[4];
   }
   assert.match(lastLogin, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/, "S3.12: the form of Last Login");
   assert.ok(Math.abs(Date.parse(`${lastLogin.replace(" ", "T")}Z`) - Date.now()) < 60_000);

@@ -136,7 +136,29 @@ const prepareTabs = (root) => {
   }
 };
 
+// Selecting rows: one box for all, and how many are selected.
+const prepareSelecting = (root) => {
+  for (const all of root.querySelectorAll("[data-all]")) {
+    const boxes = [...document.querySelectorAll(`input[form="${all.dataset.all}"]`)];
+    const count = document.querySelector(`[data-count="${all.dataset.all}"]`);
+    const tell = () => {
+      const chosen = boxes.filter((box) => box.checked).length;
+      all.checked = chosen > 0 && chosen === boxes.length;
+      all.indeterminate = chosen > 0 && chosen < boxes.length;
+      count.textContent = chosen ? `${chosen} selected:` : "With the selected keys:";
+    };
+    all.parentElement.hidden = !boxes.length;
+    all.addEventListener("change", () => {
+      for (const box of boxes) box.checked = all.checked;
+      tell();
+    });
+    for (const box of boxes) box.addEventListener("change", tell);
+    tell();
+  }
+};
+
 const prepare = (root) => {
+  prepareSelecting(root);
   prepareCopying(root);
   prepareRevealing(root);
   prepareTimes(root);

@@ -20,3 +20,4 @@ pub mod service;
 
 mod rates;
 mod site;
+mod spreadsheet;

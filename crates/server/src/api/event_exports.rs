@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::events::EventView;
 use crate::app::App;
 use crate::ops::events::EventExport;
+use crate::spreadsheet::{harmless, lines};
 
 /// In which form a list is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -59,12 +60,6 @@ const COLUMNS: [&str; 14] = [
     "after",
 ];
 
-/// A cell that no spreadsheet takes for a formula. Whoever reads it as data takes one leading `'` away; so one that is the cell's own gets
-/// another in front.
-fn harmless(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\'']) { format!("'{cell}") } else { cell }
-}
-
 fn cells(it: EventView) -> [String; 14] {
     let json = |it: Option<Value>| it.map(|it| it.to_string()).unwrap_or_default();
     let kind = serde_json::to_value(it.entity.kind).ok().and_then(|it| it.as_str().map(str::to_owned));
@@ -86,14 +81,6 @@ fn cells(it: EventView) -> [String; 14] {
         json(it.after),
     ]
     .map(harmless)
-}
-
-fn csv(rows: impl IntoIterator<Item = [String; 14]>) -> io::Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    for row in rows {
-        writer.write_record(row).map_err(io::Error::other)?;
-    }
-    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
 fn json_lines(views: Vec<EventView>) -> io::Result<Vec<u8>> {
@@ -121,7 +108,7 @@ impl hyper::body::Body for Parts {
 pub(super) fn respond(app: &App, mut export: EventExport, format: Format) -> Response {
     let (sender, receiver) = mpsc::channel(1);
     app.spawn(async move {
-        if format == Format::Csv && sender.send(csv([COLUMNS.map(str::to_owned)]).map(Bytes::from)).await.is_err() {
+        if format == Format::Csv && sender.send(lines([COLUMNS.map(str::to_owned)]).map(Bytes::from)).await.is_err() {
             return;
         }
         loop {
@@ -130,7 +117,7 @@ pub(super) fn respond(app: &App, mut export: EventExport, format: Format) -> Res
                 Ok(rows) => {
                     let views: Vec<_> = rows.into_iter().map(EventView::from).collect();
                     match format {
-                        Format::Csv => csv(views.into_iter().map(cells)),
+                        Format::Csv => lines(views.into_iter().map(cells)),
                         Format::Json | Format::Jsonl => json_lines(views),
                     }
                 }
@@ -164,7 +151,7 @@ mod tests {
         // Assurance S11: what is written is read again, and no cell begins like a formula.
         #[test]
         fn cells_survive_a_round_trip_and_none_is_a_formula(cell in "[=+@\t\r'\"\n,;a-]{0,3}\\PC{0,20}") {
-            let bytes = csv([row(&cell)]).expect("a table");
+            let bytes = lines([row(&cell)]).expect("a table");
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
             let read = reader.records().next().expect("a row").expect("cells");
             for it in &read {

@@ -67,6 +67,10 @@ pub(super) fn set_preferences(headers: &mut HeaderMap, site: &Site, preferences:
 pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
     let value = site.cookie(headers, NOTICE)?;
     let (kind, subject) = value.split_once('.').unwrap_or((&value, ""));
+    let counts = || {
+        let (done, left) = subject.split_once('x')?;
+        Some((done.parse().ok()?, left.parse().ok()?))
+    };
     let subject = || percent_decode_str(subject).decode_utf8().ok().map(std::borrow::Cow::into_owned);
     Some(match kind {
         "account-created" => Notice::AccountCreated,
@@ -74,6 +78,12 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "key-deactivated" => Notice::KeyDeactivated(subject()?),
         "key-activated" => Notice::KeyActivated(subject()?),
         "key-deleted" => Notice::KeyDeleted(subject()?),
+        "keys-deactivated" => counts().map(|(done, left)| Notice::KeysDeactivated(done, left))?,
+        "keys-extended" => counts().map(|(done, left)| Notice::KeysExtended(done, left))?,
+        "keys-deleted" => counts().map(|(done, left)| Notice::KeysDeleted(done, left))?,
+        "key-cleared" => Notice::KeyCleared(subject()?),
+        "access-off" => Notice::ApiAccessOff,
+        "access-was-on" => Notice::ApiAccessWasOn,
         "role-saved" => Notice::RoleSaved(subject()?),
         "role-deleted" => Notice::RoleDeleted(subject()?),
         "password-changed" => Notice::PasswordChanged,
@@ -99,12 +109,24 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
 
 /// Leaves a notice for the next page.
 pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) {
+    let counts = match notice {
+        Notice::KeysDeactivated(done, left) | Notice::KeysExtended(done, left) | Notice::KeysDeleted(done, left) => {
+            format!("{done}x{left}")
+        }
+        _ => String::new(),
+    };
     let (kind, subject) = match notice {
         Notice::AccountCreated => ("account-created", ""),
         Notice::KeyUpdated(name) => ("key-updated", name.as_str()),
         Notice::KeyDeactivated(name) => ("key-deactivated", name.as_str()),
         Notice::KeyActivated(name) => ("key-activated", name.as_str()),
         Notice::KeyDeleted(name) => ("key-deleted", name.as_str()),
+        Notice::KeysDeactivated(..) => ("keys-deactivated", counts.as_str()),
+        Notice::KeysExtended(..) => ("keys-extended", counts.as_str()),
+        Notice::KeysDeleted(..) => ("keys-deleted", counts.as_str()),
+        Notice::KeyCleared(name) => ("key-cleared", name.as_str()),
+        Notice::ApiAccessOff => ("access-off", ""),
+        Notice::ApiAccessWasOn => ("access-was-on", ""),
         Notice::RoleSaved(name) => ("role-saved", name.as_str()),
         Notice::RoleDeleted(name) => ("role-deleted", name.as_str()),
         Notice::PasswordChanged => ("password-changed", ""),
@@ -205,6 +227,7 @@ mod tests {
             Notice::AccountCreated,
             Notice::KeyDeleted("CI; deploy=\"ü\" 鍵".to_owned()),
             Notice::KeyUpdated(String::new()),
+            Notice::KeysDeleted(12, 1),
         ] {
             let mut headers = HeaderMap::new();
             set_notice(&mut headers, &site(false), &notice);

@@ -7,7 +7,9 @@
 pub mod assets;
 pub mod pages;
 
+mod access;
 mod account;
+mod api_management;
 mod audit;
 mod confirmations;
 mod cookies;
@@ -37,11 +39,26 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use self::keys::door::Door;
 use self::settings::Section;
 use crate::app::App;
 
 /// Bytes of a form; the largest holds a description and a handful of short fields.
 const FORM_BYTES_MAX: usize = 16 * 1024;
+
+/// A section that leads to API Management, and API Management behind it.
+fn api_management(door: Section) -> Router<App> {
+    let page = format!("{}{}", door.path(), api_management::NAME);
+    Router::new()
+        .route(door.path(), get(move |visit| settings::show(visit, door)))
+        .route(&page, get(move |visit, query| api_management::show_holders(visit, query, door)))
+        .route(&format!("{page}/{{user}}"), get(move |visit, path| api_management::show_holder(visit, path, door)))
+        .route(
+            &format!("{page}/{{user}}/clear"),
+            get(move |visit, path| api_management::show_clear(visit, path, door))
+                .post(move |visit, path| api_management::clear(visit, path, door)),
+        )
+}
 
 /// The routes of the console, and its page for what is not there.
 ///
@@ -51,8 +68,15 @@ pub fn router(app: App) -> Router {
         .route("/", get(keys::list::show_home))
         .route("/settings", get(settings::show_settings))
         .route("/organizations", get(organizations::show_organizations))
-        .route("/keys", get(keys::list::show_keys).post(keys::form::create))
+        .route(
+            "/keys",
+            get(|visit, query| keys::list::show_keys(visit, query, Door::Settings)).post(keys::form::create),
+        )
         .route("/keys/new", get(keys::form::show_new_key))
+        .route("/keys/csv", get(keys::export::export))
+        .route("/keys/bulk/deactivate", post(keys::bulk::deactivate))
+        .route("/keys/bulk/extend", get(keys::bulk::show_extend).post(keys::bulk::extend))
+        .route("/keys/bulk/delete", get(keys::bulk::show_delete).post(keys::bulk::delete))
         .route("/keys/{key}", get(keys::change::show_key))
         .route("/keys/{key}/edit", get(keys::form::show_edit_key).post(keys::form::edit))
         .route("/keys/{key}/rotate", get(keys::secrets::show_rotate).post(keys::secrets::rotate))
@@ -78,6 +102,20 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{session}/end", post(account::end_session))
         .route("/password", get(account::show_password).post(account::change_password))
         .route("/user-management", get(|visit| settings::show(visit, Section::UserManagement)))
+        .route("/user-management/keys", get(|visit, query| keys::list::show_keys(visit, query, Door::UserManagement)))
+        .route("/system-settings", get(|visit| settings::show(visit, Section::SystemSettings)))
+        .route("/system-setup", get(|visit| settings::show(visit, Section::SystemSetup)))
+        .route("/integrations", get(|visit| settings::show(visit, Section::Integrations)))
+        .route("/integrations/keys", get(|visit, query| keys::list::show_keys(visit, query, Door::Integrations)))
+        .route("/profile", get(|visit| settings::show(visit, Section::Profile)))
+        .route("/profile/edit", get(|visit| settings::show(visit, Section::EditProfile)))
+        .route("/profile/security", get(|visit| settings::show(visit, Section::ProfileSecurity)))
+        .route("/profile/security/keys", get(access::show_mapped))
+        .route("/profile/api-access", get(access::show).post(access::switch_on))
+        .route("/profile/api-access/off", get(access::show_off).post(access::switch_off))
+        .route("/profile/api-access/regenerate", get(access::show_regenerate).post(access::regenerate))
+        .merge(api_management(Section::Security))
+        .merge(api_management(Section::AdvancedSettings))
         .route("/roles", get(roles::show_roles).post(roles::create))
         .route("/roles/new", get(roles::show_new_role))
         .route("/roles/{role}", get(roles::show_role))

@@ -9,6 +9,7 @@ use axum::response::Response;
 use claviger_core::decision::Code;
 use claviger_core::reject::Reject;
 
+use super::api_management;
 use serde::Deserialize;
 
 use super::failure::Failure;
@@ -40,6 +41,22 @@ pub(super) enum Section {
     Settings,
     /// The people of an organization.
     UserManagement,
+    /// Who holds keys.
+    Security,
+    /// The same, and roles, where others look for them.
+    AdvancedSettings,
+    /// What leads to the integrations.
+    SystemSettings,
+    /// What leads to the integrations, further on.
+    SystemSetup,
+    /// What other programs call with.
+    Integrations,
+    /// The reader's own settings.
+    Profile,
+    /// The reader's own record.
+    EditProfile,
+    /// By what the reader signs in, and which keys act under the reader's name.
+    ProfileSecurity,
 }
 
 struct Plan {
@@ -75,6 +92,27 @@ const SETTINGS: Plan = Plan {
             label: USER_MANAGEMENT.title,
             note: "Who is a member, with which role, and who is invited.",
             needs: Needs::Section(Section::UserManagement),
+        },
+        Entry {
+            path: SECURITY.path,
+            icon: "shield",
+            label: SECURITY.title,
+            note: "Who holds an active key of their own, and how to clear it.",
+            needs: Needs::Section(Section::Security),
+        },
+        Entry {
+            path: ADVANCED_SETTINGS.path,
+            icon: "sliders",
+            label: ADVANCED_SETTINGS.title,
+            note: "Who may have keys, and who holds one.",
+            needs: Needs::Section(Section::AdvancedSettings),
+        },
+        Entry {
+            path: SYSTEM_SETTINGS.path,
+            icon: "plug",
+            label: SYSTEM_SETTINGS.title,
+            note: "System setup, and from there to the integrations.",
+            needs: Needs::Section(Section::SystemSettings),
         },
         Entry {
             path: "/policies",
@@ -179,6 +217,159 @@ const USER_MANAGEMENT: Plan = Plan {
             note: "What each role may do, and whether people with it may have keys.",
             needs: Needs::Permissions(&["claviger/members:read", "claviger/roles:read"]),
         },
+        Entry {
+            path: "/user-management/keys",
+            icon: "key",
+            label: "API Keys",
+            note: "Keys for integrations, access control and automation.",
+            needs: Needs::Keys,
+        },
+    ],
+};
+
+const SECURITY: Plan = Plan {
+    path: "/security",
+    title: "Security",
+    above: Some(Section::Settings),
+    entries: &[Entry {
+        path: "/security/api-management",
+        icon: "key",
+        label: api_management::TITLE,
+        note: "Everybody who holds an active key, and how to clear it.",
+        needs: Needs::Permissions(api_management::NEEDS),
+    }],
+};
+
+const ADVANCED_SETTINGS: Plan = Plan {
+    path: "/advanced-settings",
+    title: "Advanced Settings",
+    above: Some(Section::Settings),
+    entries: &[
+        Entry {
+            path: "/roles",
+            icon: "shield",
+            label: "User Roles",
+            note: "What each role may do, and whether people with it may have keys.",
+            needs: Needs::Permissions(&["claviger/members:read", "claviger/roles:read"]),
+        },
+        Entry {
+            path: "/advanced-settings/api-management",
+            icon: "key",
+            label: api_management::TITLE,
+            note: "Everybody who holds an active key, and how to clear it.",
+            needs: Needs::Permissions(api_management::NEEDS),
+        },
+    ],
+};
+
+const SYSTEM_SETTINGS: Plan = Plan {
+    path: "/system-settings",
+    title: "System Settings",
+    above: Some(Section::Settings),
+    entries: &[Entry {
+        path: SYSTEM_SETUP.path,
+        icon: "sliders",
+        label: SYSTEM_SETUP.title,
+        note: "What other programs call with.",
+        needs: Needs::Section(Section::SystemSetup),
+    }],
+};
+
+const SYSTEM_SETUP: Plan = Plan {
+    path: "/system-setup",
+    title: "System setup",
+    above: Some(Section::SystemSettings),
+    entries: &[Entry {
+        path: INTEGRATIONS.path,
+        icon: "plug",
+        label: INTEGRATIONS.title,
+        note: "The keys of applications that work with this organization.",
+        needs: Needs::Section(Section::Integrations),
+    }],
+};
+
+const INTEGRATIONS: Plan = Plan {
+    path: "/integrations",
+    title: "Integrations",
+    above: Some(Section::SystemSetup),
+    entries: &[Entry {
+        path: "/integrations/keys",
+        icon: "key",
+        label: "API Keys",
+        note: "Let an application act on behalf of a user.",
+        needs: Needs::Keys,
+    }],
+};
+
+const PROFILE: Plan = Plan {
+    path: "/profile",
+    title: "Your Profile & Preferences",
+    above: None,
+    entries: &[
+        Entry {
+            path: "/profile/api-access",
+            icon: "key",
+            label: "API Access",
+            note: "Your own key: switch it on and off, regenerate it.",
+            needs: Needs::Keys,
+        },
+        Entry {
+            path: EDIT_PROFILE.path,
+            icon: "people",
+            label: EDIT_PROFILE.title,
+            note: "Your password, your sessions, and keys made for you.",
+            needs: Needs::Section(Section::EditProfile),
+        },
+        Entry {
+            path: "/sessions",
+            icon: "clock",
+            label: "Sessions",
+            note: "Where you are signed in.",
+            needs: Needs::Nothing,
+        },
+        Entry {
+            path: "/docs/api",
+            icon: "book",
+            label: "Developer documentation",
+            note: "Every operation over HTTP, with examples.",
+            needs: Needs::Nothing,
+        },
+    ],
+};
+
+const EDIT_PROFILE: Plan = Plan {
+    path: "/profile/edit",
+    title: "Edit Profile",
+    above: Some(Section::Profile),
+    entries: &[Entry {
+        path: PROFILE_SECURITY.path,
+        icon: "shield",
+        label: PROFILE_SECURITY.title,
+        note: "Password, sessions, and the keys that act under your name.",
+        needs: Needs::Section(Section::ProfileSecurity),
+    }],
+};
+
+const PROFILE_SECURITY: Plan = Plan {
+    path: "/profile/security",
+    title: "Security",
+    above: Some(Section::EditProfile),
+    entries: &[
+        Entry {
+            path: "/profile/security/keys",
+            icon: "key",
+            label: "API Keys",
+            note: "Keys that others made for you.",
+            needs: Needs::Keys,
+        },
+        Entry { path: "/password", icon: "gear", label: "Password", note: "Set another one.", needs: Needs::Nothing },
+        Entry {
+            path: "/sessions",
+            icon: "clock",
+            label: "Sessions",
+            note: "Where you are signed in, and how to end it.",
+            needs: Needs::Nothing,
+        },
     ],
 };
 
@@ -187,6 +378,26 @@ impl Section {
         match self {
             Self::Settings => &SETTINGS,
             Self::UserManagement => &USER_MANAGEMENT,
+            Self::Security => &SECURITY,
+            Self::AdvancedSettings => &ADVANCED_SETTINGS,
+            Self::SystemSettings => &SYSTEM_SETTINGS,
+            Self::SystemSetup => &SYSTEM_SETUP,
+            Self::Integrations => &INTEGRATIONS,
+            Self::Profile => &PROFILE,
+            Self::EditProfile => &EDIT_PROFILE,
+            Self::ProfileSecurity => &PROFILE_SECURITY,
+        }
+    }
+
+    /// Its path within the organization.
+    pub(super) fn path(self) -> &'static str {
+        self.plan().path
+    }
+
+    fn place(self) -> Place {
+        match self {
+            Self::Profile | Self::EditProfile | Self::ProfileSecurity => Place::Elsewhere,
+            _ => Place::Settings,
         }
     }
 
@@ -274,7 +485,7 @@ pub(super) async fn show(visit: Visit, section: Section) -> Result<Response, Fai
     }
     let plan = section.plan();
     let page = SectionPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(section.place()),
         crumbs: plan.above.map(Section::crumbs_below).unwrap_or_default(),
         title: plan.title,
         entries,
@@ -287,7 +498,18 @@ pub(super) async fn show(visit: Visit, section: Section) -> Result<Response, Fai
 mod tests {
     use super::*;
 
-    const ALL: [Section; 2] = [Section::Settings, Section::UserManagement];
+    const ALL: [Section; 10] = [
+        Section::Settings,
+        Section::UserManagement,
+        Section::Security,
+        Section::AdvancedSettings,
+        Section::SystemSettings,
+        Section::SystemSetup,
+        Section::Integrations,
+        Section::Profile,
+        Section::EditProfile,
+        Section::ProfileSecurity,
+    ];
 
     #[test]
     fn every_section_is_reached_from_the_one_above_it() {

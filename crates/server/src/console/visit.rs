@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::id::OrganizationId;
+use claviger_core::key::Key;
 use claviger_core::permission::PermissionSet;
 use claviger_core::user::User;
 use http::header::LOCATION;
@@ -126,6 +127,12 @@ impl Visit {
         ["claviger/keys", "claviger/own-keys"].into_iter().any(|resource| {
             self.caller.authorize(&self.app, self.organization.id, &format!("{resource}:{action}")).is_ok()
         })
+    }
+
+    /// Whether the viewer may do something to this key: to all keys here, or to own ones where it is one.
+    pub(super) fn may_to(&self, action: &str, key: &Key) -> bool {
+        self.may_do(&format!("claviger/keys:{action}"))
+            || (key.owner_id == Some(self.user.id) && self.may_do(&format!("claviger/own-keys:{action}")))
     }
 
     /// Whether the viewer may do this here, such as `claviger/members:read`; the operation itself has the last word.

@@ -1,7 +1,7 @@
 //! Creating a key and changing one: one form, read the same way.
 
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path};
+use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::decision::Reach;
 use claviger_core::id::{KeyId, RoleId, UserId};
@@ -17,6 +17,7 @@ use super::choices::{
     DAY, KEEP, NEVER, NOBODY, ON_DATE, SPANS, expiry_choices, mapped_user_value, owner_choices, reach_choices,
     role_choices, role_value, user_choices,
 };
+use super::door::Door;
 use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
@@ -35,6 +36,8 @@ use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, update_key};
 pub(in crate::console) struct KeyForm {
     /// Tells one filled-in form from another, so that a reload makes no second key.
     pub(super) once: String,
+    /// Along which path the form was reached.
+    pub(super) door: String,
     /// Which version of the key the form was filled in from; empty for a new key.
     pub(super) version: String,
     pub(super) name: String,
@@ -158,17 +161,25 @@ fn sentence(error: &impl std::fmt::Display) -> String {
 }
 
 /// The end of a day in UTC: a key that expires "on the 19th" works all of the 19th.
-fn end_of_day(text: &str) -> Option<Timestamp> {
+pub(super) fn end_of_day(text: &str) -> Option<Timestamp> {
     let midnight: Timestamp = format!("{}T00:00:00Z", text.trim()).parse().ok()?;
     Some(midnight.saturating_add(DAY))
 }
 
+/// What the address of the empty form says.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct Came {
+    door: String,
+}
+
 /// Shows the empty form.
-pub(in crate::console) async fn show_new_key(visit: Visit) -> Result<Response, Failure> {
+pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) -> Result<Response, Failure> {
     if !visit.may("create") {
         return Err(Reject::from(claviger_core::decision::Code::InsufficientPermission).into());
     }
-    let form = KeyForm { once: new_once(&visit.app), expires: NEVER.to_owned(), ..KeyForm::default() };
+    let door = Door::parse(&came.0.door).word().to_owned();
+    let form = KeyForm { once: new_once(&visit.app), door, expires: NEVER.to_owned(), ..KeyForm::default() };
     let page = form_page(&visit, None, form, FormErrors::default()).await;
     Ok(visit.page(&page))
 }
@@ -198,7 +209,7 @@ pub(in crate::console) async fn create(
         let parts = [name, description, &role, expires, expires_on, mapped_user, owner, reach, &scopes, &ips];
         let once = secrets::idempotency("create", &form.once, parts);
         match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
-            Ok(answer) => return secrets::show_created(&visit, answer),
+            Ok(answer) => return secrets::show_created(&visit, answer, Door::parse(&form.door)),
             Err(error) => {
                 let reject = error.into_reject();
                 let at_limit = reject.code == RejectCode::LimitReached && form.owner != NOBODY && visit.is_admin();
@@ -275,6 +286,7 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors:
     let key: Option<KeyFacts> = info.map(|it| view::facts(it, now));
     KeyFormPage {
         shell: visit.shell(Place::Keys),
+        door: Door::parse(&form.door).view(),
         roles: role_choices(visit, info, form.role.as_deref()).await,
         expiries: expiry_choices(info.and_then(|it| it.key.expires_at), &form.expires, now),
         mapped_users: user_choices(visit, info, &form.mapped_user).await,

@@ -3,11 +3,17 @@
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
-use claviger_core::id::RoleId;
+use claviger_core::api::Api;
+use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::KeyState;
 use claviger_core::limits;
+use claviger_core::name::Slug;
+use claviger_core::time::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::choices::DAY;
+use super::door::Door;
+use super::locations::location_keys;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::health;
@@ -17,7 +23,9 @@ use crate::console::pages::keys::{Head, Heads, KeyListPage, Range};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::{check_key, create_key};
 use crate::console::visit::Visit;
+use crate::ops::apis::list_apis;
 use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyOrder, KeyQuery, KeySort, list_keys};
+use crate::ops::members::list_members;
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::roles::list_roles;
 
@@ -42,9 +50,10 @@ const STATES: [(&str, &str, Option<KeyState>); 5] = [
 ];
 
 /// The columns that the list can be sorted by: what an address calls it, and what people do.
-const SORTS: [(&str, &str, KeySort); 7] = [
+const SORTS: [(&str, &str, KeySort); 8] = [
     ("created", "Created", KeySort::Created),
     ("name", "Name", KeySort::Name),
+    ("type", "Type", KeySort::Api),
     ("role", "Role", KeySort::Role),
     ("user", "Mapped user", KeySort::MappedUser),
     ("used", "Last Login", KeySort::LastUse),
@@ -52,9 +61,21 @@ const SORTS: [(&str, &str, KeySort); 7] = [
     ("status", "Status", KeySort::State),
 ];
 
+/// The filters by last use: what an address calls them, what people read, and the days without use.
+const USES: [(&str, &str, Option<u32>); 5] = [
+    ("", "Any", None),
+    ("never", "Never", None),
+    ("30", "Older than 30 d", Some(30)),
+    ("90", "Older than 90 d", Some(90)),
+    ("365", "Older than 365 d", Some(365)),
+];
+
+/// How many rows a page can have; the first unless another is asked for.
+const SIZES: [(&str, u32); 3] = [("", 25), ("50", 50), ("100", 100)];
+
 /// What the list's URL says.
-#[derive(Default)]
-struct ListQuery {
+#[derive(Default, Clone)]
+pub(super) struct ListQuery {
     /// The search.
     q: String,
     /// One of [`STATES`].
@@ -63,6 +84,14 @@ struct ListQuery {
     role: String,
     /// A rule of key health.
     health: Option<KeyHealth>,
+    /// An api's slug.
+    api: String,
+    /// The id of the user that keys are mapped to.
+    user: String,
+    /// One of [`USES`].
+    used: String,
+    /// One of [`SIZES`].
+    rows: String,
     /// One of [`SORTS`], with a `-` before it where the greatest comes first; empty for the newest first.
     sort: String,
     /// Where the page before ended.
@@ -75,7 +104,7 @@ struct ListQuery {
 
 impl ListQuery {
     /// Reads what an address says, and whether it says something that is not understood.
-    fn read(pairs: Vec<(String, String)>) -> (Self, bool) {
+    pub(super) fn read(pairs: Vec<(String, String)>) -> (Self, bool) {
         let (mut query, mut misread) = (Self::default(), false);
         for (name, value) in pairs {
             match name.as_str() {
@@ -86,6 +115,10 @@ impl ListQuery {
                 "health" if value.is_empty() || KeyHealth::parse(&value).is_some() => {
                     query.health = KeyHealth::parse(&value);
                 }
+                "type" if value.is_empty() || value.parse::<Slug>().is_ok() => query.api = value,
+                "user" if value.is_empty() || value.parse::<UserId>().is_ok() => query.user = value,
+                "used" if USES.iter().any(|(word, ..)| *word == value) => query.used = value,
+                "rows" if SIZES.iter().any(|(word, _)| *word == value) => query.rows = value,
                 "sort" if value.is_empty() || order_of(&value).is_some() => query.sort = value,
                 "after" if value.len() <= CURSOR_BYTES_MAX => query.after = value,
                 "trail" => query.trail = value,
@@ -110,18 +143,12 @@ impl ListQuery {
             let chosen = (now.sort == sort).then_some(now.descending);
             let descending = chosen.map_or(sort.is_descending(), |it| !it);
             let sort = if descending { format!("-{word}") } else { word.to_owned() };
-            let query = Self {
-                q: self.q.clone(),
-                status: self.status.clone(),
-                role: self.role.clone(),
-                health: self.health,
-                sort,
-                ..Self::default()
-            };
+            let query = Self { sort, ..self.clone() };
             Head { query: query.link("", "", 1), descending: chosen }
         };
         Heads {
             name: head(KeySort::Name),
+            api: head(KeySort::Api),
             role: head(KeySort::Role),
             mapped_user: head(KeySort::MappedUser),
             last_use: head(KeySort::LastUse),
@@ -157,16 +184,26 @@ impl ListQuery {
 
     fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let health = self.health.map_or("", KeyHealth::as_str);
-        [("q", self.q.as_str()), ("status", &self.status), ("role", &self.role), ("health", health)]
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
+        [
+            ("q", self.q.as_str()),
+            ("status", &self.status),
+            ("role", &self.role),
+            ("health", health),
+            ("type", &self.api),
+            ("user", &self.user),
+            ("used", &self.used),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
     }
 
     fn link(&self, after: &str, trail: &str, from: u64) -> String {
         let place = [("after", after), ("trail", trail)].into_iter().filter(|(_, value)| !value.is_empty());
         let mut link: Vec<_> = self
             .filters()
-            .chain([("sort", self.sort.as_str())].into_iter().filter(|(_, value)| !value.is_empty()))
+            .chain(
+                [("sort", self.sort.as_str()), ("rows", &self.rows)].into_iter().filter(|(_, value)| !value.is_empty()),
+            )
             .chain(place)
             .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
             .collect();
@@ -198,6 +235,28 @@ impl ListQuery {
         })
     }
 
+    /// What the operation is asked for.
+    pub(super) fn wanted(&self, now: Timestamp) -> KeyQuery {
+        let state = STATES.iter().find(|(word, ..)| *word == self.status).and_then(|it| it.2);
+        let unused_days = USES.iter().find(|it| it.0 == self.used).and_then(|it| it.2);
+        let filter = KeyFilter {
+            status: state.into(),
+            search: (!self.q.is_empty()).then(|| self.q.clone()),
+            role_id: self.role.parse().ok(),
+            health: self.health,
+            mapped_user_id: self.user.parse().ok(),
+            never_used: self.used == "never",
+            unused_since: unused_days.map(|it| now.saturating_sub(DAY.saturating_mul(it))),
+            ..KeyFilter::default()
+        };
+        KeyQuery { order: self.order(), api: self.api.parse().ok(), ..filter.into() }
+    }
+
+    /// Rows on a page.
+    fn rows_max(&self) -> u32 {
+        SIZES.iter().find(|it| it.0 == self.rows).map_or(limits::PAGE_ITEMS_DEFAULT, |it| it.1)
+    }
+
     /// The number of the first row; only a label, so a wrong one in the URL harms nobody.
     fn first(&self) -> u64 {
         if self.after.is_empty() { 1 } else { self.from.max(1) }
@@ -214,31 +273,28 @@ fn order_of(word: &str) -> Option<KeyOrder> {
 pub(in crate::console) async fn show_keys(
     visit: Visit,
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    door: Door,
 ) -> Result<Response, Failure> {
     let unreadable = query.is_err();
     let (query, misread) = ListQuery::read(query.map(|Query(it)| it).unwrap_or_default());
-    let state = STATES.iter().find(|(word, ..)| *word == query.status).and_then(|it| it.2);
-    let filter = KeyFilter {
-        status: state.into(),
-        search: (!query.q.is_empty()).then(|| query.q.clone()),
-        role_id: query.role.parse().ok(),
-        health: query.health,
-        ..KeyFilter::default()
-    };
-    let wanted = KeyQuery { order: query.order(), ..filter.into() };
-    let page =
-        PageRequest { after: (!query.after.is_empty()).then(|| Cursor(query.after.clone())), ..PageRequest::default() };
+    let now = visit.app.now();
+    let wanted = query.wanted(now);
+    let rows_max = query.rows_max();
+    let page = PageRequest { after: (!query.after.is_empty()).then(|| Cursor(query.after.clone())), limit: rows_max };
     let list = list_keys(&visit.app, &visit.caller, visit.organization_id(), wanted, page).await?;
 
-    let now = visit.app.now();
     let rows: Vec<_> = list.page.items.iter().map(|it| view::row(it, now)).collect();
     let shown = rows.len() as u64;
     let first = if shown == 0 { 0 } else { query.first() };
     let may_create = visit.may("create");
+    let is_whole = query.filters().next().is_none() && query.after.is_empty();
+    let locations = if is_whole { location_keys(&visit).await? } else { None };
     let next = list.page.next.map(|it| query.next(&it, shown));
-    let is_full = shown == u64::from(limits::PAGE_ITEMS_DEFAULT);
+    let is_full = shown == u64::from(rows_max);
     let page = KeyListPage {
         shell: visit.shell(Place::Keys),
+        door: door.view(),
+        locations,
         filtered: query.filters().next().is_some(),
         misread: misread || unreadable,
         heads: query.heads(),
@@ -249,10 +305,15 @@ pub(in crate::console) async fn show_keys(
             last: view::grouped((first + shown).saturating_sub(1)),
             total: view::total(list.total),
         },
-        previous: query.previous(u64::from(limits::PAGE_ITEMS_DEFAULT)),
+        previous: query.previous(u64::from(rows_max)),
         next,
         statuses: STATES.map(|(word, label, _)| Choice::new(word, label, word == query.status)).into(),
         roles: role_filter(&visit, &query.role).await,
+        types: type_filter(&visit, &query.api).await,
+        users: user_filter(&visit, &query.user).await,
+        uses: USES.map(|(word, label, _)| Choice::new(word, label, word == query.used)).into(),
+        sizes: SIZES.map(|(word, rows)| Choice::new(word, rows.to_string(), word == query.rows)).into(),
+        export: ListQuery { rows: String::new(), ..query.clone() }.link("", "", 1),
         search: query.q.clone(),
         health: query.health.map(|it| (it.as_str(), health::label(it))),
         to_review: health::to_review(&visit).await,
@@ -278,6 +339,30 @@ async fn role_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
         let chosen = id == chosen;
         Choice::new(id, view::role_label(it.name.as_str()), chosen)
     }));
+    choices
+}
+
+/// The types to filter by; only "Any" for whoever may not read them.
+async fn type_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
+    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let apis = list_apis(&visit.app, &visit.caller, visit.organization_id(), all).await;
+    let apis = apis.map(|it| it.items).unwrap_or_default();
+    let any = Choice::new("", "Any", chosen.is_empty());
+    let choice =
+        |it: &Api| Choice::new(it.slug.as_str(), view::type_label(it.slug.as_str()), it.slug.as_str() == chosen);
+    [any].into_iter().chain(apis.iter().map(choice)).collect()
+}
+
+/// The mapped users to filter by: the viewer, and the first members; nobody for whoever may not list members.
+async fn user_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
+    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let members = list_members(&visit.app, &visit.caller, visit.organization_id(), all).await;
+    let Ok(members) = members.map(|it| it.items) else { return Vec::new() };
+    let me = visit.user.id.to_string();
+    let mut choices = vec![Choice::new("", "Any", chosen.is_empty())];
+    choices.push(Choice::new(me.clone(), format!("{} (me)", visit.user.name), chosen == me));
+    let others = members.iter().map(|it| (it.user.id.to_string(), it.user.name.as_str())).filter(|it| it.0 != me);
+    choices.extend(others.map(|(id, name)| Choice::new(id.clone(), name, id == chosen)));
     choices
 }
 

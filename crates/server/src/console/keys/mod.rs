@@ -1,8 +1,12 @@
 //! The keys of an organization: list, create, look at, change, rotate, switch on and off, delete.
 
+pub(super) mod bulk;
 pub(super) mod change;
 mod choices;
+pub(super) mod door;
+pub(super) mod export;
 pub(super) mod form;
 pub(super) mod list;
+mod locations;
 pub(super) mod secrets;
 pub(super) mod view;

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::door::Door;
 use super::form::find;
 use super::view;
 use crate::app::App;
@@ -21,6 +22,7 @@ use crate::console::entrance::refused;
 use crate::console::failure::Failure;
 use crate::console::pages::form::{Choice, FormErrors, typed};
 use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
+use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Place};
 use crate::console::pages::snippets::call_with_key;
 use crate::console::visit::Visit;
@@ -37,7 +39,7 @@ const OVERLAP_SECS_MAX: u64 = ROTATION_OVERLAP_HOURS_MAX as u64 * HOUR;
 const ONCE_BYTES_MAX: usize = 64;
 
 /// A mark for one showing of a form.
-pub(super) fn new_once(app: &App) -> String {
+pub(in crate::console) fn new_once(app: &App) -> String {
     let mut bytes = [0; 16];
     rand_core::Rng::fill_bytes(&mut *app.rng(), &mut bytes);
     BASE64URL_NOPAD.encode(&bytes)
@@ -46,7 +48,11 @@ pub(super) fn new_once(app: &App) -> String {
 /// Makes a form that is sent twice, by a reload or an impatient finger, one change.
 ///
 /// The key of it covers what was typed beside the form's mark: who goes back, types another name and sends again means another key.
-pub(super) fn idempotency<const N: usize>(action: &str, once: &str, parts: [&String; N]) -> Idempotency<CreatedKey> {
+pub(in crate::console) fn idempotency<const N: usize>(
+    action: &str,
+    once: &str,
+    parts: [&String; N],
+) -> Idempotency<CreatedKey> {
     let mut hash = Sha256::new();
     for part in [action, once.get(..ONCE_BYTES_MAX).unwrap_or(once)].into_iter().chain(parts.map(String::as_str)) {
         hash.update((part.len() as u64).to_be_bytes());
@@ -67,13 +73,23 @@ fn remember(created: &CreatedKey) -> Value {
 }
 
 /// Shows a new key's token, or says that it was shown.
-pub(super) fn show_created(visit: &Visit, answer: Answer<CreatedKey>) -> Result<Response, Failure> {
-    show(visit, answer, |_| SecretOrigin::Created)
+pub(super) fn show_created(visit: &Visit, answer: Answer<CreatedKey>, door: Door) -> Result<Response, Failure> {
+    show_new(visit, answer, below(door), door.path(), |_| SecretOrigin::Created)
 }
 
-fn show(
+/// The way to what stands below the list.
+fn below(door: Door) -> Vec<Crumb> {
+    let mut crumbs = door.crumbs();
+    crumbs.push(Crumb { path: door.path(), label: "API Keys" });
+    crumbs
+}
+
+/// Shows a new secret, or says that it was shown; `done` is where the reader goes on.
+pub(in crate::console) fn show_new(
     visit: &Visit,
     answer: Answer<CreatedKey>,
+    crumbs: Vec<Crumb>,
+    done: &'static str,
     origin: impl FnOnce(&KeyInfo) -> SecretOrigin,
 ) -> Result<Response, Failure> {
     match answer {
@@ -81,6 +97,8 @@ fn show(
             let token = created.token.expose();
             Ok(visit.page(&CreatedKeyPage {
                 shell: visit.shell(Place::Keys),
+                crumbs,
+                done,
                 key_id: created.info.key.id.to_string(),
                 key_name: created.info.key.name.to_string(),
                 origin: origin(&created.info),
@@ -95,6 +113,7 @@ fn show(
                 |name: &str| kept.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(Failure::not_found);
             Ok(visit.page(&SecretShownPage {
                 shell: visit.shell(Place::Keys),
+                crumbs,
                 key_id: text("id")?,
                 key_name: text("name")?,
             }))
@@ -136,7 +155,8 @@ pub(in crate::console) async fn rotate(
         let overlap = Overlap::For(Duration::from_secs(secs));
         match rotate_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, overlap, Some(once)).await {
             Ok(answer) => {
-                return show(&visit, answer, |info| SecretOrigin::Rotated {
+                let door = Door::default();
+                return show_new(&visit, answer, below(door), door.path(), |info| SecretOrigin::Rotated {
                     old_until: info.rotating_until.map(Moment::new),
                 });
             }

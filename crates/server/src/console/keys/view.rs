@@ -1,5 +1,6 @@
 //! What operations answer, turned into what pages show.
 
+use claviger_core::api::{DATA_LOADER_API, DEFAULT_API};
 use claviger_core::decision::Reach;
 use claviger_core::key::{KeyState, Revocation, RevocationReason};
 use claviger_core::role::BuiltIn;
@@ -18,6 +19,15 @@ const EXPIRY_WARNING_DAYS: u64 = 7;
 /// An organization's roles are shown as its products write them: the built-in ones in capitals, others as they were named.
 pub(in crate::console) fn role_label(name: &str) -> String {
     if BuiltIn::parse(name).is_some() { name.to_uppercase() } else { name.to_owned() }
+}
+
+/// The type of a key is its api: the built-in ones in the words that people know, others as they are called in addresses.
+pub(in crate::console) fn type_label(api: &str) -> String {
+    match api {
+        DEFAULT_API => "API".to_owned(),
+        DATA_LOADER_API => "Data Loader".to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 fn role_of(info: &KeyInfo) -> String {
@@ -72,12 +82,13 @@ pub(super) fn status(info: &KeyInfo, now: Timestamp) -> Status {
 }
 
 /// A row of the list.
-pub(super) fn row(info: &KeyInfo, now: Timestamp) -> KeyRowView {
+pub(in crate::console) fn row(info: &KeyInfo, now: Timestamp) -> KeyRowView {
     KeyRowView {
         id: info.key.id.to_string(),
         name: info.key.name.to_string(),
         description: info.key.description.to_string(),
         hint: info.access_hint.clone().unwrap_or_default(),
+        api: type_label(info.api.as_str()),
         role: role_of(info),
         marks: marks(info),
         mapped_user: info.mapped_user_name.as_ref().map(ToString::to_string),
@@ -110,7 +121,7 @@ fn deletion(revocation: &Revocation) -> Deletion {
 }
 
 /// All that a key's own pages say of it.
-pub(super) fn facts(info: &KeyInfo, now: Timestamp) -> KeyFacts {
+pub(in crate::console) fn facts(info: &KeyInfo, now: Timestamp) -> KeyFacts {
     KeyFacts {
         id: info.key.id.to_string(),
         name: info.key.name.to_string(),

@@ -5,6 +5,7 @@ use askama::Template;
 use super::audit::EventRowView;
 use super::form::{Choice, FormErrors};
 use super::health::HealthLine;
+use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
 
@@ -22,12 +23,35 @@ pub enum LastUse {
     },
 }
 
+/// Along which path the list of keys was reached, and what that changes in words.
+#[derive(Debug, Clone)]
+pub struct DoorView {
+    /// The word that forms pass on; empty for the usual path.
+    pub word: &'static str,
+    /// The list's path within the organization.
+    pub path: &'static str,
+    /// The path of the form for a new key.
+    pub new: String,
+    /// The way to the list.
+    pub crumbs: Vec<Crumb>,
+    /// The button that leads to the form.
+    pub create: &'static str,
+    /// The button of the form.
+    pub submit: &'static str,
+    /// Whether the form shows at once what narrows a key.
+    pub shows_permissions: bool,
+}
+
 /// The list of an organization's keys.
 #[derive(Template, Debug)]
 #[template(path = "keys/list.html")]
 pub struct KeyListPage {
     /// The frame.
     pub shell: Shell,
+    /// Along which path it was reached.
+    pub door: DoorView,
+    /// The keys of the organizations below, where it has some and the whole list is looked at.
+    pub locations: Option<LocationKeys>,
     /// The rows of this page.
     pub rows: Vec<KeyRowView>,
     /// The words searched for.
@@ -40,6 +64,16 @@ pub struct KeyListPage {
     pub statuses: Vec<Choice>,
     /// The choices of the role filter.
     pub roles: Vec<Choice>,
+    /// The choices of the type filter.
+    pub types: Vec<Choice>,
+    /// The choices of the filter by mapped user; empty for who may not list members.
+    pub users: Vec<Choice>,
+    /// The choices of the filter by last use.
+    pub uses: Vec<Choice>,
+    /// How many rows a page can have.
+    pub sizes: Vec<Choice>,
+    /// The query string of the same list as a file, without `?`.
+    pub export: String,
     /// The choices of an order.
     pub sorts: Vec<Choice>,
     /// The heads of the columns.
@@ -66,6 +100,30 @@ pub struct KeyListPage {
     pub snippets: Vec<Snippet>,
 }
 
+/// The keys of the organizations below, as an agency sees them.
+#[derive(Debug, Clone)]
+pub struct LocationKeys {
+    /// How many keys there are in those that are shown, in digits as people read them.
+    pub total: String,
+    /// The organizations, by name.
+    pub locations: Vec<LocationView>,
+    /// Whether there are more organizations than are shown.
+    pub more: bool,
+}
+
+/// An organization below, and its newest keys.
+#[derive(Debug, Clone)]
+pub struct LocationView {
+    /// Free text.
+    pub name: String,
+    /// Where it is found.
+    pub slug: String,
+    /// How many live keys it has, in digits as people read them.
+    pub total: String,
+    /// A few of them, the newest first.
+    pub keys: Vec<KeyRowView>,
+}
+
 /// The head of a column: the way to the list sorted by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
@@ -80,6 +138,8 @@ pub struct Head {
 pub struct Heads {
     /// Name.
     pub name: Head,
+    /// Type.
+    pub api: Head,
     /// Role.
     pub role: Head,
     /// Mapped user.
@@ -114,6 +174,8 @@ pub struct KeyRowView {
     pub description: String,
     /// The start of the token, `ck_7Fq2…`.
     pub hint: String,
+    /// Its api: what type it is of.
+    pub api: String,
     /// The role's name as people read it: `ADMIN`, `READONLY`.
     pub role: String,
     /// In a word or two, what makes it more or less than its role: `narrowed`, `all below`.
@@ -237,6 +299,8 @@ pub struct DeleteKeyPage {
 pub struct KeyFormPage {
     /// The frame.
     pub shell: Shell,
+    /// Along which path it was reached.
+    pub door: DoorView,
     /// The key that is changed; none when one is created.
     pub key: Option<KeyFacts>,
     /// Makes a reload of the answer harmless: the same token creates no second key.

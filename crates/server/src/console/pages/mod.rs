@@ -3,8 +3,10 @@
 //! A handler fills them and renders; nothing here reads a clock, a database or a request. Free text stays free text up to the template,
 //! which escapes it and sets names in `<bdi>`.
 
+pub mod access;
 pub mod account;
 pub mod audit;
+pub mod bulk;
 pub mod entrance;
 pub mod failure;
 pub mod form;

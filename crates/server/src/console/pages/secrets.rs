@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::form::{Choice, FormErrors};
 use super::keys::KeyFacts;
+use super::settings::Crumb;
 use super::shell::{Moment, Shell};
 use super::snippets::Snippet;
 
@@ -13,6 +14,10 @@ use super::snippets::Snippet;
 pub struct CreatedKeyPage {
     /// The frame.
     pub shell: Shell,
+    /// The way here.
+    pub crumbs: Vec<Crumb>,
+    /// Where the reader goes on, within the organization.
+    pub done: &'static str,
     /// The key's id.
     pub key_id: String,
     /// Free text.
@@ -47,6 +52,8 @@ pub enum SecretOrigin {
 pub struct SecretShownPage {
     /// The frame.
     pub shell: Shell,
+    /// The way here.
+    pub crumbs: Vec<Crumb>,
     /// The key's id.
     pub key_id: String,
     /// Free text.

@@ -180,6 +180,18 @@ pub enum Notice {
     KeyActivated(String),
     /// A key was deleted.
     KeyDeleted(String),
+    /// Several keys were deactivated: how many, and how many were left as they are.
+    KeysDeactivated(usize, usize),
+    /// Several keys were given a later end.
+    KeysExtended(usize, usize),
+    /// Several keys were deleted.
+    KeysDeleted(usize, usize),
+    /// An administrator cleared somebody's personal key.
+    KeyCleared(String),
+    /// The reader switched API access off.
+    ApiAccessOff,
+    /// The reader asked for API access, which was on already.
+    ApiAccessWasOn,
     /// A role was made or changed.
     RoleSaved(String),
     /// A role was deleted.

@@ -33,7 +33,10 @@ pub use create::create_key;
 pub use duplicate::{Copy, duplicate_key};
 pub use leak::{Leak, LeakOutcome, LeakReport, report_leak};
 pub use list::{count_keys, get_key, get_key_health, list_keys};
-pub use personal::{Toggled, delete_personal_key, get_personal_key, put_personal_key, rotate_personal_key};
+pub use personal::{
+    ApiAccess, PersonalAccess, Toggled, delete_personal_key, get_personal_access, get_personal_key, put_personal_key,
+    rotate_personal_key,
+};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 
 pub(super) use create::{policy_of, refuse_too_many};

@@ -11,7 +11,7 @@ use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::key::{Key, KeyDraft, Origin, RevocationReason};
 use claviger_core::name::Name;
-use claviger_core::policy::Policy;
+use claviger_core::policy::{Policy, Reveal};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use claviger_store::Hold;
@@ -39,6 +39,53 @@ pub enum Toggled {
     Made(CreatedKey),
     /// It was there already.
     There(KeyInfo),
+}
+
+/// Whether somebody may have keys here, and by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiAccess {
+    /// An admin, whatever any switch says.
+    Always,
+    /// The role's switch says so.
+    Allowed,
+    /// The role's switch does not.
+    NotAllowed,
+}
+
+/// What stands behind the caller's API Access toggle.
+#[derive(Debug, Clone)]
+pub struct PersonalAccess {
+    /// Whether the toggle can be switched on.
+    pub access: ApiAccess,
+    /// The caller's personal key, if it is on.
+    pub key: Option<KeyInfo>,
+    /// To whom the organization shows secrets again.
+    pub reveal: Reveal,
+}
+
+/// Shows the caller what stands behind the own toggle.
+///
+/// # Errors
+/// Refusals; who acts for nobody has no toggle.
+pub async fn get_personal_access(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+) -> OpResult<PersonalAccess> {
+    let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    let user_id = caller.user_id().ok_or_else(Reject::not_found)?;
+    refuse_others(whose, user_id)?;
+    let mut reader = app.store().read().await?;
+    let access = match standing(&mut reader, &tenant, user_id).await? {
+        Some(it) if it.role.is_admin() => ApiAccess::Always,
+        Some(it) if it.role.api_access => ApiAccess::Allowed,
+        _ => ApiAccess::NotAllowed,
+    };
+    let key = match reader.find_personal_key(&tenant, user_id).await? {
+        Some(key) => Some(list::info(&mut reader, &tenant, key.id, app.now()).await?),
+        None => None,
+    };
+    Ok(PersonalAccess { access, key, reveal: policy_of(app, organization_id)?.reveal })
 }
 
 /// Finds the live personal key of a user.

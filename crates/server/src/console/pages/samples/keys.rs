@@ -1,6 +1,7 @@
 //! Sample keys, and the pages that list and change them.
 
 use super::{BASE_URL, Words, moment, shell, status, used};
+use crate::console::keys::door::Door;
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::{
     Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRowView, LastUse, Range, SecretView,
@@ -14,6 +15,7 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
         name: words.names[at].to_owned(),
         description: words.descriptions[at].to_owned(),
         hint: hint.to_owned(),
+        api: words.names[5].to_owned(),
         role: role.to_owned(),
         marks: if at == 0 { vec!["narrowed", "all below"] } else { Vec::new() },
         mapped_user: (at != 3).then(|| words.person.to_owned()),
@@ -155,6 +157,7 @@ pub(super) fn expiries(chosen: &str) -> Vec<Choice> {
 pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
     KeyFormPage {
         shell: shell(words, Place::Keys),
+        door: Door::default().view(),
         key: None,
         once: "5uYd1s".to_owned(),
         version: String::new(),
@@ -180,6 +183,7 @@ fn heads() -> Heads {
     let head = |word: &str| Head { query: format!("sort={word}"), descending: None };
     Heads {
         name: Head { query: "sort=%2Dname".to_owned(), descending: Some(false) },
+        api: head("type"),
         role: head("role"),
         mapped_user: head("user"),
         last_use: head("%2Dused"),
@@ -192,6 +196,8 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
     let shown = rows.len();
     KeyListPage {
         shell: shell(words, Place::Keys),
+        door: Door::default().view(),
+        locations: None,
         rows,
         search: String::new(),
         health: None,
@@ -208,6 +214,19 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         roles: [("", "Any"), ("admin", "ADMIN"), ("readonly", "READONLY")]
             .map(|(value, label)| Choice::new(value, label, value.is_empty()))
             .into(),
+        types: [("", "Any"), ("default", "API"), ("data-loader", "Data Loader")]
+            .map(|(value, label)| Choice::new(value, label, value.is_empty()))
+            .into(),
+        users: [("", "Any"), ("usr_1", words.person), ("usr_2", words.names[4])]
+            .map(|(value, label)| Choice::new(value, label, value.is_empty()))
+            .into(),
+        uses: [("", "Any"), ("never", "Never"), ("90", "Older than 90 d")]
+            .map(|(value, label)| Choice::new(value, label, value.is_empty()))
+            .into(),
+        sizes: [("", "25"), ("50", "50"), ("100", "100")]
+            .map(|(value, label)| Choice::new(value, label, value.is_empty()))
+            .into(),
+        export: "status=active".to_owned(),
         sorts: [("", "Newest first"), ("name", "Name")]
             .map(|(value, label)| Choice::new(value, label, value == "name"))
             .into(),

@@ -3,17 +3,23 @@
 use askama::Template;
 use claviger_core::time::Timestamp;
 
+use crate::console::keys::door::Door;
+use crate::console::pages::bulk::{BulkPage, BulkQuestion};
 use crate::console::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
 use crate::console::pages::failure::{FailurePage, WayOut};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keyboard::KeyboardPage;
-use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, LastUse};
+use crate::console::pages::keys::{
+    DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, LastUse, LocationKeys, LocationView,
+};
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
+use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone, Viewer};
 use crate::console::pages::snippets::{call_with_key, check_key};
 
+mod access;
 mod account;
 mod audit;
 mod health;
@@ -176,6 +182,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     let (access, secret) = token.rsplit_once('_').expect("two parts");
     let created = |origin| CreatedKeyPage {
         shell: shell(words, Place::Keys),
+        crumbs: vec![Crumb { path: "/settings", label: "Settings" }, Crumb { path: "/keys", label: "API Keys" }],
+        done: "/keys",
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         origin,
@@ -231,7 +239,16 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
 
     let mut keyboard_off = KeyboardPage { shell: shell(words, Place::Elsewhere) };
     keyboard_off.shell.preferences.shortcuts = Shortcuts::Off;
+    let bulk = |question, errors| BulkPage {
+        shell: shell(words, Place::Keys),
+        keys: rows(words).into_iter().take(3).collect(),
+        question,
+        errors,
+    };
+    let mut bulk_done = key_list(words, rows(words));
+    bulk_done.shell.notice = Some(Notice::KeysDeactivated(3, 1));
     let mut pages = members::all(words);
+    pages.extend(access::all(words));
     pages.extend(account::all(words));
     pages.extend(audit::all(words));
     pages.extend(health::all(words));
@@ -272,12 +289,39 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("organizations", render(&organizations(words))),
         ("keys", render(&key_list(words, rows(words)))),
         ("keys-25", render(&full)),
+        ("keys-integrations", render(&KeyListPage { door: Door::Integrations.view(), ..key_list(words, rows(words)) })),
         ("keys-deleted", render(&after_deletion)),
+        (
+            "keys-agency",
+            render(&KeyListPage {
+                locations: Some(LocationKeys {
+                    total: "7".to_owned(),
+                    more: true,
+                    locations: vec![
+                        LocationView {
+                            name: words.names[4].to_owned(),
+                            slug: "harbor-street".to_owned(),
+                            total: "7".to_owned(),
+                            keys: rows(words).into_iter().take(2).collect(),
+                        },
+                        LocationView {
+                            name: words.names[5].to_owned(),
+                            slug: "hill-road".to_owned(),
+                            total: "0".to_owned(),
+                            keys: Vec::new(),
+                        },
+                    ],
+                }),
+                ..key_list(words, rows(words))
+            }),
+        ),
+        ("keys-deactivated", render(&bulk_done)),
         ("keys-read-only", render(&read_only)),
         ("keys-none", render(&key_list(words, Vec::new()))),
         ("keys-none-read-only", render(&KeyListPage { may_create: false, ..key_list(words, Vec::new()) })),
         ("keys-none-match", render(&none_match)),
         ("key-new", render(&key_form(words))),
+        ("key-new-user-management", render(&KeyFormPage { door: Door::UserManagement.view(), ..key_form(words) })),
         (
             "key-new-errors",
             render(&KeyFormPage {
@@ -314,6 +358,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
             "key-shown",
             render(&SecretShownPage {
                 shell: shell(words, Place::Keys),
+                crumbs: vec![Crumb { path: "/settings", label: "Settings" }],
                 key_id: "key_01jdw7r9x3e5tv".to_owned(),
                 key_name: words.names[1].to_owned(),
             }),
@@ -336,6 +381,14 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 ],
                 errors: complaints(words, &["overlap"]),
             }),
+        ),
+        ("keys-delete", render(&bulk(BulkQuestion::Delete, complaints(words, &["count"])))),
+        (
+            "keys-extend",
+            render(&bulk(
+                BulkQuestion::Extend { expiries: expiries("date"), expires_on: "2027-01-01".to_owned() },
+                complaints(words, &["expires", "expires_on"]),
+            )),
         ),
         ("key-delete", render(&DeleteKeyPage { shell: shell(words, Place::Keys), key: facts(words) })),
         ("failure", render(&failure(words))),

@@ -1,0 +1,128 @@
+//! API Management: who holds an active key of their own, and how an administrator clears it. One page behind two doors.
+
+use axum::extract::{Path, Query};
+use axum::response::Response;
+use claviger_core::id::{OrganizationId, UserId};
+use claviger_core::key::KeyState;
+use claviger_core::limits;
+
+use super::access::{Forward, forward};
+use super::failure::Failure;
+use super::keys::view;
+use super::pages::access::{AskPage, HolderPage, HolderView, HoldersPage};
+use super::pages::settings::Crumb;
+use super::pages::shell::{Notice, Place};
+use super::settings::Section;
+use super::visit::Visit;
+use crate::ops::keys::{KeyFilter, KeyInfo, delete_personal_key, get_personal_key, list_keys};
+
+/// The last part of the path, behind that of its section.
+pub(super) const NAME: &str = "/api-management";
+/// What it is called.
+pub(super) const TITLE: &str = "API Management";
+/// What it needs: who looks at it may clear what is on it.
+pub(super) const NEEDS: &[&str] = &["claviger/keys:read", "claviger/keys:delete"];
+
+fn authorize(visit: &Visit) -> Result<OrganizationId, Failure> {
+    for permission in NEEDS {
+        visit.caller.authorize(&visit.app, visit.organization_id(), permission)?;
+    }
+    Ok(visit.organization_id())
+}
+
+fn base(door: Section) -> String {
+    format!("{}{NAME}", door.path())
+}
+
+fn below(door: Section) -> Vec<Crumb> {
+    let mut crumbs = door.crumbs_below();
+    let path = if door == Section::Security { "/security/api-management" } else { "/advanced-settings/api-management" };
+    crumbs.push(Crumb { path, label: TITLE });
+    crumbs
+}
+
+/// Lists everybody who holds an active key of their own, and nobody else.
+pub(super) async fn show_holders(visit: Visit, query: Query<Forward>, door: Section) -> Result<Response, Failure> {
+    let organization_id = authorize(&visit)?;
+    let (is_first, request) = query.0.request(limits::PAGE_ITEMS_MAX);
+    let filter = KeyFilter { status: Some(KeyState::Active).into(), personal: Some(true), ..KeyFilter::default() };
+    let found = list_keys(&visit.app, &visit.caller, organization_id, filter.into(), request).await?.page;
+    let page = HoldersPage {
+        shell: visit.shell(Place::Settings),
+        crumbs: door.crumbs_below(),
+        base: base(door),
+        rows: found.items.iter().map(|it| holder(&visit, it)).collect(),
+        is_first,
+        next: forward(found.next),
+    };
+    Ok(visit.page(&page))
+}
+
+fn holder(visit: &Visit, info: &KeyInfo) -> HolderView {
+    let row = view::row(info, visit.app.now());
+    HolderView {
+        user_id: info.key.owner_id.map(|it| it.to_string()).unwrap_or_default(),
+        name: info.owner_name.as_ref().map_or(row.name, ToString::to_string),
+        hint: row.hint,
+        last_use: row.last_use,
+        status: row.status,
+    }
+}
+
+async fn find(visit: &Visit, user: &str) -> Result<(UserId, KeyInfo), Failure> {
+    let organization_id = authorize(visit)?;
+    let user_id: UserId = user.parse().map_err(|_| Failure::not_found())?;
+    Ok((user_id, get_personal_key(&visit.app, &visit.caller, organization_id, user_id).await?))
+}
+
+/// Shows a holder's key.
+pub(super) async fn show_holder(
+    visit: Visit,
+    Path((_, user)): Path<(String, String)>,
+    door: Section,
+) -> Result<Response, Failure> {
+    let (_, info) = find(&visit, &user).await?;
+    let page = HolderPage {
+        shell: visit.shell(Place::Settings),
+        crumbs: below(door),
+        base: base(door),
+        holder: holder(&visit, &info),
+        key: view::facts(&info, visit.app.now()),
+    };
+    Ok(visit.page(&page))
+}
+
+/// Asks before a key is cleared.
+pub(super) async fn show_clear(
+    visit: Visit,
+    Path((_, user)): Path<(String, String)>,
+    door: Section,
+) -> Result<Response, Failure> {
+    let (user_id, info) = find(&visit, &user).await?;
+    let back = format!("{}/{user_id}", base(door));
+    let page = AskPage {
+        shell: visit.shell(Place::Settings),
+        crumbs: below(door),
+        title: "Clear the API key",
+        whose: Some(holder(&visit, &info).name),
+        consequence: "Every reference to the key fails at once, and API access is off until this person switches it on again, \
+                      which makes another key. The cleared one never comes back.",
+        last_use: view::facts(&info, visit.app.now()).last_use,
+        action: format!("{back}/clear"),
+        button: "Clear API Key",
+        once: String::new(),
+        back,
+    };
+    Ok(visit.page(&page))
+}
+
+/// Clears a key: revokes it for ever.
+pub(super) async fn clear(
+    visit: Visit,
+    Path((_, user)): Path<(String, String)>,
+    door: Section,
+) -> Result<Response, Failure> {
+    let (user_id, info) = find(&visit, &user).await?;
+    delete_personal_key(&visit.app, &visit.caller, visit.organization_id(), user_id).await?;
+    Ok(visit.done(&base(door), &Notice::KeyCleared(holder(&visit, &info).name)))
+}

@@ -1,0 +1,131 @@
+//! API access: the reader's own, the keys that others made for the reader, and everybody's as whoever manages it sees it.
+
+use askama::Template;
+
+use super::keys::{KeyFacts, KeyRowView, LastUse};
+use super::settings::Crumb;
+use super::shell::{Shell, Status};
+
+/// The reader's own API access.
+#[derive(Template, Debug)]
+#[template(path = "access/own.html")]
+pub struct ApiAccessPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The way here.
+    pub crumbs: Vec<Crumb>,
+    /// Whether the reader has access whatever a switch says.
+    pub is_admin: bool,
+    /// Whether the reader may have keys at all.
+    pub allowed: bool,
+    /// The name of the reader's role as people read it.
+    pub role: String,
+    /// The reader's key, if access is on.
+    pub key: Option<KeyFacts>,
+    /// The start of its token.
+    pub hint: String,
+    /// What policy says of seeing its secret again, as a sentence.
+    pub reveal: &'static str,
+}
+
+/// The keys that are mapped to the reader and belong to somebody else.
+#[derive(Template, Debug)]
+#[template(path = "access/mapped.html")]
+pub struct MappedKeysPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The way here.
+    pub crumbs: Vec<Crumb>,
+    /// The keys of this page.
+    pub rows: Vec<MappedKeyView>,
+    /// Whether nothing stands before these.
+    pub is_first: bool,
+    /// The query string of the next page, without `?`; none on the last.
+    pub next: Option<String>,
+}
+
+/// A key that somebody else made for the reader.
+#[derive(Debug, Clone)]
+pub struct MappedKeyView {
+    /// What the list of keys says of it.
+    pub row: KeyRowView,
+    /// Its api: what type it is of.
+    pub api: String,
+    /// Whom it belongs to; none for nobody.
+    pub owner: Option<String>,
+}
+
+/// Who holds a personal key.
+#[derive(Template, Debug)]
+#[template(path = "access/holders.html")]
+pub struct HoldersPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The way here.
+    pub crumbs: Vec<Crumb>,
+    /// The path of this page within the organization.
+    pub base: String,
+    /// The holders of this page.
+    pub rows: Vec<HolderView>,
+    /// Whether nothing stands before these.
+    pub is_first: bool,
+    /// The query string of the next page, without `?`; none on the last.
+    pub next: Option<String>,
+}
+
+/// A holder of a personal key.
+#[derive(Debug, Clone)]
+pub struct HolderView {
+    /// The user's id.
+    pub user_id: String,
+    /// Free text.
+    pub name: String,
+    /// The start of the key's token.
+    pub hint: String,
+    /// The key's last use.
+    pub last_use: LastUse,
+    /// The key's state in words.
+    pub status: Status,
+}
+
+/// A holder of a personal key, and what can be done about it.
+#[derive(Template, Debug)]
+#[template(path = "access/holder.html")]
+pub struct HolderPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The way here.
+    pub crumbs: Vec<Crumb>,
+    /// The path of the list within the organization.
+    pub base: String,
+    /// Who.
+    pub holder: HolderView,
+    /// The key.
+    pub key: KeyFacts,
+}
+
+/// Asks before a personal key stops working.
+#[derive(Template, Debug)]
+#[template(path = "access/ask.html")]
+pub struct AskPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The way here.
+    pub crumbs: Vec<Crumb>,
+    /// The question.
+    pub title: &'static str,
+    /// Whose key it is, where it is not the reader's: free text.
+    pub whose: Option<String>,
+    /// What follows.
+    pub consequence: &'static str,
+    /// The key's last use, to be seen before anything is done.
+    pub last_use: LastUse,
+    /// Where the answer is sent, within the organization.
+    pub action: String,
+    /// The button that does it.
+    pub button: &'static str,
+    /// Makes a reload of the answer harmless; empty where it is harmless anyway.
+    pub once: String,
+    /// Where "Cancel" leads, within the organization.
+    pub back: String,
+}

@@ -1,0 +1,105 @@
+//! Filled pages about API access.
+
+use super::keys::{facts, rows};
+use super::{Words, shell, status, used};
+use crate::console::pages::access::{
+    ApiAccessPage, AskPage, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
+};
+use crate::console::pages::keys::LastUse;
+use crate::console::pages::settings::Crumb;
+use crate::console::pages::shell::{Notice, Place, Tone};
+
+fn own(words: &Words<'_>) -> ApiAccessPage {
+    ApiAccessPage {
+        shell: shell(words, Place::Elsewhere),
+        crumbs: vec![Crumb { path: "/profile", label: "Your Profile & Preferences" }],
+        is_admin: false,
+        allowed: true,
+        role: words.names[1].to_owned(),
+        key: Some(facts(words)),
+        hint: "ck_9Ks1…".to_owned(),
+        reveal: "Policy shows a secret once, when it is made. If it is lost, regenerate the key.",
+    }
+}
+
+fn holder(words: &Words<'_>, user_id: &str, last_use: LastUse) -> HolderView {
+    HolderView {
+        user_id: user_id.to_owned(),
+        name: words.person.to_owned(),
+        hint: "ck_9Ks1…".to_owned(),
+        last_use,
+        status: status(Tone::Good, "Active"),
+    }
+}
+
+fn holders(words: &Words<'_>, rows: Vec<HolderView>) -> HoldersPage {
+    HoldersPage {
+        shell: shell(words, Place::Settings),
+        crumbs: vec![Crumb { path: "/settings", label: "Settings" }, Crumb { path: "/security", label: "Security" }],
+        base: "/security/api-management".to_owned(),
+        rows,
+        is_first: true,
+        next: None,
+    }
+}
+
+fn ask(words: &Words<'_>, whose: Option<&str>, once: &str) -> AskPage {
+    AskPage {
+        shell: shell(words, Place::Settings),
+        crumbs: vec![Crumb { path: "/settings", label: "Settings" }, Crumb { path: "/security", label: "Security" }],
+        title: if whose.is_some() { "Clear the API key" } else { "Regenerate New Key" },
+        whose: whose.map(str::to_owned),
+        consequence: "Please note: every existing link with the old key fails at once.",
+        last_use: used("2026-11-20T18:59:11Z", "203.0.113.9"),
+        action: "/profile/api-access/regenerate".to_owned(),
+        button: "Regenerate New Key",
+        once: once.to_owned(),
+        back: "/profile/api-access".to_owned(),
+    }
+}
+
+/// Every page about API access with a name of its own.
+pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
+    use super::render;
+    let mapped = |rows: Vec<MappedKeyView>, next: Option<&str>| MappedKeysPage {
+        shell: shell(words, Place::Elsewhere),
+        crumbs: vec![Crumb { path: "/profile/edit", label: "Edit Profile" }],
+        is_first: next.is_none(),
+        next: next.map(str::to_owned),
+        rows,
+    };
+    let made = rows(words).into_iter().map(|row| MappedKeyView {
+        api: words.organization.to_owned(),
+        owner: row.mapped_user.clone(),
+        row,
+    });
+    let everybody = vec![
+        holder(words, "usr_1", used("2026-11-20T18:59:11Z", "203.0.113.9")),
+        holder(words, "usr_2", LastUse::Never),
+    ];
+    let mut cleared = holders(words, everybody.clone());
+    cleared.shell.notice = Some(Notice::KeyCleared(words.person.to_owned()));
+    let off = ApiAccessPage { key: None, hint: String::new(), is_admin: true, ..own(words) };
+    vec![
+        ("api-access", render(&own(words))),
+        ("api-access-off", render(&off)),
+        ("api-access-not-allowed", render(&ApiAccessPage { allowed: false, ..own(words) })),
+        ("api-access-regenerate", render(&ask(words, None, "5uYd1s"))),
+        ("mapped-keys", render(&mapped(made.collect(), Some("after=x")))),
+        ("mapped-keys-none", render(&mapped(Vec::new(), None))),
+        ("api-management", render(&holders(words, everybody.clone()))),
+        ("api-management-cleared", render(&cleared)),
+        ("api-management-none", render(&holders(words, Vec::new()))),
+        (
+            "api-management-user",
+            render(&HolderPage {
+                shell: shell(words, Place::Settings),
+                crumbs: vec![Crumb { path: "/settings", label: "Settings" }],
+                base: "/security/api-management".to_owned(),
+                holder: everybody[0].clone(),
+                key: facts(words),
+            }),
+        ),
+        ("api-management-clear", render(&ask(words, Some(words.person), ""))),
+    ]
+}
