@@ -43,6 +43,12 @@ pub enum Error {
     /// The address of the database cannot be read. It is not repeated, since a password may stand in it.
     #[error("the database's address is none: write postgres://user:password@host:port/database")]
     Address,
+    /// Between this node and the PostgreSQL stands something that keeps back what a connection is set to.
+    #[error(
+        "a pooler such as PgBouncer stands between, and keeps back what a connection is set to: name the PostgreSQL itself; Claviger has \
+         pools of its own"
+    )]
+    Pooler,
     /// The PostgreSQL is too old.
     #[error("PostgreSQL {found} is too old: this build needs version {needed} or a later one")]
     OldServer {
@@ -102,6 +108,10 @@ impl Error {
     pub fn to_reject(&self) -> Reject {
         match self {
             Self::Taken(Unique::Digest) => Reject::new(RejectCode::StateConflict, "A key with this secret exists."),
+            Self::Taken(Unique::Membership) => {
+                let detail = "This user is a member here already: change that membership, or remove it first.";
+                Reject::new(RejectCode::NameTaken, detail)
+            }
             Self::Taken(what) => Reject::new(RejectCode::NameTaken, format!("{} is taken.", what.what())),
             Self::VersionMismatch => Reject::new(RejectCode::VersionMismatch, "It has changed since it was read."),
             Self::Missing => Reject::not_found(),
@@ -116,6 +126,7 @@ impl Error {
             Self::StorageFull => Reject::new(RejectCode::StorageFull, "The storage is full."),
             Self::Unavailable(_)
             | Self::Address
+            | Self::Pooler
             | Self::OldServer { .. }
             | Self::Locked(_)
             | Self::Folder { .. }

@@ -1,5 +1,7 @@
 //! Which keys are asked for: of a list in its query string, of bulk work in its body.
 
+use std::collections::BTreeSet;
+use std::str::FromStr;
 use std::time::Duration;
 
 use claviger_core::id::UserId;
@@ -13,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::fields::{Field, all_fields, at, optional};
 use super::page::PageQuery;
 use super::words::{KeyStateWord, OriginWord};
-use crate::ops::keys::{KeyFilter, KeyOrder, KeyQuery, KeySort};
+use crate::ops::keys::{KeyFilter, KeyOrder, KeyPart, KeyQuery, KeySort};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -72,14 +74,14 @@ pub(super) struct KeyListQuery {
     /// Those that look like this now; absent means all but revoked ones.
     #[param(inline)]
     state: Option<KeyStateWord>,
-    /// Those whose name contains this, or whose access key it is. In a long list, names that begin with it come first.
+    /// Those whose name contains this, or whose access key it is; as much of that as lists show is enough. In a long list, names that begin with it come first.
     #[param(max_length = 80)]
     search: Option<String>,
-    /// Those of this owner.
+    /// Those of this owner; `none` for those that belong to nobody.
     owner_id: Option<String>,
-    /// Those mapped to this user.
+    /// Those mapped to this user; `none` for those mapped to nobody.
     mapped_user_id: Option<String>,
-    /// Those of this role.
+    /// Those of this role; `none` for those without a role of their own.
     role_id: Option<String>,
     /// Those of the api with this slug.
     api: Option<String>,
@@ -122,14 +124,14 @@ pub(super) struct KeyListQuery {
 pub(super) struct KeyFilterBody {
     /// Those that look like this now; absent means all but revoked ones.
     state: Option<KeyStateWord>,
-    /// Those whose name contains this, or whose access key it is.
+    /// Those whose name contains this, or whose access key it is; as much of that as lists show is enough.
     #[schema(max_length = 80)]
     search: Option<String>,
-    /// Those of this owner.
+    /// Those of this owner; `none` for those that belong to nobody.
     owner_id: Option<String>,
-    /// Those mapped to this user.
+    /// Those mapped to this user; `none` for those mapped to nobody.
     mapped_user_id: Option<String>,
-    /// Those of this role.
+    /// Those of this role; `none` for those without a role of their own.
     role_id: Option<String>,
     /// Those of the api with this slug.
     api: Option<String>,
@@ -188,9 +190,10 @@ impl KeyListQuery {
 impl KeyFilterBody {
     /// The query in the order of the list that says none; faults name the parameters.
     pub(super) fn read(self, now: Timestamp) -> Result<KeyQuery, Reject> {
-        let owner_id: Field<Option<UserId>> = optional("owner_id", self.owner_id.as_deref());
-        let mapped_user_id = optional("mapped_user_id", self.mapped_user_id.as_deref());
-        let role_id = optional("role_id", self.role_id.as_deref());
+        let mut without = BTreeSet::new();
+        let owner_id: Field<Option<UserId>> = named("owner_id", self.owner_id, KeyPart::Owner, &mut without);
+        let mapped_user_id = named("mapped_user_id", self.mapped_user_id, KeyPart::MappedUser, &mut without);
+        let role_id = named("role_id", self.role_id, KeyPart::Role, &mut without);
         let api: Field<Option<Slug>> = optional("api", self.api.as_deref());
         let search = at(
             "search",
@@ -232,8 +235,25 @@ impl KeyFilterBody {
             expires_before,
             // The rules of key health are the console's.
             health: None,
+            without,
             seen_by: None,
         };
         Ok(KeyQuery { api, ..filter.into() })
+    }
+}
+
+/// Who or what is named; the word for nobody and nothing goes into `without` instead.
+fn named<T: FromStr<Err: ToString>>(
+    parameter: &'static str,
+    text: Option<String>,
+    part: KeyPart,
+    without: &mut BTreeSet<KeyPart>,
+) -> Field<Option<T>> {
+    match text.as_deref() {
+        Some("none") => {
+            without.insert(part);
+            Ok(None)
+        }
+        text => optional(parameter, text),
     }
 }

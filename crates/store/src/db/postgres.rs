@@ -75,7 +75,7 @@ impl Pools {
             ])
             .disable_statement_logging();
         // Without a pool, which would try until its time is over and then only say that it is.
-        let mut connection = in_time(server.connect()).await.map_err(failure)?;
+        let mut connection = in_time(server.connect()).await.map_err(unconnected)?;
         let (schema, channel) = check_server(&mut connection).await?;
         connection.close().await.map_err(failure)?;
         let writers = pool(WRITERS).connect_lazy_with(server.clone());
@@ -148,14 +148,28 @@ pub(super) async fn in_time<T>(answering: impl Future<Output = Result<T, sqlx::E
     answered.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
+/// Why there is no connection. A pooler refuses the settings that it would have to keep for each client.
+fn unconnected(error: sqlx::Error) -> Error {
+    const PROTOCOL_VIOLATION: &str = "08P01";
+    match error.as_database_error() {
+        Some(refused) if refused.code().is_some_and(|it| it == PROTOCOL_VIOLATION) => Error::Pooler,
+        _ => failure(error),
+    }
+}
+
 /// Refuses a server that will not do, and says which schema it works in and on which channel it rings.
 async fn check_server(connection: &mut PgConnection) -> StoreResult<(String, String)> {
     let asked = "SELECT current_setting('server_version_num')::int4, current_setting('fsync'), current_schema()::text, \
-                 'claviger_log_' || hashtext(current_schema())";
+                 'claviger_log_' || hashtext(current_schema()), current_setting('lock_timeout')";
     let row = connection.fetch_one(asked).await.map_err(failure)?;
     let version: i32 = row.try_get(0).map_err(failure)?;
     if version < VERSION_MIN {
         return Err(Error::OldServer { found: version / 10_000, needed: VERSION_MIN / 10_000 });
+    }
+    // A pooler can be told to drop them in silence. Then it also hands one connection to many, which prepared statements, the doorbell and
+    // the lock of migrations do not survive; of that nothing shows until it goes wrong.
+    if row.try_get::<&str, _>(4).map_err(failure)? != LOCK_TIMEOUT {
+        return Err(Error::Pooler);
     }
     if row.try_get::<&str, _>(1).map_err(failure)? == "off" {
         tracing::warn!("this PostgreSQL runs with fsync = off: what it acknowledges does not survive a power loss");

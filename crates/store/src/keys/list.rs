@@ -9,7 +9,7 @@ mod plan;
 mod statements;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use claviger_core::id::{ApiId, KeyId, RoleId, SecretId, UserId};
@@ -22,6 +22,7 @@ use claviger_core::time::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use self::condition::Condition;
+pub use self::condition::KeyPart;
 pub(super) use self::condition::Query;
 use self::plan::{Place, Stage};
 pub(crate) use self::statements::built_statements;
@@ -93,7 +94,7 @@ impl From<Option<KeyState>> for KeyStatus {
 pub struct KeyFilter {
     /// In which states.
     pub status: KeyStatus,
-    /// Part of the name, or a whole access id. Names that begin with it come first, where they are few.
+    /// Part of the name, or an access id, of which as much as lists show is enough. Names that begin with it come first, where they are few.
     pub search: Option<String>,
     /// Whom they belong to.
     pub owner_id: Option<UserId>,
@@ -121,6 +122,8 @@ pub struct KeyFilter {
     pub expires_before: Option<Timestamp>,
     /// Only those that a rule says something about.
     pub health: Option<KeyHealth>,
+    /// Only those that have nothing of these.
+    pub without: BTreeSet<KeyPart>,
     /// Who looks, where that is somebody who may see only keys that belong to them or carry their rights. It narrows to the former where it
     /// is the owner that is asked for, otherwise to the latter, and no cursor tells of any other key.
     pub seen_by: Option<UserId>,

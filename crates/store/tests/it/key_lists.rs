@@ -1,5 +1,6 @@
 //! Lists of keys: what they show, in which order, and that an index answers.
 
+mod sought;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use proptest::prelude::*;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::engine::{embedded, file};
-use crate::world::{Customer, World, event, name, now, used_once, user};
+use crate::world::{World, event, name, now, used_once, user};
 
 /// What a random key is like.
 #[derive(Debug, Clone)]
@@ -369,22 +370,6 @@ async fn row_says_whose_key_it_is_how_it_begins_and_when_it_was_used() {
     );
     assert_eq!(row.access_hint, secret.access_id.as_ref().map(AccessId::hint));
     assert_eq!((row.last_used_at, row.secret_id), (Some(at), Some(secret.id)));
-}
-
-#[tokio::test]
-async fn whole_access_id_finds_its_key_and_a_strangers_finds_nothing() {
-    let world = World::new().await;
-    world.insert_key(&world.acme, "another").await;
-    let (key, secret) = world.insert_key(&world.acme, "CI").await;
-    let access_id = secret.access_id.expect("a key of ours").to_string();
-    let found = async |customer: &Customer| {
-        let filter = KeyFilter { search: Some(format!(" {access_id} ")), ..KeyFilter::default() };
-        let mut reader = world.store.read().await.expect("a reader");
-        let page = reader.page_keys(&customer.tenant, &filter, KeySort::Created, &PageRequest::default(), now()).await;
-        page.expect("a page").rows.into_iter().map(|it| it.key.id).collect::<Vec<_>>()
-    };
-    assert_eq!(found(&world.acme).await, [key.id]);
-    assert_eq!(found(&world.beta).await, []);
 }
 
 #[tokio::test]

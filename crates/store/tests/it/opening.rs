@@ -158,3 +158,31 @@ async fn full_storage_refuses_changes_and_goes_on_reading_and_recovers() {
         store.read().await.expect("a reader").page_users(&tenant, &Default::default(), &PageRequest::default()).await;
     assert_eq!(page.expect("a page").rows.len(), 2);
 }
+
+/// What PgBouncer answers to the first message of a client that sets something.
+#[tokio::test]
+async fn pooler_that_keeps_settings_back_is_named_as_what_is_in_the_way() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let pooler = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut first = [0; 1024];
+            let length = stream.read(&mut first).await.expect("a message");
+            // A question for TLS has eight bytes, and comes before.
+            if length == 8 {
+                stream.write_all(b"N").await.expect("it is open");
+                stream.read(&mut first).await.expect("a message");
+            }
+            let fields = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: extra_float_digits\0\0";
+            let length = u32::try_from(fields.len() + 4).expect("it is short");
+            let message = [b"E", &length.to_be_bytes()[..], fields].concat();
+            stream.write_all(&message).await.expect("it is open");
+        }
+    };
+    let url = format!("postgres://claviger@{address}/claviger");
+    let connecting = Store::connect(&url, Options::default(), rng(1));
+    let refused = tokio::select! { () = pooler => None, it = connecting => it.err() };
+    assert!(matches!(refused, Some(Error::Pooler)), "{refused:?}");
+}

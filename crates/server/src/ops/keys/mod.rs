@@ -25,7 +25,7 @@ use claviger_core::time::Timestamp;
 
 use super::page::Page;
 
-pub use claviger_store::keys::{KeyFilter, KeyHealth, KeyOrder, KeySort, KeyStatus, KeyTotal};
+pub use claviger_store::keys::{KeyFilter, KeyHealth, KeyOrder, KeyPart, KeySort, KeyStatus, KeyTotal};
 
 pub use bulk::{BulkChange, BulkOutcome, LeftOut, Selection, change_keys};
 pub use change::{revoke_key, set_key_active, update_key};

@@ -68,6 +68,29 @@ async fn keys_are_found_by_when_they_were_made_and_end() {
     assert_eq!(wrong.pointers(), ["created_from"]);
 }
 
+// What belongs to nobody, and what has no role of its own, is what an admin looks for when cleaning up; and a key by what a log shows of it.
+#[tokio::test]
+async fn keys_are_found_by_what_they_lack_and_by_their_hint() {
+    let it = Fixture::start().await;
+    let readonly = it.built_in_role("readonly").await;
+    let plain = it.create_key(json!({"name": "row 1", "role_id": readonly})).await;
+    let nobodys =
+        it.create_key(json!({"name": "row 2", "owner_id": null, "mapped_user_id": null, "role_id": readonly})).await;
+    let roleless = it.create_key(json!({"name": "row 3"})).await;
+    assert_eq!(ids(&it, "owner_id=none").await, std::slice::from_ref(&nobodys.id));
+    assert_eq!(ids(&it, "mapped_user_id=none").await, std::slice::from_ref(&nobodys.id));
+    assert_eq!(ids(&it, "role_id=none").await, std::slice::from_ref(&roleless.id));
+    assert_eq!(ids(&it, "role_id=none&owner_id=none").await, [""; 0]);
+    let nobody = it.admin.get(&it.at("/keys?owner_id=nobody")).await;
+    assert_eq!((nobody.status, nobody.pointers()), (400, vec!["owner_id".to_owned()]));
+    let body = json!({"keys": {"filter": {"search": "row", "owner_id": "none"}}, "dry_run": true});
+    assert_eq!(it.admin.post(&it.at("/keys/bulk/revoke"), body).await.expect(200).json()["done"], 1);
+
+    let shown = it.admin.get(&it.at(&format!("/keys/{}", plain.id))).await.expect(200).text_at("/access_hint");
+    let found = it.admin.get(&it.at(&format!("/keys?search={shown}"))).await.expect(200).json();
+    assert_eq!((&found["total"], &found["data"][0]["id"]), (&json!(1), &json!(plain.id)));
+}
+
 #[tokio::test]
 async fn a_copy_has_the_settings_of_a_key_and_a_secret_of_its_own() {
     let it = Fixture::start().await;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use claviger_core::id::{ApiId, KeyId, RoleId, UserId};
 use claviger_core::key::Origin;
+use claviger_core::limits::KEYS_EXAMINED_MAX;
 use claviger_core::name::Name;
-use claviger_core::secret::AccessId;
 use claviger_core::time::Timestamp;
 
 use super::walk::Order;
@@ -64,6 +64,35 @@ impl Beginning {
         let before = format!("{from}\u{10ffff}");
         Some(Self { from, before })
     }
+
+    /// The keys with access ids like it. They are random, so that even the first of them tell one key from most others; where somebody imported
+    /// many that begin alike, it is not all of them.
+    fn push_keys(&self, query: &mut Query) {
+        query.push("(SELECT t.key_id FROM secret t WHERE t.access_id >= ", &self.from, "");
+        query.push(" AND t.access_id < ", &self.before, "");
+        query.push(" ORDER BY t.access_id LIMIT ", KEYS_EXAMINED_MAX as u64, ")");
+    }
+}
+
+/// What a key can do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyPart {
+    /// Somebody whom it belongs to.
+    Owner,
+    /// Somebody whose rights it carries.
+    MappedUser,
+    /// A role of its own.
+    Role,
+}
+
+impl KeyPart {
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Owner => " AND k.owner_id IS NULL",
+            Self::MappedUser => " AND k.mapped_user_id IS NULL",
+            Self::Role => " AND k.role_id IS NULL",
+        }
+    }
 }
 
 /// One thing that is asked of a key.
@@ -88,11 +117,11 @@ pub(super) enum Condition {
     CreatedBefore(Timestamp),
     EndsFrom(Timestamp),
     EndsBefore(Timestamp),
-    /// Its name has this in it, or its access id is this.
+    /// Its name has this in it, or its access id is one that this can mean.
     Search(String),
-    /// Its access id is this.
-    Access(AccessId),
-    NotAccess(AccessId),
+    /// Its access id is one of these.
+    Access(Beginning),
+    NotAccess(Beginning),
     NameBegins(Beginning),
     NotNameBegins(Beginning),
     NeverUsed,
@@ -100,7 +129,7 @@ pub(super) enum Condition {
     UnusedSince(Timestamp),
     /// A rule says something about it at this instant.
     Health(KeyHealth, Timestamp),
-    /// The rest of a sort: those that nothing stands for. In SQL's own words.
+    /// It has nothing of a kind. In SQL's own words.
     Without(&'static str),
 }
 
@@ -125,6 +154,7 @@ impl Condition {
         all.extend(filter.expires_before.map(Self::EndsBefore));
         all.extend(filter.created_from.map(Self::CreatedFrom));
         all.extend(filter.created_before.map(Self::CreatedBefore));
+        all.extend(filter.without.iter().map(|it| Self::Without(it.condition())));
         all.extend(filter.search.clone().map(Self::Search));
         all.extend(filter.unused_since.map(Self::UnusedSince));
         all.extend(filter.never_used.then_some(Self::NeverUsed));
@@ -214,16 +244,19 @@ impl Condition {
             Self::CreatedBefore(at) => query.push(" AND k.created_at < ", at, ""),
             Self::Search(search) => {
                 query.push(" AND (k.name_key LIKE ", holding_name(Some(search)), " ESCAPE '\\'");
-                if let Some(access_id) = access_id(search) {
-                    query.push(" OR k.id IN (SELECT t.key_id FROM secret t WHERE t.access_id = ", access_id, ")");
+                if let Some(it) = access_ids(search) {
+                    query.text(" OR k.id IN ");
+                    it.push_keys(query);
                 }
                 query.text(")");
             }
-            Self::Access(access_id) => {
-                query.push(" AND k.id IN (SELECT t.key_id FROM secret t WHERE t.access_id = ", access_id, ")");
+            Self::Access(it) => {
+                query.text(" AND k.id IN ");
+                it.push_keys(query);
             }
-            Self::NotAccess(access_id) => {
-                query.push(" AND k.id NOT IN (SELECT t.key_id FROM secret t WHERE t.access_id = ", access_id, ")");
+            Self::NotAccess(it) => {
+                query.text(" AND k.id NOT IN ");
+                it.push_keys(query);
             }
             Self::NameBegins(it) => {
                 query.push(" AND k.name_key >= ", &it.from, "");
@@ -272,11 +305,17 @@ impl Condition {
     }
 }
 
-/// The access id that a search can mean; none where no access id is like it.
-pub(super) fn access_id(search: &str) -> Option<AccessId> {
-    let text = search.trim();
-    let is_one = !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
-    is_one.then(|| AccessId::from_stored(text))
+/// The access ids that a search can mean: the one that it is, or all that begin with it, where it is as much as lists show of one. None where no
+/// access id is like it.
+pub(super) fn access_ids(search: &str) -> Option<Beginning> {
+    /// What lists show behind the prefix.
+    const HINT_CHARS: usize = 4;
+    let from = search.trim().trim_end_matches('…');
+    let is_like_one = !from.is_empty() && from.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+    let is_hint = from.find('_').is_some_and(|at| from.len() > at + HINT_CHARS);
+    // Nothing of what access ids are made of comes before a space.
+    let end = if is_hint { '\u{10ffff}' } else { ' ' };
+    is_like_one.then(|| Beginning { from: from.to_owned(), before: format!("{from}{end}") })
 }
 
 /// The first of all identifiers that keys made in a millisecond can have.

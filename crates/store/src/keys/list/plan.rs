@@ -10,9 +10,9 @@ use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use super::condition::{Beginning, Condition, Query, access_id};
+use super::condition::{Beginning, Condition, Query, access_ids};
 use super::walk::{Few, Mark, Order, Spot, Walk};
-use super::{KeyFilter, KeyOrder, KeySort, KeyStatus};
+use super::{KeyFilter, KeyOrder, KeyPart, KeySort, KeyStatus};
 use crate::row::decode;
 use crate::value::args;
 use crate::{Connection, Cursor, Error, StoreResult};
@@ -195,9 +195,9 @@ impl Connection {
                 return Ok(vec![stage]);
             }
         }
-        let access_id = access_id(search);
-        let not_access: Vec<_> = access_id.iter().cloned().map(Condition::NotAccess).collect();
-        let access = access_id.map(|it| Stage {
+        let access_ids = access_ids(search);
+        let not_access: Vec<_> = access_ids.iter().cloned().map(Condition::NotAccess).collect();
+        let access = access_ids.map(|it| Stage {
             letter: ACCESS,
             few: Some(vec![Condition::Access(it)]),
             keys: 1,
@@ -371,13 +371,13 @@ const NO_API: &str = " AND NOT EXISTS (SELECT 1 FROM api n JOIN organization_clo
      WHERE n.id = k.api_id AND c.descendant_id = k.organization_id)";
 
 /// Whether all keys that a filter lets through have the same value of a sort.
-const fn is_fixed(sort: KeySort, filter: &KeyFilter) -> bool {
+fn is_fixed(sort: KeySort, filter: &KeyFilter) -> bool {
     match sort {
         KeySort::LastUse => filter.never_used,
-        KeySort::Role => filter.role_id.is_some(),
+        KeySort::Role => filter.role_id.is_some() || filter.without.contains(&KeyPart::Role),
         KeySort::Api => filter.api_id.is_some(),
-        KeySort::Owner => filter.owner_id.is_some(),
-        KeySort::MappedUser => filter.mapped_user_id.is_some(),
+        KeySort::Owner => filter.owner_id.is_some() || filter.without.contains(&KeyPart::Owner),
+        KeySort::MappedUser => filter.mapped_user_id.is_some() || filter.without.contains(&KeyPart::MappedUser),
         KeySort::Origin => filter.origin.is_some(),
         KeySort::Created | KeySort::Name | KeySort::Expiry | KeySort::State => false,
     }

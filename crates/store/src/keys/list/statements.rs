@@ -5,10 +5,10 @@ use claviger_core::key::Origin;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
-use super::condition::{Beginning, Condition, access_id};
+use super::condition::{Beginning, Condition, access_ids};
 use super::plan::{APIS, ROLES, Stage};
 use super::walk::{Ask, Few, Mark, Order, Walk};
-use super::{FIND_KEY_ROWS, KeyFilter, KeyHealth, KeyStatus};
+use super::{FIND_KEY_ROWS, KeyFilter, KeyHealth, KeyPart, KeyStatus};
 
 const STATUSES: [KeyStatus; 6] =
     [KeyStatus::Live, KeyStatus::Active, KeyStatus::Inactive, KeyStatus::Expired, KeyStatus::Revoked, KeyStatus::Any];
@@ -33,6 +33,7 @@ fn filters() -> Vec<(&'static str, KeyFilter)> {
         expires_from: Some(now),
         expires_before: Some(now),
         health: Some(KeyHealth::ToReview),
+        without: [KeyPart::Owner, KeyPart::MappedUser, KeyPart::Role].into(),
         seen_by: None,
     };
     vec![
@@ -49,6 +50,7 @@ fn filters() -> Vec<(&'static str, KeyFilter)> {
         ("not_personal", KeyFilter { personal: Some(false), ..one() }),
         ("created", KeyFilter { created_from: all.created_from, created_before: all.created_before, ..one() }),
         ("expires", KeyFilter { expires_from: all.expires_from, expires_before: all.expires_before, ..one() }),
+        ("without", KeyFilter { without: all.without.clone(), ..one() }),
         ("search", KeyFilter { search: all.search.clone(), ..one() }),
         ("health", KeyFilter { health: all.health, ..one() }),
         ("everything", all),
@@ -114,12 +116,12 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
         }
     }
     let begins = Beginning::of("x").expect("a name");
-    let access_id = access_id("x").expect("an access id");
+    let ids = access_ids("x").expect("an access id");
     let searches = [
-        ("access", vec![Condition::Access(access_id.clone())]),
+        ("access", vec![Condition::Access(ids.clone())]),
         ("beginning", vec![Condition::Unrevoked, Condition::NameBegins(begins.clone())]),
         ("beginning of revoked", vec![Condition::Revoked, Condition::NameBegins(begins.clone())]),
-        ("others", vec![Condition::NotAccess(access_id), Condition::NotNameBegins(begins)]),
+        ("others", vec![Condition::NotAccess(ids), Condition::NotNameBegins(begins)]),
     ];
     for (name, group) in searches {
         statements.push((format!("count_few {name}"), Few { group: &group, at_most: 1 }.count(&tenant).sql));
