@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::id::{ApiId, IdError, ImportId, KeyId, MemberId, OrganizationId, RoleId, SessionId, UserId};
+use crate::id::{ApiId, ImportId, KeyId, MemberId, OrganizationId, RoleId, SessionId, UserId};
 use crate::key::Key;
 use crate::member::Member;
 use crate::organization::Organization;
@@ -144,12 +144,19 @@ impl fmt::Display for Entity {
     }
 }
 
+/// The text is no identifier of anything that events are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "is no identifier of an organization, user, membership, role, api, key, import or session, such as `key_…` or `usr_…`"
+)]
+pub struct EntityError;
+
 /// Reads an identifier of any kind of entity: its prefix says which.
 impl FromStr for Entity {
-    type Err = IdError;
+    type Err = EntityError;
 
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        match text.split_once('_').map_or("", |(prefix, _)| prefix) {
+    fn from_str(text: &str) -> Result<Self, EntityError> {
+        let entity = match text.split_once('_').map_or("", |(prefix, _)| prefix) {
             OrganizationId::PREFIX => text.parse::<OrganizationId>().map(Self::from),
             UserId::PREFIX => text.parse::<UserId>().map(Self::from),
             MemberId::PREFIX => text.parse::<MemberId>().map(Self::from),
@@ -158,7 +165,8 @@ impl FromStr for Entity {
             ImportId::PREFIX => text.parse::<ImportId>().map(Self::from),
             SessionId::PREFIX => text.parse::<SessionId>().map(Self::from),
             _ => text.parse::<KeyId>().map(Self::from),
-        }
+        };
+        entity.map_err(|_| EntityError)
     }
 }
 

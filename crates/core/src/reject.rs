@@ -35,6 +35,8 @@ pub enum RejectCode {
     LimitReached,
     /// The policy of the organization does not allow it.
     PolicyDenied,
+    /// The change would keep out whoever asks for it, from where they ask.
+    LocksOut,
     /// `If-Match` names another version than the present one.
     VersionMismatch,
     /// The `Idempotency-Key` was used with another request.
@@ -57,7 +59,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes but those of the decision.
-    pub const OWN: [Self; 22] = [
+    pub const OWN: [Self; 23] = [
         Self::Unauthenticated,
         Self::TwoCredentials,
         Self::QueryStringKeyDenied,
@@ -71,6 +73,7 @@ impl RejectCode {
         Self::GrantExceedsOwn,
         Self::LimitReached,
         Self::PolicyDenied,
+        Self::LocksOut,
         Self::VersionMismatch,
         Self::IdempotencyMismatch,
         Self::IdempotencyInFlight,
@@ -100,6 +103,7 @@ impl RejectCode {
             Self::GrantExceedsOwn => "grant_exceeds_own",
             Self::LimitReached => "limit_reached",
             Self::PolicyDenied => "policy_denied",
+            Self::LocksOut => "locks_out",
             Self::VersionMismatch => "version_mismatch",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::IdempotencyInFlight => "idempotency_in_flight",
@@ -121,7 +125,9 @@ impl RejectCode {
             Self::ForeignOrigin | Self::GrantExceedsOwn | Self::PolicyDenied => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::NameTaken | Self::StateConflict | Self::LimitReached | Self::IdempotencyInFlight => 409,
+            Self::NameTaken | Self::StateConflict | Self::LimitReached | Self::LocksOut | Self::IdempotencyInFlight => {
+                409
+            }
             Self::VersionMismatch => 412,
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
@@ -166,11 +172,14 @@ impl RejectCode {
             Self::InvalidField => "Correct the fields named in `errors`.",
             Self::NotFound => "Check the identifier and the organization the key belongs to.",
             Self::MethodNotAllowed => "Use one of the methods named in the Allow header.",
-            Self::NameTaken => "Choose another name.",
+            Self::NameTaken => "Use the one that has it, or choose another one.",
             Self::StateConflict => "Read the present state and decide again.",
             Self::GrantExceedsOwn => "Grant at most what you hold yourself.",
             Self::LimitReached => "Remove what is not needed any more, or ask for a higher limit.",
             Self::PolicyDenied => "Stay within the organization's policy, or have an admin change it.",
+            Self::LocksOut => {
+                "Allow the address you call from too, or repeat the request with the header `Claviger-Confirm-Lockout: true`."
+            }
             Self::VersionMismatch => "Read the thing again and repeat the change with its new ETag.",
             Self::IdempotencyMismatch => "Use a new Idempotency-Key for a new request.",
             Self::IdempotencyInFlight => "Wait for the first request to end.",

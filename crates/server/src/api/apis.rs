@@ -235,7 +235,7 @@ pub(super) async fn create_api(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     post: Post<NewApiBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(CREATED, render);
+    let (body, idempotency) = post.split(CREATED, render, place_of);
     let answer = ops::apis::create_api(&app, &caller, organization_id, NewApi::try_from(body)?, idempotency).await?;
     Ok(respond(CREATED, answer, place_of, |it: &Api| ApiView::from(it)))
 }

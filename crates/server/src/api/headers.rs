@@ -45,6 +45,33 @@ impl IntoParams for IdempotencyKey {
     }
 }
 
+/// With which a caller says that a change may keep out the caller itself.
+pub(super) const CONFIRM_LOCKOUT: HeaderName = HeaderName::from_static("claviger-confirm-lockout");
+
+impl IntoParams for ConfirmLockout {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let says = "`true` where `allowed_ips` may leave out the address that this request comes from; else that is refused (409 `locks_out`).";
+        header_parameter("Claviger-Confirm-Lockout", says)
+    }
+}
+
+/// Whether the caller means a change that keeps out the caller itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ConfirmLockout(pub bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for ConfirmLockout {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        const SHOWN: &str = "Claviger-Confirm-Lockout";
+        match single(&parts.headers, &CONFIRM_LOCKOUT, SHOWN)? {
+            None | Some("false") => Ok(Self(false)),
+            Some("true") => Ok(Self(true)),
+            Some(_) => Err(Reject::field(SHOWN, "must be true or false").into()),
+        }
+    }
+}
+
 /// The version that `If-Match` asks for; absent where the client does not care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IfMatch(pub Option<u64>);

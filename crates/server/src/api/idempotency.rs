@@ -79,10 +79,17 @@ impl<S: Send + Sync, T: PostBody> FromRequest<S> for Post<T> {
 }
 
 impl<T> Post<T> {
-    /// The body, and what the operation has to know about repetition; `render` writes down the answer without a secret.
-    pub(super) fn split<U>(self, status: StatusCode, render: fn(&U) -> Value) -> (T, Option<Idempotency<U>>) {
+    /// The body, and what the operation has to know about repetition; `render` writes down the answer without a secret, `headers` are those of
+    /// it that belong to the thing and not to the request.
+    pub(super) fn split<U>(
+        self,
+        status: StatusCode,
+        render: fn(&U) -> Value,
+        headers: fn(&U) -> HeaderMap,
+    ) -> (T, Option<Idempotency<U>>) {
         let status = status.as_u16();
-        let idempotency = self.claim.map(|Claim { key, fingerprint }| Idempotency { key, fingerprint, status, render });
+        let idempotency =
+            self.claim.map(|Claim { key, fingerprint }| Idempotency { key, fingerprint, status, render, headers });
         (self.body, idempotency)
     }
 }
@@ -96,11 +103,16 @@ pub(super) fn respond<U, V: Serialize>(
 ) -> Response {
     match answer {
         Answer::Fresh(it) => (status, headers(&it), Json(view(&it))).into_response(),
-        Answer::Replayed { status, body } => {
+        Answer::Replayed { status, headers, body } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-            (status, [(REPLAYED, HeaderValue::from_static("true"))], Json(body)).into_response()
+            (status, headers, [(REPLAYED, HeaderValue::from_static("true"))], Json(body)).into_response()
         }
     }
+}
+
+/// Of an answer that is about no single thing.
+pub(super) fn no_headers<T>(_: &T) -> HeaderMap {
+    HeaderMap::new()
 }
 
 /// Where a new thing stands, and its version.

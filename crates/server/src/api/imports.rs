@@ -192,7 +192,8 @@ impl From<ImportInfo> for ImportView {
 
 /// Begins an import.
 ///
-/// Or finds the one of the same source.
+/// Or finds the one of the same source. It takes no `Idempotency-Key`: the digest of its source is one, and the same request a second time answers
+/// with the same import.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/imports",
@@ -237,7 +238,9 @@ pub(super) async fn get_import(
 
 /// Takes the next lines of an import.
 ///
-/// At most 1,000. A line that cannot be taken is named in the answer; the others are taken.
+/// At most 1,000. A line that cannot be taken is named in the answer; the others are taken. It takes no `Idempotency-Key`: lines are known by
+/// their numbers, and those that were dealt with are skipped when they are sent again. Of lines that were not taken the import keeps the first,
+/// so that who did not hear of them the first time finds them there.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/imports/{import_id}/lines",

@@ -1,7 +1,6 @@
 //! Bulk work on keys: deactivate, revoke, extend.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use claviger_core::id::KeyId;
 use claviger_core::limits::KEYS_PER_BULK_MAX;
@@ -17,7 +16,7 @@ use super::auth::Authenticated;
 use super::body::Path;
 use super::fields::optional;
 use super::headers::IdempotencyKey;
-use super::idempotency::{OK, Post, PostBody, respond};
+use super::idempotency::{OK, Post, PostBody, no_headers, respond};
 use super::key_queries::KeyFilterBody;
 use super::paths::OrganizationPath;
 use super::problem::{ApiResult, ProblemCode, WriteRefusals};
@@ -171,7 +170,7 @@ impl BulkView {
 }
 
 fn answer(outcome: Answer<BulkOutcome>) -> Response {
-    respond(OK, outcome, |_| HeaderMap::new(), |it: &BulkOutcome| BulkView::from(it))
+    respond(OK, outcome, no_headers, |it: &BulkOutcome| BulkView::from(it))
 }
 
 /// Switches many keys off.
@@ -196,7 +195,7 @@ pub(super) async fn deactivate_keys(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     post: Post<DeactivateKeysBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(OK, BulkView::render);
+    let (body, idempotency) = post.split(OK, BulkView::render, no_headers);
     let (change, selection) = (BulkChange::Deactivate, body.keys.read(app.now())?);
     let outcome =
         ops::keys::change_keys(&app, &caller, organization_id, selection, change, body.dry_run, idempotency).await?;
@@ -224,7 +223,7 @@ pub(super) async fn revoke_keys(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     post: Post<RevokeKeysBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(OK, BulkView::render);
+    let (body, idempotency) = post.split(OK, BulkView::render, no_headers);
     let selection = body.keys.read(app.now())?;
     let change = BulkChange::Revoke(body.reason.map(Into::into).unwrap_or_default());
     let outcome =
@@ -254,7 +253,7 @@ pub(super) async fn extend_keys(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     post: Post<ExtendKeysBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(OK, BulkView::render);
+    let (body, idempotency) = post.split(OK, BulkView::render, no_headers);
     let selection = body.keys.read(app.now())?;
     let expires_at = optional("/expires_at", body.expires_at.as_deref());
     let change = BulkChange::Extend(expires_at.map_err(|it| Reject::fields(vec![it]))?);

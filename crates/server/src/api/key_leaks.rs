@@ -1,7 +1,6 @@
 //! Leaks that are reported by hand.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use claviger_core::id::{KeyId, OrganizationId};
 use secrecy::SecretString;
@@ -17,7 +16,7 @@ use super::auth::Authenticated;
 use super::body::Path;
 use super::fields::{all_fields, at, optional};
 use super::headers::IdempotencyKey;
-use super::idempotency::{OK, Post, PostBody, respond};
+use super::idempotency::{OK, Post, PostBody, no_headers, respond};
 use super::paths::OrganizationPath;
 use super::problem::{ApiResult, WriteRefusals};
 use crate::app::App;
@@ -151,7 +150,7 @@ pub(super) async fn report_leak(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     post: Post<LeakBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(OK, LeakReportView::render);
+    let (body, idempotency) = post.split(OK, LeakReportView::render, no_headers);
     let answer = ops::keys::report_leak(&app, &caller, organization_id, body.try_into()?, idempotency).await?;
-    Ok(respond(OK, answer, |_| HeaderMap::new(), |it: &LeakReport| LeakReportView::from(it)))
+    Ok(respond(OK, answer, no_headers, |it: &LeakReport| LeakReportView::from(it)))
 }

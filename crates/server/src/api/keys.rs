@@ -61,6 +61,11 @@ fn tag(info: &KeyInfo) -> HeaderMap {
     HeaderMap::from_iter(entity_tag(info.key.version))
 }
 
+/// The version of a key with another secret.
+pub(super) fn tag_of(created: &CreatedKey) -> HeaderMap {
+    tag(&created.info)
+}
+
 fn answer(info: &KeyInfo) -> Response {
     (entity_tag(info.key.version), Json(KeyView::from(info))).into_response()
 }
@@ -88,7 +93,7 @@ pub(super) async fn create_key(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     post: Post<NewKeyBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(CREATED, CreatedKeyView::render);
+    let (body, idempotency) = post.split(CREATED, CreatedKeyView::render, path_of);
     let answer = ops::keys::create_key(&app, &caller, organization_id, NewKey::try_from(body)?, idempotency).await?;
     Ok(respond(CREATED, answer, path_of, |it: &CreatedKey| CreatedKeyView::from(it)))
 }
@@ -197,7 +202,7 @@ pub(super) async fn activate_key(
     IfMatch(version): IfMatch,
     post: Post<NoBody>,
 ) -> ApiResult<Response> {
-    let (_, idempotency) = post.split(OK, KeyView::render);
+    let (_, idempotency) = post.split(OK, KeyView::render, tag);
     let answer = ops::keys::set_key_active(&app, &caller, organization_id, key_id, true, version, idempotency).await?;
     Ok(respond(OK, answer, tag, |it: &KeyInfo| KeyView::from(it)))
 }
@@ -223,7 +228,7 @@ pub(super) async fn deactivate_key(
     IfMatch(version): IfMatch,
     post: Post<NoBody>,
 ) -> ApiResult<Response> {
-    let (_, idempotency) = post.split(OK, KeyView::render);
+    let (_, idempotency) = post.split(OK, KeyView::render, tag);
     let answer = ops::keys::set_key_active(&app, &caller, organization_id, key_id, false, version, idempotency).await?;
     Ok(respond(OK, answer, tag, |it: &KeyInfo| KeyView::from(it)))
 }
@@ -249,10 +254,9 @@ pub(super) async fn rotate_key(
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
     post: Post<RotateKeyBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(OK, CreatedKeyView::render);
+    let (body, idempotency) = post.split(OK, CreatedKeyView::render, tag_of);
     let answer = ops::keys::rotate_key(&app, &caller, organization_id, key_id, body.into(), idempotency).await?;
-    let tag = |it: &CreatedKey| HeaderMap::from_iter(entity_tag(it.info.key.version));
-    Ok(respond(OK, answer, tag, |it: &CreatedKey| CreatedKeyView::from(it)))
+    Ok(respond(OK, answer, tag_of, |it: &CreatedKey| CreatedKeyView::from(it)))
 }
 
 /// Revokes a key for ever.
@@ -276,7 +280,7 @@ pub(super) async fn revoke_key(
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
     post: Post<RevokeKeyBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(OK, KeyView::render);
+    let (body, idempotency) = post.split(OK, KeyView::render, tag);
     let reason = body.reason.map(Into::into).unwrap_or_default();
     let answer = ops::keys::revoke_key(&app, &caller, organization_id, key_id, reason, idempotency).await?;
     Ok(respond(OK, answer, tag, |it: &KeyInfo| KeyView::from(it)))
@@ -305,7 +309,7 @@ pub(super) async fn duplicate_key(
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
     post: Post<DuplicateKeyBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(CREATED, CreatedKeyView::render);
+    let (body, idempotency) = post.split(CREATED, CreatedKeyView::render, path_of);
     let copy = body.try_into()?;
     let answer =
         ops::keys::duplicate_key(&app, &caller, organization_id, key_id, copy, Origin::Api, idempotency).await?;

@@ -184,7 +184,7 @@ pub(super) async fn create_member(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     post: Post<NewMemberBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(CREATED, render);
+    let (body, idempotency) = post.split(CREATED, render, place_of);
     let new = NewMember::try_from(body)?;
     let answer = ops::members::create_member(&app, &caller, organization_id, new, idempotency).await?;
     Ok(respond(CREATED, answer, place_of, |it: &MemberInfo| MemberView::from(it)))

@@ -92,7 +92,7 @@ pub(super) struct NewOrganizationBody {
     /// What people call it.
     #[schema(min_length = 1, max_length = 80)]
     name: String,
-    /// Its short name; absent means one made from the name.
+    /// Its short name; absent means one made from the name, and the one it has where the organization is there already.
     #[schema(max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     slug: Option<String>,
     /// The host's own identifier. Where the path names it, it stands there and not here.
@@ -102,9 +102,10 @@ pub(super) struct NewOrganizationBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = PolicyBody, required = false)]
     policy: Option<Object<PolicyBody>>,
-    /// Where its keys may be used from; absent means anywhere, and as it is where the organization is there already.
-    #[schema(max_items = 100)]
-    allowed_ips: Option<Vec<String>>,
+    /// Where its keys may be used from; null means anywhere, and so does absent, but leaves it as it is where the organization is there already.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 100)]
+    allowed_ips: Option<Option<Vec<String>>>,
 }
 
 impl PostBody for NewOrganizationBody {}
@@ -117,9 +118,10 @@ impl TryFrom<NewOrganizationBody> for NewOrganization {
         let slug = optional("/slug", body.slug.as_deref());
         let external_id = optional("/external_id", body.external_id.as_deref());
         let policy = body.policy.map(|it| it.0.read()).transpose();
-        let allowed_ips = body.allowed_ips.map(|it| allow_list("/allowed_ips", &it)).transpose();
+        let allowed_ips =
+            body.allowed_ips.map(|it| it.map(|it| allow_list("/allowed_ips", &it)).transpose()).transpose();
         let (name, slug, external_id, policy, allowed_ips) = all_fields!(name, slug, external_id, policy, allowed_ips)?;
-        Ok(Self { name, slug, external_id, policy, allowed_ips })
+        Ok(Self { name, slug, external_id, policy, allowed_ips, confirms_lockout: false })
     }
 }
 
@@ -163,6 +165,8 @@ pub(super) struct MoveOrganizationBody {
     #[schema(examples("org_01kapxb4q0e8mv5r3g2t9w7yzn"))]
     parent_id: String,
 }
+
+impl PostBody for MoveOrganizationBody {}
 
 impl MoveOrganizationBody {
     /// Reads it.
@@ -213,6 +217,6 @@ impl TryFrom<OrganizationPatchBody> for OrganizationPatch {
             body.allowed_ips.map(|it| it.map(|it| allow_list("/allowed_ips", &it)).transpose()).transpose();
         let (name, slug, external_id, policy, allowed_ips) = all_fields!(name, slug, external_id, policy, allowed_ips)?;
         let status = body.status.map(Into::into);
-        Ok(Self { name, slug, external_id, status, policy, allowed_ips })
+        Ok(Self { name, slug, external_id, status, policy, allowed_ips, confirms_lockout: false })
     }
 }

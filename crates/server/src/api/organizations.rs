@@ -4,14 +4,13 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use claviger_core::organization::Organization;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path, Query};
 use super::fields::same_external_id;
-use super::headers::{IdempotencyKey, IfMatch, entity_tag};
+use super::headers::{ConfirmLockout, IdempotencyKey, IfMatch, entity_tag};
 use super::idempotency::{CREATED, OK, Post, place, respond};
 use super::organization_views::{
     MoveOrganizationBody, NewOrganizationBody, OrganizationListQuery, OrganizationPatchBody, OrganizationView,
@@ -33,8 +32,12 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(move_organization))
 }
 
-fn place_of(organization: &Organization) -> HeaderMap {
+fn place_of(OrganizationInfo { organization, .. }: &OrganizationInfo) -> HeaderMap {
     place(&format!("/api/v1/organizations/{}", organization.id), organization.version)
+}
+
+fn tag(OrganizationInfo { organization, .. }: &OrganizationInfo) -> HeaderMap {
+    HeaderMap::from_iter(entity_tag(organization.version))
 }
 
 /// The organization as its caller sees it: what stands above the caller's own reach is not named.
@@ -52,7 +55,7 @@ fn answer(app: &App, caller: &Caller, info: &OrganizationInfo) -> Response {
     post,
     path = "/api/v1/organizations/{organization_id}/organizations",
     tag = "organizations",
-    params(OrganizationPath, IdempotencyKey),
+    params(OrganizationPath, IdempotencyKey, ConfirmLockout),
     request_body = NewOrganizationBody,
     extensions(("x-permissions" = json!({"all": ["claviger/organizations:create"]}))),
     responses(
@@ -65,12 +68,13 @@ pub(super) async fn create_organization(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    ConfirmLockout(confirms_lockout): ConfirmLockout,
     post: Post<NewOrganizationBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(CREATED, OrganizationView::render);
-    let new = NewOrganization::try_from(body)?;
+    let (body, idempotency) = post.split(CREATED, OrganizationView::render, place_of);
+    let new = NewOrganization { confirms_lockout, ..body.try_into()? };
     let answer = ops::organizations::create_organization(&app, &caller, organization_id, new, idempotency).await?;
-    Ok(respond(CREATED, answer, |it| place_of(&it.organization), |it: &OrganizationInfo| OrganizationView::from(it)))
+    Ok(respond(CREATED, answer, place_of, |it: &OrganizationInfo| OrganizationView::from(it)))
 }
 
 /// Lists organizations.
@@ -124,12 +128,13 @@ pub(super) async fn get_organization(
 
 /// Changes an organization.
 ///
-/// What is left out stays as it is (RFC 7396).
+/// What is left out stays as it is (RFC 7396). An allow-list without the address that the request comes from is refused (409 `locks_out`), since
+/// it would keep out the very key that sets it; with `Claviger-Confirm-Lockout: true` it is taken. The console has no such bound, and can lift it.
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}",
     tag = "organizations",
-    params(OrganizationPath, IfMatch),
+    params(OrganizationPath, IfMatch, ConfirmLockout),
     request_body = OrganizationPatchBody,
     extensions(("x-permissions" = json!({"all": ["claviger/organizations:update"]}))),
     responses(
@@ -142,9 +147,10 @@ pub(super) async fn update_organization(
     Authenticated(caller): Authenticated,
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     IfMatch(version): IfMatch,
+    ConfirmLockout(confirms_lockout): ConfirmLockout,
     JsonBody(body): JsonBody<OrganizationPatchBody>,
 ) -> ApiResult<Response> {
-    let patch = OrganizationPatch::try_from(body)?;
+    let patch = OrganizationPatch { confirms_lockout, ..body.try_into()? };
     Ok(answer(
         &app,
         &caller,
@@ -161,7 +167,7 @@ pub(super) async fn update_organization(
     post,
     path = "/api/v1/organizations/{organization_id}/move",
     tag = "organizations",
-    params(OrganizationPath, IfMatch),
+    params(OrganizationPath, IfMatch, IdempotencyKey),
     request_body = MoveOrganizationBody,
     extensions(("x-permissions" = json!({"all": ["claviger/organizations:update"]}))),
     responses(
@@ -174,20 +180,25 @@ pub(super) async fn move_organization(
     Authenticated(caller): Authenticated,
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     IfMatch(version): IfMatch,
-    JsonBody(body): JsonBody<MoveOrganizationBody>,
+    post: Post<MoveOrganizationBody>,
 ) -> ApiResult<Response> {
+    // Who may move it reaches its parent, so that nothing of the answer has to be left out.
+    let (body, idempotency) = post.split(OK, OrganizationView::render, tag);
     let parent_id = body.read()?;
-    Ok(answer(&app, &caller, &ops::moves::move_organization(&app, &caller, organization_id, parent_id, version).await?))
+    let moved = ops::moves::move_organization(&app, &caller, organization_id, parent_id, version, idempotency).await?;
+    Ok(respond(OK, moved, tag, |it: &OrganizationInfo| OrganizationView::from(it)))
 }
 
 /// Puts an organization by the host's identifier.
 ///
-/// Makes it, or changes it to what is asked. Doing it twice changes nothing.
+/// Makes it, or changes it to what is asked. Doing it twice changes nothing. What describes it is replaced (RFC 9110 PUT), as with a user: its
+/// name. What guards it and where it stands are no part of that and stay where they are left out, so that who keeps names in step opens nothing
+/// that an admin has closed: `policy`, `allowed_ips` (null lets its keys be used from anywhere), `slug`, and always its status and its parent.
 #[utoipa::path(
     put,
     path = "/api/v1/organizations/{organization_id}/organizations/by-external-id/{external_id}",
     tag = "organizations",
-    params(ExternalIdPath),
+    params(ExternalIdPath, ConfirmLockout),
     request_body = NewOrganizationBody,
     extensions(("x-permissions" = json!({"all": ["claviger/organizations:create", "claviger/organizations:update"]}))),
     responses(
@@ -202,12 +213,13 @@ pub(super) async fn put_organization(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(path): Path<ExternalIdPath>,
+    ConfirmLockout(confirms_lockout): ConfirmLockout,
     JsonBody(body): JsonBody<NewOrganizationBody>,
 ) -> ApiResult<Response> {
     let (organization_id, external_id) = path.read()?;
-    let new = NewOrganization::try_from(body)?;
+    let new = NewOrganization { confirms_lockout, ..body.try_into()? };
     same_external_id(&external_id, new.external_id.as_ref())?;
     let (info, made) = ops::organizations::put_organization(&app, &caller, organization_id, external_id, new).await?;
     let status: StatusCode = if made { CREATED } else { OK };
-    Ok((status, place_of(&info.organization), Json(OrganizationView::from(&info))).into_response())
+    Ok((status, place_of(&info), Json(OrganizationView::from(&info))).into_response())
 }

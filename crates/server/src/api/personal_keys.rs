@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,6 +12,7 @@ use super::body::Path;
 use super::headers::{IdempotencyKey, entity_tag};
 use super::idempotency::{CREATED, NoBody, OK, Post, respond};
 use super::key_views::{CreatedKeyView, KeyView};
+use super::keys::tag_of;
 use super::paths::UserPath;
 use super::problem::{ApiResult, Refusals, WriteRefusals};
 use crate::app::App;
@@ -100,10 +101,9 @@ pub(super) async fn rotate_personal_key(
     Path(UserPath { organization_id, user_id }): Path<UserPath>,
     post: Post<NoBody>,
 ) -> ApiResult<Response> {
-    let (_, idempotency) = post.split(OK, CreatedKeyView::render);
+    let (_, idempotency) = post.split(OK, CreatedKeyView::render, tag_of);
     let answer = ops::keys::rotate_personal_key(&app, &caller, organization_id, user_id, idempotency).await?;
-    let tag = |it: &CreatedKey| HeaderMap::from_iter(entity_tag(it.info.key.version));
-    Ok(respond(OK, answer, tag, |it: &CreatedKey| CreatedKeyView::from(it)))
+    Ok(respond(OK, answer, tag_of, |it: &CreatedKey| CreatedKeyView::from(it)))
 }
 
 /// Switches a user's personal key off.

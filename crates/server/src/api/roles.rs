@@ -189,7 +189,7 @@ pub(super) async fn create_role(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     post: Post<NewRoleBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(CREATED, render);
+    let (body, idempotency) = post.split(CREATED, render, place_of);
     let new = NewRole::try_from(body)?;
     let answer = ops::roles::create_role(&app, &caller, organization_id, new, idempotency).await?;
     Ok(respond(CREATED, answer, place_of, |it: &Role| RoleView::from(it)))

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::auth::Authenticated;
 use super::body::Path;
 use super::headers::IdempotencyKey;
-use super::idempotency::{CREATED, NoBody, Post, respond};
+use super::idempotency::{CREATED, NoBody, Post, no_headers, respond};
 use super::paths::UserPath;
 use super::problem::{ApiResult, WriteRefusals};
 use crate::app::App;
@@ -107,14 +107,14 @@ pub(super) async fn create_sign_in_link(
     headers: HeaderMap,
     post: Post<NoBody>,
 ) -> ApiResult<Response> {
-    let (_, idempotency) = post.split(CREATED, SignInLinkView::render);
+    let (_, idempotency) = post.split(CREATED, SignInLinkView::render, no_headers);
     let answer = ops::links::create_sign_in_link(&app, &caller, organization_id, user_id, idempotency).await?;
     let base = Site::of(&headers, app.config().public_url.as_ref()).map_or_else(|_| String::new(), |it| it.base_url);
     let view = |it: &SignInLink| {
         let link = format!("{base}/link/{}", it.token.expose_secret());
         SignInLinkView::of(it, Some(NewLinkView { link }))
     };
-    Ok(respond(CREATED, answer, |_: &SignInLink| HeaderMap::new(), view))
+    Ok(respond(CREATED, answer, no_headers, view))
 }
 
 /// Takes back the links by which a user could set a password.

@@ -182,7 +182,7 @@ pub(super) async fn create_user(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
     post: Post<NewUserBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(CREATED, render);
+    let (body, idempotency) = post.split(CREATED, render, place_of);
     let new = NewUser::try_from(body)?;
     let answer = ops::users::create_user(&app, &caller, organization_id, new, idempotency).await?;
     Ok(respond(CREATED, answer, place_of, |it: &User| UserView::from(it)))
@@ -264,7 +264,8 @@ pub(super) async fn update_user(
 
 /// Puts a user by the host's identifier.
 ///
-/// Makes the user, or changes it to what is asked. Doing it twice changes nothing. Nobody changes more than the name of a user who holds more
+/// Makes the user, or changes it to what is asked. Doing it twice changes nothing. What describes the user is replaced (RFC 9110 PUT): without
+/// `email` there is none any more, without `service` it is a person. The status stays; PATCH changes it. Nobody changes more than the name of a user who holds more
 /// than they do here, and nothing of one who holds more in another organization.
 #[utoipa::path(
     put,

@@ -95,10 +95,10 @@ impl Remote {
             [id] => Ok(id.clone()),
             [] => {
                 let names: Vec<_> = roles.iter().map(|it| text(it, "/name")).collect();
-                Err(Failed::new(format!("--role {role}: there is no such role; there are {}", names.join(", "))))
+                Err(Failed::new(format!("there is no role {role}; there are {}", names.join(", "))))
             }
             _ => Err(Failed::new(format!(
-                "--role {role}: {} roles have this name; give one's id: {}",
+                "{} roles are called {role}; give one's id: {}",
                 found.len(),
                 found.join(", ")
             ))),

@@ -91,6 +91,7 @@ async fn organization(
         external_id: Some(ExternalId::parse(slug)?),
         policy: None,
         allowed_ips: None,
+        confirms_lockout: false,
     };
     let made = create_organization(app, caller, parent, new, None).await?.fresh().ok_or("a fresh answer")?;
     Ok(made.organization.id)

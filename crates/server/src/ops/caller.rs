@@ -97,6 +97,14 @@ impl Caller {
         }
     }
 
+    /// Where a key calls from. A session is bound to no addresses, and has none here.
+    pub(super) const fn key_address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Key { ip, .. } => *ip,
+            Self::Session { .. } => None,
+        }
+    }
+
     /// The user in whose name the caller acts.
     pub const fn user_id(&self) -> Option<UserId> {
         match self {

@@ -1,10 +1,14 @@
 //! Idempotency keys: the same request twice is one change and one answer.
 
+use std::collections::BTreeMap;
+
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::Tx;
 use claviger_store::idempotency::IdempotentAnswer;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::{Error, OpResult};
@@ -20,6 +24,23 @@ pub struct Idempotency<T> {
     pub status: u16,
     /// The answer as it is kept and given again: without the secret.
     pub render: fn(&T) -> Value,
+    /// The headers of the answer that are kept with it: where the thing stands, and its version.
+    pub headers: fn(&T) -> HeaderMap,
+}
+
+/// An answer as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
+    body: Value,
+}
+
+impl Kept {
+    fn headers(&self) -> HeaderMap {
+        let read = |(name, value): (&String, &String)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?));
+        self.headers.iter().filter_map(read).collect()
+    }
 }
 
 /// An answer that may be a repetition.
@@ -31,6 +52,8 @@ pub enum Answer<T> {
     Replayed {
         /// The HTTP status that was answered then.
         status: u16,
+        /// The headers that belong to what was answered.
+        headers: HeaderMap,
         /// What was answered then, without the secret.
         body: Value,
     },
@@ -60,8 +83,8 @@ pub(super) async fn replay<T>(
         let detail = "This Idempotency-Key was sent with another request before.";
         return Err(Reject::new(RejectCode::IdempotencyMismatch, detail).into());
     }
-    let body = serde_json::from_str(&kept.response).map_err(|fault| Error::Internal(fault.to_string()))?;
-    Ok(Some(Answer::Replayed { status: kept.status, body }))
+    let answer: Kept = serde_json::from_str(&kept.response).map_err(|fault| Error::Internal(fault.to_string()))?;
+    Ok(Some(Answer::Replayed { status: kept.status, headers: answer.headers(), body: answer.body }))
 }
 
 /// Keeps the answer to a request that carried an idempotency key.
@@ -73,10 +96,14 @@ pub(super) async fn keep<T>(
     now: Timestamp,
 ) -> OpResult<()> {
     let Some(asked) = idempotency else { return Ok(()) };
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let headers = (asked.headers)(answer);
+    let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    let response = serde_json::to_string(&Kept { headers, body: (asked.render)(answer) });
     let kept = IdempotentAnswer {
         fingerprint: asked.fingerprint,
         status: asked.status,
-        response: (asked.render)(answer).to_string(),
+        response: response.map_err(|fault| Error::Internal(fault.to_string()))?,
         created_at: now,
     };
     tx.insert_idempotent(tenant, &asked.key, &kept).await?;

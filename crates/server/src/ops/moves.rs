@@ -9,6 +9,7 @@ use claviger_store::organizations::LeftBehind;
 
 use super::caller::Caller;
 use super::error::OpResult;
+use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::keys::policy_of;
 use super::organizations::OrganizationInfo;
 use super::standing::Judge;
@@ -50,15 +51,24 @@ pub async fn move_organization(
     id: OrganizationId,
     parent_id: OrganizationId,
     expected_version: Option<u64>,
-) -> OpResult<OrganizationInfo> {
+    idempotency: Option<Idempotency<OrganizationInfo>>,
+) -> OpResult<Answer<OrganizationInfo>> {
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
         let (mut tx, places) = begin(&app, || authorize(&app, &caller, id, parent_id)).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &places.own).await? {
+            return Ok(answer);
+        }
         let before = tx.find_organization_below(&places.top, id).await?.ok_or_else(Reject::not_found)?;
         refuse_other_version(expected_version, before.version)?;
         if before.parent_id == Some(parent_id) {
-            return Ok(OrganizationInfo { effective_policy: policy_of(&app, id)?, organization: before });
+            let info = OrganizationInfo { effective_policy: policy_of(&app, id)?, organization: before };
+            if idempotency.is_some() {
+                keep(idempotency.as_ref(), &mut tx, &places.own, &info, app.now()).await?;
+                tx.commit_unaudited("it stood there already; the answer is kept for a repetition").await?;
+            }
+            return Ok(Answer::Fresh(info));
         }
         let judge = Judge::below(&app, &caller, &mut tx, places.top.organization_id()).await?;
         if !judge.holds_everything() {
@@ -76,9 +86,12 @@ pub async fn move_organization(
             ..before.clone()
         };
         tx.update_organization(&places.top, &organization, before.version).await?;
-        let event = Event::new(&places.own, EventKind::OrganizationMoved, id, organization.updated_at);
-        commit(&app, tx, event.before(&before).after(&organization)).await?;
-        Ok(OrganizationInfo { organization, effective_policy })
+        let info = OrganizationInfo { organization, effective_policy };
+        let (organization, now) = (&info.organization, info.organization.updated_at);
+        keep(idempotency.as_ref(), &mut tx, &places.own, &info, now).await?;
+        let event = Event::new(&places.own, EventKind::OrganizationMoved, id, now);
+        commit(&app, tx, event.before(&before).after(organization)).await?;
+        Ok(Answer::Fresh(info))
     })
     .await
 }

@@ -34,8 +34,10 @@ pub struct NewOrganization {
     pub external_id: Option<ExternalId>,
     /// What it sets itself; absent means nothing.
     pub policy: Option<OwnPolicy>,
-    /// Where its keys may be used from; absent means anywhere.
-    pub allowed_ips: Option<IpAllowList>,
+    /// Where its keys may be used from. The outer `Option` is "not said": anywhere for a new one, and as it is for one that is there.
+    pub allowed_ips: Option<Option<IpAllowList>>,
+    /// Whether the caller means it where that keeps the caller out.
+    pub confirms_lockout: bool,
 }
 
 /// What is to be changed on an organization; the outer `Option` is "leave as it is".
@@ -53,6 +55,8 @@ pub struct OrganizationPatch {
     pub policy: Option<OwnPolicy>,
     /// Where its keys may be used from.
     pub allowed_ips: Option<Option<IpAllowList>>,
+    /// Whether the caller means it where that keeps the caller out.
+    pub confirms_lockout: bool,
 }
 
 /// An organization and what holds for it.
@@ -83,7 +87,7 @@ pub async fn create_organization(
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);
         }
-        let info = insert(&app, &mut tx, &tenant, new).await?;
+        let info = insert(&app, &caller, &mut tx, &tenant, new).await?;
         keep(idempotency.as_ref(), &mut tx, &tenant, &info, info.organization.created_at).await?;
         commit(&app, tx, created(&tenant, &info)).await?;
         Ok(Answer::Fresh(info))
@@ -91,12 +95,40 @@ pub async fn create_organization(
     .await
 }
 
+/// Refuses an allow-list that would keep out the key that sets it, from where it calls: nobody could mend that but from an address of the list,
+/// or at the console, where addresses do not count. (Amazon S3 and KMS ask to confirm what locks its author out in the same way.)
+fn refuse_lockout(
+    caller: &Caller,
+    before: Option<&IpAllowList>,
+    after: Option<&IpAllowList>,
+    is_confirmed: bool,
+) -> Result<(), Reject> {
+    let (Some(ip), Some(after)) = (caller.key_address(), after) else { return Ok(()) };
+    if is_confirmed || before == Some(after) || after.allows(ip) {
+        return Ok(());
+    }
+    let fields = vec![FieldReject {
+        pointer: "/allowed_ips".into(),
+        detail: format!("does not hold {ip}, where this request came from"),
+    }];
+    let detail = "This would keep out the very key that asks for it, from where it calls.";
+    Err(Reject { fields, ..Reject::new(RejectCode::LocksOut, detail) })
+}
+
 fn created(tenant: &Tenant, info: &OrganizationInfo) -> Event {
     let made = &info.organization;
     Event::new(tenant, EventKind::OrganizationCreated, made.id, made.created_at).after(made)
 }
 
-async fn insert(app: &App, tx: &mut Tx, parent: &Tenant, new: NewOrganization) -> OpResult<OrganizationInfo> {
+async fn insert(
+    app: &App,
+    caller: &Caller,
+    tx: &mut Tx,
+    parent: &Tenant,
+    new: NewOrganization,
+) -> OpResult<OrganizationInfo> {
+    let allowed_ips = new.allowed_ips.flatten();
+    refuse_lockout(caller, None, allowed_ips.as_ref(), new.confirms_lockout)?;
     let inherited = policy_of(app, parent.organization_id())?;
     let policy = new.policy.unwrap_or_default();
     refuse_wider_than_locked(&inherited, &OwnPolicy::default(), &policy, "/policy")?;
@@ -113,7 +145,7 @@ async fn insert(app: &App, tx: &mut Tx, parent: &Tenant, new: NewOrganization) -
         external_id: new.external_id,
         status: OrganizationStatus::Active,
         policy,
-        allowed_ips: new.allowed_ips,
+        allowed_ips,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -287,6 +319,8 @@ pub async fn update_organization(
         organization.status = patch.status.unwrap_or(organization.status);
         organization.policy = patch.policy.unwrap_or(organization.policy);
         organization.allowed_ips = patch.allowed_ips.unwrap_or(organization.allowed_ips);
+        let (old, new) = (before.allowed_ips.as_ref(), organization.allowed_ips.as_ref());
+        refuse_lockout(&caller, old, new, patch.confirms_lockout)?;
         update(&app, tx, &tenant, before, organization).await
     })
     .await
@@ -323,7 +357,10 @@ pub(super) async fn update(
 }
 
 /// Makes or changes the organization of this external id below `parent_id`; says whether it was made. Doing it twice changes nothing.
-/// What is absent stays as it is on one that is there: a host that only keeps names in step must not open what an admin has closed.
+///
+/// As with a user, what describes it becomes what the host says, and what is not the host's to keep in step stays unless the host says it: the
+/// slug that its addresses have, and what guards it, which are its status, policy and allow-list. A host that only keeps names in step must not
+/// open what an admin has closed.
 ///
 /// # Errors
 /// Refusals; an organization of this external id elsewhere is a name that is taken.
@@ -345,7 +382,7 @@ pub async fn put_organization(
         let (mut tx, parent) = begin(&app, authorize).await?;
         let Some(before) = tx.find_organization_by_external_id_unchecked(&external_id).await? else {
             let new = NewOrganization { external_id: Some(external_id), ..new };
-            let info = insert(&app, &mut tx, &parent, new).await?;
+            let info = insert(&app, &caller, &mut tx, &parent, new).await?;
             commit(&app, tx, created(&parent, &info)).await?;
             return Ok((info, true));
         };
@@ -358,7 +395,9 @@ pub async fn put_organization(
         organization.name = new.name;
         organization.slug = new.slug.unwrap_or(organization.slug);
         organization.policy = new.policy.unwrap_or(organization.policy);
-        organization.allowed_ips = new.allowed_ips.or(organization.allowed_ips);
+        organization.allowed_ips = new.allowed_ips.unwrap_or(organization.allowed_ips);
+        let (old, allowed) = (before.allowed_ips.as_ref(), organization.allowed_ips.as_ref());
+        refuse_lockout(&caller, old, allowed, new.confirms_lockout)?;
         Ok((update(&app, tx, &tenant, before, organization).await?, false))
     })
     .await

@@ -7,11 +7,11 @@ use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::role::Role;
 use claviger_core::tenant::Tenant;
-use claviger_store::Connection;
 use claviger_store::roles::RoleUses;
+use claviger_store::{Connection, Error as StoreError};
 
 use super::caller::Caller;
-use super::error::OpResult;
+use super::error::{Error, OpResult};
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::page::{Page, PageRequest};
 use super::standing::refuse_unheld_role;
@@ -196,7 +196,13 @@ pub async fn delete_role(app: &App, caller: &Caller, organization_id: Organizati
         if role.built_in.is_some() {
             return Err(conflict("Built-in roles cannot be deleted.").into());
         }
-        tx.delete_role(&tenant, role_id, role.version).await?;
+        tx.delete_role(&tenant, role_id, role.version).await.map_err(|error| match error {
+            StoreError::InUse => {
+                let detail = "Members or live keys have this role, and the role's preview names them: give them another one first.";
+                Error::from(conflict(detail))
+            }
+            error => error.into(),
+        })?;
         commit(&app, tx, Event::new(&tenant, EventKind::RoleDeleted, role_id, app.now()).before(&role)).await
     })
     .await

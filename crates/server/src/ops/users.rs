@@ -161,6 +161,8 @@ pub async fn update_user(
 
 /// Makes or changes the user of this external id; says whether it was made. Doing it twice changes nothing.
 ///
+/// What describes the user becomes what the host says, also where it says nothing; the status, which is not the host's to keep in step, stays.
+///
 /// # Errors
 /// Refusals.
 pub async fn put_user(

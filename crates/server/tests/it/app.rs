@@ -192,7 +192,14 @@ impl TestApp {
     }
 
     pub(crate) async fn organization(&self, parent: OrganizationId, text: &str) -> OrganizationId {
-        let new = NewOrganization { name: name(text), slug: None, external_id: None, policy: None, allowed_ips: None };
+        let new = NewOrganization {
+            name: name(text),
+            slug: None,
+            external_id: None,
+            policy: None,
+            allowed_ips: None,
+            confirms_lockout: false,
+        };
         let made = create_organization(&self.app, &self.admin, parent, new, None).await.unwrap();
         made.fresh().unwrap().organization.id
     }

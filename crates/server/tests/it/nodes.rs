@@ -297,7 +297,7 @@ async fn whose_organization_is_moved_away_at_one_node_makes_no_key_there_at_the_
         let (owner, ..) = first.member(left, &format!("Owner {round}"), BuiltIn::Admin).await;
         second.follower().applied(first.app.replica().position().unwrap()).await.unwrap();
         let away = async {
-            move_organization(&first.app, &first.admin, child, right, None).await.unwrap();
+            move_organization(&first.app, &first.admin, child, right, None, None).await.unwrap();
         };
         ends_what_a_caller_may(&first, &second, (&owner, child), round, away).await;
         let after = create_key(&second, &owner, child, new_key("Later"), None).await;
@@ -315,8 +315,8 @@ async fn two_organizations_that_are_moved_below_each_other_at_both_nodes_make_no
         let right = first.organization(first.root, &format!("Right {round}")).await;
         second.follower().applied(first.app.replica().position().unwrap()).await.unwrap();
         let (one, two) = tokio::join!(
-            move_organization(&first.app, &first.admin, left, right, None),
-            move_organization(&second, &first.admin, right, left, None),
+            move_organization(&first.app, &first.admin, left, right, None, None),
+            move_organization(&second, &first.admin, right, left, None, None),
         );
         assert!(one.is_ok() != two.is_ok(), "round {round}: {one:?} {two:?}");
     }

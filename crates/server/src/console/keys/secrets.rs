@@ -64,6 +64,7 @@ pub(in crate::console) fn idempotency<const N: usize>(
         fingerprint,
         status: 200,
         render: remember,
+        headers: |_| http::HeaderMap::new(),
     }
 }
 

@@ -75,7 +75,7 @@ pub(in crate::console) async fn create(
         }
     };
     if let (Some(parent_id), Some((name, slug, external_id))) = (parent_id, form.read(&mut errors)) {
-        let new = NewOrganization { name, slug, external_id, policy: None, allowed_ips: None };
+        let new = NewOrganization { name, slug, external_id, policy: None, allowed_ips: None, confirms_lockout: false };
         match create_organization(&visit.app, &visit.caller, parent_id, new, None).await {
             Ok(answer) => {
                 let made = answer.fresh().ok_or_else(Failure::not_found)?.organization;

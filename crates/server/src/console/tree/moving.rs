@@ -89,7 +89,7 @@ pub(in crate::console) async fn move_to(
     match find(&visit, &form.parent).await {
         Ok(parent) => {
             let version = form.version.parse().unwrap_or(organization.version);
-            match move_organization(&visit.app, &visit.caller, organization.id, parent.id, Some(version)).await {
+            match move_organization(&visit.app, &visit.caller, organization.id, parent.id, Some(version), None).await {
                 Ok(_) => {
                     let notice = Notice::OrganizationMoved(organization.name.to_string());
                     return Ok(visit.done(&format!("/tree/{}", organization.id), &notice));

@@ -321,3 +321,19 @@ async fn a_parameter_is_refused_in_words_and_not_in_a_parsers() {
         "{unknown}"
     );
 }
+
+#[tokio::test]
+async fn a_conflict_says_what_is_in_the_way() {
+    let it = Fixture::start().await;
+    let role = it.create_role("Sales", &["deals:read"]).await;
+    let user_id = it.create_member("Ann", &role).await;
+    let twice = it.admin.post(&it.at("/members"), json!({"user_id": user_id, "role_id": role})).await;
+    assert_eq!(twice.refusal(), (409, "name_taken".to_owned()));
+    assert!(twice.text_at("/detail").contains("change that membership"), "{twice:?}");
+    let in_use = it.admin.send(it.admin.request("DELETE", &it.at(&format!("/roles/{role}")))).await;
+    assert_eq!(in_use.refusal(), (409, "state_conflict".to_owned()));
+    assert!(in_use.text_at("/detail").contains("give them another one first"), "{in_use:?}");
+    let events = it.admin.get(&it.at("/events?entity_id=Ann")).await;
+    assert_eq!((events.status, events.pointers()), (400, vec!["entity_id".to_owned()]));
+    assert!(events.text_at("/errors/0/detail").contains("`usr_…`"), "{events:?}");
+}

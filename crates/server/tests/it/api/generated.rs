@@ -308,8 +308,8 @@ async fn told_apart_by_headers(mine: &Client, own: &Ids, foreign: &Ids) -> Vec<S
                     foreign[kind].clone()
                 };
                 let with = ask(Some((name, &value))).await;
-                // A version that is none is refused for what it is, whosever it looks like.
-                if with != without && name != "If-Match" {
+                // A version that is none is refused for what it is, whosever it looks like; so is what is neither yes nor no.
+                if with != without && !["If-Match", "Claviger-Confirm-Lockout"].contains(&name) {
                     found.push(format!("{id} with {name}: {value}: {with} and not {without}"));
                 }
             }

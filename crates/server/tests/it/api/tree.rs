@@ -245,3 +245,71 @@ async fn two_moves_at_once_leave_a_tree() {
         );
     }
 }
+
+// What is absent opens nothing that an admin has closed.
+#[tokio::test]
+async fn a_put_replaces_what_describes_and_leaves_what_guards() {
+    let it = Fixture::start().await;
+    let put = async |path: &str, body: Value| {
+        let answer = it.admin.send(it.admin.request("PUT", &it.at(path)).json(&body)).await;
+        assert!(answer.status == 200 || answer.status == 201, "{answer:?}");
+        answer.json()
+    };
+    let user = "/users/by-external-id/u-1";
+    let made = put(user, json!({"name": "Ann", "email": "ann@example.com"})).await;
+    let place = it.at(&format!("/users/{}", made["id"].as_str().unwrap()));
+    it.admin.patch(&place, json!({"status": "disabled"})).await.expect(200);
+    let again = put(user, json!({"name": "Ann B"})).await;
+    assert_eq!(
+        (&again["email"], &again["status"], &again["name"]),
+        (&Value::Null, &json!("disabled"), &json!("Ann B"))
+    );
+
+    let organization = "/organizations/by-external-id/o-1";
+    let guarded =
+        json!({"name": "Acme", "slug": "acme-1", "allowed_ips": ["127.0.0.0/8"], "policy": {"idle_days": 30}});
+    let made = put(organization, guarded).await;
+    let again = put(organization, json!({"name": "Acme Ltd"})).await;
+    assert_eq!((&again["name"], &again["slug"], &again["id"]), (&json!("Acme Ltd"), &json!("acme-1"), &made["id"]));
+    assert_eq!((&again["allowed_ips"], &again["policy"]["idle_days"]), (&json!(["127.0.0.0/8"]), &json!(30)));
+    let opened = put(organization, json!({"name": "Acme Ltd", "allowed_ips": null, "policy": {}})).await;
+    assert_eq!((&opened["allowed_ips"], &opened["policy"]["idle_days"]), (&Value::Null, &Value::Null));
+    for path in [user, organization] {
+        let answer = it.admin.send(it.admin.request("PUT", &it.at(path)).json(&json!({}))).await;
+        assert_eq!(answer.refusal(), (400, "invalid_body".to_owned()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_locks_themselves_out_without_saying_so() {
+    let it = Fixture::start().await;
+    let agency = it.create_organization("Agency").await;
+    let office = json!({"name": "Office only", "allowed_ips": ["203.0.113.0/24"]});
+    let put = it.at("/organizations/by-external-id/o-1");
+    let tries =
+        [("PATCH", path(&it.root, "")), ("PATCH", path(&agency, "")), ("POST", it.at("/organizations")), ("PUT", put)];
+    for (method, path) in &tries {
+        let refused = it.admin.send(it.admin.request(method, path).json(&office)).await;
+        assert_eq!(refused.refusal(), (409, "locks_out".to_owned()), "{method} {path}");
+        assert_eq!(refused.pointers(), ["/allowed_ips"]);
+        assert!(refused.text_at("/errors/0/detail").contains("127.0.0.1"), "{refused:?}");
+        assert!(refused.text_at("/fix").contains("Claviger-Confirm-Lockout"), "{refused:?}");
+    }
+    it.admin.get(&path(&it.root, "")).await.expect(200);
+    let wrong = it.admin.request("PATCH", &path(&agency, "")).header("claviger-confirm-lockout", "yes").json(&office);
+    assert_eq!(it.admin.send(wrong).await.status, 400);
+    // A list with the address in it is taken, and what does not touch the list is not asked about.
+    let both = json!({"allowed_ips": ["203.0.113.0/24", "127.0.0.0/8"]});
+    it.admin.patch(&path(&it.root, ""), both).await.expect(200);
+    it.admin.patch(&path(&it.root, ""), json!({"name": "Root again"})).await.expect(200);
+    let meant = it.admin.request("PATCH", &path(&it.root, "")).header("claviger-confirm-lockout", "true").json(&office);
+    it.admin.send(meant).await.expect(200);
+    assert_eq!(it.admin.get(&path(&it.root, "")).await.refusal(), (403, "ip_not_allowed".to_owned()));
+    // Who is signed in is bound to no address, and lifts it.
+    let cookie = super::sessions::cookie(&it).await;
+    let browser = it.admin.without();
+    let lift =
+        browser.request("PATCH", &path(&it.root, "")).header("cookie", cookie).header("sec-fetch-site", "same-origin");
+    browser.send(lift.json(&json!({"allowed_ips": null}))).await.expect(200);
+    it.admin.get(&path(&it.root, "")).await.expect(200);
+}

@@ -20,7 +20,8 @@ fn idempotency(fingerprint: u8) -> Option<Idempotency<CreatedKey>> {
     fn render(created: &CreatedKey) -> Value {
         json!({ "id": created.info.key.id })
     }
-    Some(Idempotency { key: "once".to_owned(), fingerprint: [fingerprint; 32], status: 201, render })
+    let headers = |_: &CreatedKey| http::HeaderMap::new();
+    Some(Idempotency { key: "once".to_owned(), fingerprint: [fingerprint; 32], status: 201, render, headers })
 }
 
 // D5: 64 clients send the same request at the same time.
@@ -40,7 +41,7 @@ async fn of_many_equal_requests_one_makes_the_key_and_all_get_its_answer() {
     for client in clients {
         match client.await.unwrap() {
             Answer::Fresh(created) => fresh.push(json!({ "id": created.info.key.id })),
-            Answer::Replayed { status, body } => {
+            Answer::Replayed { status, body, .. } => {
                 assert_eq!(status, 201);
                 replayed.push(body);
             }

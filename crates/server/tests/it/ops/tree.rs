@@ -18,7 +18,14 @@ use claviger_core::role::BuiltIn;
 use crate::app::{TestApp, name, new_key, refused};
 
 fn new(text: &str) -> NewOrganization {
-    NewOrganization { name: name(text), slug: None, external_id: None, policy: None, allowed_ips: None }
+    NewOrganization {
+        name: name(text),
+        slug: None,
+        external_id: None,
+        policy: None,
+        allowed_ips: None,
+        confirms_lockout: false,
+    }
 }
 
 #[tokio::test]
@@ -125,7 +132,7 @@ async fn a_host_keeps_organizations_in_step_by_its_own_identifiers() {
     // What a put leaves out stays.
     let office = IpAllowList::parse(&["203.0.113.0/24"]).ok();
     let policy = serde_json::from_str(r#"{"idle_days": 30}"#).ok();
-    let closed = NewOrganization { policy, allowed_ips: office.clone(), ..new("Acme Ltd") };
+    let closed = NewOrganization { policy, allowed_ips: Some(office.clone()), ..new("Acme Ltd") };
     put_organization(&test.app, &test.admin, test.root, external_id.clone(), closed).await.unwrap();
     let (kept, _) = put("Acme Inc").await;
     assert_eq!((kept.organization.policy.idle_days, kept.organization.allowed_ips), (Some(30), office));

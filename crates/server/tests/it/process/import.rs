@@ -98,7 +98,7 @@ async fn a_role_that_is_not_known_or_not_clear_is_told_and_nothing_is_imported()
     std::fs::write(&file, format!("sha256\n{}\n", digest("unclear"))).unwrap();
     let unknown = import_as(&file, &server, &prepared, "reader");
     let told = said(&unknown);
-    assert!(!unknown.status.success() && told.contains("--role reader: there is no such role; there are "), "{told}");
+    assert!(!unknown.status.success() && told.contains("there is no role reader; there are "), "{told}");
     assert!(told.contains("readonly"), "{told}");
 
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -107,9 +107,10 @@ async fn lists_say_when_there_is_more_and_refusals_what_to_do() {
         assert!(output.status.success() && String::from_utf8(output.stdout).unwrap().contains("doctor"), "{shell}");
     }
 
-    let cases: [(&[&str], i32, &str); 6] = [
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["roles", "preview", "nobody"], 1, "claviger: there is no role nobody; there are"),
         (&["keys", "show", "../me"], 1, "404 Not Found: not_found"),
-        (&["keys", "create", "x", "--role", "nobody"], 1, "--role nobody: there is no such role; there are"),
+        (&["keys", "create", "x", "--role", "nobody"], 1, "there is no role nobody; there are"),
         (&["keys", "create", ""], 1, "400 Bad Request: invalid_field"),
         (&["keys", "list", "--key", "ck_wrong"], 1, "401 Unauthorized: unauthenticated"),
         (&["keys", "list", "--state", "asleep"], 2, "invalid value 'asleep'"),
