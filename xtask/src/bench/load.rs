@@ -83,11 +83,14 @@ fn first_line(path: &Path) -> io::Result<String> {
     Ok(line.trim_end().to_owned())
 }
 
-/// What is sent: bytes before and behind a key, with `\r\n` written as `|`.
+/// What is sent: bytes before and behind a key, with `\r\n` written as `|`; or several keys with bytes between them.
 #[derive(Clone)]
 pub(super) struct Shape {
     pub(super) head: String,
     pub(super) tail: String,
+    /// How many keys.
+    pub(super) each: u32,
+    pub(super) between: String,
 }
 
 impl Shape {
@@ -98,12 +101,24 @@ impl Shape {
             head.push_str(&format!("{name}: {value}|"));
         }
         head.push_str("X-Api-Key: ");
-        Self { head, tail: "||".into() }
+        Self { head, tail: "||".into(), each: 1, between: String::new() }
     }
 
     /// A POST of JSON with the key between `before` and `after`; all keys have to be of one length.
     pub(super) fn post_json(path: &str, headers: &[(&str, &str)], before: &str, after: &str, key_bytes: usize) -> Self {
-        let length = before.len() + key_bytes + after.len();
+        Self::post_json_of(path, headers, [before, "", after], key_bytes, 1)
+    }
+
+    /// As [`Self::post_json`], with so many keys, and what stands before, between and behind them.
+    pub(super) fn post_json_of(
+        path: &str,
+        headers: &[(&str, &str)],
+        [before, between, after]: [&str; 3],
+        key_bytes: usize,
+        each: u32,
+    ) -> Self {
+        let keys = each as usize;
+        let length = before.len() + keys * key_bytes + (keys - 1) * between.len() + after.len();
         let mut head =
             format!("POST {path} HTTP/1.1|Host: bench|Content-Type: application/json|Content-Length: {length}|");
         for (name, value) in headers {
@@ -111,12 +126,13 @@ impl Shape {
         }
         head.push('|');
         head.push_str(before);
-        Self { head, tail: after.into() }
+        Self { head, tail: after.into(), each, between: between.into() }
     }
 
-    /// The bytes of a request with this key.
+    /// The bytes of a request with this key, as often as it takes keys.
     pub(super) fn with_key(&self, key: &str) -> Vec<u8> {
-        format!("{}{key}{}", self.head, self.tail).replace('|', "\r\n").into_bytes()
+        let keys = vec![key; self.each as usize].join(&self.between);
+        format!("{}{keys}{}", self.head, self.tail).replace('|', "\r\n").into_bytes()
     }
 }
 
@@ -208,7 +224,7 @@ impl Case {
         if figures.requests == 0 || figures.broken > 0 || figures.refused != refused {
             return Err(Failure::new(format!("{} did not answer as it should under load: {figures:?}", self.subject)));
         }
-        self.samples.push(figures.sample(ticks as f64 * tick_us, ticks_of_all as f64 * tick_us));
+        self.samples.push(figures.sample(self.shape.each, ticks as f64 * tick_us, ticks_of_all as f64 * tick_us));
         Ok(())
     }
 
@@ -229,7 +245,8 @@ impl Case {
             .arg("--")
             .arg(&self.keys.path)
             .args([self.keys.line_bytes.to_string(), self.keys.count.to_string(), seed.to_string()])
-            .args([&self.shape.head, &self.shape.tail, &pause_ms.to_string()]);
+            .args([&self.shape.head, &self.shape.tail, &pause_ms.to_string()])
+            .args([&self.shape.each.to_string(), &self.shape.between]);
         Ok(command)
     }
 }
@@ -264,8 +281,9 @@ impl Figures {
         })
     }
 
-    fn sample(&self, cpu_us: f64, cpu_us_of_all: f64) -> Sample {
-        let requests = self.requests as f64;
+    /// What is told of requests with several keys is told of each key.
+    fn sample(&self, each: u32, cpu_us: f64, cpu_us_of_all: f64) -> Sample {
+        let requests = self.requests as f64 * f64::from(each);
         let duration_us = self.duration_us as f64;
         Sample {
             cpu_us: cpu_us / requests,

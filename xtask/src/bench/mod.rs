@@ -201,7 +201,7 @@ impl<'a> Bench<'a> {
             let service = installation.start(Core::Server)?;
             let (server, listen) = (Rc::new(service.server), service.listen);
             for subject in Subject::OF_SERVICE {
-                let address = if subject == Subject::Verify { listen } else { server.address };
+                let address = if subject.is_of_api() { listen } else { server.address };
                 cases.push(self.case(subject, installation, &server, address));
             }
         }
@@ -234,7 +234,7 @@ impl<'a> Bench<'a> {
         let smallest = self.smallest();
         println!("| what | user instructions/request |\n|---|---|");
         let mut recipes = self.peers.clone();
-        for subject in Subject::OF_SERVICE.into_iter().filter(|subject| *subject != Subject::Verify) {
+        for subject in Subject::OF_SERVICE.into_iter().filter(|subject| !subject.is_of_api()) {
             recipes.push((subject, smallest.recipe()?));
         }
         for (subject, recipe) in &recipes {

@@ -21,11 +21,12 @@ const SMALL: usize = 10_000;
 const LARGE: usize = 1_000_000;
 const HUGE: usize = 10_000_000;
 
-const GOALS: [Goal; 6] = [
+const GOALS: [Goal; 7] = [
     Goal { ours: (Subject::Permission, LARGE), theirs: (Subject::NginxStatic, 0), must: 1.3, aim: 1.0 },
     Goal { ours: (Subject::Permission, SMALL), theirs: (Subject::Hyper, 0), must: 1.4, aim: 1.2 },
     Goal { ours: (Subject::Permission, LARGE), theirs: (Subject::Hyper, 0), must: 1.6, aim: 1.35 },
     Goal { ours: (Subject::Verify, SMALL), theirs: (Subject::Hyper, 0), must: 1.6, aim: 1.35 },
+    Goal { ours: (Subject::VerifyBatch, SMALL), theirs: (Subject::Verify, SMALL), must: 0.3, aim: 0.15 },
     Goal { ours: (Subject::Permission, SMALL), theirs: (Subject::NginxMap, SMALL), must: 1.15, aim: 0.85 },
     Goal { ours: (Subject::Permission, HUGE), theirs: (Subject::Permission, SMALL), must: 1.5, aim: 1.3 },
 ];

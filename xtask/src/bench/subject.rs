@@ -27,12 +27,24 @@ pub(super) enum Subject {
     BehindNginx,
     /// `POST /api/v1/verify` that asks for a permission.
     Verify,
+    /// `POST /api/v1/verify/batch` with [`BATCH`] such questions: its figures are those of one of them.
+    VerifyBatch,
 }
+
+/// Questions in a batch.
+const BATCH: u32 = 16;
 
 impl Subject {
     /// Everything that is asked of a service, cheapest first.
-    pub(super) const OF_SERVICE: [Self; 6] =
-        [Self::Mistyped, Self::Unknown, Self::KeyOnly, Self::Permission, Self::BehindNginx, Self::Verify];
+    pub(super) const OF_SERVICE: [Self; 7] = [
+        Self::Mistyped,
+        Self::Unknown,
+        Self::KeyOnly,
+        Self::Permission,
+        Self::BehindNginx,
+        Self::Verify,
+        Self::VerifyBatch,
+    ];
 
     /// Whether it looks keys up.
     pub(super) fn knows_keys(self) -> bool {
@@ -45,6 +57,11 @@ impl Subject {
         let is_of_gateway =
             matches!(self, Self::Mistyped | Self::Unknown | Self::KeyOnly | Self::Permission | Self::BehindNginx);
         is_of_gateway.then_some("authz")
+    }
+
+    /// Whether it is answered where console and API listen.
+    pub(super) fn is_of_api(self) -> bool {
+        matches!(self, Self::Verify | Self::VerifyBatch)
     }
 
     /// The status that every request must be answered with.
@@ -76,6 +93,17 @@ impl Subject {
                 "\"}",
                 key_bytes,
             ),
+            Self::VerifyBatch => Shape::post_json_of(
+                "/api/v1/verify/batch",
+                &[("Authorization", &format!("Bearer {asking_key}"))],
+                [
+                    "{\"requests\":[{\"permissions\":[\"contacts:read\"],\"key\":\"",
+                    "\"},{\"permissions\":[\"contacts:read\"],\"key\":\"",
+                    "\"}]}",
+                ],
+                key_bytes,
+                BATCH,
+            ),
             _ => Shape::get("/authz", &[PERMISSION]),
         }
     }
@@ -94,6 +122,7 @@ impl fmt::Display for Subject {
             Self::Permission => "`/authz`, permission",
             Self::BehindNginx => "`/authz`, as our nginx asks",
             Self::Verify => "`POST /api/v1/verify`, permission",
+            Self::VerifyBatch => "one of 16 keys in `POST /api/v1/verify/batch`",
         })
     }
 }

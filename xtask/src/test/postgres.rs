@@ -82,6 +82,28 @@ impl Server {
         &self.url
     }
 
+    /// Ticks of the kernel's clock that its processes have spent.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub(crate) fn cpu_ticks(&self) -> Outcome<u64> {
+        let gone = || Failure::new("PostgreSQL is gone");
+        let own = self.process.as_ref().ok_or_else(gone)?.id();
+        let mut ticks = 0;
+        for process in fs::read_dir("/proc").map_err(|_| gone())?.flatten() {
+            // A process may end between the list and the look; those of others are passed over.
+            let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+            let Some((_, fields)) = stat.rsplit_once(')') else { continue };
+            let fields: Vec<&str> = fields.split_whitespace().collect();
+            let number = |index: usize| fields.get(index).and_then(|it| it.parse::<u64>().ok()).unwrap_or(0);
+            // Behind the name: state, parent, and as tenth and eleventh further on the times in user and system mode.
+            if number(1) == u64::from(own) {
+                ticks += number(11) + number(12);
+            }
+        }
+        Ok(ticks)
+    }
+
     fn version(&self) -> Outcome<u32> {
         let text = read(Command::new(self.programs.join("postgres")).arg("--version"))?;
         let digits = |word: &str| word.split('.').next().and_then(|major| major.parse().ok());

@@ -7,6 +7,7 @@ mod creates;
 mod floor;
 mod lists;
 mod service;
+mod uses;
 
 use std::path::Path;
 
@@ -83,6 +84,7 @@ fn on_engine(
             creates.per_second / floor
         );
     }
+    println!("{}", uses::measure(&running, effort.keys, database)?);
     service.use_some(&running)?;
     println!("\n{}", lists::table(&running, effort.pages)?);
     running.stop()?;

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::bench::clock::Stopwatch;
 use crate::bench::http::{Answer, Connection};
 use crate::bench::programs::Programs;
@@ -30,6 +32,8 @@ pub(super) struct Service {
 pub(super) struct Running {
     server: Server,
     pub(super) address: SocketAddr,
+    /// Where gateways ask.
+    pub(super) authz: SocketAddr,
     pub(super) key: String,
     pub(super) organization_id: String,
     pub(super) user_id: String,
@@ -53,7 +57,7 @@ impl Service {
         let program = programs.service();
         let mut service =
             Self { program, folder: folder.to_owned(), database: database.map(str::to_owned), key: String::new() };
-        let (recipe, _) = service.recipe()?;
+        let (recipe, _, _) = service.recipe()?;
         let mut server = recipe.start(Core::Any, folder)?;
         let log = server.log().to_owned();
         let said = || fs::read_to_string(&log).unwrap_or_default();
@@ -65,7 +69,7 @@ impl Service {
         Ok(service)
     }
 
-    fn recipe(&self) -> Outcome<(Recipe, SocketAddr)> {
+    fn recipe(&self) -> Outcome<(Recipe, SocketAddr, SocketAddr)> {
         let (address, authz) = (free_address()?, free_address()?);
         let mut arguments: Vec<OsString> = vec!["serve".into(), "--data-dir".into(), self.folder.join("data").into()];
         for (flag, value) in [("--listen", address.to_string()), ("--authz-listen", authz.to_string())] {
@@ -83,7 +87,7 @@ impl Service {
             ready_at: Some(address),
             patience: PATIENCE,
         };
-        Ok((recipe, address))
+        Ok((recipe, address, authz))
     }
 
     /// Starts it and waits until it is ready.
@@ -91,7 +95,7 @@ impl Service {
     /// # Errors
     /// When it does not become ready.
     pub(super) fn start(&self, core: Core) -> Outcome<Running> {
-        let (recipe, address) = self.recipe()?;
+        let (recipe, address, authz) = self.recipe()?;
         let stopwatch = Stopwatch::start();
         let server = recipe.start(core, &self.folder)?;
         let seconds_until_ready = stopwatch.seconds();
@@ -99,7 +103,7 @@ impl Service {
         let missing = || Failure::new(format!("who is asking? {}", me.body));
         let organization_id = id(&me.body, "org_").ok_or_else(missing)?;
         let user_id = id(&me.body, "usr_").ok_or_else(missing)?;
-        Ok(Running { server, address, key: self.key.clone(), organization_id, user_id, seconds_until_ready })
+        Ok(Running { server, address, authz, key: self.key.clone(), organization_id, user_id, seconds_until_ready })
     }
 
     /// Imports a file with the command that operators use, and says how many seconds it took.
@@ -148,6 +152,10 @@ impl Running {
 
     pub(super) fn get(&self, connection: &mut Connection, path: &str) -> Outcome<Answer> {
         send(connection, &request("GET", path, &self.key, ""), 200)
+    }
+
+    pub(super) fn cpu_ticks(&self, threads: Option<&str>) -> Outcome<u64> {
+        self.server.cpu_ticks(threads)
     }
 
     pub(super) fn resident_bytes(&self) -> Outcome<u64> {
@@ -207,7 +215,7 @@ fn id(json: &str, prefix: &str) -> Option<String> {
     rest.split_once('"').map(|(id, _)| format!("{prefix}{id}"))
 }
 
-/// Writes a file of so many keys: digests that nobody has a key for, names of several words, an end for one in ten.
+/// Writes a file of so many keys: digests of [`token`], names of several words, an end for one in ten.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -216,22 +224,24 @@ pub(super) fn write_keys(path: &Path, count: u32) -> Outcome {
         let mut file = BufWriter::new(File::create(path)?);
         writeln!(file, "sha256,name,expires_at")?;
         for number in 0..count {
-            let mut digest = String::with_capacity(64);
-            for part in 0..4 {
-                digest += &format!("{:016x}", mix(u64::from(number) * 4 + part));
-            }
+            let digest = Sha256::digest(token(number));
             let customer = mix(u64::from(number)) % 50_000;
             let end =
                 if number % 10 == 0 { format!("2040-{:02}-01T00:00:00Z", number / 10 % 12 + 1) } else { String::new() };
-            writeln!(file, "{digest},Customer {customer:05} integration {number},{end}")?;
+            writeln!(file, "{digest:x},Customer {customer:05} integration {number},{end}")?;
         }
         file.flush()
     };
     write().map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
 }
 
+/// The key of a number, as its holder shows it.
+pub(super) fn token(number: u32) -> String {
+    format!("imported-{:016x}-{:016x}", mix(u64::from(number)), mix(!u64::from(number)))
+}
+
 /// Numbers without a pattern (the finalizer of SplitMix64).
-fn mix(number: u64) -> u64 {
+pub(super) fn mix(number: u64) -> u64 {
     let mut it = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
