@@ -35,10 +35,12 @@ statements! {
         "UPDATE api SET version = version + 1, deleted_at = $4 \
          WHERE id = $1 AND organization_id = $2 AND version = $3 AND deleted_at IS NULL";
     EXISTS = "SELECT 1 FROM api WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL";
-    /// Of one organization after the other, by the index that begins with it.
-    COUNT_KEYS =
-        "SELECT count(*) FROM (SELECT 1 AS one FROM organization_closure c JOIN key k ON k.organization_id = c.descendant_id \
-         WHERE c.ancestor_id = $1 AND k.api_id = $2 AND k.standing <> 'revoked' LIMIT $3) found";
+    /// By the index that has just these: there may be far more organizations below than keys. Between two equal bounds, and whether they are
+    /// below as a question of its own: PostgreSQL does not know how few they are, and would ask all organizations instead.
+    COUNT_KEYS_OF_API =
+        "SELECT count(*) FROM (SELECT 1 AS one FROM key k WHERE k.api_id BETWEEN $2 AND $2 AND k.standing <> 'revoked' AND \
+         (SELECT c.depth FROM organization_closure c WHERE c.ancestor_id = $1 AND c.descendant_id = k.organization_id) IS NOT NULL \
+         LIMIT $3) found";
     /// An api serves the organization that defines it and those below.
     SERVES = concat!("SELECT 1", visible!(), "AND a.id = $2");
     FIND_API = concat!("SELECT ", columns!(), visible!(), "AND a.id = $2");
@@ -69,7 +71,9 @@ impl Connection {
     /// # Errors
     /// What any statement can meet.
     pub async fn find_api(&mut self, tenant: &Tenant, id: ApiId) -> StoreResult<Option<Api>> {
-        self.find(FIND_API, args![tenant.organization_id(), id], "api", api).await
+        let api = self.find(FIND_API, args![tenant.organization_id(), id], "api", api).await?;
+        self.serving.extend(api.as_ref().map(|it| (tenant.organization_id(), it.id)));
+        Ok(api)
     }
 
     /// Finds an api that serves the tenant's organization by its slug.
@@ -77,7 +81,9 @@ impl Connection {
     /// # Errors
     /// What any statement can meet.
     pub async fn find_api_by_slug(&mut self, tenant: &Tenant, slug: &str) -> StoreResult<Option<Api>> {
-        self.find(FIND_API_BY_SLUG, args![tenant.organization_id(), slug], "api", api).await
+        let api = self.find(FIND_API_BY_SLUG, args![tenant.organization_id(), slug], "api", api).await?;
+        self.serving.extend(api.as_ref().map(|it| (tenant.organization_id(), it.id)));
+        Ok(api)
     }
 
     /// All apis that serve the tenant's organization, by slug, at most 1,000.
@@ -112,13 +118,16 @@ impl Connection {
     /// # Errors
     /// What any statement can meet.
     pub async fn count_keys_of_api(&mut self, tenant: &Tenant, id: ApiId, most: u32) -> StoreResult<u64> {
-        self.number(COUNT_KEYS, args![tenant.organization_id(), id, i64::from(most)]).await
+        self.number(COUNT_KEYS_OF_API, args![tenant.organization_id(), id, i64::from(most)]).await
     }
 }
 
 impl Tx {
     /// Refuses an api that does not serve this organization.
     pub(crate) async fn refuse_foreign_api(&mut self, at: OrganizationId, id: ApiId) -> StoreResult<()> {
+        if self.serving.contains(&(at, id)) {
+            return Ok(());
+        }
         let found = self.fetch_optional(SERVES, args![at, id]).await?;
         found.map_or(Err(Error::Missing), |_| Ok(()))
     }

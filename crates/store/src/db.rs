@@ -1,6 +1,7 @@
 //! The engines: connections and transactions. This room is the only one that knows that there are two.
 
 mod connection;
+mod disk;
 mod failure;
 mod folder;
 mod hold;
@@ -10,7 +11,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use claviger_core::event::Entity;
-use claviger_core::id::KeyId;
+use claviger_core::id::{KeyId, OrganizationId};
 use rand_core::CryptoRng;
 use sqlx::postgres::PgListener;
 
@@ -29,7 +30,9 @@ use self::failure::failure;
 use self::folder::Folder;
 pub use self::hold::Hold;
 pub(crate) use self::hold::STATEMENTS as HOLD_STATEMENTS;
-use crate::error::StoreResult;
+use self::sqlite::Files;
+use crate::error::{Error, StoreResult};
+use crate::log::Placing;
 
 /// How long a caller waits for a connection.
 const WAIT: Duration = Duration::from_secs(10);
@@ -66,6 +69,7 @@ struct Inner {
     rng: Mutex<Box<dyn CryptoRng + Send>>,
     /// Of several transactions of this node that wait for the places of their events, one asks for all.
     sequencing: tokio::sync::Mutex<()>,
+    placing: Placing,
 }
 
 enum Engine {
@@ -89,6 +93,8 @@ pub struct Tx {
     pub(crate) touched_keys: Option<(KeyId, KeyId)>,
     /// The keys whose secrets were written.
     pub(crate) secrets_touched: BTreeSet<KeyId>,
+    /// By how many the live keys of an organization have become more.
+    pub(crate) live_keys: BTreeMap<OrganizationId, i64>,
 }
 
 /// A transaction of housekeeping: it changes nothing that is replicated, so it needs no event.
@@ -128,7 +134,12 @@ impl Store {
     }
 
     fn of(engine: Engine, rng: impl CryptoRng + Send + 'static) -> Self {
-        Self(Arc::new(Inner { engine, rng: Mutex::new(Box::new(rng)), sequencing: tokio::sync::Mutex::new(()) }))
+        Self(Arc::new(Inner {
+            engine,
+            rng: Mutex::new(Box::new(rng)),
+            sequencing: tokio::sync::Mutex::new(()),
+            placing: Placing::default(),
+        }))
     }
 
     /// A connection to read with.
@@ -197,6 +208,7 @@ impl Store {
             touched: BTreeSet::new(),
             touched_keys: None,
             secrets_touched: BTreeSet::new(),
+            live_keys: BTreeMap::new(),
         }
     }
 
@@ -239,6 +251,11 @@ impl Store {
     /// Who asks for places now, of the transactions of this node.
     pub(crate) fn sequencing(&self) -> &tokio::sync::Mutex<()> {
         &self.0.sequencing
+    }
+
+    /// The events of this node that wait for their places.
+    pub(crate) fn placing(&self) -> &Placing {
+        &self.0.placing
     }
 
     /// What rings when another node committed; absent where there is no other.
@@ -306,9 +323,16 @@ impl PlainTx {
 }
 
 impl Tx {
-    /// The bare commit of the engine. Only the log calls it, with the event written, and the import of an installation, whose log comes along.
+    /// The bare commit of the engine; what it says is done is on the disk. Only the log calls it, with the event written, and the import of an installation, whose log comes along.
     pub(crate) async fn commit_engine(self) -> StoreResult<()> {
-        self.connection.commit().await
+        let store = self.store;
+        self.connection.commit().await?;
+        match &store.0.engine {
+            Engine::Sqlite(Files { disk: Some(disk), .. }) => {
+                disk.write_through().await.map_err(|error| Error::Uncertain(Box::new(failure(error.into()))))
+            }
+            Engine::Sqlite(_) | Engine::Postgres(_) => Ok(()),
+        }
     }
 }
 

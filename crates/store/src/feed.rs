@@ -14,15 +14,19 @@ use claviger_core::time::Timestamp;
 pub use self::records::Rows;
 pub(crate) use self::records::STATEMENTS as RECORD_STATEMENTS;
 use crate::db::Row;
-use crate::row::{Columns, Json, Unreadable, brief};
+use crate::log::{lost, position};
+use crate::row::{Columns, Json, Unreadable, brief, decode};
 use crate::sql::statements;
 use crate::value::args;
 use crate::{Connection, StoreResult};
 
 statements! {
+    /// Where the log ends, and what stands in it behind a place, in one question: who is at its end asks no other.
     FIND_RANGE =
-        "SELECT e.seq, e.touched, e.first_key_id, e.last_key_id FROM event e \
-         WHERE e.stream = 'change' AND e.epoch = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3";
+        "SELECT h.epoch, h.seq, found.seq, found.touched, found.first_key_id, found.last_key_id FROM log_head h LEFT JOIN \
+         (SELECT x.seq, x.touched, x.first_key_id, x.last_key_id FROM event x \
+         WHERE x.stream = 'change' AND x.epoch = $1 AND x.seq > $2 ORDER BY x.seq LIMIT $3) found ON 1 = 1 \
+         WHERE h.stream = 'change' ORDER BY found.seq";
 }
 
 /// The kinds of rows that are replicated, in the order in which they are loaded: what others hang on comes first.
@@ -62,11 +66,11 @@ pub enum Followed {
     Resync,
 }
 
-/// What the events of a range touched.
+/// What some events touched.
 #[derive(Default)]
-struct Touched {
-    entities: BTreeSet<Entity>,
-    key_ranges: Vec<(KeyId, KeyId)>,
+pub(crate) struct Touched {
+    pub(crate) entities: BTreeSet<Entity>,
+    pub(crate) key_ranges: Vec<(KeyId, KeyId)>,
 }
 
 impl Touched {
@@ -74,17 +78,27 @@ impl Touched {
         self.entities.len() + self.key_ranges.len() * limits::ROWS_PER_EVENT_MAX
     }
 
-    /// Takes up an event and says its sequence number.
-    fn add(&mut self, row: &Row) -> Result<u64, Unreadable> {
+    /// Takes up the event of a row, if there is one, and says its sequence number.
+    fn add_next(&mut self, row: &Row) -> Result<Option<u64>, Unreadable> {
         let mut it = Columns::new(row);
-        let (seq, Json(touched), range) = (it.next()?, it.next::<Json<Vec<String>>>()?, (it.next()?, it.next()?));
+        it.skip(2);
+        let seq: Option<u64> = it.next()?;
+        if seq.is_some() {
+            self.add(&mut it)?;
+        }
+        Ok(seq)
+    }
+
+    /// Takes up what one event says that it touched: in its column of that name, and in those of the first and the last key.
+    pub(crate) fn add(&mut self, it: &mut Columns<'_>) -> Result<(), Unreadable> {
+        let (Json(touched), range) = (it.next::<Json<Vec<String>>>()?, (it.next()?, it.next()?));
         for text in touched {
             self.entities.insert(text.parse().map_err(|_| Unreadable(format!("touches {}", brief(&text))))?);
         }
         if let (Some(first), Some(last)) = range {
             self.key_ranges.push((first, last));
         }
-        Ok(seq)
+        Ok(())
     }
 }
 
@@ -112,20 +126,22 @@ impl Connection {
     /// # Errors
     /// What any statement can meet.
     pub async fn changes(&mut self, from: Position, events_max: u32, now: Timestamp) -> StoreResult<Followed> {
-        let head = self.head(Stream::Change).await?;
+        let rows = self.fetch_all(FIND_RANGE, args![from.epoch, from.seq, i64::from(events_max.max(1))]).await?;
+        let head = rows.first().map(|row| decode("log_head", row, position)).transpose()?;
+        let head = head.ok_or_else(|| lost(Stream::Change))?;
         if from == head {
             return Ok(Followed::UpToDate);
         }
         if from.epoch != head.epoch || head.seq < from.seq {
             return Ok(Followed::Resync);
         }
-        let rows = self.fetch_all(FIND_RANGE, args![from.epoch, from.seq, i64::from(events_max.max(1))]).await?;
         let mut touched = Touched::default();
         let mut to = from;
         for row in &rows {
-            match touched.add(row) {
-                Ok(seq) if seq == to.seq + 1 => to.seq = seq,
-                Ok(seq) => {
+            match touched.add_next(row) {
+                Ok(None) => {}
+                Ok(Some(seq)) if seq == to.seq + 1 => to.seq = seq,
+                Ok(Some(seq)) => {
                     tracing::error!(from = to.seq, to = seq, "the log has a gap");
                     return Ok(Followed::Resync);
                 }

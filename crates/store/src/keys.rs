@@ -298,7 +298,7 @@ impl Tx {
             self.execute(INSERT_SECRET, secret_arguments(key.organization_id, secret)).await?;
         }
         if key.standing != KeyStanding::Revoked {
-            self.change_key_count(tenant, 1).await?;
+            self.change_key_count(tenant, 1);
         }
         self.touch(key.id);
         Ok(())
@@ -339,7 +339,7 @@ impl Tx {
         ];
         self.replace(UPDATE_KEY, arguments, EXISTS).await?;
         if revoked {
-            self.change_key_count(tenant, -1).await?;
+            self.change_key_count(tenant, -1);
         }
         self.touch(it.id);
         Ok(())
@@ -367,7 +367,17 @@ impl Tx {
         Ok(())
     }
 
-    pub(crate) async fn change_key_count(&mut self, tenant: &Tenant, by: i64) -> StoreResult<()> {
-        self.change(CHANGE_COUNT, args![tenant.organization_id(), by]).await
+    /// Notes that there are so many live keys more. It is written with the commit: all who make keys in an organization write this row,
+    /// and where several write at once each of them waits from there on for the end of the one before.
+    pub(crate) fn change_key_count(&mut self, tenant: &Tenant, by: i64) {
+        *self.live_keys.entry(tenant.organization_id()).or_default() += by;
+    }
+
+    /// Writes the numbers of live keys that have changed, in the order of the organizations.
+    pub(crate) async fn write_key_counts(&mut self) -> StoreResult<()> {
+        for (organization_id, by) in std::mem::take(&mut self.live_keys) {
+            self.change(CHANGE_COUNT, args![organization_id, by]).await?;
+        }
+        Ok(())
     }
 }

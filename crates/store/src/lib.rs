@@ -42,7 +42,8 @@ pub use sql::ROWS_PURGED_MAX;
 /// The statements that only PostgreSQL is asked, by name: locks, the places of events, and the nodes.
 #[doc(hidden)]
 pub fn postgres_statements() -> Vec<(String, String)> {
-    let statements = [log::SEQUENCE_STATEMENTS, db::HOLD_STATEMENTS, nodes::STATEMENTS].concat();
+    let statements =
+        [log::SEQUENCE_STATEMENTS, log::WAITING_STATEMENTS, db::HOLD_STATEMENTS, nodes::STATEMENTS].concat();
     statements.into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect()
 }
 
@@ -63,6 +64,7 @@ pub fn statements() -> Vec<(String, String)> {
         leaving::STATEMENTS,
         links::STATEMENTS,
         log::STATEMENTS,
+        log::UNSEEN_STATEMENTS,
         members::STATEMENTS,
         organizations::STATEMENTS,
         passwords::STATEMENTS,

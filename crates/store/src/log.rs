@@ -4,6 +4,7 @@
 //! taken, without a gap. On PostgreSQL an event gets its place after its commit, as log/sequence.rs says.
 
 mod sequence;
+mod unseen;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::sequence::STATEMENTS as SEQUENCE_STATEMENTS;
+pub(crate) use self::sequence::{Placing, STATEMENTS as SEQUENCE_STATEMENTS};
+pub(crate) use self::unseen::{POSTGRES_STATEMENTS as WAITING_STATEMENTS, STATEMENTS as UNSEEN_STATEMENTS};
 use crate::feed::REPLICATED;
 use crate::row::{Columns, Json, Unreadable};
 use crate::sql::{Bulk, ROWS_PER_STATEMENT, rows_of, statements};
@@ -295,6 +297,7 @@ impl Tx {
         if let Some(body) = body {
             self.execute(INSERT_BODY, args![stream, epoch, seq, salt, body]).await?;
         }
+        self.write_key_counts().await?;
         self.commit_engine().await?;
         Ok(Position { epoch, seq })
     }
@@ -320,7 +323,8 @@ impl Tx {
     /// # Panics
     /// When a replicated row was written: followers would miss it.
     pub async fn commit_unaudited(self, why: &'static str) -> StoreResult<()> {
-        let touched = !self.touched.is_empty() || self.touched_keys.is_some() || !self.secrets_touched.is_empty();
+        let keys = self.touched_keys.is_some() || !self.secrets_touched.is_empty() || !self.live_keys.is_empty();
+        let touched = keys || !self.touched.is_empty();
         assert!(!touched, "replicated rows are committed with an event");
         tracing::debug!(why, "committed without an event");
         self.commit_engine().await
@@ -332,6 +336,6 @@ fn commitment(salt: &[u8; 32], body: &str) -> [u8; 32] {
     Sha256::new().chain_update(salt).chain_update(body).finalize().into()
 }
 
-fn lost(stream: Stream) -> Error {
+pub(crate) fn lost(stream: Stream) -> Error {
     Error::Corrupt { table: "log_head", id: stream.as_str().into(), detail: "is not there".into() }
 }

@@ -3,9 +3,11 @@
 use claviger_core::id::{MemberId, OrganizationId, UserId};
 use claviger_core::member::Member;
 use claviger_core::name::Name;
+use claviger_core::role::Role;
 use claviger_core::tenant::Tenant;
 use claviger_core::user::User;
 
+use crate::roles::{role, role_columns};
 use crate::row::{Columns, Unreadable};
 use crate::sql::statements;
 use crate::statement::assert_newer;
@@ -35,8 +37,11 @@ statements! {
          JOIN member m ON m.role_id = r.id JOIN \"user\" u ON u.id = m.user_id \
          WHERE c.descendant_id = $1 AND r.built_in = 'admin' AND m.organization_id = $1 AND u.status = 'active' LIMIT $2";
     FIND_MEMBER_OF_USER = concat!("SELECT ", columns!(), " FROM member m WHERE m.user_id = $1 AND m.organization_id = $2");
-    FIND_NEAREST_MEMBER = concat!(
-        "SELECT ", columns!(), " FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
+    /// A role can be given where its organization is, and below: the last column says whether this one can here.
+    FIND_STANDING = concat!(
+        "SELECT ", columns!(), ", ", role_columns!(), ", (SELECT count(*) FROM organization_closure v \
+         WHERE v.ancestor_id = r.organization_id AND v.descendant_id = $2) \
+         FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id JOIN role r ON r.id = m.role_id \
          WHERE m.user_id = $1 AND c.descendant_id = $2 ORDER BY c.depth LIMIT 1"
     );
     FIND_PLACES_BELOW =
@@ -99,12 +104,14 @@ impl Connection {
         self.list(FIND_ACTIVE_ADMINS, arguments, "member", |it| it.next()).await
     }
 
-    /// Finds the membership that counts in the tenant's organization: there, or the nearest one above.
+    /// Finds the membership that counts in the tenant's organization, there or the nearest one above, with its role.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_nearest_member(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<Option<Member>> {
-        self.find(FIND_NEAREST_MEMBER, args![user_id, tenant.organization_id()], "member", member).await
+    pub async fn find_standing(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<Option<(Member, Role)>> {
+        let read = |it: &mut Columns<'_>| Ok((member(it)?, role(it)?, it.next::<u64>()?));
+        let found = self.find(FIND_STANDING, args![user_id, tenant.organization_id()], "member", read).await?;
+        Ok(found.filter(|(_, _, given_here)| 0 < *given_here).map(|(member, role, _)| (member, role)))
     }
 
     /// The organizations below the tenant's in which a user has a membership of their own, at most so many.

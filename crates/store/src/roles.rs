@@ -17,6 +17,7 @@ macro_rules! columns {
          r.updated_at"
     };
 }
+pub(crate) use columns as role_columns;
 
 /// Roles that can be given in an organization: its own, and those of the ones above.
 macro_rules! visible {
@@ -63,7 +64,7 @@ pub struct RoleUses {
     pub keys: u64,
 }
 
-fn role(it: &mut Columns<'_>) -> Result<Role, Unreadable> {
+pub(crate) fn role(it: &mut Columns<'_>) -> Result<Role, Unreadable> {
     Ok(Role {
         id: it.next()?,
         organization_id: it.next()?,

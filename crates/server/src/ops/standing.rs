@@ -43,8 +43,7 @@ pub(crate) async fn standing(
     tenant: &Tenant,
     user_id: UserId,
 ) -> OpResult<Option<Standing>> {
-    let Some(member) = connection.find_nearest_member(tenant, user_id).await? else { return Ok(None) };
-    Ok(connection.find_role(tenant, member.role_id).await?.map(|role| Standing { member, role }))
+    Ok(connection.find_standing(tenant, user_id).await?.map(|(member, role)| Standing { member, role }))
 }
 
 /// What a caller holds from an organization downwards.

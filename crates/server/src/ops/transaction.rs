@@ -48,11 +48,38 @@ pub(super) async fn begin_beside<T>(
     Ok((tx, authorized))
 }
 
-async fn authorize_inside<T>(app: &App, tx: &mut Tx, authorize: impl Fn() -> Result<T, Reject>) -> OpResult<T> {
+/// Opens the transaction of a change that adds keys and looks at no others, and authorizes its caller, as [`begin_beside`] does. It does not wait
+/// for this node's replica where all that the replica has still to apply is about other keys: those say nothing of the caller's rights, and
+/// most of what is committed just before a key is made is another key.
+///
+/// Who then finds that there is nothing to be changed has to [`settle`] before it answers.
+pub(super) async fn begin_adding<T>(
+    app: &App,
+    caller: &Caller,
+    rows: impl IntoIterator<Item = Hold>,
+    authorize: impl Fn() -> Result<T, Reject>,
+) -> OpResult<(Tx, T)> {
+    authorize()?;
+    let mut tx = app.store().begin().await?;
+    tx.hold(rows.into_iter().chain(caller.key_id().map(Hold::shared))).await?;
+    let authorized = match app.follower().position() {
+        Some(known) if tx.knows_enough(known, caller.key_id()).await? => authorize()?,
+        _ => authorize_inside(app, &mut tx, authorize).await?,
+    };
+    Ok((tx, authorized))
+}
+
+/// Waits until this node's replica has applied everything that the transaction sees: what somebody else made, and is now answered for.
+pub(super) async fn settle(app: &App, tx: &mut Tx) -> OpResult<()> {
     let head = tx.settled_head().await?;
     app.follower().applied(head).await.map_err(Error::NotBegun)?;
     // Who asks for what is so already gets a receipt too: for the change that made it so.
     receipts::note(head, Reach::Everywhere);
+    Ok(())
+}
+
+async fn authorize_inside<T>(app: &App, tx: &mut Tx, authorize: impl Fn() -> Result<T, Reject>) -> OpResult<T> {
+    settle(app, tx).await?;
     Ok(authorize()?)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use claviger_core::event::Position;
 use claviger_store::feed::Followed;
-use claviger_store::{Store, StoreResult};
+use claviger_store::{Reader, Store, StoreResult};
 use claviger_verifier::replica::Replica;
 use claviger_verifier::writer::Writer;
 use tokio::sync::{Notify, watch};
@@ -15,6 +15,8 @@ use super::{Following, load};
 
 /// Between two looks at the log when nobody rings. The bell is a doorbell only: a lost ring costs this long.
 const POLL: Duration = Duration::from_millis(500);
+/// How long a connection that was kept may take to answer, before another one is asked: whose server is gone may never say so.
+const KEPT_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// Events in one frame.
 pub(super) const EVENTS_PER_FRAME: u32 = 256;
 
@@ -27,13 +29,15 @@ pub(super) async fn run(
     applied: watch::Sender<Option<Position>>,
 ) {
     let (mut failing, mut polls) = (false, true);
+    // Kept from one look at the log to the next: to take it and give it back would be more questions than the look itself.
+    let mut reader = None;
     loop {
         let advanced = async {
             if polls {
                 // What a node committed that died before its event had a place. A ring says that all have been given theirs.
                 following.store.sequence().await?;
             }
-            advance(&following, &mut writer, &applied).await
+            advance(&following, &mut writer, &mut reader, &applied).await
         };
         match advanced.await {
             Ok(()) => {
@@ -82,10 +86,11 @@ pub(super) async fn hear(store: Store, bell: Arc<Notify>, stop: CancellationToke
     }
 }
 
-/// Brings the replica to the head of the log.
+/// Brings the replica to the head of the log. Leaves the connection by which it read.
 async fn advance(
     following: &Following,
     writer: &mut Writer,
+    reader: &mut Option<Reader>,
     applied: &watch::Sender<Option<Position>>,
 ) -> StoreResult<()> {
     if writer.position().is_none() {
@@ -94,19 +99,32 @@ async fn advance(
     }
     loop {
         let Some(at) = writer.position() else { return Ok(()) };
-        let followed = {
-            let mut reader = following.store.follow().await?;
-            reader.changes(at, EVENTS_PER_FRAME, following.clock.now()).await?
-        };
-        let in_order = match followed {
+        let in_order = match look(following, reader, at).await? {
             Followed::UpToDate => return Ok(()),
             Followed::Frame(frame) => writer.apply(&frame).is_ok(),
             Followed::Resync => false,
         };
         if !in_order {
             tracing::warn!(?at, "the log is not a continuation of what the replica holds: loading everything again");
+            // Loading takes connections of its own.
+            *reader = None;
             load::load(following, writer).await?;
         }
         applied.send_replace(writer.position());
     }
+}
+
+/// Looks what the log says behind a place, by the connection that was kept, or by another one where that is lost.
+async fn look(following: &Following, reader: &mut Option<Reader>, at: Position) -> StoreResult<Followed> {
+    if let Some(kept) = reader {
+        let looking = kept.changes(at, EVENTS_PER_FRAME, following.clock.now());
+        match tokio::time::timeout(KEPT_ANSWERS_WITHIN, looking).await {
+            Ok(Ok(followed)) => return Ok(followed),
+            Ok(Err(_)) | Err(_) => *reader = None,
+        }
+    }
+    let mut fresh = following.store.follow().await?;
+    let followed = fresh.changes(at, EVENTS_PER_FRAME, following.clock.now()).await?;
+    *reader = Some(fresh);
+    Ok(followed)
 }

@@ -56,6 +56,11 @@ impl Follower {
         }
     }
 
+    /// Up to where the replica has applied the log, for certain; absent while it loads.
+    pub fn position(&self) -> Option<Position> {
+        *self.applied.borrow()
+    }
+
     /// Waits until everything has been loaded once, or the follower has ended.
     pub async fn ready(&self) {
         // The sender is gone only when the service stops, and then nobody needs the answer.

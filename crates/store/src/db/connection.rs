@@ -1,5 +1,6 @@
 //! A connection to either engine, its statements and its rows.
 
+use claviger_core::id::{ApiId, OrganizationId};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -17,6 +18,8 @@ pub struct Connection {
     link: Link,
     /// Whether a statement of the transaction has failed.
     failed: bool,
+    /// Apis that were found to serve an organization. They do so until the transaction ends: nobody changes an api beside it.
+    pub(crate) serving: Vec<(OrganizationId, ApiId)>,
 }
 
 pub(super) enum Link {
@@ -70,7 +73,7 @@ macro_rules! run {
 
 impl Connection {
     pub(super) const fn new(link: Link) -> Self {
-        Self { link, failed: false }
+        Self { link, failed: false, serving: Vec::new() }
     }
 
     fn settle<T>(&mut self, result: Result<T, sqlx::Error>) -> StoreResult<T> {

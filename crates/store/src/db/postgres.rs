@@ -26,6 +26,8 @@ const VERSION_MIN: i32 = 150_000;
 /// How long a transaction waits for a lock, and how long one that does nothing may keep others waiting.
 const LOCK_TIMEOUT: &str = "10s";
 const IDLE_TIMEOUT: &str = "30s";
+/// A connection that has been idle for so long is asked whether it is still there before somebody gets it.
+const ALIVE_FOR: Duration = Duration::from_secs(1);
 /// How long a server may take to answer. One whose machine or network is gone may never do, nor say so: nobody would be told, and the
 /// follower of the log, or whoever asks for places in it, would wait for ever.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -72,6 +74,8 @@ impl Pools {
                 // Whoever waited for a lock reads what was committed before it got that, whatever a database or role is set to.
                 ("default_transaction_isolation", "read committed"),
                 ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+                // Every question here is a short one. Where the planner takes it for a long one, compiling it takes far longer than it does.
+                ("jit", "off"),
             ])
             .disable_statement_logging();
         // Without a pool, which would try until its time is over and then only say that it is.
@@ -185,8 +189,17 @@ fn pool(connections: u32) -> PgPoolOptions {
         .max_connections(connections)
         .acquire_timeout(WAIT)
         .idle_timeout(Duration::from_secs(600))
-        // A server that was restarted, or a firewall, leaves connections behind that only look alive.
-        .test_before_acquire(true)
+        // A server that was restarted, or a firewall, leaves connections behind that only look alive. One that was answered a moment ago is
+        // not asked again: that would be a question more to each that matters.
+        .test_before_acquire(false)
+        .before_acquire(|connection, about| {
+            Box::pin(async move {
+                if ALIVE_FOR <= about.idle_for {
+                    in_time(connection.ping()).await?;
+                }
+                Ok(true)
+            })
+        })
         // A connection that is given back is asked whether it is still there, and the pool itself would wait for that for ever, with the
         // connection's place in it.
         .after_release(|connection, _| Box::pin(async { in_time(connection.ping()).await.map(|()| true) }))

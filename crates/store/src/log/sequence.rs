@@ -5,12 +5,15 @@
 //! order of the outbox. Any node may run it: whoever committed, whoever relies on what it sees, and the poll of every follower, so that
 //! an event whose node died in between waits no longer than a poll.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use claviger_core::event::{Position, Stream};
 use claviger_core::id::EventId;
 
 use super::{lost, position};
+use crate::row::Columns;
 use crate::sql::statements;
 use crate::value::{Value, args};
 use crate::{Connection, Error, Store, StoreResult, Tx};
@@ -31,6 +34,7 @@ statements! {
     IS_WAITING = "SELECT 1 FROM outbox LIMIT 1";
     /// Whoever waits for the head sees, in its next statement, everything that was committed before it got it.
     LOCK_HEAD = "SELECT 1 FROM log_head WHERE stream = $1 FOR UPDATE";
+    /// Says which events have got which places, and rings once for all of them; the listeners are told with the commit.
     MOVE_INTO_LOG = concat!(
         "WITH moved AS (DELETE FROM outbox WHERE id IN \
          (SELECT o.id FROM outbox o WHERE o.stream = $1 ORDER BY o.id LIMIT 1000) RETURNING *), \
@@ -39,12 +43,10 @@ statements! {
          events AS (INSERT INTO event (stream, epoch, seq, id, ", fields!(), ") \
          SELECT stream, epoch, seq, event_id, ", fields!(), " FROM numbered), \
          bodies AS (INSERT INTO event_body (stream, epoch, seq, salt, body) \
-         SELECT stream, epoch, seq, salt, body FROM numbered WHERE body IS NOT NULL) \
-         UPDATE log_head SET seq = seq + (SELECT count(*) FROM moved) WHERE stream = $1 \
-         RETURNING (SELECT count(*) FROM moved)"
+         SELECT stream, epoch, seq, salt, body FROM numbered WHERE body IS NOT NULL), \
+         head AS (UPDATE log_head SET seq = seq + (SELECT count(*) FROM moved) WHERE stream = $1) \
+         SELECT event_id, epoch, seq, (SELECT count(pg_notify('claviger_log_' || hashtext(current_schema()), ''))) FROM numbered"
     );
-    /// Told to the listeners with the commit, once for all of the same transaction.
-    RING = "SELECT 1 FROM pg_notify('claviger_log_' || hashtext(current_schema()), '')";
     HAS_HAPPENED = "SELECT 1 FROM outbox WHERE event_id = $1 UNION ALL SELECT 1 FROM event WHERE id = $1";
     FIND_PLACE = "SELECT epoch, seq FROM event WHERE id = $1";
 }
@@ -54,7 +56,50 @@ const ASK_FOR: Duration = Duration::from_secs(8);
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Events that get their places at a time.
-const EVENTS_PER_MOVE: u64 = 1000;
+const EVENTS_PER_MOVE: usize = 1000;
+
+/// Transactions of this node whose events have no place yet, as far as is known, or have been given one.
+#[derive(Default)]
+pub(crate) struct Placing(Mutex<HashMap<EventId, Option<Position>>>);
+
+/// One of them; what is known of it is forgotten with it.
+struct Waiting<'a> {
+    placing: &'a Placing,
+    id: EventId,
+}
+
+impl Placing {
+    fn wait_for(&self, id: EventId) -> Waiting<'_> {
+        self.known().insert(id, None);
+        Waiting { placing: self, id }
+    }
+
+    /// Tells who waits. An event whose identifier is none, and stands in nobody's way, is waited for by nobody.
+    fn tell(&self, placed: &[(String, Position)]) {
+        let mut known = self.known();
+        for (id, place) in placed {
+            if let Some(waiting) = id.parse().ok().and_then(|it: EventId| known.get_mut(&it)) {
+                *waiting = Some(*place);
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<EventId, Option<Position>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting<'_> {
+    fn place(&self) -> Option<Position> {
+        self.placing.known().get(&self.id).copied().flatten()
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.placing.known().remove(&self.id);
+    }
+}
 
 impl Store {
     /// Gives every committed event its place. Nothing is done where events have one from the start.
@@ -74,26 +119,29 @@ impl Store {
             let Some(mut tx) = self.begin_sequencing().await? else { return Ok(()) };
             let stream = Stream::Change.as_str();
             tx.fetch_optional(LOCK_HEAD, args![stream]).await?.ok_or_else(|| lost(Stream::Change))?;
-            let moved = tx.number(MOVE_INTO_LOG, args![stream]).await?;
-            if 0 < moved {
-                tx.fetch_optional(RING, args![]).await?;
-            }
+            let read = |it: &mut Columns<'_>| Ok((it.next()?, position(it)?));
+            let moved: Vec<(String, Position)> = tx.list(MOVE_INTO_LOG, args![stream], "outbox", read).await?;
             tx.commit().await?;
-            if moved < EVENTS_PER_MOVE {
+            self.placing().tell(&moved);
+            if moved.len() < EVENTS_PER_MOVE {
                 return Ok(());
             }
         }
     }
 
     /// Where a committed event stands.
-    pub(super) async fn place_of(&self, id: EventId) -> StoreResult<Position> {
+    async fn place_of(&self, waiting: &Waiting<'_>) -> StoreResult<Position> {
         // Whoever waits for its turn here finds, as a rule, that the one before it saw its event too.
         let _turn = self.sequencing().lock().await;
-        if let Some(place) = self.find_place(id).await? {
+        if let Some(place) = waiting.place() {
             return Ok(place);
         }
         self.move_into_log().await?;
-        self.find_place(id).await?.ok_or_else(|| lost(Stream::Change))
+        match waiting.place() {
+            Some(place) => Ok(place),
+            // Another node was quicker.
+            None => self.find_place(waiting.id).await?.ok_or_else(|| lost(Stream::Change)),
+        }
     }
 
     /// Whether a transaction committed whose connection was lost at that moment. Its server may not have noticed yet and be about to commit,
@@ -149,10 +197,12 @@ impl Tx {
 /// Commits a transaction with its event, and waits until that has its place.
 pub(super) async fn commit(mut tx: Tx, id: EventId, fields: Vec<Value>) -> StoreResult<Position> {
     tx.execute(PUT_INTO_OUTBOX, fields).await?;
+    tx.write_key_counts().await?;
     let store = tx.store.clone();
+    let waiting = store.placing().wait_for(id);
     match tx.commit_engine().await {
         Err(failed @ Error::Unavailable(_)) => store.ask_after(id, failed).await?,
         committed => committed?,
     }
-    store.place_of(id).await.map_err(|error| Error::Unsequenced(Box::new(error)))
+    store.place_of(&waiting).await.map_err(|error| Error::Unsequenced(Box::new(error)))
 }

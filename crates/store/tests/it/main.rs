@@ -20,5 +20,6 @@ mod sign_in;
 mod silence;
 mod tenancy;
 mod transactions;
+mod unseen;
 mod usage;
 mod world;

@@ -115,17 +115,17 @@ async fn nearest_membership_counts_and_members_above_are_visible_below() {
     .expect("a membership");
     let ann: UserId = world.acme.user.id;
     let mut reader = world.store.read().await.expect("a reader");
-    assert_eq!(reader.find_nearest_member(&site_tenant, ann).await.expect("an answer"), Some(nearer.clone()));
-    assert_eq!(reader.find_nearest_member(acme, ann).await.expect("an answer").as_ref(), Some(&world.acme.member));
-    assert_eq!(reader.find_nearest_member(&world.root, ann).await.expect("an answer"), None, "none reaches up");
+    let found = reader.find_standing(&site_tenant, ann).await.expect("an answer");
+    assert_eq!(found, Some((nearer.clone(), world.readonly.clone())));
+    let (member, role) = reader.find_standing(acme, ann).await.expect("an answer").expect("a membership");
+    assert_eq!((&member, role.id), (&world.acme.member, world.acme.member.role_id));
+    assert_eq!(reader.find_standing(&world.root, ann).await.expect("an answer"), None, "none reaches up");
     assert_eq!(reader.find_member_of_user(&site_tenant, ann).await.expect("an answer"), Some(nearer.clone()));
     drop(reader);
     change(&world, &site_tenant, async |tx| tx.delete_member(&site_tenant, nearer.id, 1).await).await.expect("an end");
     let mut reader = world.store.read().await.expect("a reader");
-    assert_eq!(
-        reader.find_nearest_member(&site_tenant, ann).await.expect("an answer").as_ref(),
-        Some(&world.acme.member)
-    );
+    let (member, _) = reader.find_standing(&site_tenant, ann).await.expect("an answer").expect("a membership");
+    assert_eq!(member, world.acme.member);
     assert_eq!(reader.find_member_of_user(&site_tenant, ann).await.expect("an answer"), None);
     assert!(reader.find_user(&site_tenant, ann).await.expect("an answer").is_some());
     assert!(

@@ -148,7 +148,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(page_users(&UserFilter::default(), &first), |it| it.rows.iter().any(|it| it.id == full.user.id));
     ask!(find_member(full.world.acme.member.id), |it| it.is_some());
     ask!(find_member_of_user(ann), |it| it.is_some());
-    ask!(find_nearest_member(ann), |it| it.is_some());
+    ask!(find_standing(ann), |it| it.is_some());
     ask!(find_active_admins(100), |it| it.contains(&ann));
     ask!(find_places_below(ann, 100), |it| it == [full.below.id]);
     ask!(page_members(&first), |it| it.rows.iter().any(|it| it.user.id == ann));

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
-use crate::ops::transaction::{begin_beside, commit, on_task};
+use crate::ops::transaction::{begin_adding, commit, on_task, settle};
 
 /// How long a key for bulk loading lives when nothing is said.
 const DATA_LOADER_LIFE: Duration = Duration::from_secs(365 * 86_400);
@@ -42,8 +42,9 @@ pub async fn create_key(
         let authorize = || caller.authorize_keys(&app, organization_id, "create");
         // Keys of one owner are counted, so they are made one after the other.
         let owner = new.owner_id.unwrap_or(caller.user_id()).map(Hold::alone);
-        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, owner, authorize).await?;
+        let (mut tx, (tenant, whose)) = begin_adding(&app, &caller, owner, authorize).await?;
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            settle(&app, &mut tx).await?;
             return Ok(answer);
         }
         let now = app.now();
@@ -67,8 +68,8 @@ pub async fn create_key(
         refuse_too_many(&mut tx, &tenant, 1).await?;
 
         let (key, secret, token) = draft.mint(organization_id, &api, now, &mut *app.rng())?;
-        tx.insert_key(&tenant, &key, &[secret]).await?;
-        let info = list::info(&mut tx, &tenant, key.id, now).await?;
+        tx.insert_key(&tenant, &key, std::slice::from_ref(&secret)).await?;
+        let info = list::info_of_new(&mut tx, &tenant, secret, now).await?;
         let created = CreatedKey { info, token };
         keep(idempotency.as_ref(), &mut tx, &tenant, &created, now).await?;
         commit(&app, tx, Event::new(&tenant, EventKind::KeyCreated, key.id, now).after(&key)).await?;

@@ -142,6 +142,17 @@ pub(super) async fn info(connection: &mut Connection, tenant: &Tenant, id: KeyId
     Ok(info)
 }
 
+/// The same of a key that was made in this transaction, with the one secret it has: nobody has used that.
+pub(super) async fn info_of_new(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    secret: Secret,
+    now: Timestamp,
+) -> OpResult<KeyInfo> {
+    let row = connection.find_key_row(tenant, secret.key_id, now).await?.ok_or_else(Reject::not_found)?;
+    Ok(KeyInfo { secrets: vec![SecretInfo { secret, last_use: None }], ..from_row(row, now) })
+}
+
 fn from_row(row: KeyRow, now: Timestamp) -> KeyInfo {
     KeyInfo {
         state: row.key.state(now),

@@ -149,8 +149,8 @@ pub async fn put_personal_key(
             ..KeyDraft::named(name, Origin::Toggle)
         };
         let (key, secret, token) = draft.mint(organization_id, &api, now, &mut *app.rng())?;
-        tx.insert_key(&tenant, &key, &[secret]).await?;
-        let info = list::info(&mut tx, &tenant, key.id, now).await?;
+        tx.insert_key(&tenant, &key, std::slice::from_ref(&secret)).await?;
+        let info = list::info_of_new(&mut tx, &tenant, secret, now).await?;
         commit(&app, tx, Event::new(&tenant, EventKind::KeyCreated, key.id, now).after(&key)).await?;
         Ok(Toggled::Made(CreatedKey { info, token }))
     })
