@@ -88,6 +88,9 @@ pub(super) struct ImportChunkBody {
     /// that says `finished` may have none.
     #[schema(value_type = Vec<ImportLineBody>, max_items = 1000)]
     lines: Vec<Object<ImportLineBody>>,
+    /// The last line of the request before this one, where that may still be under way. This one is then refused with `state_conflict` as long
+    /// as that line has not been dealt with, so that no line is passed over whichever request comes first.
+    after_line: Option<u64>,
     /// Whether none come after these.
     #[serde(default)]
     #[schema(required = false, default = false)]
@@ -265,7 +268,8 @@ pub(super) async fn append_import(
     };
     let lines = lines.map_err(|it: FieldReject| Reject::fields(vec![it]))?;
     let ChunkOutcome { import, rejected } =
-        ops::imports::append_import(&app, &caller, organization_id, import_id, lines, body.finished).await?;
+        ops::imports::append_import(&app, &caller, organization_id, import_id, lines, body.after_line, body.finished)
+            .await?;
     let rejected = rejected.into_iter().map(Into::into).collect();
     Ok(Json(ImportChunkView { import: import.into(), rejected }))
 }

@@ -1,5 +1,6 @@
 //! The management API of a running server, as commands call it: with a key, which crosses a network only under TLS.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -34,12 +35,13 @@ struct FieldView {
 }
 
 /// The server, as a command talks to it.
+#[derive(Clone)]
 pub(super) struct Server {
     url: String,
     key: SecretString,
     client: reqwest::Client,
     /// Whether it has answered anything. Until then nobody can say that it is away for a moment: more likely it is elsewhere.
-    has_answered: AtomicBool,
+    has_answered: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -58,7 +60,7 @@ impl Server {
         }
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.timeout(Duration::from_secs(60)).build().map_err(Failed::new)?;
-        Ok(Self { url, key, client, has_answered: AtomicBool::new(false) })
+        Ok(Self { url, key, client, has_answered: Arc::default() })
     }
 
     /// Reads what stands at a path, again where trying again can help.

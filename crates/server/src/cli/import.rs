@@ -2,6 +2,7 @@
 //!
 //! The server keeps how far an import has come, by the digest of the file; so the same command goes on where a broken one stopped.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use super::client::Server;
 use super::remote::{Remote, given};
@@ -18,6 +21,8 @@ use super::{Failed, in_runtime, note};
 
 /// Lines sent at once: as many as one event stands for.
 const LINES_PER_CHUNK: usize = claviger_core::limits::ROWS_PER_EVENT_MAX;
+/// Chunks that are under way at once: while the server writes one, the next one is read and sent.
+const CHUNKS_UNDER_WAY: usize = 2;
 /// Bad lines named on the terminal; the server keeps more.
 const NAMED_LINES_MAX: usize = 100;
 
@@ -109,13 +114,20 @@ async fn send(server: &Server, path: &str, mut source: Source, mut import: Impor
     let mut progress = Progress::new(source.bytes);
     let mut named = import.rejected_lines.len();
     let mut chunk = Vec::with_capacity(LINES_PER_CHUNK);
+    let (tasks, mut under_way, mut after_line) = (TaskTracker::new(), VecDeque::new(), None);
     loop {
         let line = source.next(&columns)?;
         let more = line.is_some();
         chunk.extend(line.filter(|it| it.line > import.done_line));
         if chunk.len() == LINES_PER_CHUNK || !more {
-            let outcome: ChunkView = server.post(path, &json!({ "lines": chunk, "finished": !more })).await?;
+            let body = json!({ "lines": chunk, "after_line": after_line, "finished": !more });
+            after_line = chunk.last().map(|it| it.line).or(after_line);
             chunk.clear();
+            under_way.push_back(Chunk::send(&tasks, server, path, body));
+        }
+        while under_way.len() >= CHUNKS_UNDER_WAY || !more {
+            let Some(chunk) = under_way.pop_front() else { break };
+            let outcome = chunk.outcome(server, path).await?;
             for bad in &outcome.rejected {
                 named += 1;
                 if named <= NAMED_LINES_MAX {
@@ -128,6 +140,27 @@ async fn send(server: &Server, path: &str, mut source: Source, mut import: Impor
         if !more {
             progress.end();
             return Ok(import);
+        }
+    }
+}
+
+/// Lines that were sent, and what became of them.
+struct Chunk {
+    body: Value,
+    answer: JoinHandle<Result<ChunkView, Failed>>,
+}
+
+impl Chunk {
+    fn send(tasks: &TaskTracker, server: &Server, path: &str, body: Value) -> Self {
+        let (server, path, sent) = (server.clone(), path.to_owned(), body.clone());
+        Self { body, answer: tasks.spawn(async move { server.post(&path, &sent).await }) }
+    }
+
+    /// What became of them, the ones before them having been taken. If they came too early they are sent again.
+    async fn outcome(self, server: &Server, path: &str) -> Result<ChunkView, Failed> {
+        match self.answer.await.map_err(Failed::new)? {
+            Err(_) => server.post(path, &self.body).await,
+            taken => taken,
         }
     }
 }

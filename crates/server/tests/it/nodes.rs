@@ -231,7 +231,7 @@ async fn import_at_one_node_and_forms_at_the_other_give_nobody_more_keys_than_po
                 );
             }
         };
-        let append = append_import(&first.app, &first.admin, first.root, import_id, lines, true);
+        let append = append_import(&first.app, &first.admin, first.root, import_id, lines, None, true);
         let (appended, ..) = tokio::join!(append, make("a"), make("b"), make("c"));
         let mut reader = first.app.store().read().await.unwrap();
         let owned = reader.count_live_keys_of_owner(&system(&first), owner_id).await.unwrap();
@@ -253,7 +253,7 @@ async fn two_admins_who_demote_each_other_leave_one() {
     let patch = || MemberPatch { role_id: Some(readonly), ..MemberPatch::default() };
     let own_member = {
         let mut reader = first.app.store().read().await.unwrap();
-        reader.find_nearest_member(&system(&first), first.admin_id).await.unwrap().unwrap().id
+        reader.find_standing(&system(&first), first.admin_id).await.unwrap().unwrap().0.id
     };
     let (one, two) = tokio::join!(
         update_member(&first.app, &first.admin, first.root, other_member, patch(), None),

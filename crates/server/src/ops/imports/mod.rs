@@ -25,7 +25,7 @@ use super::caller::Caller;
 use super::error::OpResult;
 use super::keys::rules::{Granted, check_owner};
 use super::keys::{policy_of, refuse_too_many};
-use super::transaction::{begin_beside, commit, on_task};
+use super::transaction::{begin_adding, begin_beside, commit, on_task, settle};
 use crate::app::App;
 
 /// What an import needs: it makes keys, many at once.
@@ -231,7 +231,8 @@ async fn find(app: &App, tenant: &Tenant, import_id: ImportId) -> OpResult<Impor
 }
 
 /// Takes the next lines, at most 1,000, in the order of the file. Lines that have been dealt with are skipped, so that a chunk can be sent again.
-/// `finishes` says that none come after them.
+/// `finishes` says that none come after them; `after_line` which line came last in the chunk before, for who sends one without waiting for
+/// what became of the other: it is refused until that has been taken, whichever comes first.
 ///
 /// # Errors
 /// Refusals, of lines after the last too; a line that cannot be taken is no error but stands in the outcome.
@@ -241,9 +242,10 @@ pub async fn append_import(
     organization_id: OrganizationId,
     import_id: ImportId,
     lines: Vec<ImportLine>,
+    after_line: Option<u64>,
     finishes: bool,
 ) -> OpResult<ChunkOutcome> {
-    refuse_disorder(&lines)?;
+    refuse_disorder(&lines, after_line)?;
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
@@ -253,11 +255,16 @@ pub async fn append_import(
         // Its chunks, and those of other imports here, are taken one after the other: they count the same keys.
         let rows = [Hold::alone(import_id), Hold::alone(organization_id)];
         let rows = rows.into_iter().chain(owner_id.map(Hold::alone));
-        let (mut tx, tenant) = begin_beside(&app, &caller, rows, authorize).await?;
+        let (mut tx, tenant) = begin_adding(&app, &caller, rows, authorize).await?;
         let mut import = tx.find_import(&tenant, import_id).await?.ok_or_else(Reject::not_found)?;
+        if after_line.is_some_and(|it| import.next_line <= it) {
+            let detail = "The lines before these have not been taken; send these again once they have been.";
+            return Err(Reject::new(RejectCode::StateConflict, detail).into());
+        }
         let fresh: Vec<_> = lines.into_iter().filter(|it| it.line >= import.next_line).collect();
         let now = app.now();
         let (Some(first), Some(last)) = (fresh.first().map(|it| it.line), fresh.last().map(|it| it.line)) else {
+            settle(&app, &mut tx).await?;
             if finishes && import.finished_at.is_none() {
                 (import.updated_at, import.finished_at) = (now, Some(now));
                 tx.update_import(&tenant, &import).await?;
@@ -305,7 +312,7 @@ fn digest_of(keys: &[(Key, Secret)]) -> String {
     HEXLOWER.encode(&all.finalize())
 }
 
-fn refuse_disorder(lines: &[ImportLine]) -> Result<(), Reject> {
+fn refuse_disorder(lines: &[ImportLine], after_line: Option<u64>) -> Result<(), Reject> {
     let max = limits::ROWS_PER_EVENT_MAX;
     if lines.len() > max {
         return Err(Reject::field("/lines", format!("at most {max} lines in one request")));
@@ -313,6 +320,9 @@ fn refuse_disorder(lines: &[ImportLine]) -> Result<(), Reject> {
     let rising = lines.windows(2).all(|pair| pair[0].line < pair[1].line);
     if !rising || lines.first().is_some_and(|it| it.line == 0) {
         return Err(Reject::field("/lines", "must come in the order of the file, each line once, counted from 1"));
+    }
+    if lines.first().zip(after_line).is_some_and(|(first, after)| first.line <= after) {
+        return Err(Reject::field("/after_line", "must be the number of a line before these"));
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ async fn the_same_file_on_other_terms_is_refused() {
 }
 
 async fn append(test: &TestApp, at: OrganizationId, id: ImportId, lines: Vec<ImportLine>) -> ChunkOutcome {
-    append_import(&test.app, &test.admin, at, id, lines, false).await.unwrap()
+    append_import(&test.app, &test.admin, at, id, lines, None, false).await.unwrap()
 }
 
 fn counts(outcome: &ChunkOutcome) -> (u64, u64, u64, u64) {
@@ -168,7 +168,8 @@ async fn a_chunk_can_be_sent_again_and_the_same_file_goes_on() {
 async fn an_import_that_came_to_its_end_says_when_and_takes_no_more() {
     let test = TestApp::new().await;
     let id = begin(&test, test.root, 1).await;
-    let append = async |lines, finishes| append_import(&test.app, &test.admin, test.root, id, lines, finishes).await;
+    let append =
+        async |lines, finishes| append_import(&test.app, &test.admin, test.root, id, lines, None, finishes).await;
     assert_eq!(append(vec![line(2, "a")], false).await.unwrap().import.finished_at, None);
     let end = append(vec![line(3, "b")], true).await.unwrap();
     assert_eq!((end.import.finished_at, counts(&end)), (Some(test.now()), (3, 2, 0, 0)));
@@ -179,7 +180,7 @@ async fn an_import_that_came_to_its_end_says_when_and_takes_no_more() {
     assert_eq!(test.verify_text("c", &[]), Err("not_found"));
 
     let empty = begin(&test, test.root, 2).await;
-    let ended = append_import(&test.app, &test.admin, test.root, empty, Vec::new(), true).await.unwrap();
+    let ended = append_import(&test.app, &test.admin, test.root, empty, Vec::new(), None, true).await.unwrap();
     assert_eq!(ended.import.finished_at, Some(test.now()), "a file may hold nothing but its header");
 }
 
@@ -208,10 +209,26 @@ async fn an_import_grants_no_more_than_its_caller_holds_and_needs_a_say() {
 }
 
 #[tokio::test]
+async fn chunk_that_overtakes_the_one_before_it_is_refused_and_passes_no_line_over() {
+    let test = TestApp::new().await;
+    let id = begin(&test, test.root, 1).await;
+    let send = async |lines, after| append_import(&test.app, &test.admin, test.root, id, lines, after, false).await;
+    let (first, second) = (|| vec![line(2, "a"), line(3, "b")], || vec![line(5, "c")]);
+    assert_eq!(refused(send(second(), Some(3)).await), RejectCode::StateConflict);
+    assert_eq!(refused(send(second(), Some(5)).await), RejectCode::InvalidField);
+    assert_eq!(counts(&send(first(), None).await.unwrap()), (3, 2, 0, 0));
+    assert_eq!(counts(&send(second(), Some(3)).await.unwrap()), (5, 3, 0, 0));
+    assert_eq!(counts(&send(first(), None).await.unwrap()), (5, 3, 0, 0), "sent again, as after a lost answer");
+    for text in ["a", "b", "c"] {
+        assert_eq!(test.verify_text(text, &[]), Ok(()), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn chunks_have_an_order_and_a_size() {
     let test = TestApp::new().await;
     let id = begin(&test, test.root, 1).await;
-    let send = async |lines| append_import(&test.app, &test.admin, test.root, id, lines, false).await;
+    let send = async |lines| append_import(&test.app, &test.admin, test.root, id, lines, None, false).await;
     for lines in [
         vec![line(3, "a"), line(2, "b")],
         vec![line(2, "a"), line(2, "b")],
