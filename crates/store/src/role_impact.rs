@@ -16,15 +16,19 @@ macro_rules! holders {
          WHERE r.id = $1 AND r.organization_id = $2 LIMIT $3) found "
     };
 }
-/// The live keys of these users, where this membership is the one that counts: there is none between it and the key.
+/// The live keys of these users, where this membership is the one that counts: there is none between it and the key. Between two equal bounds,
+/// and how deep they stand as a question of its own: PostgreSQL does not know how few these users are, and would go through all keys
+/// there are and all organizations to find theirs.
 macro_rules! keys_of_holders {
     ($user:literal) => {
         concat!(
-            "SELECT k.id, k.organization_id, k.name FROM ", holders!(), "JOIN key k ON k.", $user, " = found.user_id \
-             JOIN organization_closure c ON c.ancestor_id = found.organization_id AND c.descendant_id = k.organization_id \
-             WHERE k.standing <> 'revoked' AND NOT EXISTS (SELECT 1 FROM organization_closure d JOIN member n \
-             ON n.organization_id = d.ancestor_id AND n.user_id = found.user_id \
-             WHERE d.descendant_id = k.organization_id AND d.depth < c.depth) LIMIT $4"
+            "SELECT near.id, near.organization_id, near.name FROM (SELECT k.id, k.organization_id, k.name, found.user_id, \
+             (SELECT c.depth FROM organization_closure c WHERE c.ancestor_id = found.organization_id \
+             AND c.descendant_id = k.organization_id) AS depth FROM ", holders!(),
+            "JOIN key k ON k.", $user, " BETWEEN found.user_id AND found.user_id AND k.standing <> 'revoked') near \
+             WHERE near.depth IS NOT NULL AND NOT EXISTS (SELECT 1 FROM organization_closure d JOIN member n \
+             ON n.organization_id = d.ancestor_id AND n.user_id = near.user_id \
+             WHERE d.descendant_id = near.organization_id AND d.depth < near.depth) LIMIT $4"
         )
     };
 }

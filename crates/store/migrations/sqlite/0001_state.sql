@@ -139,7 +139,10 @@ CREATE INDEX key_personal_name ON key (organization_id, name_key, id) WHERE pers
 -- Without imported ones: those are most where there are any, found without help, and written a million at a time.
 CREATE INDEX key_origin ON key (organization_id, origin, id) WHERE origin <> 'import';
 CREATE INDEX key_api ON key (organization_id, api_id, id);
-CREATE INDEX key_owner ON key (owner_id, id) WHERE owner_id IS NOT NULL;
+-- Live keys by what they hang on, wherever they stand: of an installation with very many organizations nobody goes through all of them.
+CREATE INDEX key_owner ON key (owner_id, id) WHERE owner_id IS NOT NULL AND standing <> 'revoked';
+CREATE INDEX key_mapped_user_live ON key (mapped_user_id, id) WHERE mapped_user_id IS NOT NULL AND standing <> 'revoked';
+CREATE INDEX key_api_live ON key (api_id) WHERE standing <> 'revoked';
 -- For lists by owner and by mapped user.
 CREATE INDEX key_owner_list ON key (organization_id, owner_id, id) WHERE owner_id IS NOT NULL;
 CREATE INDEX key_mapped_user ON key (organization_id, mapped_user_id, id) WHERE mapped_user_id IS NOT NULL;

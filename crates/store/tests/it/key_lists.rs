@@ -460,6 +460,7 @@ async fn lists_and_looks_ups_go_by_an_index() {
         ("page_keys last_use0 Live all", "secret_use_last"),
         ("page_keys inactive0 Inactive all", "key_inactive"),
         ("PAGE_EVENTS_OF_ENTITY", "event_id"),
+        ("COUNT_KEYS_OF_API", "key_api_live"),
         ("count_few 0 Live owner", "key_owner_list"),
         ("count_few 0 Expired all", "key_expiry"),
         ("count_few beginning", "key_name"),

@@ -1,9 +1,13 @@
 //! What a change would touch: counted and named, and never more looked through than may be.
 
+use std::collections::BTreeMap;
+
 use claviger_core::time::Timestamp;
 use claviger_store::keys::{Bounds, Breach};
 use claviger_store::role_impact::Tie;
+use sqlx::{AssertSqlSafe, Row};
 
+use crate::engine::{embedded, file};
 use crate::world::{World, event, member, organization, tenant};
 
 #[tokio::test]
@@ -56,4 +60,19 @@ async fn a_role_is_felt_by_the_keys_of_its_holders_where_no_nearer_membership_co
     assert!(reader.find_touched_keys(&role_at, role_id, Tie::MappedUser, 0).await.expect("keys").is_empty());
     let owned = reader.find_touched_keys(&role_at, role_id, Tie::Owner, 100).await.expect("keys");
     assert!(!owned.iter().any(|it| it.id == key.id), "nobody owns it");
+}
+
+#[tokio::test]
+async fn keys_of_holders_are_found_by_their_users_and_not_by_organizations() {
+    let store = embedded().await;
+    let mut connection = file(&store, "claviger.db").await;
+    let statements: BTreeMap<_, _> = claviger_store::statements().into_iter().collect();
+    for (name, index) in [("FIND_KEYS_OWNED", "key_owner "), ("FIND_KEYS_MAPPED", "key_mapped_user_live ")] {
+        let sql = format!("EXPLAIN QUERY PLAN {}", statements[name]);
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.expect("a plan");
+        let steps: Vec<String> = rows.iter().map(|it| it.get("detail")).collect();
+        let by_user = steps.iter().position(|it| it.starts_with(&format!("SEARCH k USING INDEX {index}")));
+        let by_tree = steps.iter().position(|it| it.starts_with("SEARCH c"));
+        assert!(by_user.is_some() && by_user < by_tree, "{name}: {steps:#?}");
+    }
 }
