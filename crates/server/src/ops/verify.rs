@@ -155,8 +155,8 @@ impl<'a> Verifier<'a> {
     /// Refuses who may verify nowhere.
     pub(super) fn new(app: &'a App, caller: &'a Caller) -> Result<Self, Reject> {
         let verify = Asked::parse(VERIFY).map_err(|error| Reject::new(RejectCode::Internal, error.to_string()))?;
-        authorize_somewhere(app, caller, &verify)?;
-        Ok(Self { app, caller, verify, now: app.now(), age: app.replica().age(), seen: None })
+        let place = authorize_somewhere(app, caller, &verify)?;
+        Ok(Self { app, caller, verify, now: app.now(), age: app.replica().age(), seen: Some((place, true)) })
     }
 
     /// Whether the caller may know of an organization's keys.
@@ -298,19 +298,19 @@ impl VerifyAnswer {
     }
 }
 
-/// Refuses who may verify nowhere, before anything is said about the subject.
-fn authorize_somewhere(app: &App, caller: &Caller, verify: &Asked<'_>) -> Result<(), Reject> {
+/// Refuses who may verify nowhere, before anything is said about the subject; and says one organization whose keys the caller may verify.
+fn authorize_somewhere(app: &App, caller: &Caller, verify: &Asked<'_>) -> Result<OrganizationId, Reject> {
     match caller {
         Caller::Key { key_id, .. } => {
             let own = app.replica().organization_of(*key_id).ok_or_else(Reject::unauthenticated)?;
-            caller.check(app, own, verify)
+            caller.check(app, own, verify).map(|()| own)
         }
         Caller::Session { user_id, .. } => {
             let places = app.replica().memberships(*user_id);
             let mut refusal = Reject::not_found();
             for place in places {
                 match caller.check(app, place.organization_id, verify) {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => return Ok(place.organization_id),
                     Err(reject) => refusal = reject,
                 }
             }
