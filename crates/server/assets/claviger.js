@@ -157,8 +157,33 @@ const prepareSelecting = (root) => {
   }
 };
 
+// The first request with a new key: asked for while the page is looked at, ten minutes long.
+const prepareWatching = (root) => {
+  for (const line of root.querySelectorAll("[data-watch]")) {
+    const words = line.querySelector("span");
+    words.textContent = "Waiting for the first request with it…";
+    let left = 300;
+    const timer = setInterval(() => {
+      if (document.hidden) return;
+      if (!line.isConnected || --left < 0) return clearInterval(timer);
+      const request = new XMLHttpRequest();
+      request.open("GET", line.dataset.watch);
+      request.responseType = "document";
+      request.onload = () => {
+        const seen = request.response?.querySelector("[data-seen]");
+        if (!seen) return;
+        clearInterval(timer);
+        words.replaceWith(document.adoptNode(seen));
+        line.querySelector("use").href.baseVal = line.querySelector("use").href.baseVal.replace(/#.*/, "#check");
+      };
+      request.send();
+    }, 2000);
+  }
+};
+
 const prepare = (root) => {
   prepareSelecting(root);
+  prepareWatching(root);
   prepareCopying(root);
   prepareRevealing(root);
   prepareTimes(root);

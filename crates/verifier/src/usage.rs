@@ -116,6 +116,18 @@ impl State {
     }
 }
 
+impl Replica {
+    /// The latest use of a key here since it was loaded, and where it came from if that is still known. With several secrets, that of one of
+    /// them: enough to see a new key's first request before it is written down.
+    pub fn last_use(&self, key_id: KeyId) -> Option<(Timestamp, Option<IpAddr>)> {
+        let state = self.state.load();
+        let last = state.entries.get(state.find_key(key_id.as_u128())?.at)?.last_use.load(Relaxed);
+        let millis = i64::try_from(last >> ORIGIN_BITS).ok().filter(|it| *it > 0)?;
+        let ip = self.origins.load().get(last as u16).and_then(Origin::ip);
+        Some((Timestamp::from_micros(millis * 1000).ok()?, ip))
+    }
+}
+
 /// What is left of one turn through all secrets. Where all of them are used all the time, draining until nothing is left would never end.
 #[derive(Debug)]
 pub struct Turn {

@@ -78,6 +78,7 @@ pub fn router(app: App) -> Router {
         .route("/keys/bulk/extend", get(keys::bulk::show_extend).post(keys::bulk::extend))
         .route("/keys/bulk/delete", get(keys::bulk::show_delete).post(keys::bulk::delete))
         .route("/keys/{key}", get(keys::change::show_key))
+        .route("/keys/{key}/first-request", get(keys::usage::show_first_request))
         .route("/keys/{key}/edit", get(keys::form::show_edit_key).post(keys::form::edit))
         .route("/keys/{key}/rotate", get(keys::secrets::show_rotate).post(keys::secrets::rotate))
         .route("/keys/{key}/activate", post(keys::change::activate))

@@ -1,11 +1,13 @@
 //! A key's own page, and what one press does to it: switch on or off, delete.
 
-use axum::extract::Path;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use claviger_core::key::{KeyState, RevocationReason};
 use claviger_core::reject::{Reject, RejectCode};
 
 use super::form::find;
+use super::usage::{self, UsageQuery};
 use super::{secrets, view};
 use crate::console::audit;
 use crate::console::failure::Failure;
@@ -14,19 +16,28 @@ use crate::console::pages::keys::{DeleteKeyPage, KeyPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::pages::snippets::call_with_key;
 use crate::console::visit::Visit;
+use crate::ops::keys::usage::key_usage;
 use crate::ops::keys::{revoke_key, set_key_active};
 
 /// The organization's slug and the key's id in a path.
 type KeyPath = Path<(String, String)>;
 
 /// A key's own page.
-pub(in crate::console) async fn show_key(visit: Visit, Path((_, key_id)): KeyPath) -> Result<Response, Failure> {
+pub(in crate::console) async fn show_key(
+    visit: Visit,
+    Path((_, key_id)): KeyPath,
+    query: Result<Query<UsageQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
+    let usage = key_usage(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
+    // A stretch that nobody offered is none to complain about.
+    let query = query.map(|it| it.0).unwrap_or_default();
     let now = visit.app.now();
     let page = KeyPage {
         shell: visit.shell(Place::Keys),
         key: view::facts(&info, now),
         secrets: info.secrets.iter().map(|it| view::secret(it, info.state, now)).collect(),
+        usage: usage::view(&usage, &query),
         may_change: visit.may_to("update", &info.key),
         may_rotate: visit.may_to("update", &info.key) && secrets::can_rotate(&info),
         may_delete: visit.may_to("delete", &info.key),
@@ -62,7 +73,12 @@ pub(in crate::console) async fn show_delete(visit: Visit, Path((_, key_id)): Key
     if info.state == KeyState::Revoked {
         return Err(Reject::new(RejectCode::StateConflict, "The key is deleted already.").into());
     }
-    let page = DeleteKeyPage { shell: visit.shell(Place::Keys), key: view::facts(&info, visit.app.now()) };
+    let usage = key_usage(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
+    let page = DeleteKeyPage {
+        shell: visit.shell(Place::Keys),
+        key: view::facts(&info, visit.app.now()),
+        last_day: usage::of_last_day(&usage),
+    };
     Ok(visit.page(&page))
 }
 

@@ -9,4 +9,5 @@ pub(super) mod form;
 pub(super) mod list;
 mod locations;
 pub(super) mod secrets;
+pub(super) mod usage;
 pub(super) mod view;

@@ -34,7 +34,7 @@ fn role_of(info: &KeyInfo) -> String {
     info.role_name.as_ref().map_or_else(|| "As mapped user".to_owned(), |it| role_label(it.as_str()))
 }
 
-fn last_use(used: Option<&keys::LastUse>) -> LastUse {
+pub(super) fn last_use(used: Option<&keys::LastUse>) -> LastUse {
     match used {
         Some(used) => LastUse::At { at: Moment::new(used.at), ip: used.ip.map(|it| it.to_string()) },
         None => LastUse::Never,

@@ -8,6 +8,7 @@ use super::health::HealthLine;
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
+use super::usage::UsageView;
 
 /// When a key or a secret was last used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,6 +205,8 @@ pub struct KeyPage {
     pub key: KeyFacts,
     /// Its secrets, the current one first.
     pub secrets: Vec<SecretView>,
+    /// How it is used.
+    pub usage: UsageView,
     /// Whether the viewer may change it.
     pub may_change: bool,
     /// Whether the viewer may give it a new secret, and it can get one.
@@ -291,6 +294,8 @@ pub struct DeleteKeyPage {
     pub shell: Shell,
     /// The key.
     pub key: KeyFacts,
+    /// Requests that passed in the last 24 hours.
+    pub last_day: String,
 }
 
 /// The form that creates a key, or changes one.

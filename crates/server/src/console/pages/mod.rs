@@ -23,6 +23,7 @@ pub mod settings;
 pub mod shell;
 pub mod snippets;
 pub mod tree;
+pub mod usage;
 
 #[cfg(test)]
 mod samples;

@@ -47,7 +47,9 @@ fn every_page_parses_without_an_error_and_has_one_heading_of_the_first_level() {
         assert_eq!(page.errors, Vec::<&str>::new(), "{name}");
         assert_eq!(page.select(&selector("h1")).count(), 1, "{name}");
         assert_eq!(page.select(&selector("main#main")).count(), 1, "{name}");
-        assert_eq!(page.select(&selector("title")).count(), 1, "{name}: svg titles would be read twice");
+        // What is inside an image is not read out, and a bar may say its numbers to who points at it.
+        let titles = page.select(&selector("title:not([role=img] *)")).count();
+        assert_eq!(titles, 1, "{name}: svg titles would be read twice");
     }
 }
 

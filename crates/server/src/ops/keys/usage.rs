@@ -9,6 +9,7 @@ use claviger_store::usage::counts::Counts;
 use claviger_store::usage::denials::Denial;
 
 use super::list::is_visible;
+use super::{LastUse, get_key};
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
@@ -38,6 +39,21 @@ pub struct Stretch {
     pub since: Timestamp,
     /// How many requests there were.
     pub counts: Counts,
+}
+
+/// Tells of the latest use of a key: of one on this node at once, of one on another within a minute.
+///
+/// # Errors
+/// Refusals; a key that is not this organization's is not there.
+pub async fn latest_use(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+) -> OpResult<Option<LastUse>> {
+    let info = get_key(app, caller, organization_id, key_id).await?;
+    let here = app.replica().last_use(key_id).map(|(at, ip)| LastUse { at, ip, user_agent: None });
+    Ok(here.into_iter().chain(info.last_use).max_by_key(|it| it.at))
 }
 
 /// Tells how a key is used. Other nodes' requests are in it within a minute.

@@ -8,6 +8,7 @@ use crate::console::pages::keys::{
 };
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
+use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, SpanLink, UsageView};
 
 pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
     let row = |at: usize, hint: &str, role: &str, last_use, expires: Option<&str>, status: Status| KeyRowView {
@@ -90,6 +91,53 @@ pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
         status: status(Tone::Good, "Active"),
         active: true,
         live: true,
+    }
+}
+
+/// What the sample key was used for in a day.
+pub(super) fn usage(words: &Words<'_>) -> UsageView {
+    let counts = [0, 3, 12, 40, 38, 51, 9, 0, 0, 4, 77, 120, 118, 96, 131, 140, 88, 60, 0, 0, 2, 14, 33, 27];
+    let bar = |(at, count): (usize, &u64)| {
+        let denied = if at == 12 { 17 } else { 0 };
+        Bar::new(at, format!("2026-11-21 {at:02}:00"), (*count, denied), 140, |it| it.to_string())
+    };
+    let span = |word, label| SpanLink { word, label, is_current: word == "24h" };
+    let denial = |ip: Option<&str>, user_agent: Option<&str>| DenialView {
+        at: moment("2026-11-21T12:41:07Z"),
+        why: "The address is not among the allowed ones".to_owned(),
+        code: "ip_not_allowed".to_owned(),
+        ip: ip.map(str::to_owned),
+        user_agent: user_agent.map(str::to_owned),
+    };
+    UsageView {
+        spans: vec![span("24h", "24 hours"), span("7d", "7 days"), span("30d", "30 days")],
+        span: "the last 24 hours",
+        bars: counts.iter().enumerate().map(bar).collect(),
+        allowed: "1,063".to_owned(),
+        denied: "17".to_owned(),
+        most: "140".to_owned(),
+        is_empty: false,
+        denials: vec![denial(Some("198.51.100.40"), Some(words.descriptions[2])), denial(None, None)],
+    }
+}
+
+pub(super) fn first_request(words: &Words<'_>, used: LastUse) -> FirstRequestPage {
+    let (key_id, key_name) = ("key_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned(), words.names[0].to_owned());
+    FirstRequestPage { shell: shell(words, Place::Keys), key_id, key_name, used }
+}
+
+/// What is shown of a key that nobody used.
+pub(super) fn no_usage() -> UsageView {
+    let span = |word, label| SpanLink { word, label, is_current: word == "7d" };
+    UsageView {
+        spans: vec![span("24h", "24 hours"), span("7d", "7 days"), span("30d", "30 days")],
+        span: "the last 7 days",
+        bars: Vec::new(),
+        allowed: "0".to_owned(),
+        denied: "0".to_owned(),
+        most: "0".to_owned(),
+        is_empty: true,
+        denials: Vec::new(),
     }
 }
 

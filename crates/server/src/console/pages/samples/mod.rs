@@ -30,7 +30,7 @@ mod roles;
 mod settings;
 mod tree;
 
-use keys::{deleted_facts, expiries, facts, key_form, key_list, rows, secrets};
+use keys::{deleted_facts, expiries, facts, first_request, key_form, key_list, no_usage, rows, secrets, usage};
 
 const BASE_URL: &str = "https://keys.acme.example";
 
@@ -211,6 +211,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         shell: shell(words, Place::Keys),
         key: facts(words),
         secrets: secrets(),
+        usage: usage(words),
         may_change,
         may_rotate: may_change,
         may_delete: may_change,
@@ -365,7 +366,10 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ),
         ("key", render(&key_page(true))),
         ("key-read-only", render(&key_page(false))),
-        ("key-deleted", render(&KeyPage { key: deleted_facts(words), secrets: Vec::new(), ..key_page(true) })),
+        (
+            "key-deleted",
+            render(&KeyPage { key: deleted_facts(words), secrets: Vec::new(), usage: no_usage(), ..key_page(true) }),
+        ),
         (
             "key-rotate",
             render(&RotateKeyPage {
@@ -390,7 +394,12 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 complaints(words, &["expires", "expires_on"]),
             )),
         ),
-        ("key-delete", render(&DeleteKeyPage { shell: shell(words, Place::Keys), key: facts(words) })),
+        ("key-first-request", render(&first_request(words, used("2026-11-21T12:41:07Z", "203.0.113.9")))),
+        ("key-no-request", render(&first_request(words, LastUse::Never))),
+        (
+            "key-delete",
+            render(&DeleteKeyPage { shell: shell(words, Place::Keys), key: facts(words), last_day: "1,204".into() }),
+        ),
         ("failure", render(&failure(words))),
     ]);
     pages
