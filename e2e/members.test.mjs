@@ -47,7 +47,7 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByLabel("E-mail").fill(email);
     await page.getByLabel("MEMBER").check();
     await page.getByRole("button", { name: "Make invitation" }).click();
-    const link = await page.locator("#link").textContent();
+    await page.locator("#link").waitFor();
 
     await openMember(page, name);
     await page.getByRole("link", { name: "Edit", exact: true }).click();
@@ -78,8 +78,15 @@ for (const javaScriptEnabled of [true, false]) {
     assert.ok(found.includes("contacts:update") && found.includes("scorecards/A:read"), found);
     assert.match(await lastEvent(page), /Member changed[\s\S]*Extra permissions: /);
 
+    await openMember(page, renamed);
+    await page.getByRole("button", { name: /^Make (an|a new) invitation$/ }).click();
+    const link = await page.locator("#link").textContent();
     const other = await openWindow(browser, server);
     await other.page.goto(link);
+    await other.page.getByLabel("Password", { exact: true }).fill("a password of hers");
+    await other.page.getByRole("button", { name: "Set password and sign in" }).click();
+    await other.page.getByRole("status").getByText("Your password is set").waitFor();
+    await other.page.getByRole("button", { name: /^Profile of/ }).click();
     await other.page.getByText(moved).waitFor();
     await other.close();
     await close();

@@ -159,6 +159,7 @@ pub(super) fn secret(info: &SecretInfo, key: KeyState, now: Timestamp) -> Secret
         status: Status { tone, words },
         created: Moment::new(info.secret.created_at),
         last_use: last_use(info.last_use.as_ref()),
+        user_agent: info.last_use.as_ref().and_then(|it| it.user_agent.clone()),
     }
 }
 

@@ -284,6 +284,8 @@ pub struct SecretView {
     pub created: Moment,
     /// The most recent use.
     pub last_use: LastUse,
+    /// What called then, as it names itself: free text.
+    pub user_agent: Option<String>,
 }
 
 /// Asks before a key is deleted.

@@ -98,6 +98,14 @@ pub struct ReviewPage {
     pub consequences: Option<Consequences>,
 }
 
+impl ReviewPage {
+    /// Whether keys would stop working.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        self.consequences.iter().flat_map(|it| &it.broken).any(|it| it.stops)
+    }
+}
+
 /// What a change of a policy would do.
 #[derive(Debug, Clone)]
 pub struct Consequences {
@@ -116,6 +124,8 @@ pub struct BrokenWords {
     pub what: String,
     /// What becomes of them.
     pub then: &'static str,
+    /// Whether they stop working.
+    pub stops: bool,
     /// Some of them: name, and its page where that is within this organization.
     pub keys: Vec<(String, Option<String>)>,
 }

@@ -93,5 +93,5 @@ fn broken(visit: &Visit, broken: &Broken, policy: &Policy) -> BrokenWords {
     let here = visit.organization_id();
     let href = |id, key: &BreakingKey| (id == here).then(|| visit.path(&format!("/keys/{}", key.id)));
     let keys = broken.keys.iter().map(|(id, key)| (key.name.to_string(), href(*id, key))).collect();
-    BrokenWords { what, then, keys }
+    BrokenWords { what, then, stops: broken.rule == Rule::Idle, keys }
 }

@@ -124,3 +124,35 @@ async fn the_last_login_is_the_latest_use_on_record() {
     let list = browser.get("/o/root/keys?q=automation").await;
     assert_eq!(list.text_of("td[data-label='Last Login']"), "2027-01-01 00:00:00"); // S3.12
 }
+
+#[tokio::test]
+async fn what_is_only_for_administrators_is_neither_offered_to_others_nor_shown() {
+    let app = TestApp::new().await;
+    let location = app.organization(app.root, "Location 1").await;
+    let other = app.organization(app.root, "Location 2").await;
+    let (_, member, _) = app.member(location, "Ann", BuiltIn::Member).await;
+    let mut ann = Browser::of_user(&app, member).await;
+    let offered = ann.get("/o/location-1/settings").await.expect(200).links();
+    for page in ["audit", "policies", "tree"] {
+        let path = format!("/o/location-1/{page}");
+        assert!(!offered.contains(&path), "{path}");
+        ann.get(&path).await.expect(403);
+    }
+    let found = ann.get("/o/location-1/settings?q=history").await.expect(200);
+    assert_eq!(found.text_of(".empty h2"), "Nothing is called “history” here");
+    let (_, admin, _) = app.member(location, "Local admin", BuiltIn::Admin).await;
+    let mut admin = Browser::of_user(&app, admin).await;
+    let unknown = admin.get("/o/nobody/keys").await.expect(404);
+    for id in [app.root, other] {
+        for path in ["", "/edit", "/suspend", "/move"] {
+            let page = admin.get(&format!("/o/location-1/tree/{id}{path}")).await.expect(404);
+            assert_eq!(page.text, unknown.text, "{id}{path}");
+        }
+    }
+    let own = admin.get(&format!("/o/location-1/tree/{location}")).await.expect(200);
+    assert_eq!(own.text_of("h1"), "Location 1");
+    let event = Browser::signed_in(&app).await.get("/o/root/audit").await.expect(200);
+    let event = event.links().into_iter().find(|it| it.contains("/audit/evt_")).expect("an event of the root");
+    let id = event.rsplit('/').next().expect("its id");
+    admin.get(&format!("/o/location-1/audit/{id}")).await.expect(404);
+}

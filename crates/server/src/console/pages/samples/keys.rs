@@ -153,19 +153,21 @@ pub(super) fn deleted_facts(words: &Words<'_>) -> KeyFacts {
     }
 }
 
-pub(super) fn secrets() -> Vec<SecretView> {
+pub(super) fn secrets(words: &Words<'_>) -> Vec<SecretView> {
     vec![
         SecretView {
             hint: "ck_7Fq2…".to_owned(),
             status: status(Tone::Good, "Current"),
             created: moment("2026-11-20T12:00:00Z"),
             last_use: used("2026-11-20T18:59:11Z", "203.0.113.9"),
+            user_agent: Some(words.typed.to_owned()),
         },
         SecretView {
             hint: "ck_x0Ra…".to_owned(),
             status: status(Tone::Turning, "Retiring until 2026-11-27 12:00:00"),
             created: moment("2026-09-02T08:15:00Z"),
             last_use: used("2026-11-20T11:58:20Z", "198.51.100.40"),
+            user_agent: None,
         },
     ]
 }

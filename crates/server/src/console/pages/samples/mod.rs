@@ -210,7 +210,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     let key_page = |may_change| KeyPage {
         shell: shell(words, Place::Keys),
         key: facts(words),
-        secrets: secrets(),
+        secrets: secrets(words),
         usage: usage(words),
         may_change,
         may_rotate: may_change,

@@ -91,6 +91,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let broken = BrokenWords {
         what: "37 keys were not used for longer than this allows.".to_owned(),
         then: "They would stop working: unused keys are deleted.",
+        stops: true,
         keys: vec![
             (words.names[0].to_owned(), Some("/o/acme/keys/key_1".to_owned())),
             (words.names[1].to_owned(), None),
