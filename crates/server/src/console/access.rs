@@ -11,11 +11,11 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 use super::keys::{secrets, view};
+use super::menu::Section;
 use super::pages::access::{ApiAccessPage, AskPage, MappedKeyView, MappedKeysPage};
 use super::pages::secrets::SecretOrigin;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
-use super::settings::Section;
 use super::visit::Visit;
 use crate::ops::idempotency::Answer;
 use crate::ops::keys::{

@@ -9,10 +9,10 @@ use claviger_core::limits;
 use super::access::{Forward, forward};
 use super::failure::Failure;
 use super::keys::view;
+use super::menu::Section;
 use super::pages::access::{AskPage, HolderPage, HolderView, HoldersPage};
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
-use super::settings::Section;
 use super::visit::Visit;
 use crate::ops::keys::{KeyFilter, KeyInfo, delete_personal_key, get_personal_key, list_keys};
 

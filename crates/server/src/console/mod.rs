@@ -20,6 +20,7 @@ mod keyboard;
 mod keys;
 mod links;
 mod members;
+mod menu;
 mod organizations;
 mod policies;
 mod respond;
@@ -40,7 +41,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::keys::door::Door;
-use self::settings::Section;
+use self::menu::Section;
 use crate::app::App;
 
 /// Bytes of a form; the largest holds a description and a handful of short fields.

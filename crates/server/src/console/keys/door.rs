@@ -1,8 +1,8 @@
 //! The doors to the list of keys: one page that stands at the end of several paths, each with its own way back and its own words.
 
+use crate::console::menu::Section;
 use crate::console::pages::keys::DoorView;
 use crate::console::pages::settings::Crumb;
-use crate::console::settings::Section;
 
 /// Along which path the list of keys was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -171,6 +171,8 @@ pub(super) fn end_of_day(text: &str) -> Option<Timestamp> {
 #[serde(default)]
 pub(in crate::console) struct Came {
     door: String,
+    /// The key whose settings the form begins with.
+    from: String,
 }
 
 /// Shows the empty form.
@@ -179,7 +181,14 @@ pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) ->
         return Err(Reject::from(claviger_core::decision::Code::InsufficientPermission).into());
     }
     let door = Door::parse(&came.0.door).word().to_owned();
-    let form = KeyForm { once: new_once(&visit.app), door, expires: NEVER.to_owned(), ..KeyForm::default() };
+    let form = match came.0.from.as_str() {
+        "" => KeyForm::default(),
+        from => {
+            let info = find(&visit, from).await?;
+            KeyForm { name: info.key.name.with_suffix(" copy").to_string(), ..settings(&info) }
+        }
+    };
+    let form = KeyForm { once: new_once(&visit.app), door, expires: NEVER.to_owned(), ..form };
     let page = form_page(&visit, None, form, FormErrors::default()).await;
     Ok(visit.page(&page))
 }
@@ -224,6 +233,20 @@ pub(in crate::console) async fn create(
     Ok(refused(visit.page(&page)))
 }
 
+/// The form with what a key is set to, but for its end.
+fn settings(info: &KeyInfo) -> KeyForm {
+    KeyForm {
+        name: info.key.name.to_string(),
+        description: info.key.description.to_string(),
+        role: Some(role_value(&info.key)),
+        mapped_user: mapped_user_value(&info.key),
+        reach: info.key.reach.as_str().to_owned(),
+        scopes: info.key.scopes.as_ref().map(|it| it.to_texts().join("\n")),
+        allowed_ips: info.key.allowed_ips.as_ref().map(|it| it.to_texts().join("\n")),
+        ..KeyForm::default()
+    }
+}
+
 /// Shows the form with a key's present values.
 pub(in crate::console) async fn show_edit_key(
     visit: Visit,
@@ -232,15 +255,8 @@ pub(in crate::console) async fn show_edit_key(
     let info = find(&visit, &key_id).await?;
     let form = KeyForm {
         version: info.key.version.to_string(),
-        name: info.key.name.to_string(),
-        description: info.key.description.to_string(),
-        role: Some(role_value(&info.key)),
         expires: if info.key.expires_at.is_some() { KEEP } else { NEVER }.to_owned(),
-        mapped_user: mapped_user_value(&info.key),
-        reach: info.key.reach.as_str().to_owned(),
-        scopes: info.key.scopes.as_ref().map(|it| it.to_texts().join("\n")),
-        allowed_ips: info.key.allowed_ips.as_ref().map(|it| it.to_texts().join("\n")),
-        ..KeyForm::default()
+        ..settings(&info)
     };
     let page = form_page(&visit, Some(&info), form, FormErrors::default()).await;
     Ok(visit.page(&page))

@@ -1,0 +1,386 @@
+//! The entries of the menus: plain data, in the order in which they stand on their pages.
+
+use super::api_management;
+
+/// What an entry is shown for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Needs {
+    /// Being signed in.
+    Nothing,
+    /// All of these permissions.
+    Permissions(&'static [&'static str]),
+    /// Something to do with keys here, be it with all or with own ones.
+    Keys,
+    /// Another organization within reach.
+    Others,
+    /// Any entry of that section.
+    Section(Section),
+}
+
+/// A page that only leads on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// What the gear opens.
+    Settings,
+    /// The people of an organization.
+    UserManagement,
+    /// Who holds keys.
+    Security,
+    /// The same, and roles, where others look for them.
+    AdvancedSettings,
+    /// What leads to the integrations.
+    SystemSettings,
+    /// What leads to the integrations, further on.
+    SystemSetup,
+    /// What other programs call with.
+    Integrations,
+    /// The reader's own settings.
+    Profile,
+    /// The reader's own record.
+    EditProfile,
+    /// By what the reader signs in, and which keys act under the reader's name.
+    ProfileSecurity,
+}
+
+/// What a page that only leads on says.
+pub(super) struct Plan {
+    /// The path within the organization, or on this server.
+    pub(super) path: &'static str,
+    /// What it is called.
+    pub(super) title: &'static str,
+    /// Where it stands.
+    pub(super) above: Option<Section>,
+    /// Where it leads.
+    pub(super) entries: &'static [Entry],
+}
+
+/// A way on, for who may go it.
+pub(super) struct Entry {
+    /// The path within the organization, or on this server.
+    pub(super) path: &'static str,
+    /// The icon's name in the sprite.
+    pub(super) icon: &'static str,
+    /// What the page is called.
+    pub(super) label: &'static str,
+    /// What is done there.
+    pub(super) note: &'static str,
+    /// Whom it is shown to.
+    pub(super) needs: Needs,
+}
+
+const SETTINGS: Plan = Plan {
+    path: "/settings",
+    title: "Settings",
+    above: None,
+    entries: &[
+        Entry {
+            path: "/keys",
+            icon: "key",
+            label: "API Keys",
+            note: "Create, watch, rotate and revoke the keys that applications call with.",
+            needs: Needs::Keys,
+        },
+        Entry {
+            path: USER_MANAGEMENT.path,
+            icon: "people",
+            label: USER_MANAGEMENT.title,
+            note: "Who is a member, with which role, and who is invited.",
+            needs: Needs::Section(Section::UserManagement),
+        },
+        Entry {
+            path: SECURITY.path,
+            icon: "shield",
+            label: SECURITY.title,
+            note: "Who holds an active key of their own, and how to clear it.",
+            needs: Needs::Section(Section::Security),
+        },
+        Entry {
+            path: ADVANCED_SETTINGS.path,
+            icon: "sliders",
+            label: ADVANCED_SETTINGS.title,
+            note: "Who may have keys, and who holds one.",
+            needs: Needs::Section(Section::AdvancedSettings),
+        },
+        Entry {
+            path: SYSTEM_SETTINGS.path,
+            icon: "plug",
+            label: SYSTEM_SETTINGS.title,
+            note: "System setup, and from there to the integrations.",
+            needs: Needs::Section(Section::SystemSettings),
+        },
+        Entry {
+            path: "/policies",
+            icon: "lock",
+            label: "Policies",
+            note: "How long keys live, who sees secrets again, what becomes of unused keys.",
+            needs: Needs::Permissions(&["claviger/organizations:read"]),
+        },
+        Entry {
+            path: "/tree",
+            icon: "tree",
+            label: "Organizations",
+            note: "Make organizations below this one, see what they hold, suspend and move them.",
+            needs: Needs::Permissions(&["claviger/organizations:read"]),
+        },
+        Entry {
+            path: "/organizations",
+            icon: "switch",
+            label: "Switch organization",
+            note: "Look at another organization within your reach.",
+            needs: Needs::Others,
+        },
+        Entry {
+            path: "/health",
+            icon: "warning",
+            label: "Key health",
+            note: "Keys that expire soon, that nobody uses or answers for, and what to do about them.",
+            needs: Needs::Keys,
+        },
+        Entry {
+            path: "/audit",
+            icon: "clock",
+            label: "Audit",
+            note: "Who changed what, by which key, and how it looked before and after.",
+            needs: Needs::Permissions(&["claviger/events:read"]),
+        },
+        Entry {
+            path: "/docs/api",
+            icon: "book",
+            label: "Developer documentation",
+            note: "Every operation over HTTP, with examples.",
+            needs: Needs::Nothing,
+        },
+    ],
+};
+
+/// Pages that are found by a search though no section leads to them.
+pub(super) const BESIDES: &[Entry] = &[
+    Entry {
+        path: "/keys/new",
+        icon: "plus",
+        label: "Create API Key",
+        note: "A key for one application, shown once.",
+        needs: Needs::Permissions(&["claviger/keys:create"]),
+    },
+    Entry {
+        path: "/members/new",
+        icon: "people",
+        label: "Invite a person",
+        note: "By a link to pass on, by which they set a password.",
+        needs: Needs::Permissions(&["claviger/users:create", "claviger/members:create", "claviger/roles:read"]),
+    },
+    Entry {
+        path: "/sessions",
+        icon: "clock",
+        label: "Sessions",
+        note: "Where you are signed in, and signing out there.",
+        needs: Needs::Nothing,
+    },
+    Entry {
+        path: "/password",
+        icon: "lock",
+        label: "Change password",
+        note: "The one that you sign in with.",
+        needs: Needs::Nothing,
+    },
+    Entry {
+        path: "/keyboard",
+        icon: "book",
+        label: "Keyboard shortcuts",
+        note: "What single keys do on these pages, and switching them off.",
+        needs: Needs::Nothing,
+    },
+];
+
+const USER_MANAGEMENT: Plan = Plan {
+    path: "/user-management",
+    title: "User Management",
+    above: Some(Section::Settings),
+    entries: &[
+        Entry {
+            path: "/members",
+            icon: "people",
+            label: "Members",
+            note: "Invite people, give them roles, and make a link for a lost password.",
+            needs: Needs::Permissions(&["claviger/members:read"]),
+        },
+        Entry {
+            path: "/roles",
+            icon: "shield",
+            label: "User Roles",
+            note: "What each role may do, and whether people with it may have keys.",
+            needs: Needs::Permissions(&["claviger/members:read", "claviger/roles:read"]),
+        },
+        Entry {
+            path: "/user-management/keys",
+            icon: "key",
+            label: "API Keys",
+            note: "Keys for integrations, access control and automation.",
+            needs: Needs::Keys,
+        },
+    ],
+};
+
+const SECURITY: Plan = Plan {
+    path: "/security",
+    title: "Security",
+    above: Some(Section::Settings),
+    entries: &[Entry {
+        path: "/security/api-management",
+        icon: "key",
+        label: api_management::TITLE,
+        note: "Everybody who holds an active key, and how to clear it.",
+        needs: Needs::Permissions(api_management::NEEDS),
+    }],
+};
+
+const ADVANCED_SETTINGS: Plan = Plan {
+    path: "/advanced-settings",
+    title: "Advanced Settings",
+    above: Some(Section::Settings),
+    entries: &[
+        Entry {
+            path: "/roles",
+            icon: "shield",
+            label: "User Roles",
+            note: "What each role may do, and whether people with it may have keys.",
+            needs: Needs::Permissions(&["claviger/members:read", "claviger/roles:read"]),
+        },
+        Entry {
+            path: "/advanced-settings/api-management",
+            icon: "key",
+            label: api_management::TITLE,
+            note: "Everybody who holds an active key, and how to clear it.",
+            needs: Needs::Permissions(api_management::NEEDS),
+        },
+    ],
+};
+
+const SYSTEM_SETTINGS: Plan = Plan {
+    path: "/system-settings",
+    title: "System Settings",
+    above: Some(Section::Settings),
+    entries: &[Entry {
+        path: SYSTEM_SETUP.path,
+        icon: "sliders",
+        label: SYSTEM_SETUP.title,
+        note: "What other programs call with.",
+        needs: Needs::Section(Section::SystemSetup),
+    }],
+};
+
+const SYSTEM_SETUP: Plan = Plan {
+    path: "/system-setup",
+    title: "System setup",
+    above: Some(Section::SystemSettings),
+    entries: &[Entry {
+        path: INTEGRATIONS.path,
+        icon: "plug",
+        label: INTEGRATIONS.title,
+        note: "The keys of applications that work with this organization.",
+        needs: Needs::Section(Section::Integrations),
+    }],
+};
+
+const INTEGRATIONS: Plan = Plan {
+    path: "/integrations",
+    title: "Integrations",
+    above: Some(Section::SystemSetup),
+    entries: &[Entry {
+        path: "/integrations/keys",
+        icon: "key",
+        label: "API Keys",
+        note: "Let an application act on behalf of a user.",
+        needs: Needs::Keys,
+    }],
+};
+
+const PROFILE: Plan = Plan {
+    path: "/profile",
+    title: "Your Profile & Preferences",
+    above: None,
+    entries: &[
+        Entry {
+            path: "/profile/api-access",
+            icon: "key",
+            label: "API Access",
+            note: "Your own key: switch it on and off, regenerate it.",
+            needs: Needs::Keys,
+        },
+        Entry {
+            path: EDIT_PROFILE.path,
+            icon: "people",
+            label: EDIT_PROFILE.title,
+            note: "Your password, your sessions, and keys made for you.",
+            needs: Needs::Section(Section::EditProfile),
+        },
+        Entry {
+            path: "/sessions",
+            icon: "clock",
+            label: "Sessions",
+            note: "Where you are signed in.",
+            needs: Needs::Nothing,
+        },
+        Entry {
+            path: "/docs/api",
+            icon: "book",
+            label: "Developer documentation",
+            note: "Every operation over HTTP, with examples.",
+            needs: Needs::Nothing,
+        },
+    ],
+};
+
+const EDIT_PROFILE: Plan = Plan {
+    path: "/profile/edit",
+    title: "Edit Profile",
+    above: Some(Section::Profile),
+    entries: &[Entry {
+        path: PROFILE_SECURITY.path,
+        icon: "shield",
+        label: PROFILE_SECURITY.title,
+        note: "Password, sessions, and the keys that act under your name.",
+        needs: Needs::Section(Section::ProfileSecurity),
+    }],
+};
+
+const PROFILE_SECURITY: Plan = Plan {
+    path: "/profile/security",
+    title: "Security",
+    above: Some(Section::EditProfile),
+    entries: &[
+        Entry {
+            path: "/profile/security/keys",
+            icon: "key",
+            label: "API Keys",
+            note: "Keys that others made for you.",
+            needs: Needs::Keys,
+        },
+        Entry { path: "/password", icon: "gear", label: "Password", note: "Set another one.", needs: Needs::Nothing },
+        Entry {
+            path: "/sessions",
+            icon: "clock",
+            label: "Sessions",
+            note: "Where you are signed in, and how to end it.",
+            needs: Needs::Nothing,
+        },
+    ],
+};
+
+impl Section {
+    /// What its page says.
+    pub(super) fn plan(self) -> &'static Plan {
+        match self {
+            Self::Settings => &SETTINGS,
+            Self::UserManagement => &USER_MANAGEMENT,
+            Self::Security => &SECURITY,
+            Self::AdvancedSettings => &ADVANCED_SETTINGS,
+            Self::SystemSettings => &SYSTEM_SETTINGS,
+            Self::SystemSetup => &SYSTEM_SETUP,
+            Self::Integrations => &INTEGRATIONS,
+            Self::Profile => &PROFILE,
+            Self::EditProfile => &EDIT_PROFILE,
+            Self::ProfileSecurity => &PROFILE_SECURITY,
+        }
+    }
+}
