@@ -75,7 +75,7 @@ for (const javaScriptEnabled of [true, false]) {
 
     await walkToKeys(page);
     await page.getByRole("link", { name: second, exact: true }).click();
-    await page.getByRole("link", { name: "History" }).click();
+    await page.getByRole("link", { name: "History", exact: true }).click();
     await page.getByRole("heading", { name: `History of ${second}` }).waitFor();
     assert.deepEqual(await page.getByRole("rowheader").getByRole("link", { name: /^Key/ }).allInnerTexts(), ["Key changed", "Key created"]);
     if (javaScriptEnabled) await show(page, "audit-history");
