@@ -99,6 +99,9 @@ impl Server {
             // Behind the name: state, parent, and as tenth and eleventh further on the times in user and system mode.
             if number(1) == u64::from(own) {
                 ticks += number(11) + number(12);
+            } else if process.file_name() == own.to_string().as_str() {
+                // Its own, and behind them those of its children that have ended.
+                ticks += number(11) + number(12) + number(13) + number(14);
             }
         }
         Ok(ticks)
