@@ -257,6 +257,8 @@ operations! {
     UserPasswordSet = "user.password_set",
     /// Somebody signed in to the console.
     SessionCreated = "session.created",
+    /// Somebody at the console proved again who they are, before something grave, and goes on in a new session.
+    SessionConfirmed = "session.confirmed",
     /// Somebody signed out.
     SessionEnded = "session.ended",
     /// A user ended their other sessions.

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::keys::{secrets, view};
 use super::menu::Section;
 use super::pages::access::{ApiAccessPage, AskPage, MappedKeyView, MappedKeysPage};
+use super::pages::form::FormErrors;
 use super::pages::secrets::SecretOrigin;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
@@ -147,6 +148,9 @@ async fn ask(
         button,
         once,
         back: PATH.to_owned(),
+        // It is the reader's own key, and its page makes another one.
+        must_confirm: false,
+        errors: FormErrors::default(),
     }))
 }
 

@@ -1,16 +1,20 @@
 //! API Management: who holds an active key of their own, and how an administrator clears it. One page behind two doors.
 
-use axum::extract::{Path, Query};
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::key::KeyState;
 use claviger_core::limits;
 
 use super::access::{Forward, forward};
+use super::confirm::ConfirmForm;
+use super::entrance::held_back;
 use super::failure::Failure;
 use super::keys::view;
 use super::menu::Section;
 use super::pages::access::{AskPage, HolderPage, HolderView, HoldersPage};
+use super::pages::form::FormErrors;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
 use super::visit::Visit;
@@ -99,30 +103,42 @@ pub(super) async fn show_clear(
     door: Section,
 ) -> Result<Response, Failure> {
     let (user_id, info) = find(&visit, &user).await?;
+    Ok(visit.page(&clear_page(&visit, user_id, &info, door, FormErrors::default())))
+}
+
+fn clear_page(visit: &Visit, user_id: UserId, info: &KeyInfo, door: Section, errors: FormErrors) -> AskPage {
     let back = format!("{}/{user_id}", base(door));
-    let page = AskPage {
+    AskPage {
         shell: visit.shell(Place::Settings),
         crumbs: below(door),
         title: "Clear the API key",
-        whose: Some(holder(&visit, &info).name),
+        whose: Some(holder(visit, info).name),
         consequence: "Every reference to the key fails at once, and API access is off until this person switches it on again, \
                       which makes another key. The cleared one never comes back.",
-        last_use: view::facts(&info, visit.app.now()).last_use,
+        last_use: view::facts(info, visit.app.now()).last_use,
         action: format!("{back}/clear"),
         button: "Clear API Key",
         once: String::new(),
         back,
-    };
-    Ok(visit.page(&page))
+        must_confirm: visit.must_confirm(info.last_use.as_ref().map(|it| it.at)),
+        errors,
+    }
 }
 
 /// Clears a key: revokes it for ever.
 pub(super) async fn clear(
-    visit: Visit,
+    mut visit: Visit,
     Path((_, user)): Path<(String, String)>,
+    form: Result<Form<ConfirmForm>, FormRejection>,
     door: Section,
 ) -> Result<Response, Failure> {
     let (user_id, info) = find(&visit, &user).await?;
+    if visit.must_confirm(info.last_use.as_ref().map(|it| it.at))
+        && let Err(unconfirmed) = visit.confirm(form).await?
+    {
+        let page = clear_page(&visit, user_id, &info, door, unconfirmed.errors);
+        return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
+    }
     delete_personal_key(&visit.app, &visit.caller, visit.organization_id(), user_id).await?;
     Ok(visit.done(&base(door), &Notice::KeyCleared(holder(&visit, &info).name)))
 }

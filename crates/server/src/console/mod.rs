@@ -11,6 +11,7 @@ mod access;
 mod account;
 mod api_management;
 mod audit;
+mod confirm;
 mod confirmations;
 mod cookies;
 mod entrance;
@@ -57,7 +58,7 @@ fn api_management(door: Section) -> Router<App> {
         .route(
             &format!("{page}/{{user}}/clear"),
             get(move |visit, path| api_management::show_clear(visit, path, door))
-                .post(move |visit, path| api_management::clear(visit, path, door)),
+                .post(move |visit, path, form| api_management::clear(visit, path, form, door)),
         )
 }
 

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::id::OrganizationId;
 use claviger_core::key::Key;
 use claviger_core::permission::PermissionSet;
+use claviger_core::time::Timestamp;
 use claviger_core::user::User;
 use http::header::LOCATION;
 use http::request::Parts;
@@ -21,7 +22,7 @@ use super::security::plain_http;
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::me::{self, ReachedOrganization};
-use crate::ops::sessions;
+use crate::ops::sessions::{self, SignedIn};
 use crate::site::Site;
 
 /// A browser that nobody needs to be signed in with.
@@ -69,6 +70,11 @@ pub(super) struct Visit {
     unconfirmed: Unconfirmed,
     may_switch: bool,
     here: String,
+    pub(super) origin: sessions::Origin,
+    /// When the reader last proved who they are.
+    pub(super) signed_in_at: Timestamp,
+    /// The session that took the place of the one it came with; its token leaves with the answer.
+    pub(super) renewed: Option<SignedIn>,
 }
 
 impl FromRequestParts<App> for Visit {
@@ -106,6 +112,9 @@ impl FromRequestParts<App> for Visit {
             notice,
             may_switch,
             here,
+            origin,
+            signed_in_at: session.signed_in_at,
+            renewed: None,
         })
     }
 }
@@ -185,6 +194,7 @@ impl Visit {
         if self.unconfirmed == Unconfirmed::Over {
             cookies::clear_change(response.headers_mut(), &self.site);
         }
+        self.hand_out_session(&mut response);
         response
     }
 
@@ -198,6 +208,14 @@ impl Visit {
         let mut response = Redirect::to(path).into_response();
         debug_assert!(response.headers().contains_key(LOCATION));
         cookies::set_notice(response.headers_mut(), &self.site, notice);
+        self.hand_out_session(&mut response);
         response
+    }
+
+    fn hand_out_session(&self, response: &mut Response) {
+        if let Some(renewed) = &self.renewed {
+            let life = renewed.expires_at.since(self.app.now());
+            cookies::set_session(response.headers_mut(), &self.site, &renewed.token, life);
+        }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::caller::Caller;
 use super::error::OpResult;
 use super::passwords::Passwords;
-use super::sessions::{SESSION_IDLE, by};
+use super::sessions::{Origin, SESSION_IDLE, SignedIn, begin_session, by};
 use super::throttle::Subject;
 use super::transaction::{commit, on_task};
 use crate::app::App;
@@ -100,6 +100,55 @@ pub async fn change_own_password(
 ) -> OpResult<()> {
     let (user_id, session_id) = person(caller)?;
     Passwords::check(&wanted)?;
+    let phc = verify_password(app, user_id, present).await?;
+    let new_phc = app.passwords().hash(wanted, &mut *app.rng()).await?;
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let now = app.now();
+        let mut tx = app.store().begin_structural().await?;
+        // Asked again, since checking takes a while: somebody may have set another one or disabled the user meanwhile.
+        let user = signed_in(&mut tx, user_id).await?;
+        if tx.find_password_unchecked(user_id).await? != phc {
+            return Err(wrong_password().into());
+        }
+        tx.put_password_unchecked(user_id, &new_phc, now).await?;
+        tx.withdraw_links_unchecked(user_id, now).await?;
+        let ended = tx.delete_sessions_of_user_unchecked(user_id, Some(session_id)).await?;
+        let facts = json!({ "by": "present_password", "ended_sessions": ended });
+        let event = Event::new(&home(&user), EventKind::UserPasswordSet, user_id, now).after(&facts);
+        commit(&app, tx, by(user_id, event)).await
+    })
+    .await
+}
+
+/// Proves again, by the password, that it is the caller who sits there, and goes on in a new session: the token of the old one, which may
+/// have been overheard, is good for nothing from now on (OWASP ASVS 5.0, 7.2.4).
+///
+/// # Errors
+/// Refusals: the password is not right, too many tries.
+pub async fn confirm(app: &App, caller: &Caller, password: SecretString, origin: Origin) -> OpResult<SignedIn> {
+    let (user_id, session_id) = person(caller)?;
+    let phc = verify_password(app, user_id, password).await?;
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let mut tx = app.store().begin().await?;
+        let user = signed_in(&mut tx, user_id).await?;
+        if tx.find_password_unchecked(user_id).await? != phc {
+            return Err(wrong_password().into());
+        }
+        tx.delete_session_unchecked(session_id).await?;
+        let event = Event::new(&home(&user), EventKind::SessionConfirmed, user_id, app.now());
+        let signed_in = begin_session(&app, &mut tx, user, origin).await?;
+        commit(&app, tx, by(user_id, event)).await?;
+        Ok(signed_in)
+    })
+    .await
+}
+
+/// Checks the password of somebody who is signed in; answers with its hash, to be compared again in the transaction.
+async fn verify_password(app: &App, user_id: UserId, password: SecretString) -> OpResult<Option<String>> {
     let (email, phc) = {
         let mut reader = app.store().read().await?;
         let user = signed_in(&mut reader, user_id).await?;
@@ -110,32 +159,17 @@ pub async fn change_own_password(
     if let Some(subject) = account {
         app.throttle().take(subject, app.now())?;
     }
-    let wrong = || Reject::new(RejectCode::Unauthenticated, "The present password is not right.");
-    if !app.passwords().verify(phc.clone(), present).await? {
-        return Err(wrong().into());
+    if !app.passwords().verify(phc.clone(), password).await? {
+        return Err(wrong_password().into());
     }
     if let Some(subject) = account {
         app.throttle().put_back(subject);
     }
-    let new_phc = app.passwords().hash(wanted, &mut *app.rng()).await?;
-    let task = app.clone();
-    on_task(app, async move {
-        let app = task;
-        let now = app.now();
-        let mut tx = app.store().begin_structural().await?;
-        // Asked again, since checking takes a while: somebody may have set another one or disabled the user meanwhile.
-        let user = signed_in(&mut tx, user_id).await?;
-        if tx.find_password_unchecked(user_id).await? != phc {
-            return Err(wrong().into());
-        }
-        tx.put_password_unchecked(user_id, &new_phc, now).await?;
-        tx.withdraw_links_unchecked(user_id, now).await?;
-        let ended = tx.delete_sessions_of_user_unchecked(user_id, Some(session_id)).await?;
-        let facts = json!({ "by": "present_password", "ended_sessions": ended });
-        let event = Event::new(&home(&user), EventKind::UserPasswordSet, user_id, now).after(&facts);
-        commit(&app, tx, by(user_id, event)).await
-    })
-    .await
+    Ok(phc)
+}
+
+fn wrong_password() -> Reject {
+    Reject::new(RejectCode::Unauthenticated, "The present password is not right.")
 }
 
 /// Whose account it is. Keys act for users, and yet no key takes over an account.

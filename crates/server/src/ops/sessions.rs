@@ -84,6 +84,8 @@ pub struct CurrentSession {
     pub caller: Caller,
     /// Who it is.
     pub user: User,
+    /// When the user last proved who they are.
+    pub signed_in_at: Timestamp,
     /// When the session ends at the latest.
     pub expires_at: Timestamp,
 }
@@ -247,7 +249,7 @@ pub async fn find_session(app: &App, token: &SecretString, ip: Option<IpAddr>) -
         }));
     }
     let caller = Caller::Session { user_id: user.id, session_id: session.id, ip };
-    Ok(Some(CurrentSession { caller, user, expires_at: session.expires_at }))
+    Ok(Some(CurrentSession { caller, user, signed_in_at: session.created_at, expires_at: session.expires_at }))
 }
 
 async fn find_live(app: &App, digest: &Digest, now: Timestamp) -> OpResult<Option<(Session, User)>> {

@@ -22,6 +22,7 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::UserLinkDeleted => "Links to set a password withdrawn",
         EventKind::UserPasswordSet => "Password set",
         EventKind::SessionCreated => "Signed in",
+        EventKind::SessionConfirmed => "Confirmed by password",
         EventKind::SessionEnded => "Signed out",
         EventKind::SessionsEnded => "Signed out elsewhere",
         _ => "",

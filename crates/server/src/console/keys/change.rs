@@ -1,7 +1,7 @@
 //! A key's own page, and what one press does to it: switch on or off, delete.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query};
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::key::{KeyState, RevocationReason};
 use claviger_core::reject::{Reject, RejectCode};
@@ -10,14 +10,17 @@ use super::form::find;
 use super::usage::{self, UsageQuery};
 use super::{secrets, view};
 use crate::console::audit;
+use crate::console::confirm::ConfirmForm;
+use crate::console::entrance::held_back;
 use crate::console::failure::Failure;
 use crate::console::health;
+use crate::console::pages::form::FormErrors;
 use crate::console::pages::keys::{DeleteKeyPage, KeyPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::pages::snippets::call_with_key;
 use crate::console::visit::Visit;
 use crate::ops::keys::usage::key_usage;
-use crate::ops::keys::{revoke_key, set_key_active};
+use crate::ops::keys::{KeyInfo, revoke_key, set_key_active};
 
 /// The organization's slug and the key's id in a path.
 type KeyPath = Path<(String, String)>;
@@ -73,18 +76,34 @@ pub(in crate::console) async fn show_delete(visit: Visit, Path((_, key_id)): Key
     if info.state == KeyState::Revoked {
         return Err(Reject::new(RejectCode::StateConflict, "The key is deleted already.").into());
     }
-    let usage = key_usage(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
-    let page = DeleteKeyPage {
-        shell: visit.shell(Place::Keys),
-        key: view::facts(&info, visit.app.now()),
-        last_day: usage::of_last_day(&usage),
-    };
+    let page = delete_page(&visit, &info, FormErrors::default()).await?;
     Ok(visit.page(&page))
 }
 
+async fn delete_page(visit: &Visit, info: &KeyInfo, errors: FormErrors) -> Result<DeleteKeyPage, Failure> {
+    let usage = key_usage(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
+    Ok(DeleteKeyPage {
+        shell: visit.shell(Place::Keys),
+        key: view::facts(info, visit.app.now()),
+        last_day: usage::of_last_day(&usage),
+        must_confirm: visit.must_confirm(info.last_use.as_ref().map(|it| it.at)),
+        errors,
+    })
+}
+
 /// Deletes a key for ever.
-pub(in crate::console) async fn delete(visit: Visit, Path((_, key_id)): KeyPath) -> Result<Response, Failure> {
+pub(in crate::console) async fn delete(
+    mut visit: Visit,
+    Path((_, key_id)): KeyPath,
+    form: Result<Form<ConfirmForm>, FormRejection>,
+) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
+    if visit.must_confirm(info.last_use.as_ref().map(|it| it.at))
+        && let Err(unconfirmed) = visit.confirm(form).await?
+    {
+        let page = delete_page(&visit, &info, unconfirmed.errors).await?;
+        return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
+    }
     let reason = RevocationReason::Unspecified;
     revoke_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, reason, None).await?;
     Ok(visit.done("/keys", &Notice::KeyDeleted(info.key.name.to_string())))

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::form::FormErrors;
 use super::keys::{KeyFacts, KeyRowView, LastUse};
 use super::settings::Crumb;
 use super::shell::{Shell, Status};
@@ -128,4 +129,8 @@ pub struct AskPage {
     pub once: String,
     /// Where "Cancel" leads, within the organization.
     pub back: String,
+    /// Whether the reader has to type their password.
+    pub must_confirm: bool,
+    /// What was wrong with the answer that was sent.
+    pub errors: FormErrors,
 }

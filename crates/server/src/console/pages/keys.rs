@@ -298,6 +298,10 @@ pub struct DeleteKeyPage {
     pub key: KeyFacts,
     /// Requests that passed in the last 24 hours.
     pub last_day: String,
+    /// Whether the reader has to type their password.
+    pub must_confirm: bool,
+    /// What was wrong with the answer that was sent.
+    pub errors: FormErrors,
 }
 
 /// The form that creates a key, or changes one.

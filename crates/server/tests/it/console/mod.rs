@@ -3,6 +3,7 @@
 mod account;
 mod browser;
 mod changes;
+mod confirm;
 mod confirmations;
 mod edits;
 mod hostile;

@@ -1,7 +1,7 @@
 //! Filled pages about API access.
 
 use super::keys::{facts, rows};
-use super::{Words, shell, status, used};
+use super::{Words, complaints, shell, status, used};
 use crate::console::pages::access::{
     ApiAccessPage, AskPage, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
 };
@@ -55,6 +55,8 @@ fn ask(words: &Words<'_>, whose: Option<&str>, once: &str) -> AskPage {
         button: "Regenerate New Key",
         once: once.to_owned(),
         back: "/profile/api-access".to_owned(),
+        must_confirm: whose.is_some(),
+        errors: whose.map(|_| complaints(words, &["confirm"])).unwrap_or_default(),
     }
 }
 

@@ -394,11 +394,27 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 complaints(words, &["expires", "expires_on"]),
             )),
         ),
+        (
+            "key-delete-confirm",
+            render(&DeleteKeyPage {
+                shell: shell(words, Place::Keys),
+                key: facts(words),
+                last_day: "1,204".into(),
+                must_confirm: true,
+                errors: complaints(words, &["confirm"]),
+            }),
+        ),
         ("key-first-request", render(&first_request(words, used("2026-11-21T12:41:07Z", "203.0.113.9")))),
         ("key-no-request", render(&first_request(words, LastUse::Never))),
         (
             "key-delete",
-            render(&DeleteKeyPage { shell: shell(words, Place::Keys), key: facts(words), last_day: "1,204".into() }),
+            render(&DeleteKeyPage {
+                shell: shell(words, Place::Keys),
+                key: facts(words),
+                last_day: "1,204".into(),
+                must_confirm: false,
+                errors: FormErrors::default(),
+            }),
         ),
         ("failure", render(&failure(words))),
     ]);

@@ -1,0 +1,74 @@
+//! Confirming by password: before something grave, whoever sits there proves again who they are.
+//!
+//! The question itself has the field, so that nothing that was typed or chosen is lost on a way to another page and back.
+
+use std::time::Duration;
+
+use axum::extract::Form;
+use axum::extract::rejection::FormRejection;
+use claviger_core::reject::RejectCode;
+use claviger_core::time::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::failure::Failure;
+use super::pages::form::FormErrors;
+use super::visit::Visit;
+use crate::ops::account;
+use crate::ops::caller::Caller;
+
+/// For so long after a proof nobody is asked again.
+const FRESH: Duration = Duration::from_secs(10 * 60);
+/// What was used within this time is in use: ending it stops something.
+const IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A form that may have to be confirmed, as it is sent.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct ConfirmForm {
+    confirm: SecretString,
+}
+
+/// A confirmation that was not accepted.
+pub(super) struct Unconfirmed {
+    /// What was wrong, for the page that asks again.
+    pub(super) errors: FormErrors,
+    /// Seconds to wait, where somebody tried too often.
+    pub(super) wait_secs: Option<u64>,
+}
+
+impl Visit {
+    /// Whether ending something that was last used then has to be confirmed.
+    pub(super) fn must_confirm(&self, last_used_at: Option<Timestamp>) -> bool {
+        let now = self.app.now();
+        last_used_at.is_some_and(|it| now.since(it) < IN_USE) && now.since(self.signed_in_at) >= FRESH
+    }
+
+    /// Takes the confirmation. Afterwards the visit goes on in a new session.
+    pub(super) async fn confirm(
+        &mut self,
+        form: Result<Form<ConfirmForm>, FormRejection>,
+    ) -> Result<Result<(), Unconfirmed>, Failure> {
+        let password = form.map(|it| it.0.confirm).unwrap_or_default();
+        let mut errors = FormErrors::default();
+        if password.expose_secret().is_empty() {
+            errors.add("confirm", "Enter your password.");
+            return Ok(Err(Unconfirmed { errors, wait_secs: None }));
+        }
+        let error = match account::confirm(&self.app, &self.caller, password, self.origin.clone()).await {
+            Ok(signed_in) => {
+                let (user_id, session_id) = (signed_in.user.id, signed_in.session_id);
+                self.caller = Caller::Session { user_id, session_id, ip: self.origin.ip };
+                self.renewed = Some(signed_in);
+                return Ok(Ok(()));
+            }
+            Err(error) => error.into_reject(),
+        };
+        match error.code {
+            RejectCode::Unauthenticated => errors.add("confirm", "This is not your password."),
+            RejectCode::TooManyTries => errors.add_general(error.detail),
+            _ => return Err(error.into()),
+        }
+        Ok(Err(Unconfirmed { errors, wait_secs: error.retry_after_secs }))
+    }
+}

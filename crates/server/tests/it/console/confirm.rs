@@ -1,0 +1,100 @@
+//! Who ends a key that is in use some time after signing in says once more who they are.
+
+use std::time::Duration;
+
+use super::browser::Browser;
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A key that was used just now, and the path of its page.
+async fn key_in_use(app: &TestApp, browser: &mut Browser<'_>) -> (String, String) {
+    let created = browser.create_key("In use").await;
+    let (token, key) = (created.text_of("#token"), created.links().into_iter().find(|it| it.contains("/keys/key_")));
+    assert_eq!(app.verify_text(&token, &[]), Ok(()));
+    assert_eq!(reqwest::Client::new().get(app.url("/api/v1/me")).bearer_auth(&token).send().await.unwrap().status(), 200);
+    app.app.uses().flush().await.unwrap();
+    (token, key.unwrap().split('?').next().unwrap().trim_end_matches("/first-request").to_owned())
+}
+
+#[tokio::test]
+async fn a_key_in_use_is_deleted_by_whoever_still_knows_the_password_and_the_session_is_renewed() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (token, path) = key_in_use(&app, &mut browser).await;
+    assert!(
+        !browser.get(&format!("{path}/delete")).await.expect(200).text.contains("id=\"confirm\""),
+        "signed in just now"
+    );
+    app.clock.advance(10 * MINUTE);
+    let question = browser.get(&format!("{path}/delete")).await.expect(200);
+    assert!(question.text.contains("id=\"confirm\""), "{}", question.text);
+    let form = question.form("/delete");
+    for (typed, said) in [("", "Enter your password."), ("a guess", "This is not your password.")] {
+        let answer = browser.submit(&form.clone().with("confirm", typed)).await.expect(422);
+        assert_eq!(answer.text_of("#confirm-error"), said);
+        assert!(!answer.text.contains("a guess"), "no password comes back in a page");
+        assert_eq!(app.verify_text(&token, &[]), Ok(()));
+    }
+    let before = browser.cookies["sid"].clone();
+    let answer = browser.submit(&form.with("confirm", ADMIN_PASSWORD)).await.expect(303);
+    assert_eq!(app.verify_text(&token, &[]), Err("revoked"));
+    assert!(browser.follow(answer).await.expect(200).text_of(".banner").contains("deleted"));
+    assert_ne!(browser.cookies["sid"], before, "a new token");
+    // Whoever had the old one is out, and for ten minutes nobody is asked again.
+    let mut thief = Browser::new(&app);
+    thief.cookies.insert("sid".to_owned(), before);
+    thief.get("/o/root/keys").await.expect(303);
+    let (_, path) = key_in_use(&app, &mut browser).await;
+    assert!(!browser.get(&format!("{path}/delete")).await.text.contains("id=\"confirm\""));
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_a_key_that_is_not_in_use() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (token, path) = key_in_use(&app, &mut browser).await;
+    app.clock.advance(DAY);
+    browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);
+    app.clock.advance(10 * MINUTE);
+    let question = browser.get(&format!("{path}/delete")).await.expect(200);
+    assert!(!question.text.contains("id=\"confirm\""));
+    browser.submit(&question.form("/delete")).await.expect(303);
+    assert_eq!(app.verify_text(&token, &[]), Err("revoked"));
+}
+
+#[tokio::test]
+async fn guesses_run_out_as_they_do_at_the_door() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (token, path) = key_in_use(&app, &mut browser).await;
+    app.clock.advance(10 * MINUTE);
+    let form = browser.get(&format!("{path}/delete")).await.form("/delete").with("confirm", "a guess");
+    let mut tries = 0;
+    while browser.submit(&form).await.status == 422 {
+        tries += 1;
+        assert!(tries < 30, "tries never run out");
+    }
+    assert!(!browser.submit(&form).await.expect(429).header("retry-after").is_empty());
+    assert_eq!(app.verify_text(&token, &[]), Ok(()));
+}
+
+// S0.17: another person's key that is in use is cleared the same way.
+#[tokio::test]
+async fn clearing_a_key_in_use_asks_too() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let answer = browser.get("/o/root/profile/api-access").await.expect(200);
+    let created = browser.submit(&answer.form("/profile/api-access")).await.expect(200);
+    let token = created.text_of("#token");
+    assert_eq!(reqwest::Client::new().get(app.url("/api/v1/me")).bearer_auth(&token).send().await.unwrap().status(), 200);
+    app.app.uses().flush().await.unwrap();
+    app.clock.advance(10 * MINUTE);
+    let list = browser.get("/o/root/security/api-management").await.expect(200);
+    let holder = list.links().into_iter().find(|it| it.contains("/api-management/usr_")).unwrap();
+    let form = browser.get(&format!("{holder}/clear")).await.expect(200).form("/clear");
+    browser.submit(&form).await.expect(422);
+    assert_eq!(app.verify_text(&token, &[]), Ok(()));
+    browser.submit(&form.with("confirm", ADMIN_PASSWORD)).await.expect(303);
+    assert_eq!(app.verify_text(&token, &[]), Err("revoked"));
+}
