@@ -56,7 +56,7 @@ pub(crate) struct TestApp {
     /// The first key: may verify, and read everything.
     pub(crate) first_key: Token,
     service: Service,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 /// An answer over HTTP.

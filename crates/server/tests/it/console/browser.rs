@@ -68,6 +68,13 @@ impl Page {
         links.filter(|it| it.starts_with('/')).collect()
     }
 
+    /// The path of the page of the key that this page is about.
+    pub(super) fn key_path(&self) -> String {
+        let links = self.links().into_iter();
+        let mut ids = links.filter(|it| it.rsplit_once('/').is_some_and(|(_, last)| last.starts_with("key_")));
+        ids.next().unwrap_or_else(|| panic!("no key in {}", self.text))
+    }
+
     /// The form with this action, filled in as it came.
     pub(super) fn form(&self, action_ends: &str) -> Form {
         let html = self.html();

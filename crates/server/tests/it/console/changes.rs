@@ -12,7 +12,7 @@ async fn a_key_lives_its_whole_life_by_plain_forms() {
     let created = browser.create_key("CI deploy").await;
     let (first, access) = (created.text_of("#token"), created.text_of("#access"));
     assert_eq!(app.verify_text(&first, &[]), Ok(()));
-    let key_path = created.links().into_iter().find(|it| it.contains("/keys/key_")).unwrap();
+    let key_path = created.key_path();
 
     let form = browser.get(&format!("{key_path}/edit")).await.form("/edit").with("description", "Deploys from main");
     let answer = browser.submit(&form).await.expect(303);
@@ -84,8 +84,7 @@ async fn a_key_says_when_it_expires_and_that_it_has() {
     let mut browser = Browser::signed_in(&app).await;
     let form = browser.get("/o/root/keys/new").await.form("/keys").with("name", "Contractor").with("expires", "30");
     let created = browser.submit(&form).await.expect(200);
-    let (token, key_path) =
-        (created.text_of("#token"), created.links().into_iter().find(|it| it.contains("/key_")).unwrap());
+    let (token, key_path) = (created.text_of("#token"), created.key_path());
     for (days, status) in
         [(0, "Active"), (1, "Active, expires in 29 d"), (23, "Expires in 6 d"), (5, "Expires in 1 d"), (1, "Expired")]
     {
@@ -105,7 +104,7 @@ async fn no_change_is_made_unless_the_browser_says_that_it_comes_from_our_pages(
     let mut browser = Browser::signed_in(&app).await;
     let created = browser.create_key("Guarded").await;
     let token = created.text_of("#token");
-    let key_path = created.links().into_iter().find(|it| it.contains("/keys/key_")).unwrap();
+    let key_path = created.key_path();
     let own = app.url("");
     let neighbour = "http://127.0.0.1:1";
     let refused: [&[(&str, &str)]; 11] = [

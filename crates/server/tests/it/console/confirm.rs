@@ -10,11 +10,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A key that was used just now, and the path of its page.
 async fn key_in_use(app: &TestApp, browser: &mut Browser<'_>) -> (String, String) {
     let created = browser.create_key("In use").await;
-    let (token, key) = (created.text_of("#token"), created.links().into_iter().find(|it| it.contains("/keys/key_")));
+    let (token, path) = (created.text_of("#token"), created.key_path());
     assert_eq!(app.verify_text(&token, &[]), Ok(()));
-    assert_eq!(reqwest::Client::new().get(app.url("/api/v1/me")).bearer_auth(&token).send().await.unwrap().status(), 200);
+    assert_eq!(app.http.get(app.url("/api/v1/me")).bearer_auth(&token).send().await.unwrap().status(), 200);
     app.app.uses().flush().await.unwrap();
-    (token, key.unwrap().split('?').next().unwrap().trim_end_matches("/first-request").to_owned())
+    (token, path)
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn clearing_a_key_in_use_asks_too() {
     let answer = browser.get("/o/root/profile/api-access").await.expect(200);
     let created = browser.submit(&answer.form("/profile/api-access")).await.expect(200);
     let token = created.text_of("#token");
-    assert_eq!(reqwest::Client::new().get(app.url("/api/v1/me")).bearer_auth(&token).send().await.unwrap().status(), 200);
+    assert_eq!(app.http.get(app.url("/api/v1/me")).bearer_auth(&token).send().await.unwrap().status(), 200);
     app.app.uses().flush().await.unwrap();
     app.clock.advance(10 * MINUTE);
     let list = browser.get("/o/root/security/api-management").await.expect(200);

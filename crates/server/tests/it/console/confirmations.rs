@@ -11,7 +11,7 @@ async fn a_page_says_who_has_not_confirmed_a_change_until_all_have() {
     let app = TestApp::new().await;
     let mut browser = Browser::signed_in(&app).await;
     let created = browser.create_key("CI deploy").await;
-    let key_path = created.links().into_iter().find(|it| it.contains("/keys/key_")).unwrap();
+    let key_path = created.key_path();
     let double = Double::new("node-c");
     let stands_at = async |seq| double.says(&app, Some(seq)).await;
 

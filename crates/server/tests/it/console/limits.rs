@@ -23,7 +23,7 @@ fn fact(page: &Page, name: &str) -> String {
 }
 
 fn way_to_key(page: &Page) -> String {
-    page.links().into_iter().find(|it| it.contains("/keys/key_") && !it.ends_with("/rotate")).unwrap()
+    page.key_path()
 }
 
 #[tokio::test]
