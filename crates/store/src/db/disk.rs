@@ -99,6 +99,7 @@ mod tests {
         // What was committed, what the writes have taken with them, and how many there were.
         let (committed, written, writes) =
             (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        #[expect(clippy::disallowed_methods, reason = "they end with the test")]
         let clients: Vec<_> = (0..50)
             .map(|_| {
                 let (disk, committed, written, writes) =
