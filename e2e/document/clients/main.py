@@ -31,5 +31,8 @@ refused = verify()
 assert not refused.allowed and refused.code == "revoked", refused
 
 again = revoke_key.sync(organization_id, made.key.id, client=client, body=RevokeKeyBody())
-assert isinstance(again, Problem) and again.code == "state_conflict", again
+assert again == revoked, "said twice it is the same"
+
+nobody = revoke_key.sync(organization_id, "key_00000000000000000000000000", client=client, body=RevokeKeyBody())
+assert isinstance(nobody, Problem) and nobody.code == "not_found", nobody
 print(f"revoked {made.key.id}")
