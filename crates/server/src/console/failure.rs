@@ -77,6 +77,16 @@ impl Failure {
         }
     }
 
+    /// A change of an organization that only whoever manages the one above may make.
+    pub(super) fn from_above() -> Self {
+        Self::Page {
+            status: StatusCode::FORBIDDEN,
+            title: "This is done from above",
+            advice: "An organization is suspended, resumed and moved by who manages the one above it: nobody in a suspended one could look at it, or resume it. Ask an administrator of the organization above."
+                .to_owned(),
+        }
+    }
+
     /// A change that another site, or no browser at all, asked for with this browser's session.
     pub(super) fn foreign_post() -> Self {
         Self::Page {

@@ -281,9 +281,7 @@ pub(super) async fn delete(visit: Visit, Path((_, role_id)): RolePath) -> Result
 fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::NameTaken => errors.add("name", "A role with this name exists already. Choose another name."),
-        RejectCode::VersionMismatch => errors.add_general(
-            "Somebody changed this role after you opened the page, so nothing of yours was saved. Open it again, and make your change there.",
-        ),
+        RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::GrantExceedsOwn => errors.add_general(format!("{} Ask an administrator.", reject.detail)),
         RejectCode::StateConflict | RejectCode::LimitReached => errors.add_general(reject.detail),
         _ => return Err(reject.into()),

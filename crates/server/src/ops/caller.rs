@@ -163,7 +163,7 @@ impl Caller {
     ///
     /// # Errors
     /// The refusal; where the parent refuses too, the organization's own.
-    pub(super) fn authorize_record(
+    pub fn authorize_record(
         &self,
         app: &App,
         organization_id: OrganizationId,

@@ -21,7 +21,7 @@ use claviger::ops::roles::list_roles;
 use claviger::ops::sessions::{Claim, Origin, claim_set_up_link};
 use claviger::ops::users::{NewUser, create_user};
 use claviger::service::{Service, Sockets};
-use claviger_core::id::{MemberId, OrganizationId, UserId};
+use claviger_core::id::{MemberId, OrganizationId, RoleId, UserId};
 use claviger_core::key::Origin as KeyOrigin;
 use claviger_core::name::{Email, Name};
 use claviger_core::permission::PermissionSet;
@@ -218,6 +218,12 @@ impl TestApp {
         let made = create_member(&self.app, &self.admin, at, new, None).await.unwrap().fresh().unwrap();
         let Caller::Session { session_id, .. } = self.admin else { panic!("the admin is at the console") };
         (Caller::Session { user_id: user.id, session_id, ip: None }, user.id, made.member.id)
+    }
+
+    /// Makes somebody a member of a further organization.
+    pub(crate) async fn add_member(&self, at: OrganizationId, user_id: UserId, role_id: RoleId) {
+        let new = NewMember { user_id, role_id, extra_permissions: PermissionSet::nothing() };
+        create_member(&self.app, &self.admin, at, new, None).await.unwrap().fresh().unwrap();
     }
 
     /// Sets what an organization sets itself, from JSON.

@@ -286,9 +286,7 @@ pub(in crate::console) async fn edit(
             Err(error) => complain(&mut errors, error.into_reject())?,
         }
     }
-    let mut page = form_page(&visit, Some(&info), form, errors).await;
-    page.outdated = info.key.version != version;
-    Ok(refused(visit.page(&page)))
+    Ok(refused(visit.page(&form_page(&visit, Some(&info), form, errors).await)))
 }
 
 /// A key of the organization by the id in a path.
@@ -313,7 +311,6 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors:
         key,
         once: typed(&form.once),
         version: typed(&form.version),
-        outdated: false,
         name: typed(&form.name),
         description: typed(&form.description),
         expires_on: typed(&form.expires_on),
@@ -325,10 +322,7 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors:
 fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::NameTaken => errors.add("name", "A key with this name exists already. Choose another name."),
-        RejectCode::VersionMismatch => errors.add_general(
-            "This key was changed after you opened this form, so nothing of yours was saved. \
-             Open the form with the present values, and make your change again.",
-        ),
+        RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::InvalidField
         | RejectCode::PolicyDenied
         | RejectCode::GrantExceedsOwn

@@ -104,6 +104,7 @@ pub(in crate::console) async fn show_remove(
     visit: Visit,
     Path((_, member_id)): MemberPath,
 ) -> Result<Response, Failure> {
+    visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/members:delete")?;
     let (person, KeysOfMember { personal, owned, mapped }) = find(&visit, &member_id).await?;
     let page = RemoveMemberPage {
         shell: visit.shell(Place::Settings),

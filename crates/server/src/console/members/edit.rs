@@ -31,6 +31,7 @@ pub(in crate::console) async fn show_edit(
     visit: Visit,
     Path((_, member_id)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
+    visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/users:update")?;
     let (person, _) = find(&visit, &member_id).await?;
     let user = &person.row.user;
     let form = EditForm {
@@ -92,9 +93,7 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::NameTaken => errors.add("email", reject.detail),
         RejectCode::GrantExceedsOwn => errors.add_general(format!("{} Ask an administrator.", reject.detail)),
-        RejectCode::VersionMismatch => errors.add_general(
-            "Somebody changed this person after you opened the form, so nothing of yours was saved. Open it again, and make your change there.",
-        ),
+        RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::StateConflict => errors.add_general(reject.detail),
         RejectCode::InvalidField => {
             for field in reject.fields {

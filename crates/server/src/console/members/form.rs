@@ -100,6 +100,7 @@ pub(in crate::console) async fn show_role(
     visit: Visit,
     Path((_, member_id)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
+    visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/members:update")?;
     let page = role_page(&visit, &member_id, &RoleForm::default(), FormErrors::default()).await?;
     Ok(visit.page(&page))
 }
@@ -189,9 +190,7 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
             "role",
             "This role allows, or the present one does, more than you may do yourself. Choose another, or ask an administrator.",
         ),
-        RejectCode::VersionMismatch => errors.add_general(
-            "Somebody changed this member after you opened the form, so nothing of yours was saved. What is chosen now is the present role.",
-        ),
+        RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::StateConflict => errors.add_general(reject.detail),
         RejectCode::InvalidField => {
             for field in reject.fields {

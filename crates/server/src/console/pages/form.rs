@@ -13,7 +13,22 @@ pub struct FormError {
     pub message: String,
 }
 
+/// Said of a form that was opened before somebody else changed the same thing.
+const OUTDATED: &str = "This was changed after you opened this form, so nothing of yours was saved. \
+    Open the form with the present values, and make your change again.";
+
 impl FormErrors {
+    /// Complains that what the form changes is not any more what it was when the form was opened.
+    pub fn add_outdated(&mut self) {
+        self.add_general(OUTDATED);
+    }
+
+    /// Whether the form can only be opened anew, since whatever it saves would be refused again.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        self.0.iter().any(|it| it.message == OUTDATED)
+    }
+
     /// Whether there is nothing to complain about.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -318,8 +318,6 @@ pub struct KeyFormPage {
     pub once: String,
     /// Which version of the key the form shows; empty when one is created.
     pub version: String,
-    /// Whether the key has changed since the form was opened, so that it cannot be saved any more.
-    pub outdated: bool,
     /// The name as typed.
     pub name: String,
     /// The description as typed.

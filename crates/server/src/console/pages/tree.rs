@@ -81,8 +81,10 @@ pub struct OrganizationPage {
     pub row: TreeRow,
     /// Whether the viewer may change it.
     pub may_change: bool,
-    /// Whether it can be moved and suspended: not the root.
-    pub below_root: bool,
+    /// Whether the viewer manages the one above too, and so may move and suspend it.
+    pub may_change_from_above: bool,
+    /// Whether there is one above at all.
+    pub is_below_root: bool,
     /// Whether the viewer may make organizations below it.
     pub may_create: bool,
     /// Whether the viewer may look at what happened to it.

@@ -270,9 +270,7 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
             "choice",
             "An organization above has locked this; only a narrower value is possible here. Ask its administrators to unlock it.",
         ),
-        RejectCode::VersionMismatch => errors.add_general(
-            "Somebody changed this organization after you opened the page, so nothing of yours was saved. Open it again, and make your change there.",
-        ),
+        RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::InvalidField => errors.add("number", format!("This {}.", first_detail(&reject))),
         RejectCode::StateConflict | RejectCode::LimitReached => errors.add_general(reject.detail),
         _ => return Err(reject.into()),

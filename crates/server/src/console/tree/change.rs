@@ -7,14 +7,14 @@ use claviger_core::organization::{Organization, OrganizationStatus};
 use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 
-use super::{OrganizationPath, find, found_row};
+use super::{OrganizationPath, authorize_from_above, find, found_row};
 use crate::console::entrance::refused;
 use crate::console::failure::Failure;
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::pages::tree::SuspendPage;
 use crate::console::visit::Visit;
-use crate::ops::organizations::{OrganizationPatch, update_organization};
+use crate::ops::organizations::{OrganizationPatch, get_organization, update_organization};
 
 /// What is typed before an organization is suspended.
 #[derive(Deserialize, Default)]
@@ -43,6 +43,7 @@ pub(in crate::console) async fn show_suspend(
     Path((_, id)): OrganizationPath,
 ) -> Result<Response, Failure> {
     let organization = find(&visit, &id).await?;
+    authorize_from_above(&visit, &organization)?;
     refuse_suspended(&organization)?;
     let page = suspend_page(&visit, &organization, FormErrors::default()).await?;
     Ok(visit.page(&page))
@@ -60,6 +61,7 @@ pub(in crate::console) async fn suspend(
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let organization = find(&visit, &id).await?;
+    authorize_from_above(&visit, &organization)?;
     refuse_suspended(&organization)?;
     if form.name.trim() != organization.name.as_str() {
         let mut errors = FormErrors::default();
@@ -67,17 +69,21 @@ pub(in crate::console) async fn suspend(
         return Ok(refused(visit.page(&suspend_page(&visit, &organization, errors).await?)));
     }
     set_status(&visit, &organization, OrganizationStatus::Suspended).await?;
-    // There is nothing to look at any more in one that is suspended.
-    let name = organization.name.to_string();
-    if organization.id == visit.organization_id() {
-        return Ok(visit.done_at("/", &Notice::OrganizationSuspended(name)));
+    let notice = Notice::OrganizationSuspended(organization.name.to_string());
+    let page = format!("/tree/{}", organization.id);
+    // There is nothing to look at any more in one that is suspended; from above it is seen, and resumed.
+    if let Some(parent_id) = organization.parent_id.filter(|_| organization.id == visit.organization_id()) {
+        let above = get_organization(&visit.app, &visit.caller, parent_id).await;
+        let path = above.map_or_else(|_| "/".to_owned(), |it| format!("/o/{}{page}", it.organization.slug));
+        return Ok(visit.done_at(&path, &notice));
     }
-    Ok(visit.done(&format!("/tree/{}", organization.id), &Notice::OrganizationSuspended(name)))
+    Ok(visit.done(&page, &notice))
 }
 
 /// Takes a suspension back. Its keys are good again, so nobody is asked first.
 pub(in crate::console) async fn resume(visit: Visit, Path((_, id)): OrganizationPath) -> Result<Response, Failure> {
     let organization = find(&visit, &id).await?;
+    authorize_from_above(&visit, &organization)?;
     set_status(&visit, &organization, OrganizationStatus::Active).await?;
     let notice = Notice::OrganizationResumed(organization.name.to_string());
     Ok(visit.done(&format!("/tree/{}", organization.id), &notice))

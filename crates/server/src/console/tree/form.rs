@@ -10,7 +10,7 @@ use claviger_core::organization::Organization;
 use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 
-use super::{OrganizationPath, facts, find};
+use super::{OrganizationPath, UPDATE, facts, find};
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::pages::form::{Choice, FormErrors, typed};
@@ -91,6 +91,7 @@ pub(in crate::console) async fn create(
 /// Shows the form with what an organization is called now.
 pub(in crate::console) async fn show_edit(visit: Visit, Path((_, id)): OrganizationPath) -> Result<Response, Failure> {
     let it = find(&visit, &id).await?;
+    visit.caller.authorize_record(&visit.app, it.id, UPDATE)?;
     let form = OrganizationForm {
         version: it.version.to_string(),
         under: String::new(),
@@ -174,9 +175,7 @@ pub(super) async fn places(visit: &Visit, chosen: &str, but: Option<Organization
 fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::NameTaken => errors.add_general(reject.detail),
-        RejectCode::VersionMismatch => errors.add_general(
-            "Somebody changed this organization after you opened the form, so nothing of yours was saved. Open it again, and make your change there.",
-        ),
+        RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::StateConflict | RejectCode::LimitReached => errors.add_general(reject.detail),
         RejectCode::InvalidField => {
             for field in reject.fields {

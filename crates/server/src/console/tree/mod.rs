@@ -31,6 +31,9 @@ use crate::ops::page::{Cursor, PageRequest};
 /// Characters of a search that are looked at.
 const SEARCH_CHARS_MAX: usize = limits::NAME_CHARS_MAX;
 
+/// What a change of an organization needs.
+const UPDATE: &str = "claviger/organizations:update";
+
 type OrganizationPath = Path<(String, String)>;
 
 /// What the page's URL says.
@@ -128,6 +131,24 @@ async fn find(visit: &Visit, id: &str) -> Result<Organization, Failure> {
     Ok(get_organization(&visit.app, &visit.caller, id).await?.organization)
 }
 
+/// Whether the viewer may change an organization, be it suspended.
+fn may_change(visit: &Visit, it: &Organization) -> bool {
+    visit.caller.authorize_record(&visit.app, it.id, UPDATE).is_ok()
+}
+
+/// Whether the viewer may change it and manages the one above too. Who stands only in what is suspended can neither look at it nor resume it,
+/// and what is moved changes what is above; so both are done from there.
+fn may_change_from_above(visit: &Visit, it: &Organization) -> bool {
+    let manages = |id| visit.caller.authorize(&visit.app, id, UPDATE).is_ok();
+    may_change(visit, it) && it.parent_id.is_some_and(manages)
+}
+
+/// Refuses whoever may not suspend, resume or move an organization. The root, which has none above, is refused by what is asked of it.
+fn authorize_from_above(visit: &Visit, it: &Organization) -> Result<(), Failure> {
+    visit.caller.authorize_record(&visit.app, it.id, UPDATE)?;
+    if it.parent_id.is_none() || may_change_from_above(visit, it) { Ok(()) } else { Err(Failure::from_above()) }
+}
+
 /// An organization with its counts and the name of the one above.
 async fn found_row(visit: &Visit, it: &Organization) -> Result<TreeRow, Failure> {
     let counts = count_in_organizations(&visit.app, &visit.caller, visit.organization_id(), &[it.id]).await?;
@@ -146,8 +167,9 @@ pub(super) async fn show_organization(visit: Visit, Path((_, id)): OrganizationP
     let page = OrganizationPage {
         shell: visit.shell(Place::Settings),
         row: found_row(&visit, &organization).await?,
-        may_change: visit.may_do("claviger/organizations:update"),
-        below_root: organization.parent_id.is_some(),
+        may_change: may_change(&visit, &organization),
+        may_change_from_above: may_change_from_above(&visit, &organization),
+        is_below_root: organization.parent_id.is_some(),
         may_create: visit.may_do("claviger/organizations:create") && organization.status == OrganizationStatus::Active,
         may_read_history: visit.may_do("claviger/events:read"),
     };

@@ -5,11 +5,11 @@ use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::organization::Organization;
 use claviger_core::policy::Setting;
-use claviger_core::reject::RejectCode;
+use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 
 use super::form::places;
-use super::{OrganizationPath, facts, find};
+use super::{OrganizationPath, authorize_from_above, facts, find};
 use crate::console::entrance::refused;
 use crate::console::failure::Failure;
 use crate::console::pages::form::FormErrors;
@@ -36,6 +36,10 @@ pub(in crate::console) async fn show_move(
     query: Result<Query<MoveForm>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let organization = find(&visit, &id).await?;
+    authorize_from_above(&visit, &organization)?;
+    if organization.parent_id.is_none() {
+        return Err(Reject::new(RejectCode::StateConflict, "The root stays where it is.").into());
+    }
     let Query(form) = query.unwrap_or_default();
     let page = page(&visit, &organization, &form, FormErrors::default()).await?;
     Ok(visit.page(&page))

@@ -132,3 +132,48 @@ async fn of_two_who_edit_a_key_at_once_the_second_is_told_and_overwrites_nothing
     let nonsense = second.get(&path).await.form("/edit").with("version", "newest");
     assert_eq!(second.submit(&nonsense).await.status, 400);
 }
+
+#[tokio::test]
+async fn every_form_that_somebody_else_was_faster_with_leads_to_the_present_values() {
+    let app = TestApp::new().await;
+    let location = app.organization(app.root, "Location 1").await;
+    let (_, _, member_id) = app.member(app.root, "Ann", BuiltIn::Readonly).await;
+    let role_id = app.built_in(app.root, BuiltIn::Member).await.id;
+    let mut browser = Browser::signed_in(&app).await;
+    let review = "?version=1&choice=number&number=90&locked=";
+    for (path, ends, field, theirs, mine) in [
+        (format!("/o/root/tree/{location}/edit"), "/edit", "name", "Location A", "Location B"),
+        (format!("/o/root/members/{member_id}/edit"), "/edit", "name", "Ann Smith", "Ann Jones"),
+        (format!("/o/root/members/{member_id}/role"), "/role", "extra", "crm/deals:read", "crm/deals:update"),
+        (format!("/o/root/roles/{role_id}/edit"), "/edit", "description", "Theirs", "Mine"),
+        (format!("/o/location-1/policies/idle_days/review{review}"), "/idle_days", "number", "80", "70"),
+    ] {
+        let mut page = browser.get(&path).await.expect(200);
+        if ends == "/idle_days" {
+            let version = browser.get("/o/location-1/policies/idle_days").await.form("/review");
+            let version = version.fields.into_iter().find(|it| it.0 == "version").unwrap().1;
+            page = browser.get(&path.replace("version=1", &format!("version={version}"))).await.expect(200);
+        }
+        let form = page.form(ends);
+        browser.submit(&form.clone().with(field, theirs)).await.expect(303);
+        let told = browser.submit(&form.clone().with(field, mine)).await.expect(422);
+        assert!(told.text_of("#summary").contains("changed after you opened this form"), "{path}: {}", told.text);
+        let way_out = told
+            .html()
+            .select(&selector("main a.button"))
+            .find_map(|it| it.inner_html().contains("present values").then(|| it.attr("href").unwrap().to_owned()));
+        let way_out = way_out.unwrap_or_else(|| panic!("no way out of {path}"));
+        let fresh = browser.get(&way_out).await.expect(200);
+        assert!(fresh.text.contains(theirs), "{path}: {}", fresh.text);
+        let (form, is_policy) = (fresh.form(if ends == "/idle_days" { "/review" } else { ends }), ends == "/idle_days");
+        let saved = if is_policy {
+            let query: Vec<_> =
+                form.with(field, mine).fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let review = browser.get(&format!("/o/location-1/policies/idle_days/review?{}", query.join("&"))).await;
+            review.expect(200).form("/idle_days")
+        } else {
+            form.with(field, mine)
+        };
+        browser.submit(&saved).await.expect(303);
+    }
+}

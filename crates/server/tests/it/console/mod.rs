@@ -8,6 +8,7 @@ mod confirmations;
 mod edits;
 mod hostile;
 mod limits;
+mod organizations;
 mod pages;
 mod people;
 mod roles;

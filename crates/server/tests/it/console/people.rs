@@ -248,7 +248,7 @@ async fn a_member_gets_another_role_and_the_last_admin_stays() {
     let answer = admin.submit(&form).await.expect(303);
     assert!(admin.follow(answer).await.text.contains("<bdi>READONLY</bdi>"));
     let page = admin.submit(&form).await.expect(422);
-    assert!(page.text_of("#summary").contains("Somebody changed this member"));
+    assert!(page.text_of("#summary").contains("This was changed after you opened"));
 
     let list = admin.get(&format!("/o/root/members?q={}", ADMIN_EMAIL.replace('@', "%40"))).await;
     let own = path_of_member(&list);

@@ -41,7 +41,9 @@ async fn the_switch_of_a_role_turns_the_keys_of_its_holders_off_and_on() {
     let nothing = admin.get(&path).await.form("/api-access").with("api_access", "perhaps");
     assert!(admin.submit(&nothing).await.expect(422).text_of("#api_access-error").contains("Choose"));
     let outdated = page.form("/api-access").with("api_access", "allowed");
-    assert!(admin.submit(&outdated).await.expect(422).text_of("#summary").contains("Somebody changed this role"));
+    assert!(
+        admin.submit(&outdated).await.expect(422).text_of("#summary").contains("This was changed after you opened")
+    );
 }
 
 #[tokio::test]

@@ -211,7 +211,6 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
         key: None,
         once: "5uYd1s".to_owned(),
         version: String::new(),
-        outdated: false,
         name: String::new(),
         description: String::new(),
         roles: roles("readonly"),

@@ -76,7 +76,8 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         shell: shell(words, Place::Settings),
         row,
         may_change,
-        below_root: true,
+        may_change_from_above: may_change,
+        is_below_root: true,
         may_create: may_change,
         may_read_history: may_change,
     };
