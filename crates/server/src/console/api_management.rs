@@ -139,6 +139,8 @@ pub(super) async fn clear(
         let page = clear_page(&visit, user_id, &info, door, unconfirmed.errors);
         return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
     }
-    delete_personal_key(&visit.app, &visit.caller, visit.organization_id(), user_id).await?;
+    if let Err(error) = delete_personal_key(&visit.app, &visit.caller, visit.organization_id(), user_id).await {
+        return Ok(visit.failed(error));
+    }
     Ok(visit.done(&base(door), &Notice::KeyCleared(holder(&visit, &info).name)))
 }

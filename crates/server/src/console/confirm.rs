@@ -49,7 +49,11 @@ impl Visit {
         &mut self,
         form: Result<Form<ConfirmForm>, FormRejection>,
     ) -> Result<Result<(), Unconfirmed>, Failure> {
-        let password = form.map(|it| it.0.confirm).unwrap_or_default();
+        self.confirm_by(form.map(|it| it.0.confirm).unwrap_or_default()).await
+    }
+
+    /// The same with a password that was read from a form of another shape.
+    pub(super) async fn confirm_by(&mut self, password: SecretString) -> Result<Result<(), Unconfirmed>, Failure> {
         let mut errors = FormErrors::default();
         if password.expose_secret().is_empty() {
             errors.add("confirm", "Enter your password.");

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::limits;
 use claviger_core::reject::{Reject, RejectCode};
 use data_encoding::HEXLOWER;
+use http::header::SET_COOKIE;
 use http::{HeaderValue, StatusCode};
 use tracing::Instrument as _;
 
@@ -169,7 +170,11 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
             request_id: status.is_server_error().then(|| request_id.clone()),
             way_out: WayOut { href: "/".to_owned(), label: "Back to the start".to_owned() },
         };
+        let cookies: Vec<_> = response.headers().get_all(SET_COOKIE).iter().cloned().collect();
         response = (status, html(&page)).into_response();
+        for cookie in cookies {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
     }
     response.headers_mut().insert("x-request-id", HeaderValue::from_str(&request_id).expect("hexadecimal digits"));
     let millis = app.now().since(started).as_millis();

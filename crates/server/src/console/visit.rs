@@ -5,9 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use askama::Template;
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Redirect, Response};
+use claviger_core::decision::Code;
 use claviger_core::id::OrganizationId;
 use claviger_core::key::Key;
 use claviger_core::permission::PermissionSet;
+use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
 use claviger_core::user::User;
 use http::header::LOCATION;
@@ -144,6 +146,16 @@ impl Visit {
             || (key.owner_id == Some(self.user.id) && self.may_do(&format!("claviger/own-keys:{action}")))
     }
 
+    /// Refuses a question about this key to whoever would be refused what is asked about.
+    pub(super) fn require_to(&self, action: &str, key: &Key) -> Result<(), Failure> {
+        if self.may_to(action, key) { Ok(()) } else { Err(Reject::from(Code::InsufficientPermission).into()) }
+    }
+
+    /// The same of a question about several keys, whichever they are.
+    pub(super) fn require(&self, action: &str) -> Result<(), Failure> {
+        if self.may(action) { Ok(()) } else { Err(Reject::from(Code::InsufficientPermission).into()) }
+    }
+
     /// Whether the viewer may do this here, such as `claviger/members:read`; the operation itself has the last word.
     pub(super) fn may_do(&self, permission: &str) -> bool {
         self.caller.authorize(&self.app, self.organization.id, permission).is_ok()
@@ -208,6 +220,14 @@ impl Visit {
         let mut response = Redirect::to(path).into_response();
         debug_assert!(response.headers().contains_key(LOCATION));
         cookies::set_notice(response.headers_mut(), &self.site, notice);
+        self.hand_out_session(&mut response);
+        response
+    }
+
+    /// Answers a change that was refused. Unlike a bare [`Failure`] it carries the new session of a visit that was confirmed: the old one is
+    /// gone by then.
+    pub(super) fn failed(&self, failure: impl Into<Failure>) -> Response {
+        let mut response = failure.into().into_response();
         self.hand_out_session(&mut response);
         response
     }

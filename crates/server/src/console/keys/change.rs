@@ -33,6 +33,17 @@ pub(in crate::console) async fn show_key(
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
     let usage = key_usage(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
+    let may_change = visit.may_to("update", &info.key);
+    let may_rotate = may_change && secrets::can_rotate(&info, visit.user.id);
+    let may_delete = visit.may_to("delete", &info.key);
+    let mut health = health::lines(&visit, info.key.id).await?;
+    for line in &mut health {
+        line.way = line.way.filter(|(path, _)| match *path {
+            "/delete" => may_delete,
+            "/rotate" => may_rotate,
+            _ => may_change,
+        });
+    }
     // A stretch that nobody offered is none to complain about.
     let query = query.map(|it| it.0).unwrap_or_default();
     let now = visit.app.now();
@@ -41,10 +52,10 @@ pub(in crate::console) async fn show_key(
         key: view::facts(&info, now),
         secrets: info.secrets.iter().map(|it| view::secret(it, info.state, now)).collect(),
         usage: usage::view(&usage, &query),
-        may_change: visit.may_to("update", &info.key),
-        may_rotate: visit.may_to("update", &info.key) && secrets::can_rotate(&info),
-        may_delete: visit.may_to("delete", &info.key),
-        health: health::lines(&visit, info.key.id).await?,
+        may_change,
+        may_rotate,
+        may_delete,
+        health,
         revisions: audit::latest(&visit, info.key.id.into()).await,
         may_read_history: visit.may_do("claviger/events:read"),
         snippets: call_with_key(&visit.site.base_url, None),
@@ -73,6 +84,7 @@ async fn set_active(visit: Visit, Path((_, key_id)): KeyPath, active: bool) -> R
 /// Asks before a key is deleted, with what there is to lose.
 pub(in crate::console) async fn show_delete(visit: Visit, Path((_, key_id)): KeyPath) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
+    visit.require_to("delete", &info.key)?;
     if info.state == KeyState::Revoked {
         return Err(Reject::new(RejectCode::StateConflict, "The key is deleted already.").into());
     }
@@ -98,6 +110,8 @@ pub(in crate::console) async fn delete(
     form: Result<Form<ConfirmForm>, FormRejection>,
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
+    // Before the password is asked for: nobody proves who they are to be refused then.
+    visit.require_to("delete", &info.key)?;
     if visit.must_confirm(info.last_use.as_ref().map(|it| it.at))
         && let Err(unconfirmed) = visit.confirm(form).await?
     {
@@ -105,6 +119,9 @@ pub(in crate::console) async fn delete(
         return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
     }
     let reason = RevocationReason::Unspecified;
-    revoke_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, reason, None).await?;
+    let deleted = revoke_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, reason, None).await;
+    if let Err(error) = deleted {
+        return Ok(visit.failed(error));
+    }
     Ok(visit.done("/keys", &Notice::KeyDeleted(info.key.name.to_string())))
 }

@@ -17,6 +17,9 @@ pub(in crate::console) enum Door {
 }
 
 impl Door {
+    /// All of them.
+    pub(in crate::console) const ALL: [Self; 3] = [Self::Settings, Self::UserManagement, Self::Integrations];
+
     /// The word in an address and a form; empty for the usual one.
     pub(in crate::console) fn word(self) -> &'static str {
         match self {

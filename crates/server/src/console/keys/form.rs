@@ -253,6 +253,7 @@ pub(in crate::console) async fn show_edit_key(
     Path((_, key_id)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
+    visit.require_to("update", &info.key)?;
     let form = KeyForm {
         version: info.key.version.to_string(),
         expires: if info.key.expires_at.is_some() { KEEP } else { NEVER }.to_owned(),

@@ -14,12 +14,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::choices::DAY;
 use super::door::Door;
 use super::locations::location_keys;
+use super::secrets::can_rotate;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::health;
 use crate::console::pages::form::{Choice, typed};
 use crate::console::pages::home::{HomePage, RecentKey};
-use crate::console::pages::keys::{Head, Heads, KeyListPage, Range};
+use crate::console::pages::keys::{Head, Heads, KeyListPage, KeyRowView, Range};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::{check_key, create_key};
 use crate::console::visit::Visit;
@@ -283,7 +284,11 @@ pub(in crate::console) async fn show_keys(
     let page = PageRequest { after: (!query.after.is_empty()).then(|| Cursor(query.after.clone())), limit: rows_max };
     let list = list_keys(&visit.app, &visit.caller, visit.organization_id(), wanted, page).await?;
 
-    let rows: Vec<_> = list.page.items.iter().map(|it| view::row(it, now)).collect();
+    let row = |it: &KeyInfo| KeyRowView {
+        may_rotate: visit.may_to("update", &it.key) && can_rotate(it, visit.user.id),
+        ..view::row(it, now)
+    };
+    let rows: Vec<_> = list.page.items.iter().map(row).collect();
     let shown = rows.len() as u64;
     let first = if shown == 0 { 0 } else { query.first() };
     let may_create = visit.may("create");
@@ -317,6 +322,7 @@ pub(in crate::console) async fn show_keys(
         search: query.q.clone(),
         health: query.health.map(|it| (it.as_str(), health::label(it))),
         to_review: health::to_review(&visit).await,
+        back: format!("{}?{}", door.path(), query.link("", "", 1)),
         rows,
         may_create,
         may_change: visit.may("update"),

@@ -6,9 +6,10 @@ use std::time::Duration;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
+use claviger_core::id::UserId;
 use claviger_core::key::KeyState;
 use claviger_core::policy::ROTATION_OVERLAP_HOURS_MAX;
-use claviger_core::reject::RejectCode;
+use claviger_core::reject::{Reject, RejectCode};
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -137,6 +138,11 @@ pub(in crate::console) async fn show_rotate(
     Path((_, key_id)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
+    visit.require_to("update", &info.key)?;
+    if !can_rotate(&info, visit.user.id) {
+        let detail = "This key gets no new secret: it has ended, or it is the personal key of somebody else.";
+        return Err(Reject::new(RejectCode::StateConflict, detail).into());
+    }
     let page = rotate_page(&visit, &info, new_once(&visit.app), None, FormErrors::default())?;
     Ok(visit.page(&page))
 }
@@ -220,7 +226,8 @@ fn overlap_label(secs: u64) -> String {
     }
 }
 
-/// Whether a key can still get a new secret.
-pub(super) fn can_rotate(info: &KeyInfo) -> bool {
-    matches!(info.state, KeyState::Active | KeyState::Inactive)
+/// Whether a key can still get a new secret from this user: a personal key's is for its own user alone.
+pub(super) fn can_rotate(info: &KeyInfo, user_id: UserId) -> bool {
+    let is_anothers = info.key.personal && info.key.owner_id != Some(user_id);
+    !is_anothers && matches!(info.state, KeyState::Active | KeyState::Inactive)
 }

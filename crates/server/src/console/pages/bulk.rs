@@ -14,6 +14,14 @@ pub struct BulkPage {
     pub shell: Shell,
     /// The keys that are meant.
     pub keys: Vec<KeyRowView>,
+    /// How many more were chosen, and are gone meanwhile.
+    pub gone: usize,
+    /// The list that they were chosen in, as a path within the organization.
+    pub back: String,
+    /// Whether the reader has to type the password.
+    pub must_confirm: bool,
+    /// How many there are, as typed.
+    pub count: String,
     /// What is to be done to them.
     pub question: BulkQuestion,
     /// What was wrong with the form that was sent.

@@ -44,6 +44,6 @@ pub struct HealthLine {
     pub label: &'static str,
     /// What to do.
     pub proposal: &'static str,
-    /// Where that is done, below the key's own page, and what the link says.
+    /// Where that is done, below the key's own page, and what the link says; none where the reader may not.
     pub way: Option<(&'static str, &'static str)>,
 }

@@ -55,6 +55,8 @@ pub struct KeyListPage {
     pub locations: Option<LocationKeys>,
     /// The rows of this page.
     pub rows: Vec<KeyRowView>,
+    /// The list as it is narrowed and sorted, as a path within the organization: where a question about several keys leads back to.
+    pub back: String,
     /// The words searched for.
     pub search: String,
     /// The rule of key health that the list is narrowed to: its name in the address, and for people.
@@ -193,6 +195,8 @@ pub struct KeyRowView {
     pub active: bool,
     /// Whether it still can be changed: not deleted.
     pub live: bool,
+    /// Whether the reader can give it a new secret; only the list says so.
+    pub may_rotate: bool,
 }
 
 /// A key's own page.

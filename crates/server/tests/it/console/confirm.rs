@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::browser::Browser;
-use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp};
+use claviger::ops::keys::NewKey;
+use claviger_core::role::BuiltIn;
+
+use super::browser::{Browser, Form};
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp, new_key};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -61,6 +64,55 @@ async fn nobody_is_asked_about_a_key_that_is_not_in_use() {
     assert!(!question.text.contains("id=\"confirm\""));
     browser.submit(&question.form("/delete")).await.expect(303);
     assert_eq!(app.verify_text(&token, &[]), Err("revoked"));
+}
+
+#[tokio::test]
+async fn deleting_several_keys_asks_too_where_one_of_them_is_in_use() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (token, path) = key_in_use(&app, &mut browser).await;
+    let unused = browser.create_key("Unused").await.key_path();
+    app.clock.advance(10 * MINUTE);
+    let ids = [&path, &unused].map(|it| it.rsplit_once('/').unwrap().1.to_owned());
+    let question = browser.get(&format!("/o/root/keys/bulk/delete?key={}&key={}", ids[0], ids[1])).await.expect(200);
+    let form = question.form("/bulk/delete").with("count", "2");
+    let answer = browser.submit(&form).await.expect(422);
+    assert_eq!(answer.text_of("#confirm-error"), "Enter your password.");
+    let answer = browser.submit(&form.clone().with("confirm", "a guess")).await.expect(422);
+    assert!(!answer.text.contains("a guess"), "no password comes back in a page");
+    assert_eq!(app.verify_text(&token, &[]), Ok(()));
+    let answer = browser.submit(&answer.form("/bulk/delete").with("confirm", ADMIN_PASSWORD)).await.expect(303);
+    assert_eq!(app.verify_text(&token, &[]), Err("revoked"));
+    assert!(browser.follow(answer).await.expect(200).text_of(".banner").contains("deleted"));
+
+    // What nobody uses is deleted without.
+    let unused = browser.create_key("Unused, too").await.key_path();
+    app.clock.advance(10 * MINUTE);
+    let id = unused.rsplit_once('/').unwrap().1;
+    let question = browser.get(&format!("/o/root/keys/bulk/delete?key={id}")).await.expect(200);
+    assert!(!question.text.contains("id=\"confirm\""));
+    browser.submit(&question.form("/bulk/delete").with("count", "1")).await.expect(303);
+}
+
+#[tokio::test]
+async fn who_may_not_delete_a_key_is_not_asked_for_the_password_and_stays_signed_in() {
+    let app = TestApp::new().await;
+    let (_, user_id, _) = app.member(app.root, "Member", BuiltIn::Member).await;
+    let new = NewKey { mapped_user_id: Some(Some(user_id)), ..new_key("Made for them") };
+    let created = app.create_key(&app.admin, app.root, new).await.unwrap();
+    let token = created.token.expose();
+    assert_eq!(app.http.get(app.url("/api/v1/me")).bearer_auth(token).send().await.unwrap().status(), 200);
+    app.app.uses().flush().await.unwrap();
+    let mut browser = Browser::of_user(&app, user_id).await;
+    app.clock.advance(10 * MINUTE);
+    let path = format!("/o/root/keys/{}/delete", created.info.key.id);
+    browser.get(&path).await.expect(403);
+    let form = Form { method: "post".to_owned(), action: path, fields: Vec::new() };
+    let before = browser.cookies["sid"].clone();
+    browser.submit(&form.with("confirm", "a password")).await.expect(403);
+    assert_eq!(browser.cookies["sid"], before);
+    browser.get("/o/root/keys").await.expect(200);
+    assert_eq!(app.verify_text(token, &[]), Ok(()));
 }
 
 #[tokio::test]

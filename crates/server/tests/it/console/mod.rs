@@ -11,6 +11,7 @@ mod limits;
 mod organizations;
 mod pages;
 mod people;
+mod questions;
 mod roles;
 mod secrets;
 mod sessions;

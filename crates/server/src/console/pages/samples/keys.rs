@@ -24,6 +24,7 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
         expires: expires.map(|it| Moment::last_day(super::at(it))),
         active: status.tone != Tone::Paused,
         live: true,
+        may_rotate: status.tone != Tone::Ended,
         status,
     };
     vec![
@@ -251,6 +252,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         search: String::new(),
         health: None,
         to_review: Some("4".to_owned()),
+        back: "/keys?status=active".to_owned(),
         statuses: [
             ("", "All live"),
             ("active", "Active"),

@@ -243,6 +243,10 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     let bulk = |question, errors| BulkPage {
         shell: shell(words, Place::Keys),
         keys: rows(words).into_iter().take(3).collect(),
+        gone: 1,
+        back: format!("/keys?q={}", words.typed),
+        must_confirm: question == BulkQuestion::Delete,
+        count: words.typed.to_owned(),
         question,
         errors,
     };
