@@ -1,7 +1,6 @@
 //! The engines: connections and transactions. This room is the only one that knows that there are two.
 
 mod connection;
-mod disk;
 mod failure;
 mod folder;
 mod hold;
@@ -30,8 +29,7 @@ use self::failure::failure;
 use self::folder::Folder;
 pub use self::hold::Hold;
 pub(crate) use self::hold::STATEMENTS as HOLD_STATEMENTS;
-use self::sqlite::Files;
-use crate::error::{Error, StoreResult};
+use crate::error::StoreResult;
 use crate::log::Placing;
 
 /// How long a caller waits for a connection.
@@ -155,7 +153,10 @@ impl Store {
     }
 
     /// A connection that reads everything as it was at one moment.
-    pub(crate) async fn snapshot(&self) -> StoreResult<Reader> {
+    ///
+    /// # Errors
+    /// `Unavailable` when none gets free in time.
+    pub async fn snapshot(&self) -> StoreResult<Reader> {
         let link = match &self.0.engine {
             Engine::Sqlite(files) => Link::Sqlite(Handle::Writer(files.begin_snapshot().await?)),
             Engine::Postgres(pools) => Link::Postgres(Handle::Writer(pools.begin_snapshot().await?)),
@@ -323,16 +324,9 @@ impl PlainTx {
 }
 
 impl Tx {
-    /// The bare commit of the engine; what it says is done is on the disk. Only the log calls it, with the event written, and the import of an installation, whose log comes along.
+    /// The bare commit of the engine. Only the log calls it, with the event written, and the import of an installation, whose log comes along.
     pub(crate) async fn commit_engine(self) -> StoreResult<()> {
-        let store = self.store;
-        self.connection.commit().await?;
-        match &store.0.engine {
-            Engine::Sqlite(Files { disk: Some(disk), .. }) => {
-                disk.write_through().await.map_err(|error| Error::Uncertain(Box::new(failure(error.into()))))
-            }
-            Engine::Sqlite(_) | Engine::Postgres(_) => Ok(()),
-        }
+        self.connection.commit().await
     }
 }
 

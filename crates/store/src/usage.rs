@@ -64,6 +64,7 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
     let mut statements =
         vec![("ADD_USES".into(), ADD_USES.portable.clone()), ("FIND_USES".into(), FIND_USES.portable.clone())];
     statements.extend(counts::built_statements());
+    statements.extend(denials::built_statements());
     statements
 }
 

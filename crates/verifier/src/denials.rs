@@ -3,12 +3,12 @@
 //! Whoever holds a key decides how many there are, so both the keys and what is remembered of each have an end. They lie behind locks and
 //! not beside the entries: a refusal may cost more than an admission, and most keys never meet one.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard};
 
+use claviger_core::decision::Code;
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::limits::DENIALS_PER_KEY_MAX;
 use claviger_core::reject::RejectCode;
@@ -20,6 +20,8 @@ use crate::verify::Verdict;
 
 /// Keys of one shard between two drains. Of more than all shards hold, the rest go uncounted until the next drain.
 const KEYS_PER_SHARD_MAX: usize = 256;
+/// Of these, keys of one organization: one that has many keys refused leaves room for the others.
+const KEYS_OF_ONE_ORGANIZATION_MAX: usize = KEYS_PER_SHARD_MAX / 4;
 /// So that threads which refuse different keys seldom meet.
 const SHARDS: usize = 16;
 
@@ -60,14 +62,15 @@ pub(crate) struct Denials {
 impl Denials {
     fn record(&self, key_id: KeyId, organization_id: OrganizationId, denial: Denial) {
         let mut shard = lock(&self.shards[key_id.as_u128() as usize % SHARDS]);
-        let is_full = shard.len() >= KEYS_PER_SHARD_MAX;
-        let key = match shard.entry(key_id) {
-            Entry::Occupied(key) => key.into_mut(),
-            Entry::Vacant(_) if is_full => return,
-            Entry::Vacant(place) => {
-                place.insert(KeyDenials { key_id, organization_id, count: 0, latest: VecDeque::new() })
-            }
-        };
+        if !shard.contains_key(&key_id) && !has_room(&shard, organization_id) {
+            return;
+        }
+        let key = shard.entry(key_id).or_insert_with(|| KeyDenials {
+            key_id,
+            organization_id,
+            count: 0,
+            latest: VecDeque::new(),
+        });
         key.count += 1;
         if key.latest.len() == DENIALS_PER_KEY_MAX {
             key.latest.pop_front();
@@ -80,13 +83,22 @@ impl Denials {
     }
 }
 
+fn has_room(shard: &Shard, organization_id: OrganizationId) -> bool {
+    let of_it = shard.values().filter(|it| it.organization_id == organization_id).count();
+    shard.len() < KEYS_PER_SHARD_MAX && of_it < KEYS_OF_ONE_ORGANIZATION_MAX
+}
+
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().expect("recording does not panic")
 }
 
 impl Verdict<'_> {
     /// Counts one refused request of a key that is known, and remembers it for a while; of an unknown one there is nothing to remember.
+    /// That the verifier has been without news for too long is no refusal of the key: it would befall all of them, and push out what was.
     pub fn record_denial(&self, code: RejectCode, now: Timestamp, ip: Option<IpAddr>, user_agent: Option<&[u8]>) {
+        if code == RejectCode::Decision(Code::Stale) {
+            return;
+        }
         let Some(facts) = self.facts() else { return };
         let denial = Denial { at: now, code, ip, user_agent: user_agent.map(user_agent_text) };
         self.replica().denials.record(facts.key_id(), facts.key_organization_id(), denial);
@@ -102,8 +114,6 @@ impl Replica {
 
 #[cfg(test)]
 mod tests {
-    use claviger_core::decision::Code;
-
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -133,7 +143,13 @@ mod tests {
         for key in 0..100_000 {
             denials.record(KeyId::from_u128(key), OrganizationId::from_u128(1), denial(0));
         }
-        assert_eq!(denials.drain().len(), SHARDS * KEYS_PER_SHARD_MAX);
+        for key in 100_000..200_000 {
+            denials.record(KeyId::from_u128(key), OrganizationId::from_u128(key % 10), denial(0));
+        }
+        let drained = denials.drain();
+        assert_eq!(drained.len(), SHARDS * KEYS_PER_SHARD_MAX);
+        let of_the_first = drained.iter().filter(|it| it.organization_id == OrganizationId::from_u128(1)).count();
+        assert_eq!(of_the_first, SHARDS * KEYS_OF_ONE_ORGANIZATION_MAX, "and leaves room for the others");
         denials.record(KeyId::from_u128(99_999), OrganizationId::from_u128(1), denial(1));
         assert_eq!(denials.drain().len(), 1, "there is room again");
     }

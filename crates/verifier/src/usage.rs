@@ -117,13 +117,16 @@ impl State {
 }
 
 impl Replica {
-    /// The latest use of a key here since it was loaded, and where it came from if that is still known. With several secrets, that of one of
-    /// them: enough to see a new key's first request before it is written down.
+    /// The latest use of a key here since it was loaded, and where it came from while that is not drained yet: the number of an origin that
+    /// was, may stand for another by now. With several secrets, that of one of them: enough to see a new key's first request before it is
+    /// written down.
     pub fn last_use(&self, key_id: KeyId) -> Option<(Timestamp, Option<IpAddr>)> {
         let state = self.state.load();
-        let last = state.entries.get(state.find_key(key_id.as_u128())?.at)?.last_use.load(Relaxed);
+        let entry = state.entries.get(state.find_key(key_id.as_u128())?.at)?;
+        let is_drained = entry.uses.load(SeqCst) == 0;
+        let last = entry.last_use.load(Relaxed);
         let millis = i64::try_from(last >> ORIGIN_BITS).ok().filter(|it| *it > 0)?;
-        let ip = self.origins.load().get(last as u16).and_then(Origin::ip);
+        let ip = self.origins.load().get(last as u16).filter(|_| !is_drained).and_then(Origin::ip);
         Some((Timestamp::from_micros(millis * 1000).ok()?, ip))
     }
 }

@@ -396,6 +396,14 @@ fn past_its_age_it_says_stale_to_everyone_but_the_mistyped() {
         let codes = [10, 11, 12].map(|it| world.code(it, "contacts:read"));
         assert_eq!(codes, [ten, eleven, Some(unknown)], "{age} s without news");
     }
+    // It says nothing of the key, and would push out what does.
+    let ask = Ask { organization: About::Own, api: Some(DEFAULT_API), permissions: &[], ip: None };
+    let verdict = world.replica.verify_digest(&digest(11), &ask, at(100));
+    let code = verdict.refusal().expect("stale");
+    verdict.record_denial(code, at(100), None, None);
+    assert_eq!((code, world.replica.drain_denials()), (RejectCode::Decision(Code::Stale), vec![]));
+    verdict.record_denial(RejectCode::Decision(Code::Expired), at(100), None, None);
+    assert_eq!(world.replica.drain_denials().len(), 1);
     world.replica.heard(Duration::from_secs(5));
     assert_eq!((world.replica.age(), world.code(11, "contacts:read")), (Duration::from_secs(5), None));
 }

@@ -13,10 +13,10 @@ use crate::ops::leaving::finish_leaving;
 /// is promised: the writing of a million secrets has the rest of it.
 const FLUSH_EVERY: Duration = Duration::from_secs(4);
 const FLUSH_EVERY_AT_MOST: Duration = Duration::from_secs(45);
-/// Secrets that are written down for each second of pause. A secret costs a row however often it was used meanwhile, some ten microseconds
+/// Rows that are written down for each second of pause: used secrets, and refused requests. A secret costs a row however often it was used meanwhile, some ten microseconds
 /// of a core: where few are in use, the console shows their last use within seconds, and where very many are, a longer pause writes
 /// far less. At this rate writing takes an eighth of a core, up to the million that the longest pause is meant for.
-const USES_PER_SEC: u64 = 12_000;
+const ROWS_PER_SEC: u64 = 12_000;
 /// Between two times that what has run out is cleared away.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
@@ -52,9 +52,9 @@ async fn repeat(mut pause: Duration, app: &App, job: &str, run: impl AsyncFn(&Ap
     }
 }
 
-/// The pause after so many secrets have been written down.
-fn pause_after(secrets: usize) -> Duration {
-    Duration::from_secs(secrets as u64 / USES_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
+/// The pause after so many rows have been written down.
+fn pause_after(rows: usize) -> Duration {
+    Duration::from_secs(rows as u64 / ROWS_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
 }
 
 /// Clears away sessions, links and kept answers that have run out, nodes that were lost long ago, and what was counted long ago.

@@ -2,6 +2,7 @@
 
 use claviger_core::api::DEFAULT_API;
 use claviger_core::id::{KeyId, OrganizationId, SecretId};
+use claviger_core::reject::RejectCode;
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::facts::Facts;
@@ -81,7 +82,11 @@ fn about_key(verifier: &mut Verifier<'_>, request: &IntrospectRequest) -> Option
     let verdict = app.replica().verify(&presented, &ask, now);
     let code = verdict.decision().code();
     app.tally().count(code);
-    let facts = verdict.facts().filter(|it| code.is_none() && verifier.sees(it.key_organization_id()))?;
+    let facts = verdict.facts().filter(|it| verifier.sees(it.key_organization_id()))?;
+    if let Some(code) = code {
+        verdict.record_denial(RejectCode::Decision(code), now, None, None);
+        return None;
+    }
     verdict.record_use(now, None, None);
     Some(Introspection::new(&facts))
 }

@@ -96,7 +96,7 @@ pub async fn create_organization(
 }
 
 /// Refuses an allow-list that would keep out the key that sets it, from where it calls: nobody could mend that but from an address of the list,
-/// or at the console, where addresses do not count. (Amazon S3 and KMS ask to confirm what locks its author out in the same way.)
+/// or at the console, where addresses do not count.
 fn refuse_lockout(
     caller: &Caller,
     before: Option<&IpAllowList>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use claviger_core::reject::RejectCode;
 use claviger_store::Store;
 use claviger_store::usage::SecretUse;
-use claviger_store::usage::denials::{Denial, KeyDenials};
+use claviger_store::usage::denials::{DENIED_KEYS_PER_CHUNK, Denial, KeyDenials};
 use claviger_verifier::denials as verifier;
 use claviger_verifier::replica::Replica;
 use claviger_verifier::usage::USES_PER_CHUNK_MAX;
@@ -28,13 +28,18 @@ impl Uses {
         Self { store, replica, unwritten: Arc::default(), unwritten_denials: Arc::default() }
     }
 
-    /// Writes everything that was counted before now, and says of how many secrets. Goes once round them: what is counted meanwhile may
+    /// Writes everything that was counted before now, and says how many rows that were. Goes once round them: what is counted meanwhile may
     /// wait for the next time, or else under load it would never end, and write every use by itself.
     ///
     /// # Errors
     /// Those of the store; what could not be written is kept for the next time.
     pub async fn flush(&self) -> claviger_store::StoreResult<usize> {
-        self.flush_denials().await?;
+        // The one does not wait for the other: uses are what keys are kept for.
+        let denials = self.flush_denials().await;
+        Ok(self.flush_uses().await? + denials?)
+    }
+
+    async fn flush_uses(&self) -> claviger_store::StoreResult<usize> {
         let mut unwritten = self.unwritten.lock().await;
         let mut turn = self.replica.begin_turn();
         let mut written = 0;
@@ -60,14 +65,20 @@ impl Uses {
         }
     }
 
-    async fn flush_denials(&self) -> claviger_store::StoreResult<()> {
+    async fn flush_denials(&self) -> claviger_store::StoreResult<usize> {
         let mut unwritten = self.unwritten_denials.lock().await;
         if unwritten.is_empty() {
-            *unwritten = self.replica.drain_denials().into_iter().map(key_denials).collect();
+            unwritten.extend(self.replica.drain_denials().into_iter().map(key_denials));
+            unwritten.sort_unstable_by_key(|it| it.key_id);
         }
-        self.store.record_denials(&unwritten).await?;
-        unwritten.clear();
-        Ok(())
+        let mut written = 0;
+        while !unwritten.is_empty() {
+            let chunk = unwritten.len().min(DENIED_KEYS_PER_CHUNK);
+            self.store.record_denials(&unwritten[..chunk]).await?;
+            // Taken away as soon as it is written, or a failure of the next would have it counted again.
+            written += unwritten.drain(..chunk).map(|it| it.latest.len()).sum::<usize>();
+        }
+        Ok(written)
     }
 }
 

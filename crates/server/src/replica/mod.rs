@@ -56,7 +56,7 @@ impl Follower {
         }
     }
 
-    /// Up to where the replica has applied the log, for certain; absent while it loads.
+    /// Up to where the replica has applied the log, for certain; absent until it has loaded once.
     pub fn position(&self) -> Option<Position> {
         *self.applied.borrow()
     }

@@ -140,10 +140,31 @@ impl Pools {
 }
 
 /// Two statements and not one text with both: who gives up waiting for the lock leaves a transaction that the pool knows of and rolls back.
+/// Begins a transaction. Where the server was restarted a moment ago, its connections are dead and not found out yet: nothing has been said on
+/// this one, so the next is as good, and whoever asks once more does not meet another of them.
 async fn begin(pool: &PgPool, first: &'static str) -> StoreResult<Transaction<'static, Postgres>> {
-    let mut transaction = in_time(pool.begin()).await.map_err(failure)?;
-    in_time(sqlx::query(first).execute(&mut *transaction)).await.map_err(failure)?;
+    for _ in 0..pool.options().get_max_connections() {
+        match begin_once(pool, first).await {
+            Err(error) if is_lost(&error) => tracing::debug!(%error, "a connection is lost, and another is taken"),
+            began => return began.map_err(failure),
+        }
+    }
+    begin_once(pool, first).await.map_err(failure)
+}
+
+async fn begin_once(pool: &PgPool, first: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut transaction = in_time(pool.begin()).await?;
+    in_time(sqlx::query(first).execute(&mut *transaction)).await?;
     Ok(transaction)
+}
+
+/// Whether the connection is gone: it broke, or the server ended it and says so now (class 57P of the codes of PostgreSQL's manual, appendix A).
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::TimedOut,
+        sqlx::Error::Database(error) => error.code().is_some_and(|it| it.starts_with("57P0")),
+        _ => false,
+    }
 }
 
 /// What the server answers, or that it did not in time. Who gives up drops the connection, and the pool finds out what has become of it.

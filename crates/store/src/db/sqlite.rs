@@ -9,7 +9,6 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Decode, Executor, Row as _, Sqlite, Transaction, TypeInfo, ValueRef};
 
-use super::disk::Disk;
 use super::failure::failure;
 use super::folder::Folder;
 use super::{Durability, Options, STATEMENTS_KEPT, WAIT, migrations};
@@ -32,8 +31,6 @@ pub(super) struct Files {
     /// Follows the log: lists that take long keep nobody from hearing of a revocation.
     follower: SqlitePool,
     usage: SqlitePool,
-    /// Where commits are on the disk before anybody is told of them; absent where they need not be.
-    pub(super) disk: Option<Disk>,
     /// Declared last, so that everything else is gone when the folder goes.
     pub(super) folder: Folder,
 }
@@ -45,19 +42,21 @@ impl Files {
         let usage = pool(1).connect_lazy_with(connect(&usage_path, SqliteSynchronous::Normal));
         migrate(&usage, USAGE).await?;
 
-        let path = folder.path.join("claviger.db");
-        let (synchronous, disk) = match options.durability {
-            // Its log is in order on the disk, and written back no sooner; that a commit is there is seen to by `disk`.
-            Durability::Full => (SqliteSynchronous::Normal, Some(Disk::new(folder.path.join("claviger.db-wal")))),
-            Durability::None => (SqliteSynchronous::Off, None),
+        // A commit waits for the disk itself. One wait outside the transaction, for all that were committed meanwhile, would serve more of
+        // them, and was rejected: whoever reads in between is told of what a power loss takes back, and a fault of the disk that SQLite
+        // meets while it writes back its log is told to nobody.
+        let synchronous = match options.durability {
+            Durability::Full => SqliteSynchronous::Full,
+            Durability::None => SqliteSynchronous::Off,
         };
-        let state = connect(&path, synchronous);
+        let state = connect(&folder.path.join("claviger.db"), synchronous);
         let attach = attach_statement(&usage_path);
         let mut writer = state
             .clone()
             .pragma("cache_size", "-65536")
-            // Bulk work writes the same index pages again and again; a longer log lets one write-back stand for many.
-            .pragma("wal_autocheckpoint", "32768");
+            // Bulk work writes the same index pages again and again; a longer log lets one write-back stand for many. Much longer, and whoever
+            // waits for the writer meanwhile waits for that.
+            .pragma("wal_autocheckpoint", "8192");
         if let Some(bytes) = options.bytes_max {
             writer = writer.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string());
         }
@@ -66,7 +65,7 @@ impl Files {
         let reader = state.read_only(true).create_if_missing(false).pragma("cache_size", "-8192").row_buffer_size(512);
         let readers = attached(pool(READERS), attach.clone()).connect_lazy_with(reader.clone());
         let follower = attached(pool(1), attach).connect_lazy_with(reader);
-        Ok(Self { writer, readers, follower, usage, disk, folder })
+        Ok(Self { writer, readers, follower, usage, folder })
     }
 
     pub(super) async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
@@ -78,9 +77,6 @@ impl Files {
     }
 
     pub(super) async fn begin(&self) -> StoreResult<Transaction<'static, Sqlite>> {
-        if let Some(disk) = &self.disk {
-            disk.refuse_after_fault().map_err(|error| failure(error.into()))?;
-        }
         begin(&self.writer).await
     }
 

@@ -16,6 +16,9 @@ use crate::{StoreResult, Tx};
 /// Events that are looked at. Of a node that is further behind is waited for.
 const EVENTS_MAX: u64 = 64;
 
+/// What stands for the epoch of an event that waits for its place; those of the log begin with 1.
+const NO_PLACE: u64 = 0;
+
 macro_rules! unseen {
     () => {
         "SELECT h.epoch, h.seq, found.seq, found.touched, found.first_key_id, found.last_key_id FROM log_head h LEFT JOIN \
@@ -51,7 +54,7 @@ impl Unseen {
     fn add(&mut self, it: &mut Columns<'_>) -> Result<(), Unreadable> {
         let head = Position { epoch: it.next()?, seq: it.next()? };
         let seq: Option<u64> = it.next()?;
-        if head.epoch != 0 {
+        if head.epoch != NO_PLACE {
             self.head = Some(head);
             match seq {
                 Some(_) => self.placed += 1,
@@ -86,7 +89,7 @@ impl Tx {
         let mut unseen = Unseen::default();
         for row in &rows {
             if let Err(Unreadable(why)) = unseen.add(&mut Columns::new(row)) {
-                tracing::debug!(why, "an event cannot be read");
+                tracing::error!(why, "an event cannot be read");
                 return Ok(false);
             }
         }

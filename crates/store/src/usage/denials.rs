@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use claviger_core::id::{KeyId, OrganizationId};
@@ -13,27 +14,43 @@ use claviger_core::usage::Span;
 use super::counts::{Cell, Counts};
 use super::shortened;
 use crate::row::{Columns, Unreadable};
-use crate::sql::{ROWS_PURGED_MAX, statements};
-use crate::value::args;
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, ROWS_PURGED_MAX, padded, row_of, rows_of, statements};
+use crate::value::{Argument as _, args};
 use crate::{Connection, Store, StoreResult};
 
-/// Keys whose denials are written at a time, with as many rows each as are kept.
-const KEYS_PER_CHUNK: usize = 50;
+/// Keys whose refused requests are written at a time.
+pub const DENIED_KEYS_PER_CHUNK: usize = ROWS_PER_STATEMENT;
 
 statements! {
-    // Two of one microsecond are counted as two and shown as one.
-    ADD_DENIAL =
-        "INSERT INTO denied_request (key_id, denied_at, organization_id, code, ip, user_agent) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key_id, denied_at) DO NOTHING";
-    KEEP_LATEST =
-        "DELETE FROM denied_request WHERE key_id = $1 AND denied_at < (SELECT d.denied_at FROM denied_request d \
-         WHERE d.key_id = $1 ORDER BY d.denied_at DESC LIMIT 1 OFFSET $2)";
     FIND_DENIALS =
         "SELECT d.denied_at, d.code, d.ip, d.user_agent FROM denied_request d \
          WHERE d.organization_id = $1 AND d.key_id = $2 ORDER BY d.denied_at DESC";
     FORGET_DENIALS =
         "DELETE FROM denied_request WHERE (key_id, denied_at) IN (SELECT d.key_id, d.denied_at FROM denied_request d \
          WHERE d.denied_at < $1 ORDER BY d.denied_at LIMIT $2)";
+}
+
+static ADD_DENIALS: LazyLock<Bulk> = LazyLock::new(|| {
+    // Two of one microsecond are counted as two and shown as one.
+    Bulk::new(format!(
+        "INSERT INTO denied_request (key_id, denied_at, organization_id, code, ip, user_agent) VALUES {} \
+         ON CONFLICT (key_id, denied_at) DO NOTHING",
+        rows_of(6)
+    ))
+});
+
+static KEEP_LATEST: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(format!(
+        "DELETE FROM denied_request WHERE key_id IN {} AND denied_at < (SELECT d.denied_at FROM denied_request d \
+         WHERE d.key_id = denied_request.key_id ORDER BY d.denied_at DESC LIMIT 1 OFFSET {})",
+        row_of(ROWS_PER_STATEMENT, 0),
+        DENIALS_PER_KEY_MAX - 1
+    ))
+});
+
+/// Every statement that is put together here, by name.
+pub(super) fn built_statements() -> [(String, String); 2] {
+    [("ADD_DENIALS".into(), ADD_DENIALS.portable.clone()), ("KEEP_LATEST".into(), KEEP_LATEST.portable.clone())]
 }
 
 /// A request that was refused.
@@ -75,29 +92,36 @@ fn denial(it: &mut Columns<'_>) -> Result<Denial, Unreadable> {
 }
 
 impl Store {
-    /// Adds refused requests to the counts, and keeps the latest [`DENIALS_PER_KEY_MAX`] of each key.
+    /// Adds the refused requests of [`DENIED_KEYS_PER_CHUNK`] keys at most to the counts, and keeps the latest [`DENIALS_PER_KEY_MAX`] of
+    /// each. All nodes have to hand them over in the order of the keys, so that rows are locked in one order.
     ///
     /// # Errors
-    /// What any statement can meet; then some keys' may have been written.
+    /// What any statement can meet; then nothing is written.
     pub async fn record_denials(&self, keys: &[KeyDenials]) -> StoreResult<()> {
-        for chunk in keys.chunks(KEYS_PER_CHUNK) {
-            let mut tx = self.begin_usage().await?;
-            let mut counts: BTreeMap<Cell, Counts> = BTreeMap::new();
-            for key in chunk {
-                for it in &key.latest {
-                    let user_agent = it.user_agent.as_deref().map(shortened);
-                    let row = args![key.key_id, it.at, key.organization_id, it.code, it.ip, user_agent];
-                    tx.execute(ADD_DENIAL, row).await?;
-                }
-                tx.execute(KEEP_LATEST, args![key.key_id, DENIALS_PER_KEY_MAX as i64 - 1]).await?;
-                if let Some(cell) = key.cell() {
-                    counts.entry(cell).or_default().add(Counts { allowed: 0, denied: key.count });
-                }
-            }
-            tx.add_counts(counts).await?;
-            tx.commit().await?;
+        if keys.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let mut tx = self.begin_usage().await?;
+        let mut counts: BTreeMap<Cell, Counts> = BTreeMap::new();
+        let mut rows = Vec::new();
+        for key in keys {
+            rows.extend(key.latest.iter().map(|it| {
+                let user_agent = it.user_agent.as_deref().map(shortened);
+                args![key.key_id, it.at, key.organization_id, it.code, it.ip, user_agent]
+            }));
+            if let Some(cell) = key.cell() {
+                counts.entry(cell).or_default().add(Counts { allowed: 0, denied: key.count });
+            }
+        }
+        for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+            // The last row again and again fills up the statement, and is there already.
+            let last = chunk.last().into_iter().cycle();
+            let arguments = chunk.iter().chain(last).take(ROWS_PER_STATEMENT).flatten().cloned().collect();
+            tx.execute_bulk(&ADD_DENIALS, arguments).await?;
+        }
+        tx.execute_bulk(&KEEP_LATEST, padded(keys, |it| it.key_id.value())).await?;
+        tx.add_counts(counts).await?;
+        tx.commit().await
     }
 
     /// Forgets refused requests that are older than they are kept: some of them, and whether there are more.

@@ -78,7 +78,8 @@ pub async fn create_key(
     .await
 }
 
-/// What holds for an organization, from memory: inside a transaction the replica has applied everything that the transaction sees.
+/// What holds for an organization, from memory: inside a transaction the replica has applied everything that the transaction sees, or all
+/// of it that is not about other keys.
 pub(crate) fn policy_of(app: &App, organization_id: OrganizationId) -> OpResult<Policy> {
     let policy = app.replica().policy(organization_id);
     policy.ok_or_else(|| Error::Internal(format!("the replica holds no policy of {organization_id}")))

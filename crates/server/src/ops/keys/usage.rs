@@ -68,7 +68,8 @@ pub async fn key_usage(
 ) -> OpResult<KeyUsage> {
     let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
     let now = app.now();
-    let mut reader = app.store().read().await?;
+    // As of one moment: hours become days meanwhile, and none may count twice.
+    let mut reader = app.store().snapshot().await?;
     let key =
         reader.find_key(&tenant, key_id).await?.filter(|it| is_visible(whose, it)).ok_or_else(Reject::not_found)?;
     let starts = Span::Hour.latest(USAGE_HOURS_KEPT as u32 + HOURS_LATE, now);

@@ -116,7 +116,7 @@ async fn a_role_that_is_not_known_or_not_clear_is_told_and_nothing_is_imported()
     let arguments = ["import", file.to_str().unwrap(), "--url", &url, "--key", &prepared.admin_key];
     let unclear = run(&[&arguments[..], &["--organization", &acme, "--role", "auditor"]].concat(), data.files());
     let told = said(&unclear);
-    assert!(!unclear.status.success() && told.contains("2 roles have this name; give one's id"), "{told}");
+    assert!(!unclear.status.success() && told.contains("2 roles are called auditor; give one's id"), "{told}");
     assert!(roles.iter().all(|it| told.contains(it)), "{told}");
     assert_eq!(verify(&server, &prepared, "unclear").await["code"], "not_found");
 }
