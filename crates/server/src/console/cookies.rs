@@ -66,12 +66,13 @@ pub(super) fn set_preferences(headers: &mut HeaderMap, site: &Site, preferences:
 /// What the last action did, if no page has said so yet.
 pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
     let value = site.cookie(headers, NOTICE)?;
-    let (kind, subject) = value.split_once('.').unwrap_or((&value, ""));
+    let (kind, subject_of) = value.split_once('.').unwrap_or((&value, ""));
     let counts = || {
-        let (done, left) = subject.split_once('x')?;
+        let (done, left) = subject_of.split_once('x')?;
         Some((done.parse().ok()?, left.parse().ok()?))
     };
-    let subject = || percent_decode_str(subject).decode_utf8().ok().map(std::borrow::Cow::into_owned);
+    let decoded = |text| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
+    let subject = || decoded(subject_of);
     Some(match kind {
         "account-created" => Notice::AccountCreated,
         "key-updated" => Notice::KeyUpdated(subject()?),
@@ -98,7 +99,10 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "link-withdrawn" => Notice::LinkWithdrawn(subject()?),
         "user-updated" => Notice::UserUpdated(subject()?),
         "policy-saved" => Notice::PolicySaved(subject()?),
-        "organization-created" => Notice::OrganizationCreated(subject()?),
+        "organization-created" => {
+            let (name, parent) = subject_of.split_once('.')?;
+            Notice::OrganizationCreated(decoded(name)?, decoded(parent)?)
+        }
         "organization-updated" => Notice::OrganizationUpdated(subject()?),
         "organization-suspended" => Notice::OrganizationSuspended(subject()?),
         "organization-resumed" => Notice::OrganizationResumed(subject()?),
@@ -141,13 +145,18 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::LinkWithdrawn(name) => ("link-withdrawn", name.as_str()),
         Notice::UserUpdated(name) => ("user-updated", name.as_str()),
         Notice::PolicySaved(name) => ("policy-saved", name.as_str()),
-        Notice::OrganizationCreated(name) => ("organization-created", name.as_str()),
+        Notice::OrganizationCreated(name, _) => ("organization-created", name.as_str()),
         Notice::OrganizationUpdated(name) => ("organization-updated", name.as_str()),
         Notice::OrganizationSuspended(name) => ("organization-suspended", name.as_str()),
         Notice::OrganizationResumed(name) => ("organization-resumed", name.as_str()),
         Notice::OrganizationMoved(name) => ("organization-moved", name.as_str()),
     };
-    set(headers, site, NOTICE, format!("{kind}.{}", utf8_percent_encode(subject, NON_ALPHANUMERIC)), NOTICE_LIFE);
+    let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let mut value = format!("{kind}.{}", encoded(subject));
+    if let Notice::OrganizationCreated(_, parent) = notice {
+        value = format!("{value}.{}", encoded(parent));
+    }
+    set(headers, site, NOTICE, value, NOTICE_LIFE);
 }
 
 /// Forgets the notice, now that a page shows it.
@@ -221,14 +230,83 @@ mod tests {
         assert!(site(false).session(&headers).is_none());
     }
 
+    /// Every notice. One that is added has to be added to both parts of this function: it does not compile without the second.
+    fn all_notices() -> Vec<Notice> {
+        let named = || "CI; deploy=\"ü\".鍵".to_owned();
+        let all = vec![
+            Notice::AccountCreated,
+            Notice::KeyUpdated(String::new()),
+            Notice::KeyUpdated(named()),
+            Notice::KeyDeactivated(named()),
+            Notice::KeyActivated(named()),
+            Notice::KeyDeleted(named()),
+            Notice::KeysDeactivated(12, 0),
+            Notice::KeysExtended(12, 2),
+            Notice::KeysDeleted(12, 1),
+            Notice::KeyCleared(named()),
+            Notice::ApiAccessOff,
+            Notice::ApiAccessWasOn,
+            Notice::RoleSaved(named()),
+            Notice::RoleDeleted(named()),
+            Notice::PasswordChanged,
+            Notice::SessionEnded,
+            Notice::SessionsEnded,
+            Notice::PasswordSet,
+            Notice::MemberAdded(named()),
+            Notice::MemberUpdated(named()),
+            Notice::MemberRemoved(named()),
+            Notice::UserDisabled(named()),
+            Notice::UserEnabled(named()),
+            Notice::LinkWithdrawn(named()),
+            Notice::UserUpdated(named()),
+            Notice::PolicySaved(named()),
+            Notice::OrganizationCreated(named(), String::new()),
+            Notice::OrganizationCreated(named(), named()),
+            Notice::OrganizationUpdated(named()),
+            Notice::OrganizationSuspended(named()),
+            Notice::OrganizationResumed(named()),
+            Notice::OrganizationMoved(named()),
+        ];
+        for notice in &all {
+            match notice {
+                Notice::AccountCreated
+                | Notice::KeyUpdated(_)
+                | Notice::KeyDeactivated(_)
+                | Notice::KeyActivated(_)
+                | Notice::KeyDeleted(_)
+                | Notice::KeysDeactivated(..)
+                | Notice::KeysExtended(..)
+                | Notice::KeysDeleted(..)
+                | Notice::KeyCleared(_)
+                | Notice::ApiAccessOff
+                | Notice::ApiAccessWasOn
+                | Notice::RoleSaved(_)
+                | Notice::RoleDeleted(_)
+                | Notice::PasswordChanged
+                | Notice::SessionEnded
+                | Notice::SessionsEnded
+                | Notice::PasswordSet
+                | Notice::MemberAdded(_)
+                | Notice::MemberUpdated(_)
+                | Notice::MemberRemoved(_)
+                | Notice::UserDisabled(_)
+                | Notice::UserEnabled(_)
+                | Notice::LinkWithdrawn(_)
+                | Notice::UserUpdated(_)
+                | Notice::PolicySaved(_)
+                | Notice::OrganizationCreated(..)
+                | Notice::OrganizationUpdated(_)
+                | Notice::OrganizationSuspended(_)
+                | Notice::OrganizationResumed(_)
+                | Notice::OrganizationMoved(_) => {}
+            }
+        }
+        all
+    }
+
     #[test]
     fn a_notice_survives_the_way_through_the_browser() {
-        for notice in [
-            Notice::AccountCreated,
-            Notice::KeyDeleted("CI; deploy=\"ü\" 鍵".to_owned()),
-            Notice::KeyUpdated(String::new()),
-            Notice::KeysDeleted(12, 1),
-        ] {
+        for notice in all_notices() {
             let mut headers = HeaderMap::new();
             set_notice(&mut headers, &site(false), &notice);
             assert_eq!(super::notice(&returned(&headers), &site(false)), Some(notice));

@@ -1,6 +1,6 @@
 //! The entries of the menus: plain data, in the order in which they stand on their pages.
 
-use super::api_management;
+use super::{api_management, audit};
 
 /// What an entry is shown for.
 #[derive(Debug, Clone, Copy)]
@@ -144,6 +144,13 @@ const SETTINGS: Plan = Plan {
             needs: Needs::Permissions(&["claviger/events:read"]),
         },
         Entry {
+            path: audit::REVISIONS.0,
+            icon: "clock",
+            label: audit::REVISIONS.1,
+            note: "Every revision of keys, people, roles and policies, and on whose behalf it was made.",
+            needs: Needs::Permissions(&["claviger/events:read"]),
+        },
+        Entry {
             path: "/docs/api",
             icon: "book",
             label: "Developer documentation",
@@ -168,6 +175,13 @@ pub(super) const BESIDES: &[Entry] = &[
         label: "Invite a person",
         note: "By a link to pass on, by which they set a password.",
         needs: Needs::Permissions(&["claviger/users:create", "claviger/members:create", "claviger/roles:read"]),
+    },
+    Entry {
+        path: PROFILE.path,
+        icon: "people",
+        label: PROFILE.title,
+        note: "Your own key, password and sessions.",
+        needs: Needs::Section(Section::Profile),
     },
     Entry {
         path: "/sessions",
@@ -368,6 +382,21 @@ const PROFILE_SECURITY: Plan = Plan {
 };
 
 impl Section {
+    /// Every one of them.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 10] = [
+        Self::Settings,
+        Self::UserManagement,
+        Self::Security,
+        Self::AdvancedSettings,
+        Self::SystemSettings,
+        Self::SystemSetup,
+        Self::Integrations,
+        Self::Profile,
+        Self::EditProfile,
+        Self::ProfileSecurity,
+    ];
+
     /// What its page says.
     pub(super) fn plan(self) -> &'static Plan {
         match self {

@@ -88,6 +88,7 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))
         .route("/audit", get(audit::show_audit))
         .route("/audit/{event}", get(audit::show_event))
+        .route(audit::REVISIONS.0, get(audit::show_revisions))
         .route("/tree", get(tree::show_tree).post(tree::create))
         .route("/tree/new", get(tree::show_new))
         .route("/tree/{id}", get(tree::show_organization))

@@ -18,9 +18,9 @@ const WORDS: &[(&str, &str)] = &[
     ("/members/new", "invite invitation add person user member people team email mail"),
     ("/roles", "roles role permissions permission rights access rbac allowed misc scopes"),
     ("/security", "security api management clear revoke"),
-    ("/api-management", "users keys webhooks triggers zapier clear revoke hooks"),
+    ("/security/api-management", "users keys webhooks triggers zapier clear revoke hooks"),
+    ("/advanced-settings/api-management", "users keys webhooks triggers zapier clear revoke hooks"),
     ("/integrations", "integrations enterprise apps zapier webhooks data loader system setup"),
-    ("/data-loader", "data loader import upload"),
     (
         "/policies",
         "policy policies rules limits reveal lifetime expiry expiration rotation overlap idle leak lock locked compliance defaults",
@@ -31,7 +31,9 @@ const WORDS: &[(&str, &str)] = &[
     ),
     ("/organizations", "switch organization location agency workspace account view"),
     ("/audit", "audit log logs history activity events changes change who revision trail export csv json siem"),
+    ("/revision-history", "revision revisions history versions changes change before after who behalf"),
     ("/profile", "profile preferences me my own api access toggle"),
+    ("/profile/api-access", "profile preferences me my own personal api access key toggle switch regenerate"),
     ("/sessions", "sessions session signed devices logout sign out browser"),
     ("/password", "password change own login sign in"),
     ("/keyboard", "keyboard shortcuts shortcut keys hotkeys help accessibility"),
@@ -67,6 +69,16 @@ pub(super) fn find(entries: Vec<EntryView>, search: &str) -> Vec<EntryView> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::menu::{BESIDES, Section};
+
+    #[test]
+    fn words_are_those_of_pages_that_there_are() {
+        let sections = Section::ALL.into_iter().flat_map(|it| it.plan().entries);
+        let paths: Vec<_> = sections.chain(BESIDES).map(|it| it.path).collect();
+        for (path, _) in WORDS {
+            assert!(paths.contains(path), "{path}");
+        }
+    }
 
     fn entry(path: &'static str, label: &'static str, note: &'static str) -> EntryView {
         EntryView { path, within: true, icon: "key", label, note }

@@ -47,6 +47,37 @@ pub async fn get_event(
     Ok(found.ok_or_else(Reject::not_found)?)
 }
 
+/// What identifiers of users, keys, roles and organizations stand for that were found in events, with their names; only those that the
+/// organization may know. Each is one look-up, so the caller bounds them.
+///
+/// # Errors
+/// Refusals.
+pub async fn names_of(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    ids: &[&str],
+) -> OpResult<Vec<(String, String)>> {
+    let tenant = authorize(app, caller, organization_id)?;
+    let mut reader = app.store().read().await?;
+    let mut names = Vec::new();
+    for id in ids {
+        let name = if let Ok(id) = id.parse() {
+            reader.find_user(&tenant, id).await?.map(|it| it.name)
+        } else if let Ok(id) = id.parse() {
+            reader.find_key(&tenant, id).await?.map(|it| it.name)
+        } else if let Ok(id) = id.parse() {
+            reader.find_role(&tenant, id).await?.map(|it| it.name)
+        } else if let Ok(id) = id.parse() {
+            reader.find_organization_below(&tenant, id).await?.map(|it| it.name)
+        } else {
+            None
+        };
+        names.extend(name.map(|it| ((*id).to_owned(), it.to_string())));
+    }
+    Ok(names)
+}
+
 /// The whole of a list, page by page, as long as the caller may see it.
 #[derive(Debug)]
 pub struct EventExport {

@@ -4,11 +4,13 @@ mod differences;
 mod query;
 mod words;
 
+use std::collections::BTreeSet;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use claviger_core::event::{Entity, EntityKind};
-use claviger_core::id::EventId;
+use claviger_core::id::{EventId, RoleId};
 use claviger_core::limits;
 use serde_json::{Value, json};
 
@@ -19,24 +21,25 @@ use super::keys::view::role_label;
 use super::pages::audit::{ActorFacts, AuditPage, EventPage, EventRowView, Subject};
 use super::pages::shell::{Moment, Place};
 use super::visit::Visit;
-use crate::ops::events::{EventFilter, EventRow, get_event, list_events};
+use crate::ops::events::{EventFilter, EventRow, get_event, list_events, names_of};
 use crate::ops::keys::{KeyQuery, KeySort, list_keys};
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::people::list_people;
-use crate::ops::roles::list_roles;
 
-/// Who and what can be named on a page: the first hundred people, keys and roles.
+/// Whom the list can be narrowed to: the first hundred people and keys. Names on a page are those of [`names_in`].
 struct Known {
     /// Users by name.
     people: Vec<(String, String)>,
     /// Live keys by name.
     keys: Vec<(String, String)>,
-    /// What identifiers stand for.
-    names: Names,
 }
 
 /// Events on the page of the thing that they are about.
 const LATEST: u32 = 5;
+/// Identifiers on a page that are looked up; the rest stand as they are.
+const NAMED_MAX: usize = 100;
+/// Bytes of a text that may be an identifier.
+const ID_BYTES_MAX: usize = 40;
 const ALL: PageRequest = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
 
 impl Known {
@@ -46,21 +49,62 @@ impl Known {
         let people = list_people(app, caller, id, None, ALL).await.map(|it| it.items).unwrap_or_default();
         let by_name = KeyQuery { order: KeySort::Name.into(), ..KeyQuery::default() };
         let keys = list_keys(app, caller, id, by_name, ALL).await.map(|it| it.page.items).unwrap_or_default();
-        let roles = list_roles(app, caller, id, ALL).await.map(|it| it.items).unwrap_or_default();
-        let people: Vec<_> =
-            people.iter().map(|it| (it.row.user.id.to_string(), it.row.user.name.to_string())).collect();
-        let keys: Vec<_> = keys.iter().map(|it| (it.key.id.to_string(), it.key.name.to_string())).collect();
-        let roles = roles.iter().map(|it| (it.id.to_string(), role_label(it.name.as_str())));
-        let here = [(visit.organization.id.to_string(), visit.organization.name.to_string())];
-        let names = people.iter().chain(&keys).cloned().chain(roles).chain(here).collect();
-        Self { people, keys, names }
+        Self {
+            people: people.iter().map(|it| (it.row.user.id.to_string(), it.row.user.name.to_string())).collect(),
+            keys: keys.iter().map(|it| (it.key.id.to_string(), it.key.name.to_string())).collect(),
+        }
     }
 }
 
+/// What the identifiers in some events stand for, as far as the viewer may know. Each is looked up by itself: the first page of all people,
+/// keys and roles would name others than those that stand there.
+async fn names_in(visit: &Visit, events: &[EventRow]) -> Names {
+    let mut ids: BTreeSet<&str> = BTreeSet::new();
+    for picture in events.iter().flat_map(|it| [&it.before, &it.after]).flatten() {
+        mentioned(picture, &mut ids);
+    }
+    let entities: Vec<_> = events.iter().map(|it| it.entity.to_string()).collect();
+    ids.extend(entities.iter().map(String::as_str));
+    let ids: Vec<_> = ids.into_iter().take(NAMED_MAX).collect();
+    let found = names_of(&visit.app, &visit.caller, visit.organization_id(), &ids).await.unwrap_or_default();
+    let words = |(id, name): (String, String)| match id.parse::<RoleId>() {
+        Ok(_) => (id, role_label(&name)),
+        Err(_) => (id, name),
+    };
+    found.into_iter().map(words).collect()
+}
+
+/// The texts in a picture that may be identifiers.
+fn mentioned<'a>(picture: &'a Value, ids: &mut BTreeSet<&'a str>) {
+    match picture {
+        Value::String(text) if text.contains('_') && text.len() <= ID_BYTES_MAX => drop(ids.insert(text)),
+        Value::Array(all) => all.iter().for_each(|it| mentioned(it, ids)),
+        Value::Object(all) => all.values().for_each(|it| mentioned(it, ids)),
+        _ => {}
+    }
+}
+
+/// Path and name of the list.
+const AUDIT: (&str, &str) = ("/audit", "Audit");
+/// The same under the name and at the path that people know from elsewhere.
+pub(super) const REVISIONS: (&str, &str) = ("/revision-history", "Revision History");
+
+type AuditAddress = Result<Query<Vec<(String, String)>>, QueryRejection>;
+
 /// The list of events.
-pub(super) async fn show_audit(
+pub(super) async fn show_audit(visit: Visit, query: AuditAddress) -> Result<Response, Failure> {
+    show(visit, query, AUDIT).await
+}
+
+/// The list of events, come to by its other name.
+pub(super) async fn show_revisions(visit: Visit, query: AuditAddress) -> Result<Response, Failure> {
+    show(visit, query, REVISIONS).await
+}
+
+async fn show(
     visit: Visit,
-    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    query: AuditAddress,
+    (path, title): (&'static str, &'static str),
 ) -> Result<Response, Failure> {
     let unreadable = query.is_err();
     let (query, misread) = AuditQuery::read(query.map(|Query(it)| it).unwrap_or_default());
@@ -69,13 +113,16 @@ pub(super) async fn show_audit(
     let request = PageRequest { after, ..PageRequest::default() };
     let found = list_events(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), request).await?;
     let known = Known::of(&visit).await;
-    let rows: Vec<_> = found.items.iter().map(|it| row(&visit, it, &known.names)).collect();
+    let names = names_in(&visit, &found.items).await;
+    let rows: Vec<_> = found.items.iter().map(|it| row(&visit, it, &names)).collect();
     let about = query.about.map(|it| {
         let listed = rows.iter().find(|row| row.subject.id == it.to_string()).map(|row| row.subject.clone());
-        listed.unwrap_or_else(|| subject(&visit, it, known.names.get(&it.to_string()).cloned()))
+        listed.unwrap_or_else(|| subject(&visit, it, names.get(&it.to_string()).cloned()))
     });
     let page = AuditPage {
         shell: visit.shell(Place::Settings),
+        path,
+        title,
         actors: query.actors(&known.people, &known.keys),
         kinds: query.kinds(),
         about,
@@ -98,8 +145,8 @@ pub(super) async fn latest(visit: &Visit, entity: Entity) -> Vec<EventRowView> {
     let few = PageRequest { after: None, limit: LATEST };
     match list_events(&visit.app, &visit.caller, visit.organization_id(), &filter, few).await {
         Ok(found) => {
-            let known = Known::of(visit).await;
-            found.items.iter().map(|it| row(visit, it, &known.names)).collect()
+            let names = names_in(visit, &found.items).await;
+            found.items.iter().map(|it| row(visit, it, &names)).collect()
         }
         Err(_) => Vec::new(),
     }
@@ -109,13 +156,13 @@ pub(super) async fn latest(visit: &Visit, entity: Entity) -> Vec<EventRowView> {
 pub(super) async fn show_event(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
     let id: EventId = id.parse().map_err(|_| Failure::not_found())?;
     let event = get_event(&visit.app, &visit.caller, visit.organization_id(), id).await?;
-    let known = Known::of(&visit).await;
+    let names = names_in(&visit, std::slice::from_ref(&event)).await;
     let page = EventPage {
         shell: visit.shell(Place::Settings),
-        row: row(&visit, &event, &known.names),
+        row: row(&visit, &event, &names),
         operation: event.kind.as_str(),
         place: format!("{}.{}", event.position.epoch, event.position.seq),
-        fields: differences(event.before.as_ref(), event.after.as_ref(), &known.names),
+        fields: differences(event.before.as_ref(), event.after.as_ref(), &names),
         compared: event.before.is_some() && event.after.is_some(),
         json: picture(&event),
     };
@@ -152,9 +199,10 @@ fn actor(visit: &Visit, event: &EventRow) -> ActorFacts {
         (None, None, Some(job)) => (format!("Claviger ({job})"), true),
         (None, None, None) => ("Nobody".to_owned(), true),
     };
-    let key = event.key_id.map(|id| {
-        let name = event.key_name.as_ref().map_or_else(|| id.to_string(), ToString::to_string);
-        (name, visit.path(&format!("/keys/{id}")))
+    // Only the names of this organization's own keys are told, and only those keys have a page here.
+    let key = event.key_id.map(|id| match &event.key_name {
+        Some(name) => (name.to_string(), Some(visit.path(&format!("/keys/{id}")))),
+        None => (id.to_string(), None),
     });
     ActorFacts { name, named, key }
 }

@@ -11,6 +11,10 @@ use super::shell::{Moment, Shell};
 pub struct AuditPage {
     /// The frame.
     pub shell: Shell,
+    /// The path within the organization under which it was opened.
+    pub path: &'static str,
+    /// What it is called there.
+    pub title: &'static str,
     /// The rows of this page, newest first.
     pub rows: Vec<EventRowView>,
     /// Who did it: people and keys.
@@ -66,8 +70,8 @@ pub struct ActorFacts {
     pub name: String,
     /// Whether that is a name.
     pub named: bool,
-    /// The key it was done with: its name, and its page.
-    pub key: Option<(String, String)>,
+    /// The key it was done with: its name and its page, or only its id where it is another organization's.
+    pub key: Option<(String, Option<String>)>,
 }
 
 /// A row of the list.

@@ -220,8 +220,8 @@ pub enum Notice {
     UserUpdated(String),
     /// A setting of the policy was changed.
     PolicySaved(String),
-    /// An organization was made.
-    OrganizationCreated(String),
+    /// An organization was made, and below which.
+    OrganizationCreated(String, String),
     /// An organization is called otherwise.
     OrganizationUpdated(String),
     /// An organization was suspended.

@@ -91,6 +91,19 @@ pub struct OrganizationPage {
     pub may_read_history: bool,
 }
 
+/// Below which organizations one could stand.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// They, of which one is chosen.
+    pub choices: Vec<Choice>,
+    /// What the chosen one is called, free text.
+    pub chosen: String,
+    /// The words that they were searched for with; empty for none.
+    pub search: String,
+    /// Whether there are too many to list them all, so that they can be searched.
+    pub is_searched: bool,
+}
+
 /// The form of a new or an existing organization.
 #[derive(Template, Debug)]
 #[template(path = "tree/form.html")]
@@ -107,8 +120,8 @@ pub struct OrganizationFormPage {
     pub slug: String,
     /// The external id as typed.
     pub external_id: String,
-    /// Below which one a new one stands.
-    pub parents: Vec<Choice>,
+    /// Below which one a new one stands; none to choose from for one that exists.
+    pub places: Places,
     /// What to mend.
     pub errors: FormErrors,
 }
@@ -136,7 +149,7 @@ pub struct MovePage {
     /// Its version when the page was opened.
     pub version: String,
     /// Where it could stand.
-    pub parents: Vec<Choice>,
+    pub places: Places,
     /// What a chosen place would change; none before one is chosen.
     pub preview: Option<MovePreview>,
     /// What to mend.

@@ -10,12 +10,12 @@ use claviger_core::organization::Organization;
 use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 
-use super::{OrganizationPath, UPDATE, facts, find};
+use super::{OrganizationPath, SEARCH_CHARS_MAX, UPDATE, facts, find};
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::pages::form::{Choice, FormErrors, typed};
 use crate::console::pages::shell::{Notice, Place};
-use crate::console::pages::tree::OrganizationFormPage;
+use crate::console::pages::tree::{OrganizationFormPage, Places};
 use crate::console::visit::Visit;
 use crate::ops::organizations::{
     NewOrganization, OrganizationPatch, OrganizationQuery, create_organization, list_organizations, update_organization,
@@ -29,6 +29,8 @@ pub(in crate::console) struct OrganizationForm {
     version: String,
     /// The id of the one above; empty for the one that the page belongs to.
     under: String,
+    /// What is searched for among those that it could stand below.
+    q: String,
     name: String,
     slug: String,
     external_id: String,
@@ -57,7 +59,10 @@ pub(in crate::console) async fn show_new(
 ) -> Result<Response, Failure> {
     visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/organizations:create")?;
     let Query(form) = query.unwrap_or_default();
-    let form = OrganizationForm { under: form.under, ..OrganizationForm::default() };
+    let form = OrganizationForm { under: form.under, q: form.q, ..OrganizationForm::default() };
+    if !form.under.is_empty() {
+        find(&visit, &form.under).await?;
+    }
     Ok(visit.page(&form_page(&visit, None, &form, FormErrors::default()).await))
 }
 
@@ -68,18 +73,19 @@ pub(in crate::console) async fn create(
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let mut errors = FormErrors::default();
-    let parent_id = match form.under.as_str() {
-        "" => Some(visit.organization_id()),
+    let parent = match form.under.as_str() {
+        "" => Some((visit.organization_id(), visit.organization.name.to_string())),
         under => {
-            find(&visit, under).await.map(|it| it.id).map_err(|_| errors.add("under", "Choose one of the list.")).ok()
+            let found = find(&visit, under).await.map_err(|_| errors.add("under", "Choose one of the list."));
+            found.ok().map(|it| (it.id, it.name.to_string()))
         }
     };
-    if let (Some(parent_id), Some((name, slug, external_id))) = (parent_id, form.read(&mut errors)) {
+    if let (Some((parent_id, parent)), Some((name, slug, external_id))) = (parent, form.read(&mut errors)) {
         let new = NewOrganization { name, slug, external_id, policy: None, allowed_ips: None, confirms_lockout: false };
         match create_organization(&visit.app, &visit.caller, parent_id, new, None).await {
             Ok(answer) => {
                 let made = answer.fresh().ok_or_else(Failure::not_found)?.organization;
-                let notice = Notice::OrganizationCreated(made.name.to_string());
+                let notice = Notice::OrganizationCreated(made.name.to_string(), parent);
                 return Ok(visit.done(&format!("/tree/{}", made.id), &notice));
             }
             Err(error) => complain(&mut errors, error.into_reject())?,
@@ -95,6 +101,7 @@ pub(in crate::console) async fn show_edit(visit: Visit, Path((_, id)): Organizat
     let form = OrganizationForm {
         version: it.version.to_string(),
         under: String::new(),
+        q: String::new(),
         name: it.name.to_string(),
         slug: it.slug.to_string(),
         external_id: it.external_id.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -150,25 +157,45 @@ async fn form_page(
         name: typed(&form.name),
         slug: typed(&form.slug),
         external_id: typed(&form.external_id),
-        parents: if organization.is_none() { places(visit, &form.under, None).await } else { Vec::new() },
+        places: match organization {
+            None => places(visit, &form.under, &form.q, None).await,
+            Some(_) => Places::default(),
+        },
         errors,
     }
 }
 
-/// Where an organization can stand: this one and those below, but for `but` and what is below that.
-pub(super) async fn places(visit: &Visit, chosen: &str, but: Option<OrganizationId>) -> Vec<Choice> {
+/// Where an organization can stand: the one that the page belongs to and those below it, but for `but` and what is below that. Of many, those
+/// that the search finds; the one that is chosen is always among them, since a browser takes the first of a list in which none is.
+pub(super) async fn places(visit: &Visit, chosen: &str, search: &str, but: Option<OrganizationId>) -> Places {
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let here = visit.organization_id();
-    let found = list_organizations(&visit.app, &visit.caller, here, OrganizationQuery::default(), all).await;
-    let found = found.map(|it| it.items).unwrap_or_default();
-    let is_offered = |it: &&Organization| but.is_none_or(|but| !visit.app.replica().path(it.id).contains(&but));
-    let preset = if chosen.is_empty() { here.to_string() } else { chosen.to_owned() };
-    let choice = |it: &Organization| {
-        let id = it.id.to_string();
-        let is_chosen = id == preset;
-        Choice::new(id, it.name.as_str(), is_chosen)
-    };
-    found.iter().filter(is_offered).map(choice).collect()
+    let search: String = typed(search.trim()).chars().take(SEARCH_CHARS_MAX).collect();
+    let wanted = Some(search.clone()).filter(|it| !it.is_empty());
+    let query = OrganizationQuery { is_children_only: false, search: wanted };
+    let found = list_organizations(&visit.app, &visit.caller, here, query, all).await;
+    let (mut found, is_part) = found.map(|it| (it.items, it.next.is_some())).unwrap_or_default();
+    found.retain(|it| but.is_none_or(|but| !visit.app.replica().path(it.id).contains(&but)));
+    let here = here.to_string();
+    let mut preset = None;
+    for id in [chosen, &here] {
+        let listed = found.iter().position(|it| it.id.to_string() == id);
+        let it = match listed {
+            Some(at) => Some(found.remove(at)),
+            None => find(visit, id).await.ok(),
+        };
+        if let Some(it) = it {
+            preset.get_or_insert(it.id);
+            found.insert(if preset == Some(it.id) { 0 } else { 1 }, it);
+        }
+    }
+    let choice = |it: &Organization| Choice::new(it.id.to_string(), it.name.as_str(), Some(it.id) == preset);
+    Places {
+        chosen: found.iter().find(|it| Some(it.id) == preset).map(|it| it.name.to_string()).unwrap_or_default(),
+        choices: found.iter().map(choice).collect(),
+        is_searched: is_part || !search.is_empty(),
+        search,
+    }
 }
 
 /// Puts a refusal of the operation beside the field it is about.

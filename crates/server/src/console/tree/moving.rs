@@ -27,6 +27,8 @@ pub(in crate::console) struct MoveForm {
     version: String,
     /// The id of the new parent; empty before one is chosen.
     parent: String,
+    /// What is searched for among the places where it could stand.
+    q: String,
 }
 
 /// Shows where an organization could stand and, once a place is chosen, what that would change.
@@ -64,7 +66,7 @@ async fn page(
         shell: visit.shell(Place::Settings),
         organization: facts(visit, organization, None),
         version: organization.version.to_string(),
-        parents: places(visit, chosen, Some(organization.id)).await,
+        places: places(visit, chosen, &form.q, Some(organization.id)).await,
         preview,
         errors,
     })

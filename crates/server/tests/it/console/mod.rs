@@ -1,6 +1,7 @@
 //! The console over HTTP, as a browser without scripts meets it.
 
 mod account;
+mod audit;
 mod browser;
 mod changes;
 mod confirm;

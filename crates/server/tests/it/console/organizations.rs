@@ -5,7 +5,7 @@ use claviger_core::id::OrganizationId;
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::role::BuiltIn;
 
-use super::browser::Browser;
+use super::browser::{Browser, selector};
 use crate::app::TestApp;
 
 async fn status(app: &TestApp, id: OrganizationId) -> OrganizationStatus {
@@ -83,4 +83,47 @@ async fn pages_that_change_are_shown_to_who_may_change() {
         assert!([200, 422].contains(&shown.status), "{path}: {}", shown.text);
     }
     admin.get(&format!("/o/root/tree/{}/move", app.root)).await.expect(409);
+}
+
+#[tokio::test]
+async fn an_organization_is_made_and_moved_where_it_was_asked_for_however_many_there_are() {
+    let app = TestApp::new().await;
+    for number in 0..101 {
+        app.organization(app.root, &format!("Location {number:03}")).await;
+    }
+    let last = app.organization(app.root, "Zebra").await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get(&format!("/o/root/tree/new?under={last}")).await.expect(200);
+    assert_eq!(page.text_of("#under option[selected]"), "Zebra");
+    assert_eq!(page.text_of(".lead"), "Below Zebra, unless you choose another place.");
+    let answer = browser.submit(&page.form("/tree").with("name", "Stripe")).await.expect(303);
+    let page = browser.follow(answer).await.expect(200);
+    assert!(page.text_of(".banner").contains("“Stripe” created below Zebra"), "{}", page.text);
+    let made = page.path.rsplit('/').next().unwrap().parse().unwrap();
+    let parent = async |id| get_organization(&app.app, &app.admin, id).await.unwrap().organization.parent_id;
+    assert_eq!(parent(made).await, Some(last));
+
+    // Of what is not in the list the search finds it, and what was chosen stays so until another is.
+    let page = browser.get("/o/root/tree/new").await.expect(200);
+    assert_eq!(page.text_of("#under option[selected]"), "Root");
+    assert!(!page.text_of("#under").contains("Zebra") && page.html().select(&selector("form input#q")).count() == 1);
+    let page = browser.get("/o/root/tree/new?q=zeb").await.expect(200);
+    assert_eq!(page.text_of("#under option[selected]"), "Root");
+    let way = format!("/o/root/tree/{made}/move");
+    let found = browser.get(&format!("{way}?q=100")).await.expect(200);
+    assert_eq!(found.text_of("#parent option[selected]"), "Zebra", "where it stands now");
+    let target = found
+        .html()
+        .select(&selector("#parent option"))
+        .find_map(|it| (it.text().collect::<String>() == "Location 100").then(|| it.attr("value").unwrap().to_owned()));
+    let target = target.expect("the place that was searched for");
+    let form = browser.get(&format!("{way}?parent={target}")).await.expect(200).form("/move");
+    assert_eq!(form.method, "get", "the choice stands before the button that moves");
+    let moved = super::browser::Form { method: "post".to_owned(), ..form }.with("parent", &target);
+    browser.submit(&moved).await.expect(303);
+    assert_eq!(parent(made).await.map(|it| it.to_string()), Some(target));
+
+    for under in ["nonsense", "org_01jdw7r9x3e5tv8b2n4q6s0c1f"] {
+        browser.get(&format!("/o/root/tree/new?under={under}")).await.expect(404);
+    }
 }

@@ -28,7 +28,7 @@ fn difference(words: &Words<'_>, path: &str, field: &str, before: Option<&str>, 
 /// A few events.
 pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
     let person = |key| ActorFacts { name: words.person.to_owned(), named: true, key };
-    let integration = (words.names[1].to_owned(), "/o/acme/keys/key_01jdw7r9x3e5tw".to_owned());
+    let integration = (words.names[1].to_owned(), Some("/o/acme/keys/key_01jdw7r9x3e5tw".to_owned()));
     let row = |id: &str, at: &str, what: &str, actor, subject, differences| EventRowView {
         id: id.to_owned(),
         at: moment(at),
@@ -59,7 +59,11 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
             "evt_3",
             "2026-11-20T18:59:11Z",
             "Signed in",
-            ActorFacts { name: "usr_01jdw7r9x3e5tv".to_owned(), named: false, key: None },
+            ActorFacts {
+                name: "usr_01jdw7r9x3e5tv".to_owned(),
+                named: false,
+                key: Some(("key_01jdw7r9x3e5tx".to_owned(), None)),
+            },
             unnamed,
             vec![difference(words, "sessions", "Sessions", None, "3")],
         ),
@@ -70,6 +74,8 @@ fn list(words: &Words<'_>) -> AuditPage {
     let group = |label: &str, choices| ChoiceGroup { label: label.to_owned(), choices };
     AuditPage {
         shell: shell(words, Place::Settings),
+        path: "/audit",
+        title: "Audit",
         rows: rows(words),
         actors: vec![
             group("", vec![Choice::new("", "Anyone", true)]),

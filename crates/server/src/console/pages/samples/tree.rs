@@ -4,7 +4,8 @@ use super::{Words, complaints, moment, render, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::shell::{Place, Tone};
 use crate::console::pages::tree::{
-    MovePage, MovePreview, OrganizationFacts, OrganizationFormPage, OrganizationPage, SuspendPage, TreePage, TreeRow,
+    MovePage, MovePreview, OrganizationFacts, OrganizationFormPage, OrganizationPage, Places, SuspendPage, TreePage,
+    TreeRow,
 };
 
 fn row(words: &Words<'_>, at: usize, depth: usize, suspended: bool) -> TreeRow {
@@ -48,13 +49,18 @@ fn form(words: &Words<'_>, changes: bool, errors: FormErrors) -> OrganizationFor
         name: words.typed.to_owned(),
         slug: words.typed.to_owned(),
         external_id: words.typed.to_owned(),
-        parents: if changes { Vec::new() } else { parents(words) },
+        places: if changes { Places::default() } else { places(words) },
         errors,
     }
 }
 
-fn parents(words: &Words<'_>) -> Vec<Choice> {
-    vec![Choice::new("org_1", words.names[0], true), Choice::new("org_2", words.names[2], false)]
+fn places(words: &Words<'_>) -> Places {
+    Places {
+        choices: vec![Choice::new("org_1", words.names[0], true), Choice::new("org_2", words.names[2], false)],
+        chosen: words.names[0].to_owned(),
+        search: words.typed.to_owned(),
+        is_searched: true,
+    }
 }
 
 fn moving(words: &Words<'_>, preview: Option<MovePreview>) -> MovePage {
@@ -62,7 +68,7 @@ fn moving(words: &Words<'_>, preview: Option<MovePreview>) -> MovePage {
         shell: shell(words, Place::Settings),
         organization: row(words, 1, 1, false).facts,
         version: "3".to_owned(),
-        parents: parents(words),
+        places: places(words),
         errors: if preview.is_none() { complaints(words, &["parent"]) } else { FormErrors::default() },
         preview,
     }

@@ -1,0 +1,91 @@
+//! What the audit and the settings search say, with names and links that lead somewhere.
+
+use claviger::ops::keys::NewKey;
+use claviger_core::decision::Reach;
+use claviger_core::id::KeyId;
+use claviger_core::role::BuiltIn;
+
+use super::browser::{Browser, Page, selector};
+use crate::app::{TestApp, new_key};
+
+#[tokio::test]
+async fn who_stands_in_a_revision_is_named_however_many_people_there_are() {
+    let app = TestApp::new().await;
+    for number in 0..101 {
+        app.member(app.root, &format!("Ann {number:03}"), BuiltIn::Readonly).await;
+    }
+    let (_, zoe, _) = app.member(app.root, "Zoe", BuiltIn::Readonly).await;
+    let new = NewKey { mapped_user_id: Some(Some(zoe)), ..new_key("CI") };
+    let key = app.create_key(&app.admin, app.root, new).await.unwrap().info.key.id;
+    let mut browser = Browser::signed_in(&app).await;
+    for path in [format!("/o/root/keys/{key}"), format!("/o/root/audit?about={key}")] {
+        let page = browser.get(&path).await.expect(200);
+        let told = page.text_of("td[data-label^='Before']");
+        assert!(told.contains("Zoe"), "{path}: {told}");
+        assert!(!told.contains("usr_"), "{path}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_by_a_key_from_above_links_to_no_page_that_is_not_there() {
+    let app = TestApp::new().await;
+    let location = app.organization(app.root, "Location 1").await;
+    let role_id = Some(app.built_in(app.root, BuiltIn::Admin).await.id);
+    let new = NewKey { role_id, reach: Reach::Subtree, ..new_key("Agency") };
+    let agency = app.create_key(&app.admin, app.root, new).await.unwrap();
+    let of_agency: KeyId = agency.info.key.id;
+    let made = app.create_key(&app.caller(&agency.token), location, new_key("Till")).await.unwrap().info.key.id;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get(&format!("/o/location-1/audit?about={made}")).await.expect(200);
+    assert!(page.text_of("td[data-label=Who] .desc").contains(&format!("via {of_agency}")), "{}", page.text);
+    assert!(!page.links().iter().any(|it| it.contains(&of_agency.to_string())), "{:?}", page.links());
+    for link in page.links() {
+        if link.contains("/keys/key_") {
+            browser.get(&link).await.expect(200);
+        }
+    }
+}
+
+fn first_found(page: &Page) -> String {
+    let html = page.html();
+    let first = html.select(&selector("main nav a")).next();
+    first.map_or_else(String::new, |it| it.attr("href").unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn the_settings_search_finds_what_people_of_other_products_look_for() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    for (words, path) in [
+        ("zapier", "/api-management"),
+        ("triggers", "/api-management"),
+        ("api access", "/profile/api-access"),
+        ("team", "/members"),
+        ("tokens", "/keys"),
+        ("revision history", "/revision-history"),
+        ("developer documentation", "/docs/api"),
+    ] {
+        let page = browser.get(&format!("/o/root/settings?q={}", words.replace(' ', "+"))).await.expect(200);
+        let found = page.links();
+        assert!(found.iter().any(|it| it.ends_with(path)), "{words}: {found:?}");
+        if path != "/api-management" && path != "/members" {
+            assert!(first_found(&page).ends_with(path), "{words}: {}", first_found(&page));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_revision_history_stands_in_the_menu_under_its_name() {
+    // S2.16
+    let app = TestApp::new().await;
+    app.create_key(&app.admin, app.root, new_key("CI")).await.unwrap();
+    let mut browser = Browser::signed_in(&app).await;
+    let links = browser.get("/o/root/settings").await.expect(200).links();
+    for path in ["/o/root/revision-history", "/docs/api"] {
+        assert!(links.iter().any(|it| it == path), "{path}: {links:?}");
+    }
+    let page = browser.get("/o/root/revision-history").await.expect(200);
+    assert_eq!(page.text_of("h1"), "Revision History");
+    assert!(page.text_of("tbody").contains("Maria Keller"), "{}", page.text);
+    assert!(page.html().select(&selector("form[action='/o/root/revision-history']")).next().is_some());
+}
