@@ -24,7 +24,7 @@ const walkToApiAccess = (page) => walkProfile(page, "Your Profile & Preferences"
 const token = (page) => page.locator("#token").textContent();
 const switchOn = async (page) => {
   await walkToApiAccess(page);
-  await page.getByRole("button", { name: "On", exact: true }).click();
+  await page.getByRole("button", { name: "Turn API access on" }).click();
   await page.getByRole("heading", { name: /^Key “.*” created$/ }).waitFor();
   return token(page);
 };
@@ -47,7 +47,7 @@ for (const scripts of [true, false]) {
       await walkToApiAccess(member.page);
       await member.page.getByRole("heading", { name: "API access is not allowed for your role" }).waitFor();
       await member.page.getByText("An administrator of Acme can allow it").waitFor();
-      assert.equal(await member.page.getByRole("button", { name: "On", exact: true }).count(), 0);
+      assert.equal(await member.page.getByRole("button", { name: "Turn API access on" }).count(), 0);
       if (scripts) {
         await show(member.page, "api-access-not-allowed");
         const status = await member.page.evaluate(async () => {
@@ -159,7 +159,7 @@ for (const scripts of [true, false]) {
 
     await scenario.test("S0.12: turning API access off asks first, and makes the key fail", async () => {
       await walkToApiAccess(member.page);
-      await member.page.getByRole("link", { name: "Off", exact: true }).click();
+      await member.page.getByRole("link", { name: "Turn API access off" }).click();
       await member.page.getByText("every existing link with it fails at once").waitFor();
       await member.page.getByRole("button", { name: "Turn off" }).click();
       await member.page.getByRole("status").getByText("API access is off.").waitFor();

@@ -1,4 +1,4 @@
-// Enhancements only: without this file every page still does all it can do.
+// Enhancements only: without this file every page still does all it can.
 
 const say = (words) => {
   let live = document.getElementById("said");
@@ -55,7 +55,7 @@ const prepareRevealing = (root) => {
   }
 };
 
-// Times. The server writes UTC; here they become spans where the reader asked for them, and detail pages get both.
+// Times. The server writes UTC; here they become spans where the reader asked for them.
 const units = [["y", 31536000], ["mo", 2592000], ["d", 86400], ["h", 3600], ["min", 60]];
 // What is counted from is the service's clock: the browser's may be wrong, and that of `claviger dev` can be set.
 const ahead = (Date.parse(document.documentElement.dataset.now) || Date.now()) - Date.now();
@@ -136,7 +136,7 @@ const prepareTabs = (root) => {
   }
 };
 
-// Selecting rows: one box for all, and how many are selected.
+// Selecting rows: one box for all, and how many are.
 const prepareSelecting = (root) => {
   for (const all of root.querySelectorAll("[data-all]")) {
     const boxes = [...document.querySelectorAll(`input[form="${all.dataset.all}"]`)];
@@ -157,27 +157,31 @@ const prepareSelecting = (root) => {
   }
 };
 
-// The first request with a new key: asked for while the page is looked at, ten minutes long.
+// The first request with a new key: asked for ever more rarely, for some ten minutes of looking at the page.
 const prepareWatching = (root) => {
   for (const line of root.querySelectorAll("[data-watch]")) {
     const words = line.querySelector("span");
+    const before = [...words.childNodes];
     words.textContent = "Waiting for the first request with it…";
-    let left = 300;
-    const timer = setInterval(() => {
-      if (document.hidden) return;
-      if (!line.isConnected || --left < 0) return clearInterval(timer);
+    let wait = 2000;
+    const look = () => {
+      if (!line.isConnected) return;
+      if (document.hidden) return setTimeout(look, wait);
       const request = new XMLHttpRequest();
       request.open("GET", line.dataset.watch);
       request.responseType = "document";
-      request.onload = () => {
+      request.onloadend = () => {
         const seen = request.response?.querySelector("[data-seen]");
-        if (!seen) return;
-        clearInterval(timer);
-        words.replaceWith(document.adoptNode(seen));
-        line.querySelector("use").href.baseVal = line.querySelector("use").href.baseVal.replace(/#.*/, "#check");
+        if (seen) {
+          words.replaceWith(document.adoptNode(seen));
+          const icon = line.querySelector("use").href;
+          icon.baseVal = icon.baseVal.replace(/#.*/, "#check");
+        } else if (wait > 6e4) words.replaceChildren(...before);
+        else setTimeout(look, wait *= 1.1);
       };
       request.send();
-    }, 2000);
+    };
+    setTimeout(look, wait);
   }
 };
 
@@ -192,7 +196,7 @@ const prepare = (root) => {
 };
 prepare(document);
 
-// Single keys, where no field has the focus and the reader has not switched them off.
+// Single keys, unless a field has the focus.
 document.addEventListener("keydown", (event) => {
   if (!"/?".includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.documentElement.dataset.shortcuts === "off") return;

@@ -14,7 +14,7 @@ use super::keys::{secrets, view};
 use super::menu::Section;
 use super::pages::access::{ApiAccessPage, AskPage, MappedKeyView, MappedKeysPage};
 use super::pages::form::FormErrors;
-use super::pages::secrets::SecretOrigin;
+use super::pages::secrets::Made;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
 use super::visit::Visit;
@@ -73,9 +73,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
 /// Switches API access on: makes the reader's key, and answers with it. Where there is one already, its secret cannot be shown again.
 pub(super) async fn switch_on(visit: Visit) -> Result<Response, Failure> {
     match put_personal_key(&visit.app, &visit.caller, visit.organization_id(), visit.user.id).await? {
-        Toggled::Made(created) => {
-            secrets::show_new(&visit, Answer::Fresh(created), below(), PATH, |_| SecretOrigin::Created)
-        }
+        Toggled::Made(created) => secrets::show_new(&visit, Answer::Fresh(created), below(), PATH, Made::Key),
         Toggled::There(_) => Ok(visit.done(PATH, &Notice::ApiAccessWasOn)),
     }
 }
@@ -117,7 +115,7 @@ pub(super) async fn regenerate(
     let (organization_id, user_id) = (visit.organization_id(), visit.user.id);
     let once = secrets::idempotency("regenerate", &form.once, [&user_id.to_string()]);
     let answer = rotate_personal_key(&visit.app, &visit.caller, organization_id, user_id, Some(once)).await?;
-    secrets::show_new(&visit, answer, below(), PATH, |_| SecretOrigin::Rotated { old_until: None })
+    secrets::show_new(&visit, answer, below(), PATH, Made::PersonalSecret)
 }
 
 fn below() -> Vec<Crumb> {

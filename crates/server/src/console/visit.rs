@@ -210,6 +210,11 @@ impl Visit {
         response
     }
 
+    /// Answers with a page that a script asks for, or that is opened beside another one: the notice is left for that one.
+    pub(super) fn page_beside(&self, page: &impl Template) -> Response {
+        html(page)
+    }
+
     /// Answers a change with the way to a page that says what was done.
     pub(super) fn done(&self, rest: &str, notice: &Notice) -> Response {
         self.done_at(&self.path(rest), notice)

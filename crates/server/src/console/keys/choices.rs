@@ -27,6 +27,13 @@ pub(super) const ON_DATE: &str = "date";
 /// In the form, the user of a key that is mapped to nobody, or belongs to nobody.
 pub(super) const NOBODY: &str = "nobody";
 
+/// What a form begins with: the key that it changes, or the one that it makes a copy of.
+#[derive(Clone, Copy)]
+pub(super) struct Present<'a> {
+    pub(super) info: &'a KeyInfo,
+    pub(super) is_copy: bool,
+}
+
 /// How the form names a key's role.
 pub(super) fn role_value(key: &Key) -> String {
     key.role_id.map(|it| it.to_string()).unwrap_or_default()
@@ -40,14 +47,14 @@ pub(super) fn mapped_user_value(key: &Key) -> String {
 /// The roles that can be given; `readonly` is chosen for a new key, since a key should start with little.
 ///
 /// A key's own role always is among them: the viewer may not list roles, and it may be an ancestor's or beyond the first page.
-pub(super) async fn role_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: Option<&str>) -> Vec<Choice> {
+pub(super) async fn role_choices(visit: &Visit, of: Option<Present<'_>>, chosen: Option<&str>) -> Vec<Choice> {
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let roles = list_roles(&visit.app, &visit.caller, visit.organization_id(), all)
         .await
         .map(|it| it.items)
         .unwrap_or_default();
     let is = |role: &Role, built_in| role.built_in == Some(built_in);
-    let present = info.map(|it| role_value(&it.key));
+    let present = of.map(|it| role_value(&it.info.key));
     let readonly = || roles.iter().find(|it| is(it, BuiltIn::Readonly)).map(|it| it.id.to_string());
     let preset = chosen.map(str::to_owned).or_else(|| present.clone()).or_else(readonly).unwrap_or_default();
     let as_user = Choice::new("", "As the mapped user", preset.is_empty())
@@ -69,9 +76,13 @@ pub(super) async fn role_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: 
     let mut choices: Vec<_> = roles.iter().filter(|it| is(it, BuiltIn::Readonly)).map(choice).collect();
     choices.push(as_user);
     choices.extend(roles.iter().filter(|it| !is(it, BuiltIn::Readonly)).filter(offered).map(choice));
-    if let Some((info, present)) = info.zip(present) {
-        let name = info.role_name.as_ref().map_or("Its present role", |it| it.as_str());
-        let mut own = Choice::new(present, view::role_label(name), false).with_note("As now.");
+    if let Some((of, present)) = of.zip(present) {
+        let name = of.info.role_name.as_ref().map_or("Its present role", |it| it.as_str());
+        let mut own = Choice::new(present, view::role_label(name), false).with_note(if of.is_copy {
+            "As the key that is copied."
+        } else {
+            "As now."
+        });
         own.grave = name == BuiltIn::Admin.as_str();
         offer_present(&mut choices, own);
     }
@@ -107,36 +118,56 @@ fn offer_present(choices: &mut Vec<Choice>, own: Choice) {
 /// The users that a key can be mapped to: a choice for administrators only, with themselves first.
 ///
 /// A key's own mapped user always is among them, and "Nobody" for a key without one: members are listed up to a page, and those from above are not.
-pub(super) async fn user_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str) -> Vec<Choice> {
+/// Others are shown the choice only where a copy would else become theirs without a word.
+pub(super) async fn user_choices(visit: &Visit, of: Option<Present<'_>>, chosen: &str) -> Vec<Choice> {
+    let me = visit.user.id;
+    let present = of.map(|it| mapped_user_value(&it.info.key));
+    let preset = match (chosen, &present) {
+        ("", Some(present)) => present.clone(),
+        ("", None) => me.to_string(),
+        (chosen, _) => chosen.to_owned(),
+    };
+    let mine = Choice::new(me.to_string(), format!("{} (me)", visit.user.name), preset == me.to_string());
+    let own = of.map(|it| {
+        let label = match (&it.info.mapped_user_name, it.info.key.mapped_user_id) {
+            (Some(name), _) => name.to_string(),
+            (None, Some(id)) => id.to_string(),
+            (None, None) => "Nobody".to_owned(),
+        };
+        Choice::new(mapped_user_value(&it.info.key), label, false)
+    });
     if !visit.is_admin() {
-        return Vec::new();
+        return choices_of_a_copy(visit, of, mine, own);
     }
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let members = list_members(&visit.app, &visit.caller, visit.organization_id(), all)
         .await
         .map(|it| it.items)
         .unwrap_or_default();
-    let me = visit.user.id;
-    let present = info.map(|it| mapped_user_value(&it.key));
-    let preset = match (chosen, &present) {
-        ("", Some(present)) => present.clone(),
-        ("", None) => me.to_string(),
-        (chosen, _) => chosen.to_owned(),
-    };
-    let mut choices = vec![Choice::new(me.to_string(), format!("{} (me)", visit.user.name), preset == me.to_string())];
+    let mut choices = vec![mine];
     choices.extend(members.iter().filter(|it| it.user.id != me).map(|it| {
         let id = it.user.id.to_string();
         let chosen = id == preset;
         Choice::new(id, it.user.name.as_str(), chosen)
     }));
-    if let Some((info, present)) = info.zip(present) {
-        let label = match (&info.mapped_user_name, info.key.mapped_user_id) {
-            (Some(name), _) => name.to_string(),
-            (None, Some(id)) => id.to_string(),
-            (None, None) => "Nobody".to_owned(),
-        };
-        offer_present(&mut choices, Choice::new(present, label, false));
+    if let Some(own) = own {
+        offer_present(&mut choices, own);
     }
+    choices
+}
+
+/// What somebody who is no administrator can choose for a copy: nothing where the key is theirs, else themselves and, for who may make keys
+/// for others, whom the key has.
+fn choices_of_a_copy(visit: &Visit, of: Option<Present<'_>>, mut mine: Choice, own: Option<Choice>) -> Vec<Choice> {
+    let Some(own) = own.filter(|it| of.is_some_and(|it| it.is_copy) && it.value != mine.value) else {
+        return Vec::new();
+    };
+    if !visit.may_do("claviger/keys:create") {
+        mine.chosen = true;
+        return vec![mine];
+    }
+    let mut choices = vec![mine];
+    offer_present(&mut choices, own);
     choices
 }
 
@@ -161,13 +192,32 @@ pub(super) fn reach_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str)
     vec![choice(Reach::Organization, "This organization only", "Organizations below are closed to it."), below]
 }
 
-/// Whom a new key can belong to, for administrators only; who has a key can be seen everywhere, but not changed.
-pub(super) fn owner_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str) -> Vec<Choice> {
-    if info.is_some() || !visit.is_admin() {
+/// How the form names a key's owner.
+pub(super) fn owner_value(key: &Key) -> String {
+    key.owner_id.map_or_else(|| NOBODY.to_owned(), |it| it.to_string())
+}
+
+/// Whom a new key can belong to, for administrators only, and for others where a copy would else become theirs without a word; who has a key
+/// can be seen everywhere, but not changed.
+pub(super) fn owner_choices(visit: &Visit, of: Option<Present<'_>>, chosen: &str) -> Vec<Choice> {
+    if of.is_some_and(|it| !it.is_copy) {
         return Vec::new();
     }
-    vec![
-        Choice::new("", format!("{} (me)", visit.user.name), chosen != NOBODY),
-        Choice::new(NOBODY, "Nobody", chosen == NOBODY),
-    ]
+    let me = visit.user.id.to_string();
+    let mine = Choice::new(me.clone(), format!("{} (me)", visit.user.name), chosen.is_empty() || chosen == me);
+    let nobody = Choice::new(NOBODY, "Nobody", chosen == NOBODY);
+    let own = of.map(|it| {
+        let value = owner_value(&it.info.key);
+        let label = it.info.owner_name.as_ref().map_or_else(|| "Nobody".to_owned(), ToString::to_string);
+        let chosen = chosen == value;
+        Choice::new(value, label, chosen)
+    });
+    if !visit.is_admin() {
+        return choices_of_a_copy(visit, of, mine, own);
+    }
+    let mut choices = vec![mine, nobody];
+    if let Some(own) = own {
+        offer_present(&mut choices, own);
+    }
+    choices
 }

@@ -11,12 +11,15 @@ use super::list::ListQuery;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::visit::Visit;
-use crate::ops::keys::{KeyInfo, list_keys};
+use crate::ops::keys::{KeyInfo, page_keys};
 use crate::ops::page::PageRequest;
 use crate::spreadsheet::{harmless, lines};
 
-/// Keys in one file: as many as are held in memory for an answer. Whoever has more narrows the filter.
-const KEYS_MAX: usize = 10_000;
+/// Pages of keys that are read for one file, full or not: a filter that finds little looks at as many keys as one that finds all. Whoever has
+/// more narrows the filter.
+const PAGES_MAX: usize = 100;
+/// Keys in one file.
+const KEYS_MAX: usize = PAGES_MAX * limits::PAGE_ITEMS_MAX as usize;
 
 const COLUMNS: [&str; 11] = [
     "id",
@@ -58,18 +61,20 @@ pub(in crate::console) async fn export(
     let (query, _) = ListQuery::read(query.map(|Query(it)| it).unwrap_or_default());
     let mut rows = vec![COLUMNS.map(str::to_owned)];
     let mut after = None;
-    loop {
+    for page_number in 1.. {
         let wanted = query.wanted(visit.app.now());
         let request = PageRequest { after, limit: limits::PAGE_ITEMS_MAX };
-        let page = list_keys(&visit.app, &visit.caller, visit.organization_id(), wanted, request).await?.page;
+        let page = page_keys(&visit.app, &visit.caller, visit.organization_id(), wanted, request).await?;
         rows.extend(page.items.iter().map(|it| cells(&visit, it)));
         after = page.next;
         if after.is_none() {
             break;
         }
-        if rows.len() > KEYS_MAX {
-            let detail =
-                format!("A file holds at most {KEYS_MAX} keys. Narrow the filter, or read the list over the API.");
+        if page_number == PAGES_MAX {
+            let detail = format!(
+                "There are too many keys to look through for one file, which holds at most {KEYS_MAX}. \
+                 Narrow the filter, or read the list over the API."
+            );
             return Err(Reject::new(RejectCode::LimitReached, detail).into());
         }
     }

@@ -14,8 +14,8 @@ use claviger_core::time::Timestamp;
 use serde::Deserialize;
 
 use super::choices::{
-    DAY, KEEP, NEVER, NOBODY, ON_DATE, SPANS, expiry_choices, mapped_user_value, owner_choices, reach_choices,
-    role_choices, role_value, user_choices,
+    DAY, KEEP, NEVER, NOBODY, ON_DATE, Present, SPANS, expiry_choices, mapped_user_value, owner_choices, owner_value,
+    reach_choices, role_choices, role_value, user_choices,
 };
 use super::door::Door;
 use super::secrets::{self, new_once};
@@ -40,6 +40,10 @@ pub(in crate::console) struct KeyForm {
     pub(super) door: String,
     /// Which version of the key the form was filled in from; empty for a new key.
     pub(super) version: String,
+    /// The key that a new one is a copy of; empty for none.
+    pub(super) from: String,
+    /// The slug of the new key's api; empty for the usual one.
+    pub(super) api: String,
     pub(super) name: String,
     pub(super) description: String,
     /// A role's id; empty for the mapped user's role, none where nothing was chosen.
@@ -50,7 +54,7 @@ pub(in crate::console) struct KeyForm {
     pub(super) expires_on: String,
     /// A user's id or [`NOBODY`]; empty where there was no choice.
     pub(super) mapped_user: String,
-    /// [`NOBODY`]; empty for the viewer, and where there was no choice.
+    /// A user's id or [`NOBODY`]; empty for the viewer, and where there was no choice.
     pub(super) owner: String,
     /// A [`Reach`]; empty where there was no choice.
     pub(super) reach: String,
@@ -175,6 +179,12 @@ pub(in crate::console) struct Came {
     from: String,
 }
 
+/// The last day on which a key with this end is good, as a form sends it; see [`end_of_day`].
+fn last_day_of(end: Timestamp) -> String {
+    let text = end.saturating_sub(std::time::Duration::from_secs(1)).to_string();
+    text.get(..10).unwrap_or_default().to_owned()
+}
+
 /// Shows the empty form.
 pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) -> Result<Response, Failure> {
     if !visit.may("create") {
@@ -185,10 +195,10 @@ pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) ->
         "" => KeyForm::default(),
         from => {
             let info = find(&visit, from).await?;
-            KeyForm { name: info.key.name.with_suffix(" copy").to_string(), ..settings(&info) }
+            copy_of(&info, visit.app.now())
         }
     };
-    let form = KeyForm { once: new_once(&visit.app), door, expires: NEVER.to_owned(), ..form };
+    let form = KeyForm { once: new_once(&visit.app), door, ..form };
     let page = form_page(&visit, None, form, FormErrors::default()).await;
     Ok(visit.page(&page))
 }
@@ -200,13 +210,23 @@ pub(in crate::console) async fn create(
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let mut errors = FormErrors::default();
+    // Without one a key may do all that its mapped user may: whoever wants that says so.
+    if form.role.is_none() {
+        errors.add("role", "Choose a role.");
+    }
+    let owner_id = match form.owner.as_str() {
+        NOBODY => Some(None),
+        user => form.optional_id(user, "owner", &mut errors).map(Some),
+    };
+    let api = form.optional_id(&form.api, "api", &mut errors);
     if let Some(wanted) = form.read(visit.app.now(), &mut errors) {
         let new = NewKey {
+            api,
             description: wanted.description,
             role_id: wanted.role_id.flatten(),
             expires_at: wanted.expires_at,
             mapped_user_id: wanted.mapped_user_id,
-            owner_id: (form.owner == NOBODY).then_some(None),
+            owner_id,
             reach: wanted.reach.unwrap_or(Reach::Organization),
             scopes: wanted.scopes.flatten(),
             allowed_ips: wanted.allowed_ips.flatten(),
@@ -214,8 +234,8 @@ pub(in crate::console) async fn create(
         };
         let sent = |it: &Option<String>| it.clone().unwrap_or_default();
         let (role, scopes, ips) = (sent(&form.role), sent(&form.scopes), sent(&form.allowed_ips));
-        let KeyForm { name, description, expires, expires_on, mapped_user, owner, reach, .. } = &form;
-        let parts = [name, description, &role, expires, expires_on, mapped_user, owner, reach, &scopes, &ips];
+        let KeyForm { api, name, description, expires, expires_on, mapped_user, owner, reach, .. } = &form;
+        let parts = [api, name, description, &role, expires, expires_on, mapped_user, owner, reach, &scopes, &ips];
         let once = secrets::idempotency("create", &form.once, parts);
         match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
             Ok(answer) => return secrets::show_created(&visit, answer, Door::parse(&form.door)),
@@ -244,6 +264,22 @@ fn settings(info: &KeyInfo) -> KeyForm {
         scopes: info.key.scopes.as_ref().map(|it| it.to_texts().join("\n")),
         allowed_ips: info.key.allowed_ips.as_ref().map(|it| it.to_texts().join("\n")),
         ..KeyForm::default()
+    }
+}
+
+/// The form of a copy: all that the key is set to, so that a copy allows no more and lasts no longer than what it was made of.
+fn copy_of(info: &KeyInfo, now: Timestamp) -> KeyForm {
+    let end = info.key.expires_at;
+    // Of a key that has ended no end can be taken over: one has to be chosen.
+    let last_day = end.filter(|it| *it > now).map(last_day_of).unwrap_or_default();
+    KeyForm {
+        from: info.key.id.to_string(),
+        api: info.api.to_string(),
+        name: info.key.name.with_suffix(" copy").to_string(),
+        expires: if end.is_some() { ON_DATE } else { NEVER }.to_owned(),
+        expires_on: last_day,
+        owner: owner_value(&info.key),
+        ..settings(info)
     }
 }
 
@@ -299,17 +335,27 @@ pub(super) async fn find(visit: &Visit, key_id: &str) -> Result<KeyInfo, Failure
 async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors: FormErrors) -> KeyFormPage {
     let now = visit.app.now();
     let key: Option<KeyFacts> = info.map(|it| view::facts(it, now));
+    let source = match (info, form.from.as_str()) {
+        (Some(_), _) | (None, "") => None,
+        // Gone meanwhile, it has nothing more to offer.
+        (None, from) => find(visit, from).await.ok(),
+    };
+    let copied = source.as_ref().map(|info| Present { info, is_copy: true });
+    let of = info.map(|info| Present { info, is_copy: false }).or(copied);
     KeyFormPage {
         shell: visit.shell(Place::Keys),
         door: Door::parse(&form.door).view(),
-        roles: role_choices(visit, info, form.role.as_deref()).await,
+        roles: role_choices(visit, of, form.role.as_deref()).await,
         expiries: expiry_choices(info.and_then(|it| it.key.expires_at), &form.expires, now),
-        mapped_users: user_choices(visit, info, &form.mapped_user).await,
-        owners: owner_choices(visit, info, &form.owner),
+        mapped_users: user_choices(visit, of, &form.mapped_user).await,
+        owners: owner_choices(visit, of, &form.owner),
         reaches: reach_choices(visit, info, &form.reach),
         scopes: typed_lines(form.scopes.as_deref().unwrap_or_default()),
         allowed_ips: typed_lines(form.allowed_ips.as_deref().unwrap_or_default()),
         key,
+        from: typed(&form.from),
+        api: typed(&form.api),
+        api_label: view::type_label(&typed(&form.api)),
         once: typed(&form.once),
         version: typed(&form.version),
         name: typed(&form.name),

@@ -8,6 +8,7 @@ use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::KeyState;
 use claviger_core::limits;
 use claviger_core::name::Slug;
+use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -25,7 +26,8 @@ use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::{check_key, create_key};
 use crate::console::visit::Visit;
 use crate::ops::apis::list_apis;
-use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyOrder, KeyQuery, KeySort, list_keys};
+use crate::ops::error::{Error, OpResult};
+use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyOrder, KeyQuery, KeySort, list_keys};
 use crate::ops::members::list_members;
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::roles::list_roles;
@@ -277,12 +279,18 @@ pub(in crate::console) async fn show_keys(
     door: Door,
 ) -> Result<Response, Failure> {
     let unreadable = query.is_err();
-    let (query, misread) = ListQuery::read(query.map(|Query(it)| it).unwrap_or_default());
+    let (mut query, misread) = ListQuery::read(query.map(|Query(it)| it).unwrap_or_default());
     let now = visit.app.now();
-    let wanted = query.wanted(now);
     let rows_max = query.rows_max();
-    let page = PageRequest { after: (!query.after.is_empty()).then(|| Cursor(query.after.clone())), limit: rows_max };
-    let list = list_keys(&visit.app, &visit.caller, visit.organization_id(), wanted, page).await?;
+    let mut unsorted = false;
+    let list = match list_page(&visit, &query).await.map_err(Error::into_reject) {
+        Err(reject) if is_about_sort(&reject) => {
+            unsorted = true;
+            query = ListQuery { sort: String::new(), after: String::new(), trail: String::new(), ..query };
+            list_page(&visit, &query).await?
+        }
+        found => found?,
+    };
 
     let row = |it: &KeyInfo| KeyRowView {
         may_rotate: visit.may_to("update", &it.key) && can_rotate(it, visit.user.id),
@@ -302,6 +310,7 @@ pub(in crate::console) async fn show_keys(
         locations,
         filtered: query.filters().next().is_some(),
         misread: misread || unreadable,
+        unsorted,
         heads: query.heads(),
         sorts: query.sorts(),
         further: next.clone().filter(|_| !is_full),
@@ -330,6 +339,17 @@ pub(in crate::console) async fn show_keys(
         snippets: create_key(&visit.site.base_url, visit.organization.id),
     };
     Ok(visit.page(&page))
+}
+
+async fn list_page(visit: &Visit, query: &ListQuery) -> OpResult<KeyList> {
+    let after = (!query.after.is_empty()).then(|| Cursor(query.after.clone()));
+    let page = PageRequest { after, limit: query.rows_max() };
+    list_keys(&visit.app, &visit.caller, visit.organization_id(), query.wanted(visit.app.now()), page).await
+}
+
+/// Whether the keys are too many for the order that was asked for.
+fn is_about_sort(reject: &Reject) -> bool {
+    reject.fields.iter().any(|it| it.pointer == "sort")
 }
 
 /// The roles to filter by; only "Any" for whoever may not read roles.
@@ -376,8 +396,16 @@ async fn user_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
 pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Failure> {
     let few = PageRequest { after: None, limit: RECENT_KEYS };
     let query = KeyQuery { order: KeySort::LastUse.into(), ..KeyQuery::default() };
-    let list = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, few).await?;
-    let keys: Vec<&KeyInfo> = list.page.items.iter().filter(|it| it.last_use.is_some()).collect();
+    let found = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, few.clone()).await;
+    let (list, sorted) = match found.map_err(Error::into_reject) {
+        // Too many to say which was used last: the page does without them.
+        Err(reject) if is_about_sort(&reject) => {
+            let query = KeyQuery::default();
+            (list_keys(&visit.app, &visit.caller, visit.organization_id(), query, few).await?, false)
+        }
+        found => (found?, true),
+    };
+    let keys: Vec<&KeyInfo> = list.page.items.iter().filter(|it| sorted && it.last_use.is_some()).collect();
     let now = visit.app.now();
     let page = HomePage {
         shell: visit.shell(Place::Home),
@@ -388,7 +416,7 @@ pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Fail
             .map(|it| view::row(it, now))
             .map(|it| RecentKey { id: it.id, name: it.name, hint: it.hint, last_use: it.last_use })
             .collect(),
-        starting: keys.is_empty(),
+        starting: sorted && keys.is_empty(),
         may_create: visit.may("create"),
         snippets: check_key(&visit.site.base_url),
     };

@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::console::entrance::refused;
 use crate::console::failure::Failure;
 use crate::console::pages::form::{Choice, FormErrors, typed};
-use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
+use crate::console::pages::secrets::{CreatedKeyPage, Made, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Place};
 use crate::console::pages::snippets::call_with_key;
@@ -76,7 +76,7 @@ fn remember(created: &CreatedKey) -> Value {
 
 /// Shows a new key's token, or says that it was shown.
 pub(super) fn show_created(visit: &Visit, answer: Answer<CreatedKey>, door: Door) -> Result<Response, Failure> {
-    show_new(visit, answer, below(door), door.path(), |_| SecretOrigin::Created)
+    show_new(visit, answer, below(door), door.path(), Made::Key)
 }
 
 /// The way to what stands below the list.
@@ -92,7 +92,7 @@ pub(in crate::console) fn show_new(
     answer: Answer<CreatedKey>,
     crumbs: Vec<Crumb>,
     done: &'static str,
-    origin: impl FnOnce(&KeyInfo) -> SecretOrigin,
+    made: Made,
 ) -> Result<Response, Failure> {
     match answer {
         Answer::Fresh(created) => {
@@ -103,7 +103,12 @@ pub(in crate::console) fn show_new(
                 done,
                 key_id: created.info.key.id.to_string(),
                 key_name: created.info.key.name.to_string(),
-                origin: origin(&created.info),
+                origin: match made {
+                    Made::Key => SecretOrigin::Created,
+                    Made::Secret | Made::PersonalSecret => {
+                        SecretOrigin::Rotated { old_until: created.info.rotating_until.map(Moment::new) }
+                    }
+                },
                 access: created.token.access_id().to_string(),
                 secret: created.token.expose_secret_part().to_owned(),
                 snippets: call_with_key(&visit.site.base_url, Some(token)),
@@ -118,6 +123,7 @@ pub(in crate::console) fn show_new(
                 crumbs,
                 key_id: text("id")?,
                 key_name: text("name")?,
+                made,
             }))
         }
     }
@@ -163,9 +169,8 @@ pub(in crate::console) async fn rotate(
         match rotate_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, overlap, Some(once)).await {
             Ok(answer) => {
                 let door = Door::default();
-                return show_new(&visit, answer, below(door), door.path(), |info| SecretOrigin::Rotated {
-                    old_until: info.rotating_until.map(Moment::new),
-                });
+                let made = if info.key.personal { Made::PersonalSecret } else { Made::Secret };
+                return show_new(&visit, answer, below(door), door.path(), made);
             }
             Err(error) => {
                 let reject = error.into_reject();

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::form::find;
 use super::view::{grouped, last_use};
 use crate::console::failure::Failure;
-use crate::console::pages::shell::{Moment, Place};
+use crate::console::pages::shell::{Moment, Place, Shell};
 use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, SpanLink, UsageView};
 use crate::console::visit::Visit;
 use crate::ops::keys::usage::{KeyUsage, Stretch, latest_use};
@@ -38,8 +38,8 @@ pub(in crate::console) async fn show_first_request(
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
     let used = latest_use(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
-    Ok(visit.page(&FirstRequestPage {
-        shell: visit.shell(Place::Keys),
+    Ok(visit.page_beside(&FirstRequestPage {
+        shell: Shell { notice: None, ..visit.shell(Place::Keys) },
         key_id: info.key.id.to_string(),
         key_name: info.key.name.to_string(),
         used: last_use(used.as_ref()),

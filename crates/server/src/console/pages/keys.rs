@@ -85,6 +85,8 @@ pub struct KeyListPage {
     pub filtered: bool,
     /// Whether the address asks for a filter that there is not, so that the list is not narrowed by it.
     pub misread: bool,
+    /// Whether the keys are too many for the order that was asked for, and stand in the usual one.
+    pub unsorted: bool,
     /// How many keys match, and which of them are on this page.
     pub range: Range,
     /// The query string of the page before, without `?`.
@@ -318,6 +320,12 @@ pub struct KeyFormPage {
     pub door: DoorView,
     /// The key that is changed; none when one is created.
     pub key: Option<KeyFacts>,
+    /// The key that the new one is a copy of; empty for none.
+    pub from: String,
+    /// The slug of the api of a copy; empty for the usual one.
+    pub api: String,
+    /// What people call it.
+    pub api_label: String,
     /// Makes a reload of the answer harmless: the same token creates no second key.
     pub once: String,
     /// Which version of the key the form shows; empty when one is created.

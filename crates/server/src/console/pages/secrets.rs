@@ -46,6 +46,17 @@ pub enum SecretOrigin {
     },
 }
 
+/// What a form did that was sent a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// It created a key.
+    Key,
+    /// It gave a key a new secret.
+    Secret,
+    /// It gave the reader's personal key a new secret.
+    PersonalSecret,
+}
+
 /// The answer to a form that was sent a second time: the key exists, its secret was shown.
 #[derive(Template, Debug)]
 #[template(path = "keys/shown.html")]
@@ -58,6 +69,8 @@ pub struct SecretShownPage {
     pub key_id: String,
     /// Free text.
     pub key_name: String,
+    /// What the form did.
+    pub made: Made,
 }
 
 /// Asks how a key is to be rotated.

@@ -43,6 +43,28 @@ pub async fn list_keys(
     Ok(KeyList { page: Page { items, next: found.next.map(|it| Cursor(it.to_text())) }, total })
 }
 
+/// A page of what [`list_keys`] lists, without counting: for whoever walks through all of them.
+///
+/// # Errors
+/// Refusals.
+pub async fn page_keys(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    query: KeyQuery,
+    page: PageRequest,
+) -> OpResult<Page<KeyInfo>> {
+    let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    let now = app.now();
+    let mut reader = app.store().read().await?;
+    let Some(filter) = filter(&mut reader, &tenant, whose, &query).await? else {
+        return Ok(Page { items: Vec::new(), next: None });
+    };
+    let found = reader.page_keys(&tenant, &filter, query.order, &page.try_into()?, now).await?;
+    let items = found.rows.into_iter().map(|row| from_row(row, now)).collect();
+    Ok(Page { items, next: found.next.map(|it| Cursor(it.to_text())) })
+}
+
 /// Counts what [`list_keys`] lists, as far as it is cheap; its order does not count.
 ///
 /// # Errors

@@ -1,10 +1,11 @@
 //! What can be done to keys is offered to whoever can do it, and asked about only then.
 
-use claviger::ops::keys::{NewKey, Toggled, put_personal_key};
+use claviger::ops::keys::{KeyInfo, NewKey, Toggled, get_key, put_personal_key};
+use claviger::ops::roles::{RolePatch, update_role};
 use claviger_core::id::KeyId;
 use claviger_core::role::BuiltIn;
 
-use super::browser::Browser;
+use super::browser::{Browser, selector};
 use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp, new_key};
 
 #[tokio::test]
@@ -64,4 +65,84 @@ async fn rotating_is_offered_only_where_it_can_be_done() {
         assert!(!browser.get(&format!("/o/root/keys/{id}")).await.links().contains(&path));
         browser.get(&path).await.expect(409);
     }
+}
+
+/// Duplicates a key by the form as it comes, and answers with the copy.
+async fn duplicate(app: &TestApp, browser: &mut Browser<'_>, of: KeyId) -> KeyInfo {
+    let form = browser.get(&format!("/o/root/keys/new?from={of}")).await.expect(200).form("/keys");
+    let page = browser.submit(&form).await.expect(200);
+    let id = page.key_path().rsplit_once('/').unwrap().1.parse().unwrap();
+    get_key(&app.app, &app.admin, app.root, id).await.unwrap()
+}
+
+#[track_caller]
+fn assert_is_a_copy(copy: &KeyInfo, of: &KeyInfo) {
+    let settings = |it: &KeyInfo| (it.key.role_id, it.key.mapped_user_id, it.key.owner_id, it.api.clone());
+    assert_eq!(settings(copy), settings(of));
+    assert_ne!(copy.key.id, of.key.id);
+}
+
+#[tokio::test]
+async fn a_copy_by_a_member_who_cannot_list_roles_has_the_role_of_the_key() {
+    let app = TestApp::new().await;
+    let (_, user_id, _) = app.member(app.root, "Member", BuiltIn::Member).await;
+    let with_access = RolePatch { api_access: Some(true), ..RolePatch::default() };
+    let members = app.built_in(app.root, BuiltIn::Member).await.id;
+    update_role(&app.app, &app.admin, app.root, members, with_access, None).await.unwrap();
+    let role_id = Some(app.built_in(app.root, BuiltIn::Readonly).await.id);
+    let own = Some(Some(user_id));
+    let new = NewKey { role_id, owner_id: own, mapped_user_id: own, ..new_key("Own") };
+    let of = app.create_key(&app.admin, app.root, new).await.unwrap().info;
+    let mut browser = Browser::of_user(&app, user_id).await;
+    assert_is_a_copy(&duplicate(&app, &mut browser, of.key.id).await, &of);
+    let mut form = browser.get("/o/root/keys/new").await.form("/keys").with("name", "Without a role");
+    form.fields.retain(|(name, _)| name != "role");
+    let page = browser.submit(&form).await.expect(422);
+    assert!(page.text_of("#role-error").contains("Choose a role"));
+}
+
+#[tokio::test]
+async fn a_copy_belongs_to_whom_the_key_does_acts_for_the_same_and_is_of_the_same_type() {
+    let app = TestApp::new().await;
+    let role_id = Some(app.built_in(app.root, BuiltIn::Admin).await.id);
+    let api = Some("data-loader".parse().unwrap());
+    let expires_at = Some(Some(app.now().saturating_add(DAY * 30)));
+    let new = NewKey { role_id, owner_id: Some(None), mapped_user_id: Some(None), api, expires_at, ..new_key("CI") };
+    let of = app.create_key(&app.admin, app.root, new).await.unwrap().info;
+    let mut browser = Browser::signed_in(&app).await;
+    let copy = duplicate(&app, &mut browser, of.key.id).await;
+    assert_is_a_copy(&copy, &of);
+    let (ends, end) = (copy.key.expires_at.unwrap(), of.key.expires_at.unwrap());
+    assert!(ends >= end && ends.since(end) < DAY, "{ends} {end}");
+}
+
+#[tokio::test]
+async fn a_page_past_the_end_does_not_say_that_there_are_no_keys() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    for number in 0..25 {
+        app.create_key(&app.admin, app.root, NewKey { owner_id: Some(None), ..new_key(&format!("Key {number}")) })
+            .await
+            .unwrap();
+    }
+    let list = browser.get("/o/root/keys").await.expect(200);
+    let html = list.html();
+    let next = html.select(&selector("a[rel=next]")).next().unwrap().attr("href").unwrap().to_owned();
+    let last = browser.get(&format!("/o/root/keys{next}")).await.expect(200).key_path();
+    let form = browser.get(&format!("{last}/delete")).await.form("/delete");
+    browser.submit(&form).await.expect(303);
+    let page = browser.get(&format!("/o/root/keys{next}")).await.expect(200);
+    assert!(!page.text.contains("No keys yet"), "there are some");
+    assert!(page.text.contains("No further key"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn asking_for_the_first_request_leaves_a_notice_to_the_page_it_is_meant_for() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let path = browser.create_key("CI").await.key_path();
+    let form = browser.get(&path).await.form("/deactivate");
+    browser.submit(&form).await.expect(303);
+    browser.get(&format!("{path}/first-request")).await.expect(200);
+    assert!(browser.get(&path).await.text_of(".banner").contains("CI"));
 }

@@ -59,7 +59,8 @@ async fn a_repeated_rotation_gives_no_second_secret() {
     let key_path = created.key_path();
     let form = browser.get(&format!("{key_path}/rotate")).await.form("/rotate").with("overlap", "0");
     let token = browser.submit(&form).await.expect(200).text_of("#token");
-    browser.submit(&form).await.expect(200);
+    let again = browser.submit(&form).await.expect(200);
+    assert!(again.text_of("h1").contains("was rotated; its new secret cannot be shown again"));
     assert_eq!(app.verify_text(&token, &[]), Ok(()), "the second sending did not rotate again");
 }
 
@@ -78,4 +79,18 @@ async fn a_refused_form_keeps_what_was_typed_and_makes_nothing() {
     }
     let created = browser.submit(&back.with("name", "Mended").with("expires_on", "2027-12-31")).await.expect(200);
     assert_eq!(app.verify_text(&created.text_of("#token"), &[]), Ok(()));
+}
+
+#[tokio::test]
+async fn a_repeated_regeneration_leads_to_api_access() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/profile/api-access").await.form("/profile/api-access");
+    browser.submit(&form).await.expect(200);
+    let form = browser.get("/o/root/profile/api-access/regenerate").await.form("/regenerate");
+    let token = browser.submit(&form).await.expect(200).text_of("#token");
+    let again = browser.submit(&form).await.expect(200);
+    assert!(again.text_of("h1").contains("was regenerated; its new secret cannot be shown again"));
+    assert!(again.text_of(".buttons").contains("API Access"));
+    assert_eq!(app.verify_text(&token, &[]), Ok(()));
 }

@@ -14,7 +14,7 @@ use crate::console::pages::keys::{
     DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, LastUse, LocationKeys, LocationView,
 };
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
-use crate::console::pages::secrets::{CreatedKeyPage, RotateKeyPage, SecretOrigin, SecretShownPage};
+use crate::console::pages::secrets::{CreatedKeyPage, Made, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone, Viewer};
 use crate::console::pages::snippets::{call_with_key, check_key};
@@ -250,6 +250,13 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         question,
         errors,
     };
+    let shown = |made| SecretShownPage {
+        shell: shell(words, Place::Keys),
+        crumbs: vec![Crumb { path: "/settings", label: "Settings" }],
+        key_id: "key_01jdw7r9x3e5tv".to_owned(),
+        key_name: words.names[1].to_owned(),
+        made,
+    };
     let mut bulk_done = key_list(words, rows(words));
     bulk_done.shell.notice = Some(Notice::KeysDeactivated(3, 1));
     let mut pages = members::all(words);
@@ -359,15 +366,9 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("key-created", render(&created(SecretOrigin::Created))),
         ("key-rotated", render(&created(SecretOrigin::Rotated { old_until: Some(moment("2026-11-28T05:15:00Z")) }))),
         ("key-rotated-now", render(&created(SecretOrigin::Rotated { old_until: None }))),
-        (
-            "key-shown",
-            render(&SecretShownPage {
-                shell: shell(words, Place::Keys),
-                crumbs: vec![Crumb { path: "/settings", label: "Settings" }],
-                key_id: "key_01jdw7r9x3e5tv".to_owned(),
-                key_name: words.names[1].to_owned(),
-            }),
-        ),
+        ("key-shown", render(&shown(Made::Key))),
+        ("key-shown-rotated", render(&shown(Made::Secret))),
+        ("key-shown-regenerated", render(&shown(Made::PersonalSecret))),
         ("key", render(&key_page(true))),
         ("key-read-only", render(&key_page(false))),
         (
