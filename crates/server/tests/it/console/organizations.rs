@@ -5,8 +5,8 @@ use claviger_core::id::OrganizationId;
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::role::BuiltIn;
 
-use super::browser::{Browser, selector};
-use crate::app::TestApp;
+use super::browser::{Browser, Form, selector};
+use crate::app::{TestApp, new_key};
 
 async fn status(app: &TestApp, id: OrganizationId) -> OrganizationStatus {
     get_organization(&app.app, &app.admin, id).await.unwrap().organization.status
@@ -119,11 +119,63 @@ async fn an_organization_is_made_and_moved_where_it_was_asked_for_however_many_t
     let target = target.expect("the place that was searched for");
     let form = browser.get(&format!("{way}?parent={target}")).await.expect(200).form("/move");
     assert_eq!(form.method, "get", "the choice stands before the button that moves");
-    let moved = super::browser::Form { method: "post".to_owned(), ..form }.with("parent", &target);
+    let moved = Form { method: "post".to_owned(), ..form }.with("parent", &target);
     browser.submit(&moved).await.expect(303);
     assert_eq!(parent(made).await.map(|it| it.to_string()), Some(target));
 
     for under in ["nonsense", "org_01jdw7r9x3e5tv8b2n4q6s0c1f"] {
         browser.get(&format!("/o/root/tree/new?under={under}")).await.expect(404);
     }
+}
+
+#[tokio::test]
+async fn a_move_below_another_policy_says_that_keys_may_stop_and_warns_by_its_button() {
+    let app = TestApp::new().await;
+    let strict = app.organization(app.root, "Strict").await;
+    let like = app.organization(app.root, "Like").await;
+    let moved = app.organization(app.root, "Moved").await;
+    app.set_policy(strict, r#"{"idle_days": 30}"#).await;
+    let mut browser = Browser::signed_in(&app).await;
+    for (parent, warns) in [(strict, true), (like, false)] {
+        let page = browser.get(&format!("/o/root/tree/{moved}/move?parent={parent}")).await.expect(200);
+        assert_eq!(page.html().select(&selector("form[method=post] button.destroy")).count(), usize::from(warns));
+        assert_eq!(page.text.contains("Keys may stop working"), warns, "{}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn a_member_changes_nothing_by_sending_forms_that_are_not_offered() {
+    let app = TestApp::new().await;
+    let location = app.organization(app.root, "Location 1").await;
+    let other = app.organization(app.root, "Location 2").await;
+    let theirs = app.create_key(&app.admin, app.root, new_key("Theirs")).await.unwrap();
+    let (id, token) = (theirs.info.key.id.to_string(), theirs.token);
+    let (_, user_id, _) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    let before = get_organization(&app.app, &app.admin, location).await.unwrap().organization;
+    let mut ann = Browser::of_user(&app, user_id).await;
+    let other = other.to_string();
+    for (path, fields) in [
+        ("policies/idle_days".to_owned(), vec![("choice", "number"), ("number", "1")]),
+        ("tree".to_owned(), vec![("name", "Planted")]),
+        (format!("tree/{location}/edit"), vec![("name", "Planted")]),
+        (format!("tree/{location}/suspend"), vec![("name", "Location 1")]),
+        (format!("tree/{location}/resume"), vec![]),
+        (format!("tree/{location}/move"), vec![("parent", other.as_str())]),
+        (format!("security/api-management/{}/clear", app.admin_id), vec![]),
+        ("keys/bulk/deactivate".to_owned(), vec![("key", id.as_str())]),
+        ("keys/bulk/extend".to_owned(), vec![("key", id.as_str()), ("expires", "365")]),
+        ("keys/bulk/delete".to_owned(), vec![("key", id.as_str()), ("count", "1")]),
+    ] {
+        let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let form = Form { method: "post".to_owned(), action: format!("/o/root/{path}"), fields };
+        let answer = ann.submit(&form).await;
+        let is_bulk = path.starts_with("keys/bulk/");
+        assert!(
+            answer.status == 403 || answer.status == 404 || (is_bulk && answer.status < 500),
+            "{path}: {}",
+            answer.text
+        );
+        assert_eq!(app.verify(&token, &[]), Ok(()), "{path}");
+    }
+    assert_eq!(get_organization(&app.app, &app.admin, location).await.unwrap().organization, before);
 }
