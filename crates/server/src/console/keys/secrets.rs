@@ -233,6 +233,6 @@ fn overlap_label(secs: u64) -> String {
 
 /// Whether a key can still get a new secret from this user: a personal key's is for its own user alone.
 pub(super) fn can_rotate(info: &KeyInfo, user_id: UserId) -> bool {
-    let is_anothers = info.key.personal && info.key.owner_id != Some(user_id);
-    !is_anothers && matches!(info.state, KeyState::Active | KeyState::Inactive)
+    let is_foreign = info.key.personal && info.key.owner_id != Some(user_id);
+    !is_foreign && matches!(info.state, KeyState::Active | KeyState::Inactive)
 }
