@@ -19,7 +19,7 @@ export const show = async (page, name) => {
 export const walkToSetting = async (page, name) => {
   await page.goto("/");
   await page.getByRole("link", { name: "Settings" }).click();
-  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name }).click();
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: new RegExp(`^${name}`) }).click();
   await page.getByRole("heading", { name, level: 1 }).waitFor();
 };
 
