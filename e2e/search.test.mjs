@@ -61,6 +61,7 @@ test("single keys search and help, and can be switched off", async () => {
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor();
   await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
   await page.keyboard.press("?");
   await dialog.getByRole("button", { name: "Switch / and ? off" }).click();
   await page.getByRole("heading", { name: "Keyboard shortcuts", level: 1 }).waitFor();
