@@ -160,6 +160,15 @@ const SETTINGS: Plan = Plan {
     ],
 };
 
+/// What stands together among the settings: a heading, and the paths below it.
+pub(super) const GROUPS: [(&str, &[&str]); 5] = [
+    ("Keys", &["/keys", "/health", "/policies"]),
+    ("People", &[USER_MANAGEMENT.path, SECURITY.path, ADVANCED_SETTINGS.path]),
+    ("Organizations", &["/tree", "/organizations"]),
+    ("Integrations", &[SYSTEM_SETTINGS.path, "/docs/api"]),
+    ("Records", &["/audit", audit::REVISIONS.0]),
+];
+
 /// Pages that are found by a search though no section leads to them.
 pub(super) const BESIDES: &[Entry] = &[
     Entry {

@@ -11,9 +11,9 @@ use claviger_core::reject::Reject;
 use serde::Deserialize;
 
 use super::failure::Failure;
-use super::menu::{BESIDES, Entry, Needs, Section};
+use super::menu::{BESIDES, Entry, GROUPS, Needs, Section};
 use super::pages::form::typed;
-use super::pages::settings::{Crumb, EntryView, SectionPage};
+use super::pages::settings::{Crumb, EntryGroup, EntryView, SectionPage};
 use super::pages::shell::Place;
 use super::settings_search;
 use super::visit::Visit;
@@ -80,6 +80,15 @@ fn shown(visit: &Visit, entries: &'static [Entry]) -> Vec<EntryView> {
     shown.map(view).collect()
 }
 
+/// The settings by what stands together, without the groups that the viewer may use nothing of.
+fn grouped(entries: &[EntryView]) -> Vec<EntryGroup> {
+    let group = |(title, paths): &(&'static str, &[&str])| EntryGroup {
+        title,
+        entries: paths.iter().filter_map(|path| entries.iter().find(|it| it.path == *path).copied()).collect(),
+    };
+    GROUPS.iter().map(group).filter(|it| !it.entries.is_empty()).collect()
+}
+
 /// What is searched for among the settings.
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -94,8 +103,8 @@ pub(super) async fn show_settings(
 ) -> Result<Response, Failure> {
     let Query(SearchQuery { q }) = query.unwrap_or_default();
     let search: String = typed(q.trim()).chars().take(settings_search::SEARCH_CHARS_MAX).collect();
-    let entries = match search.is_empty() {
-        true => Section::Settings.entries(&visit),
+    let groups = match search.is_empty() {
+        true => grouped(&Section::Settings.entries(&visit)),
         false => {
             let mut all = Section::Settings.all_entries(&visit);
             let besides = shown(&visit, BESIDES).into_iter().chain(Section::Profile.all_entries(&visit));
@@ -104,11 +113,11 @@ pub(super) async fn show_settings(
                     all.push(it);
                 }
             }
-            settings_search::find(all, &search)
+            EntryGroup::whole(settings_search::find(all, &search))
         }
     };
     let (crumbs, title) = (Vec::new(), Section::Settings.plan().title);
-    let page = SectionPage { shell: visit.shell(Place::Settings), crumbs, title, entries, search: Some(search) };
+    let page = SectionPage { shell: visit.shell(Place::Settings), crumbs, title, groups, search: Some(search) };
     Ok(visit.page(&page))
 }
 
@@ -123,7 +132,7 @@ pub(super) async fn show(visit: Visit, section: Section) -> Result<Response, Fai
         shell: visit.shell(section.place()),
         crumbs: plan.above.map(Section::crumbs_below).unwrap_or_default(),
         title: plan.title,
-        entries,
+        groups: EntryGroup::whole(entries),
         search: None,
     };
     Ok(visit.page(&page))
@@ -140,6 +149,14 @@ mod tests {
             let Some(above) = plan.above else { continue };
             let found = above.plan().entries.iter().find(|it| it.path == plan.path);
             assert_eq!(found.map(|it| it.label), Some(plan.title), "{}", plan.path);
+        }
+    }
+
+    #[test]
+    fn every_setting_stands_in_one_group() {
+        for entry in Section::Settings.plan().entries {
+            let groups = GROUPS.iter().filter(|(_, paths)| paths.contains(&entry.path));
+            assert_eq!(groups.count(), 1, "{}", entry.path);
         }
     }
 }

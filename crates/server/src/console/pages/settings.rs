@@ -15,7 +15,7 @@ pub struct SectionPage {
     /// What the page is called.
     pub title: &'static str,
     /// Where it leads, as far as the reader may go there.
-    pub entries: Vec<EntryView>,
+    pub groups: Vec<EntryGroup>,
     /// What was searched for, empty for nothing; none where there is no search.
     pub search: Option<String>,
 }
@@ -27,6 +27,23 @@ pub struct Crumb {
     pub path: &'static str,
     /// What the page is called.
     pub label: &'static str,
+}
+
+/// What stands together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryGroup {
+    /// What it is called; empty for a page that is not divided.
+    pub title: &'static str,
+    /// One at least.
+    pub entries: Vec<EntryView>,
+}
+
+impl EntryGroup {
+    /// The entries as one group without a name; no group where there are none.
+    #[must_use]
+    pub fn whole(entries: Vec<EntryView>) -> Vec<Self> {
+        if entries.is_empty() { Vec::new() } else { vec![Self { title: "", entries }] }
+    }
 }
 
 /// A way on.

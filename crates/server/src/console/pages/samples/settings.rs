@@ -1,7 +1,7 @@
 //! Filled pages that only lead on.
 
 use super::{Words, shell};
-use crate::console::pages::settings::{Crumb, EntryView, SectionPage};
+use crate::console::pages::settings::{Crumb, EntryGroup, EntryView, SectionPage};
 use crate::console::pages::shell::Place;
 
 fn entry(path: &'static str, icon: &'static str, label: &'static str, note: &'static str) -> EntryView {
@@ -13,20 +13,32 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     use super::render;
     let entries = vec![
         entry("/keys", "key", "API Keys", "Create, watch, rotate and revoke the keys that applications call with."),
-        entry("/user-management", "people", "User Management", "Who is a member, with which role, and who is invited."),
-        entry("/docs/api", "book", "Developer documentation", "Every operation over HTTP, with examples."),
+        entry("/health", "warning", "Key health", "Keys that expire soon, that nobody uses or answers for."),
+        entry(
+            "/policies",
+            "lock",
+            "Policies",
+            "How long keys live, who sees secrets again, what becomes of unused keys.",
+        ),
     ];
-    let page = |crumbs, title, entries, search| {
+    let people = vec![
+        entry("/user-management", "people", "User Management", "Who is a member, with which role, and who is invited."),
+        entry("/security", "shield", "Security", "Who holds an active key of their own, and how to clear it."),
+    ];
+    let groups = vec![
+        EntryGroup { title: "Keys", entries: entries.clone() },
+        EntryGroup { title: "People", entries: people.clone() },
+    ];
+    let page = |crumbs, title, groups, search| {
         let shell = shell(words, Place::Settings);
-        SectionPage { shell, crumbs, title, entries, search }
+        SectionPage { shell, crumbs, title, groups, search }
     };
     let searched = Some(words.typed.to_owned());
     let above = vec![Crumb { path: "/settings", label: "Settings" }];
-    let people = vec![entry("/roles", "shield", "User Roles", "What each role may do.")];
     vec![
-        ("settings", render(&page(Vec::new(), "Settings", entries.clone(), Some(String::new())))),
-        ("user-management", render(&page(above, "User Management", people, None))),
-        ("settings-found", render(&page(Vec::new(), "Settings", entries, searched.clone()))),
+        ("settings", render(&page(Vec::new(), "Settings", groups, Some(String::new())))),
+        ("user-management", render(&page(above, "User Management", EntryGroup::whole(people), None))),
+        ("settings-found", render(&page(Vec::new(), "Settings", EntryGroup::whole(entries), searched.clone()))),
         ("settings-none", render(&page(Vec::new(), "Settings", Vec::new(), searched))),
     ]
 }
