@@ -1,5 +1,7 @@
 //! The roles of an organization: the list, and a role's own pages.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use super::form::{Choice, FormErrors};
@@ -42,6 +44,55 @@ pub struct RoleFacts {
     pub built_in: bool,
     /// Whether it is this organization's and not of one above.
     pub is_own: bool,
+}
+
+impl RoleFacts {
+    /// What it allows, thing by thing.
+    #[must_use]
+    pub fn matrix(&self) -> Vec<PermissionRow> {
+        matrix(&self.permissions)
+    }
+}
+
+fn matrix(permissions: &[String]) -> Vec<PermissionRow> {
+    let mut rows = BTreeMap::<&str, PermissionRow>::new();
+    for (on, action) in permissions.iter().filter_map(|it| it.rsplit_once(':')) {
+        let row = rows.entry(on).or_insert_with(|| PermissionRow::new(on));
+        match ACTIONS.iter().position(|it| *it == action) {
+            Some(at) => row.allowed[at] = true,
+            None if action == "*" => (row.allowed, row.any) = ([true; ACTIONS.len()], true),
+            None => row.other.push(action.to_owned()),
+        }
+    }
+    rows.into_values().collect()
+}
+
+/// The actions that have a column of their own.
+const ACTIONS: [&str; 4] = ["read", "create", "update", "delete"];
+
+/// What a role allows on one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PermissionRow {
+    /// The resource, with its element where only one is meant; `*` is every resource.
+    pub on: String,
+    /// Whether it may be read, created, updated, deleted.
+    pub allowed: [bool; ACTIONS.len()],
+    /// Whether any other action is allowed too.
+    pub any: bool,
+    /// The other actions that are.
+    pub other: Vec<String>,
+}
+
+impl PermissionRow {
+    fn new(on: &str) -> Self {
+        Self { on: on.to_owned(), allowed: [false; ACTIONS.len()], any: false, other: Vec::new() }
+    }
+
+    /// The columns: what each is called, and whether it is allowed.
+    #[must_use]
+    pub fn cells(&self) -> Vec<(&'static str, bool)> {
+        ["Read", "Create", "Update", "Delete"].into_iter().zip(self.allowed).collect()
+    }
 }
 
 /// What a change of the switch touches.
@@ -119,4 +170,26 @@ pub struct DeleteRolePage {
     pub members: u64,
     /// Live keys that have it.
     pub keys: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_stand_by_what_they_are_about() {
+        let texts = ["contacts:read", "contacts:update", "contacts:export", "scorecards/A:*", "*:read"];
+        let row = |on, allowed, any, other: &[&str]| PermissionRow {
+            any,
+            allowed,
+            other: other.iter().map(|it| (*it).to_owned()).collect(),
+            ..PermissionRow::new(on)
+        };
+        let rows = [
+            row("*", [true, false, false, false], false, &[]),
+            row("contacts", [true, false, true, false], false, &["export"]),
+            row("scorecards/A", [true; 4], true, &[]),
+        ];
+        assert_eq!(matrix(&texts.map(str::to_owned)), rows);
+    }
 }

@@ -55,12 +55,12 @@ async fn a_role_is_made_changed_and_deleted_and_built_in_ones_stay() {
     assert!(wrong.text_of("#permissions-error").contains("resource[/element]:action"), "{}", wrong.text);
     let answer = admin.submit(&form.clone().with("permissions", "contacts:read\nscorecards/A:read")).await.expect(303);
     let page = admin.follow(answer).await.expect(200);
-    assert!(page.text.contains("scorecards/A:read"));
+    assert!(page.text_of("table").contains("scorecards/A"), "{}", page.text);
     assert!(admin.submit(&form).await.expect(422).text_of("#name-error").contains("exists already"));
     let path = page.path.clone();
     let edit = admin.get(&format!("{path}/edit")).await.expect(200).form("/edit").with("permissions", "contacts:read");
     let answer = admin.submit(&edit).await.expect(303);
-    assert!(!admin.follow(answer).await.text.contains("scorecards/A:read"));
+    assert!(!admin.follow(answer).await.text.contains("scorecards/A"));
     let delete = admin.get(&format!("{path}/delete")).await.expect(200).form("/delete");
     let answer = admin.submit(&delete).await.expect(303);
     assert!(admin.follow(answer).await.text_of(".banner").contains("Exporter"));
