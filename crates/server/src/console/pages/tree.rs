@@ -144,8 +144,8 @@ pub struct SuspendPage {
 pub struct MovePage {
     /// The frame.
     pub shell: Shell,
-    /// The organization.
-    pub organization: OrganizationFacts,
+    /// The organization with its counts.
+    pub row: TreeRow,
     /// Its version when the page was opened.
     pub version: String,
     /// Where it could stand.
@@ -163,6 +163,29 @@ pub struct MovePreview {
     pub parent_id: String,
     /// Its name.
     pub parent: String,
-    /// Settings of the policy that would hold otherwise: name, now, then.
-    pub settings: Vec<(&'static str, String, String)>,
+    /// Settings of the policy that would hold otherwise.
+    pub settings: Vec<MovedSetting>,
+}
+
+impl MovePreview {
+    /// Whether something could stop that works now.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        self.settings.iter().any(|it| it.stops)
+    }
+}
+
+/// A setting of the policy that would hold otherwise.
+#[derive(Debug, Clone)]
+pub struct MovedSetting {
+    /// What it is called.
+    pub label: &'static str,
+    /// What holds now.
+    pub now: String,
+    /// What would hold.
+    pub then: String,
+    /// What that means for keys.
+    pub what: &'static str,
+    /// Whether calls that pass now could be refused then.
+    pub stops: bool,
 }

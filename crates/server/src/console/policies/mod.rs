@@ -58,6 +58,11 @@ pub(super) fn setting_label(setting: Setting) -> &'static str {
     about(setting).label
 }
 
+/// What a setting does.
+pub(super) fn setting_help(setting: Setting) -> &'static str {
+    about(setting).help
+}
+
 /// What a policy says of a setting, in words.
 pub(super) fn setting_words(setting: Setting, policy: &Policy) -> String {
     value_words(setting, &value_of(policy, setting))

@@ -4,18 +4,18 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::organization::Organization;
-use claviger_core::policy::Setting;
+use claviger_core::policy::{Policy, QueryStringKeys, Setting};
 use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 
 use super::form::places;
-use super::{OrganizationPath, authorize_from_above, facts, find};
+use super::{OrganizationPath, authorize_from_above, find, found_row};
 use crate::console::entrance::refused;
 use crate::console::failure::Failure;
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::shell::{Notice, Place};
-use crate::console::pages::tree::{MovePage, MovePreview};
-use crate::console::policies::{setting_label, setting_words};
+use crate::console::pages::tree::{MovePage, MovePreview, MovedSetting};
+use crate::console::policies::{setting_help, setting_label, setting_words};
 use crate::console::visit::Visit;
 use crate::ops::moves::move_organization;
 use crate::ops::policies::get_policy;
@@ -64,7 +64,7 @@ async fn page(
     }
     Ok(MovePage {
         shell: visit.shell(Place::Settings),
-        organization: facts(visit, organization, None),
+        row: found_row(visit, organization).await?,
         version: organization.version.to_string(),
         places: places(visit, chosen, &form.q, Some(organization.id)).await,
         preview,
@@ -78,9 +78,34 @@ async fn compare(visit: &Visit, it: &Organization, parent: &Organization) -> Res
     let then = get_policy(&visit.app, &visit.caller, parent.id).await?.effective.inherit(&it.policy);
     let settings = Setting::ALL.into_iter().filter_map(|setting| {
         let (before, after) = (setting_words(setting, &now), setting_words(setting, &then));
-        (before != after).then(|| (setting_label(setting), before, after))
+        (before != after).then(|| {
+            let (what, stops) = consequence(setting, &now, &then);
+            MovedSetting { label: setting_label(setting), now: before, then: after, what, stops }
+        })
     });
     Ok(MovePreview { parent_id: parent.id.to_string(), parent: parent.name.to_string(), settings: settings.collect() })
+}
+
+/// What another value means for the keys of what is moved, and whether calls that pass now could be refused then.
+fn consequence(setting: Setting, now: &Policy, then: &Policy) -> (&'static str, bool) {
+    let days = |it: Option<u16>| it.unwrap_or(u16::MAX);
+    match setting {
+        Setting::IdleDays if days(then.idle_days) < days(now.idle_days) => {
+            ("Keys that were not used for so long stop working.", true)
+        }
+        Setting::IdleDays => ("Keys may go longer without a call.", false),
+        Setting::QueryStringKeys if then.query_string_keys < now.query_string_keys => match then.query_string_keys {
+            QueryStringKeys::Deny => ("Calls that carry a key in their address are refused.", true),
+            _ => ("Calls that carry a key in their address get a warning with the answer.", false),
+        },
+        Setting::ExpiryDaysMax if days(then.expiry_days_max) < days(now.expiry_days_max) => {
+            ("Keys that exist go on working. Every new one has to end within that time.", false)
+        }
+        Setting::MaxKeysPerUser if then.max_keys_per_user < now.max_keys_per_user => {
+            ("Keys that exist go on working. Who owns that many creates no more.", false)
+        }
+        _ => (setting_help(setting), false),
+    }
 }
 
 /// Moves an organization with all that is below it.
@@ -119,4 +144,26 @@ pub(in crate::console) async fn move_to(
     }
     let page = page(&visit, &organization, &form, errors).await?;
     Ok(refused(visit.page(&page)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_refuses_calls_that_pass_now_is_said_to_stop_keys() {
+        let now = Policy { idle_days: Some(90), ..Policy::default() };
+        for (setting, then, stops) in [
+            (Setting::IdleDays, Policy { idle_days: Some(30), ..now.clone() }, true),
+            (Setting::IdleDays, Policy { idle_days: None, ..now.clone() }, false),
+            (Setting::QueryStringKeys, Policy { query_string_keys: QueryStringKeys::Deny, ..now.clone() }, true),
+            (Setting::QueryStringKeys, Policy { query_string_keys: QueryStringKeys::Allow, ..now.clone() }, false),
+            (Setting::ExpiryDaysMax, Policy { expiry_days_max: Some(30), ..now.clone() }, false),
+            (Setting::MaxKeysPerUser, Policy { max_keys_per_user: 1, ..now.clone() }, false),
+        ] {
+            let (what, found) = consequence(setting, &now, &then);
+            assert_eq!(found, stops, "{setting:?}");
+            assert!(what.ends_with('.'), "{what}");
+        }
+    }
 }

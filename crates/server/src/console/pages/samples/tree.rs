@@ -4,8 +4,8 @@ use super::{Words, complaints, moment, render, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::shell::{Place, Tone};
 use crate::console::pages::tree::{
-    MovePage, MovePreview, OrganizationFacts, OrganizationFormPage, OrganizationPage, Places, SuspendPage, TreePage,
-    TreeRow,
+    MovePage, MovePreview, MovedSetting, OrganizationFacts, OrganizationFormPage, OrganizationPage, Places,
+    SuspendPage, TreePage, TreeRow,
 };
 
 fn row(words: &Words<'_>, at: usize, depth: usize, suspended: bool) -> TreeRow {
@@ -66,7 +66,7 @@ fn places(words: &Words<'_>) -> Places {
 fn moving(words: &Words<'_>, preview: Option<MovePreview>) -> MovePage {
     MovePage {
         shell: shell(words, Place::Settings),
-        organization: row(words, 1, 1, false).facts,
+        row: TreeRow { members: "1".to_owned(), ..row(words, 1, 1, false) },
         version: "3".to_owned(),
         places: places(words),
         errors: if preview.is_none() { complaints(words, &["parent"]) } else { FormErrors::default() },
@@ -117,7 +117,25 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ("organization-move", render(&moving(words, None))),
         (
             "organization-move-review",
-            render(&moving(words, preview(vec![("Unused keys end", "Never".to_owned(), "90 days".to_owned())]))),
+            render(&moving(
+                words,
+                preview(vec![
+                    MovedSetting {
+                        label: "Unused keys end",
+                        now: "Never".to_owned(),
+                        then: "90 days".to_owned(),
+                        what: "Keys that were not used for so long stop working.",
+                        stops: true,
+                    },
+                    MovedSetting {
+                        label: "Longest life of a key",
+                        now: "No limit, expiry is optional".to_owned(),
+                        then: "365 days".to_owned(),
+                        what: "Keys that exist go on working. Every new one has to end within that time.",
+                        stops: false,
+                    },
+                ]),
+            )),
         ),
         ("organization-move-same", render(&moving(words, preview(Vec::new())))),
     ]
