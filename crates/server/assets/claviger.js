@@ -56,7 +56,7 @@ const prepareRevealing = (root) => {
 };
 
 // Times. The server writes UTC; here they become spans where the reader asked for them.
-const units = [["y", 31536000], ["mo", 2592000], ["d", 86400], ["h", 3600], ["min", 60]];
+const units = [["y", 31536000], ["d", 86400], ["h", 3600], ["min", 60]];
 // What is counted from is the service's clock: the browser's may be wrong, and that of `claviger dev` can be set.
 const ahead = (Date.parse(document.documentElement.dataset.now) || Date.now()) - Date.now();
 const span = (at) => {
@@ -74,7 +74,7 @@ const prepareTimes = (root) => {
     if ("exact" in time.dataset) {
       const ago = document.createElement("span");
       ago.className = "quiet";
-      ago.textContent = `, ${span(at)}`;
+      ago.textContent = ` (${span(at)})`;
       time.after(ago);
     } else if (wanted) {
       time.title = `${time.textContent} UTC`;

@@ -411,6 +411,7 @@ pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Fail
         shell: visit.shell(Place::Home),
         live_keys: list.total.count,
         live_keys_counted: view::total(list.total),
+        to_review: health::to_review(&visit).await,
         recent: keys
             .iter()
             .map(|it| view::row(it, now))

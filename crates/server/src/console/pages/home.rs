@@ -16,6 +16,8 @@ pub struct HomePage {
     pub live_keys: u64,
     /// The same in digits as people read them.
     pub live_keys_counted: String,
+    /// How many of them ask for a look, in digits; none where no key does.
+    pub to_review: Option<String>,
     /// A few keys: those used last, newest use first.
     pub recent: Vec<RecentKey>,
     /// Whether no key was ever used: then the page says how to begin.
