@@ -117,7 +117,14 @@ pub(super) async fn show_settings(
         }
     };
     let (crumbs, title) = (Vec::new(), Section::Settings.plan().title);
-    let page = SectionPage { shell: visit.shell(Place::Settings), crumbs, title, groups, search: Some(search) };
+    let page = SectionPage {
+        shell: visit.shell(Place::Settings),
+        crumbs,
+        title,
+        groups,
+        search: Some(search),
+        preferences: false,
+    };
     Ok(visit.page(&page))
 }
 
@@ -134,6 +141,7 @@ pub(super) async fn show(visit: Visit, section: Section) -> Result<Response, Fai
         title: plan.title,
         groups: EntryGroup::whole(entries),
         search: None,
+        preferences: section == Section::Profile,
     };
     Ok(visit.page(&page))
 }

@@ -18,6 +18,8 @@ pub struct SectionPage {
     pub groups: Vec<EntryGroup>,
     /// What was searched for, empty for nothing; none where there is no search.
     pub search: Option<String>,
+    /// Whether the page is also where the reader says how pages look.
+    pub preferences: bool,
 }
 
 /// A page on the way to another.

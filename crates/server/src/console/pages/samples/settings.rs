@@ -31,13 +31,14 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     ];
     let page = |crumbs, title, groups, search| {
         let shell = shell(words, Place::Settings);
-        SectionPage { shell, crumbs, title, groups, search }
+        SectionPage { shell, crumbs, title, groups, search, preferences: title == "Profile" }
     };
     let searched = Some(words.typed.to_owned());
     let above = vec![Crumb { path: "/settings", label: "Settings" }];
     vec![
         ("settings", render(&page(Vec::new(), "Settings", groups, Some(String::new())))),
         ("user-management", render(&page(above, "User Management", EntryGroup::whole(people), None))),
+        ("profile", render(&page(Vec::new(), "Profile", EntryGroup::whole(entries.clone()), None))),
         ("settings-found", render(&page(Vec::new(), "Settings", EntryGroup::whole(entries), searched.clone()))),
         ("settings-none", render(&page(Vec::new(), "Settings", Vec::new(), searched))),
     ]
