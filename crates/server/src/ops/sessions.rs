@@ -157,9 +157,10 @@ pub async fn claim_set_up_link(app: &App, token: SecretString, claim: Claim, ori
 pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Origin) -> OpResult<SignedIn> {
     let now = app.now();
     let account = Subject::account(&email);
-    let address = origin.ip.map(Subject::address);
-    if let Some(address) = address {
-        app.throttle().take(address, now)?;
+    let from: Vec<_> =
+        origin.ip.into_iter().flat_map(|ip| [Subject::address(ip), Subject::account_from(&email, ip)]).collect();
+    for subject in &from {
+        app.throttle().take(*subject, now)?;
     }
     let found = find_account(&mut *app.store().read().await?, &email).await?;
     let took = match app.throttle().take(account, now) {
@@ -171,7 +172,7 @@ pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Or
     if !app.passwords().verify(found.as_ref().map(|(_, phc)| phc.clone()), password).await? {
         return Err(wrong().into());
     }
-    for subject in address.into_iter().chain(took.then_some(account)) {
+    for subject in from.into_iter().chain(took.then_some(account)) {
         app.throttle().put_back(subject);
     }
     let task = app.clone();

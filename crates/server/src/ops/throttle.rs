@@ -1,8 +1,9 @@
 //! Holds back who tries too often: by address, and by account. Nobody is locked out.
 //!
 //! Every try takes a token from a bucket that refills with time (GCRA, as virtual scheduling); a success puts it back. The bucket of an
-//! account holds back guessing from many addresses; whoever signs in from an address at which the account is signed in already passes it,
-//! so that an attacker cannot keep the victim out.
+//! account holds back guessing from many addresses. No single network can empty it, since what one network may try at one account comes back
+//! more slowly than what the account has; and whoever signs in from an address at which the account is signed in already passes it. So an
+//! attacker cannot keep the victim out.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub(crate) enum Subject {
     Address(IpAddr),
     /// An account, by the digest of its sign-in name.
     Account([u8; 32]),
+    /// What one network tries at one account.
+    AccountFrom([u8; 32], IpAddr),
 }
 
 impl Subject {
@@ -35,11 +38,19 @@ impl Subject {
         Self::Account(*Digest::of_token(email.as_str().as_bytes()).as_bytes())
     }
 
-    /// Tries in a row, of which one comes back every 15 seconds for an address and every minute for an account.
+    /// Of what is tried at an account from this address.
+    pub(crate) fn account_from(email: &Email, ip: IpAddr) -> Self {
+        let Self::Account(account) = Self::account(email) else { return Self::address(ip) };
+        Self::AccountFrom(account, network(ip))
+    }
+
+    /// Tries in a row, of which one comes back every 15 seconds for an address, every minute for an account, and every 90 seconds for an account
+    /// from one address.
     fn rate(self) -> Rate {
         let (burst, secs) = match self {
             Self::Address(_) => (20, 15),
             Self::Account(_) => (10, 60),
+            Self::AccountFrom(..) => (8, 90),
         };
         Rate::new(burst, Duration::from_secs(u64::from(burst) * secs)).expect("a rate within the bounds")
     }
@@ -89,6 +100,20 @@ mod tests {
         assert!(throttle.take(subject, at(15)).is_err());
         let other = Subject::address("192.0.2.2".parse().expect("an address"));
         throttle.take(other, at(0)).expect("somebody else is not held back");
+    }
+
+    #[test]
+    fn no_network_alone_empties_the_bucket_of_an_account() {
+        let email = Email::parse("ann@example.com").expect("an address");
+        let guesser = Subject::account_from(&email, "2001:db8::1".parse().expect("an address"));
+        assert_eq!(guesser, Subject::account_from(&email, "2001:db8::2".parse().expect("an address")), "one network");
+        let (throttle, account) = (Throttle::default(), Subject::account(&email));
+        for second in 0..7_200 {
+            if throttle.take(guesser, at(second)).is_ok() {
+                throttle.take(account, at(second)).expect("there is always more than a network can take");
+            }
+        }
+        throttle.take(account, at(7_200)).expect("one for the victim");
     }
 
     #[test]

@@ -142,6 +142,11 @@ impl TestApp {
         format!("http://{}{path}", self.service.address)
     }
 
+    /// Where gateways ask.
+    pub(crate) fn authz(&self) -> std::net::SocketAddr {
+        self.service.authz_address
+    }
+
     pub(crate) async fn stop(self) {
         self.service.stop().await;
     }

@@ -4,6 +4,7 @@
 
 mod api;
 mod app;
+mod brute_force;
 mod changes;
 mod console;
 mod engine;
