@@ -61,9 +61,9 @@ fn changes_something(method: &Method) -> bool {
 }
 
 fn carries_cookie_without_origin(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::COOKIE)
-        && !headers.contains_key(header::ORIGIN)
-        && !headers.contains_key("sec-fetch-site")
+    // An empty header says nothing, and the check behind takes it for none.
+    let says = |name: &str| headers.get(name).is_some_and(|it| !it.is_empty());
+    headers.contains_key(header::COOKIE) && !says(header::ORIGIN.as_str()) && !says("sec-fetch-site")
 }
 
 /// What is said to plain HTTP from afar.

@@ -20,3 +20,4 @@ mod process;
 mod raw;
 mod receipts;
 mod repetition;
+mod routes;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::fixture::Fixture;
+use crate::routes::paths;
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -16,15 +17,6 @@ pub(crate) fn documented() -> BTreeMap<String, BTreeMap<String, Value>> {
         methods.map(|(method, operation)| (method.to_uppercase(), operation.clone())).collect()
     };
     document["paths"].as_object().unwrap().iter().map(|(path, item)| (path.clone(), of(item))).collect()
-}
-
-/// The paths that the router knows. axum has no list of them, but its `Debug` shows them.
-fn routed(router: &axum::Router) -> BTreeSet<String> {
-    let shown = format!("{router:?}");
-    let texts = shown.split('"').skip(1).step_by(2);
-    // What axum itself puts into every router to answer where nothing stands.
-    let fallback = ["/", "/{*__private__axum_fallback}"];
-    texts.filter(|it| it.starts_with('/') && !fallback.contains(it)).map(str::to_owned).collect()
 }
 
 /// Paths that are no operations: where nothing stands, and the document itself with the page that shows it.
@@ -46,7 +38,7 @@ const OTHERS: [&str; 12] = [
 #[tokio::test]
 async fn every_route_is_documented_and_every_document_is_routed() {
     let it = Fixture::start().await;
-    let routed = routed(&claviger::api::router(it.app.app.clone()));
+    let routed = paths(&claviger::api::router(it.app.app.clone()));
     let documented: BTreeSet<_> = documented().into_keys().chain(OTHERS.map(str::to_owned)).collect();
     assert_eq!(routed, documented);
 }
@@ -55,7 +47,7 @@ async fn every_route_is_documented_and_every_document_is_routed() {
 #[test]
 fn a_route_without_a_document_is_noticed() {
     let router: axum::Router = axum::Router::new().route("/api/v1/secret/{id}", axum::routing::get(async || "x"));
-    assert_eq!(routed(&router), BTreeSet::from(["/api/v1/secret/{id}".to_owned()]));
+    assert_eq!(paths(&router), BTreeSet::from(["/api/v1/secret/{id}".to_owned()]));
 }
 
 #[tokio::test]

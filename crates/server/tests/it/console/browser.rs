@@ -11,6 +11,20 @@ use scraper::{ElementRef, Html, Selector};
 
 use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp};
 
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+const HEADERS: [(&str, &str); 5] = [
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+/// Where other surfaces answer, with headers of their own.
+const OTHER_SURFACES: [&str; 2] = ["/api/", "/docs/"];
+
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Page {
@@ -39,6 +53,35 @@ pub(super) fn selector(text: &str) -> Selector {
 }
 
 impl Page {
+    /// Reads an answer to its end. Whatever it is, page, file or refusal, it has to carry what every answer of the console carries.
+    pub(super) async fn read(path: &str, answer: reqwest::Response) -> Self {
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let page = Self { status, headers, text: answer.text().await.unwrap(), path: path.to_owned() };
+        page.carries_the_headers();
+        page
+    }
+
+    /// Assurance S12: the policy, to the letter, and what else keeps an answer from doing harm; S13: cookies are out of reach of scripts, other
+    /// sites and neighbouring hosts.
+    fn carries_the_headers(&self) {
+        if OTHER_SURFACES.iter().any(|it| self.path.starts_with(it)) {
+            return;
+        }
+        for (name, value) in HEADERS {
+            assert_eq!(self.header(name), value, "{} {}", self.path, self.status);
+        }
+        let kept = self.path.starts_with("/assets/") && matches!(self.status, 200 | 304);
+        let caching = if kept { "public, max-age=31536000, immutable" } else { "no-store" };
+        assert_eq!(self.header("cache-control"), caching, "{} {}", self.path, self.status);
+        for cookie in self.headers.get_all(SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap();
+            let secure = if cookie.starts_with("__Host-") { " Secure;" } else { "" };
+            let attributes = cookie.split_once(';').unwrap().1;
+            assert!(attributes.starts_with(&format!(" HttpOnly; SameSite=Lax;{secure} Path=/; Max-Age=")), "{cookie}");
+            assert_eq!(cookie.starts_with("__Host-"), !self.header("strict-transport-security").is_empty(), "{cookie}");
+        }
+    }
+
     pub(super) fn html(&self) -> Html {
         Html::parse_document(&self.text)
     }
@@ -158,8 +201,8 @@ impl<'a> Browser<'a> {
 
     pub(super) async fn send(&mut self, path: &str, request: RequestBuilder) -> Page {
         let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        for cookie in headers.get_all(SET_COOKIE) {
+        let page = Page::read(path, answer).await;
+        for cookie in page.headers.get_all(SET_COOKIE) {
             let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
             if rest.contains("Max-Age=0") {
@@ -168,7 +211,7 @@ impl<'a> Browser<'a> {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        Page { status, headers, text: answer.text().await.unwrap(), path: path.to_owned() }
+        page
     }
 
     /// One request, without following where it leads.

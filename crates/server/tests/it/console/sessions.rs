@@ -1,4 +1,5 @@
-//! Sessions: begun by a password, bound to the host, ended on the server.
+//! Sessions: begun by a password, bound to the host, ended on the server. Assurance S13; where a change may come from is in origins.rs, and that
+//! a confirmation by password renews the session in confirm.rs.
 
 use std::time::Duration;
 
@@ -66,6 +67,64 @@ async fn a_planted_cookie_begins_no_session() {
     let page = browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);
     assert_eq!(page.header("location"), "/");
     assert_ne!(browser.cookies["sid"], "planted");
+}
+
+#[tokio::test]
+async fn whichever_way_somebody_comes_in_the_session_before_is_dead_and_a_planted_one_is_not_taken() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    for planted in [false, true] {
+        let email = format!("ann{}@example.com", u8::from(planted));
+        let form = admin.get("/o/root/members/new").await.form("/members").with("name", "Ann").with("email", &email);
+        let invited = admin.submit(&form).await.expect(200).text_of("#link");
+        let mut browser = Browser::signed_in(&app).await;
+        if planted {
+            browser.cookies.insert("sid".to_owned(), "planted".to_owned());
+        }
+        let before = browser.cookies["sid"].clone();
+        let form = browser.get(invited.strip_prefix(&app.url("")).unwrap()).await.expect(200).form("/link");
+        browser.submit(&form.with("password", "a wholly new one")).await.expect(303);
+        let token = browser.cookies["sid"].clone();
+        assert_ne!(token, before);
+        assert!(!opens(&mut browser, &before).await, "before the link: planted {planted}");
+        assert!(opens(&mut browser, &token).await);
+
+        // The same at the door.
+        if planted {
+            browser.cookies.insert("sid".to_owned(), "planted again".to_owned());
+        }
+        let before = browser.cookies["sid"].clone();
+        browser.sign_in(&email, "a wholly new one").await.expect(303);
+        let token = browser.cookies["sid"].clone();
+        assert_ne!(token, before);
+        assert!(!opens(&mut browser, &before).await, "before signing in: planted {planted}");
+        assert!(opens(&mut browser, &token).await);
+    }
+}
+
+#[tokio::test]
+async fn behind_tls_every_cookie_is_bound_to_the_host_and_dies_under_its_own_name() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    let mut names = std::collections::BTreeSet::new();
+    let forms: [(&str, &[(&str, &str)]); 4] = [
+        ("/sign-in", &[("email", ADMIN_EMAIL), ("password", ADMIN_PASSWORD)]),
+        ("/preferences", &[("theme", "dark")]),
+        ("/o/root/sessions/end-others", &[]),
+        ("/sign-out", &[]),
+    ];
+    for (path, fields) in forms {
+        let request = browser.request(Method::POST, path).form(fields).header("host", "keys.acme.example");
+        let request = request.header("x-forwarded-proto", "https").header("origin", "https://keys.acme.example");
+        // Prefix and attributes of each are looked at whenever an answer is read.
+        let page = browser.send(path, request).await.expect(303);
+        let set = page.headers.get_all("set-cookie").iter().map(|it| it.to_str().unwrap());
+        names.extend(set.map(|it| it.split('=').next().unwrap().to_owned()));
+        if path == "/sign-out" {
+            assert!(!browser.cookies.contains_key("__Host-sid"), "{:?}", browser.cookies);
+        }
+    }
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["__Host-look", "__Host-notice", "__Host-sid"]);
 }
 
 #[tokio::test]
