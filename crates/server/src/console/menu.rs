@@ -161,12 +161,10 @@ const SETTINGS: Plan = Plan {
 };
 
 /// What stands together among the settings: a heading, and the paths below it.
-pub(super) const GROUPS: [(&str, &[&str]); 5] = [
-    ("Keys", &["/keys", "/health", "/policies"]),
+pub(super) const GROUPS: [(&str, &[&str]); 3] = [
+    ("Keys", &["/keys", "/health", "/policies", "/docs/api"]),
     ("People", &[USER_MANAGEMENT.path, SECURITY.path, ADVANCED_SETTINGS.path]),
-    ("Organizations", &["/tree", "/organizations"]),
-    ("Integrations", &[SYSTEM_SETTINGS.path, "/docs/api"]),
-    ("Records", &["/audit", audit::REVISIONS.0]),
+    ("Organization", &["/tree", "/organizations", SYSTEM_SETTINGS.path, "/audit", audit::REVISIONS.0]),
 ];
 
 /// Pages that are found by a search though no section leads to them.

@@ -49,7 +49,10 @@ impl Section {
         let mut all = self.entries(visit);
         for entry in self.plan().entries {
             if let Needs::Section(section) = entry.needs {
-                for it in section.all_entries(visit) {
+                for mut it in section.all_entries(visit) {
+                    if it.above.is_empty() {
+                        it.above = section.plan().title;
+                    }
                     if !all.iter().any(|known| known.path == it.path) {
                         all.push(it);
                     }
@@ -76,6 +79,7 @@ fn shown(visit: &Visit, entries: &'static [Entry]) -> Vec<EntryView> {
         icon: it.icon,
         label: it.label,
         note: it.note,
+        above: "",
     };
     shown.map(view).collect()
 }

@@ -81,7 +81,7 @@ mod tests {
     }
 
     fn entry(path: &'static str, label: &'static str, note: &'static str) -> EntryView {
-        EntryView { path, within: true, icon: "key", label, note }
+        EntryView { path, within: true, icon: "key", label, note, above: "" }
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub(super) fn entity_words(kind: EntityKind) -> String {
 pub(super) fn field_words(path: &str) -> String {
     let word = |name: &str| match name {
         "api_id" => "API".to_owned(),
+        "external_id" => "external id".to_owned(),
+        "email" => "e-mail".to_owned(),
         "allowed_ips" => "allowed IPs".to_owned(),
         "expires_at" => "expires".to_owned(),
         "standing" => "switched".to_owned(),
@@ -100,6 +102,8 @@ mod tests {
             ("mapped_user_id", "Mapped user"),
             ("policy.idle_days", "Policy: idle days"),
             ("allowed_ips", "Allowed IPs"),
+            ("external_id", "External id"),
+            ("email", "E-mail"),
             ("name", "Name"),
         ] {
             assert_eq!(field_words(path), words);

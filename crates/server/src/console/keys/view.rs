@@ -127,7 +127,7 @@ pub(in crate::console) fn facts(info: &KeyInfo, now: Timestamp) -> KeyFacts {
         id: info.key.id.to_string(),
         name: info.key.name.to_string(),
         description: info.key.description.to_string(),
-        api: info.api.to_string(),
+        api: type_label(info.api.as_str()),
         role: role_of(info),
         role_is_admin: info.role_name.as_ref().is_some_and(|it| it.as_str() == BuiltIn::Admin.as_str()),
         scopes: info.key.scopes.as_ref().map(claviger_core::permission::PermissionSet::to_texts),

@@ -61,4 +61,6 @@ pub struct EntryView {
     pub label: &'static str,
     /// What is done there.
     pub note: &'static str,
+    /// The section that leads to it, where it is shown apart from that; empty otherwise.
+    pub above: &'static str,
 }

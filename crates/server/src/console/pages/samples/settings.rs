@@ -5,7 +5,7 @@ use crate::console::pages::settings::{Crumb, EntryGroup, EntryView, SectionPage}
 use crate::console::pages::shell::Place;
 
 fn entry(path: &'static str, icon: &'static str, label: &'static str, note: &'static str) -> EntryView {
-    EntryView { path, within: !path.starts_with("/docs"), icon, label, note }
+    EntryView { path, within: !path.starts_with("/docs"), icon, label, note, above: "" }
 }
 
 /// Every page that only leads on.
@@ -25,6 +25,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         entry("/user-management", "people", "User Management", "Who is a member, with which role, and who is invited."),
         entry("/security", "shield", "Security", "Who holds an active key of their own, and how to clear it."),
     ];
+    let found = entries.iter().map(|it| EntryView { above: "Integrations", ..*it }).collect();
     let groups = vec![
         EntryGroup { title: "Keys", entries: entries.clone() },
         EntryGroup { title: "People", entries: people.clone() },
@@ -39,7 +40,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ("settings", render(&page(Vec::new(), "Settings", groups, Some(String::new())))),
         ("user-management", render(&page(above, "User Management", EntryGroup::whole(people), None))),
         ("profile", render(&page(Vec::new(), "Profile", EntryGroup::whole(entries.clone()), None))),
-        ("settings-found", render(&page(Vec::new(), "Settings", EntryGroup::whole(entries), searched.clone()))),
+        ("settings-found", render(&page(Vec::new(), "Settings", EntryGroup::whole(found), searched.clone()))),
         ("settings-none", render(&page(Vec::new(), "Settings", Vec::new(), searched))),
     ]
 }
