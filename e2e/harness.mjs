@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 
 import { ADMIN } from "./server.mjs";
 
-export { ADMIN, call, startDev, startServer } from "./server.mjs";
+export { ADMIN, askAsGateway, call, startDev, startServer } from "./server.mjs";
 
 const OUTPUT = path.join(path.dirname(fileURLToPath(import.meta.url)), "output");
 
@@ -170,9 +170,9 @@ export const keep = async (page, name) => {
   await page.screenshot({ path: path.join(OUTPUT, `${name}.png`), fullPage: true });
 };
 
-/** No violation of WCAG 2.2 AA or axe's best practices, and nothing wider than the window. */
-export const inspect = async (page, name) => {
-  const found = await new AxeBuilder({ page }).analyze();
+/** No violation of WCAG 2.2 AA or axe's best practices, and nothing wider than the window; with rules that axe leaves out unless asked. */
+export const inspect = async (page, name, rules = {}) => {
+  const found = await new AxeBuilder({ page }).options({ rules }).analyze();
   const violations = found.violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
   assert.deepEqual(violations, [], name);
   const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

@@ -54,7 +54,7 @@ const start = async (command, ready) => {
     child.kill("SIGTERM");
     await ended;
   };
-  return { base: `http://127.0.0.1:${port}`, found, printed: () => printed, stop };
+  return { base: `http://127.0.0.1:${port}`, authz: `http://127.0.0.1:${authzPort}/authz`, found, printed: () => printed, stop };
 };
 
 /** Starts the server on a fresh data folder; answers with its address and the set-up link it prints. */
@@ -86,6 +86,13 @@ export const call = async (server, token, status, method, path, body) => {
   const text = await answer.text();
   assert.equal(answer.status, status, `${method} ${path}: ${text}`);
   return text ? JSON.parse(text) : null;
+};
+
+/** What a gateway is told of a request that carries these headers and needs this permission: the status for the client, and why. */
+export const askAsGateway = async (server, headers, permission) => {
+  const answer = await fetch(server.authz, { headers: { ...headers, "Claviger-Permission": permission } });
+  const [status, code] = ["x-claviger-status", "x-claviger-code"].map((name) => answer.headers.get(name));
+  return answer.ok ? "200" : `${status} ${code}`;
 };
 
 /** Sets the server up by its link, as the form of the page does, and makes a key of the first admin that reaches everything. */
