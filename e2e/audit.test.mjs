@@ -25,6 +25,8 @@ const download = async (page, name) => {
   return readFile(await file.path(), "utf8");
 };
 
+const literally = (text) => text.replace(/[\^$.*+?()[\]{}|]/g, "\\$&");
+
 const rename = async (token, name) => {
   const headers = { ...bearer(token), "Content-Type": "application/json" };
   const me = await (await fetch(`${server.base}/api/v1/me`, { headers })).json();
@@ -40,7 +42,7 @@ for (const javaScriptEnabled of [true, false]) {
     if (javaScriptEnabled) await setUp(page, server);
     else await signIn(page);
     await walkToKeys(page);
-    const [first, second] = javaScriptEnabled ? ["=SUM(1)", "CI release"] : ["Quiet", "Quieter"];
+    const [first, second] = javaScriptEnabled ? ["CI release", "=SUM(1)"] : ["Quiet", "Quieter"];
     const key = await createKey(page, first, async () => {
       await page.getByLabel("ADMIN", { exact: false }).first().check();
     });
@@ -48,7 +50,7 @@ for (const javaScriptEnabled of [true, false]) {
 
     await walkToSetting(page, "Audit");
     const changed = page.getByRole("row", { name: /^Key changed/ }).first();
-    assert.match(await changed.innerText(), new RegExp(`${second}[\\s\\S]*${ADMIN.name}[\\s\\S]*via ${second}`));
+    assert.match(await changed.innerText(), new RegExp(`${literally(second)}[\\s\\S]*${ADMIN.name}[\\s\\S]*via ${literally(second)}`));
     await changed.getByText(`Name: ${first} → ${second}`).waitFor();
     if (javaScriptEnabled) await show(page, "audit");
     const all = await page.locator("main").innerText();
@@ -63,7 +65,10 @@ for (const javaScriptEnabled of [true, false]) {
     const csv = await download(page, "Export CSV");
     const lines = csv.trim().split("\r\n");
     assert.equal(lines.length, 2);
-    assert.match(lines[1], new RegExp(`key\\.updated.*${ADMIN.name}.*${second}`));
+    // Assurance S11: no cell is a formula to a spreadsheet.
+    const name = second.startsWith("=") ? `'${second}` : second;
+    assert.match(lines[1], new RegExp(`,key\\.updated,.*,${ADMIN.name},.*,${literally(name)},`));
+    assert.doesNotMatch(csv, /(^|,)"?[=+@-]/m);
     const events = (await download(page, "JSON Lines")).trim().split("\n").map((line) => JSON.parse(line));
     assert.deepEqual(events.map((it) => [it.before.name, it.after.name]), [[first, second]]);
 

@@ -102,7 +102,7 @@ test("the console is walked by keyboard alone", async () => {
   const tabTo = async (wanted) => {
     for (let presses = 0; presses < 60; presses += 1) {
       await page.keyboard.press("Tab");
-        if ((await focused()).startsWith(wanted)) return;
+      if ((await focused()).startsWith(wanted)) return;
     }
     assert.fail(`no way to ${wanted} by the Tab key; last at ${await focused()}`);
   };
@@ -132,6 +132,25 @@ test("the console is walked by keyboard alone", async () => {
   await page.getByRole("status").getByText("Copied").waitFor({ state: "attached" });
   const token = await page.locator("#token").textContent();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), token);
+  assert.equal(await callWith(server, bearer(token)), 200);
+
+  await tabTo("View key");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "By keyboard", level: 1 }).waitFor();
+  await tabTo("Rotate");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("ArrowDown");
+  assert.match(await page.evaluate(() => document.activeElement.closest("label").textContent), /^In \d+ (hour|day)/, "arrows choose how long both work");
+  await tabTo("Rotate");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "New secret for “By keyboard”" }).waitFor();
+  await tabTo("Copy token");
+  await page.keyboard.press("Enter");
+  await page.getByRole("status").getByText("Copied").waitFor({ state: "attached" });
+  const rotated = await page.evaluate(() => navigator.clipboard.readText());
+  assert.notEqual(rotated, token);
+  assert.deepEqual([await callWith(server, bearer(token)), await callWith(server, bearer(rotated))], [200, 200]);
   await tabTo("Done");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
@@ -143,7 +162,7 @@ test("the console is walked by keyboard alone", async () => {
   await tabTo("Deactivate");
   await page.keyboard.press("Enter");
   await page.getByRole("status").getByText("deactivated").waitFor();
-  assert.equal(await callWith(server, bearer(token)), 401);
+  assert.deepEqual([await callWith(server, bearer(token)), await callWith(server, bearer(rotated))], [401, 401]);
   await tabTo("Delete");
   await page.keyboard.press("Enter");
   await page.getByRole("dialog").waitFor();
