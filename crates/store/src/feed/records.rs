@@ -42,9 +42,10 @@ macro_rules! page {
 }
 
 /// Keys with their secrets as one text: a line for each secret of a key, and one for a key without. Every key is read at every start,
-/// and handing over twenty columns, or only a row of one, costs far more than finding them.
+/// and handing over twenty columns, or only a row of one, costs far more than finding them. `$secrets` says of the secrets what `$keys` says of
+/// the keys: PostgreSQL merges both by their order and would begin with the first secret of all for each page.
 macro_rules! keys_with_secrets {
-    ($which:literal) => {
+    ($secrets:literal, $keys:literal) => {
         concat!(
             "SELECT string_agg(lines.line, '\u{1e}') FROM (SELECT concat_ws('\u{1f}', \
              t.id, t.organization_id, t.api_id, t.name, COALESCE(t.role_id, ''), COALESCE(t.scopes, ''), \
@@ -52,8 +53,10 @@ macro_rules! keys_with_secrets {
              COALESCE(t.allowed_ips, ''), t.reach, t.standing, COALESCE(t.metadata, ''), t.version, \
              COALESCE(s.id, ''), COALESCE(hex(s.digest), ''), COALESCE(s.state, ''), \
              COALESCE(CAST(s.retiring_until AS TEXT), '')) AS line \
-             FROM key t LEFT JOIN secret s ON s.key_id = t.id AND (s.state <> 'dead' OR s.ended_at > $2) ",
-            $which,
+             FROM key t LEFT JOIN secret s ON s.key_id = t.id AND ",
+            $secrets,
+            " AND (s.state <> 'dead' OR s.ended_at > $2) WHERE ",
+            $keys,
             ") lines"
         )
     };
@@ -75,9 +78,10 @@ statements! {
         "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations FROM api t WHERE t.id > $1 AND t.deleted_at IS NULL \
          ORDER BY t.id LIMIT $2";
     KEYS = keys_with_secrets!(
-        "WHERE t.id > $1 AND (t.standing <> 'revoked' OR t.revoked_at > $2) ORDER BY t.id, s.id LIMIT $3"
+        "s.key_id > $1",
+        "t.id > $1 AND (t.standing <> 'revoked' OR t.revoked_at > $2) ORDER BY t.id, s.id LIMIT $3"
     );
-    KEYS_BETWEEN = keys_with_secrets!("WHERE t.id >= $1 AND t.id <= $3 ORDER BY t.id, s.id");
+    KEYS_BETWEEN = keys_with_secrets!("s.key_id >= $1 AND s.key_id <= $3", "t.id >= $1 AND t.id <= $3 ORDER BY t.id, s.id");
 }
 
 /// Bytes of a name at most: of each character four.

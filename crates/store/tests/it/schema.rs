@@ -88,6 +88,30 @@ async fn every_statement_of_postgresql_alone_can_be_prepared_there() {
     }
 }
 
+/// Also where PostgreSQL merges both tables by their order. Merging from the first secret of all for each page made a start take a minute with a
+/// million keys, and would have made it take hours with ten.
+#[tokio::test]
+async fn a_page_of_keys_reads_no_secrets_of_keys_before_it_on_postgresql() {
+    let mut connection = postgres().await;
+    let merge =
+        "SET enable_hashjoin = off; SET enable_nestloop = off; SET enable_seqscan = off; SET enable_bitmapscan = off";
+    sqlx::raw_sql(merge).execute(&mut connection).await.expect("settings");
+    let statements: BTreeMap<_, _> = claviger_store::statements().into_iter().collect();
+    for (name, end) in [("KEYS", "2000"), ("KEYS_BETWEEN", "'key_2'")] {
+        let prepare = format!("PREPARE {name} AS {}", statements[name]);
+        sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut connection).await.expect("a statement");
+        let explain = format!("EXPLAIN EXECUTE {name} ('key_1', 0, {end})");
+        let plan = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(&mut connection).await.expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|it| it.get(0)).collect();
+        assert!(plan.iter().any(|it| it.contains("Merge Left Join")), "{name}: {plan:#?}");
+        let secrets = plan.iter().position(|it| it.contains(" on secret s")).expect("the secrets");
+        assert!(
+            plan[secrets + 1].contains("Index Cond: ") && plan[secrets + 1].contains("key_id >"),
+            "{name}: {plan:#?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn every_statement_can_be_prepared_on_sqlite() {
     let store = embedded().await;
