@@ -20,13 +20,20 @@ use crate::sql::statements;
 use crate::value::args;
 use crate::{Connection, StoreResult};
 
-statements! {
-    /// Where the log ends, and what stands in it behind a place, in one question: who is at its end asks no other.
-    FIND_RANGE =
+/// Where the log ends, and what stands in it behind a place.
+macro_rules! head_and_range {
+    () => {
         "SELECT h.epoch, h.seq, found.seq, found.touched, found.first_key_id, found.last_key_id FROM log_head h LEFT JOIN \
          (SELECT x.seq, x.touched, x.first_key_id, x.last_key_id FROM event x \
          WHERE x.stream = 'change' AND x.epoch = $1 AND x.seq > $2 ORDER BY x.seq LIMIT $3) found ON 1 = 1 \
-         WHERE h.stream = 'change' ORDER BY found.seq";
+         WHERE h.stream = 'change'"
+    };
+}
+pub(crate) use head_and_range;
+
+statements! {
+    /// Where the log ends, and what stands in it behind a place, in one question: who is at its end asks no other.
+    FIND_RANGE = concat!(head_and_range!(), " ORDER BY found.seq");
 }
 
 /// The kinds of rows that are replicated, in the order in which they are loaded: what others hang on comes first.

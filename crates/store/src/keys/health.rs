@@ -8,6 +8,7 @@ use claviger_core::time::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use super::list::Query;
+use crate::row::decode;
 use crate::{Connection, StoreResult};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -130,22 +131,25 @@ impl KeyHealth {
             Self::AnyAddress => query.text("k.allowed_ips IS NULL"),
         }
     }
-
-    /// Whether a rule is about a key.
-    fn of_key(self, tenant: &Tenant, id: KeyId, now: Timestamp) -> Query {
-        let mut query = Query::default();
-        query.push("SELECT 1 FROM key k WHERE k.id = ", id, "");
-        query.push(" AND k.organization_id = ", tenant.organization_id(), " AND k.standing <> 'revoked' AND ");
-        self.push(&mut query, now);
-        query
-    }
 }
 
-/// Every statement, by name.
-pub(crate) fn built_statements() -> Vec<(String, String)> {
+/// Asks all rules about a key at once: a column for each, in the order of [`KeyHealth::ALL`].
+fn of_key(tenant: &Tenant, id: KeyId, now: Timestamp) -> Query {
+    let mut query = Query::default();
+    for (at, rule) in KeyHealth::ALL.into_iter().enumerate() {
+        query.text(if at == 0 { "SELECT CASE WHEN " } else { ", CASE WHEN " });
+        rule.push(&mut query, now);
+        query.text(" THEN 1 ELSE 0 END");
+    }
+    query.push(" FROM key k WHERE k.id = ", id, "");
+    query.push(" AND k.organization_id = ", tenant.organization_id(), " AND k.standing <> 'revoked'");
+    query
+}
+
+/// The statement that is put together here, by name.
+pub(crate) fn built_statements() -> [(String, String); 1] {
     let tenant = Tenant::system(claviger_core::id::OrganizationId::from_u128(0), "test");
-    let sql = |it: KeyHealth| it.of_key(&tenant, KeyId::from_u128(0), Timestamp::MIN).sql;
-    KeyHealth::ALL.into_iter().map(|it| (format!("of_key {}", it.as_str()), sql(it))).collect()
+    [("OF_KEY".into(), of_key(&tenant, KeyId::from_u128(0), Timestamp::MIN).sql)]
 }
 
 impl Connection {
@@ -154,13 +158,16 @@ impl Connection {
     /// # Errors
     /// What any statement can meet.
     pub async fn find_key_health(&mut self, tenant: &Tenant, id: KeyId, now: Timestamp) -> StoreResult<Vec<KeyHealth>> {
-        let mut found = Vec::new();
-        for rule in KeyHealth::ALL {
-            let query = rule.of_key(tenant, id, now);
-            if self.fetch_optional(AssertSqlSafe(query.sql), query.arguments).await?.is_some() {
-                found.push(rule);
+        let Query { sql, arguments } = of_key(tenant, id, now);
+        let Some(row) = self.fetch_optional(AssertSqlSafe(sql), arguments).await? else { return Ok(Vec::new()) };
+        decode("key", &row, |it| {
+            let mut found = Vec::new();
+            for rule in KeyHealth::ALL {
+                if it.next::<u64>()? == 1 {
+                    found.push(rule);
+                }
             }
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 }

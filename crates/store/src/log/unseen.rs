@@ -7,7 +7,7 @@
 use claviger_core::event::{Entity, EntityKind, Position};
 use claviger_core::id::KeyId;
 
-use crate::feed::Touched;
+use crate::feed::{Touched, head_and_range};
 use crate::row::{Columns, Unreadable};
 use crate::sql::statements;
 use crate::value::args;
@@ -19,21 +19,13 @@ const EVENTS_MAX: u64 = 64;
 /// What stands for the epoch of an event that waits for its place; those of the log begin with 1.
 const NO_PLACE: u64 = 0;
 
-macro_rules! unseen {
-    () => {
-        "SELECT h.epoch, h.seq, found.seq, found.touched, found.first_key_id, found.last_key_id FROM log_head h LEFT JOIN \
-         (SELECT x.seq, x.touched, x.first_key_id, x.last_key_id FROM event x \
-         WHERE x.stream = 'change' AND x.epoch = $1 AND x.seq > $2 ORDER BY x.seq LIMIT $3) found ON 1 = 1 WHERE h.stream = 'change'"
-    };
-}
-
 statements! {
-    FIND_UNSEEN = unseen!();
+    FIND_UNSEEN = head_and_range!();
 }
 
 /// Where committed events wait for their places: those too.
 const FIND_UNSEEN_OR_WAITING: &str = concat!(
-    unseen!(),
+    head_and_range!(),
     " UNION ALL (SELECT 0, 0, NULL, o.touched, o.first_key_id, o.last_key_id FROM outbox o WHERE o.stream = 'change' LIMIT $3)"
 );
 

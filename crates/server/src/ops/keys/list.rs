@@ -93,9 +93,10 @@ pub async fn get_key_health(
     organization_id: OrganizationId,
     key_id: KeyId,
 ) -> OpResult<Vec<KeyHealth>> {
-    get_key(app, caller, organization_id, key_id).await?;
-    let (tenant, _) = caller.authorize_keys(app, organization_id, "read")?;
-    Ok(app.store().read().await?.find_key_health(&tenant, key_id, app.now()).await?)
+    let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    let mut reader = app.store().read().await?;
+    find_visible(&mut reader, &tenant, whose, key_id).await?;
+    Ok(reader.find_key_health(&tenant, key_id, app.now()).await?)
 }
 
 /// What a query asks of the store; nothing, where there can be no such keys for this caller.
@@ -141,6 +142,17 @@ pub async fn get_key(app: &App, caller: &Caller, organization_id: OrganizationId
         return Err(Reject::not_found().into());
     }
     Ok(info)
+}
+
+/// A key that the caller may look at.
+pub(super) async fn find_visible(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    whose: Whose,
+    key_id: KeyId,
+) -> OpResult<Key> {
+    let key = connection.find_key(tenant, key_id).await?.filter(|it| is_visible(whose, it));
+    Ok(key.ok_or_else(Reject::not_found)?)
 }
 
 /// Whether the caller may look at the key: it is one of those the caller acts on, or it is mapped to the caller.

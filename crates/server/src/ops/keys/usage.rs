@@ -2,13 +2,12 @@
 
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::limits::USAGE_HOURS_KEPT;
-use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
 use claviger_core::usage::Span;
 use claviger_store::usage::counts::Counts;
 use claviger_store::usage::denials::Denial;
 
-use super::list::is_visible;
+use super::list::find_visible;
 use super::{LastUse, get_key};
 use crate::app::App;
 use crate::ops::caller::Caller;
@@ -70,8 +69,7 @@ pub async fn key_usage(
     let now = app.now();
     // As of one moment: hours become days meanwhile, and none may count twice.
     let mut reader = app.store().snapshot().await?;
-    let key =
-        reader.find_key(&tenant, key_id).await?.filter(|it| is_visible(whose, it)).ok_or_else(Reject::not_found)?;
+    let key = find_visible(&mut reader, &tenant, whose, key_id).await?;
     let starts = Span::Hour.latest(USAGE_HOURS_KEPT as u32 + HOURS_LATE, now);
     let by_hour = reader.find_counts(&tenant, key.id, Span::Hour, &starts).await?;
     let starts = Span::Day.latest(DAYS, now);
