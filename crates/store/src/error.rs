@@ -68,8 +68,7 @@ pub enum Error {
     /// The change was made, but nobody could be told so yet; followers learn of it as soon as the database answers again.
     #[error("committed, but its event has no place in the log yet: {0}")]
     Unsequenced(#[source] Box<Self>),
-    /// The connection was lost in the moment of the commit, and the database answers nobody who asks what came of it; or the disk did not take
-    /// what was committed.
+    /// The connection was lost in the moment of the commit, and the database answers nobody who asks what came of it.
     #[error("whether it was committed is not known: {0}")]
     Uncertain(#[source] Box<Self>),
     /// Another process has opened this data folder.

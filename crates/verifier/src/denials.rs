@@ -84,8 +84,8 @@ impl Denials {
 }
 
 fn has_room(shard: &Shard, organization_id: OrganizationId) -> bool {
-    let of_it = shard.values().filter(|it| it.organization_id == organization_id).count();
-    shard.len() < KEYS_PER_SHARD_MAX && of_it < KEYS_OF_ONE_ORGANIZATION_MAX
+    let of_it = || shard.values().filter(|it| it.organization_id == organization_id).count();
+    shard.len() < KEYS_PER_SHARD_MAX && of_it() < KEYS_OF_ONE_ORGANIZATION_MAX
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {

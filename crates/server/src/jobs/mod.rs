@@ -13,9 +13,9 @@ use crate::ops::leaving::finish_leaving;
 /// is promised: the writing of a million secrets has the rest of it.
 const FLUSH_EVERY: Duration = Duration::from_secs(4);
 const FLUSH_EVERY_AT_MOST: Duration = Duration::from_secs(45);
-/// Rows that are written down for each second of pause: used secrets, and refused requests. A secret costs a row however often it was used meanwhile, some ten microseconds
-/// of a core: where few are in use, the console shows their last use within seconds, and where very many are, a longer pause writes
-/// far less. At this rate writing takes an eighth of a core, up to the million that the longest pause is meant for.
+/// Used secrets and refused requests that are written down for each second of pause. A secret costs the same however often it was used
+/// meanwhile, its own row (some ten microseconds of a core) and that of its key's hour: where few are in use, the console shows their last use
+/// within seconds, and where very many are, a longer pause writes far less, up to the million that the longest pause is meant for.
 const ROWS_PER_SEC: u64 = 12_000;
 /// Between two times that what has run out is cleared away.
 const PURGE_EVERY: Duration = Duration::from_secs(600);

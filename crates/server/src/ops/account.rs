@@ -107,11 +107,7 @@ pub async fn change_own_password(
         let app = task;
         let now = app.now();
         let mut tx = app.store().begin_structural().await?;
-        // Asked again, since checking takes a while: somebody may have set another one or disabled the user meanwhile.
-        let user = signed_in(&mut tx, user_id).await?;
-        if tx.find_password_unchecked(user_id).await? != phc {
-            return Err(wrong_password().into());
-        }
+        let user = signed_in_still(&mut tx, user_id, phc.as_deref()).await?;
         tx.put_password_unchecked(user_id, &new_phc, now).await?;
         tx.withdraw_links_unchecked(user_id, now).await?;
         let ended = tx.delete_sessions_of_user_unchecked(user_id, Some(session_id)).await?;
@@ -134,10 +130,7 @@ pub async fn confirm(app: &App, caller: &Caller, password: SecretString, origin:
     on_task(app, async move {
         let app = task;
         let mut tx = app.store().begin().await?;
-        let user = signed_in(&mut tx, user_id).await?;
-        if tx.find_password_unchecked(user_id).await? != phc {
-            return Err(wrong_password().into());
-        }
+        let user = signed_in_still(&mut tx, user_id, phc.as_deref()).await?;
         tx.delete_session_unchecked(session_id).await?;
         let event = Event::new(&home(&user), EventKind::SessionConfirmed, user_id, app.now());
         let signed_in = begin_session(&app, &mut tx, user, origin).await?;
@@ -183,6 +176,15 @@ fn person(caller: &Caller) -> Result<(UserId, SessionId), Reject> {
 async fn signed_in(connection: &mut Connection, user_id: UserId) -> OpResult<User> {
     let user = connection.find_user_unchecked(user_id).await?;
     Ok(user.filter(|it| it.status == UserStatus::Active).ok_or_else(Reject::unauthenticated)?)
+}
+
+/// Asked again in the transaction, since checking a password takes a while: somebody may have set another one or disabled the user meanwhile.
+async fn signed_in_still(connection: &mut Connection, user_id: UserId, phc: Option<&str>) -> OpResult<User> {
+    let user = signed_in(connection, user_id).await?;
+    match connection.find_password_unchecked(user_id).await?.as_deref() == phc {
+        true => Ok(user),
+        false => Err(wrong_password().into()),
+    }
 }
 
 fn home(user: &User) -> Tenant {

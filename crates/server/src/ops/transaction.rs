@@ -42,10 +42,15 @@ pub(super) async fn begin_beside<T>(
     authorize: impl Fn() -> Result<T, Reject>,
 ) -> OpResult<(Tx, T)> {
     authorize()?;
-    let mut tx = app.store().begin().await?;
-    tx.hold(rows.into_iter().chain(caller.key_id().map(Hold::shared))).await?;
+    let mut tx = open_beside(app, caller, rows).await?;
     let authorized = authorize_inside(app, &mut tx, authorize).await?;
     Ok((tx, authorized))
+}
+
+async fn open_beside(app: &App, caller: &Caller, rows: impl IntoIterator<Item = Hold>) -> OpResult<Tx> {
+    let mut tx = app.store().begin().await?;
+    tx.hold(rows.into_iter().chain(caller.key_id().map(Hold::shared))).await?;
+    Ok(tx)
 }
 
 /// Opens the transaction of a change that adds keys and looks at no others, and authorizes its caller, as [`begin_beside`] does. It does not wait
@@ -60,8 +65,7 @@ pub(super) async fn begin_adding<T>(
     authorize: impl Fn() -> Result<T, Reject>,
 ) -> OpResult<(Tx, T)> {
     authorize()?;
-    let mut tx = app.store().begin().await?;
-    tx.hold(rows.into_iter().chain(caller.key_id().map(Hold::shared))).await?;
+    let mut tx = open_beside(app, caller, rows).await?;
     let authorized = match app.follower().position() {
         Some(known) if tx.knows_enough(known, caller.key_id()).await? => authorize()?,
         _ => authorize_inside(app, &mut tx, authorize).await?,

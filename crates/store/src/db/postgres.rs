@@ -139,7 +139,6 @@ impl Pools {
     }
 }
 
-/// Two statements and not one text with both: who gives up waiting for the lock leaves a transaction that the pool knows of and rolls back.
 /// Begins a transaction. Where the server was restarted a moment ago, its connections are dead and not found out yet: nothing has been said on
 /// this one, so the next is as good, and whoever asks once more does not meet another of them.
 async fn begin(pool: &PgPool, first: &'static str) -> StoreResult<Transaction<'static, Postgres>> {
@@ -152,6 +151,7 @@ async fn begin(pool: &PgPool, first: &'static str) -> StoreResult<Transaction<'s
     begin_once(pool, first).await.map_err(failure)
 }
 
+/// Two statements and not one text with both: who gives up waiting for the lock leaves a transaction that the pool knows of and rolls back.
 async fn begin_once(pool: &PgPool, first: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let mut transaction = in_time(pool.begin()).await?;
     in_time(sqlx::query(first).execute(&mut *transaction)).await?;

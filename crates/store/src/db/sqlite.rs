@@ -112,8 +112,7 @@ fn connect(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions 
         .busy_timeout(Duration::from_secs(5))
         .statement_cache_capacity(STATEMENTS_KEPT)
         .pragma("temp_store", "memory")
-        // As long as it grows between two write-backs: a file that is cut and grows again is written twice.
-        .pragma("journal_size_limit", "268435456")
+        .pragma("journal_size_limit", "67108864")
         .disable_statement_logging()
 }
 
