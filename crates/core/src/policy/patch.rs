@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{HooksOnRegenerate, IdleAction, LeakAction, OwnPolicy, QueryStringKeys, Reveal, Setting};
 
 macro_rules! patch {
-    ($($name:ident: $type:ty,)*) => {
+    ($($name:ident: $type:ty, $setting:ident;)*) => {
         /// What is to be changed of what an organization sets itself. The outer `Option` is "leave as it is", the inner one "as the parent has it".
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct PolicyPatch {
@@ -18,6 +18,14 @@ macro_rules! patch {
         }
 
         impl PolicyPatch {
+            /// A change of one setting to what `own` has for it.
+            #[must_use]
+            pub fn of(setting: Setting, own: &OwnPolicy) -> Self {
+                match setting {
+                    $(Setting::$setting => Self { $name: Some(own.$name), ..Self::default() },)*
+                }
+            }
+
             /// The policy with the change made.
             #[must_use]
             pub fn apply(self, before: &OwnPolicy) -> OwnPolicy {
@@ -31,17 +39,17 @@ macro_rules! patch {
 }
 
 patch! {
-    reveal: Reveal,
-    query_string_keys: QueryStringKeys,
-    idle_days: u16,
-    idle_action: IdleAction,
-    expiry_days_max: u16,
-    rotation_overlap_hours: u16,
-    hooks_on_regenerate: HooksOnRegenerate,
-    max_keys_per_user: u32,
-    admin_only_mapping: bool,
-    max_stale_secs: u32,
-    leak_action: LeakAction,
+    reveal: Reveal, Reveal;
+    query_string_keys: QueryStringKeys, QueryStringKeys;
+    idle_days: u16, IdleDays;
+    idle_action: IdleAction, IdleAction;
+    expiry_days_max: u16, ExpiryDaysMax;
+    rotation_overlap_hours: u16, RotationOverlapHours;
+    hooks_on_regenerate: HooksOnRegenerate, HooksOnRegenerate;
+    max_keys_per_user: u32, MaxKeysPerUser;
+    admin_only_mapping: bool, AdminOnlyMapping;
+    max_stale_secs: u32, MaxStaleSecs;
+    leak_action: LeakAction, LeakAction;
 }
 
 #[cfg(test)]
@@ -61,6 +69,8 @@ mod tests {
         let after = patch.apply(&before);
         assert_eq!((after.reveal, after.max_keys_per_user, after.idle_days), (None, Some(3), Some(90)));
         assert_eq!(after.locked, before.locked);
+        let of_one = PolicyPatch::of(Setting::IdleDays, &before);
+        assert_eq!(of_one, PolicyPatch { idle_days: Some(Some(90)), ..PolicyPatch::default() });
         let unlock = PolicyPatch { locked: Some(BTreeSet::new()), ..PolicyPatch::default() };
         assert!(unlock.apply(&before).locked.is_empty());
     }

@@ -208,22 +208,7 @@ fn read(info: &PolicyInfo, setting: Setting, form: &SettingForm, errors: &mut Fo
     } else {
         locked.insert(setting);
     }
-    let patch = PolicyPatch { locked: Some(locked), ..PolicyPatch::default() };
-    Some(match setting {
-        Setting::Reveal => PolicyPatch { reveal: Some(own.reveal), ..patch },
-        Setting::QueryStringKeys => PolicyPatch { query_string_keys: Some(own.query_string_keys), ..patch },
-        Setting::IdleDays => PolicyPatch { idle_days: Some(own.idle_days), ..patch },
-        Setting::IdleAction => PolicyPatch { idle_action: Some(own.idle_action), ..patch },
-        Setting::ExpiryDaysMax => PolicyPatch { expiry_days_max: Some(own.expiry_days_max), ..patch },
-        Setting::RotationOverlapHours => {
-            PolicyPatch { rotation_overlap_hours: Some(own.rotation_overlap_hours), ..patch }
-        }
-        Setting::HooksOnRegenerate => PolicyPatch { hooks_on_regenerate: Some(own.hooks_on_regenerate), ..patch },
-        Setting::MaxKeysPerUser => PolicyPatch { max_keys_per_user: Some(own.max_keys_per_user), ..patch },
-        Setting::AdminOnlyMapping => PolicyPatch { admin_only_mapping: Some(own.admin_only_mapping), ..patch },
-        Setting::MaxStaleSecs => PolicyPatch { max_stale_secs: Some(own.max_stale_secs), ..patch },
-        Setting::LeakAction => PolicyPatch { leak_action: Some(own.leak_action), ..patch },
-    })
+    Some(PolicyPatch { locked: Some(locked), ..PolicyPatch::of(setting, &own) })
 }
 
 /// Shows what a change would do, with the button that makes it. Changes nothing.

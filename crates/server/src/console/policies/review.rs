@@ -4,13 +4,13 @@ use claviger_core::decision::Code;
 use claviger_core::policy::{IdleAction, Policy, PolicyPatch, Setting};
 use claviger_core::reject::RejectCode;
 use claviger_store::keys::BreakingKey;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::words::value_words;
 use super::{SettingForm, row, value_of};
 use crate::console::keys::view::grouped;
 use crate::console::pages::policies::{BrokenWords, Consequences, ReviewPage};
 use crate::console::pages::shell::Place;
+use crate::console::paging::query_string;
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::policies::{Broken, PolicyInfo, PolicyPreview, Rule, preview_policy};
@@ -37,15 +37,14 @@ pub(super) async fn page(
         ("number", form.number.clone()),
         ("locked", form.locked.clone()),
     ];
-    let query: Vec<_> =
-        sent.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))).collect();
+    let query = query_string(sent.iter().map(|(name, value)| (*name, value)));
     Ok(ReviewPage {
         shell: visit.shell(Place::Settings),
         row: row(visit, info, setting).await,
         after: value_words(setting, &value_of(&after, setting)),
         locked: own.locked.contains(&setting),
         form: sent.into(),
-        back: format!("{}?{}", visit.path(&format!("/policies/{}", setting.as_str())), query.join("&")),
+        back: format!("{}?{}", visit.path(&format!("/policies/{}", setting.as_str())), query),
         consequences: preview.map(|it| consequences(visit, it)),
     })
 }
