@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
-import { ADMIN, bearer, createKey, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
-import { show, walkToSetting } from "./looks.mjs";
+import { ADMIN, bearer, createKey, launch, openWindow, setUp, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
+import { show } from "./looks.mjs";
 
 let browser;
 let server;
@@ -48,7 +48,7 @@ for (const javaScriptEnabled of [true, false]) {
     });
     await rename(key.token, second);
 
-    await walkToSetting(page, "Audit");
+    await walk(page, "Audit");
     const changed = page.getByRole("row", { name: /^Key changed/ }).first();
     assert.match(await changed.innerText(), new RegExp(`${literally(second)}[\\s\\S]*${ADMIN.name}[\\s\\S]*via ${literally(second)}`));
     await changed.getByText(`Name: ${first} → ${second}`).waitFor();

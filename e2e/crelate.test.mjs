@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import {
-  ADMIN, bearer, callWith, createKey, invite, isRed, launch, newestEvents, openWindow, setApiAccess, setUp, show, startServer, walk, walkProfile, walkToKeys,
+  ADMIN, bearer, callWith, createKey, invite, isRed, launch, newestEvents, openWindow, setApiAccess, setUp, startServer, walk, walkProfile, walkToKeys,
 } from "./harness.mjs";
+import { show } from "./looks.mjs";
 
 let browser;
 

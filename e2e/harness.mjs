@@ -126,18 +126,6 @@ export const newestEvents = async (server, token) => {
   return (await answer.json()).data.map((it) => it.operation);
 };
 
-/** Pictures in both themes and on narrow screens, each looked over by axe. */
-export const show = async (page, name) => {
-  for (const [kind, colorScheme, width] of [["light", "light", 1280], ["dark", "dark", 1280], ["phone", "light", 390], ["narrow", "dark", 320]]) {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width, height: 800 });
-    await inspect(page, `${name} ${kind}`);
-    await keep(page, `${name}-${kind}`);
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 800 });
-};
-
 /** Creates a key by clicks and answers with what the page shows of it. */
 export const createKey = async (page, name, fill = async () => {}, button = "Create API Key") => {
   await page.getByRole("link", { name: button }).click();

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { callWith, bearer, createKey, launch, openWindow, signIn, startDev, walkToKeys } from "./harness.mjs";
-import { lastEvent, show, walkToSetting } from "./looks.mjs";
+import { bearer, callWith, createKey, launch, openWindow, signIn, startDev, walk, walkToKeys } from "./harness.mjs";
+import { lastEvent, show } from "./looks.mjs";
 
 let browser;
 let server;
@@ -52,7 +52,7 @@ test("a key that nobody uses is found by its rule, and deleted by what its page 
 test("the rules and their keys are reached without JavaScript", async () => {
   const { page, close } = await openWindow(browser, server, { javaScriptEnabled: false });
   await signIn(page, server.admin);
-  await walkToSetting(page, "Key health");
+  await walk(page, "Key health");
   await page.getByRole("link", { name: /Works from every address/ }).click();
   await page.getByText("Only those of the rule “Works from every address”.").waitFor();
   assert.ok((await page.getByRole("row").count()) > 1);

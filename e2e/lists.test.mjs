@@ -5,8 +5,9 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
 import {
-  bearer, call, callWith, createKey, isRed, launch, newestEvents, openWindow, setUp, show, signIn, startDev, startServer, walk,
+  bearer, call, callWith, createKey, isRed, launch, newestEvents, openWindow, setUp, signIn, startDev, startServer, walk,
 } from "./harness.mjs";
+import { show } from "./looks.mjs";
 
 let browser;
 

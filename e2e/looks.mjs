@@ -1,6 +1,6 @@
 // A page as people see it: in both themes, on a phone, and in a narrow window, each looked over by axe.
 
-import { inspect, keep } from "./harness.mjs";
+import { inspect, keep, walk } from "./harness.mjs";
 
 const LOOKS = [["light", "light", 1280], ["dark", "dark", 1280], ["phone", "light", 390], ["narrow", "dark", 320]];
 
@@ -15,16 +15,8 @@ export const show = async (page, name) => {
   await page.setViewportSize({ width: 1280, height: 800 });
 };
 
-/** Home, gear, and one entry of the settings menu. */
-export const walkToSetting = async (page, name) => {
-  await page.goto("/");
-  await page.getByRole("link", { name: "Settings" }).click();
-  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: new RegExp(`^${name}`) }).click();
-  await page.getByRole("heading", { name, level: 1 }).waitFor();
-};
-
 /** What the audit says happened last: the first row's sentence, who did it, and before and after. */
 export const lastEvent = async (page) => {
-  await walkToSetting(page, "Audit");
+  await walk(page, "Audit");
   return page.getByRole("row").nth(1).innerText();
 };

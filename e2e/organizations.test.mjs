@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bearer, callWith, createKey, launch, openWindow, setUp, startServer, walkToKeys } from "./harness.mjs";
-import { show, walkToSetting } from "./looks.mjs";
+import { bearer, callWith, createKey, launch, openWindow, setUp, startServer, walk } from "./harness.mjs";
+import { show } from "./looks.mjs";
 
 let browser;
 let server;
@@ -25,7 +25,7 @@ for (const javaScriptEnabled of [true, false]) {
     const name = (it) => (javaScriptEnabled ? it : `Quiet ${it}`);
     if (javaScriptEnabled) {
       await setUp(page, server);
-      await walkToSetting(page, "Organizations");
+      await walk(page, "Organizations");
       await page.getByRole("heading", { name: "One organization so far" }).waitFor();
       await show(page, "tree-first");
     } else {
@@ -35,7 +35,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("button", { name: "Sign in" }).click();
     }
     const make = async (what, below, externalId) => {
-      await walkToSetting(page, "Organizations");
+      await walk(page, "Organizations");
       await page.getByRole("link", { name: "Create organization" }).first().click();
       await page.getByLabel("Name", { exact: true }).fill(what);
       await page.getByLabel("Below").selectOption({ label: below });
@@ -47,7 +47,7 @@ for (const javaScriptEnabled of [true, false]) {
     await make(name("North"), "Acme", name("n-1").replace(" ", "-"));
     await make(name("Harbor Street"), name("North"), name("h-7").replace(" ", "-"));
     await make(name("South"), "Acme", "");
-    await walkToSetting(page, "Organizations");
+    await walk(page, "Organizations");
     if (javaScriptEnabled) await show(page, "tree");
 
     await page.getByRole("link", { name: `Switch to ${name("Harbor Street")}` }).click();

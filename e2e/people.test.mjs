@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bearer, callWith, createKey, inspect, keep, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { bearer, callWith, createKey, keep, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { show } from "./looks.mjs";
 
 let browser;
 let server;
@@ -36,18 +37,6 @@ const setApiAccess = async (page, choice) => {
   await page.getByRole("group", { name: "API Access" }).getByRole("radio", { name: new RegExp(`^${choice}`) }).check();
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("status").getByText("Role “MEMBER” saved.").waitFor();
-};
-
-/** A picture in both themes and on a phone, each looked over by axe. */
-const show = async (page, name) => {
-  for (const [kind, colorScheme, width] of [["light", "light", 1280], ["dark", "dark", 1280], ["phone", "light", 375], ["narrow", "dark", 320]]) {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width, height: 800 });
-    await inspect(page, `${name} ${kind}`);
-    await keep(page, `${name}-${kind}`);
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 1280, height: 800 });
 };
 
 const openLink = async (browser, link, password, name) => {

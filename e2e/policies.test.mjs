@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bearer, callWith, createKey, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
-import { lastEvent, show, walkToSetting } from "./looks.mjs";
+import { bearer, callWith, createKey, launch, openWindow, setUp, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
+import { lastEvent, show } from "./looks.mjs";
 
 let browser;
 let server;
@@ -30,7 +30,7 @@ const policyOf = async (token) => {
 
 /** The page of a setting, from home. */
 const open = async (page, label) => {
-  await walkToSetting(page, "Policies");
+  await walk(page, "Policies");
   await page.getByRole("link", { name: `Edit ${label}` }).click();
   await page.getByRole("heading", { name: label, level: 1 }).waitFor();
 };
@@ -41,7 +41,7 @@ test("a setting is changed after a look at what that would do, and counts for th
   await walkToKeys(page);
   const admin = await createKey(page, "Endless", asAdmin);
 
-  await walkToSetting(page, "Policies");
+  await walk(page, "Policies");
   await page.getByRole("row", { name: /^Longest life of a key/ }).getByText("Default").waitFor();
   await show(page, "policies");
   await open(page, "Longest life of a key");
@@ -81,7 +81,7 @@ test("a setting is changed after a look at what that would do, and counts for th
 test("what is locked above is said below, and only a narrower value is taken there, without JavaScript too", async () => {
   const { page, close } = await openWindow(browser, server, { javaScriptEnabled: false });
   await signIn(page);
-  await walkToSetting(page, "Organizations");
+  await walk(page, "Organizations");
   await page.getByRole("link", { name: "Create organization" }).first().click();
   await page.getByLabel("Name", { exact: true }).fill("Location");
   await page.getByRole("button", { name: "Create organization" }).click();
@@ -96,7 +96,7 @@ test("what is locked above is said below, and only a narrower value is taken the
   await page.getByRole("button", { name: "Save the policy" }).click();
   await page.getByRole("row", { name: /^Unused keys end.*90 days.*Set here.*Locked here/ }).waitFor();
 
-  await walkToSetting(page, "Organizations");
+  await walk(page, "Organizations");
   await page.getByRole("link", { name: "Switch to Location" }).click();
   await page.getByRole("link", { name: "Settings" }).first().click();
   await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: /^Policies/ }).click();
