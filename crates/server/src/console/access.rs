@@ -6,7 +6,6 @@ use axum::response::Response;
 use claviger_core::limits;
 use claviger_core::policy::Reveal;
 use claviger_core::reject::{Reject, RejectCode};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::failure::Failure;
@@ -17,36 +16,16 @@ use super::pages::form::FormErrors;
 use super::pages::secrets::Made;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
+use super::paging::{Forward, forward};
 use super::visit::Visit;
 use crate::ops::idempotency::Answer;
 use crate::ops::keys::{
     ApiAccess, KeyFilter, KeyInfo, Toggled, delete_personal_key, get_personal_access, list_keys, put_personal_key,
     rotate_personal_key,
 };
-use crate::ops::page::{Cursor, PageRequest};
 
 /// Where the page is, within the organization.
 const PATH: &str = "/profile/api-access";
-
-/// Where a list that is only walked forward goes on.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Forward {
-    after: String,
-}
-
-impl Forward {
-    /// Whether it is the first page, and what the operation is asked for.
-    pub(super) fn request(self, limit: u32) -> (bool, PageRequest) {
-        let after = Some(self.after).filter(|it| !it.is_empty()).map(Cursor);
-        (after.is_none(), PageRequest { after, limit })
-    }
-}
-
-/// The query string of the next page.
-pub(super) fn forward(next: Option<Cursor>) -> Option<String> {
-    next.map(|Cursor(it)| format!("after={}", utf8_percent_encode(&it, NON_ALPHANUMERIC)))
-}
 
 /// Shows the reader's own API access.
 pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {

@@ -7,7 +7,6 @@ use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::key::KeyState;
 use claviger_core::limits;
 
-use super::access::{Forward, forward};
 use super::confirm::ConfirmForm;
 use super::entrance::held_back;
 use super::failure::Failure;
@@ -17,6 +16,7 @@ use super::pages::access::{AskPage, HolderPage, HolderView, HoldersPage};
 use super::pages::form::FormErrors;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
+use super::paging::{Forward, forward};
 use super::visit::Visit;
 use crate::ops::keys::{KeyFilter, KeyInfo, delete_personal_key, get_personal_key, list_keys};
 
@@ -34,14 +34,15 @@ fn authorize(visit: &Visit) -> Result<OrganizationId, Failure> {
     Ok(visit.organization_id())
 }
 
-fn base(door: Section) -> String {
-    format!("{}{NAME}", door.path())
+/// Its path behind a door, as the menu has it.
+fn base(door: Section) -> &'static str {
+    let paths = door.plan().entries.iter().map(|it| it.path);
+    paths.into_iter().find(|it| it.ends_with(NAME)).unwrap_or(door.path())
 }
 
 fn below(door: Section) -> Vec<Crumb> {
     let mut crumbs = door.crumbs_below();
-    let path = if door == Section::Security { "/security/api-management" } else { "/advanced-settings/api-management" };
-    crumbs.push(Crumb { path, label: TITLE });
+    crumbs.push(Crumb { path: base(door), label: TITLE });
     crumbs
 }
 
@@ -54,7 +55,7 @@ pub(super) async fn show_holders(visit: Visit, query: Query<Forward>, door: Sect
     let page = HoldersPage {
         shell: visit.shell(Place::Settings),
         crumbs: door.crumbs_below(),
-        base: base(door),
+        base: base(door).to_owned(),
         rows: found.items.iter().map(|it| holder(&visit, it)).collect(),
         is_first,
         next: forward(found.next),
@@ -89,7 +90,7 @@ pub(super) async fn show_holder(
     let page = HolderPage {
         shell: visit.shell(Place::Settings),
         crumbs: below(door),
-        base: base(door),
+        base: base(door).to_owned(),
         holder: holder(&visit, &info),
         key: view::facts(&info, visit.app.now()),
     };
@@ -120,7 +121,7 @@ fn clear_page(visit: &Visit, user_id: UserId, info: &KeyInfo, door: Section, err
         button: "Clear API Key",
         once: String::new(),
         back,
-        must_confirm: visit.must_confirm(info.last_use.as_ref().map(|it| it.at)),
+        must_confirm: visit.must_confirm([info]),
         errors,
     }
 }
@@ -133,7 +134,7 @@ pub(super) async fn clear(
     door: Section,
 ) -> Result<Response, Failure> {
     let (user_id, info) = find(&visit, &user).await?;
-    if visit.must_confirm(info.last_use.as_ref().map(|it| it.at))
+    if visit.must_confirm([&info])
         && let Err(unconfirmed) = visit.confirm(form).await?
     {
         let page = clear_page(&visit, user_id, &info, door, unconfirmed.errors);
@@ -142,5 +143,5 @@ pub(super) async fn clear(
     if let Err(error) = delete_personal_key(&visit.app, &visit.caller, visit.organization_id(), user_id).await {
         return Ok(visit.failed(error));
     }
-    Ok(visit.done(&base(door), &Notice::KeyCleared(holder(&visit, &info).name)))
+    Ok(visit.done(base(door), &Notice::KeyCleared(holder(&visit, &info).name)))
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::extract::Form;
 use axum::extract::rejection::FormRejection;
 use claviger_core::reject::RejectCode;
-use claviger_core::time::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
@@ -16,6 +15,7 @@ use super::pages::form::FormErrors;
 use super::visit::Visit;
 use crate::ops::account;
 use crate::ops::caller::Caller;
+use crate::ops::keys::KeyInfo;
 
 /// For so long after a proof nobody is asked again.
 const FRESH: Duration = Duration::from_secs(10 * 60);
@@ -38,10 +38,11 @@ pub(super) struct Unconfirmed {
 }
 
 impl Visit {
-    /// Whether ending something that was last used then has to be confirmed.
-    pub(super) fn must_confirm(&self, last_used_at: Option<Timestamp>) -> bool {
+    /// Whether ending these keys has to be confirmed: one of them is in use, and the reader signed in a while ago.
+    pub(super) fn must_confirm<'k>(&self, keys: impl IntoIterator<Item = &'k KeyInfo>) -> bool {
         let now = self.app.now();
-        last_used_at.is_some_and(|it| now.since(it) < IN_USE) && now.since(self.signed_in_at) >= FRESH
+        let is_in_use = |it: &KeyInfo| it.last_use.as_ref().is_some_and(|it| now.since(it.at) < IN_USE);
+        now.since(self.signed_in_at) >= FRESH && keys.into_iter().any(is_in_use)
     }
 
     /// Takes the confirmation. Afterwards the visit goes on in a new session.

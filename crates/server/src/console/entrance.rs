@@ -290,14 +290,12 @@ pub(super) fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Fa
         }
         RejectCode::NameTaken => errors.add("email", "Somebody uses this e-mail already."),
         RejectCode::InvalidField => {
-            for field in &reject.fields {
-                match &*field.pointer {
-                    "/name" => errors.add("name", format!("The name {}.", field.detail)),
-                    "/email" => errors.add("email", format!("The e-mail {}.", field.detail)),
-                    "/password" => errors.add("password", format!("The password {}.", field.detail)),
-                    _ => errors.add_general(format!("{}.", field.detail)),
-                }
-            }
+            let known = [
+                ("/name", "name", "The name"),
+                ("/email", "email", "The e-mail"),
+                ("/password", "password", "The password"),
+            ];
+            errors.add_fields(&reject.fields, &known);
         }
         _ => return Err(reject.into()),
     }

@@ -1,6 +1,7 @@
 //! Key health: what somebody should look at, and what to do about it.
 
 use axum::response::Response;
+use claviger_core::id::KeyId;
 
 use super::failure::Failure;
 use super::keys::view::total;
@@ -8,7 +9,6 @@ use super::pages::health::{HealthCard, HealthLine, HealthPage};
 use super::pages::shell::{Place, Tone};
 use super::visit::Visit;
 use crate::ops::keys::{KeyFilter, KeyHealth, count_keys, get_key_health};
-use claviger_core::id::KeyId;
 
 /// What is said of a rule: its name, why it counts, what to do about a key, and where that is done (within the key's page).
 struct Words {

@@ -23,6 +23,7 @@ mod links;
 mod members;
 mod menu;
 mod organizations;
+mod paging;
 mod policies;
 mod respond;
 mod roles;

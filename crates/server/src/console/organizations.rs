@@ -4,42 +4,31 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
 use claviger_core::organization::OrganizationStatus;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
 
 use super::failure::Failure;
 use super::pages::organizations::{OrganizationRow, OrganizationsPage};
 use super::pages::shell::Place;
+use super::paging::{Forward, forward};
 use super::visit::Visit;
 use crate::ops::error::Error;
 use crate::ops::me;
 use crate::ops::organizations::{OrganizationQuery, list_organizations};
-use crate::ops::page::{Cursor, PageRequest};
 
 /// Organizations on one page.
 const ROWS: u32 = 50;
-
-/// What the page's URL says.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct OrganizationsQuery {
-    /// Where the page before ended.
-    after: String,
-}
 
 /// Lists what can be looked at: the tree that this organization stands in from the topmost that the viewer reaches, and the other
 /// organizations that the viewer is a member of.
 pub(super) async fn show_organizations(
     visit: Visit,
-    query: Result<Query<OrganizationsQuery>, QueryRejection>,
+    query: Result<Query<Forward>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let Query(query) = query.unwrap_or_default();
     let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());
     let top = me::top_of_reach(app, caller, here);
-    let after = Some(query.after).filter(|it| !it.is_empty()).map(Cursor);
-    let is_first = after.is_none();
+    let (is_first, request) = query.request(ROWS);
     let (mut rows, mut next) = (Vec::new(), None);
-    match list_organizations(app, caller, top, OrganizationQuery::default(), PageRequest { after, limit: ROWS }).await {
+    match list_organizations(app, caller, top, OrganizationQuery::default(), request).await {
         Ok(page) => {
             rows.extend(page.items.into_iter().map(|it| OrganizationRow {
                 here: it.id == here,
@@ -47,7 +36,7 @@ pub(super) async fn show_organizations(
                 name: it.name.to_string(),
                 slug: it.slug.to_string(),
             }));
-            next = page.next.map(|Cursor(it)| utf8_percent_encode(&it, NON_ALPHANUMERIC).to_string());
+            next = forward(page.next);
         }
         // Who may not look at the tree goes from membership to membership.
         Err(Error::Reject(_)) if is_first => {}

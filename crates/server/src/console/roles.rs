@@ -4,11 +4,11 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::id::RoleId;
+use claviger_core::limits;
 use claviger_core::name::{Description, Name};
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::role::Role;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::entrance::{keep, refused};
@@ -17,8 +17,8 @@ use super::keys::view;
 use super::pages::form::{Choice, FormErrors, typed, typed_lines};
 use super::pages::roles::{DeleteRolePage, RoleFacts, RoleFormPage, RoleListPage, RolePage, Touched};
 use super::pages::shell::{Notice, Place, Status, Tone};
+use super::paging::{Forward, forward};
 use super::visit::Visit;
-use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::role_preview::preview_role;
 use crate::ops::roles::{NewRole, RoleInfo, RolePatch, create_role, delete_role, get_role, list_roles, update_role};
 
@@ -27,29 +27,19 @@ const NOT_ALLOWED: &str = "not-allowed";
 
 type RolePath = Path<(String, String)>;
 
-/// What the list's URL says.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct RolesQuery {
-    /// Where the page before ended.
-    after: String,
-}
-
 /// The list of roles.
 pub(super) async fn show_roles(
     visit: Visit,
-    query: Result<Query<RolesQuery>, QueryRejection>,
+    query: Result<Query<Forward>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let Query(query) = query.unwrap_or_default();
-    let after = Some(query.after).filter(|it| !it.is_empty()).map(Cursor);
-    let is_first = after.is_none();
-    let request = PageRequest { after, ..PageRequest::default() };
+    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
     let found = list_roles(&visit.app, &visit.caller, visit.organization_id(), request).await?;
     let page = RoleListPage {
         shell: visit.shell(Place::Settings),
         rows: found.items.iter().map(|it| facts(&visit, it)).collect(),
         is_first,
-        next: found.next.map(|Cursor(it)| format!("after={}", utf8_percent_encode(&it, NON_ALPHANUMERIC))),
+        next: forward(found.next),
         may_create: visit.may_do("claviger/roles:create"),
     };
     Ok(visit.page(&page))

@@ -8,13 +8,12 @@ use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
 use claviger_core::decision::Code;
 use claviger_core::reject::Reject;
-use serde::Deserialize;
 
 use super::failure::Failure;
 use super::menu::{BESIDES, Entry, GROUPS, Needs, Section};
-use super::pages::form::typed;
 use super::pages::settings::{Crumb, EntryGroup, EntryView, SectionPage};
 use super::pages::shell::Place;
+use super::paging::Forward;
 use super::settings_search;
 use super::visit::Visit;
 
@@ -93,20 +92,12 @@ fn grouped(entries: &[EntryView]) -> Vec<EntryGroup> {
     GROUPS.iter().map(group).filter(|it| !it.entries.is_empty()).collect()
 }
 
-/// What is searched for among the settings.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct SearchQuery {
-    q: String,
-}
-
 /// Shows the settings, or those that a search means, with all that is in their sections and a few pages that have no entry.
 pub(super) async fn show_settings(
     visit: Visit,
-    query: Result<Query<SearchQuery>, QueryRejection>,
+    query: Result<Query<Forward>, QueryRejection>,
 ) -> Result<Response, Failure> {
-    let Query(SearchQuery { q }) = query.unwrap_or_default();
-    let search: String = typed(q.trim()).chars().take(settings_search::SEARCH_CHARS_MAX).collect();
+    let search = query.unwrap_or_default().search();
     let groups = match search.is_empty() {
         true => grouped(&Section::Settings.entries(&visit)),
         false => {

@@ -40,9 +40,6 @@ const WORDS: &[(&str, &str)] = &[
     ("/docs/api", "docs documentation developer api reference openapi curl sdk endpoints help guide"),
 ];
 
-/// Characters of what is searched for that are looked at.
-pub(super) const SEARCH_CHARS_MAX: usize = 80;
-
 fn synonyms(path: &str) -> &'static str {
     WORDS.iter().find(|it| it.0 == path).map_or("", |it| it.1)
 }

@@ -22,7 +22,7 @@ use super::pages::audit::{ActorFacts, AuditPage, EventPage, EventRowView, Subjec
 use super::pages::shell::{Moment, Place};
 use super::visit::Visit;
 use crate::ops::events::{EventFilter, EventRow, get_event, list_events, names_of};
-use crate::ops::keys::{KeyQuery, KeySort, list_keys};
+use crate::ops::keys::{KeyQuery, KeySort, page_keys};
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::people::list_people;
 
@@ -48,7 +48,7 @@ impl Known {
         let (app, caller, id) = (&visit.app, &visit.caller, visit.organization_id());
         let people = list_people(app, caller, id, None, ALL).await.map(|it| it.items).unwrap_or_default();
         let by_name = KeyQuery { order: KeySort::Name.into(), ..KeyQuery::default() };
-        let keys = list_keys(app, caller, id, by_name, ALL).await.map(|it| it.page.items).unwrap_or_default();
+        let keys = page_keys(app, caller, id, by_name, ALL).await.map(|it| it.items).unwrap_or_default();
         Self {
             people: people.iter().map(|it| (it.row.user.id.to_string(), it.row.user.name.to_string())).collect(),
             keys: keys.iter().map(|it| (it.key.id.to_string(), it.key.name.to_string())).collect(),

@@ -5,11 +5,11 @@ use std::time::Duration;
 use claviger_core::event::{Entity, EntityKind, EventKind};
 use claviger_core::id::{KeyId, UserId};
 use claviger_core::time::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::words::{group_words, kind_words};
 use crate::console::pages::audit::ChoiceGroup;
 use crate::console::pages::form::Choice;
+use crate::console::paging::query_string;
 use crate::ops::events::EventFilter;
 
 /// Bytes of a cursor that is passed on; ours are shorter.
@@ -156,7 +156,7 @@ impl AuditQuery {
     /// The query string of the page behind `after`; of the first where that is empty.
     pub(super) fn link(&self, after: &str) -> String {
         let after = Some(after.to_owned()).filter(|it| !it.is_empty()).map(|it| ("after", it));
-        encoded(self.pairs().chain(after))
+        query_string(self.pairs().chain(after))
     }
 
     /// The same filter in the words of the management API.
@@ -171,7 +171,7 @@ impl AuditQuery {
             ("from", filter.from.map(|it| it.to_string())),
             ("until", filter.until.map(|it| it.to_string())),
         ];
-        encoded(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))))
+        query_string(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))))
     }
 
     /// The choice of who did it: people and keys by name, and whoever is chosen though not among them.
@@ -213,12 +213,6 @@ impl AuditQuery {
         }
         groups
     }
-}
-
-fn encoded(pairs: impl Iterator<Item = (&'static str, String)>) -> String {
-    let pairs: Vec<_> =
-        pairs.map(|(name, value)| format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC))).collect();
-    pairs.join("&")
 }
 
 #[cfg(test)]

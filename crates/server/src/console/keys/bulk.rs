@@ -53,12 +53,6 @@ struct Found {
     gone: usize,
 }
 
-impl Found {
-    fn last_use(&self) -> Option<Timestamp> {
-        self.keys.iter().filter_map(|it| it.last_use.as_ref()).map(|it| it.at).max()
-    }
-}
-
 /// A list of keys out of something a form brought along; the usual one where it is anything else.
 fn list_path(wanted: &str) -> &str {
     let path = wanted.split_once('?').map_or(wanted, |it| it.0);
@@ -201,7 +195,7 @@ pub(in crate::console) async fn delete(mut visit: Visit, form: Sent) -> Result<R
         errors.add("count", format!("Type {} to delete as many keys.", found.keys.len()));
         return Ok(refused(page(&visit, &form, &found, BulkQuestion::Delete, errors)));
     }
-    if visit.must_confirm(found.last_use())
+    if visit.must_confirm(&found.keys)
         && let Err(unconfirmed) = visit.confirm_by(std::mem::take(&mut form.confirm)).await?
     {
         let page = page(&visit, &form, &found, BulkQuestion::Delete, unconfirmed.errors);
@@ -220,7 +214,7 @@ fn page(visit: &Visit, form: &BulkForm, found: &Found, question: BulkQuestion, e
         keys: found.keys.iter().map(|it| view::row(it, now)).collect(),
         gone: found.gone,
         back: form.back.clone(),
-        must_confirm: question == BulkQuestion::Delete && visit.must_confirm(found.last_use()),
+        must_confirm: question == BulkQuestion::Delete && visit.must_confirm(&found.keys),
         count: typed(form.of("count")),
         question,
         errors,

@@ -98,7 +98,7 @@ async fn delete_page(visit: &Visit, info: &KeyInfo, errors: FormErrors) -> Resul
         shell: visit.shell(Place::Keys),
         key: view::facts(info, visit.app.now()),
         last_day: usage::of_last_day(&usage),
-        must_confirm: visit.must_confirm(info.last_use.as_ref().map(|it| it.at)),
+        must_confirm: visit.must_confirm([info]),
         errors,
     })
 }
@@ -112,7 +112,7 @@ pub(in crate::console) async fn delete(
     let info = find(&visit, &key_id).await?;
     // Before the password is asked for: nobody proves who they are to be refused then.
     visit.require_to("delete", &info.key)?;
-    if visit.must_confirm(info.last_use.as_ref().map(|it| it.at))
+    if visit.must_confirm([&info])
         && let Err(unconfirmed) = visit.confirm(form).await?
     {
         let page = delete_page(&visit, &info, unconfirmed.errors).await?;

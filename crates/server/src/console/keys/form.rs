@@ -9,7 +9,7 @@ use claviger_core::key::{Key, KeyPatch, Origin};
 use claviger_core::name::{Description, Name};
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
-use claviger_core::reject::{FieldReject, Reject, RejectCode};
+use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
-use crate::console::pages::form::{FormErrors, typed, typed_lines};
+use crate::console::pages::form::{FormErrors, entries, typed, typed_lines};
 use crate::console::pages::keys::{KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
@@ -130,12 +130,12 @@ impl KeyForm {
             errors.add("reach", "Choose one of the list.");
         }
         let scopes = self.scopes.as_deref().map(|it| {
-            let lines = lines(it);
+            let lines = entries(it);
             let scopes = (!lines.is_empty()).then(|| PermissionSet::parse(&lines));
             scopes.and_then(|it| it.map_err(|error| errors.add("scopes", sentence(&error))).ok())
         });
         let allowed_ips = self.allowed_ips.as_deref().map(|it| {
-            let lines = lines(it);
+            let lines = entries(it);
             let list = (!lines.is_empty()).then(|| IpAllowList::parse(&lines));
             list.and_then(|it| it.map_err(|error| errors.add("allowed_ips", sentence(&error))).ok())
         });
@@ -149,11 +149,6 @@ impl KeyForm {
         }
         text.parse().map_err(|_| errors.add(field, "Choose one of the list.")).ok()
     }
-}
-
-/// The entries of a field that takes one a line; commas and spaces part them too, since none of them has any.
-fn lines(text: &str) -> Vec<&str> {
-    text.split(|it: char| it == ',' || it.is_whitespace()).filter(|it| !it.is_empty()).collect()
 }
 
 /// An error of the domain as a sentence.
@@ -375,17 +370,15 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
         | RejectCode::GrantExceedsOwn
         | RejectCode::LimitReached
         | RejectCode::StateConflict => {
-            for FieldReject { pointer, detail } in &reject.fields {
-                match &**pointer {
-                    "/name" => errors.add("name", said("The key's name", detail)),
-                    "/description" => errors.add("description", said("The description", detail)),
-                    "/role_id" => errors.add("role", said("The role", detail)),
-                    "/expires_at" => errors.add("expires", said("The expiry", detail)),
-                    "/mapped_user_id" => errors.add("mapped_user", said("The mapped user", detail)),
-                    "/owner_id" => errors.add_general(said("The owner", detail)),
-                    other => errors.add_general(said(other.trim_start_matches('/'), detail)),
-                }
-            }
+            let known = [
+                ("/name", "name", "The key's name"),
+                ("/description", "description", "The description"),
+                ("/role_id", "role", "The role"),
+                ("/expires_at", "expires", "The expiry"),
+                ("/mapped_user_id", "mapped_user", "The mapped user"),
+                ("/owner_id", "owner", "The owner"),
+            ];
+            errors.add_fields(&reject.fields, &known);
             if reject.fields.is_empty() {
                 errors.add_general(reject.detail);
             }
@@ -393,11 +386,6 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
         _ => return Err(reject.into()),
     }
     Ok(())
-}
-
-/// A refusal of a field as a sentence: it is one already, or what is said about `what`.
-fn said(what: &str, detail: &str) -> String {
-    if detail.ends_with('.') { detail.to_owned() } else { format!("{what} {detail}.") }
 }
 
 #[cfg(test)]

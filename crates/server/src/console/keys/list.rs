@@ -10,7 +10,6 @@ use claviger_core::limits;
 use claviger_core::name::Slug;
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::choices::DAY;
 use super::door::Door;
@@ -19,11 +18,12 @@ use super::secrets::can_rotate;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::health;
-use crate::console::pages::form::{Choice, typed};
+use crate::console::pages::form::Choice;
 use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keys::{Head, Heads, KeyListPage, KeyRowView, Range};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::{check_key, create_key};
+use crate::console::paging::{query_string, search_words};
 use crate::console::visit::Visit;
 use crate::ops::apis::list_apis;
 use crate::ops::error::{Error, OpResult};
@@ -32,8 +32,6 @@ use crate::ops::members::list_members;
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::roles::list_roles;
 
-/// Characters of a search that are looked at.
-const SEARCH_CHARS_MAX: usize = limits::NAME_CHARS_MAX;
 /// Earlier pages that a link remembers the way back to; from further on it leads to the first.
 const TRAIL_MAX: usize = 20;
 /// Bytes of a cursor that is passed on; ours are shorter.
@@ -111,7 +109,7 @@ impl ListQuery {
         let (mut query, mut misread) = (Self::default(), false);
         for (name, value) in pairs {
             match name.as_str() {
-                "q" => query.q = typed(value.trim()).chars().take(SEARCH_CHARS_MAX).collect(),
+                "q" => query.q = search_words(&value),
                 "status" if value == REVOKED => "deleted".clone_into(&mut query.status),
                 "status" if STATES.iter().any(|(word, ..)| *word == value) => query.status = value,
                 "role" if value.is_empty() || value.parse::<RoleId>().is_ok() => query.role = value,
@@ -201,19 +199,11 @@ impl ListQuery {
     }
 
     fn link(&self, after: &str, trail: &str, from: u64) -> String {
+        let first = from.to_string();
         let place = [("after", after), ("trail", trail)].into_iter().filter(|(_, value)| !value.is_empty());
-        let mut link: Vec<_> = self
-            .filters()
-            .chain(
-                [("sort", self.sort.as_str()), ("rows", &self.rows)].into_iter().filter(|(_, value)| !value.is_empty()),
-            )
-            .chain(place)
-            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
-            .collect();
-        if from > 1 {
-            link.push(format!("from={from}"));
-        }
-        link.join("&")
+        let order = [("sort", self.sort.as_str()), ("rows", &self.rows)].into_iter().filter(|it| !it.1.is_empty());
+        let from = (from > 1).then_some(("from", first.as_str()));
+        query_string(self.filters().chain(order).chain(place).chain(from))
     }
 
     /// The query string of the page after, given where this one ends and how many rows it has.
@@ -365,7 +355,15 @@ async fn role_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
         let chosen = id == chosen;
         Choice::new(id, view::role_label(it.name.as_str()), chosen)
     }));
+    keep_chosen(&mut choices, chosen);
     choices
+}
+
+/// A filter that a link set stays set, though what it names is not among the first that are listed: the next filter would drop it silently.
+fn keep_chosen(choices: &mut Vec<Choice>, chosen: &str) {
+    if !choices.iter().any(|it| it.chosen) {
+        choices.push(Choice::new(chosen, format!("As chosen ({chosen})"), true));
+    }
 }
 
 /// The types to filter by; only "Any" for whoever may not read them.
@@ -389,6 +387,7 @@ async fn user_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
     choices.push(Choice::new(me.clone(), format!("{} (me)", visit.user.name), chosen == me));
     let others = members.iter().map(|it| (it.user.id.to_string(), it.user.name.as_str())).filter(|it| it.0 != me);
     choices.extend(others.map(|(id, name)| Choice::new(id.clone(), name, id == chosen)));
+    keep_chosen(&mut choices, chosen);
     choices
 }
 

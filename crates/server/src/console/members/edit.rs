@@ -96,12 +96,7 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
         RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::StateConflict => errors.add_general(reject.detail),
         RejectCode::InvalidField => {
-            for field in reject.fields {
-                match &*field.pointer {
-                    "/email" => errors.add("email", format!("The e-mail {}.", field.detail)),
-                    _ => errors.add("name", format!("The name {}.", field.detail)),
-                }
-            }
+            errors.add_fields(&reject.fields, &[("/email", "email", "The e-mail"), ("/name", "name", "The name")]);
         }
         _ => return Err(reject.into()),
     }

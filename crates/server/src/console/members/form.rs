@@ -14,7 +14,7 @@ use super::list::{facts, may_invite};
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::keys::view;
-use crate::console::pages::form::{Choice, FormErrors, typed, typed_lines};
+use crate::console::pages::form::{Choice, FormErrors, entries, typed, typed_lines};
 use crate::console::pages::members::{InvitePage, MemberRolePage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
@@ -91,8 +91,7 @@ pub(in crate::console) struct RoleForm {
 
 /// Permissions as they are typed, one a line.
 fn read_extra(text: &str, errors: &mut FormErrors) -> Option<PermissionSet> {
-    let lines: Vec<_> = text.split(|it: char| it == ',' || it.is_whitespace()).filter(|it| !it.is_empty()).collect();
-    PermissionSet::parse(&lines).map_err(|error| errors.add("extra", format!("Here {error}."))).ok()
+    PermissionSet::parse(&entries(text)).map_err(|error| errors.add("extra", format!("Here {error}."))).ok()
 }
 
 /// Shows the form with a member's present role.
@@ -193,13 +192,7 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
         RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::StateConflict => errors.add_general(reject.detail),
         RejectCode::InvalidField => {
-            for field in reject.fields {
-                match &*field.pointer {
-                    "/email" => errors.add("email", format!("The e-mail {}.", field.detail)),
-                    "/role_id" => errors.add("role", format!("The role {}.", field.detail)),
-                    _ => errors.add_general(format!("{}.", field.detail)),
-                }
-            }
+            errors.add_fields(&reject.fields, &[("/email", "email", "The e-mail"), ("/role_id", "role", "The role")]);
         }
         _ => return Err(reject.into()),
     }

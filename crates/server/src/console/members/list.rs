@@ -3,57 +3,36 @@
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
+use claviger_core::limits;
 use claviger_core::role::BuiltIn;
 use claviger_core::time::Timestamp;
 use claviger_core::user::UserStatus;
 use claviger_store::people::{KEYS_COUNTED_MAX, PersonRow};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
 
 use crate::console::failure::Failure;
 use crate::console::keys::view;
-use crate::console::pages::form::typed;
 use crate::console::pages::members::{MemberListPage, PersonFacts};
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
+use crate::console::paging::{Forward, forward_in};
 use crate::console::visit::Visit;
-use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::people::list_people;
-
-/// Characters of a search that are looked at: more than a name or an e-mail address has.
-const SEARCH_CHARS_MAX: usize = 254;
-
-/// What the page's URL says.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(in crate::console) struct MembersQuery {
-    q: String,
-    /// Where the page before ended.
-    after: String,
-}
 
 /// The list of members.
 pub(in crate::console) async fn show_members(
     visit: Visit,
-    query: Result<Query<MembersQuery>, QueryRejection>,
+    query: Result<Query<Forward>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let Query(query) = query.unwrap_or_default();
-    let search: String = typed(query.q.trim()).chars().take(SEARCH_CHARS_MAX).collect();
-    let after = Some(query.after).filter(|it| !it.is_empty()).map(Cursor);
-    let is_first = after.is_none();
-    let request = PageRequest { after, ..PageRequest::default() };
+    let search = query.search();
+    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
     let wanted = Some(search.as_str()).filter(|it| !it.is_empty());
     let found = list_people(&visit.app, &visit.caller, visit.organization_id(), wanted, request).await?;
-    let encoded = |it: &str| utf8_percent_encode(it, NON_ALPHANUMERIC).to_string();
-    let next = found.next.map(|Cursor(it)| match wanted {
-        Some(search) => format!("q={}&after={}", encoded(search), encoded(&it)),
-        None => format!("after={}", encoded(&it)),
-    });
     let now = visit.app.now();
     let page = MemberListPage {
         shell: visit.shell(Place::Settings),
         rows: found.items.iter().map(|it| facts(&visit, it, now)).collect(),
         is_first,
-        next,
+        next: forward_in(&search, found.next),
         may_invite: may_invite(&visit),
         search,
     };

@@ -1,5 +1,7 @@
 //! What forms need to come back with their values and say what is wrong.
 
+use claviger_core::reject::FieldReject;
+
 /// What is wrong with a form that was sent, in the order of its fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FormErrors(pub Vec<FormError>);
@@ -45,6 +47,18 @@ impl FormErrors {
         self.0.push(FormError { field: None, message: message.into() });
     }
 
+    /// Adds what an operation said of fields, each beside the input that `known` has for its pointer, with the name it has there; what the
+    /// form does not ask for is said of the form as a whole.
+    pub fn add_fields(&mut self, fields: &[FieldReject], known: &[(&str, &'static str, &str)]) {
+        for FieldReject { pointer, detail } in fields {
+            let found = known.iter().find(|it| it.0 == pointer);
+            let what = found.map_or(pointer.trim_start_matches('/'), |it| it.2);
+            // Some say a whole sentence, others what is to be said of the field.
+            let message = if detail.ends_with('.') { detail.clone() } else { format!("{what} {detail}.") };
+            self.0.push(FormError { field: found.map(|it| it.1), message });
+        }
+    }
+
     /// The first complaint about a field.
     #[must_use]
     pub fn of(&self, field: &str) -> Option<&str> {
@@ -62,6 +76,11 @@ pub fn typed(text: &str) -> String {
 #[must_use]
 pub fn typed_lines(text: &str) -> String {
     text.chars().filter(|it| *it == '\n' || !it.is_control()).collect()
+}
+
+/// The entries of a field that takes one a line; commas and spaces part them too, for values that contain none.
+pub fn entries(text: &str) -> Vec<&str> {
+    text.split(|it: char| it == ',' || it.is_whitespace()).filter(|it| !it.is_empty()).collect()
 }
 
 /// An entry of a drop-down list or a group of radio buttons.

@@ -10,12 +10,13 @@ use claviger_core::organization::Organization;
 use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 
-use super::{OrganizationPath, SEARCH_CHARS_MAX, UPDATE, facts, find};
+use super::{OrganizationPath, UPDATE, facts, find};
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::pages::form::{Choice, FormErrors, typed};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::pages::tree::{OrganizationFormPage, Places};
+use crate::console::paging::search_words;
 use crate::console::visit::Visit;
 use crate::ops::organizations::{
     NewOrganization, OrganizationPatch, OrganizationQuery, create_organization, list_organizations, update_organization,
@@ -170,7 +171,7 @@ async fn form_page(
 pub(super) async fn places(visit: &Visit, chosen: &str, search: &str, but: Option<OrganizationId>) -> Places {
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let here = visit.organization_id();
-    let search: String = typed(search.trim()).chars().take(SEARCH_CHARS_MAX).collect();
+    let search = search_words(search);
     let wanted = Some(search.clone()).filter(|it| !it.is_empty());
     let query = OrganizationQuery { is_children_only: false, search: wanted };
     let found = list_organizations(&visit.app, &visit.caller, here, query, all).await;
@@ -205,14 +206,12 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
         RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::StateConflict | RejectCode::LimitReached => errors.add_general(reject.detail),
         RejectCode::InvalidField => {
-            for field in reject.fields {
-                match &*field.pointer {
-                    "/slug" => errors.add("slug", format!("The short name {}.", field.detail)),
-                    "/external_id" => errors.add("external_id", format!("The external id {}.", field.detail)),
-                    "/name" => errors.add("name", format!("The name {}.", field.detail)),
-                    _ => errors.add_general(format!("{}.", field.detail)),
-                }
-            }
+            let known = [
+                ("/slug", "slug", "The short name"),
+                ("/external_id", "external_id", "The external id"),
+                ("/name", "name", "The name"),
+            ];
+            errors.add_fields(&reject.fields, &known);
         }
         _ => return Err(reject.into()),
     }

@@ -11,54 +11,36 @@ use claviger_core::id::OrganizationId;
 use claviger_core::limits;
 use claviger_core::organization::{Organization, OrganizationStatus};
 use claviger_store::organizations::COUNTED_MAX;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
 
 pub(super) use self::change::{resume, show_suspend, suspend};
 pub(super) use self::form::{create, edit, show_edit, show_new};
 pub(super) use self::moving::{move_to, show_move};
 use super::failure::Failure;
 use super::keys::view::grouped;
-use super::pages::form::typed;
 use super::pages::shell::{Moment, Place, Status, Tone};
 use super::pages::tree::{OrganizationFacts, OrganizationPage, TreePage, TreeRow};
+use super::paging::{Forward, forward_in};
 use super::visit::Visit;
 use crate::ops::organizations::{
     OrganizationCounts, OrganizationQuery, count_in_organizations, get_organization, list_organizations,
 };
-use crate::ops::page::{Cursor, PageRequest};
-
-/// Characters of a search that are looked at.
-const SEARCH_CHARS_MAX: usize = limits::NAME_CHARS_MAX;
 
 /// What a change of an organization needs.
 const UPDATE: &str = "claviger/organizations:update";
 
 type OrganizationPath = Path<(String, String)>;
 
-/// What the page's URL says.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct TreeQuery {
-    q: String,
-    /// Where the page before ended.
-    after: String,
-}
-
 /// The tree below this organization, itself first. One that is larger than a page is listed by name.
 pub(super) async fn show_tree(
     visit: Visit,
-    query: Result<Query<TreeQuery>, QueryRejection>,
+    query: Result<Query<Forward>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let Query(query) = query.unwrap_or_default();
-    let search: String = typed(query.q.trim()).chars().take(SEARCH_CHARS_MAX).collect();
-    let after = Some(query.after).filter(|it| !it.is_empty()).map(Cursor);
-    let is_first = after.is_none();
+    let search = query.search();
+    let (is_first, request) = query.request(limits::PAGE_ITEMS_MAX);
     let wanted = Some(search.clone()).filter(|it| !it.is_empty());
     let here = visit.organization_id();
-    let encoded = |it: &str| utf8_percent_encode(it, NON_ALPHANUMERIC).to_string();
     let ask = OrganizationQuery { is_children_only: false, search: wanted.clone() };
-    let request = PageRequest { after, limit: limits::PAGE_ITEMS_MAX };
     let found = list_organizations(&visit.app, &visit.caller, here, ask, request).await?;
     let whole = is_first && wanted.is_none() && found.next.is_none();
     let mut organizations = found.items;
@@ -76,7 +58,7 @@ pub(super) async fn show_tree(
         rows: rows.collect(),
         whole,
         is_first,
-        next: found.next.map(|Cursor(it)| format!("q={}&after={}", encoded(&search), encoded(&it))),
+        next: forward_in(&search, found.next),
         may_create: visit.may_do("claviger/organizations:create"),
         shell: visit.shell(Place::Settings),
         search,
