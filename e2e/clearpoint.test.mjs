@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import {
-  askAsGateway, call, createKey, invite, isRed, launch, openWindow, setApiAccess, show, signIn, startDev, walk, walkProfile,
+  askAsGateway, call, createKey, invite, isRed, launch, openWindow, setApiAccess, signIn, startDev, walk, walkProfile,
 } from "./harness.mjs";
-import { lastEvent } from "./looks.mjs";
+import { lastEvent, show } from "./looks.mjs";
 
 let browser;
 
