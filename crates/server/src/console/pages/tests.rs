@@ -133,6 +133,7 @@ fn every_asset_and_icon_that_a_page_names_exists() {
     }
 }
 
+// Assurance S12; the policy on every answer is looked at by tests/it/console/browser.rs.
 #[test]
 fn hostile_text_changes_no_element_and_no_attribute_on_any_page() {
     let plain: BTreeMap<_, _> = samples::all(&filled_with("x")).into_iter().collect();

@@ -20,6 +20,7 @@ async fn key_in_use(app: &TestApp, browser: &mut Browser<'_>) -> (String, String
     (token, path)
 }
 
+// Assurance S13: with another session from then on.
 #[tokio::test]
 async fn a_key_in_use_is_deleted_by_whoever_still_knows_the_password_and_the_session_is_renewed() {
     let app = TestApp::new().await;

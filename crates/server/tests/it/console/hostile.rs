@@ -1,4 +1,4 @@
-//! Names that try to be more than names, through the whole service and back.
+//! Names that try to be more than names, through the whole service and back: assurance S12.
 
 use claviger_core::name::Name;
 use claviger_core::role::BuiltIn;
