@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bearer, callWith, createKey, inspect, launch, openWindow, setUp, signIn, startDev, startServer } from "./harness.mjs";
+import { bearer, callWith, createKey, inspect, keep, launch, openWindow, setUp, signIn, startDev, startServer } from "./harness.mjs";
 
 let browser;
 let server;
@@ -28,7 +28,7 @@ before(async () => {
   const { page, close } = await openWindow(browser, server);
   await setUp(page, server);
   // There is no other place yet, and so nothing to switch to.
-  assert.equal(await page.getByRole("link", { name: "Switch organization" }).count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Switch organization" }).count(), 0);
   // The form's keys reach their own organization; one for the whole tree is made by the signed-in admin over HTTP.
   const made = await page.evaluate(async () => {
     const { organization } = await (await fetch("/api/v1/me")).json();
@@ -50,9 +50,8 @@ after(async () => {
 /** From home over the view switch to an organization's keys. */
 const switchTo = async (page, name) => {
   await page.goto("/");
-  await page.getByRole("link", { name: "Switch organization" }).click();
-  await page.getByRole("heading", { name: "Organizations", level: 1 }).waitFor();
-  await page.getByRole("listitem").getByRole("link", { name, exact: true }).click();
+  await page.getByRole("button", { name: "Switch organization" }).click();
+  await page.locator("#views").getByRole("link", { name, exact: true }).click();
   await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
 };
 
@@ -60,7 +59,9 @@ for (const colorScheme of ["light", "dark"]) {
   test(`the list of organizations can be used by everybody, ${colorScheme}`, async () => {
     const { page, close } = await openWindow(browser, server, { colorScheme });
     await signIn(page);
-    await page.getByRole("link", { name: "Switch organization" }).click();
+    await page.getByRole("button", { name: "Switch organization" }).click();
+    await page.getByRole("link", { name: "All organizations…" }).click();
+    await page.getByRole("heading", { name: "Organizations", level: 1 }).waitFor();
     await page.getByText("You are here").waitFor();
     for (const width of [1280, 320]) {
       await page.setViewportSize({ width, height: 800 });
@@ -70,12 +71,49 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
+for (const javaScriptEnabled of [true, false]) {
+  test(`the view switch opens where it stands${javaScriptEnabled ? "" : " without JavaScript"}, on a phone and by the keyboard alone`, async () => {
+    const { page, close } = await openWindow(browser, server, { javaScriptEnabled });
+    await signIn(page);
+    const button = page.getByRole("button", { name: "Switch organization" });
+    const menu = page.locator("#views");
+    await button.waitFor();
+    assert.equal(await menu.isVisible(), false);
+    for (const [colorScheme, width] of [["light", 1280], ["dark", 1280], ["light", 390], ["dark", 320]]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 800 });
+      await button.click();
+      await menu.waitFor();
+      assert.equal(await menu.locator("[aria-current=true]").innerText(), "Agency view\nAcme");
+      const { x, width: wide } = await menu.boundingBox();
+      assert.ok(x >= 0 && x + wide <= width, `${width} px: from ${x} on, ${wide} wide`);
+      if (javaScriptEnabled) {
+        await inspect(page, `view switch, ${colorScheme}, ${width} px`);
+        await keep(page, `views-${colorScheme}-${width}`);
+      }
+      await page.keyboard.press("Escape");
+      await menu.waitFor({ state: "hidden" });
+    }
+    await button.focus();
+    await page.keyboard.press("Enter");
+    for (const name of ["Agency view Acme", "Harbor Street", "Hill Road"]) {
+      await page.keyboard.press("Tab");
+      assert.equal((await page.locator(":focus").innerText()).replace(/\s+/g, " "), name);
+    }
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/o/hill-road/keys");
+    await page.getByRole("button", { name: "Switch organization" }).click();
+    assert.equal(await menu.locator("[aria-current=true]").innerText(), "Hill Road");
+    await close();
+  });
+}
+
 test("S1.3: the way from a location to the agency's keys is the agency's view, Settings, API Keys", async () => {
   const { page, close } = await openWindow(browser, server);
   await signIn(page);
   await switchTo(page, "Harbor Street");
-  await page.getByRole("link", { name: "Switch organization" }).click();
-  await page.getByRole("listitem").getByRole("link", { name: "Acme", exact: true }).click();
+  await page.getByRole("button", { name: "Switch organization" }).click();
+  await page.getByRole("link", { name: "Agency view Acme" }).click();
   await page.getByRole("link", { name: "Settings", exact: true }).first().click();
   await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "API Keys" }).click();
   await page.getByRole("rowheader", { name: "Agency admin" }).waitFor();

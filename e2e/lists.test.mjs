@@ -157,11 +157,11 @@ test("S1.3, S1.4: the agency's view shows agency keys and location keys, each wi
     await call(server, agency.token, 201, "POST", `/organizations/${made.id}/keys`, { name: `Marketing ${name}` });
   }
   await page.goto("/");
-  await page.getByRole("link", { name: "Switch organization" }).click();
-  await page.getByRole("listitem").getByRole("link", { name: "L1", exact: true }).click();
+  await page.getByRole("button", { name: "Switch organization" }).click();
+  await page.locator("#views").getByRole("link", { name: "L1", exact: true }).click();
   assert.equal(await page.getByRole("heading", { name: /^Location/ }).count(), 0, "a location has no locations");
-  await page.getByRole("link", { name: "Switch organization" }).click();
-  await page.getByRole("listitem").getByRole("link", { name: "Acme", exact: true }).click();
+  await page.getByRole("button", { name: "Switch organization" }).click();
+  await page.getByRole("link", { name: "Agency view Acme" }).click();
   await page.getByRole("link", { name: "Settings", exact: true }).first().click();
   await page.locator("nav.index").getByRole("link", { name: /^API Keys/ }).click();
   await page.getByRole("heading", { name: "Agency 2" }).waitFor();

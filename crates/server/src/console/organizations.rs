@@ -8,7 +8,7 @@ use claviger_core::organization::OrganizationStatus;
 use super::failure::Failure;
 use super::pages::organizations::{OrganizationRow, OrganizationsPage};
 use super::pages::shell::Place;
-use super::paging::{Forward, forward};
+use super::paging::{Forward, forward_in, query_string};
 use super::visit::Visit;
 use crate::ops::error::Error;
 use crate::ops::me;
@@ -16,6 +16,8 @@ use crate::ops::organizations::{OrganizationQuery, list_organizations};
 
 /// Organizations on one page.
 const ROWS: u32 = 50;
+/// Up to how many organizations a search is of no use.
+const SEARCHED_FROM: usize = 10;
 
 /// Lists what can be looked at: the tree that this organization stands in from the topmost that the viewer reaches, and the other
 /// organizations that the viewer is a member of.
@@ -26,9 +28,12 @@ pub(super) async fn show_organizations(
     let Query(query) = query.unwrap_or_default();
     let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());
     let top = me::top_of_reach(app, caller, here);
+    let search = query.search();
+    let wanted =
+        OrganizationQuery { is_children_only: false, search: Some(search.clone()).filter(|it| !it.is_empty()) };
     let (is_first, request) = query.request(ROWS);
     let (mut rows, mut next) = (Vec::new(), None);
-    match list_organizations(app, caller, top, OrganizationQuery::default(), request).await {
+    match list_organizations(app, caller, top, wanted, request).await {
         Ok(page) => {
             rows.extend(page.items.into_iter().map(|it| OrganizationRow {
                 here: it.id == here,
@@ -36,7 +41,7 @@ pub(super) async fn show_organizations(
                 name: it.name.to_string(),
                 slug: it.slug.to_string(),
             }));
-            next = forward(page.next);
+            next = forward_in(&search, page.next);
         }
         // Who may not look at the tree goes from membership to membership.
         Err(Error::Reject(_)) if is_first => {}
@@ -48,11 +53,18 @@ pub(super) async fn show_organizations(
             let listed = rows.iter().any(|row| row.slug == it.slug.as_str());
             // What lies in the tree is on one of its pages.
             let in_tree = next.is_some() && app.replica().path(it.id).contains(&top);
-            if !listed && !in_tree {
+            let is_meant = it.name.as_str().to_lowercase().contains(&search.to_lowercase());
+            if is_meant && !listed && !in_tree {
                 let (name, slug) = (it.name.to_string(), it.slug.to_string());
                 rows.push(OrganizationRow { here: it.id == here, suspended: false, name, slug });
             }
         }
     }
-    Ok(visit.page(&OrganizationsPage { shell: visit.shell(Place::Elsewhere), rows, is_first, next }))
+    let is_searched = !search.is_empty() || !is_first || next.is_some() || rows.len() > SEARCHED_FROM;
+    let start = match search.as_str() {
+        "" => "/organizations".to_owned(),
+        search => format!("/organizations?{}", query_string([("q", search)])),
+    };
+    let shell = visit.shell(Place::Elsewhere);
+    Ok(visit.page(&OrganizationsPage { shell, search, is_searched, rows, is_first, start, next }))
 }

@@ -18,12 +18,12 @@ use http::request::Parts;
 use super::confirmations::Unconfirmed;
 use super::cookies;
 use super::failure::Failure;
-use super::pages::shell::{Notice, Place, Preferences, Shell, Viewer};
+use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
 use super::respond::{html, own_path};
 use super::security::plain_http;
 use crate::app::App;
 use crate::ops::caller::Caller;
-use crate::ops::me::{self, ReachedOrganization};
+use crate::ops::me::{self, ReachedOrganization, Viewpoint, Viewpoints};
 use crate::ops::sessions::{self, SignedIn};
 use crate::site::Site;
 
@@ -70,7 +70,7 @@ pub(super) struct Visit {
     preferences: Preferences,
     notice: Option<Notice>,
     unconfirmed: Unconfirmed,
-    may_switch: bool,
+    viewpoints: Option<Viewpoints>,
     here: String,
     pub(super) origin: sessions::Origin,
     /// When the reader last proved who they are.
@@ -100,7 +100,7 @@ impl FromRequestParts<App> for Visit {
             Some(slug) => me::find_reached_organization(app, &session.caller, &slug).await?,
             None => me::get_me(app, &session.caller).await?.organization,
         };
-        let may_switch = me::reaches_others(app, &session.caller, organization.id).await?;
+        let viewpoints = me::find_viewpoints(app, &session.caller, &organization).await?;
         let notice = cookies::notice(&parts.headers, &site);
         let change = cookies::change(&parts.headers, &site, organization.id);
         Ok(Self {
@@ -112,7 +112,7 @@ impl FromRequestParts<App> for Visit {
             organization,
             preferences,
             notice,
-            may_switch,
+            viewpoints,
             here,
             origin,
             signed_in_at: session.signed_in_at,
@@ -163,7 +163,7 @@ impl Visit {
 
     /// Whether there is another organization to look at.
     pub(super) fn may_switch(&self) -> bool {
-        self.may_switch
+        self.viewpoints.is_some()
     }
 
     /// Whether the viewer holds everything here.
@@ -178,7 +178,7 @@ impl Visit {
         Shell {
             organization_name: self.organization.name.to_string(),
             organization_slug: self.organization.slug.to_string(),
-            may_switch: self.may_switch,
+            views: self.viewpoints.as_ref().map(|it| self.view_switch(it)),
             viewer: Viewer {
                 name: self.user.name.to_string(),
                 email: self.user.email.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -190,6 +190,15 @@ impl Visit {
             notice: self.notice.clone(),
             unconfirmed: self.unconfirmed.sentence(),
         }
+    }
+
+    fn view_switch(&self, points: &Viewpoints) -> ViewSwitch {
+        let link = |it: &Viewpoint| ViewLink {
+            name: it.name.to_string(),
+            slug: it.slug.to_string(),
+            here: it.id == self.organization.id,
+        };
+        ViewSwitch { agency: points.agency.as_ref().map(link), locations: points.locations.iter().map(link).collect() }
     }
 
     /// A path within the organization; empty for its own page.

@@ -75,22 +75,85 @@ pub fn top_of_reach(app: &App, caller: &Caller, organization_id: OrganizationId)
     path.into_iter().rev().find(|it| caller.reach(app, *it).is_ok()).unwrap_or(organization_id)
 }
 
-/// Whether the caller reaches another organization than this one.
+/// Organizations that the view switch offers beside the topmost and the present one; a search finds the others.
+const VIEWPOINTS_MAX: u32 = 8;
+
+/// An organization that can be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewpoint {
+    /// Its identifier.
+    pub id: OrganizationId,
+    /// The wire's `shortname`.
+    pub slug: Slug,
+    /// What people call it.
+    pub name: Name,
+}
+
+/// The organizations that can be looked at from one of them, as far as they are offered without a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewpoints {
+    /// The topmost within reach, where there are others below it.
+    pub agency: Option<Viewpoint>,
+    /// Some of those directly below it, by name, and those that the caller is a member of. Where the caller stands is always among these or the
+    /// agency itself.
+    pub locations: Vec<Viewpoint>,
+}
+
+impl From<&ReachedOrganization> for Viewpoint {
+    fn from(it: &ReachedOrganization) -> Self {
+        Self { id: it.id, slug: it.slug.clone(), name: it.name.clone() }
+    }
+}
+
+impl Viewpoints {
+    fn offers(&self, id: OrganizationId) -> bool {
+        self.agency.iter().chain(&self.locations).any(|it| it.id == id)
+    }
+}
+
+/// What the caller can look at from an organization; nothing where that is this one alone. Asked for every page, so it stays at a few rows: the
+/// replica knows who reaches what but not what it is called.
 ///
 /// # Errors
 /// Faults.
-pub async fn reaches_others(app: &App, caller: &Caller, organization_id: OrganizationId) -> OpResult<bool> {
-    let memberships = caller.user_id().map_or(0, |it| app.replica().memberships(it).len());
-    if memberships > 1 || top_of_reach(app, caller, organization_id) != organization_id {
-        return Ok(true);
+pub async fn find_viewpoints(app: &App, caller: &Caller, here: &ReachedOrganization) -> OpResult<Option<Viewpoints>> {
+    let top_id = top_of_reach(app, caller, here.id);
+    let top = if top_id == here.id { Some(here.into()) } else { find_viewpoint(app, caller, top_id).await? };
+    let page = PageRequest { after: None, limit: VIEWPOINTS_MAX };
+    let children = OrganizationQuery { is_children_only: true, search: None };
+    let below = match list_organizations(app, caller, top_id, children, page).await {
+        Ok(page) => page.items,
+        // Who may not look at what is below goes from membership to membership.
+        Err(Error::Reject(_)) => Vec::new(),
+        Err(fault) => return Err(fault),
+    };
+    let is_agency = !below.is_empty();
+    let mut points = Viewpoints { agency: top.clone().filter(|_| is_agency), locations: Vec::new() };
+    points.locations.extend(top.filter(|_| !is_agency));
+    // A suspended one is closed, and a nearer membership may keep the caller out of one.
+    let open = below.into_iter().filter(|it| caller.reach(app, it.id).is_ok());
+    points.locations.extend(open.map(|it| Viewpoint { id: it.id, slug: it.slug, name: it.name }));
+    for it in caller.user_id().map_or_else(Vec::new, |it| app.replica().memberships(it)) {
+        let is_full = points.locations.len() >= VIEWPOINTS_MAX as usize;
+        if is_full || points.offers(it.organization_id) {
+            continue;
+        }
+        points.locations.extend(find_viewpoint(app, caller, it.organization_id).await?);
     }
-    let page = PageRequest { after: None, limit: 2 };
-    match list_organizations(app, caller, organization_id, OrganizationQuery::default(), page).await {
-        Ok(page) => Ok(page.items.len() > 1),
-        // Who may not look at what is below does not reach it by looking.
-        Err(Error::Reject(_)) => Ok(false),
-        Err(fault) => Err(fault),
+    if !points.offers(here.id) {
+        // Behind the topmost, which stands among them where it is no agency.
+        let at = usize::from(points.agency.is_none()).min(points.locations.len());
+        points.locations.insert(at, here.into());
     }
+    let others = points.agency.iter().chain(&points.locations).any(|it| it.id != here.id);
+    Ok(others.then_some(points))
+}
+
+/// The organization if the caller reaches it: a suspended one is not reached, and one that is gone meanwhile is not there.
+async fn find_viewpoint(app: &App, caller: &Caller, id: OrganizationId) -> OpResult<Option<Viewpoint>> {
+    let Ok(tenant) = caller.reach(app, id) else { return Ok(None) };
+    let found = app.store().read().await?.find_organization(&tenant).await?;
+    Ok(found.map(|it| Viewpoint { id: it.id, slug: it.slug, name: it.name }))
 }
 
 async fn key_me(app: &App, caller: &Caller, digest: &Digest, ip: Option<IpAddr>) -> OpResult<Me> {

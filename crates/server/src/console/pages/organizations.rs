@@ -10,11 +10,17 @@ use super::shell::Shell;
 pub struct OrganizationsPage {
     /// The frame.
     pub shell: Shell,
+    /// The words searched for.
+    pub search: String,
+    /// Whether a search is of any use: there are many, or somebody has searched.
+    pub is_searched: bool,
     /// The organizations, the topmost first.
     pub rows: Vec<OrganizationRow>,
     /// Whether nothing stands before these.
     pub is_first: bool,
-    /// What the link to the next page carries; none on the last.
+    /// The path of the first page, within the organization.
+    pub start: String,
+    /// The query string of the next page, without `?`; none on the last.
     pub next: Option<String>,
 }
 

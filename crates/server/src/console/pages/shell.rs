@@ -9,8 +9,8 @@ pub struct Shell {
     pub organization_name: String,
     /// The organization's slug: part of every path, so that two tabs can look at two organizations.
     pub organization_slug: String,
-    /// Whether there is another organization to look at.
-    pub may_switch: bool,
+    /// The organizations to look at; none where there is no other.
+    pub views: Option<ViewSwitch>,
     /// Who is signed in.
     pub viewer: Viewer,
     /// Which entry of the menu is marked as the current one.
@@ -33,6 +33,26 @@ impl Shell {
     pub fn path(&self, rest: &str) -> String {
         format!("/o/{}{rest}", self.organization_slug)
     }
+}
+
+/// What the view switch of the top bar offers at once; the page of organizations has the others.
+#[derive(Debug, Clone)]
+pub struct ViewSwitch {
+    /// The topmost organization, where there are others below it.
+    pub agency: Option<ViewLink>,
+    /// Some of the others.
+    pub locations: Vec<ViewLink>,
+}
+
+/// An organization that can be looked at.
+#[derive(Debug, Clone)]
+pub struct ViewLink {
+    /// Free text.
+    pub name: String,
+    /// Where it is found.
+    pub slug: String,
+    /// Whether it is the one that the page belongs to.
+    pub here: bool,
 }
 
 /// The person who is signed in.

@@ -19,3 +19,4 @@ mod roles;
 mod secrets;
 mod sessions;
 mod tenants;
+mod views;

@@ -16,7 +16,9 @@ use crate::console::pages::keys::{
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::secrets::{CreatedKeyPage, Made, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
-use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone, Viewer};
+use crate::console::pages::shell::{
+    Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone, ViewLink, ViewSwitch, Viewer,
+};
 use crate::console::pages::snippets::{call_with_key, check_key};
 
 mod access;
@@ -98,7 +100,7 @@ fn shell(words: &Words<'_>, place: Place) -> Shell {
     Shell {
         organization_name: words.organization.to_owned(),
         organization_slug: "acme".to_owned(),
-        may_switch: true,
+        views: Some(view_switch(words)),
         viewer: Viewer { name: words.person.to_owned(), email: words.email.to_owned() },
         place,
         preferences: Preferences::default(),
@@ -106,6 +108,15 @@ fn shell(words: &Words<'_>, place: Place) -> Shell {
         now: "2026-11-21T05:15:00Z".to_owned(),
         notice: None,
         unconfirmed: None,
+    }
+}
+
+fn view_switch(words: &Words<'_>) -> ViewSwitch {
+    let link = |name: &str, slug: &str, here| ViewLink { name: name.to_owned(), slug: slug.to_owned(), here };
+    let slugs = ["harbor-street", "hill-road", "mill-lane", "north", "old-town", "station", "west-end", "zoo"];
+    ViewSwitch {
+        agency: Some(link(words.organization, "acme", true)),
+        locations: slugs.iter().zip(words.names.iter().cycle()).map(|(slug, name)| link(name, slug, false)).collect(),
     }
 }
 
@@ -157,8 +168,11 @@ fn organizations(words: &Words<'_>) -> OrganizationsPage {
             row(1, "harbor-street", false, false),
             row(2, "hill-road", false, true),
         ],
+        search: words.typed.to_owned(),
+        is_searched: true,
         is_first: false,
-        next: Some("aGlsbA".to_owned()),
+        start: "/organizations?q=hill".to_owned(),
+        next: Some("q=hill&after=aGlsbA".to_owned()),
     }
 }
 
@@ -234,6 +248,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     read_only.may_create = false;
     read_only.may_change = false;
     read_only.may_delete = false;
+    let mut alone = home(112, Vec::new());
+    alone.shell.views = None;
     let mut full = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
     for (at, row) in full.rows.iter_mut().enumerate() {
         row.id = format!("{}{at}", row.id);
@@ -295,11 +311,13 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
             }),
         ),
         ("home", render(&home(112, recent))),
+        ("home-alone", render(&alone)),
         ("home-quiet", render(&home(1, Vec::new()))),
         ("home-first", render(&home(0, Vec::new()))),
         ("keyboard", render(&KeyboardPage { shell: shell(words, Place::Elsewhere) })),
         ("keyboard-off", render(&keyboard_off)),
         ("organizations", render(&organizations(words))),
+        ("organizations-none", render(&OrganizationsPage { rows: Vec::new(), next: None, ..organizations(words) })),
         ("keys", render(&key_list(words, rows(words)))),
         ("keys-25", render(&full)),
         ("keys-integrations", render(&KeyListPage { door: Door::Integrations.view(), ..key_list(words, rows(words)) })),
