@@ -51,9 +51,20 @@ static FIND_COUNTS: LazyLock<Bulk> = LazyLock::new(|| {
     ))
 });
 
+/// The same of several keys. Each pair of a start and a key is looked up where it stands, so that neither other keys nor other hours are read.
+static FIND_PASSED: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new(format!(
+        "SELECT u.key_id, u.since, u.allowed FROM key_usage u WHERE u.organization_id = $1 AND u.seconds = $2 \
+         AND u.since IN {} AND u.key_id IN {} AND u.allowed > 0",
+        row_of(ROWS_PER_STATEMENT, 2),
+        row_of(ROWS_PER_STATEMENT, 2 + ROWS_PER_STATEMENT)
+    ))
+});
+
 /// Every statement that is put together here, by name.
-pub(super) fn built_statements() -> [(String, String); 2] {
-    [("ADD_COUNTS".into(), ADD_COUNTS.portable.clone()), ("FIND_COUNTS".into(), FIND_COUNTS.portable.clone())]
+pub(super) fn built_statements() -> [(String, String); 3] {
+    [("ADD_COUNTS", &ADD_COUNTS), ("FIND_COUNTS", &FIND_COUNTS), ("FIND_PASSED", &FIND_PASSED)]
+        .map(|(name, bulk)| (name.into(), bulk.portable.clone()))
 }
 
 /// Requests with a key.
@@ -134,6 +145,31 @@ impl Connection {
             counts.extend(self.list_bulk(&FIND_COUNTS, arguments, "key_usage", read).await?);
         }
         Ok(counts)
+    }
+
+    /// How many requests with each of these keys passed in the spans that begin at these instants, as far as they have been flushed. Spans
+    /// without any are left out.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_passed(
+        &mut self,
+        tenant: &Tenant,
+        key_ids: &[KeyId],
+        span: Span,
+        starts: &[Timestamp],
+    ) -> StoreResult<Vec<(KeyId, Timestamp, u64)>> {
+        let mut passed = Vec::new();
+        for keys in key_ids.chunks(ROWS_PER_STATEMENT) {
+            for chunk in starts.chunks(ROWS_PER_STATEMENT) {
+                let mut arguments = args![tenant.organization_id(), seconds(span)];
+                arguments.extend(padded(chunk, Timestamp::value));
+                arguments.extend(padded(keys, KeyId::value));
+                let read = |it: &mut Columns<'_>| Ok((it.next()?, it.next()?, it.next()?));
+                passed.extend(self.list_bulk(&FIND_PASSED, arguments, "key_usage", read).await?);
+            }
+        }
+        Ok(passed)
     }
 }
 

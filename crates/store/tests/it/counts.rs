@@ -56,6 +56,32 @@ async fn requests_count_in_the_hour_they_came_in_whichever_secret_they_had() {
 }
 
 #[tokio::test]
+async fn what_passed_is_found_for_many_keys_and_many_hours_and_nothing_else_with_it() {
+    let world = World::new().await;
+    let (_, secret) = world.insert_key(&world.acme, "CI").await;
+    // More of both than one statement looks for; every third key passed in three hours, of which two are asked for.
+    let secrets: Vec<_> = (0..120).map(|_| Secret { id: id(), key_id: id(), ..secret.clone() }).collect();
+    let used: Vec<_> = secrets.iter().step_by(3).collect();
+    for (hour, count) in [(0, 7), (71, 2), (99, 1)] {
+        let uses: Vec<_> = used.iter().map(|it| uses(&world, it, at(hour, 1), count)).collect();
+        world.store.record_uses(&uses).await.expect("uses");
+    }
+    world.store.record_denials(&[denials(&world, secrets[1].key_id, [at(0, 9)], 5)]).await.expect("denials");
+    let ids: Vec<_> = secrets.iter().map(|it| it.key_id).collect();
+    let starts: Vec<_> = (0..72).map(|it| at(it, 0)).collect();
+    let mut reader = world.store.read().await.expect("a reader");
+    let mut found = reader.find_passed(&world.acme.tenant, &ids, Span::Hour, &starts).await.expect("counts");
+    found.sort_unstable();
+    let mut expected: Vec<_> =
+        used.iter().flat_map(|it| [(it.key_id, at(0, 0), 7), (it.key_id, at(71, 0), 2)]).collect();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(reader.find_passed(&world.acme.tenant, &ids, Span::Day, &starts).await.expect("counts"), []);
+    assert_eq!(reader.find_passed(&world.acme.tenant, &[], Span::Hour, &starts).await.expect("counts"), []);
+    assert_eq!(reader.find_passed(&world.beta.tenant, &ids, Span::Hour, &starts).await.expect("counts"), []);
+}
+
+#[tokio::test]
 async fn hours_become_days_and_days_are_forgotten_without_losing_a_request_on_the_way() {
     let world = World::new().await;
     let (key, secret) = world.insert_key(&world.acme, "CI").await;

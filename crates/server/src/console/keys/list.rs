@@ -23,10 +23,12 @@ use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keys::{Head, Heads, KeyListPage, KeyRowView, Range};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::{check_key, create_key};
+use crate::console::pages::usage::Spark;
 use crate::console::paging::{query_string, search_words};
 use crate::console::visit::Visit;
 use crate::ops::apis::list_apis;
 use crate::ops::error::{Error, OpResult};
+use crate::ops::keys::usage::weeks_of;
 use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyOrder, KeyQuery, KeySort, list_keys};
 use crate::ops::members::list_members;
 use crate::ops::page::{Cursor, PageRequest};
@@ -270,7 +272,6 @@ pub(in crate::console) async fn show_keys(
 ) -> Result<Response, Failure> {
     let unreadable = query.is_err();
     let (mut query, misread) = ListQuery::read(query.map(|Query(it)| it).unwrap_or_default());
-    let now = visit.app.now();
     let rows_max = query.rows_max();
     let mut unsorted = false;
     let list = match list_page(&visit, &query).await.map_err(Error::into_reject) {
@@ -282,11 +283,7 @@ pub(in crate::console) async fn show_keys(
         found => found?,
     };
 
-    let row = |it: &KeyInfo| KeyRowView {
-        may_rotate: visit.may_to("update", &it.key) && can_rotate(it, visit.user.id),
-        ..view::row(it, now)
-    };
-    let rows: Vec<_> = list.page.items.iter().map(row).collect();
+    let rows = rows_of(&visit, &list.page.items).await?;
     let shown = rows.len() as u64;
     let first = if shown == 0 { 0 } else { query.first() };
     let may_create = visit.may("create");
@@ -329,6 +326,18 @@ pub(in crate::console) async fn show_keys(
         snippets: create_key(&visit.site.base_url, visit.organization.id),
     };
     Ok(visit.page(&page))
+}
+
+/// The rows of the list, with what else a page of keys is asked for once.
+async fn rows_of(visit: &Visit, keys: &[KeyInfo]) -> OpResult<Vec<KeyRowView>> {
+    let now = visit.app.now();
+    let weeks = weeks_of(&visit.app, &visit.caller, visit.organization_id(), keys).await?;
+    let row = |it: &KeyInfo| KeyRowView {
+        week: weeks.get(&it.key.id).and_then(|days| Spark::new(days, view::grouped)),
+        may_rotate: visit.may_to("update", &it.key) && can_rotate(it, visit.user.id),
+        ..view::row(it, now)
+    };
+    Ok(keys.iter().map(row).collect())
 }
 
 async fn list_page(visit: &Visit, query: &ListQuery) -> OpResult<KeyList> {

@@ -97,6 +97,7 @@ pub(in crate::console) fn row(info: &KeyInfo, now: Timestamp) -> KeyRowView {
         status: status(info, now),
         active: info.key.standing == claviger_core::decision::KeyStanding::Active,
         live: info.state != KeyState::Revoked,
+        week: None,
         may_rotate: false,
     }
 }

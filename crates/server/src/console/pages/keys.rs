@@ -8,7 +8,7 @@ use super::health::HealthLine;
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
-use super::usage::UsageView;
+use super::usage::{Spark, UsageView};
 
 /// When a key or a secret was last used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,6 +197,8 @@ pub struct KeyRowView {
     pub active: bool,
     /// Whether it still can be changed: not deleted.
     pub live: bool,
+    /// How it was used of late; none where it was not, and only the list says so.
+    pub week: Option<Spark>,
     /// Whether the reader can give it a new secret; only the list says so.
     pub may_rotate: bool,
 }

@@ -10,6 +10,56 @@ pub const CHART_HEIGHT: u32 = 100;
 /// What a bar that stands for anything is high at least, so that one request beside thousands is seen.
 const BAR_HEIGHT_MIN: u32 = 2;
 
+/// Height of the chart in a row, in pixels.
+pub const SPARK_HEIGHT: u32 = 16;
+/// Pixels from one bar of it to the next, of which the last stays free.
+const SPARK_STEP: usize = 5;
+
+/// The requests of a row's key, day by day, as a chart of the size of a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spark {
+    /// `1,204 requests in 7 days`
+    pub words: String,
+    /// In pixels.
+    pub width: usize,
+    /// The bars of the days before, as the data of a path.
+    pub before: String,
+    /// The bar of today; empty where there was nothing.
+    pub today: String,
+}
+
+impl Spark {
+    /// Draws what passed on each of some days, oldest first; nothing where nothing passed.
+    #[must_use]
+    pub fn new(days: &[u64], write: fn(u64) -> String) -> Option<Self> {
+        let most = days.iter().copied().max().filter(|it| *it > 0)?;
+        let sum = days.iter().fold(0_u64, |sum, it| sum.saturating_add(*it));
+        let bar = |(at, count): (usize, &u64)| {
+            let height = match *count {
+                0 => return String::new(),
+                count => share(count, most, SPARK_HEIGHT - BAR_HEIGHT_MIN),
+            };
+            let (x, y) = (at * SPARK_STEP, SPARK_HEIGHT - height);
+            format!("M{x} {y}h4v{height}h-4z")
+        };
+        let mut bars: Vec<_> = days.iter().enumerate().map(bar).collect();
+        let today = bars.pop().unwrap_or_default();
+        let requests = if sum == 1 { "request" } else { "requests" };
+        Some(Self {
+            words: format!("{} {requests} in {} days", write(sum), days.len()),
+            width: (days.len() * SPARK_STEP).saturating_sub(1),
+            before: bars.concat(),
+            today,
+        })
+    }
+}
+
+/// How high a bar is that stands for anything, in a chart that leaves so much beyond the least height for the most requests of one bar.
+fn share(count: u64, most: u64, beyond: u32) -> u32 {
+    let share = u128::from(count) * u128::from(beyond) / u128::from(most.max(1));
+    BAR_HEIGHT_MIN + u32::try_from(share).map_or(beyond, |it| it.min(beyond))
+}
+
 /// How a key is used.
 #[derive(Debug, Clone)]
 pub struct UsageView {
@@ -79,10 +129,8 @@ impl Bar {
     pub fn new(at: usize, label: String, (allowed, denied): (u64, u64), most: u64, write: fn(u64) -> String) -> Self {
         let height = |count: u64| match count {
             0 => 0,
-            count => {
-                let share = u128::from(count) * u128::from(CHART_HEIGHT - 2 * BAR_HEIGHT_MIN) / u128::from(most.max(1));
-                BAR_HEIGHT_MIN + u32::try_from(share).unwrap_or(CHART_HEIGHT - 2 * BAR_HEIGHT_MIN)
-            }
+            // Two parts stand on each other, each with its least height.
+            count => share(count, most, CHART_HEIGHT - 2 * BAR_HEIGHT_MIN),
         };
         Self {
             label,
@@ -125,6 +173,20 @@ pub struct DenialView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_shows_a_bar_for_each_day_that_had_requests() {
+        let spark = |days: &[u64]| Spark::new(days, |it| it.to_string());
+        assert_eq!(spark(&[0; 7]), None);
+        assert_eq!(spark(&[]), None);
+        let drawn = spark(&[0, 7, 0, 0, 14, 0, 1]).expect("there were some");
+        assert_eq!((drawn.words.as_str(), drawn.width), ("22 requests in 7 days", 34));
+        assert_eq!((drawn.before.as_str(), drawn.today.as_str()), ("M5 7h4v9h-4zM20 0h4v16h-4z", "M30 13h4v3h-4z"));
+        let one = spark(&[0, 0, 1]).expect("there was one");
+        assert_eq!((one.words.as_str(), one.before.as_str()), ("1 request in 3 days", ""));
+        let highest = spark(&[u64::MAX / 2, 1]).expect("there were some");
+        assert_eq!((highest.before.as_str(), highest.today.as_str()), ("M0 0h4v16h-4z", "M5 14h4v2h-4z"));
+    }
 
     #[test]
     fn bars_fill_the_chart_and_never_leave_it() {

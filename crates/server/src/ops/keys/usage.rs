@@ -1,5 +1,7 @@
 //! How a key is used: how often by the hour and by the day, and what was refused of late.
 
+use std::collections::HashMap;
+
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::limits::USAGE_HOURS_KEPT;
 use claviger_core::time::Timestamp;
@@ -7,8 +9,8 @@ use claviger_core::usage::Span;
 use claviger_store::usage::counts::Counts;
 use claviger_store::usage::denials::Denial;
 
-use super::list::find_visible;
-use super::{LastUse, get_key};
+use super::list::{find_visible, is_visible};
+use super::{KeyInfo, LastUse, get_key};
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
@@ -17,6 +19,8 @@ use crate::ops::error::OpResult;
 const HOURS: u32 = 24;
 /// Days that are shown.
 const DAYS: u32 = 30;
+/// Days of a week.
+pub const WEEK: usize = 7;
 /// Hours before those that are kept: where nothing ran for a while, they have not been made days yet.
 const HOURS_LATE: u32 = 24;
 
@@ -83,4 +87,40 @@ pub async fn key_usage(
         days: starts.into_iter().map(|it| stretch(it, by_day.get(&it))).collect(),
         denials: reader.find_denials(&tenant, key.id).await?,
     })
+}
+
+/// How many requests with each of these keys passed on each of the latest seven days in UTC, oldest first, today included. Keys without any are
+/// left out, and so are those that the caller may not look at.
+///
+/// # Errors
+/// Refusals.
+pub async fn weeks_of(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    keys: &[KeyInfo],
+) -> OpResult<HashMap<KeyId, [u64; WEEK]>> {
+    let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    let now = app.now();
+    let days = Span::Day.latest(WEEK as u32, now);
+    // Most keys of many are quiet, and of those nothing is asked.
+    let is_recent = |it: &LastUse| days.first().is_some_and(|first| *first <= it.at);
+    let used = keys.iter().filter(|it| is_visible(whose, &it.key) && it.last_use.as_ref().is_some_and(is_recent));
+    let ids: Vec<_> = used.map(|it| it.key.id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // As of one moment, as above.
+    let mut reader = app.store().snapshot().await?;
+    let hours = Span::Hour.latest(USAGE_HOURS_KEPT as u32 + HOURS_LATE, now);
+    let mut passed = reader.find_passed(&tenant, &ids, Span::Hour, &hours).await?;
+    passed.extend(reader.find_passed(&tenant, &ids, Span::Day, &days).await?);
+    let mut weeks: HashMap<_, [u64; WEEK]> = HashMap::new();
+    for (key_id, since, count) in passed {
+        let day = Span::Day.start_of(since);
+        if let Some(at) = days.iter().position(|it| *it == day) {
+            weeks.entry(key_id).or_default()[at] += count;
+        }
+    }
+    Ok(weeks)
 }

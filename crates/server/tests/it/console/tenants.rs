@@ -1,11 +1,14 @@
 //! Who sees what: another organization's objects are not there, and what one may not do is not offered.
 
+use claviger::ops::keys::usage::weeks_of;
+use claviger::ops::keys::{KeyQuery, list_keys};
 use claviger::ops::members::{NewMember, create_member};
+use claviger::ops::page::PageRequest;
 use claviger_core::permission::PermissionSet;
 use claviger_core::role::BuiltIn;
 
-use super::browser::Browser;
-use crate::app::{TestApp, new_key};
+use super::browser::{Browser, selector};
+use crate::app::{DAY, TestApp, new_key};
 
 #[tokio::test]
 async fn another_organizations_pages_are_those_of_nothing() {
@@ -126,7 +129,56 @@ async fn the_last_login_is_the_latest_use_on_record() {
     app.get("/api/v1/me", &token).await;
     app.app.uses().flush().await.unwrap();
     let list = browser.get("/o/root/keys?q=automation").await;
-    assert_eq!(list.text_of("td[data-label='Last Login']"), "2027-01-01 00:00:00"); // S3.12
+    assert_eq!(list.text_of("td[data-label='Last Login'] time"), "2027-01-01 00:00:00"); // S3.12
+}
+
+// S3.16
+#[tokio::test]
+async fn a_row_shows_what_passed_with_its_key_in_a_week_and_nothing_where_nothing_did() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    browser.create_key("Quiet").await;
+    let token = browser.create_key("Busy").await.text_of("#token");
+    for day in 0..3 {
+        if day > 0 {
+            app.clock.advance(DAY);
+        }
+        for _ in 0..=day {
+            app.get("/api/v1/me", &token).await;
+        }
+        app.app.uses().flush().await.unwrap();
+    }
+    let sparks = |page: &super::browser::Page| {
+        let html = page.html();
+        let titles = selector("tr .spark title");
+        html.select(&titles).map(|it| it.text().collect::<String>()).collect::<Vec<_>>()
+    };
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/keys").await.expect(200);
+    assert_eq!(sparks(&page), ["6 requests in 7 days"], "of two keys one was used");
+    assert!(page.text.contains("d=\"M20 10h4v6h-4zM25 5h4v11h-4z\""), "one, two and three: {}", page.text);
+    // Hours become days, and what is older than the week is left out.
+    app.clock.advance(DAY * 5);
+    while app.app.store().fold_counts(app.now()).await.unwrap() {}
+    let mut browser = Browser::signed_in(&app).await;
+    assert_eq!(sparks(&browser.get("/o/root/keys").await.expect(200)), ["5 requests in 7 days"]);
+    app.clock.advance(DAY * 2);
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/keys?q=busy").await.expect(200);
+    assert_eq!(sparks(&page), Vec::<String>::new());
+    assert!(page.text_of("td[data-label='Last Login']").starts_with("2027-01-03"), "the last use stays");
+
+    // Asked for directly, neither somebody else's key tells of its use nor one that is looked for in another organization.
+    let other = app.organization(app.root, "Other").await;
+    let (ann, _, _) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    app.get("/api/v1/me", &token).await;
+    app.app.uses().flush().await.unwrap();
+    let query = KeyQuery::default();
+    let page = PageRequest { after: None, limit: 5 };
+    let keys = list_keys(&app.app, &app.admin, app.root, query, page).await.unwrap().page.items;
+    for (caller, organization, told) in [(&app.admin, app.root, 1), (&ann, app.root, 0), (&app.admin, other, 0)] {
+        assert_eq!(weeks_of(&app.app, caller, organization, &keys).await.unwrap().len(), told);
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::console::pages::keys::{
 };
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
-use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, SpanLink, UsageView};
+use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, Spark, SpanLink, UsageView};
 
 pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
     let row = |at: usize, hint: &str, role: &str, last_use, expires: Option<&str>, status: Status| KeyRowView {
@@ -24,6 +24,7 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
         expires: expires.map(|it| Moment::last_day(super::at(it))),
         active: status.tone != Tone::Paused,
         live: true,
+        week: Spark::new(&[[0, 212, 340, 301, 0, 7, 344], [0, 0, 1, 0, 0, 0, 0], [0; 7]][at.min(2)], |it| it.to_string()),
         may_rotate: status.tone != Tone::Ended,
         status,
     };
