@@ -161,6 +161,12 @@ impl Visit {
         self.caller.authorize(&self.app, self.organization.id, permission).is_ok()
     }
 
+    /// Whether the viewer's role here may have keys.
+    pub(super) fn has_api_access(&self) -> bool {
+        let membership = self.app.replica().membership_at(self.user.id, self.organization.id);
+        membership.is_some_and(|it| it.is_admin || it.api_access)
+    }
+
     /// Whether there is another organization to look at.
     pub(super) fn may_switch(&self) -> bool {
         self.viewpoints.is_some()

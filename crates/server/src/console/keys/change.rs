@@ -7,8 +7,9 @@ use claviger_core::key::{KeyState, RevocationReason};
 use claviger_core::reject::{Reject, RejectCode};
 
 use super::form::find;
+use super::rights::rights_to;
 use super::usage::{self, UsageQuery};
-use super::{secrets, view};
+use super::view;
 use crate::console::audit;
 use crate::console::confirm::ConfirmForm;
 use crate::console::entrance::held_back;
@@ -33,15 +34,13 @@ pub(in crate::console) async fn show_key(
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
     let usage = key_usage(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
-    let may_change = visit.may_to("update", &info.key);
-    let may_rotate = may_change && secrets::can_rotate(&info, visit.user.id);
-    let may_delete = visit.may_to("delete", &info.key);
+    let may = rights_to(&visit, &info);
     let mut health = health::lines(&visit, info.key.id).await?;
     for line in &mut health {
         line.way = line.way.filter(|(path, _)| match *path {
-            "/delete" => may_delete,
-            "/rotate" => may_rotate,
-            _ => may_change,
+            "/delete" => may.delete,
+            "/rotate" => may.rotate,
+            _ => may.edit,
         });
     }
     // A stretch that nobody offered is none to complain about.
@@ -52,9 +51,7 @@ pub(in crate::console) async fn show_key(
         key: view::facts(&info, now),
         secrets: info.secrets.iter().map(|it| view::secret(it, info.state, now)).collect(),
         usage: usage::view(&usage, &query),
-        may_change,
-        may_rotate,
-        may_delete,
+        may,
         health,
         revisions: audit::latest(&visit, info.key.id.into()).await,
         may_read_history: visit.may_do("claviger/events:read"),

@@ -14,7 +14,7 @@ use claviger_core::time::Timestamp;
 use super::choices::DAY;
 use super::door::Door;
 use super::locations::location_keys;
-use super::secrets::can_rotate;
+use super::rights::rights_to;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::health;
@@ -321,8 +321,6 @@ pub(in crate::console) async fn show_keys(
         back: format!("{}?{}", door.path(), query.link("", "", 1)),
         rows,
         may_create,
-        may_change: visit.may("update"),
-        may_delete: visit.may("delete"),
         snippets: create_key(&visit.site.base_url, visit.organization.id),
     };
     Ok(visit.page(&page))
@@ -334,7 +332,7 @@ async fn rows_of(visit: &Visit, keys: &[KeyInfo]) -> OpResult<Vec<KeyRowView>> {
     let weeks = weeks_of(&visit.app, &visit.caller, visit.organization_id(), keys).await?;
     let row = |it: &KeyInfo| KeyRowView {
         week: weeks.get(&it.key.id).and_then(|days| Spark::new(days, view::grouped)),
-        may_rotate: visit.may_to("update", &it.key) && can_rotate(it, visit.user.id),
+        may: rights_to(visit, it),
         ..view::row(it, now)
     };
     Ok(keys.iter().map(row).collect())

@@ -8,6 +8,7 @@ pub(super) mod export;
 pub(super) mod form;
 pub(super) mod list;
 mod locations;
+mod rights;
 pub(super) mod secrets;
 pub(super) mod usage;
 pub(super) mod view;

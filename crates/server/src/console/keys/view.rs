@@ -7,7 +7,7 @@ use claviger_core::role::BuiltIn;
 use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
 
-use crate::console::pages::keys::{Deletion, KeyFacts, KeyRowView, LastUse, SecretView};
+use crate::console::pages::keys::{Deletion, KeyFacts, KeyRights, KeyRowView, LastUse, SecretView};
 use crate::console::pages::shell::{Moment, Status, Tone};
 use crate::ops::keys::{self, KeyInfo, KeyTotal, SecretInfo};
 
@@ -96,9 +96,8 @@ pub(in crate::console) fn row(info: &KeyInfo, now: Timestamp) -> KeyRowView {
         expires: info.key.expires_at.map(Moment::last_day),
         status: status(info, now),
         active: info.key.standing == claviger_core::decision::KeyStanding::Active,
-        live: info.state != KeyState::Revoked,
         week: None,
-        may_rotate: false,
+        may: KeyRights::default(),
     }
 }
 

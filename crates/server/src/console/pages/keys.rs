@@ -97,12 +97,22 @@ pub struct KeyListPage {
     pub further: Option<String>,
     /// Whether the viewer may create keys.
     pub may_create: bool,
-    /// Whether the viewer may change keys.
-    pub may_change: bool,
-    /// Whether the viewer may delete keys.
-    pub may_delete: bool,
     /// How to create a key over HTTP, for the empty list.
     pub snippets: Vec<Snippet>,
+}
+
+impl KeyListPage {
+    /// What can be done to several of these rows at once: to each of them, what its reader may.
+    #[must_use]
+    pub fn bulk(&self) -> KeyRights {
+        let any = |right: fn(&KeyRights) -> bool| self.rows.iter().any(|it| right(&it.may));
+        KeyRights {
+            edit: any(|it| it.edit),
+            switch: any(|it| it.switch),
+            delete: any(|it| it.delete),
+            ..KeyRights::default()
+        }
+    }
 }
 
 /// The keys of the organizations below, as an agency sees them.
@@ -195,12 +205,33 @@ pub struct KeyRowView {
     pub status: Status,
     /// Whether it is switched on, which decides between Deactivate and Activate.
     pub active: bool,
-    /// Whether it still can be changed: not deleted.
-    pub live: bool,
     /// How it was used of late; none where it was not, and only the list says so.
     pub week: Option<Spark>,
-    /// Whether the reader can give it a new secret; only the list says so.
-    pub may_rotate: bool,
+    /// What the reader may do with it; only the list says so.
+    pub may: KeyRights,
+}
+
+/// What a reader may do with a key; nothing of it with one that is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyRights {
+    /// Change what it is called and what it may do.
+    pub edit: bool,
+    /// Switch it off, or on again.
+    pub switch: bool,
+    /// Give it a new secret.
+    pub rotate: bool,
+    /// Make another one like it.
+    pub replace: bool,
+    /// Delete it.
+    pub delete: bool,
+}
+
+impl KeyRights {
+    /// Whether there is anything that is done to several keys at once.
+    #[must_use]
+    pub fn any_of_bulk(self) -> bool {
+        self.edit || self.switch || self.delete
+    }
 }
 
 /// A key's own page.
@@ -215,12 +246,8 @@ pub struct KeyPage {
     pub secrets: Vec<SecretView>,
     /// How it is used.
     pub usage: UsageView,
-    /// Whether the viewer may change it.
-    pub may_change: bool,
-    /// Whether the viewer may give it a new secret, and it can get one.
-    pub may_rotate: bool,
-    /// Whether the viewer may delete it.
-    pub may_delete: bool,
+    /// What the viewer may do with it.
+    pub may: KeyRights,
     /// What somebody should look at about it.
     pub health: Vec<HealthLine>,
     /// What happened to it last, newest first.

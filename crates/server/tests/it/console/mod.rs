@@ -15,6 +15,7 @@ mod origins;
 mod pages;
 mod people;
 mod questions;
+mod rights;
 mod roles;
 mod secrets;
 mod sessions;

@@ -4,11 +4,15 @@ use super::{BASE_URL, Words, moment, shell, status, used};
 use crate::console::keys::door::Door;
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::{
-    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRowView, LastUse, Range, SecretView,
+    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse, Range, SecretView,
 };
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
 use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, Spark, SpanLink, UsageView};
+
+pub(super) fn all_rights() -> KeyRights {
+    KeyRights { edit: true, switch: true, rotate: true, replace: true, delete: true }
+}
 
 pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
     let row = |at: usize, hint: &str, role: &str, last_use, expires: Option<&str>, status: Status| KeyRowView {
@@ -23,9 +27,8 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
         last_use,
         expires: expires.map(|it| Moment::last_day(super::at(it))),
         active: status.tone != Tone::Paused,
-        live: true,
         week: Spark::new(&[[0, 212, 340, 301, 0, 7, 344], [0, 0, 1, 0, 0, 0, 0], [0; 7]][at.min(2)], |it| it.to_string()),
-        may_rotate: status.tone != Tone::Ended,
+        may: KeyRights { rotate: status.tone != Tone::Ended, ..all_rights() },
         status,
     };
     vec![
@@ -294,8 +297,6 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         previous: None,
         next: Some("cursor=Zm9v".to_owned()),
         may_create: true,
-        may_change: true,
-        may_delete: true,
         snippets: create_key(BASE_URL, claviger_core::id::OrganizationId::from_u128(7)),
     }
 }

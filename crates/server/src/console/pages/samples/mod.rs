@@ -11,7 +11,7 @@ use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keyboard::KeyboardPage;
 use crate::console::pages::keys::{
-    DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, LastUse, LocationKeys, LocationView,
+    DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, KeyRights, LastUse, LocationKeys, LocationView,
 };
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::secrets::{CreatedKeyPage, Made, RotateKeyPage, SecretOrigin, SecretShownPage};
@@ -222,17 +222,15 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         .map(|it| RecentKey { id: it.id, name: it.name, hint: it.hint, last_use: it.last_use })
         .collect();
     recent.swap(0, 1);
-    let key_page = |may_change| KeyPage {
+    let key_page = |may: KeyRights| KeyPage {
         shell: shell(words, Place::Keys),
         key: facts(words),
         secrets: secrets(words),
         usage: usage(words),
-        may_change,
-        may_rotate: may_change,
-        may_delete: may_change,
+        may_read_history: may.edit,
+        may,
         health: health::lines(),
         revisions: audit::rows(words),
-        may_read_history: may_change,
         snippets: call_with_key(BASE_URL, None),
     };
     let mut after_deletion = key_list(words, rows(words));
@@ -246,8 +244,13 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     none_match.misread = true;
     let mut read_only = key_list(words, rows(words));
     read_only.may_create = false;
-    read_only.may_change = false;
-    read_only.may_delete = false;
+    for row in &mut read_only.rows {
+        row.may = KeyRights::default();
+    }
+    let mut own_only = key_list(words, rows(words));
+    for row in own_only.rows.iter_mut().skip(2) {
+        row.may = KeyRights::default();
+    }
     let mut alone = home(112, Vec::new());
     alone.shell.views = None;
     let mut full = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
@@ -348,6 +351,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ),
         ("keys-deactivated", render(&bulk_done)),
         ("keys-read-only", render(&read_only)),
+        ("keys-own-only", render(&own_only)),
         ("keys-none", render(&key_list(words, Vec::new()))),
         ("keys-none-read-only", render(&KeyListPage { may_create: false, ..key_list(words, Vec::new()) })),
         ("keys-none-match", render(&none_match)),
@@ -388,11 +392,17 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("key-shown", render(&shown(Made::Key))),
         ("key-shown-rotated", render(&shown(Made::Secret))),
         ("key-shown-regenerated", render(&shown(Made::PersonalSecret))),
-        ("key", render(&key_page(true))),
-        ("key-read-only", render(&key_page(false))),
+        ("key", render(&key_page(keys::all_rights()))),
+        ("key-read-only", render(&key_page(KeyRights::default()))),
         (
             "key-deleted",
-            render(&KeyPage { key: deleted_facts(words), secrets: Vec::new(), usage: no_usage(), ..key_page(true) }),
+            render(&KeyPage {
+                key: deleted_facts(words),
+                secrets: Vec::new(),
+                usage: no_usage(),
+                may_read_history: true,
+                ..key_page(KeyRights::default())
+            }),
         ),
         (
             "key-rotate",

@@ -1,0 +1,31 @@
+//! What the viewer is offered to do with a key: nothing that the operation would refuse for want of rights.
+
+use claviger_core::decision::KeyStanding;
+use claviger_core::key::KeyState;
+
+use super::secrets::can_rotate;
+use crate::console::pages::keys::KeyRights;
+use crate::console::visit::Visit;
+use crate::ops::keys::KeyInfo;
+
+/// What the viewer may do with this key. The operation has the last word all the same: only it compares what the key holds with what the viewer does.
+pub(super) fn rights_to(visit: &Visit, info: &KeyInfo) -> KeyRights {
+    if info.state == KeyState::Revoked {
+        return KeyRights::default();
+    }
+    let to_all = |action: &str| visit.may_do(&format!("claviger/keys:{action}"));
+    let is_own = info.key.owner_id == Some(visit.user.id);
+    let to_own = |action: &str| is_own && visit.may_do(&format!("claviger/own-keys:{action}"));
+    // Who may act on own keys alone stops one that acts under another name, and neither changes nor starts nor copies it.
+    let is_mapped = info.key.mapped_user_id == Some(visit.user.id);
+    let may_edit = to_all("update") || (to_own("update") && is_mapped);
+    // Without it nobody gets a secret that is for themselves.
+    let has_access = visit.has_api_access();
+    KeyRights {
+        edit: may_edit,
+        switch: may_edit || (to_own("update") && info.key.standing == KeyStanding::Active),
+        rotate: may_edit && can_rotate(info, visit.user.id) && (to_all("update") || has_access),
+        replace: !info.key.personal && (to_all("create") || (to_own("create") && is_mapped && has_access)),
+        delete: to_all("delete") || to_own("delete"),
+    }
+}
