@@ -5,7 +5,7 @@ use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::decision::Reach;
 use claviger_core::id::{KeyId, RoleId, UserId};
-use claviger_core::key::{Key, KeyPatch, Origin};
+use claviger_core::key::{Key, KeyPatch, KeyState, Origin};
 use claviger_core::name::{Description, Name};
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
@@ -18,12 +18,14 @@ use super::choices::{
     reach_choices, role_choices, role_value, user_choices,
 };
 use super::door::Door;
+use super::rights::rights_to;
 use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::pages::form::{FormErrors, entries, typed, typed_lines};
 use crate::console::pages::keys::{KeyFacts, KeyFormPage};
+use crate::console::pages::secrets::Replaced;
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
 use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, update_key};
@@ -42,6 +44,8 @@ pub(in crate::console) struct KeyForm {
     pub(super) version: String,
     /// The key that a new one is a copy of; empty for none.
     pub(super) from: String,
+    /// Whether the copy is to take the key's place: anything, or empty.
+    pub(super) replaces: String,
     /// The slug of the new key's api; empty for the usual one.
     pub(super) api: String,
     pub(super) name: String,
@@ -172,6 +176,8 @@ pub(in crate::console) struct Came {
     door: String,
     /// The key whose settings the form begins with.
     from: String,
+    /// Whether the new key is to take its place.
+    replaces: Option<String>,
 }
 
 /// The last day on which a key with this end is good, as a form sends it; see [`end_of_day`].
@@ -190,7 +196,7 @@ pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) ->
         "" => KeyForm::default(),
         from => {
             let info = find(&visit, from).await?;
-            copy_of(&info, visit.app.now())
+            copy_of(&info, came.0.replaces.is_some(), visit.app.now())
         }
     };
     let form = KeyForm { once: new_once(&visit.app), door, ..form };
@@ -214,6 +220,7 @@ pub(in crate::console) async fn create(
         user => form.optional_id(user, "owner", &mut errors).map(Some),
     };
     let api = form.optional_id(&form.api, "api", &mut errors);
+    let source = source_of(&visit, &form).await;
     if let Some(wanted) = form.read(visit.app.now(), &mut errors) {
         let new = NewKey {
             api,
@@ -225,15 +232,20 @@ pub(in crate::console) async fn create(
             reach: wanted.reach.unwrap_or(Reach::Organization),
             scopes: wanted.scopes.flatten(),
             allowed_ips: wanted.allowed_ips.flatten(),
+            metadata: source.as_ref().map(|it| it.key.metadata.clone()).unwrap_or_default(),
             ..NewKey::named(wanted.name, Origin::Form)
         };
         let sent = |it: &Option<String>| it.clone().unwrap_or_default();
         let (role, scopes, ips) = (sent(&form.role), sent(&form.scopes), sent(&form.allowed_ips));
-        let KeyForm { api, name, description, expires, expires_on, mapped_user, owner, reach, .. } = &form;
-        let parts = [api, name, description, &role, expires, expires_on, mapped_user, owner, reach, &scopes, &ips];
+        let KeyForm { from, api, name, description, expires, expires_on, mapped_user, owner, reach, .. } = &form;
+        let parts =
+            [from, api, name, description, &role, expires, expires_on, mapped_user, owner, reach, &scopes, &ips];
         let once = secrets::idempotency("create", &form.once, parts);
         match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
-            Ok(answer) => return secrets::show_created(&visit, answer, Door::parse(&form.door)),
+            Ok(answer) => {
+                let replaced = source.filter(|_| !form.replaces.is_empty()).and_then(|it| replaced(&visit, &it));
+                return secrets::show_created(&visit, answer, Door::parse(&form.door), replaced);
+            }
             Err(error) => {
                 let reject = error.into_reject();
                 let at_limit = reject.code == RejectCode::LimitReached && form.owner != NOBODY && visit.is_admin();
@@ -262,15 +274,30 @@ fn settings(info: &KeyInfo) -> KeyForm {
     }
 }
 
+/// The key that the form of a new one was filled in from. Gone meanwhile, it has nothing more to offer.
+async fn source_of(visit: &Visit, form: &KeyForm) -> Option<KeyInfo> {
+    match form.from.as_str() {
+        "" => None,
+        from => find(visit, from).await.ok(),
+    }
+}
+
+/// What is left to do about the key that another one has taken the place of, where the viewer may do it and it is not done.
+fn replaced(visit: &Visit, old: &KeyInfo) -> Option<Replaced> {
+    let is_good = old.state == KeyState::Active && rights_to(visit, old).switch;
+    is_good.then(|| Replaced { id: old.key.id.to_string(), name: old.key.name.to_string() })
+}
+
 /// The form of a copy: all that the key is set to, so that a copy allows no more and lasts no longer than what it was made of.
-fn copy_of(info: &KeyInfo, now: Timestamp) -> KeyForm {
+fn copy_of(info: &KeyInfo, replaces: bool, now: Timestamp) -> KeyForm {
     let end = info.key.expires_at;
     // Of a key that has ended no end can be taken over: one has to be chosen.
     let last_day = end.filter(|it| *it > now).map(last_day_of).unwrap_or_default();
     KeyForm {
         from: info.key.id.to_string(),
         api: info.api.to_string(),
-        name: info.key.name.with_suffix(" copy").to_string(),
+        replaces: if replaces { "yes".to_owned() } else { String::new() },
+        name: info.key.name.with_suffix(if replaces { " replacement" } else { " copy" }).to_string(),
         expires: if end.is_some() { ON_DATE } else { NEVER }.to_owned(),
         expires_on: last_day,
         owner: owner_value(&info.key),
@@ -330,12 +357,9 @@ pub(super) async fn find(visit: &Visit, key_id: &str) -> Result<KeyInfo, Failure
 async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors: FormErrors) -> KeyFormPage {
     let now = visit.app.now();
     let key: Option<KeyFacts> = info.map(|it| view::facts(it, now));
-    let source = match (info, form.from.as_str()) {
-        (Some(_), _) | (None, "") => None,
-        // Gone meanwhile, it has nothing more to offer.
-        (None, from) => find(visit, from).await.ok(),
-    };
+    let source = if info.is_none() { source_of(visit, &form).await } else { None };
     let copied = source.as_ref().map(|info| Present { info, is_copy: true });
+    let source_name = source.as_ref().map(|it| it.key.name.to_string());
     let of = info.map(|info| Present { info, is_copy: false }).or(copied);
     KeyFormPage {
         shell: visit.shell(Place::Keys),
@@ -348,6 +372,12 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors:
         scopes: typed_lines(form.scopes.as_deref().unwrap_or_default()),
         allowed_ips: typed_lines(form.allowed_ips.as_deref().unwrap_or_default()),
         key,
+        metadata: source
+            .map(|it| it.key.metadata)
+            .filter(|it| !it.is_empty())
+            .map(|it| it.to_json())
+            .unwrap_or_default(),
+        replaces: source_name.filter(|_| !form.replaces.is_empty()),
         from: typed(&form.from),
         api: typed(&form.api),
         api_label: view::type_label(&typed(&form.api)),

@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::console::entrance::refused;
 use crate::console::failure::Failure;
 use crate::console::pages::form::{Choice, FormErrors, typed};
-use crate::console::pages::secrets::{CreatedKeyPage, Made, RotateKeyPage, SecretOrigin, SecretShownPage};
+use crate::console::pages::secrets::{CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Place};
 use crate::console::pages::snippets::call_with_key;
@@ -74,9 +74,14 @@ fn remember(created: &CreatedKey) -> Value {
     json!({ "id": created.info.key.id.to_string(), "name": created.info.key.name.to_string() })
 }
 
-/// Shows a new key's token, or says that it was shown.
-pub(super) fn show_created(visit: &Visit, answer: Answer<CreatedKey>, door: Door) -> Result<Response, Failure> {
-    show_new(visit, answer, below(door), door.path(), Made::Key)
+/// Shows a new key's token, or says that it was shown; and what is left to do about the key that it takes the place of.
+pub(super) fn show_created(
+    visit: &Visit,
+    answer: Answer<CreatedKey>,
+    door: Door,
+    replaced: Option<Replaced>,
+) -> Result<Response, Failure> {
+    show(visit, answer, below(door), door.path(), Made::Key, replaced)
 }
 
 /// The way to what stands below the list.
@@ -93,6 +98,17 @@ pub(in crate::console) fn show_new(
     crumbs: Vec<Crumb>,
     done: &'static str,
     made: Made,
+) -> Result<Response, Failure> {
+    show(visit, answer, crumbs, done, made, None)
+}
+
+fn show(
+    visit: &Visit,
+    answer: Answer<CreatedKey>,
+    crumbs: Vec<Crumb>,
+    done: &'static str,
+    made: Made,
+    replaced: Option<Replaced>,
 ) -> Result<Response, Failure> {
     match answer {
         Answer::Fresh(created) => {
@@ -113,6 +129,7 @@ pub(in crate::console) fn show_new(
                 secret: created.token.expose_secret_part().to_owned(),
                 snippets: call_with_key(&visit.site.base_url, Some(token)),
                 token: token.to_owned(),
+                replaced,
             }))
         }
         Answer::Replayed { body: kept, .. } => {
@@ -124,6 +141,7 @@ pub(in crate::console) fn show_new(
                 key_id: text("id")?,
                 key_name: text("name")?,
                 made,
+                replaced,
             }))
         }
     }

@@ -351,6 +351,10 @@ pub struct KeyFormPage {
     pub key: Option<KeyFacts>,
     /// The key that the new one is a copy of; empty for none.
     pub from: String,
+    /// What that key is called, where the new one is to take its place.
+    pub replaces: Option<String>,
+    /// The metadata that a copy takes over, as JSON; empty for none.
+    pub metadata: String,
     /// The slug of the api of a copy; empty for the usual one.
     pub api: String,
     /// What people call it.

@@ -32,6 +32,17 @@ pub struct CreatedKeyPage {
     pub secret: String,
     /// How to try it, with the token filled in.
     pub snippets: Vec<Snippet>,
+    /// The key that it takes the place of, where that is still good.
+    pub replaced: Option<Replaced>,
+}
+
+/// A key that another one was made for, and that works until somebody deactivates it.
+#[derive(Debug, Clone)]
+pub struct Replaced {
+    /// Its id.
+    pub id: String,
+    /// Free text.
+    pub name: String,
 }
 
 /// Where a new secret comes from.
@@ -71,6 +82,8 @@ pub struct SecretShownPage {
     pub key_name: String,
     /// What the form did.
     pub made: Made,
+    /// The key that it takes the place of, where that is still good.
+    pub replaced: Option<Replaced>,
 }
 
 /// Asks how a key is to be rotated.

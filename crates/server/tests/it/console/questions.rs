@@ -3,6 +3,7 @@
 use claviger::ops::keys::{KeyInfo, NewKey, Toggled, get_key, put_personal_key};
 use claviger::ops::roles::{RolePatch, update_role};
 use claviger_core::id::KeyId;
+use claviger_core::key::Metadata;
 use claviger_core::role::BuiltIn;
 
 use super::browser::{Browser, selector};
@@ -114,6 +115,44 @@ async fn a_copy_belongs_to_whom_the_key_does_acts_for_the_same_and_is_of_the_sam
     assert_is_a_copy(&copy, &of);
     let (ends, end) = (copy.key.expires_at.unwrap(), of.key.expires_at.unwrap());
     assert!(ends >= end && ends.since(end) < DAY, "{ends} {end}");
+}
+
+// A1.5
+#[tokio::test]
+async fn a_lost_key_leads_to_its_replacement_and_from_there_back_to_it() {
+    let app = TestApp::new().await;
+    let metadata: Metadata = serde_json::from_str(r#"{"team": "growth"}"#).unwrap();
+    let new = NewKey { metadata: metadata.clone(), ..new_key("Website") };
+    let old = app.create_key(&app.admin, app.root, new).await.unwrap();
+    let mut browser = Browser::signed_in(&app).await;
+    let path = format!("/o/root/keys/{}", old.info.key.id);
+    let ways = browser.get(&path).await.expect(200).links();
+    let way = ways.iter().find(|it| it.starts_with("/o/root/keys/new?from=")).expect("the way to a replacement");
+    let page = browser.get(way).await.expect(200);
+    assert!(page.text_of(".lead").contains("all that “Website” is set to"), "{}", page.text);
+    assert!(page.text_of("form code").contains("growth"), "what comes along is shown");
+    let form = page.form("/keys");
+    let made = browser.submit(&form).await.expect(200);
+    let token = made.text_of("#token");
+    let again = browser.submit(&form).await.expect(200);
+    for page in [&made, &again] {
+        assert_eq!(page.form("/deactivate").action, format!("{path}/deactivate"));
+        assert!(page.text_of("form[action$='/deactivate']").contains("Deactivate “Website”"));
+    }
+    assert_eq!((app.verify(&old.token, &[]), app.verify_text(&token, &[])), (Ok(()), Ok(())), "both work until then");
+    let found = browser.get("/o/root/keys?q=Website%20replacement").await.expect(200).key_path();
+    let id = found.rsplit_once('/').unwrap().1.parse().unwrap();
+    assert_eq!(get_key(&app.app, &app.admin, app.root, id).await.unwrap().key.metadata, metadata);
+
+    let answer = browser.submit(&made.form("/deactivate")).await.expect(303);
+    assert_eq!(browser.follow(answer).await.path, path, "the old key's page says what was done");
+    assert_eq!((app.verify(&old.token, &[]), app.verify_text(&token, &[])), (Err("inactive"), Ok(())));
+    let again = browser.submit(&form).await.expect(200);
+    assert!(!again.text.contains("/deactivate"), "there is nothing left to do");
+
+    // A copy beside the key replaces nothing, and takes the metadata along as well.
+    let copy = duplicate(&app, &mut browser, old.info.key.id).await;
+    assert_eq!((copy.key.name.as_str(), &copy.key.metadata), ("Website copy", &metadata));
 }
 
 #[tokio::test]

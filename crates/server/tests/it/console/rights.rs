@@ -21,7 +21,7 @@ fn offered(page: &Page, id: KeyId) -> Vec<&'static str> {
     let path = format!("/o/root/keys/{id}");
     let is_there = |action: &&&str| {
         let css = match **action {
-            "duplicate" => format!("main a[href='/o/root/keys/new?from={id}']"),
+            "duplicate" => format!("main a[href^='/o/root/keys/new?from={id}']"),
             "deactivate" => format!("main form[action='{path}/deactivate']"),
             action => format!("main a[href='{path}/{action}']"),
         };

@@ -215,6 +215,8 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
         door: Door::default().view(),
         key: None,
         from: String::new(),
+        replaces: None,
+        metadata: String::new(),
         api: String::new(),
         api_label: String::new(),
         once: "5uYd1s".to_owned(),

@@ -14,7 +14,9 @@ use crate::console::pages::keys::{
     DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, KeyRights, LastUse, LocationKeys, LocationView,
 };
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
-use crate::console::pages::secrets::{CreatedKeyPage, Made, RotateKeyPage, SecretOrigin, SecretShownPage};
+use crate::console::pages::secrets::{
+    CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage,
+};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{
     Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone, ViewLink, ViewSwitch, Viewer,
@@ -205,7 +207,9 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         access: access.to_owned(),
         secret: secret.to_owned(),
         snippets: call_with_key(BASE_URL, Some(token)),
+        replaced: None,
     };
+    let replaced = || Some(Replaced { id: "key_01jdw7r9x3e5tw".to_owned(), name: words.names[0].to_owned() });
     let home = |live_keys: u64, recent| HomePage {
         shell: shell(words, Place::Home),
         live_keys,
@@ -276,6 +280,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         made,
+        replaced: None,
     };
     let mut bulk_done = key_list(words, rows(words));
     bulk_done.shell.notice = Some(Notice::KeysDeactivated(3, 1));
@@ -387,6 +392,19 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ),
         ("key-edit", render(&KeyFormPage { key: Some(facts(words)), name: words.typed.to_owned(), ..key_form(words) })),
         ("key-created", render(&created(SecretOrigin::Created))),
+        ("key-replacement", render(&CreatedKeyPage { replaced: replaced(), ..created(SecretOrigin::Created) })),
+        ("key-shown-replacement", render(&SecretShownPage { replaced: replaced(), ..shown(Made::Key) })),
+        (
+            "key-new-replacement",
+            render(&KeyFormPage {
+                from: "key_01jdw7r9x3e5tw".to_owned(),
+                replaces: Some(words.names[0].to_owned()),
+                metadata: words.typed.to_owned(),
+                api: "data-loader".to_owned(),
+                api_label: words.typed.to_owned(),
+                ..key_form(words)
+            }),
+        ),
         ("key-rotated", render(&created(SecretOrigin::Rotated { old_until: Some(moment("2026-11-28T05:15:00Z")) }))),
         ("key-rotated-now", render(&created(SecretOrigin::Rotated { old_until: None }))),
         ("key-shown", render(&shown(Made::Key))),
