@@ -51,6 +51,26 @@ async fn an_admin_of_an_agency_looks_at_its_locations() {
 }
 
 #[tokio::test]
+async fn an_agency_without_keys_of_its_own_says_so_above_those_of_its_locations() {
+    let app = TestApp::new().await;
+    let agency = app.organization(app.root, "Agency").await;
+    let location = app.organization(agency, "Harbor Street").await;
+    app.organization(agency, "Hill Road").await;
+    app.create_key(&app.admin, location, new_key("Till")).await.unwrap();
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/agency/keys").await.expect(200);
+    assert_eq!(page.text_of(".empty h2"), "Agency has no keys of its own");
+    assert_eq!(page.text_of(".locations h2"), "Location 1");
+    assert!(page.text_of(".locations").contains("Till"));
+    assert!(!page.text.contains("No keys yet"), "there are some, and they stand right below");
+    assert!(page.links().contains(&"/o/agency/keys/new".to_owned()), "one is made all the same");
+    let (_, user_id, _) = app.member(agency, "Auditor", BuiltIn::Readonly).await;
+    let page = Browser::of_user(&app, user_id).await.get("/o/agency/keys").await.expect(200);
+    assert_eq!(page.text_of(".empty h2"), "Agency has no keys of its own");
+    assert!(!page.links().contains(&"/o/agency/keys/new".to_owned()));
+}
+
+#[tokio::test]
 async fn who_reaches_several_organizations_can_switch_and_nobody_else_is_offered_it() {
     let app = TestApp::new().await;
     let mut admin = Browser::signed_in(&app).await;

@@ -4,7 +4,7 @@ use super::{BASE_URL, Words, moment, shell, status, used};
 use crate::console::keys::door::Door;
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::{
-    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse, Range, SecretView,
+    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse, LocationKeys, LocationView, Range, SecretView,
 };
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
@@ -74,6 +74,23 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
             status(Tone::Ended, "Expired"),
         ),
     ]
+}
+
+pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
+    let location = |name: &str, slug: &str, keys: Vec<KeyRowView>| LocationView {
+        name: name.to_owned(),
+        slug: slug.to_owned(),
+        total: keys.len().to_string(),
+        keys,
+    };
+    LocationKeys {
+        total: "2".to_owned(),
+        more: true,
+        locations: vec![
+            location(words.names[4], "harbor-street", rows(words).into_iter().take(2).collect()),
+            location(words.names[5], "hill-road", Vec::new()),
+        ],
+    }
 }
 
 pub(super) fn facts(words: &Words<'_>) -> KeyFacts {

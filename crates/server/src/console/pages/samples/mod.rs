@@ -11,7 +11,7 @@ use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keyboard::KeyboardPage;
 use crate::console::pages::keys::{
-    DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, KeyRights, LastUse, LocationKeys, LocationView,
+    DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, KeyRights, LastUse,
 };
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::secrets::{
@@ -332,26 +332,18 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("keys-deleted", render(&after_deletion)),
         (
             "keys-agency",
+            render(&KeyListPage { locations: Some(keys::locations(words)), ..key_list(words, rows(words)) }),
+        ),
+        (
+            "keys-agency-none",
+            render(&KeyListPage { locations: Some(keys::locations(words)), ..key_list(words, Vec::new()) }),
+        ),
+        (
+            "keys-agency-none-read-only",
             render(&KeyListPage {
-                locations: Some(LocationKeys {
-                    total: "7".to_owned(),
-                    more: true,
-                    locations: vec![
-                        LocationView {
-                            name: words.names[4].to_owned(),
-                            slug: "harbor-street".to_owned(),
-                            total: "7".to_owned(),
-                            keys: rows(words).into_iter().take(2).collect(),
-                        },
-                        LocationView {
-                            name: words.names[5].to_owned(),
-                            slug: "hill-road".to_owned(),
-                            total: "0".to_owned(),
-                            keys: Vec::new(),
-                        },
-                    ],
-                }),
-                ..key_list(words, rows(words))
+                locations: Some(keys::locations(words)),
+                may_create: false,
+                ..key_list(words, Vec::new())
             }),
         ),
         ("keys-deactivated", render(&bulk_done)),
