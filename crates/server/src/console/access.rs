@@ -3,6 +3,7 @@
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query};
 use axum::response::Response;
+use claviger_core::api::DEFAULT_API;
 use claviger_core::limits;
 use claviger_core::policy::Reveal;
 use claviger_core::reject::{Reject, RejectCode};
@@ -45,6 +46,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
                 "Policy would let you see the secret again, but this version keeps no copy of it. If it is lost, regenerate the key."
             }
         },
+        documentation: visit.documentation(DEFAULT_API).await,
     };
     Ok(visit.page(&page))
 }

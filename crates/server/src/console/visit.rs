@@ -22,6 +22,7 @@ use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitc
 use super::respond::{html, own_path};
 use super::security::plain_http;
 use crate::app::App;
+use crate::ops::apis::find_documentation;
 use crate::ops::caller::Caller;
 use crate::ops::me::{self, ReachedOrganization, Viewpoint, Viewpoints};
 use crate::ops::sessions::{self, SignedIn};
@@ -177,6 +178,12 @@ impl Visit {
         self.caller
             .reach(&self.app, self.organization.id)
             .is_ok_and(|it| PermissionSet::everything().is_within(it.rights()))
+    }
+
+    /// Where an api is documented: at the host, else with the reference of the API that every key is for.
+    pub(super) async fn documentation(&self, api: &str) -> String {
+        let found = find_documentation(&self.app, &self.caller, self.organization.id, api).await;
+        found.ok().flatten().map_or_else(|| "/docs/api".to_owned(), String::from)
     }
 
     /// The frame of a page.

@@ -56,6 +56,7 @@ pub(in crate::console) async fn show_key(
         revisions: audit::latest(&visit, info.key.id.into()).await,
         may_read_history: visit.may_do("claviger/events:read"),
         snippets: call_with_key(&visit.site.base_url, None),
+        documentation: visit.documentation(info.api.as_str()).await,
     };
     Ok(visit.page(&page))
 }

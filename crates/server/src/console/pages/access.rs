@@ -27,6 +27,8 @@ pub struct ApiAccessPage {
     pub hint: String,
     /// What policy says of seeing its secret again, as a sentence.
     pub reveal: &'static str,
+    /// The address of the page where the api of such keys is documented.
+    pub documentation: String,
 }
 
 /// The keys that are mapped to the reader and belong to somebody else.

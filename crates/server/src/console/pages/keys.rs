@@ -256,6 +256,8 @@ pub struct KeyPage {
     pub may_read_history: bool,
     /// How to use the key, with a placeholder for it.
     pub snippets: Vec<Snippet>,
+    /// The address of the page where its api is documented.
+    pub documentation: String,
 }
 
 /// All that is known of a key.
@@ -267,7 +269,7 @@ pub struct KeyFacts {
     pub name: String,
     /// Free text; empty for none.
     pub description: String,
-    /// The API that the key is for, by its name.
+    /// Its api: what type it is of.
     pub api: String,
     /// The role's name.
     pub role: String,

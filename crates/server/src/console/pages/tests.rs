@@ -111,7 +111,10 @@ fn no_page_needs_what_the_content_security_policy_forbids() {
                 assert!(attribute != "style" && !attribute.starts_with("on"), "{name}: {attribute}={value}");
                 if matches!(attribute, "href" | "src" | "action") {
                     let own = value.starts_with(['#', '?']) || (value.starts_with('/') && !value.starts_with("//"));
-                    assert!(own, "{name}: {attribute}={value} leaves this server");
+                    // Documentation may be the host's, and a link alone leads there.
+                    let host = element.value().name() == "a" && element.attr("rel") == Some("external");
+                    let documented = host && value.starts_with("https://docs.acme.example/");
+                    assert!(own || documented, "{name}: {attribute}={value} leaves this server");
                 }
             }
         }

@@ -1,6 +1,10 @@
 //! What can be done to keys is offered to whoever can do it, and asked about only then.
 
+use std::collections::BTreeSet;
+
+use claviger::ops::apis::{ApiPatch, list_apis, update_api};
 use claviger::ops::keys::{KeyInfo, NewKey, Toggled, get_key, put_personal_key};
+use claviger::ops::page::PageRequest;
 use claviger::ops::roles::{RolePatch, update_role};
 use claviger_core::id::KeyId;
 use claviger_core::key::Metadata;
@@ -153,6 +157,46 @@ async fn a_lost_key_leads_to_its_replacement_and_from_there_back_to_it() {
     // A copy beside the key replaces nothing, and takes the metadata along as well.
     let copy = duplicate(&app, &mut browser, old.info.key.id).await;
     assert_eq!((copy.key.name.as_str(), &copy.key.metadata), ("Website copy", &metadata));
+}
+
+// A0.10
+#[tokio::test]
+async fn a_key_leads_to_where_its_api_is_documented() {
+    let app = TestApp::new().await;
+    let (_, user_id, _) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    let new = NewKey { mapped_user_id: Some(Some(user_id)), ..new_key("Reports") };
+    let path = format!("/o/root/keys/{}", app.create_key(&app.admin, app.root, new).await.unwrap().info.key.id);
+    let mut ann = Browser::of_user(&app, user_id).await;
+    let link = |page: &super::browser::Page| {
+        let html = page.html();
+        let wanted = selector("main a[href*='/docs'], main a[rel=external]");
+        html.select(&wanted).map(|it| it.attr("href").unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    for path in [path.as_str(), "/o/root/profile/api-access"] {
+        assert_eq!(link(&ann.get(path).await.expect(200)), BTreeSet::from(["/docs/api".to_owned()]), "{path}");
+    }
+    let apis = list_apis(&app.app, &app.admin, app.root, PageRequest::default()).await.unwrap().items;
+    let id = apis.iter().find(|it| it.slug.as_str() == "default").unwrap().id;
+    for (versions, expected) in [
+        (r#"[{"slug": "1", "status": "current"}]"#, "/docs/api"),
+        (r#"[{"slug": "0", "status": "retired", "docs_url": "https://docs.acme.example/0"}]"#, "/docs/api"),
+        (
+            r#"[{"slug": "1", "status": "deprecated", "docs_url": "https://docs.acme.example/1"}]"#,
+            "https://docs.acme.example/1",
+        ),
+        (
+            r#"[{"slug": "1", "status": "deprecated", "docs_url": "https://docs.acme.example/1"},
+                {"slug": "3", "status": "preview", "docs_url": "https://docs.acme.example/3"},
+                {"slug": "2", "status": "current", "docs_url": "https://docs.acme.example/2"}]"#,
+            "https://docs.acme.example/2",
+        ),
+    ] {
+        let patch = ApiPatch { versions: Some(serde_json::from_str(versions).unwrap()), ..ApiPatch::default() };
+        update_api(&app.app, &app.admin, app.root, id, patch, None).await.unwrap();
+        for path in [path.as_str(), "/o/root/profile/api-access"] {
+            assert_eq!(link(&ann.get(path).await.expect(200)), BTreeSet::from([expected.to_owned()]), "{path}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,11 +4,12 @@ use super::{BASE_URL, Words, moment, shell, status, used};
 use crate::console::keys::door::Door;
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::{
-    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse, LocationKeys, LocationView, Range, SecretView,
+    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse, LocationKeys,
+    LocationView, Range, SecretView,
 };
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
-use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, Spark, SpanLink, UsageView};
+use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, SpanLink, Spark, UsageView};
 
 pub(super) fn all_rights() -> KeyRights {
     KeyRights { edit: true, switch: true, rotate: true, replace: true, delete: true }
@@ -27,7 +28,9 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
         last_use,
         expires: expires.map(|it| Moment::last_day(super::at(it))),
         active: status.tone != Tone::Paused,
-        week: Spark::new(&[[0, 212, 340, 301, 0, 7, 344], [0, 0, 1, 0, 0, 0, 0], [0; 7]][at.min(2)], |it| it.to_string()),
+        week: Spark::new(&[[0, 212, 340, 301, 0, 7, 344], [0, 0, 1, 0, 0, 0, 0], [0; 7]][at.min(2)], |it| {
+            it.to_string()
+        }),
         may: KeyRights { rotate: status.tone != Tone::Ended, ..all_rights() },
         status,
     };

@@ -10,13 +10,9 @@ use crate::console::pages::failure::{FailurePage, WayOut};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keyboard::KeyboardPage;
-use crate::console::pages::keys::{
-    DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, KeyRights, LastUse,
-};
+use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, KeyRights, LastUse};
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
-use crate::console::pages::secrets::{
-    CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage,
-};
+use crate::console::pages::secrets::{CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{
     Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone, ViewLink, ViewSwitch, Viewer,
@@ -236,6 +232,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         health: health::lines(),
         revisions: audit::rows(words),
         snippets: call_with_key(BASE_URL, None),
+        documentation: if may.edit { "https://docs.acme.example/v2" } else { "/docs/api" }.to_owned(),
     };
     let mut after_deletion = key_list(words, rows(words));
     after_deletion.shell.notice = Some(Notice::KeyDeleted(words.names[2].to_owned()));
