@@ -101,7 +101,7 @@ test("a member is offered View alone on a key that somebody else made for them",
   await createKey(page, "Own");
   // What is mapped to the member is found in the profile, and from there on its own page.
   await walkProfile(page, "Edit Profile", "Security", "API Keys");
-  await page.getByRole("link", { name: "For Ben" }).click();
+  await page.getByRole("link", { name: "For Ben", exact: true }).click();
   await page.getByRole("heading", { name: "For Ben", level: 1 }).waitFor();
   const actions = page.locator("main .head .buttons").first();
   assert.deepEqual(await actions.getByRole("link").or(actions.getByRole("button")).allInnerTexts(), []);
