@@ -235,6 +235,8 @@ operations! {
     KeyRotated = "key.rotated",
     /// A key was revoked.
     KeyRevoked = "key.revoked",
+    /// A key's secret was shown again.
+    KeyRevealed = "key.revealed",
     /// A key's secret was reported as leaked, and policy leaves it good.
     KeyLeakReported = "key.leak_reported",
     /// Keys were switched off together.

@@ -65,6 +65,8 @@ kinds! {
     LinkId = LinkKind, "lnk";
     /// Identifies a node: one run of the service.
     NodeId = NodeKind, "nod";
+    /// Identifies a data key: what seals the copies of an organization's secrets.
+    DataKeyId = DataKeyKind, "dky";
 }
 
 impl<K: StaticType> Id<K> {

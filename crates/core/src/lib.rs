@@ -20,6 +20,7 @@ pub mod rate;
 pub mod reject;
 pub mod role;
 mod rotation;
+pub mod sealing;
 pub mod secret;
 pub mod tenant;
 pub mod time;

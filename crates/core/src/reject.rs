@@ -35,6 +35,12 @@ pub enum RejectCode {
     LimitReached,
     /// The policy of the organization does not allow it.
     PolicyDenied,
+    /// Only a person at the console who has just proven who they are gets it.
+    ConfirmationRequired,
+    /// No copy of the secret was kept.
+    NoCopyKept,
+    /// This node has not the master key that opens what is sealed.
+    MasterKeyMissing,
     /// The change would keep out whoever asks for it, from where they ask.
     LocksOut,
     /// `If-Match` names another version than the present one.
@@ -59,7 +65,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes but those of the decision.
-    pub const OWN: [Self; 23] = [
+    pub const OWN: [Self; 26] = [
         Self::Unauthenticated,
         Self::TwoCredentials,
         Self::QueryStringKeyDenied,
@@ -73,6 +79,9 @@ impl RejectCode {
         Self::GrantExceedsOwn,
         Self::LimitReached,
         Self::PolicyDenied,
+        Self::ConfirmationRequired,
+        Self::NoCopyKept,
+        Self::MasterKeyMissing,
         Self::LocksOut,
         Self::VersionMismatch,
         Self::IdempotencyMismatch,
@@ -103,6 +112,9 @@ impl RejectCode {
             Self::GrantExceedsOwn => "grant_exceeds_own",
             Self::LimitReached => "limit_reached",
             Self::PolicyDenied => "policy_denied",
+            Self::ConfirmationRequired => "confirmation_required",
+            Self::NoCopyKept => "no_copy_kept",
+            Self::MasterKeyMissing => "master_key_missing",
             Self::LocksOut => "locks_out",
             Self::VersionMismatch => "version_mismatch",
             Self::IdempotencyMismatch => "idempotency_mismatch",
@@ -122,19 +134,22 @@ impl RejectCode {
             Self::Decision(code) => code.http_status(),
             Self::Unauthenticated => 401,
             Self::TwoCredentials | Self::QueryStringKeyDenied | Self::InvalidBody | Self::InvalidField => 400,
-            Self::ForeignOrigin | Self::GrantExceedsOwn | Self::PolicyDenied => 403,
+            Self::ForeignOrigin | Self::GrantExceedsOwn | Self::PolicyDenied | Self::ConfirmationRequired => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::NameTaken | Self::StateConflict | Self::LimitReached | Self::LocksOut | Self::IdempotencyInFlight => {
-                409
-            }
+            Self::NameTaken
+            | Self::StateConflict
+            | Self::NoCopyKept
+            | Self::LimitReached
+            | Self::LocksOut
+            | Self::IdempotencyInFlight => 409,
             Self::VersionMismatch => 412,
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyMismatch => 422,
             Self::TooManyTries => 429,
             Self::Internal => 500,
-            Self::Unavailable => 503,
+            Self::Unavailable | Self::MasterKeyMissing => 503,
             Self::StorageFull => 507,
         }
     }
@@ -177,6 +192,15 @@ impl RejectCode {
             Self::GrantExceedsOwn => "Grant at most what you hold yourself.",
             Self::LimitReached => "Remove what is not needed any more, or ask for a higher limit.",
             Self::PolicyDenied => "Stay within the organization's policy, or have an admin change it.",
+            Self::ConfirmationRequired => {
+                "Confirm your password at the console, or sign in there again, and ask from that session within ten minutes."
+            }
+            Self::NoCopyKept => {
+                "Rotate the key: while policy allows it, a copy of the new secret is kept and can be shown again."
+            }
+            Self::MasterKeyMissing => {
+                "Put the installation's `master.key`, from its backup or from another node, into this node's data folder and start it again."
+            }
             Self::LocksOut => {
                 "Allow the address you call from too, or repeat the request with the header `Claviger-Confirm-Lockout: true`."
             }

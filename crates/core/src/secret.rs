@@ -25,7 +25,8 @@ pub const SECRET_CHARS: usize = RANDOM_CHARS + CHECKSUM_CHARS;
 /// Characters of a token behind its prefix: the underscore, the id and the secret part.
 pub const TOKEN_CHARS_AFTER_PREFIX: usize = 1 + ID_CHARS + SECRET_CHARS;
 
-/// A whole token in clear. It leaves through [`Token::expose`] only, and only into the answer that made it.
+/// A whole token in clear. It leaves through [`Token::expose`] only: into the answer that made it, or into one that shows it again where policy
+/// allows that.
 pub struct Token(SecretString);
 
 impl Token {
@@ -49,7 +50,12 @@ impl Token {
         Self(SecretString::from(text))
     }
 
-    /// The text, for the one answer that shows it.
+    /// Takes a token whose sealed copy was opened; absent where the text is none of ours.
+    pub fn from_opened(text: SecretString) -> Option<Self> {
+        matches!(shape(text.expose_secret().as_bytes()), Shape::Ours(_)).then_some(Self(text))
+    }
+
+    /// The text, for the answer that shows it, and for sealing.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use claviger_core::id::NodeId;
 use claviger_core::node::NodeName;
+use claviger_core::sealing::MasterKey;
 use claviger_core::time::{Clock, Timestamp};
 use claviger_store::Store;
 use claviger_verifier::replica::Replica;
@@ -48,6 +49,7 @@ struct Parts {
     uses: Uses,
     clock: Arc<dyn Clock>,
     randomness: Randomness,
+    master_key: MasterKey,
     passwords: Passwords,
     throttle: Throttle,
     rates: Rates,
@@ -89,7 +91,13 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 impl App {
     /// Puts the service together and begins to load the replica. Nothing listens yet.
-    pub fn start(config: Config, store: Store, clock: Arc<dyn Clock>, randomness: Randomness) -> Self {
+    pub fn start(
+        config: Config,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        randomness: Randomness,
+        master_key: MasterKey,
+    ) -> Self {
         let following_tasks = TaskTracker::new();
         let stop_following = CancellationToken::new();
         let mut seed = [0; 32];
@@ -119,6 +127,7 @@ impl App {
             uses,
             clock,
             randomness,
+            master_key,
             metrics,
             tally,
             tasks: TaskTracker::new(),
@@ -171,6 +180,11 @@ impl App {
     /// A generator of unpredictable numbers.
     pub fn rng(&self) -> Rng {
         (self.0.randomness)()
+    }
+
+    /// What opens the sealed copies of secrets, with the data keys that the database has.
+    pub(crate) fn master_key(&self) -> &MasterKey {
+        &self.0.master_key
     }
 
     /// An id for a request that brought none: 32 hexadecimal digits, unlike every other.

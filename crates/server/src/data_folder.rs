@@ -4,24 +4,24 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use data_encoding::{BASE64, HEXLOWER};
+use claviger_core::sealing::MasterKey;
+use data_encoding::BASE64;
 use rand_core::CryptoRng;
 use tempfile::Builder;
+use zeroize::Zeroizing;
 
-/// The file of the key that will wrap every other one. Its backup is kept apart from the database's: together they open what is sealed.
+/// The file of the key that wraps every other one. Its backup is kept apart from the database's: together they open what is sealed.
 pub const MASTER_KEY_FILE: &str = "master.key";
 
 /// The word that the file begins with; behind it stand the key's id in hex and the key in base64.
 const WORD: &str = "claviger-master-key";
-const ID_BYTES: usize = 8;
-const KEY_BYTES: usize = 32;
 
 /// Makes the folder where it is not there, readable by its owner only, and the master key in it; checks the key that is there, and answers
-/// its id, which is no secret.
+/// it.
 ///
 /// # Errors
 /// Those of the file system, and a master key that others can read or that is damaged.
-pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<String> {
+pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<MasterKey> {
     if !folder.is_dir() {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
@@ -32,34 +32,33 @@ pub fn prepare<R: CryptoRng + ?Sized>(folder: &Path, rng: &mut R) -> io::Result<
     let path = folder.join(MASTER_KEY_FILE);
     if path.exists() {
         refuse_readable_by_others(&path)?;
-        return read_id(&path);
+        return read(&path);
     }
-    let (mut id, mut key) = ([0; ID_BYTES], [0; KEY_BYTES]);
-    rng.fill_bytes(&mut id);
-    rng.fill_bytes(&mut key);
+    let key = MasterKey::generate(rng);
     // Under another name until it is written down whole, so that a crash leaves the key or none and never a part of it. Its own name is
     // taken only where nobody has it: of two that start at once, the second must not put its key over the first's.
     let mut file = Builder::new().prefix(".master.key.").tempfile_in(folder)?;
-    writeln!(file, "{WORD} {} {}", HEXLOWER.encode(&id), BASE64.encode(&key))?;
+    let line = Zeroizing::new(format!("{WORD} {} {}\n", key.id(), *Zeroizing::new(BASE64.encode(key.expose()))));
+    file.write_all(line.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist_noclobber(&path)?;
     // The entry of a new file survives a power loss only once its folder is written down too.
     fs::File::open(folder)?.sync_all()?;
-    Ok(HEXLOWER.encode(&id))
+    Ok(key)
 }
 
-/// The key's id. A key that was cut off or altered is refused: else it would only be noticed when something sealed with it is needed.
-fn read_id(path: &Path) -> io::Result<String> {
-    let id_of = |text: &str| {
+/// Reads it. A key that was cut off or altered is refused: else it would only be noticed when something sealed with it is needed.
+fn read(path: &Path) -> io::Result<MasterKey> {
+    let key_of = |text: &str| {
         let mut words = text.strip_suffix('\n')?.split(' ');
         let (word, id, key) = (words.next()?, words.next()?, words.next()?);
-        let id_bytes = HEXLOWER.decode(id.as_bytes()).ok()?;
-        let key = BASE64.decode(key.as_bytes()).ok()?;
-        let whole = word == WORD && words.next().is_none() && id_bytes.len() == ID_BYTES && key.len() == KEY_BYTES;
-        whole.then(|| id.to_owned())
+        let key = Zeroizing::new(BASE64.decode(key.as_bytes()).ok()?);
+        let is_whole = word == WORD && words.next().is_none();
+        is_whole.then(|| MasterKey::from_kept(id.parse().ok()?, &key))?
     };
-    if let Some(id) = String::from_utf8(fs::read(path)?).ok().as_deref().and_then(id_of) {
-        return Ok(id);
+    let text = Zeroizing::new(fs::read(path)?);
+    if let Some(key) = str::from_utf8(&text).ok().and_then(key_of) {
+        return Ok(key);
     }
     let fix = format!(
         "{MASTER_KEY_FILE} is damaged: put its backup in its place; without one remove {}, and the next start makes another",
@@ -97,8 +96,8 @@ mod tests {
         let first = fs::read_to_string(&path).expect("a key");
         let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
-        let id = prepare(&folder, &mut rng).expect("a folder");
-        assert_eq!(first.split(' ').nth(1), Some(id.as_str()));
+        let key = prepare(&folder, &mut rng).expect("a folder");
+        assert_eq!(first, format!("{WORD} {} {}\n", key.id(), BASE64.encode(key.expose())));
         assert_eq!(fs::read_to_string(&path).expect("a key"), first);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
         let refused = prepare(&folder, &mut rng).expect_err("a refusal").to_string();

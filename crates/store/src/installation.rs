@@ -1,6 +1,7 @@
 //! The installation: the one fact that the first start leaves behind.
 
 use claviger_core::id::OrganizationId;
+use claviger_core::sealing::MasterKeyId;
 use claviger_core::time::Timestamp;
 
 use crate::sql::statements;
@@ -54,9 +55,10 @@ impl Tx {
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn keep_master_key_id_unchecked(&mut self, id: &str) -> StoreResult<Option<String>> {
+    pub async fn keep_master_key_id_unchecked(&mut self, id: MasterKeyId) -> StoreResult<Option<MasterKeyId>> {
         self.execute(KEEP_MASTER_KEY_ID, args![id]).await?;
-        Ok(self.find(FIND_MASTER_KEY_ID, args![], "installation", |it| it.next::<Option<String>>()).await?.flatten())
+        let read = |it: &mut crate::row::Columns<'_>| it.next::<Option<MasterKeyId>>();
+        Ok(self.find(FIND_MASTER_KEY_ID, args![], "installation", read).await?.flatten())
     }
 
     /// Notes that the first admin took the set-up link.

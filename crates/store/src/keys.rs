@@ -304,7 +304,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Changes a key. A revoked one is not changed any more.
+    /// Changes a key. A revoked one is not changed any more, and nobody sees its secrets again.
     ///
     /// # Errors
     /// `VersionMismatch`, `Missing`, `Taken`.
@@ -340,6 +340,7 @@ impl Tx {
         self.replace(UPDATE_KEY, arguments, EXISTS).await?;
         if revoked {
             self.change_key_count(tenant, -1);
+            self.delete_sealed_copies(tenant, it.id).await?;
         }
         self.touch(it.id);
         Ok(())
@@ -356,13 +357,14 @@ impl Tx {
         Ok(())
     }
 
-    /// Changes the state of a secret; a dead one never revives. The key has to be updated in the same transaction.
+    /// Changes the state of a secret; a dead one never revives, and its sealed copy ends with it. The key has to be updated in the same transaction.
     ///
     /// # Errors
     /// `Missing`, also when it is dead.
     pub async fn update_secret(&mut self, tenant: &Tenant, it: &Secret, at: Timestamp) -> StoreResult<()> {
         let (state, until, ended_at) = state_columns(it.state, at);
         self.change(UPDATE_SECRET, args![it.key_id, it.id, tenant.organization_id(), state, until, ended_at]).await?;
+        self.limit_sealed_copy(tenant, it).await?;
         self.secrets_touched.insert(it.key_id);
         Ok(())
     }

@@ -137,7 +137,9 @@ impl Tx {
         for chunk in revoked.chunks(ROWS_PER_STATEMENT) {
             self.execute_bulk(&COUNT_DOWN, padded(chunk, |(_, place)| place.value())).await?;
         }
-        revoked.iter().for_each(|(id, _)| self.touch(*id));
+        let ids: Vec<_> = revoked.iter().map(|(id, _)| *id).collect();
+        self.delete_sealed_copies_of(&ids).await?;
+        ids.iter().for_each(|id| self.touch(*id));
         Ok(revoked.len())
     }
 }

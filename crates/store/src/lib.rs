@@ -27,6 +27,7 @@ pub mod people;
 pub mod role_impact;
 pub mod roles;
 mod row;
+pub mod sealing;
 pub mod sessions;
 mod sql;
 mod statement;
@@ -71,6 +72,7 @@ pub fn statements() -> Vec<(String, String)> {
         people::STATEMENTS,
         role_impact::STATEMENTS,
         roles::STATEMENTS,
+        sealing::STATEMENTS,
         sessions::STATEMENTS,
         usage::STATEMENTS,
         usage::counts::STATEMENTS,
@@ -84,6 +86,7 @@ pub fn statements() -> Vec<(String, String)> {
     statements.extend(keys::built_statements());
     statements.extend(leaving::built_statements());
     statements.extend(log::built_statements());
+    statements.extend(sealing::built_statements());
     statements.extend(usage::built_statements());
     statements
 }

@@ -15,6 +15,7 @@ use claviger_core::organization::OrganizationStatus;
 use claviger_core::permission::PermissionSet;
 use claviger_core::policy::OwnPolicy;
 use claviger_core::role::BuiltIn;
+use claviger_core::sealing::MasterKeyId;
 use claviger_core::secret::{AccessId, Digest};
 use claviger_core::time::Timestamp;
 use claviger_core::user::UserStatus;
@@ -200,6 +201,15 @@ impl Column for [u8; 32] {
     }
 }
 
+impl Column for Vec<u8> {
+    fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
+        match raw {
+            Raw::Bytes(bytes) => Ok(bytes.to_vec()),
+            Raw::Null | Raw::Integer(_) | Raw::Text(_) => Err(raw.is_not("bytes")),
+        }
+    }
+}
+
 impl Column for Digest {
     fn read(raw: Raw<'_>) -> Result<Self, Unreadable> {
         <[u8; 32]>::read(raw).map(Self::from_bytes)
@@ -247,7 +257,7 @@ macro_rules! parsed_columns {
         }
     )*};
 }
-parsed_columns!(Entity, Name, Description, Email, ExternalId, Slug, KeyPrefix, IpAddr);
+parsed_columns!(Entity, Name, Description, Email, ExternalId, Slug, KeyPrefix, IpAddr, MasterKeyId);
 
 /// Closed lists are stored by name.
 macro_rules! named_columns {

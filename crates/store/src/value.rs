@@ -12,7 +12,7 @@ pub(crate) enum Value {
     Text(Option<String>),
     /// Counts, versions and instants in microseconds.
     Integer(Option<i64>),
-    /// Digests.
+    /// Digests, and what is sealed.
     Bytes(Option<Vec<u8>>),
     /// Flags.
     Boolean(Option<bool>),
@@ -69,6 +69,7 @@ text_arguments!(
     claviger_core::name::KeyPrefix,
     claviger_core::name::Slug,
     claviger_core::node::NodeName,
+    claviger_core::sealing::MasterKeyId,
     claviger_core::secret::AccessId,
     std::net::IpAddr,
 );
@@ -120,6 +121,13 @@ impl Argument for [u8; 32] {
     const ABSENT: Value = Value::Bytes(None);
     fn value(&self) -> Value {
         Value::Bytes(Some(self.to_vec()))
+    }
+}
+
+impl Argument for Vec<u8> {
+    const ABSENT: Value = Value::Bytes(None);
+    fn value(&self) -> Value {
+        Value::Bytes(Some(self.clone()))
     }
 }
 

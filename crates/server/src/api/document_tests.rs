@@ -16,7 +16,7 @@ fn operations() -> Vec<(String, String, Value)> {
 
 #[test]
 fn every_operation_is_named_by_its_verb_and_says_everything() {
-    const VERBS: [&str; 18] = [
+    const VERBS: [&str; 19] = [
         "create",
         "list",
         "get",
@@ -26,6 +26,7 @@ fn every_operation_is_named_by_its_verb_and_says_everything() {
         "activate",
         "deactivate",
         "rotate",
+        "reveal",
         "revoke",
         "verify",
         "append",

@@ -1,4 +1,4 @@
-//! What keys look like on the wire. A secret stands in [`CreatedKeyView`] and in no other view.
+//! What keys look like on the wire. Of these a secret stands in [`CreatedKeyView`] and in no other view.
 
 use claviger_core::id::{KeyId, OrganizationId, RoleId, SecretId, UserId};
 use claviger_core::key::{Key, Metadata};
@@ -188,7 +188,7 @@ pub(super) struct KeyListView {
 pub(super) struct CreatedKeyView {
     /// The key.
     pub key: KeyView,
-    /// The secret, in this answer and in no other. Null where a request is repeated with its Idempotency-Key, or where nothing was made.
+    /// The secret, in this answer and in no other unless the policy `reveal` allows it. Null where a request is repeated with its Idempotency-Key, or where nothing was made.
     #[schema(required)]
     pub secret: Option<NewSecretView>,
     /// What to do with the secret, or why it is not there.
@@ -265,13 +265,18 @@ impl From<&LastUse> for LastUseView {
     }
 }
 
+/// A state on the wire, and until when it lasts.
+pub(super) const fn state_of(state: SecretState) -> (SecretStateWord, Option<Timestamp>) {
+    match state {
+        SecretState::Current => (SecretStateWord::Current, None),
+        SecretState::Retiring { until } => (SecretStateWord::Retiring, Some(until)),
+        SecretState::Dead => (SecretStateWord::Dead, None),
+    }
+}
+
 impl From<&SecretInfo> for SecretView {
     fn from(SecretInfo { secret, last_use }: &SecretInfo) -> Self {
-        let (state, retiring_until) = match secret.state {
-            SecretState::Current => (SecretStateWord::Current, None),
-            SecretState::Retiring { until } => (SecretStateWord::Retiring, Some(until)),
-            SecretState::Dead => (SecretStateWord::Dead, None),
-        };
+        let (state, retiring_until) = state_of(secret.state);
         Self {
             id: secret.id,
             access_key: secret.access_id.as_ref().map(ToString::to_string),

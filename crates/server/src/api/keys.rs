@@ -72,7 +72,7 @@ fn answer(info: &KeyInfo) -> Response {
 
 /// Creates a key.
 ///
-/// Its secret stands in this answer and in no other. With neither a role nor scopes the key may do all that its mapped user may.
+/// Its secret stands in this answer, and in no other unless the policy `reveal` allows it. With neither a role nor scopes the key may do all that its mapped user may.
 /// Who holds `claviger/own-keys:create` instead creates keys of their own, as far as their role has API access.
 #[utoipa::path(
     post,
@@ -235,7 +235,7 @@ pub(super) async fn deactivate_key(
 
 /// Gives a key a new secret.
 ///
-/// The new one stands in this answer and in no other; the old one stays good for the overlap.
+/// The new one stands in this answer, and in no other unless the policy `reveal` allows it; the old one stays good for the overlap.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/rotate",
@@ -288,7 +288,7 @@ pub(super) async fn revoke_key(
 
 /// Makes a key with the settings of another one.
 ///
-/// It has a secret of its own, which stands in this answer and in no other. Everything else is as the key has it, but for where it is stored.
+/// It has a secret of its own, which stands in this answer, as that of a new key does. Everything else is as the key has it, but for where it is stored.
 /// Who holds `claviger/own-keys:create` and `claviger/own-keys:read` instead copies own keys.
 #[utoipa::path(
     post,

@@ -17,6 +17,7 @@ mod key_bodies;
 mod key_bulk;
 mod key_leaks;
 mod key_queries;
+mod key_reveals;
 mod key_usage;
 mod key_views;
 mod keys;
@@ -72,6 +73,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(personal_keys::router())
         .merge(key_bulk::router())
         .merge(key_leaks::router())
+        .merge(key_reveals::router())
         .merge(key_usage::router())
         .merge(verify::router())
         .merge(verify_batch::router())

@@ -52,7 +52,7 @@ pub(super) async fn get_personal_key(
 /// Switches a user's personal key on.
 ///
 /// Makes the one key that the user may have without a name or a form, on the api `default`: named after the user, with all that the user may
-/// do, beside `max_keys_per_user`. Its secret stands in this answer and in no other. Where there is one already, nothing changes and no
+/// do, beside `max_keys_per_user`. Its secret stands in this answer, and in no other unless the policy `reveal` allows it. Where there is one already, nothing changes and no
 /// secret is shown. Only the user may do this, as far as the user's role has API access.
 #[utoipa::path(
     put,
@@ -83,7 +83,7 @@ pub(super) async fn put_personal_key(
 
 /// Regenerates a user's personal key.
 ///
-/// The new secret stands in this answer and in no other; the next call with the old one fails. Only the user may do this.
+/// The new secret stands in this answer, as that of a new key does; the next call with the old one fails. Only the user may do this.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/users/{user_id}/personal-key/rotate",

@@ -12,6 +12,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use clap::{Arg, ArgMatches, Command};
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::sealing::MasterKey;
 use claviger_core::time::{Clock, Timestamp};
 use claviger_store::Store;
 use serde::{Deserialize, Serialize};
@@ -64,7 +65,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         let store = Store::throwaway(randomness()).await.map_err(Failed::new)?;
         let open = Arc::new(AtomicBool::new(false));
         let extra = router(DevClock { clock: Arc::clone(&clock), open: Arc::clone(&open) });
-        let running = Running::start(sockets, config, store, clock, randomness, Some(extra)).await?;
+        let master_key = MasterKey::generate(&mut *randomness());
+        let running = Running::start(sockets, config, store, clock, randomness, master_key, Some(extra)).await?;
         let samples = samples::make(&running).await.map_err(Failed::new)?;
         open.store(true, Ordering::Release);
         say(&greeting(&running, &samples))?;

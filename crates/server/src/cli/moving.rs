@@ -26,8 +26,8 @@ pub(super) fn export_command() -> Command {
         .long_about(
             "Writes everything in the database as lines of text, for `claviger import --everything` to read: that moves an installation \
              from the embedded database to PostgreSQL, or back. Stop the service on an embedded database first.\n\n\
-             There is no key in clear in it, but digests, names, addresses and the whole log: keep it as you keep the database. The master \
-             key is not in it; copy data/master.key by hand.",
+             There is no key in clear in it, but digests, names, addresses, sealed copies of secrets and the whole log: keep it as you keep the \
+             database. The master key is not in it, and sealed copies open for nobody without it; copy data/master.key by hand.",
         )
         .args(place_args())
         .arg(
@@ -85,7 +85,10 @@ pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
         }
         drop(export);
         store.close().await;
-        note(&format!("{} lines written. The master key is not among them.", told.lines));
+        note(&format!(
+            "{} lines written. The master key is not among them, and without it no sealed copy opens.",
+            told.lines
+        ));
         Ok(())
     })
 }
@@ -132,7 +135,7 @@ pub(super) fn import(matches: &ArgMatches) -> Result<(), Failed> {
         let rows = import.finish().await.map_err(Failed::new)?;
         store.close().await;
         note(&format!(
-            "{rows} rows imported into {place}. Copy the old master.key into the data folder before you start."
+            "{rows} rows imported into {place}. Copy the old master.key into the data folder before you start: no other opens what is sealed."
         ));
         Ok(())
     })

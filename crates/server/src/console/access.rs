@@ -43,7 +43,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
         reveal: match access.reveal {
             Reveal::Once => "Policy shows a secret once, when it is made. If it is lost, regenerate the key.",
             Reveal::Owner | Reveal::OwnerAndAdmins => {
-                "Policy would let you see the secret again, but this version keeps no copy of it. If it is lost, regenerate the key."
+                "Policy lets you see the secret again, but this page does not show it yet. If it is lost, regenerate the key."
             }
         },
         documentation: visit.documentation(DEFAULT_API).await,

@@ -57,7 +57,7 @@ fn pause_after(rows: usize) -> Duration {
     Duration::from_secs(rows as u64 / ROWS_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
 }
 
-/// Clears away sessions, links and kept answers that have run out, nodes that were lost long ago, and what was counted long ago.
+/// Clears away sessions, links, kept answers and sealed copies that have run out, nodes that were lost long ago, and what was counted long ago.
 async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
     let kept_from = now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600));
@@ -67,8 +67,9 @@ async fn purge(app: &App) -> OpResult<()> {
         let sessions = tx.purge_sessions_unchecked(now).await?;
         let links = tx.purge_links_unchecked(now).await?;
         let answers = tx.purge_idempotent_unchecked(kept_from).await?;
+        let copies = tx.purge_sealed_copies_unchecked(now).await?;
         tx.commit_unaudited("what has run out is cleared away").await?;
-        if sessions.max(links).max(answers) < ROWS_PURGED_MAX.unsigned_abs() {
+        if sessions.max(links).max(answers).max(copies) < ROWS_PURGED_MAX.unsigned_abs() {
             break;
         }
     }

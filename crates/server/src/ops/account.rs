@@ -1,5 +1,7 @@
 //! What somebody at the console does to their own account: look at the sessions, end them, change the password.
 
+use std::time::Duration;
+
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{SessionId, UserId};
 use claviger_core::reject::{Reject, RejectCode};
@@ -138,6 +140,24 @@ pub async fn confirm(app: &App, caller: &Caller, password: SecretString, origin:
         Ok(signed_in)
     })
     .await
+}
+
+/// For so long after a proof of who sits there nobody has to prove it again.
+const CONFIRMED_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// Refuses whoever has not proven within the last ten minutes who they are, by signing in or by [`confirm`]. A key can prove nothing of the
+/// kind.
+pub(super) async fn refuse_unconfirmed(app: &App, caller: &Caller, connection: &mut Connection) -> OpResult<()> {
+    let refusal = |detail: &'static str| Reject::new(RejectCode::ConfirmationRequired, detail);
+    let Ok((user_id, session_id)) = person(caller) else {
+        return Err(refusal("This takes a person at the console, and no key.").into());
+    };
+    let now = app.now();
+    let sessions = connection.find_sessions_of_user_unchecked(user_id, now).await?;
+    if sessions.iter().any(|it| it.id == session_id && now.since(it.created_at) < CONFIRMED_FOR) {
+        return Ok(());
+    }
+    Err(refusal("It is more than ten minutes since you have signed in or confirmed your password.").into())
 }
 
 /// Checks the password of somebody who is signed in; answers with its hash, to be compared again in the transaction.

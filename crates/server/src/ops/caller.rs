@@ -97,6 +97,13 @@ impl Caller {
         }
     }
 
+    /// Where the request came from.
+    pub(super) const fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Key { ip, .. } | Self::Session { ip, .. } => *ip,
+        }
+    }
+
     /// Where a key calls from. A session is bound to no addresses, and has none here.
     pub(super) const fn key_address(&self) -> Option<IpAddr> {
         match self {

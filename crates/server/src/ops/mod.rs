@@ -27,6 +27,7 @@ pub mod policies;
 pub mod receipts;
 pub mod role_preview;
 pub mod roles;
+mod sealing;
 pub mod sessions;
 mod standing;
 pub(crate) mod throttle;

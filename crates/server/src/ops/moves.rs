@@ -12,6 +12,7 @@ use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::keys::policy_of;
 use super::organizations::OrganizationInfo;
+use super::sealing::destroy_unrevealed;
 use super::standing::Judge;
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
@@ -86,6 +87,8 @@ pub async fn move_organization(
             ..before.clone()
         };
         tx.update_organization(&places.top, &organization, before.version).await?;
+        let policies = (&policy_of(&app, id)?, &effective_policy);
+        destroy_unrevealed(&mut tx, id, policies, organization.updated_at).await?;
         let info = OrganizationInfo { organization, effective_policy };
         let (organization, now) = (&info.organization, info.organization.updated_at);
         keep(idempotency.as_ref(), &mut tx, &places.own, &info, now).await?;

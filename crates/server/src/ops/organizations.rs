@@ -20,6 +20,7 @@ use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::keys::policy_of;
 use super::page::{Cursor, Page, PageRequest};
+use super::sealing::destroy_unrevealed;
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
 
@@ -351,6 +352,8 @@ pub(super) async fn update(
     }
     (organization.version, organization.updated_at) = (before.version + 1, app.now());
     tx.update_organization(tenant, &organization, before.version).await?;
+    let policies = (&inherited.inherit(&before.policy), &effective_policy);
+    destroy_unrevealed(&mut tx, organization.id, policies, organization.updated_at).await?;
     let event = Event::new(tenant, EventKind::OrganizationUpdated, organization.id, organization.updated_at);
     commit(app, tx, event.before(&before).after(&organization)).await?;
     Ok(OrganizationInfo { organization, effective_policy })

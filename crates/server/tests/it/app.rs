@@ -27,6 +27,7 @@ use claviger_core::name::{Email, Name};
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::RejectCode;
 use claviger_core::role::{BuiltIn, Role};
+use claviger_core::sealing::MasterKey;
 use claviger_core::secret::Token;
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
@@ -72,6 +73,11 @@ pub(crate) fn seeded(seed: u64) -> Randomness {
     Arc::new(move || Box::new(ChaCha20Rng::seed_from_u64(next.fetch_add(1, Ordering::Relaxed))))
 }
 
+/// The master key of every service in this process: two on one database are two nodes.
+pub(crate) fn master_key() -> MasterKey {
+    MasterKey::generate(&mut ChaCha20Rng::seed_from_u64(7))
+}
+
 /// A configuration on loopback, with ports that the system chooses.
 pub(crate) fn config() -> Config {
     let flags = [("listen", "127.0.0.1:0"), ("authz_listen", "127.0.0.1:0"), ("authz_workers", "1")];
@@ -110,7 +116,7 @@ impl TestApp {
         let store = throwaway(randomness()).await;
         let clock = Arc::new(SettableClock::standing("2027-01-01T00:00:00Z".parse().unwrap()));
         let sockets = Sockets::bind(&config).unwrap();
-        let app = App::start(config, store, clock.clone(), randomness);
+        let app = App::start(config, store, clock.clone(), randomness, master_key());
         let service = Service::start(app.clone(), sockets, None).unwrap();
         let installation = install(&app, name("Root")).await.unwrap();
         app.follower().ready().await;

@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 
 use claviger::api::document_text;
 use claviger::ops::keys::NewKey;
+use claviger::ops::sessions::{Origin, sign_in};
 use claviger_core::decision::Reach;
 use claviger_core::event::{Position, Stream};
+use claviger_core::name::Email;
 use claviger_core::role::BuiltIn;
 use claviger_core::time::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, name, new_key};
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, TestApp, name, new_key};
 
 /// Operations that are asked by POST and change nothing.
 pub(crate) const ASKING: [&str; 5] =
@@ -64,6 +67,20 @@ impl Calls {
     /// Calls an operation and looks at the log and the replica before and after.
     async fn call(&mut self, operation: &str, method: &str, path: &str, body: Value) -> Value {
         self.call_at(&self.test.root.to_string(), operation, method, path, body).await
+    }
+
+    /// Has a secret shown again, which takes a session and no key.
+    async fn reveal(&mut self, key_id: &str) {
+        let (email, password) = (Email::parse(ADMIN_EMAIL).unwrap(), SecretString::from(ADMIN_PASSWORD));
+        let signed_in = sign_in(&self.test.app, email, password, Origin::default()).await.unwrap();
+        let (before, _) = standing(&self.test).await;
+        let path = format!("/api/v1/organizations/{}/keys/{key_id}/reveal", self.test.root);
+        let request = self.test.http.post(self.test.url(&path)).header("sec-fetch-site", "same-origin");
+        let cookie = format!("sid={}", signed_in.token.expose_secret());
+        let answer = request.header("cookie", cookie).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(fault(before, standing(&self.test).await), None);
+        self.called.insert("reveal_key".to_owned());
     }
 
     /// As [`Self::call`], on another organization.
@@ -128,6 +145,10 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     calls.call("rotate_key", "POST", &format!("{path}/rotate"), Value::Null).await;
     calls.call("duplicate_key", "POST", &format!("{path}/duplicate"), Value::Null).await;
     calls.call("revoke_key", "POST", &format!("{path}/revoke"), Value::Null).await;
+
+    calls.test.set_policy(calls.test.root, r#"{"reveal": "owner"}"#).await;
+    let key = calls.call("create_key", "POST", "/keys", json!({"name": "Shown"})).await;
+    calls.reveal(id(&key["key"])).await;
 
     let ends = "2027-02-01T00:00:00Z";
     let bulk = calls.call("create_key", "POST", "/keys", json!({"name": "Bulk", "expires_at": ends})).await;

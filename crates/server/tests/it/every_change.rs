@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::api::client::Answer;
+use crate::api::client::{Answer, Client};
 use crate::api::fixture::Fixture;
+use crate::api::sessions::cookie;
 use crate::changes::writing_operations;
 
 /// A call that has not been made yet.
@@ -15,12 +17,25 @@ pub(crate) struct Call {
     pub(crate) method: &'static str,
     pub(crate) path: String,
     pub(crate) body: Value,
+    /// The cookie of a session, for what no key may do.
+    pub(crate) cookie: Option<String>,
 }
 
 impl Call {
     pub(crate) async fn send(&self, it: &Fixture) -> Answer {
-        let request = it.admin.request(self.method, &self.path);
+        let request = self.request(&it.admin);
         it.admin.send(if self.body.is_null() { request } else { request.json(&self.body) }).await
+    }
+
+    /// The request without its body, by a client or by the session that it takes.
+    pub(crate) fn request(&self, client: &Client) -> RequestBuilder {
+        match &self.cookie {
+            None => client.request(self.method, &self.path),
+            Some(cookie) => {
+                let request = client.without().request(self.method, &self.path);
+                request.header("cookie", cookie).header("sec-fetch-site", "same-origin")
+            }
+        }
     }
 }
 
@@ -63,7 +78,8 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     let at = format!("/api/v1/organizations/{organization}");
     let mut maker = Maker { it, at: at.clone(), names: 0 };
     let mut calls = Vec::new();
-    let mut call = |operation, method, path: String, body| calls.push(Call { operation, method, path, body });
+    let mut call =
+        |operation, method, path: String, body| calls.push(Call { operation, method, path, body, cookie: None });
 
     call("update_organization", "PATCH", at.clone(), json!({"name": "Renamed"}));
     call("create_organization", "POST", format!("{at}/organizations"), json!({"name": "New"}));
@@ -150,11 +166,22 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     call("rotate_personal_key", "POST", format!("{}/rotate", personal(&rotated)), json!({}));
     call("delete_personal_key", "DELETE", personal(&ended), Value::Null);
 
+    // Where secrets are shown again to their owner, who is the user that calls.
+    let shown = it.create_organization("Shown").await;
+    let path = format!("/api/v1/organizations/{shown}");
+    it.admin.patch(&format!("{path}/policy"), json!({"reveal": "owner"})).await.expect(200);
+    let key = it.admin.post(&format!("{path}/keys"), json!({"name": "Shown"})).await.expect(201).text_at("/key/id");
+    call("reveal_key", "POST", format!("{path}/keys/{key}/reveal"), json!({}));
+
     let source = json!({"source_digest": "ab".repeat(32), "source_name": "keys.csv", "role_id": role});
     let import = it.admin.post(&format!("{at}/imports"), source).await.expect(200).text_at("/id");
     let lines = json!({"lines": [{"line": 2, "sha256": "cd".repeat(32)}]});
     call("append_import", "POST", format!("{at}/imports/{import}/lines"), lines);
 
+    let cookie = cookie(it).await;
+    for call in calls.iter_mut().filter(|it| it.operation == "reveal_key") {
+        call.cookie = Some(cookie.clone());
+    }
     let called: BTreeSet<String> = calls.iter().map(|it| it.operation.to_owned()).collect();
     assert_eq!(called, writing_operations(), "the calls here and the document");
     calls

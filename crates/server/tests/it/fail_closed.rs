@@ -90,7 +90,7 @@ async fn a_change_that_goes_without_its_event_is_found() {
     let mut tx = it.app.app.store().begin().await.unwrap();
     tx.put_password_unchecked(it.app.admin_id, "$planted$", Timestamp::MIN).await.unwrap();
     tx.commit_unaudited("the planted fault").await.unwrap();
-    let call = Call { operation: "planted", method: "POST", path: String::new(), body: json!({}) };
+    let call = Call { operation: "planted", method: "POST", path: String::new(), body: json!({}), cookie: None };
     let after = raw.contents().await;
     assert_eq!(fault(&call, 500, &before, &after).as_deref(), Some("planted changed [\"password\"]"));
     assert_eq!(fault(&call, 200, &before, &before).as_deref(), Some("planted was answered with 200"));

@@ -24,7 +24,7 @@ use data_encoding::HEXLOWER;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::app::{TestApp, config, name, new_key, refused, seeded};
+use crate::app::{TestApp, config, master_key, name, new_key, refused, seeded};
 use crate::engine::{address_of, is_postgres, node};
 
 /// How long another node may take to know.
@@ -45,7 +45,7 @@ async fn further(first: &TestApp, options: &str) -> App {
     let randomness = seeded(2);
     let address = format!("{}{options}", address_of(first.app.store()));
     let clock = Arc::new(SettableClock::standing(first.now()));
-    let second = App::start(config(), node(&address, randomness()).await, clock, randomness);
+    let second = App::start(config(), node(&address, randomness()).await, clock, randomness, master_key());
     second.follower().ready().await;
     second
 }

@@ -12,7 +12,7 @@ use claviger_store::Store;
 use serde_json::Value;
 
 use crate::api::log::Log;
-use crate::app::{TestApp, config, new_key, permissions, refused, seeded};
+use crate::app::{TestApp, config, master_key, new_key, permissions, refused, seeded};
 
 async fn get(test: &TestApp, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let mut request = reqwest::Client::builder().no_proxy().build().unwrap().get(test.url(path));
@@ -108,7 +108,7 @@ async fn a_node_that_no_longer_follows_the_log_is_not_ready() {
     let log = Log::captured();
     let (clock, randomness, config) = (Arc::new(Trap::default()), seeded(1), config());
     let (sockets, store) = (Sockets::bind(&config).unwrap(), Store::throwaway(randomness()).await.unwrap());
-    let app = App::start(config, store, clock.clone(), randomness);
+    let app = App::start(config, store, clock.clone(), randomness, master_key());
     let service = Service::start(app.clone(), sockets, None).unwrap();
     app.follower().ready().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

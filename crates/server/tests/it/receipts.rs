@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use crate::app::{TestApp, new_key, seeded};
+use crate::app::{TestApp, master_key, new_key, seeded};
 use crate::engine::{address_of, is_postgres, node};
 
 /// How long an answer waits for other nodes, with room for a slow machine.
@@ -45,7 +45,7 @@ async fn further(first: &TestApp, name: &str, options: &str) -> App {
     let randomness = seeded(SEED.fetch_add(1, Ordering::Relaxed).into());
     let clock = Arc::new(SettableClock::standing(first.now()));
     let address = format!("{}{options}", address_of(first.app.store()));
-    let further = App::start(named(name), node(&address, randomness()).await, clock, randomness);
+    let further = App::start(named(name), node(&address, randomness()).await, clock, randomness, master_key());
     further.follower().ready().await;
     further
 }
@@ -291,7 +291,8 @@ async fn a_node_that_starts_while_keys_are_revoked_allows_none_of_which_it_was_s
         let start = async {
             let randomness = seeded(100 + round);
             let clock = Arc::new(SettableClock::standing(caller.test.now()));
-            let second = App::start(named("node-b"), node(&address, randomness()).await, clock, randomness);
+            let second =
+                App::start(named("node-b"), node(&address, randomness()).await, clock, randomness, master_key());
             loop {
                 let answered = revoked.lock().unwrap().clone();
                 if second.replica().is_ready() {

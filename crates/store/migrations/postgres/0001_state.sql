@@ -183,6 +183,39 @@ CREATE UNIQUE INDEX secret_digest ON secret (digest);
 CREATE UNIQUE INDEX secret_current ON secret (key_id) WHERE state = 'current';
 CREATE INDEX secret_access ON secret (access_id) WHERE access_id IS NOT NULL;
 
+-- What seals the copies of an organization's secrets, wrapped by the master key, which stands in no database. One that was destroyed is
+-- wrapped in nothing any more: nobody opens what it sealed, and its row goes with the last of that.
+CREATE TABLE data_key (
+    id text COLLATE "C" NOT NULL PRIMARY KEY,
+    organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),
+    purpose text COLLATE "C" NOT NULL,
+    master_key_id text COLLATE "C" NOT NULL,
+    wrapped bytea,
+    created_at bigint NOT NULL,
+    destroyed_at bigint
+);
+CREATE UNIQUE INDEX data_key_organization ON data_key (organization_id, id);
+CREATE UNIQUE INDEX data_key_live ON data_key (purpose, organization_id) WHERE wrapped IS NOT NULL;
+CREATE INDEX data_key_destroyed ON data_key (id) WHERE wrapped IS NULL;
+CREATE INDEX data_key_master ON data_key (master_key_id, id) WHERE wrapped IS NOT NULL;
+
+-- Sealed copies of secrets, to be shown again. They are not in the secret's row, which is read with all others at every start.
+CREATE TABLE sealed_copy (
+    key_id text COLLATE "C" NOT NULL,
+    secret_id text COLLATE "C" NOT NULL,
+    organization_id text COLLATE "C" NOT NULL,
+    data_key_id text COLLATE "C" NOT NULL,
+    sealed bytea NOT NULL,
+    -- When its secret ends, where that is known.
+    ends_at bigint,
+    PRIMARY KEY (key_id, secret_id),
+    FOREIGN KEY (key_id, secret_id) REFERENCES secret (key_id, id),
+    FOREIGN KEY (organization_id, key_id) REFERENCES key (organization_id, id),
+    FOREIGN KEY (organization_id, data_key_id) REFERENCES data_key (organization_id, id)
+);
+CREATE INDEX sealed_copy_data_key ON sealed_copy (data_key_id, key_id, secret_id);
+CREATE INDEX sealed_copy_end ON sealed_copy (ends_at) WHERE ends_at IS NOT NULL;
+
 CREATE TABLE import (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
     organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),

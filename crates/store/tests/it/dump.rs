@@ -39,6 +39,8 @@ async fn full_world() -> World {
         tx.insert_keys(&world.acme.tenant, keys).await.expect("keys");
         tx.commit(event(&world.acme.tenant, keys[0].0.id)).await.expect("a commit");
     }
+    let (_, sealed) = world.insert_key(&world.beta, "sealed").await;
+    crate::sealing::seal(&world, &world.beta.tenant, &sealed).await;
     let (key, _) = world.insert_key(&world.beta, "CI \u{1f511} \"quoted\"\\").await;
     world.revoke_key(&world.beta, &key).await;
     let once = used_once(keys[0].0.organization_id, &keys[0].1, now());

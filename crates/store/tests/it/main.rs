@@ -16,6 +16,7 @@ mod organizations;
 mod people;
 mod previews;
 mod schema;
+mod sealing;
 mod sign_in;
 mod silence;
 mod tenancy;

@@ -11,6 +11,7 @@ use claviger_core::key::Key;
 use claviger_core::name::ExternalId;
 use claviger_core::permission::PermissionSet;
 use claviger_core::role::{BuiltIn, Role};
+use claviger_core::sealing::{Purpose, WrappedKey};
 use claviger_core::secret::{Secret, SecretState};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -24,6 +25,7 @@ use claviger_store::organizations::{LeftBehind, OrganizationFilter};
 use claviger_store::people::KeysOfMember;
 use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
+use claviger_store::sealing::DataKeyRow;
 use claviger_store::usage::denials::{Denial, KeyDenials};
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
@@ -42,6 +44,8 @@ struct Full {
     import: Import,
     below: claviger_core::organization::Organization,
     child: Key,
+    child_secret: Secret,
+    data_key: DataKeyRow,
 }
 
 impl Full {
@@ -72,7 +76,9 @@ impl Full {
         let nearer = member(below.id, world.acme.user.id, world.readonly.id);
         tx.insert_member(&tenant(below.id), &nearer).await.expect("a membership");
         tx.insert_key(&acme, &key, std::slice::from_ref(&secret)).await.expect("a key");
-        tx.insert_key(&acme, &child, &[child_secret]).await.expect("a key");
+        tx.insert_key(&acme, &child, std::slice::from_ref(&child_secret)).await.expect("a key");
+        let data_key = tx.insert_data_key(&acme, Purpose::Reveal, &data_key(), now()).await.expect("a data key");
+        tx.insert_sealed_copy(&acme, &secret, data_key.id, &vec![1]).await.expect("a copy");
         tx.insert_import(&acme, &import).await.expect("an import");
         tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
         tx.commit(event(&acme, key.id)).await.expect("a commit");
@@ -82,8 +88,13 @@ impl Full {
         let organization_id = world.acme.organization.id;
         let denials = KeyDenials { key_id: key.id, organization_id, count: 1, latest: vec![denial] };
         world.store.record_denials(&[denials]).await.expect("a denial");
-        Self { world, key, secret, role, api, user, import, below, child }
+        Self { world, key, secret, role, api, user, import, below, child, child_secret, data_key }
     }
+}
+
+fn data_key() -> DataKeyRow {
+    let master_key_id = "0123456789abcdef".parse().expect("an id");
+    DataKeyRow { id: id(), wrapped: WrappedKey { master_key_id, bytes: vec![7; 61] } }
 }
 
 fn answer() -> IdempotentAnswer {
@@ -177,6 +188,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_personal_key(ann), |it| it.is_some());
     ask!(find_live_secrets(key_id), |it| !it.is_empty());
     ask!(find_secrets(key_id), |it| !it.is_empty());
+    ask!(find_data_key(Purpose::Reveal), |it| it.is_some());
+    ask!(find_sealed_copies(key_id), |it| !it.is_empty());
     ask!(find_uses(&[key_id]), |it| !it.is_empty());
     ask!(find_counts(key_id, Span::Hour, &[Span::Hour.start_of(now())]), |it| !it.is_empty());
     ask!(find_passed(&[key_id], Span::Hour, &[Span::Hour.start_of(now())]), |it| !it.is_empty());
@@ -227,12 +240,14 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 23] = [
+const WRITERS: [&str; 26] = [
     "delete_api",
     "delete_member",
     "delete_role",
+    "destroy_unrevealed",
     "hold_idempotency_key",
     "insert_api",
+    "insert_data_key",
     "insert_idempotent",
     "insert_import",
     "insert_key",
@@ -240,6 +255,7 @@ const WRITERS: [&str; 23] = [
     "insert_member",
     "insert_organization",
     "insert_role",
+    "insert_sealed_copy",
     "insert_secret",
     "insert_user",
     "release_keys",
@@ -273,7 +289,13 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
             tx.delete_role(by, role.id, 1).await
         }
         "insert_api" => tx.insert_api(by, &api(&full.world.acme.tenant, "new-api", "nw")).await,
+        "destroy_unrevealed" => {
+            assert_eq!(tx.destroy_unrevealed(by, now()).await?, 1, "it is Acme's");
+            Ok(())
+        }
+        "insert_sealed_copy" => tx.insert_sealed_copy(by, &full.child_secret, full.data_key.id, &vec![2]).await,
         // These are about a row of the caller's own, wherever that is.
+        "insert_data_key" => tx.insert_data_key(by, Purpose::SharedSecret, &data_key(), now()).await.map(drop),
         "hold_idempotency_key" => tx.hold_idempotency_key(by, "abd").await,
         "insert_idempotent" => tx.insert_idempotent(by, "abd", &answer()).await,
         "insert_import" => {
@@ -331,7 +353,7 @@ async fn writer_changes_rows_of_its_tenant_and_of_no_other() {
         let own = write(writer, &full, &mut tx, &full.world.acme.tenant).await;
         assert!(own.is_ok(), "{writer}: {own:?}");
         drop(tx);
-        if ["hold_idempotency_key", "insert_idempotent"].contains(&writer) {
+        if ["hold_idempotency_key", "insert_data_key", "insert_idempotent"].contains(&writer) {
             continue;
         }
         // Beta cannot: it is refused, or stopped by an assertion where a caller has mixed up two tenants.

@@ -13,6 +13,7 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::MemberDeleted => "Member removed",
         EventKind::MemberInvited => "Person invited",
         EventKind::KeyRevoked => "Key deleted",
+        EventKind::KeyRevealed => "Secret shown again",
         EventKind::KeyLeakReported => "Key reported as leaked",
         EventKind::KeysDeactivated => "Keys deactivated together",
         EventKind::KeysRevoked => "Keys deleted together",

@@ -20,12 +20,13 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::sealing::seal;
 use crate::ops::transaction::{begin_adding, commit, on_task, settle};
 
 /// How long a key for bulk loading lives when nothing is said.
 const DATA_LOADER_LIFE: Duration = Duration::from_secs(365 * 86_400);
 
-/// Creates a key. Its token leaves in this answer and in no other.
+/// Creates a key. Its token leaves in this answer, and in another one only where policy lets somebody see it again.
 ///
 /// # Errors
 /// Refusals: rights, policy, a name that is taken, a role or user that is not there, limits.
@@ -69,6 +70,7 @@ pub async fn create_key(
 
         let (key, secret, token) = draft.mint(organization_id, &api, now, &mut *app.rng())?;
         tx.insert_key(&tenant, &key, std::slice::from_ref(&secret)).await?;
+        seal(&app, &mut tx, &tenant, &policy, (&secret, &token), now).await?;
         let info = list::info_of_new(&mut tx, &tenant, secret, now).await?;
         let created = CreatedKey { info, token };
         keep(idempotency.as_ref(), &mut tx, &tenant, &created, now).await?;

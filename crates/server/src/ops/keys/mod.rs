@@ -7,6 +7,7 @@ mod duplicate;
 mod leak;
 mod list;
 mod personal;
+mod reveal;
 mod rotate;
 pub(super) mod rules;
 pub mod usage;
@@ -37,6 +38,7 @@ pub use personal::{
     ApiAccess, PersonalAccess, Toggled, delete_personal_key, get_personal_access, get_personal_key, put_personal_key,
     rotate_personal_key,
 };
+pub use reveal::{RevealedKey, RevealedSecret, check_reveal, reveal_key};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 
 pub(super) use create::{policy_of, refuse_too_many};

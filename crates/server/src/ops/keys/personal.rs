@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency};
+use crate::ops::sealing::seal;
 use crate::ops::standing::standing;
 use crate::ops::transaction::{begin_beside, commit, on_task};
 
@@ -150,6 +151,7 @@ pub async fn put_personal_key(
         };
         let (key, secret, token) = draft.mint(organization_id, &api, now, &mut *app.rng())?;
         tx.insert_key(&tenant, &key, std::slice::from_ref(&secret)).await?;
+        seal(&app, &mut tx, &tenant, &policy, (&secret, &token), now).await?;
         let info = list::info_of_new(&mut tx, &tenant, secret, now).await?;
         commit(&app, tx, Event::new(&tenant, EventKind::KeyCreated, key.id, now).after(&key)).await?;
         Ok(Toggled::Made(CreatedKey { info, token }))

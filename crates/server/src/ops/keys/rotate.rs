@@ -18,11 +18,12 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::sealing::seal;
 use crate::ops::transaction::{begin_beside, commit, on_task};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Gives a key a new secret. The token leaves in this answer and in no other; since it is as good as a new key, the caller has to hold what
+/// Gives a key a new secret. The token leaves in this answer, as that of a new key does; since it is as good as a new key, the caller has to hold what
 /// the key holds.
 ///
 /// # Errors
@@ -53,7 +54,8 @@ pub async fn rotate_key(
         if let Whose::Own(user_id) = whose {
             refuse_without_api_access(&mut tx, &tenant, user_id).await?;
         }
-        let overlap = overlap_of(overlap, &before, &policy_of(&app, organization_id)?)?;
+        let policy = policy_of(&app, organization_id)?;
+        let overlap = overlap_of(overlap, &before, &policy)?;
         let api = tx.find_api(&tenant, before.api_id).await?;
         let api = api.ok_or_else(|| Error::Internal(format!("{} has no api", before.id)))?;
         let now = app.now();
@@ -67,6 +69,7 @@ pub async fn rotate_key(
         }
         let Some(new) = secrets.last() else { return Err(Error::Internal("a rotation made no secret".to_owned())) };
         tx.insert_secret(&tenant, new).await?;
+        seal(&app, &mut tx, &tenant, &policy, (new, &token), now).await?;
         tx.update_key(&tenant, &key, before.version).await?;
         let created = CreatedKey { info: list::info(&mut tx, &tenant, key_id, now).await?, token };
         keep(idempotency.as_ref(), &mut tx, &tenant, &created, now).await?;

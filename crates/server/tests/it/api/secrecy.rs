@@ -32,7 +32,7 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// Where a key stands that should stand nowhere: in the log or in a file of the data folder, audit included.
-fn leaks(key: &Made, folder: &Path) -> Vec<String> {
+pub(super) fn leaks(key: &Made, folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let log = Log::captured().text();
     for spelt in spellings(key) {

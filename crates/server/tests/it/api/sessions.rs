@@ -9,7 +9,7 @@ use claviger::ops::sessions::{Origin, sign_in};
 use claviger_core::name::Email;
 use secrecy::{ExposeSecret, SecretString};
 
-pub(super) async fn cookie(it: &Fixture) -> String {
+pub(crate) async fn cookie(it: &Fixture) -> String {
     let (email, password) = (Email::parse(ADMIN_EMAIL).unwrap(), SecretString::from(ADMIN_PASSWORD));
     let signed_in = sign_in(&it.app.app, email, password, Origin::default()).await.unwrap();
     format!("sid={}", signed_in.token.expose_secret())

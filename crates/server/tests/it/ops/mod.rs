@@ -6,6 +6,7 @@ mod imports;
 mod keys;
 mod people;
 mod replica;
+mod reveal;
 mod sessions;
 mod standing;
 mod tree;

@@ -31,7 +31,7 @@ use claviger_core::role::BuiltIn;
 use claviger_store::{Options, Store};
 use secrecy::SecretString;
 
-use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, config, name, new_key};
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, config, master_key, name, new_key};
 use crate::engine::{is_postgres, new_schema};
 
 /// A folder that goes away with its test.
@@ -115,7 +115,7 @@ pub(super) struct Prepared {
 
 /// Makes an installation with an admin's key, as a first start and an admin would.
 pub(super) async fn prepare(data: &Data) -> Prepared {
-    let app = App::start(config(), data.open().await, Arc::new(SystemClock), system_randomness());
+    let app = App::start(config(), data.open().await, Arc::new(SystemClock), system_randomness(), master_key());
     let installation = install(&app, name("Root")).await.unwrap();
     let organization = installation.organization_id;
     let claim = Claim {

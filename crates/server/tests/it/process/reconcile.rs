@@ -17,7 +17,7 @@ use claviger_verifier::credential::Presented;
 use claviger_verifier::verify::{About, Ask};
 
 use super::Data;
-use crate::app::{config, now};
+use crate::app::{config, master_key, now};
 
 /// What was done to a key after it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(super) struct Facts {
 impl Facts {
     /// Reads them as the next start would.
     pub(super) async fn read(data: &Data, acknowledged: &[Acknowledged]) -> Self {
-        let app = App::start(config(), data.open().await, Arc::new(SystemClock), system_randomness());
+        let app = App::start(config(), data.open().await, Arc::new(SystemClock), system_randomness(), master_key());
         app.follower().ready().await;
         let mut facts = Self::default();
         let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: None };

@@ -1,0 +1,101 @@
+//! Sealed copies of secrets: kept while policy lets somebody see the secret again, opened for whoever may, and destroyed where nobody may any more.
+
+use claviger_core::id::{DataKeyId, OrganizationId};
+use claviger_core::policy::{Policy, Reveal, Setting};
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::sealing::{DataKey, Purpose};
+use claviger_core::secret::{Secret, Token};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::Tx;
+use claviger_store::sealing::{DataKeyRow, SealedCopy};
+
+use super::error::{Error, OpResult};
+use crate::app::App;
+
+/// As whom copies are destroyed: policy says so, whoever set it.
+const JOB: &str = "sealing";
+
+/// Keeps a sealed copy of a new secret, where policy lets somebody see it again. The policy is what this transaction sees.
+///
+/// # Errors
+/// [`RejectCode::MasterKeyMissing`]: a secret that policy lets somebody see again is not made where it could never be seen.
+pub(super) async fn seal(
+    app: &App,
+    tx: &mut Tx,
+    tenant: &Tenant,
+    policy: &Policy,
+    (secret, token): (&Secret, &Token),
+    now: Timestamp,
+) -> OpResult<()> {
+    if policy.reveal == Reveal::Once {
+        return Ok(());
+    }
+    let row = match tx.find_data_key(tenant, Purpose::Reveal).await? {
+        Some(row) => row,
+        None => make_data_key(app, tx, tenant, now).await?,
+    };
+    let sealed = opened(app, tenant, &row)?.seal(secret.id, token, &mut *app.rng());
+    tx.insert_sealed_copy(tenant, secret, row.id, &sealed).await?;
+    Ok(())
+}
+
+async fn make_data_key(app: &App, tx: &mut Tx, tenant: &Tenant, now: Timestamp) -> OpResult<DataKeyRow> {
+    let (master, purpose) = (app.master_key(), Purpose::Reveal);
+    // Under another master key than the installation's it would open on this node alone.
+    let kept = tx.keep_master_key_id_unchecked(master.id()).await?;
+    if let Some(other) = kept.filter(|it| *it != master.id()) {
+        return Err(missing(app, other).into());
+    }
+    let wrapped = {
+        let mut rng = app.rng();
+        let id = DataKeyId::new(now, &mut *rng);
+        let (_, wrapped) = master.make_data_key(id, tenant.organization_id(), purpose, &mut *rng);
+        DataKeyRow { id, wrapped }
+    };
+    Ok(tx.insert_data_key(tenant, purpose, &wrapped, now).await?)
+}
+
+/// Opens the sealed copy of a secret.
+///
+/// # Errors
+/// [`RejectCode::MasterKeyMissing`]; a fault, where it is not a copy of this secret.
+pub(super) fn open(app: &App, tenant: &Tenant, secret: &Secret, copy: &SealedCopy) -> OpResult<Token> {
+    let token = opened(app, tenant, &copy.data_key)?.open(secret.id, &copy.sealed);
+    let token = token.ok().filter(|it| it.digest().matches(&secret.digest));
+    token.ok_or_else(|| Error::Internal(format!("the sealed copy of {} does not open", secret.id)))
+}
+
+fn opened(app: &App, tenant: &Tenant, row: &DataKeyRow) -> OpResult<DataKey> {
+    let master = app.master_key();
+    if row.wrapped.master_key_id != master.id() {
+        return Err(missing(app, row.wrapped.master_key_id).into());
+    }
+    let opened = master.unwrap_key(row.id, tenant.organization_id(), Purpose::Reveal, &row.wrapped);
+    opened.map_err(|fault| Error::Internal(format!("the data key {} does not open: {fault}", row.id)))
+}
+
+fn missing(app: &App, wanted: claviger_core::sealing::MasterKeyId) -> Reject {
+    let has = app.master_key().id();
+    let detail = format!("This is sealed under the master key {wanted}, and this node has {has}.");
+    Reject::new(RejectCode::MasterKeyMissing, detail)
+}
+
+/// Destroys what opens the copies of an organization's secrets, and of all below, wherever policy shows them once from now on. To be called
+/// when something else holds for the organization than before; the transaction has the database for itself.
+///
+/// # Errors
+/// Faults.
+pub(super) async fn destroy_unrevealed(
+    tx: &mut Tx,
+    organization_id: OrganizationId,
+    (before, after): (&Policy, &Policy),
+    now: Timestamp,
+) -> OpResult<()> {
+    // What holds below depends on these two and on what each organization sets itself, which stays.
+    let facts = |it: &Policy| (it.reveal, it.locked.contains(&Setting::Reveal));
+    if facts(before) != facts(after) {
+        tx.destroy_unrevealed(&Tenant::system(organization_id, JOB), now).await?;
+    }
+    Ok(())
+}
