@@ -18,8 +18,8 @@ pub(crate) enum Raw {
 /// The rows of each table, as text.
 pub(crate) type Contents = BTreeMap<String, Vec<String>>;
 
-/// What is written beside all changes: how keys are used, and when nodes were last heard.
-const BESIDE: [&str; 2] = ["secret_use", "node"];
+/// What is written beside all changes: how keys are used and refused, and when nodes were last heard.
+const BESIDE: [&str; 4] = ["secret_use", "key_usage", "denied_request", "node"];
 
 impl Raw {
     pub(crate) async fn of(store: &Store) -> Self {
