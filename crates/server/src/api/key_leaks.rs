@@ -42,7 +42,7 @@ pub(super) struct LeakBody {
     /// The second part of a pair.
     #[schema(value_type = Option<String>, max_length = 4096)]
     secret_key: Option<SecretString>,
-    /// Where it was found, in your words: it stands in the audit, so leave the secret out of it.
+    /// Where it was found, in your words: it stands in the audit, so that what holds the secret is refused.
     #[schema(max_length = 500)]
     found_at: Option<String>,
 }
@@ -63,7 +63,7 @@ impl TryFrom<LeakBody> for Leak {
         };
         let found_at = optional("/found_at", body.found_at.as_deref());
         let (subject, found_at) = all_fields!(subject, found_at)?;
-        Ok(Self { subject, found_at })
+        Self::new(subject, found_at)
     }
 }
 

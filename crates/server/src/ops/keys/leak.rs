@@ -5,7 +5,8 @@ use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::{Key, RevocationReason};
 use claviger_core::name::{Description, Name};
 use claviger_core::policy::LeakAction;
-use claviger_core::secret::Digest;
+use claviger_core::reject::Reject;
+use claviger_core::secret::{Digest, SECRET_CHARS, Shape, shape};
 use claviger_store::Hold;
 use claviger_store::imports::Known;
 use claviger_verifier::credential::Presented;
@@ -29,6 +30,36 @@ pub struct Leak {
     pub subject: Subject,
     /// Where it was found, in the reporter's words.
     pub found_at: Option<Description>,
+}
+
+impl Leak {
+    /// A report whose place does not hold the secret.
+    ///
+    /// # Errors
+    /// [`claviger_core::reject::RejectCode::InvalidField`] where `found_at` holds it: that text stands in the audit, which people read and export.
+    pub fn new(subject: Subject, found_at: Option<Description>) -> Result<Self, Reject> {
+        let told = found_at.as_ref().map_or("", Description::as_str);
+        if secret_parts(&subject).iter().any(|it| !it.is_empty() && told.contains(it)) {
+            return Err(Reject::field("/found_at", "must not hold the key itself: say only where it was found"));
+        }
+        Ok(Self { subject, found_at })
+    }
+}
+
+/// What of a leaked credential is secret: all of it, and of a key of ours also its second part alone.
+fn secret_parts(subject: &Subject) -> Vec<&str> {
+    match subject {
+        Subject::Key(token) => {
+            let token = token.expose_secret().trim();
+            // Also where its checksum is wrong: who mistyped one character has still told the rest.
+            let own = !matches!(shape(token.as_bytes()), Shape::Foreign);
+            let secret = own.then(|| &token[token.len() - SECRET_CHARS..]);
+            // As Basic has a pair.
+            let password = token.split_once(':').map(|(_, it)| it);
+            [Some(token), secret, password].into_iter().flatten().collect()
+        }
+        Subject::Pair { secret, .. } => vec![secret.expose_secret().trim()],
+    }
 }
 
 /// What a report came to.

@@ -124,3 +124,35 @@ async fn a_reported_secret_is_written_nowhere() {
     assert_eq!(revoked.after.as_ref().unwrap()["leak"], json!({"found_at": "a paste"}));
     assert!(!format!("{events:?}").contains(&key.secret_key));
 }
+
+// The text beside the secret stands in the audit, where many read it.
+#[tokio::test]
+async fn the_place_of_a_leak_does_not_carry_the_secret_into_the_audit() {
+    let it = Fixture::start().await;
+    let key = it.create_key(json!({"name": "Leaked"})).await;
+    let pair = || json!({"access_key": key.access_key, "secret_key": key.secret_key});
+    let whole = || json!({"key": format!(" {}", key.token)});
+    let basic = || json!({"key": format!("{}:{}", key.access_key, key.secret_key)});
+    for (mut body, found_at) in [
+        (whole(), format!("https://example.com/?api_key={}&page=2", key.token)),
+        (whole(), key.token.clone()),
+        (whole(), format!("secret {} in a log", key.secret_key)),
+        (pair(), format!("password {}", key.secret_key)),
+        (pair(), key.token.clone()),
+        (basic(), format!("password {}", key.secret_key)),
+    ] {
+        body["found_at"] = json!(found_at);
+        let answer = it.admin.post(&it.at("/leaks"), body).await;
+        assert_eq!(
+            (answer.refusal(), answer.pointers()),
+            ((400, "invalid_field".into()), vec!["/found_at".to_owned()])
+        );
+        assert!(!answer.text.contains(&key.secret_key), "{answer:?}");
+    }
+    let events = it.admin.get(&it.at("/events?limit=100")).await.expect(200);
+    assert!(!events.text.contains(&key.secret_key));
+    // What lists show of a key says which one it was.
+    let mut body = whole();
+    body["found_at"] = json!(format!("{} in a public repository", key.access_key));
+    assert_eq!(report(&it.admin, &it, body).await, ("revoked".into(), json!(key.id)));
+}
