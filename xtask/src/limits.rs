@@ -60,8 +60,12 @@ fn document(committed: &str, tree: &Tree) -> Outcome<String> {
     for (heading, path) in SOURCES {
         let Some(file) = tree.get(path) else { continue };
         text.push_str(&format!("\n## {heading}\n\n| what | limit | constant |\n|---|---|---|\n"));
-        for limit in limits_in(&file.text) {
-            text.push_str(&format!("| {} | {} | `{}` |\n", limit.what, limit.value, limit.name));
+        let limits = limits_in(&file.text);
+        for limit in &limits {
+            // One that is another one says its number: nobody wants to look up what it is called.
+            let same = limits.iter().find(|it| limit.value == format!("`{}`", it.name));
+            let value = &same.unwrap_or(limit).value;
+            text.push_str(&format!("| {} | {value} | `{}` |\n", limit.what, limit.name));
         }
     }
     Ok(text)
@@ -142,6 +146,14 @@ mod tests {
         let wanted = document(&format!("# Limits\n{MARKER}\nold"), &tree).unwrap();
         assert!(wanted.ends_with("| Bytes in a name | 2,048 | `NAME_MAX` |\n"), "{wanted}");
         assert!(!wanted.contains("old"));
+    }
+
+    #[test]
+    fn a_limit_that_is_another_one_says_its_number() {
+        let source =
+            "/// Rows.\npub const ROWS_MAX: usize = 1_000;\n/// Keys.\npub const KEYS_MAX: usize = ROWS_MAX;\n";
+        let wanted = document(MARKER, &Tree::planted(&[(SOURCES[0].1, source)])).unwrap();
+        assert!(wanted.ends_with("| Keys | 1,000 | `KEYS_MAX` |\n"), "{wanted}");
     }
 
     #[test]

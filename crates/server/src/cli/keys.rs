@@ -19,13 +19,14 @@ const COLUMNS: [Column; 8] = [
     ("KEY", |it| text(it, "/access_hint")),
 ];
 
-const FACTS: [Column; 14] = [
+const FACTS: [Column; 15] = [
     ("id", |it| text(it, "/id")),
     ("name", |it| text(it, "/name")),
     ("description", |it| text(it, "/description")),
     ("organization", |it| text(it, "/organization_id")),
     ("api", |it| text(it, "/api")),
     ("state", |it| text(it, "/state")),
+    ("revoked", |it| format!("{} {}", instant(it, "/revocation/at"), text(it, "/revocation/reason")).trim().to_owned()),
     ("role", |it| text(it, "/role/name")),
     ("scopes", |it| list(&it["scopes"])),
     ("owner", |it| text(it, "/owner/name")),

@@ -34,7 +34,7 @@ pub(super) fn export_command() -> Command {
             Arg::new("file")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .help("Where to write it; it must not be there yet [default: standard output]"),
+                .help("Where to write it; it must not be there yet; - is standard output [default: standard output]"),
         )
 }
 
@@ -45,7 +45,8 @@ pub(super) fn place_args() -> impl Iterator<Item = Arg> {
 
 pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
     let config = read_config(matches)?;
-    let target = matches.get_one::<PathBuf>("file");
+    // As everywhere, and as `import --everything -` reads standard input.
+    let target = matches.get_one::<PathBuf>("file").filter(|it| it.as_os_str() != "-");
     if target.is_none() && io::stdout().is_terminal() {
         return Err(Failed::new("say a FILE, or send the output into one"));
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::remote::{self, Remote, given};
 use super::table::{Column, instant, table, text};
-use super::{Failed, say};
+use super::{Failed, USAGE, say};
 use crate::clock::SystemClock;
 
 /// The exit code of a key that is not good.
@@ -46,7 +46,10 @@ pub(super) fn command() -> Command {
         .args(remote::args())
         .arg(flag("permission", "PERMISSION", "What it should be allowed; may be repeated").action(ArgAction::Append))
         .arg(flag("api", "SLUG", "At which api"))
-        .arg(flag("about", "ORGANIZATION", "For which organization: id, slug or external id"))
+        .arg(
+            flag("about", "ORGANIZATION", "For which organization: id, slug or external id; --organization says the same")
+                .conflicts_with("organization"),
+        )
         .arg(flag("ip", "ADDRESS", "From where"))
         .arg(Arg::new("explain").long("explain").action(ArgAction::SetTrue).help("Show what every check found"))
 }
@@ -57,8 +60,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         super::note("Paste the key in question, then Enter and Ctrl-D:");
     }
     io::stdin().take(KEY_BYTES_MAX).read_to_string(&mut key).map_err(Failed::new)?;
+    if key.trim().is_empty() {
+        let line = "say the key in question on standard input: claviger verify < key.txt";
+        return Err(Failed { line: line.to_owned(), code: USAGE });
+    }
     let mut body = json!({ "key": key.trim() });
-    for (field, flag) in [("api", "api"), ("organization", "about"), ("ip", "ip")] {
+    for (field, flag) in [("api", "api"), ("organization", "about"), ("organization", "organization"), ("ip", "ip")] {
         if let Some(value) = given(matches, flag) {
             body[field] = value.into();
         }

@@ -42,6 +42,9 @@ async fn moves(from: Data, to: Data) {
     assert!(!text.contains(&prepared.admin_key), "no key in clear");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
+    let piped = on(&from, &["export", "-"]);
+    assert_eq!(String::from_utf8(piped.stdout).unwrap().lines().count(), text.lines().count());
+    assert!(!std::path::Path::new("-").exists());
     let again = on(&from, &["export", file.to_str().unwrap()]);
     assert!(
         !again.status.success() && said(&again).contains("is there already; name another file"),

@@ -87,6 +87,25 @@ async fn a_key_lives_its_whole_life_at_the_terminal() {
     assert_eq!(it.run_with(&["verify"], &rotated).status.code(), Some(0), "it was only asked");
     assert!(it.run(&["keys", "revoke", id, "--yes", "--reason", "superseded"]).contains("revoked"));
     assert_eq!(it.refused(&["verify"], &rotated), (3, "claviger: denied: revoked".to_owned()));
+    let shown = it.run(&["keys", "show", id]);
+    let revoked = shown.lines().find(|it| it.starts_with("revoked ")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(revoked.ends_with(" superseded") && revoked.contains("20"), "{revoked}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verify_asks_for_the_organization_that_either_flag_names_and_for_a_key() {
+    let it = Terminal::start().await;
+    it.run(&["orgs", "create", "North"]);
+    let key = it.prepared.admin_key.clone();
+    for flag in ["--organization", "--about"] {
+        let (code, line) = it.refused(&["verify", flag, "nowhere"], &key);
+        assert_eq!((code, line.as_str()), (3, "claviger: denied: out_of_reach"), "{flag}");
+    }
+    let both = it.refused(&["verify", "--about", "north", "--organization", "north"], &key);
+    assert!(both.0 == 2 && both.1.contains("cannot be used with"), "{both:?}");
+    let nothing = it.refused(&["verify"], " \n");
+    let line = "claviger: say the key in question on standard input: claviger verify < key.txt";
+    assert_eq!(nothing, (2, line.to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
