@@ -8,6 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::limits;
 
+const RESOURCE_BYTES_MAX: usize = 64;
+const ELEMENT_BYTES_MAX: usize = 96;
+const ACTION_BYTES_MAX: usize = 32;
+
 /// Why a permission was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PermissionError {
@@ -16,6 +20,15 @@ pub enum PermissionError {
         "`{0}` is not of the form resource[/element]:action, such as contacts:read, scorecards/A:update or, for any resource or action, *:read and contacts:*"
     )]
     Form(String),
+    /// Longer than allowed, as a whole or in a part.
+    #[error(
+        "`{0}…` is too long: a permission has at most {max} bytes, of which {resource} are the resource's, {element} the element's and {action} the action's",
+        max = limits::PERMISSION_BYTES_MAX,
+        resource = RESOURCE_BYTES_MAX,
+        element = ELEMENT_BYTES_MAX,
+        action = ACTION_BYTES_MAX
+    )]
+    TooLong(String),
     /// A wildcard where only a named permission can be asked for.
     #[error("`{0}` has a wildcard; ask for a named permission")]
     Wildcard(String),
@@ -41,10 +54,21 @@ fn split(text: &str) -> Option<(&str, Option<&str>, &str)> {
         Some((resource, element)) => (resource, Some(element)),
         None => (object, None),
     };
-    let resource_ok = resource == "*" && element.is_none() || part_ok(resource, 64, b"_-.");
-    let element_ok = element.is_none_or(|it| part_ok(it, 96, b"_-.~"));
-    let action_ok = action == "*" || part_ok(action, 32, b"_-");
+    let resource_ok = resource == "*" && element.is_none() || part_ok(resource, RESOURCE_BYTES_MAX, b"_-.");
+    let element_ok = element.is_none_or(|it| part_ok(it, ELEMENT_BYTES_MAX, b"_-.~"));
+    let action_ok = action == "*" || part_ok(action, ACTION_BYTES_MAX, b"_-");
     (resource_ok && element_ok && action_ok).then_some((resource, element, action))
+}
+
+/// Why a text that cannot be split is no permission.
+fn fault(text: &str) -> PermissionError {
+    let (object, action) = text.rsplit_once(':').unwrap_or_default();
+    let (resource, element) = object.split_once('/').unwrap_or((object, ""));
+    let is_long = text.len() > limits::PERMISSION_BYTES_MAX
+        || resource.len() > RESOURCE_BYTES_MAX
+        || element.len() > ELEMENT_BYTES_MAX
+        || action.len() > ACTION_BYTES_MAX;
+    if is_long { PermissionError::TooLong(shown(text)) } else { PermissionError::Form(shown(text)) }
 }
 
 fn shown(text: &str) -> String {
@@ -65,7 +89,7 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// [`PermissionError`] when the form is wrong or a wildcard stands in it.
     pub fn parse(text: &'a str) -> Result<Self, PermissionError> {
-        let (resource, element, action) = split(text).ok_or_else(|| PermissionError::Form(shown(text)))?;
+        let (resource, element, action) = split(text).ok_or_else(|| fault(text))?;
         if resource == "*" || action == "*" {
             return Err(PermissionError::Wildcard(shown(text)));
         }
@@ -115,9 +139,9 @@ impl Permission {
     /// Parses a held permission.
     ///
     /// # Errors
-    /// [`PermissionError::Form`] when it is not `resource[/element]:action`.
+    /// [`PermissionError::Form`] when it is not `resource[/element]:action`, [`PermissionError::TooLong`].
     pub fn parse(text: &str) -> Result<Self, PermissionError> {
-        let (resource, element, action) = split(text).ok_or_else(|| PermissionError::Form(shown(text)))?;
+        let (resource, element, action) = split(text).ok_or_else(|| fault(text))?;
         Ok(Self { resource: resource.into(), element: element.map(Into::into), action: action.into() })
     }
 
@@ -334,7 +358,14 @@ mod tests {
             assert!(Permission::parse(bad).is_err(), "{bad}");
         }
         assert_eq!(Asked::parse("*:read"), Err(PermissionError::Wildcard("*:read".into())));
-        assert!(Permission::parse(&format!("{}:read", "a".repeat(300))).is_err());
+        let long = "a".repeat(97);
+        for bad in
+            [format!("{}:read", "a".repeat(300)), format!("{long}:read"), format!("a/{long}:read"), format!("a:{long}")]
+        {
+            let error = Permission::parse(&bad).expect_err("too long");
+            assert!(matches!(error, PermissionError::TooLong(_)), "{error}");
+            assert!(error.to_string().contains("is too long: a permission has at most 200 bytes"), "{error}");
+        }
     }
 
     fn permission() -> impl Strategy<Value = String> {

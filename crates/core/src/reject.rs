@@ -187,8 +187,10 @@ impl RejectCode {
             Self::InvalidField => "Correct the fields named in `errors`.",
             Self::NotFound => "Check the identifier and the organization the key belongs to.",
             Self::MethodNotAllowed => "Use one of the methods named in the Allow header.",
-            Self::NameTaken => "Use the one that has it, or choose another one.",
-            Self::StateConflict => "Read the present state and decide again.",
+            Self::NameTaken => "Use what is there already, or choose another name.",
+            Self::StateConflict => {
+                "Read in `detail` what stands in the way: change that first, or leave this as it is."
+            }
             Self::GrantExceedsOwn => "Grant at most what you hold yourself.",
             Self::LimitReached => "Remove what is not needed any more, or ask for a higher limit.",
             Self::PolicyDenied => "Stay within the organization's policy, or have an admin change it.",
