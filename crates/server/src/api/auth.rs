@@ -92,11 +92,12 @@ async fn session_caller(app: &App, request: &Parts, ip: Option<IpAddr>) -> Resul
     if !ops::sessions::has_been_good(app, &token) {
         rates::refuse_exhausted_stranger(app, ip, app.now())?;
     }
+    let session = ops::sessions::find_session(app, &token, ip).await?.ok_or_else(Reject::unauthenticated)?;
     if changes_something(&request.method) && !says_where_it_is_from(headers) {
-        return Err(Reject::unauthenticated().into());
+        let detail = "A session changes something only where the browser says where the request is from: `Origin` and `Sec-Fetch-Site` are missing.";
+        return Err(Reject::new(RejectCode::ForeignOrigin, detail).into());
     }
-    let session = ops::sessions::find_session(app, &token, ip).await?;
-    Ok(session.ok_or_else(Reject::unauthenticated)?.caller)
+    Ok(session.caller)
 }
 
 fn changes_something(method: &Method) -> bool {

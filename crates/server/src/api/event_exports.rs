@@ -1,5 +1,6 @@
 //! Exports of events: CSV for spreadsheets, JSON Lines for programs, streamed page by page.
 
+use std::cmp::Reverse;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -31,16 +32,33 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The first form that an `Accept` header names; pages where it names none.
+    /// The form that an `Accept` header likes best (RFC 9110 §12.5.1), of several the one it names first; pages where it names none.
     pub(super) fn accepted(accept: &str) -> Self {
-        let named = |it: &str| match it.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "text/csv" => Some(Self::Csv),
-            "application/jsonl" | "application/x-ndjson" => Some(Self::Jsonl),
-            "application/json" | "*/*" => Some(Self::Json),
-            _ => None,
+        // The last of those that are liked alike counts, so pages come last.
+        const OFFERED: [(Format, &str, &str); 4] = [
+            (Format::Jsonl, "application/x-ndjson", "application/*"),
+            (Format::Jsonl, "application/jsonl", "application/*"),
+            (Format::Csv, "text/csv", "text/*"),
+            (Format::Json, "application/json", "application/*"),
+        ];
+        let ranges: Vec<_> = accept.split(',').map(range).collect();
+        let liked = |(format, exact, kind): (Self, &str, &str)| {
+            // The range that names a type most exactly says how much it is liked.
+            let position = [exact, kind, "*/*"].iter().find_map(|it| ranges.iter().position(|(name, _)| name == it))?;
+            let quality = ranges[position].1;
+            (quality > 0).then_some(((quality, Reverse(position)), format))
         };
-        accept.split(',').find_map(named).unwrap_or(Self::Json)
+        let best = OFFERED.into_iter().filter_map(liked).max_by_key(|(liking, _)| *liking);
+        best.map_or(Self::Json, |(_, format)| format)
     }
+}
+
+/// A media range in lower case, and how much it is liked in thousandths.
+fn range(text: &str) -> (String, u16) {
+    let mut parts = text.split(';').map(|it| it.trim().to_ascii_lowercase());
+    let name = parts.next().unwrap_or_default();
+    let quality = parts.find_map(|it| it.strip_prefix("q=")?.parse::<f32>().ok());
+    (name, (quality.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0) as u16)
 }
 
 const COLUMNS: [&str; 14] = [
@@ -162,12 +180,20 @@ mod tests {
     }
 
     #[test]
-    fn the_form_is_the_first_that_is_accepted() {
+    fn the_form_is_the_one_that_is_liked_best() {
         for (accept, format) in [
             ("", Format::Json),
             ("*/*", Format::Json),
             ("text/csv", Format::Csv),
-            ("text/html, Text/CSV;q=0.9, */*", Format::Csv),
+            ("text/html, Text/CSV;q=0.9, */*", Format::Json),
+            ("text/html, Text/CSV, */*", Format::Csv),
+            ("text/csv;q=0.1, application/json", Format::Json),
+            ("text/csv;q=0.1, application/json; Q=0.05", Format::Csv),
+            ("application/json;q=0, */*;q=0.5", Format::Csv),
+            ("application/json;q=0", Format::Json),
+            ("application/*", Format::Json),
+            ("text/*;q=0.5", Format::Csv),
+            ("text/csv;q=nonsense, application/json;q=0.9", Format::Csv),
             ("application/x-ndjson", Format::Jsonl),
             ("application/json, text/csv", Format::Json),
         ] {

@@ -39,7 +39,11 @@ async fn a_session_calls_from_its_own_pages_only() {
     ] {
         assert_eq!(write(foreign, "C").await.refusal(), (403, "foreign_origin".into()), "{foreign:?}");
     }
-    assert_eq!(write(&[], "C").await.refusal(), (401, "unauthenticated".into()), "a browser says where it is from");
+    let silent = write(&[], "C").await;
+    assert_eq!(silent.refusal(), (403, "foreign_origin".into()), "a browser says where it is from");
+    assert!(silent.text_at("/detail").contains("`Origin` and `Sec-Fetch-Site` are missing"), "{silent:?}");
+    let nobody = browser.request("POST", &it.at("/keys")).header("cookie", "sid=nobodys").json(&json!({"name": "C"}));
+    assert_eq!(browser.send(nobody).await.refusal(), (401, "unauthenticated".into()), "who is nobody is told no more");
 }
 
 // A neighbouring host can plant a cookie of the plain name, and none of the prefixed one.
