@@ -38,7 +38,7 @@ pub(super) struct KeySelectionBody {
     /// These.
     #[schema(min_items = 1, max_items = 1000)]
     ids: Option<Vec<String>>,
-    /// All that this finds, 1,000 in one request. An empty one finds all that are not revoked.
+    /// All that this finds, 1,000 in one request. It says something: who means every key says so, for instance `{"state": "active"}`.
     filter: Option<KeyFilterBody>,
     /// Where to go on with the filter: the `next` of the answer before.
     after: Option<String>,
@@ -60,6 +60,10 @@ impl KeySelectionBody {
             (None, Some(filter)) => {
                 let after = self.after.map(|it| it.parse()).transpose();
                 let after = after.map_err(|error| Reject::field("/keys/after", error))?;
+                if filter.is_empty() {
+                    let detail = "is empty, which would be every key, the caller's own too: say which, such as {\"state\": \"active\"}";
+                    return Err(Reject::field("/keys/filter", detail));
+                }
                 let query = filter.read(now).map_err(|it| within("/keys/filter/", it))?;
                 Ok(Selection::Found { query: Box::new(query), after })
             }

@@ -188,6 +188,17 @@ impl KeyListQuery {
 }
 
 impl KeyFilterBody {
+    /// Whether it says nothing, and so finds every key that is not revoked.
+    pub(super) fn is_empty(&self) -> bool {
+        let is_blank = self.search.as_ref().is_none_or(|it| it.trim().is_empty());
+        let Self { state, owner_id, mapped_user_id, role_id, api, origin, personal, unused_days, .. } = self;
+        let texts = [owner_id, mapped_user_id, role_id, api];
+        let instants = [&self.created_from, &self.created_before, &self.expires_from, &self.expires_before];
+        is_blank
+            && texts.into_iter().chain(instants).all(Option::is_none)
+            && (state.is_none() && origin.is_none() && personal.is_none() && unused_days.is_none() && !self.never_used)
+    }
+
     /// The query in the order of the list that says none; faults name the parameters.
     pub(super) fn read(self, now: Timestamp) -> Result<KeyQuery, Reject> {
         let mut without = BTreeSet::new();
