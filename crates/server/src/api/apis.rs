@@ -308,11 +308,10 @@ pub(super) async fn update_api(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(ApiPath { organization_id, api_id }): Path<ApiPath>,
-    IfMatch(version): IfMatch,
     JsonBody(body): JsonBody<ApiPatchBody>,
 ) -> ApiResult<Response> {
     let patch = ApiPatch::try_from(body)?;
-    Ok(answer(&ops::apis::update_api(&app, &caller, organization_id, api_id, patch, version).await?))
+    Ok(answer(&ops::apis::update_api(&app, &caller, organization_id, api_id, patch, None).await?))
 }
 
 /// Deletes an api.
@@ -322,7 +321,7 @@ pub(super) async fn update_api(
     delete,
     path = "/api/v1/organizations/{organization_id}/apis/{api_id}",
     tag = "apis",
-    params(ApiPath),
+    params(ApiPath, IfMatch),
     extensions(("x-permissions" = json!({"all": ["claviger/apis:delete"]}))),
     responses((status = 204, description = "The api is no more."), WriteRefusals)
 )]

@@ -12,7 +12,8 @@ Organizations, users, members, roles and API keys of a Claviger installation, an
 
 **Credentials.** Every operation needs one credential: a key of the api `default`, in any of the presentations listed under \
 Authorization. Two different credentials in one request are refused with 400. A console session is accepted where no key is sent, \
-under the console's origin check. `x-permissions` names what an operation needs: `all` of these permissions, or, for keys of the \
+in the cookie `__Host-sid`, or `sid` where the console is used over plain HTTP on the machine itself; what changes something then has to say by \
+`Origin` or `Sec-Fetch-Site` that it comes from the console's own pages (403 `foreign_origin`). `x-permissions` names what an operation needs: `all` of these permissions, or, for keys of the \
 caller's own, the one named `own`.
 
 **Permissions** are `resource:action` or `resource/element:action`, such as `contacts:read` or `scorecards/A:update`. `*` stands \
@@ -20,13 +21,15 @@ for any resource or any action, not for an element: `*:read` is reading everythi
 about them, `*:*` is everything there is. A right on a resource covers its elements. The rights on this API itself are elements of the \
 resource `claviger`, such as `claviger/keys:create`.
 
-**Refusals** are problem documents (RFC 9457) with a stable `code` and a `fix`. What does not exist and what belongs to others is \
+**Refusals** are problem documents (RFC 9457) with a stable `code` and a `fix`. A method that a path does not know is answered with 405 and \
+`Allow`; a query parameter that an operation does not know with 400. What does not exist and what belongs to others is \
 answered alike, with 404.
 
 **Lists** come in pages: `limit`, and `cursor` with the `next_cursor` of the page before, or the `Link` header.
 
-**Changes** can be bound to a version by `If-Match` with an `ETag`; POST requests can be repeated under an `Idempotency-Key`. Each is answered \
-once the answering node has applied it, with a header `Claviger-Receipt` that says which other nodes have.
+**Changes** of one thing that has a version can be bound to it by `If-Match` with an `ETag` (412 `version_mismatch`); an operation that does not \
+name `If-Match` or `If-None-Match` among its parameters refuses them with 400. POST requests can be repeated under an `Idempotency-Key`: the same \
+request is one whose body is the same byte by byte (else 422), so send again what was sent. Each change is answered once the answering node has applied it, with a header `Claviger-Receipt` that says which other nodes have.
 
 **Rates.** Each caller may send so many requests in a period; `RateLimit-Policy` and `RateLimit` say how many, and what is left of them. \
 Beyond, the answer is 429, and `Retry-After` says when to try again.";

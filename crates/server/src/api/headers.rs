@@ -1,15 +1,16 @@
-//! The headers with which a client says what it knows: `If-Match` and `Idempotency-Key`.
+//! The headers with which a client says what it knows and means: `Idempotency-Key`, `Claviger-Confirm-Lockout`, and in the document `If-Match`.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use claviger_core::limits;
-use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::reject::Reject;
 use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use super::preconditions::{IF_MATCH, IF_NONE_MATCH};
 use super::problem::Problem;
 
 /// Under which a client repeats a POST without doing it twice.
@@ -33,9 +34,23 @@ fn header_parameter(name: &'static str, description: &'static str) -> Vec<Parame
     vec![parameter.description(Some(description)).schema(Some(schema)).build()]
 }
 
+/// That an operation heeds `If-Match`: `preconditions` reads it.
+pub(super) struct IfMatch;
+
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        header_parameter("If-Match", "Changes only this version, as `ETag` gave it.")
+        let says =
+            "Changes only this version, as `ETag` gave it, or one of several; `*` is whatever is there. Else 412.";
+        header_parameter(IF_MATCH, says)
+    }
+}
+
+/// That an operation heeds `If-None-Match`: `preconditions` reads it.
+pub(super) struct IfNoneMatch;
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        header_parameter(IF_NONE_MATCH, "`*` makes it only where it is not there yet. Else 412.")
     }
 }
 
@@ -69,34 +84,6 @@ impl<S: Send + Sync> FromRequestParts<S> for ConfirmLockout {
             Some("true") => Ok(Self(true)),
             Some(_) => Err(Reject::field(SHOWN, "must be true or false").into()),
         }
-    }
-}
-
-/// The version that `If-Match` asks for; absent where the client does not care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct IfMatch(pub Option<u64>);
-
-impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self(if_match(&parts.headers)?))
-    }
-}
-
-/// Of several tags the only version that can match is the present one, so the client's list is not needed: it is refused.
-fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Reject> {
-    let Some(text) = single(headers, &header::IF_MATCH, "If-Match")? else {
-        return Ok(None);
-    };
-    if text.trim() == "*" {
-        return Ok(None);
-    }
-    let digits = text.trim().strip_prefix('"').and_then(|it| it.strip_suffix('"'));
-    // A tag that this API never gave out matches nothing, whatever it says (RFC 9110 §13.1.1); a weak one never does.
-    match digits.and_then(|it| it.parse().ok()) {
-        Some(version) => Ok(Some(version)),
-        None => Err(Reject::new(RejectCode::VersionMismatch, "`If-Match` names no version of this thing.")),
     }
 }
 
@@ -138,21 +125,10 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName, shown: &'static str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use claviger_core::reject::RejectCode;
 
     fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         values.iter().map(|it| (name.clone(), it.parse().expect("a header value"))).collect()
-    }
-
-    #[test]
-    fn if_match_names_a_version_or_does_not_care() {
-        let read = |values: &[&str]| if_match(&headers(&header::IF_MATCH, values)).map_err(|it| it.code);
-        assert_eq!(read(&[]), Ok(None));
-        assert_eq!(read(&["*"]), Ok(None));
-        assert_eq!(read(&["\"7\""]), Ok(Some(7)));
-        for never_given in ["7", "W/\"7\"", "\"x\"", "\"7\", \"8\"", "\"-1\""] {
-            assert_eq!(read(&[never_given]), Err(RejectCode::VersionMismatch), "{never_given}");
-        }
-        assert_eq!(read(&["\"7\"", "\"8\""]), Err(RejectCode::InvalidField));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use claviger_core::key::{KeyPatch, Metadata, Origin};
+use claviger_core::policy::ROTATION_OVERLAP_HOURS_MAX;
 use claviger_core::reject::Reject;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -31,7 +32,8 @@ pub(super) struct NewKeyBody {
     api: Option<String>,
     /// Its role. Without one the key may do everything that its mapped user may, now and later, within its scopes.
     role_id: Option<String>,
-    /// Its scopes, such as `contacts:read`: it never does anything beyond them. Without any, its role and its mapped user alone are its bounds.
+    /// Its scopes, such as `contacts:read`: it never does anything beyond them. Left out or null they do not narrow it, and its role and its
+    /// mapped user alone are its bounds; `[]` grants nothing at all.
     #[schema(max_items = 256)]
     scopes: Option<Vec<String>>,
     /// The user it belongs to; absent means the caller's. Null, for nobody, needs an admin.
@@ -42,7 +44,8 @@ pub(super) struct NewKeyBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     mapped_user_id: Option<Option<String>>,
-    /// When it ends (RFC 3339); absent means as the policy says, null never.
+    /// When it ends (RFC 3339). Left out it never ends, but for keys of the api `data-loader`, which then end in a year; null is never. Where the
+    /// policy has `expiry_days_max`, a key that does not end within so many days is refused (403 `policy_denied`), so say when it does.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
@@ -136,7 +139,7 @@ pub(super) struct KeyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     role_id: Option<Option<String>>,
-    /// Its scopes; null leaves its role and its mapped user alone as its bounds.
+    /// Its scopes; null does not narrow it, so that its role and its mapped user alone are its bounds, and `[]` grants nothing at all.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>, max_items = 256)]
     scopes: Option<Option<Vec<String>>>,
@@ -216,9 +219,16 @@ pub(super) struct RotateKeyBody {
     overlap_secs: Option<u32>,
 }
 
-impl From<RotateKeyBody> for Overlap {
-    fn from(body: RotateKeyBody) -> Self {
-        body.overlap_secs.map_or(Self::Policy, |secs| Self::For(Duration::from_secs(secs.into())))
+impl TryFrom<RotateKeyBody> for Overlap {
+    type Error = Reject;
+
+    fn try_from(body: RotateKeyBody) -> Result<Self, Reject> {
+        const SECS_MAX: u32 = ROTATION_OVERLAP_HOURS_MAX as u32 * 3600;
+        match body.overlap_secs {
+            None => Ok(Self::Policy),
+            Some(secs) if secs <= SECS_MAX => Ok(Self::For(Duration::from_secs(secs.into()))),
+            Some(_) => Err(Reject::field("/overlap_secs", format!("must be at most {SECS_MAX}, which are 30 days"))),
+        }
     }
 }
 

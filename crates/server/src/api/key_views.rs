@@ -32,7 +32,7 @@ pub(super) struct KeyView {
     /// Its role; null means that it may do everything that its mapped user may, within its scopes.
     #[schema(required)]
     pub role: Option<KeyRoleView>,
-    /// Its scopes; null means that its role and its mapped user alone are its bounds.
+    /// Its scopes; null means that they do not narrow it, so that its role and its mapped user alone are its bounds. With `[]` it may do nothing.
     #[schema(value_type = Option<Vec<String>>, required)]
     pub scopes: Option<PermissionSet>,
     /// The user it belongs to.

@@ -174,11 +174,10 @@ pub(super) async fn update_key(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
-    IfMatch(version): IfMatch,
     JsonBody(body): JsonBody<KeyPatchBody>,
 ) -> ApiResult<Response> {
     let patch = KeyPatch::try_from(body)?;
-    Ok(answer(&ops::keys::update_key(&app, &caller, organization_id, key_id, patch, version).await?))
+    Ok(answer(&ops::keys::update_key(&app, &caller, organization_id, key_id, patch, None).await?))
 }
 
 /// Switches a key on.
@@ -199,11 +198,10 @@ pub(super) async fn activate_key(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
-    IfMatch(version): IfMatch,
     post: Post<NoBody>,
 ) -> ApiResult<Response> {
     let (_, idempotency) = post.split(OK, KeyView::render, tag);
-    let answer = ops::keys::set_key_active(&app, &caller, organization_id, key_id, true, version, idempotency).await?;
+    let answer = ops::keys::set_key_active(&app, &caller, organization_id, key_id, true, None, idempotency).await?;
     Ok(respond(OK, answer, tag, |it: &KeyInfo| KeyView::from(it)))
 }
 
@@ -225,11 +223,10 @@ pub(super) async fn deactivate_key(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
-    IfMatch(version): IfMatch,
     post: Post<NoBody>,
 ) -> ApiResult<Response> {
     let (_, idempotency) = post.split(OK, KeyView::render, tag);
-    let answer = ops::keys::set_key_active(&app, &caller, organization_id, key_id, false, version, idempotency).await?;
+    let answer = ops::keys::set_key_active(&app, &caller, organization_id, key_id, false, None, idempotency).await?;
     Ok(respond(OK, answer, tag, |it: &KeyInfo| KeyView::from(it)))
 }
 
@@ -240,7 +237,7 @@ pub(super) async fn deactivate_key(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/rotate",
     tag = "keys",
-    params(KeyPath, IdempotencyKey),
+    params(KeyPath, IfMatch, IdempotencyKey),
     request_body = Option<RotateKeyBody>,
     extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
@@ -255,7 +252,7 @@ pub(super) async fn rotate_key(
     post: Post<RotateKeyBody>,
 ) -> ApiResult<Response> {
     let (body, idempotency) = post.split(OK, CreatedKeyView::render, tag_of);
-    let answer = ops::keys::rotate_key(&app, &caller, organization_id, key_id, body.into(), idempotency).await?;
+    let answer = ops::keys::rotate_key(&app, &caller, organization_id, key_id, body.try_into()?, idempotency).await?;
     Ok(respond(OK, answer, tag_of, |it: &CreatedKey| CreatedKeyView::from(it)))
 }
 
@@ -266,7 +263,7 @@ pub(super) async fn rotate_key(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/revoke",
     tag = "keys",
-    params(KeyPath, IdempotencyKey),
+    params(KeyPath, IfMatch, IdempotencyKey),
     request_body = Option<RevokeKeyBody>,
     extensions(("x-permissions" = json!({"all": ["claviger/keys:delete"], "own": "claviger/own-keys:delete"}))),
     responses(

@@ -255,11 +255,10 @@ pub(super) async fn update_member(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(MemberPath { organization_id, member_id }): Path<MemberPath>,
-    IfMatch(version): IfMatch,
     JsonBody(body): JsonBody<MemberPatchBody>,
 ) -> ApiResult<Response> {
     let patch = MemberPatch::try_from(body)?;
-    Ok(answer(&ops::members::update_member(&app, &caller, organization_id, member_id, patch, version).await?))
+    Ok(answer(&ops::members::update_member(&app, &caller, organization_id, member_id, patch, None).await?))
 }
 
 /// Ends a membership.
@@ -270,7 +269,7 @@ pub(super) async fn update_member(
     delete,
     path = "/api/v1/organizations/{organization_id}/members/{member_id}",
     tag = "members",
-    params(MemberPath),
+    params(MemberPath, IfMatch),
     extensions(("x-permissions" = json!({"all": ["claviger/members:delete"]}))),
     responses((status = 204, description = "The membership is no more."), WriteRefusals)
 )]

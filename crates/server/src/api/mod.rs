@@ -32,6 +32,7 @@ mod paths;
 mod personal_keys;
 mod policies;
 mod policy_operations;
+mod preconditions;
 mod problem;
 mod rates;
 mod receipts;
@@ -94,10 +95,12 @@ fn operations() -> OpenApiRouter<App> {
 /// The routes under `/api/v1`, the OpenAPI document and the page that shows it.
 pub fn router(app: App) -> Router {
     let guarded = |operations: OpenApiRouter<App>| {
-        let (operations, _) = operations.split_for_parts();
+        let (operations, document) = operations.split_for_parts();
+        let heeded = preconditions::table(&document);
         let origins = CsrfLayer::new().with_rejection_response(|_| auth::foreign_origin());
         operations
             .method_not_allowed_fallback(edge::unknown_method)
+            .route_layer(from_fn_with_state(heeded, preconditions::attend))
             .route_layer(from_fn_with_state(app.clone(), receipts::attend))
             .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
             .route_layer(origins)

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path, Query};
 use super::fields::same_external_id;
-use super::headers::{ConfirmLockout, IdempotencyKey, IfMatch, entity_tag};
+use super::headers::{ConfirmLockout, IdempotencyKey, IfMatch, IfNoneMatch, entity_tag};
 use super::idempotency::{CREATED, OK, Post, place, respond};
 use super::organization_views::{
     MoveOrganizationBody, NewOrganizationBody, OrganizationListQuery, OrganizationPatchBody, OrganizationView,
@@ -146,7 +146,6 @@ pub(super) async fn update_organization(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
-    IfMatch(version): IfMatch,
     ConfirmLockout(confirms_lockout): ConfirmLockout,
     JsonBody(body): JsonBody<OrganizationPatchBody>,
 ) -> ApiResult<Response> {
@@ -154,7 +153,7 @@ pub(super) async fn update_organization(
     Ok(answer(
         &app,
         &caller,
-        &ops::organizations::update_organization(&app, &caller, organization_id, patch, version).await?,
+        &ops::organizations::update_organization(&app, &caller, organization_id, patch, None).await?,
     ))
 }
 
@@ -179,13 +178,12 @@ pub(super) async fn move_organization(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
-    IfMatch(version): IfMatch,
     post: Post<MoveOrganizationBody>,
 ) -> ApiResult<Response> {
     // Who may move it reaches its parent, so that nothing of the answer has to be left out.
     let (body, idempotency) = post.split(OK, OrganizationView::render, tag);
     let parent_id = body.read()?;
-    let moved = ops::moves::move_organization(&app, &caller, organization_id, parent_id, version, idempotency).await?;
+    let moved = ops::moves::move_organization(&app, &caller, organization_id, parent_id, None, idempotency).await?;
     Ok(respond(OK, moved, tag, |it: &OrganizationInfo| OrganizationView::from(it)))
 }
 
@@ -198,7 +196,7 @@ pub(super) async fn move_organization(
     put,
     path = "/api/v1/organizations/{organization_id}/organizations/by-external-id/{external_id}",
     tag = "organizations",
-    params(ExternalIdPath, ConfirmLockout),
+    params(ExternalIdPath, IfMatch, IfNoneMatch, ConfirmLockout),
     request_body = NewOrganizationBody,
     extensions(("x-permissions" = json!({"all": ["claviger/organizations:create", "claviger/organizations:update"]}))),
     responses(

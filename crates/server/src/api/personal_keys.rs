@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use super::auth::Authenticated;
 use super::body::Path;
-use super::headers::{IdempotencyKey, entity_tag};
+use super::headers::{IdempotencyKey, IfMatch, IfNoneMatch, entity_tag};
 use super::idempotency::{CREATED, NoBody, OK, Post, respond};
 use super::key_views::{CreatedKeyView, KeyView};
 use super::keys::tag_of;
@@ -58,7 +58,7 @@ pub(super) async fn get_personal_key(
     put,
     path = "/api/v1/organizations/{organization_id}/users/{user_id}/personal-key",
     tag = "keys",
-    params(UserPath),
+    params(UserPath, IfMatch, IfNoneMatch),
     extensions(("x-permissions" = json!({"all": ["claviger/keys:create"], "own": "claviger/own-keys:create"}))),
     responses(
         (status = 200, description = "The key that was there already.", body = CreatedKeyView,
@@ -88,7 +88,7 @@ pub(super) async fn put_personal_key(
     post,
     path = "/api/v1/organizations/{organization_id}/users/{user_id}/personal-key/rotate",
     tag = "keys",
-    params(UserPath, IdempotencyKey),
+    params(UserPath, IfMatch, IdempotencyKey),
     extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
         (status = 200, description = "The key and its new secret.", body = CreatedKeyView, headers(("ETag", description = "The version."))),
@@ -113,7 +113,7 @@ pub(super) async fn rotate_personal_key(
     delete,
     path = "/api/v1/organizations/{organization_id}/users/{user_id}/personal-key",
     tag = "keys",
-    params(UserPath),
+    params(UserPath, IfMatch),
     extensions(("x-permissions" = json!({"all": ["claviger/keys:delete"], "own": "claviger/own-keys:delete"}))),
     responses((status = 204, description = "The key is revoked."), WriteRefusals)
 )]

@@ -21,10 +21,10 @@ pub(super) struct PolicyBody {
     pub reveal: Option<RevealWord>,
     /// What becomes of keys in query strings.
     pub query_string_keys: Option<QueryStringKeysWord>,
-    /// Days without use after which a key ends; zero switches it off.
+    /// Days without use after which a key ends; zero switches it off. Kept and inherited; not acted on yet.
     #[schema(maximum = 65_535)]
     pub idle_days: Option<u16>,
-    /// What happens then.
+    /// What happens then. Kept and inherited; not acted on yet.
     pub idle_action: Option<IdleActionWord>,
     /// Days a key may live at most, which makes an expiry required; zero makes it optional.
     #[schema(maximum = 65_535)]
@@ -32,7 +32,7 @@ pub(super) struct PolicyBody {
     /// Hours the old secret stays good when a rotation does not say.
     #[schema(maximum = 720)]
     pub rotation_overlap_hours: Option<u16>,
-    /// What becomes of hooks when their key is regenerated.
+    /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
     pub hooks_on_regenerate: Option<HooksOnRegenerateWord>,
     /// Live keys one user may own in an organization, personal ones aside.
     #[schema(maximum = 10_000_000)]
@@ -121,17 +121,17 @@ pub(super) struct PolicyView {
     pub reveal: RevealWord,
     /// What becomes of keys in query strings.
     pub query_string_keys: QueryStringKeysWord,
-    /// Days without use after which a key ends; null means never.
+    /// Days without use after which a key ends; null means never. Kept and inherited; not acted on yet.
     #[schema(required)]
     pub idle_days: Option<u16>,
-    /// What happens then.
+    /// What happens then. Kept and inherited; not acted on yet.
     pub idle_action: IdleActionWord,
     /// Days a key may live at most, which makes an expiry required; null means that it is optional.
     #[schema(required)]
     pub expiry_days_max: Option<u16>,
     /// Hours the old secret stays good when a rotation does not say.
     pub rotation_overlap_hours: u16,
-    /// What becomes of hooks when their key is regenerated.
+    /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
     pub hooks_on_regenerate: HooksOnRegenerateWord,
     /// Live keys one user may own in an organization, personal ones aside.
     pub max_keys_per_user: u32,

@@ -160,15 +160,15 @@ pub(super) struct PolicyDetailView {
     pub reveal: RevealSettingView,
     /// What becomes of keys in query strings.
     pub query_string_keys: QueryStringKeysSettingView,
-    /// Days without use after which a key ends.
+    /// Days without use after which a key ends. Kept and inherited; not acted on yet.
     pub idle_days: DaysSettingView,
-    /// What happens then.
+    /// What happens then. Kept and inherited; not acted on yet.
     pub idle_action: IdleActionSettingView,
     /// Days a key may live at most, which makes an expiry required.
     pub expiry_days_max: DaysSettingView,
     /// Hours the old secret stays good when a rotation does not say.
     pub rotation_overlap_hours: HoursSettingView,
-    /// What becomes of hooks when their key is regenerated.
+    /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
     pub hooks_on_regenerate: HooksOnRegenerateSettingView,
     /// Live keys one user may own in an organization, personal ones aside.
     pub max_keys_per_user: NumberSettingView,
@@ -255,11 +255,11 @@ pub(super) struct PolicyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<QueryStringKeysWord>)]
     query_string_keys: Option<Option<QueryStringKeysWord>>,
-    /// Days without use after which a key ends; zero switches it off.
+    /// Days without use after which a key ends; zero switches it off. Kept and inherited; not acted on yet.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u16>, maximum = 65_535)]
     idle_days: Option<Option<u16>>,
-    /// What happens then.
+    /// What happens then. Kept and inherited; not acted on yet.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<IdleActionWord>)]
     idle_action: Option<Option<IdleActionWord>>,
@@ -271,7 +271,7 @@ pub(super) struct PolicyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u16>, maximum = 720)]
     rotation_overlap_hours: Option<Option<u16>>,
-    /// What becomes of hooks when their key is regenerated.
+    /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<HooksOnRegenerateWord>)]
     hooks_on_regenerate: Option<Option<HooksOnRegenerateWord>>,
@@ -343,7 +343,7 @@ pub(super) struct BreakingKeyView {
 /// A rule that keys would break.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BrokenView {
-    /// The rule.
+    /// The rule; nothing acts on `idle` yet.
     pub rule: RuleWord,
     /// The setting that brings it.
     pub setting: SettingWord,
@@ -386,7 +386,8 @@ pub(super) struct PolicyPreviewView {
     pub organization_count: u32,
     /// Whether there are more organizations below than were looked through (1,000).
     pub is_partial: bool,
-    /// The rules that keys there are would break; empty where none does.
+    /// The rules that keys there are would break; empty where none does. `idle` is among them for what is to come: that policy is kept and
+    /// inherited, and not acted on yet.
     pub broken: Vec<BrokenView>,
 }
 
@@ -448,11 +449,10 @@ pub(super) async fn update_policy(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
-    IfMatch(version): IfMatch,
     JsonBody(body): JsonBody<PolicyPatchBody>,
 ) -> ApiResult<Response> {
     let patch = PolicyPatch::try_from(body)?;
-    Ok(answer(&ops::policies::update_policy(&app, &caller, organization_id, patch, version).await?))
+    Ok(answer(&ops::policies::update_policy(&app, &caller, organization_id, patch, None).await?))
 }
 
 /// Previews a change of a policy.

@@ -177,7 +177,7 @@ const WRITE_REFUSALS: [(u16, &str); 6] = [
         409,
         "The change does not fit the present state: a name is taken, a limit is reached, or an earlier request with the same Idempotency-Key still runs.",
     ),
-    (412, "`If-Match` names another version than the present one."),
+    (412, "It has another version than `If-Match` names, or is there although `If-None-Match` says `*`."),
     (413, "The body is too large."),
     (415, "The body is not JSON."),
     (422, "The Idempotency-Key was used with another request."),

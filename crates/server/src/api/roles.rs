@@ -62,7 +62,7 @@ pub(super) struct RoleView {
     pub updated_at: Timestamp,
 }
 
-/// A role, and what a change of it touches.
+/// A role, and what has it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RoleDetailView {
     /// The role.
@@ -70,7 +70,8 @@ pub(super) struct RoleDetailView {
     pub role: RoleView,
     /// Members who have it.
     pub member_count: u64,
-    /// Live keys that have it or belong to such members.
+    /// Live keys that have it themselves. The role's preview counts what a change would touch, and so those too that are mapped to a member
+    /// who has it.
     pub key_count: u64,
 }
 
@@ -223,7 +224,7 @@ pub(super) async fn list_roles(
 
 /// Shows one role.
 ///
-/// Also how many members and keys a change of it touches.
+/// Also how many members and keys have it. What a change of it would touch, its preview says.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/roles/{role_id}",
@@ -266,11 +267,10 @@ pub(super) async fn update_role(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(RolePath { organization_id, role_id }): Path<RolePath>,
-    IfMatch(version): IfMatch,
     JsonBody(body): JsonBody<RolePatchBody>,
 ) -> ApiResult<Response> {
     let patch = RolePatch::try_from(body)?;
-    let role = ops::roles::update_role(&app, &caller, organization_id, role_id, patch, version).await?;
+    let role = ops::roles::update_role(&app, &caller, organization_id, role_id, patch, None).await?;
     Ok((entity_tag(role.version), Json(RoleView::from(&role))).into_response())
 }
 
@@ -281,7 +281,7 @@ pub(super) async fn update_role(
     delete,
     path = "/api/v1/organizations/{organization_id}/roles/{role_id}",
     tag = "roles",
-    params(RolePath),
+    params(RolePath, IfMatch),
     extensions(("x-permissions" = json!({"all": ["claviger/roles:delete"]}))),
     responses((status = 204, description = "The role is no more."), WriteRefusals)
 )]

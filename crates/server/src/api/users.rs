@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path, Query};
 use super::fields::{all_fields, nullable, optional, present, same_external_id, text};
-use super::headers::{IdempotencyKey, IfMatch, entity_tag};
+use super::headers::{IdempotencyKey, IfMatch, IfNoneMatch, entity_tag};
 use super::idempotency::{CREATED, OK, Post, PostBody, place, respond};
 use super::page::{PageQuery, PageView, page};
 use super::paths::{ExternalIdPath, OrganizationPath, UserPath};
@@ -255,11 +255,10 @@ pub(super) async fn update_user(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(UserPath { organization_id, user_id }): Path<UserPath>,
-    IfMatch(version): IfMatch,
     JsonBody(body): JsonBody<UserPatchBody>,
 ) -> ApiResult<Response> {
     let patch = UserPatch::try_from(body)?;
-    Ok(answer(&ops::users::update_user(&app, &caller, organization_id, user_id, patch, version).await?))
+    Ok(answer(&ops::users::update_user(&app, &caller, organization_id, user_id, patch, None).await?))
 }
 
 /// Puts a user by the host's identifier.
@@ -271,7 +270,7 @@ pub(super) async fn update_user(
     put,
     path = "/api/v1/organizations/{organization_id}/users/by-external-id/{external_id}",
     tag = "users",
-    params(ExternalIdPath),
+    params(ExternalIdPath, IfMatch, IfNoneMatch),
     request_body = NewUserBody,
     extensions(("x-permissions" = json!({"all": ["claviger/users:create", "claviger/users:update"]}))),
     responses(

@@ -25,6 +25,7 @@ use super::auth::{self, Authenticated};
 use super::body::{self, JsonBody};
 use super::edge;
 use super::fields::{Field, all_fields, at, optional};
+use super::preconditions::Heeded;
 use super::problem::{ApiResult, Problem, ProblemField, WriteRefusals};
 use super::rates;
 use super::verify_batch;
@@ -307,7 +308,10 @@ pub(crate) async fn answer_verification(app: &App, ip: IpAddr, request: Request)
             Ok(allowance) => allowance,
             Err(refusal) => return *refusal,
         };
-        let read = body::read_json(&parts.headers, body).await;
+        let read = match Heeded::NOTHING.read(&parts.method, &parts.headers, &parts.uri) {
+            Ok(_) => body::read_json(&parts.headers, body).await,
+            Err(reject) => Err(reject),
+        };
         let view = |body: &[u8]| match is_batch {
             false => view(app, &caller, body).map(|it| json(&it, 1)),
             true => verify_batch::respond(app, &caller, body),

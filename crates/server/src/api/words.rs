@@ -190,7 +190,7 @@ words! {
 }
 
 words! {
-    /// What an idle key meets when its days have passed.
+    /// What an idle key meets when its days have passed. Kept and inherited; not acted on yet.
     IdleActionWord for policy::IdleAction {
         /// It is revoked with the reason `idle`.
         Delete,
@@ -200,7 +200,7 @@ words! {
 }
 
 words! {
-    /// What becomes of a key's REST hooks when it is regenerated.
+    /// What becomes of a key's REST hooks when it is regenerated. Kept and inherited; not acted on yet.
     HooksOnRegenerateWord for policy::HooksOnRegenerate {
         /// They are paused until somebody plays them again.
         Pause,
@@ -278,7 +278,7 @@ words! {
         LifetimeTooLong,
         /// A user owns so many keys at most.
         TooManyKeys,
-        /// Keys that are not used end.
+        /// Keys that are not used end. Kept and inherited; not acted on yet.
         Idle,
     }
 }

@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::page::{Page, PageRequest};
+use super::precondition::refuse_unexpected;
 use super::standing::refuse_short_reach;
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
@@ -194,6 +195,7 @@ pub async fn delete_api(app: &App, caller: &Caller, organization_id: Organizatio
         let authorize = || caller.authorize(&app, organization_id, "claviger/apis:delete");
         let (mut tx, tenant) = begin(&app, authorize).await?;
         let api = find_own(&mut tx, &tenant, api_id).await?;
+        refuse_unexpected(api.version)?;
         if api.is_built_in() {
             return Err(Reject::new(RejectCode::StateConflict, "Built-in apis cannot be deleted.").into());
         }

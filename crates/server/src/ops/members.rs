@@ -17,6 +17,7 @@ use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::leaving;
 use super::page::{Page, PageRequest};
+use super::precondition::refuse_unexpected;
 use super::standing::{Standing, refuse_unheld, standing};
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
@@ -230,6 +231,7 @@ pub async fn delete_member(
         let (mut tx, tenant) = begin(&app, authorize).await?;
         let before = find_to_change(&mut tx, &tenant, member_id).await?;
         let member = &before.member;
+        refuse_unexpected(member.version)?;
         admins::refuse_last_member(&mut tx, member).await?;
         tx.delete_member(&tenant, member_id, member.version).await?;
         let from_above = standing(&mut tx, &tenant, member.user_id).await?;

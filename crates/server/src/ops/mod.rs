@@ -24,6 +24,7 @@ pub mod page;
 pub(crate) mod passwords;
 pub mod people;
 pub mod policies;
+pub mod precondition;
 pub mod receipts;
 pub mod role_preview;
 pub mod roles;

@@ -20,6 +20,7 @@ use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::keys::policy_of;
 use super::page::{Cursor, Page, PageRequest};
+use super::precondition::{refuse_absent, refuse_unexpected};
 use super::sealing::destroy_unrevealed;
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
@@ -384,6 +385,7 @@ pub async fn put_organization(
         };
         let (mut tx, parent) = begin(&app, authorize).await?;
         let Some(before) = tx.find_organization_by_external_id_unchecked(&external_id).await? else {
+            refuse_absent()?;
             let new = NewOrganization { external_id: Some(external_id), ..new };
             let info = insert(&app, &caller, &mut tx, &parent, new).await?;
             commit(&app, tx, created(&parent, &info)).await?;
@@ -394,6 +396,7 @@ pub async fn put_organization(
             return Err(Reject::new(RejectCode::NameTaken, detail).into());
         }
         let tenant = caller.authorize_record(&app, before.id, "claviger/organizations:update")?;
+        refuse_unexpected(before.version)?;
         let mut organization = before.clone();
         organization.name = new.name;
         organization.slug = new.slug.unwrap_or(organization.slug);

@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::error::{Error, OpResult};
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::page::{Page, PageRequest};
+use super::precondition::refuse_unexpected;
 use super::standing::refuse_unheld_role;
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
@@ -56,14 +57,14 @@ impl RolePatch {
     }
 }
 
-/// A role and what a change of it touches.
+/// A role and what has it.
 #[derive(Debug, Clone)]
 pub struct RoleInfo {
     /// The role.
     pub role: Role,
     /// Members who have it.
     pub member_count: u64,
-    /// Live keys that have it.
+    /// Live keys that have it themselves.
     pub key_count: u64,
 }
 
@@ -125,7 +126,7 @@ pub async fn list_roles(
     Ok(page)
 }
 
-/// Finds one role and says what a change of it touches.
+/// Finds one role and says what has it.
 ///
 /// # Errors
 /// Refusals.
@@ -193,6 +194,7 @@ pub async fn delete_role(app: &App, caller: &Caller, organization_id: Organizati
         let authorize = || caller.authorize(&app, organization_id, "claviger/roles:delete");
         let (mut tx, tenant) = begin(&app, authorize).await?;
         let role = find_own(&mut tx, &tenant, role_id).await?;
+        refuse_unexpected(role.version)?;
         if role.built_in.is_some() {
             return Err(conflict("Built-in roles cannot be deleted.").into());
         }

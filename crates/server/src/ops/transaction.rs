@@ -8,6 +8,7 @@ use claviger_store::{Hold, Tx};
 
 use super::caller::Caller;
 use super::error::{Error, OpResult};
+use super::precondition;
 use super::receipts::{self, Reach};
 use crate::app::App;
 
@@ -17,7 +18,7 @@ where
     T: Send + 'static,
     F: Future<Output = OpResult<T>> + Send + 'static,
 {
-    app.spawn(receipts::carry(change)).await.map_err(|fault| Error::Internal(fault.to_string()))?
+    app.spawn(receipts::carry(precondition::carry(change))).await.map_err(|fault| Error::Internal(fault.to_string()))?
 }
 
 /// Opens the transaction of a change that rights may hang on (the tree, policies, roles, members, users) and authorizes its caller. No other
@@ -95,12 +96,12 @@ pub(super) async fn commit(app: &App, tx: Tx, event: Event) -> OpResult<()> {
     app.follower().applied(position).await.map_err(Error::Unseen)
 }
 
-/// Refuses a change of something that is not any more as the caller read it.
+/// Refuses a change of something that is not any more as the caller read it, or not as the request expects it.
 pub(super) fn refuse_other_version(expected: Option<u64>, present: u64) -> Result<(), Reject> {
     match expected {
         Some(expected) if expected != present => {
             Err(Reject::new(RejectCode::VersionMismatch, "It has changed since it was read."))
         }
-        _ => Ok(()),
+        _ => precondition::refuse_unexpected(present),
     }
 }

@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::error::OpResult;
 use super::idempotency::{Answer, Idempotency, keep, replay};
 use super::page::{Page, PageRequest};
+use super::precondition::{refuse_absent, refuse_unexpected};
 use super::standing::refuse_stronger;
 use super::transaction::{begin, commit, on_task, refuse_other_version};
 use crate::app::App;
@@ -182,11 +183,13 @@ pub async fn put_user(
         };
         let (mut tx, tenant) = begin(&app, authorize).await?;
         let Some(before) = tx.find_user_by_external_id(&tenant, &external_id).await? else {
+            refuse_absent()?;
             let user = insert(&app, &mut tx, &tenant, NewUser { external_id: Some(external_id), ..new }).await?;
             let event = Event::new(&tenant, EventKind::UserCreated, user.id, user.created_at);
             commit(&app, tx, event.after(&user)).await?;
             return Ok((user, true));
         };
+        refuse_unexpected(before.version)?;
         let mut user = before.clone();
         (user.name, user.email, user.service) = (new.name, new.email, new.service);
         Ok((update(&app, &caller, tx, &tenant, before, user).await?, false))

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::precondition::refuse_unexpected;
 use crate::ops::transaction::{begin_beside, commit, on_task, refuse_other_version};
 
 /// Changes what the patch names, and nothing of the secret.
@@ -137,6 +138,7 @@ pub async fn revoke_key(
             return Ok(answer);
         }
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        refuse_unexpected(before.version)?;
         let now = app.now();
         if before.standing == KeyStanding::Revoked {
             return Ok(Answer::Fresh(leave(tx, &tenant, key_id, now, idempotency.as_ref()).await?));

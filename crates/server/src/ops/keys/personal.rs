@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency};
+use crate::ops::precondition::{refuse_absent, refuse_unexpected};
 use crate::ops::sealing::seal;
 use crate::ops::standing::standing;
 use crate::ops::transaction::{begin_beside, commit, on_task};
@@ -131,8 +132,10 @@ pub async fn put_personal_key(
         refuse_without_api_access(&mut tx, &tenant, user_id).await?;
         let now = app.now();
         if let Some(key) = tx.find_personal_key(&tenant, user_id).await? {
+            refuse_unexpected(key.version)?;
             return Ok(Toggled::There(list::info(&mut tx, &tenant, key.id, now).await?));
         }
+        refuse_absent()?;
         let policy = policy_of(&app, organization_id)?;
         let granted =
             Granted { role_id: None, scopes: None, mapped_user_id: Some(user_id), reach: Reach::Organization };

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::precondition::refuse_unexpected;
 use crate::ops::sealing::seal;
 use crate::ops::transaction::{begin_beside, commit, on_task};
 
@@ -45,6 +46,7 @@ pub async fn rotate_key(
             return Ok(answer);
         }
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        refuse_unexpected(before.version)?;
         // Its secret is for its user alone: whoever else had it could act in that user's name.
         if before.personal && caller.user_id() != before.owner_id {
             let detail = "Only its user gives a personal key a new secret; clear it, and the user makes another.";

@@ -20,6 +20,7 @@ mod lists;
 pub(crate) mod log;
 mod personal_keys;
 mod policies;
+mod preconditions;
 mod presentations;
 mod rates;
 mod rights;
