@@ -156,23 +156,26 @@ pub async fn claim_set_up_link(app: &App, token: SecretString, claim: Claim, ori
 /// Refusals: `unauthenticated`, `too_many_tries`.
 pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Origin) -> OpResult<SignedIn> {
     let now = app.now();
-    let account = Subject::account(&email);
-    let from: Vec<_> =
-        origin.ip.into_iter().flat_map(|ip| [Subject::address(ip), Subject::account_from(&email, ip)]).collect();
-    for subject in &from {
+    let mut taken: Vec<_> = origin.ip.map(Subject::address).into_iter().collect();
+    for subject in &taken {
         app.throttle().take(*subject, now)?;
     }
     let found = find_account(&mut *app.store().read().await?, &email).await?;
-    let took = match app.throttle().take(account, now) {
-        Ok(()) => true,
-        Err(_) if is_known_there(app, found.as_ref().map(|(user, _)| user), origin.ip).await? => false,
-        Err(reject) => return Err(reject.into()),
-    };
+    let of_account =
+        origin.ip.map(|ip| Subject::account_from(&email, ip)).into_iter().chain([Subject::account(&email)]);
+    for subject in of_account {
+        match app.throttle().take(subject, now) {
+            Ok(()) => taken.push(subject),
+            // Somebody behind the same address, in an office say, does not keep out who is signed in there.
+            Err(_) if is_known_there(app, found.as_ref().map(|(user, _)| user), origin.ip).await? => {}
+            Err(reject) => return Err(reject.into()),
+        }
+    }
     let wrong = || Reject::new(RejectCode::Unauthenticated, "E-mail address or password is not right.");
     if !app.passwords().verify(found.as_ref().map(|(_, phc)| phc.clone()), password).await? {
         return Err(wrong().into());
     }
-    for subject in from.into_iter().chain(took.then_some(account)) {
+    for subject in taken {
         app.throttle().put_back(subject);
     }
     let task = app.clone();

@@ -1,9 +1,9 @@
-//! Holds back who tries too often: by address, and by account. Nobody is locked out.
+//! Holds back who tries too often: by address, by account, and by both. No single network keeps anybody out.
 //!
 //! Every try takes a token from a bucket that refills with time (GCRA, as virtual scheduling); a success puts it back. The bucket of an
 //! account holds back guessing from many addresses. No single network can empty it, since what one network may try at one account comes back
-//! more slowly than what the account has; and whoever signs in from an address at which the account is signed in already passes it. So an
-//! attacker cannot keep the victim out.
+//! more slowly than what the account has. Guesses from several networks at once can: then whoever signs in from an address at which the account
+//! is signed in already still passes.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -35,13 +35,12 @@ impl Subject {
 
     /// Of an account, by its sign-in name.
     pub(crate) fn account(email: &Email) -> Self {
-        Self::Account(*Digest::of_token(email.as_str().as_bytes()).as_bytes())
+        Self::Account(digest(email))
     }
 
     /// Of what is tried at an account from this address.
     pub(crate) fn account_from(email: &Email, ip: IpAddr) -> Self {
-        let Self::Account(account) = Self::account(email) else { return Self::address(ip) };
-        Self::AccountFrom(account, network(ip))
+        Self::AccountFrom(digest(email), network(ip))
     }
 
     /// Tries in a row, of which one comes back every 15 seconds for an address, every minute for an account, and every 90 seconds for an account
@@ -54,6 +53,10 @@ impl Subject {
         };
         Rate::new(burst, Duration::from_secs(u64::from(burst) * secs)).expect("a rate within the bounds")
     }
+}
+
+fn digest(email: &Email) -> [u8; 32] {
+    *Digest::of_token(email.as_str().as_bytes()).as_bytes()
 }
 
 /// The buckets.
