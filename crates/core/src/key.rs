@@ -409,6 +409,9 @@ impl Key {
     pub fn update(&mut self, patch: KeyPatch, now: Timestamp) -> Result<(), Reject> {
         self.refuse_revoked()?;
         refuse_past_expiry(patch.expires_at.flatten(), now)?;
+        if self.personal && patch.mapped_user_id.is_some_and(|it| it != self.mapped_user_id) {
+            return Err(Reject::field("/mapped_user_id", "cannot be changed: a personal key acts for its user alone"));
+        }
         fn set<T>(place: &mut T, value: Option<T>) {
             if let Some(value) = value {
                 *place = value;

@@ -188,7 +188,10 @@ impl Tx {
     }
 
     /// Removes the copies of a key's secrets.
-    pub(crate) async fn delete_sealed_copies(&mut self, tenant: &Tenant, id: KeyId) -> StoreResult<()> {
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn delete_sealed_copies(&mut self, tenant: &Tenant, id: KeyId) -> StoreResult<()> {
         self.execute(DELETE_SEALED_COPIES, args![id, tenant.organization_id()]).await.map(drop)
     }
 

@@ -5,6 +5,7 @@ use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::{Key, KeyPatch, RevocationReason};
+use claviger_core::policy::Reveal;
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -56,6 +57,10 @@ pub async fn update_key(
         }
         if let Some(expires_at) = new_expiry {
             check_expiry(&policy, expires_at, now)?;
+        }
+        // Kept for the user before, who alone besides the owner was to see them: whoever may map a key would map it to themselves.
+        if policy.reveal == Reveal::Owner && before.mapped_user_id != key.mapped_user_id {
+            tx.delete_sealed_copies(&tenant, key_id).await?;
         }
         finish(&app, tx, &tenant, EventKind::KeyUpdated, (&before, &key), None).await
     })

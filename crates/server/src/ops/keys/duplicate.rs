@@ -3,7 +3,6 @@
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::Origin;
 use claviger_core::name::Name;
-use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
 
 use super::create::{create_key, first_free_name};
@@ -44,8 +43,7 @@ pub async fn duplicate_key(
     let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
     let new = {
         let mut reader = app.store().read().await?;
-        let key = reader.find_key(&tenant, key_id).await?.filter(|it| list::is_visible(whose, it));
-        let key = key.ok_or_else(Reject::not_found)?;
+        let key = list::find_visible(&mut reader, &tenant, whose, key_id).await?;
         let api = reader.find_api(&tenant, key.api_id).await?;
         let api = api.ok_or_else(|| Error::Internal(format!("{key_id} has no api")))?;
         let name = match copy.name {

@@ -60,8 +60,7 @@ pub async fn reveal_key(
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);
         }
-        let key = tx.find_key(&tenant, key_id).await?.filter(|it| list::is_visible(whose, it));
-        let key = key.ok_or_else(Reject::not_found)?;
+        let key = list::find_visible(&mut tx, &tenant, whose, key_id).await?;
         refuse(&app, &caller, &mut tx, &tenant, &key).await?;
         refuse_unconfirmed(&app, &caller, &mut tx).await?;
         let now = app.now();
@@ -99,8 +98,7 @@ pub async fn check_reveal(
 ) -> OpResult<Result<(), Reject>> {
     let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
     let mut reader = app.store().read().await?;
-    let key = reader.find_key(&tenant, key_id).await?.filter(|it| list::is_visible(whose, it));
-    let key = key.ok_or_else(Reject::not_found)?;
+    let key = list::find_visible(&mut reader, &tenant, whose, key_id).await?;
     match refuse(app, caller, &mut reader, &tenant, &key).await {
         Ok(()) => {}
         Err(crate::ops::error::Error::Reject(reject)) => return Ok(Err(reject)),
@@ -129,15 +127,18 @@ fn not_kept() -> Reject {
 /// Refuses whom policy does not show the key's secrets.
 async fn refuse(app: &App, caller: &Caller, connection: &mut Connection, tenant: &Tenant, key: &Key) -> OpResult<()> {
     let denied = |detail: &'static str| Err(Reject::new(RejectCode::PolicyDenied, detail).into());
-    let is_own = caller.user_id().is_some_and(|it| key.owner_id == Some(it) || key.mapped_user_id == Some(it));
+    let is = |user_id| caller.user_id().is_some() && caller.user_id() == user_id;
     match policy_of(app, key.organization_id)?.reveal {
         Reveal::Once => {
             return denied("A secret is shown once here, when it is made: the organization's policy `reveal`.");
         }
-        Reveal::Owner | Reveal::OwnerAndAdmins if is_own => {}
+        Reveal::Owner | Reveal::OwnerAndAdmins if is(key.mapped_user_id) => {}
+        // A secret is the key itself: nobody is given more than they hold.
+        Reveal::Owner | Reveal::OwnerAndAdmins if is(key.owner_id) => {
+            Granted::from(key).refuse_beyond_own(app, caller, connection, tenant).await?;
+        }
         // Whoever else had it could act in that user's name.
         Reveal::OwnerAndAdmins if key.personal => return denied("The secret of a personal key is for its user alone."),
-        // A secret is the key itself: nobody is given more than they hold.
         Reveal::OwnerAndAdmins if is_admin(tenant) => {
             Granted::from(key).refuse_beyond_own(app, caller, connection, tenant).await?;
         }

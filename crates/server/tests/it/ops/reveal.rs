@@ -8,16 +8,16 @@ use claviger::clock::SettableClock;
 use claviger::ops::account::confirm;
 use claviger::ops::caller::Caller;
 use claviger::ops::keys::{
-    CreatedKey, NewKey, Overlap, check_reveal, create_key, put_personal_key, reveal_key, revoke_key, rotate_key,
+    CreatedKey, NewKey, Overlap, RevealedKey, Toggled, check_reveal, create_key, put_personal_key, reveal_key,
+    revoke_key, rotate_key, update_key,
 };
-use claviger::ops::keys::{RevealedKey, Toggled};
 use claviger::ops::moves::move_organization;
 use claviger::ops::roles::{RolePatch, update_role};
 use claviger::ops::sessions::Origin;
 use claviger_core::decision::Reach;
 use claviger_core::event::EventKind;
 use claviger_core::id::{KeyId, OrganizationId, SessionId, UserId};
-use claviger_core::key::RevocationReason;
+use claviger_core::key::{KeyPatch, RevocationReason};
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
 use claviger_core::sealing::MasterKey;
@@ -123,6 +123,52 @@ async fn secret_is_shown_again_to_whom_policy_says() {
         assert_eq!(shown(&test, caller, &key).await, DENIED);
     }
     test.verify(&key.token, &[]).unwrap();
+}
+
+// Whoever may map a key would map it to themselves.
+#[tokio::test]
+async fn mapping_a_key_to_somebody_else_shows_them_no_secret_that_was_kept_for_another() {
+    let test = TestApp::new().await;
+    let acme = test.organization(test.root, "Acme").await;
+    policy(&test, acme, "owner").await;
+    let (mapped, mapped_id) = member(&test, acme, "Mia Mapped", BuiltIn::Member).await;
+    let (admin, admin_id) = member(&test, acme, "Ann Admin", BuiltIn::Admin).await;
+    let map = async |key: &CreatedKey, to| {
+        let patch = KeyPatch { mapped_user_id: Some(Some(to)), ..KeyPatch::default() };
+        update_key(&test.app, &admin, acme, key.info.key.id, patch, None).await.map_err(|it| it.into_reject().code)
+    };
+    for (reveal, after) in [("owner", Err(RejectCode::NoCopyKept)), ("owner_and_admins", Ok(()))] {
+        policy(&test, acme, reveal).await;
+        let new = NewKey { owner_id: Some(None), mapped_user_id: Some(Some(mapped_id)), ..new_key(reveal) };
+        let key = test.create_key(&admin, acme, new).await.unwrap();
+        let all = Ok(vec![key.token.expose().to_owned()]);
+        assert_eq!(shown(&test, &mapped, &key).await, all);
+        map(&key, admin_id).await.unwrap();
+        let after = after.and_then(|()| all);
+        assert_eq!(shown(&test, &admin, &key).await, after, "{reveal}");
+        map(&key, mapped_id).await.unwrap();
+        assert_eq!(shown(&test, &mapped, &key).await, after, "{reveal}");
+    }
+    let Toggled::Made(personal) = put_personal_key(&test.app, &admin, acme, admin_id).await.unwrap() else {
+        panic!("it was there")
+    };
+    assert_eq!(map(&personal, mapped_id).await.err(), Some(RejectCode::InvalidField));
+}
+
+// A secret is the key itself.
+#[tokio::test]
+async fn owner_is_shown_no_secret_of_a_key_that_acts_for_somebody_who_may_more() {
+    let test = TestApp::new().await;
+    let acme = test.organization(test.root, "Acme").await;
+    allow_keys(&test, acme).await;
+    policy(&test, acme, "owner").await;
+    let (owner, owner_id) = member(&test, acme, "Olga Owner", BuiltIn::Member).await;
+    let (admin, admin_id) = member(&test, acme, "Ann Admin", BuiltIn::Admin).await;
+    let new = NewKey { owner_id: Some(Some(owner_id)), mapped_user_id: Some(Some(admin_id)), ..new_key("CI") };
+    let key = test.create_key(&admin, acme, new).await.unwrap();
+    let shown_to_owner = shown(&test, &owner, &key).await;
+    assert!(matches!(shown_to_owner, Err(RejectCode::GrantExceedsOwn | RejectCode::NotFound)), "{shown_to_owner:?}");
+    assert_eq!(shown(&test, &admin, &key).await, Ok(vec![key.token.expose().to_owned()]));
 }
 
 // A secret is the key itself.
