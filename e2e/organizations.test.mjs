@@ -89,7 +89,7 @@ for (const javaScriptEnabled of [true, false]) {
     if (javaScriptEnabled) await show(page, "organization-move");
     await page.getByRole("button", { name: "Move organization" }).click();
     await page.getByRole("status").getByText("moved").waitFor();
-    await page.getByText(name("South"), { exact: true }).waitFor();
+    await page.getByRole("main").getByText(name("South"), { exact: true }).waitFor();
     assert.equal(await callWith(server, bearer(key.token)), 200);
 
     // Who makes an organization, or resumes it, does so from above, and there it is told.

@@ -128,6 +128,11 @@ pub fn shape(text: &[u8]) -> Shape<'_> {
     if checksum(before) == found { Shape::Ours(prefix) } else { Shape::WrongChecksum(prefix) }
 }
 
+/// The access key of what looks like a token of ours, mistyped or not: what can be shown and searched for in its place.
+pub fn access_part(text: &str) -> Option<&str> {
+    if shape(text.as_bytes()) == Shape::Foreign { None } else { text.get(..text.len().checked_sub(SECRET_CHARS)?) }
+}
+
 /// Looks at every byte whatever the first ones are, which the compiler turns into a few vector instructions.
 fn is_alphanumeric(text: &[u8]) -> bool {
     text.iter().fold(true, |all, byte| all & byte.is_ascii_alphanumeric())

@@ -141,6 +141,11 @@ impl Visit {
         })
     }
 
+    /// Whether the viewer may create keys: for anybody, or for themselves, which takes a role with API access.
+    pub(super) fn may_create_keys(&self) -> bool {
+        self.may_do("claviger/keys:create") || (self.may("create") && self.has_api_access())
+    }
+
     /// Whether the viewer may do something to this key: to all keys here, or to own ones where it is one.
     pub(super) fn may_to(&self, action: &str, key: &Key) -> bool {
         self.may_do(&format!("claviger/keys:{action}"))

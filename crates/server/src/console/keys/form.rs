@@ -3,7 +3,7 @@
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
-use claviger_core::decision::Reach;
+use claviger_core::decision::{Code, Reach};
 use claviger_core::id::{KeyId, RoleId, UserId};
 use claviger_core::key::{Key, KeyPatch, KeyState, Origin};
 use claviger_core::name::{Description, Name};
@@ -188,8 +188,9 @@ fn last_day_of(end: Timestamp) -> String {
 
 /// Shows the empty form.
 pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) -> Result<Response, Failure> {
-    if !visit.may("create") {
-        return Err(Reject::from(claviger_core::decision::Code::InsufficientPermission).into());
+    if !visit.may_create_keys() {
+        let code = if visit.may("create") { Code::ApiAccessDenied } else { Code::InsufficientPermission };
+        return Err(Reject::from(code).into());
     }
     let door = Door::parse(&came.0.door).word().to_owned();
     let form = match came.0.from.as_str() {

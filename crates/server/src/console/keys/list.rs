@@ -2,13 +2,15 @@
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::api::Api;
+use claviger_core::decision::Code;
 use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::KeyState;
 use claviger_core::limits;
 use claviger_core::name::Slug;
-use claviger_core::reject::Reject;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::access_part;
 use claviger_core::time::Timestamp;
 
 use super::choices::DAY;
@@ -29,9 +31,9 @@ use crate::console::visit::Visit;
 use crate::ops::apis::list_apis;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::keys::usage::weeks_of;
-use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyOrder, KeyQuery, KeySort, list_keys};
+use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyOrder, KeyQuery, KeySort, KeyTotal, list_keys};
 use crate::ops::members::list_members;
-use crate::ops::page::{Cursor, PageRequest};
+use crate::ops::page::{Cursor, Page, PageRequest};
 use crate::ops::roles::list_roles;
 
 /// Earlier pages that a link remembers the way back to; from further on it leads to the first.
@@ -111,7 +113,10 @@ impl ListQuery {
         let (mut query, mut misread) = (Self::default(), false);
         for (name, value) in pairs {
             match name.as_str() {
-                "q" => query.q = search_words(&value),
+                "q" => {
+                    let words = search_words(&value);
+                    query.q = access_part(&words).map_or(words.clone(), str::to_owned);
+                }
                 "status" if value == REVOKED => "deleted".clone_into(&mut query.status),
                 "status" if STATES.iter().any(|(word, ..)| *word == value) => query.status = value,
                 "role" if value.is_empty() || value.parse::<RoleId>().is_ok() => query.role = value,
@@ -271,7 +276,14 @@ pub(in crate::console) async fn show_keys(
     door: Door,
 ) -> Result<Response, Failure> {
     let unreadable = query.is_err();
-    let (mut query, misread) = ListQuery::read(query.map(|Query(it)| it).unwrap_or_default());
+    let pairs = query.map(|Query(it)| it).unwrap_or_default();
+    let holds_secret = pairs.iter().any(|(name, value)| name == "q" && access_part(value.trim()).is_some());
+    let (mut query, misread) = ListQuery::read(pairs);
+    if holds_secret {
+        // Who looks for a leaked key pastes all of it. Its secret must not stay in the address bar, its history, and what is shared.
+        let path = format!("{}?{}", visit.path(door.path()), query.link("", "", 1));
+        return Ok(Redirect::to(&path).into_response());
+    }
     let rows_max = query.rows_max();
     let mut unsorted = false;
     let list = match list_page(&visit, &query).await.map_err(Error::into_reject) {
@@ -286,7 +298,7 @@ pub(in crate::console) async fn show_keys(
     let rows = rows_of(&visit, &list.page.items).await?;
     let shown = rows.len() as u64;
     let first = if shown == 0 { 0 } else { query.first() };
-    let may_create = visit.may("create");
+    let may_create = visit.may_create_keys();
     let is_whole = query.filters().next().is_none() && query.after.is_empty();
     let locations = if is_whole { location_keys(&visit).await? } else { None };
     let next = list.page.next.map(|it| query.next(&it, shown));
@@ -404,6 +416,11 @@ pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Fail
     let query = KeyQuery { order: KeySort::LastUse.into(), ..KeyQuery::default() };
     let found = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, few.clone()).await;
     let (list, sorted) = match found.map_err(Error::into_reject) {
+        // Who may look at no keys has a home all the same, and from there the way to all else.
+        Err(reject) if reject.code == RejectCode::Decision(Code::InsufficientPermission) => {
+            let page = Page { items: Vec::new(), next: None };
+            (KeyList { page, total: KeyTotal { count: 0, is_exact: true } }, false)
+        }
         // Too many to say which was used last: the page does without them.
         Err(reject) if is_about_sort(&reject) => {
             let query = KeyQuery::default();
@@ -424,7 +441,7 @@ pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Fail
             .map(|it| RecentKey { id: it.id, name: it.name, hint: it.hint, last_use: it.last_use })
             .collect(),
         starting: sorted && keys.is_empty(),
-        may_create: visit.may("create"),
+        may_create: visit.may_create_keys(),
         snippets: check_key(&visit.site.base_url),
     };
     Ok(visit.page(&page))

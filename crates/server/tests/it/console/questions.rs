@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use claviger::ops::apis::{ApiPatch, list_apis, update_api};
 use claviger::ops::keys::{KeyInfo, NewKey, Toggled, get_key, put_personal_key};
+use claviger::ops::members::{MemberPatch, update_member};
 use claviger::ops::page::PageRequest;
-use claviger::ops::roles::{RolePatch, update_role};
+use claviger::ops::roles::{NewRole, RolePatch, create_role, update_role};
 use claviger_core::id::KeyId;
 use claviger_core::key::Metadata;
+use claviger_core::permission::PermissionSet;
 use claviger_core::role::BuiltIn;
 
 use super::browser::{Browser, selector};
@@ -228,4 +230,46 @@ async fn asking_for_the_first_request_leaves_a_notice_to_the_page_it_is_meant_fo
     browser.submit(&form).await.expect(303);
     browser.get(&format!("{path}/first-request")).await.expect(200);
     assert!(browser.get(&path).await.text_of(".banner").contains("CI"));
+}
+
+#[tokio::test]
+async fn a_whole_token_that_is_searched_for_is_found_by_its_access_key_and_leaves_the_address() {
+    let app = TestApp::new().await;
+    let made = app.create_key(&app.admin, app.root, new_key("Leaked")).await.unwrap();
+    let mut browser = Browser::signed_in(&app).await;
+    let answer = browser.get(&format!("/o/root/keys?q={}&rows=50", made.token.expose())).await.expect(303);
+    let location = answer.header("location").to_owned();
+    assert!(!location.contains(made.token.expose_secret_part()), "{location}");
+    let page = browser.get(&location).await.expect(200);
+    assert!(page.text.contains("Leaked") && !page.text.contains(made.token.expose_secret_part()));
+}
+
+// A0.1
+#[tokio::test]
+async fn who_may_make_no_keys_is_led_to_no_form_for_them_and_who_may_look_at_none_has_a_home() {
+    let app = TestApp::new().await;
+    let (_, user_id, member_id) = app.member(app.root, "Mia", BuiltIn::Member).await;
+    let mut browser = Browser::of_user(&app, user_id).await;
+    let member = app.built_in(app.root, BuiltIn::Member).await.id;
+    for (allowed, status) in [(false, 403), (true, 200)] {
+        let patch = RolePatch { api_access: Some(allowed), ..RolePatch::default() };
+        update_role(&app.app, &app.admin, app.root, member, patch, None).await.unwrap();
+        for page in ["/o/root", "/o/root/keys"] {
+            let page = browser.get(page).await.expect(200);
+            assert_eq!(page.text.contains("/o/root/keys/new"), allowed);
+        }
+        browser.get("/o/root/keys/new").await.expect(status);
+    }
+    let analyst = NewRole {
+        name: "Analyst".parse().unwrap(),
+        description: "".parse().unwrap(),
+        permissions: PermissionSet::parse(&["scorecards/A:read"]).unwrap(),
+        api_access: true,
+    };
+    let analyst = create_role(&app.app, &app.admin, app.root, analyst, None).await.unwrap().fresh().unwrap();
+    let patch = MemberPatch { role_id: Some(analyst.id), ..MemberPatch::default() };
+    update_member(&app.app, &app.admin, app.root, member_id, patch, None).await.unwrap();
+    browser.get("/o/root/keys").await.expect(403);
+    let home = browser.get("/o/root").await.expect(200);
+    assert!(home.text.contains("/sign-out") && !home.text.contains("/o/root/keys/new"));
 }
