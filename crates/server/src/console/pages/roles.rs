@@ -1,6 +1,6 @@
 //! The roles of an organization: the list, and a role's own pages.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use askama::Template;
 
@@ -54,17 +54,23 @@ impl RoleFacts {
     }
 }
 
+/// A row for everything that a permission names. It says what may be done there, be it by a permission on more than that.
 fn matrix(permissions: &[String]) -> Vec<PermissionRow> {
-    let mut rows = BTreeMap::<&str, PermissionRow>::new();
-    for (on, action) in permissions.iter().filter_map(|it| it.rsplit_once(':')) {
-        let row = rows.entry(on).or_insert_with(|| PermissionRow::new(on));
-        match ACTIONS.iter().position(|it| *it == action) {
-            Some(at) => row.allowed[at] = true,
-            None if action == "*" => (row.allowed, row.any) = ([true; ACTIONS.len()], true),
-            None => row.other.push(action.to_owned()),
+    let held: Vec<_> = permissions.iter().filter_map(|it| it.rsplit_once(':')).collect();
+    let things: BTreeSet<_> = held.iter().map(|it| it.0).collect();
+    let row = |on| {
+        let mut row = PermissionRow::new(on);
+        for (_, action) in held.iter().filter(|it| covers(it.0, on)) {
+            row.allow(action);
         }
-    }
-    rows.into_values().collect()
+        row
+    };
+    things.into_iter().map(row).collect()
+}
+
+/// Whether what is allowed on one thing is allowed on another: on itself, on an element of it, and by `*` on everything.
+fn covers(held: &str, on: &str) -> bool {
+    held == "*" || held == on || on.split_once('/').is_some_and(|(resource, _)| resource == held)
 }
 
 /// The actions that have a column of their own.
@@ -86,6 +92,15 @@ pub struct PermissionRow {
 impl PermissionRow {
     fn new(on: &str) -> Self {
         Self { on: on.to_owned(), allowed: [false; ACTIONS.len()], any: false, other: Vec::new() }
+    }
+
+    fn allow(&mut self, action: &str) {
+        match ACTIONS.iter().position(|it| *it == action) {
+            Some(at) => self.allowed[at] = true,
+            None if action == "*" => (self.allowed, self.any) = ([true; ACTIONS.len()], true),
+            None if self.other.iter().any(|it| it == action) => {}
+            None => self.other.push(action.to_owned()),
+        }
     }
 
     /// The columns: what each is called, and whether it is allowed.
@@ -174,11 +189,13 @@ pub struct DeleteRolePage {
 
 #[cfg(test)]
 mod tests {
+    use claviger_core::permission::{Asked, Coverage, PermissionSet};
+
     use super::*;
 
     #[test]
     fn permissions_stand_by_what_they_are_about() {
-        let texts = ["contacts:read", "contacts:update", "contacts:export", "scorecards/A:*", "*:read"];
+        let texts = ["contacts:update", "contacts:export", "scorecards/A:*", "*:read", "*:export"];
         let row = |on, allowed, any, other: &[&str]| PermissionRow {
             any,
             allowed,
@@ -186,10 +203,30 @@ mod tests {
             ..PermissionRow::new(on)
         };
         let rows = [
-            row("*", [true, false, false, false], false, &[]),
+            row("*", [true, false, false, false], false, &["export"]),
             row("contacts", [true, false, true, false], false, &["export"]),
-            row("scorecards/A", [true; 4], true, &[]),
+            row("scorecards/A", [true; 4], true, &["export"]),
         ];
         assert_eq!(matrix(&texts.map(str::to_owned)), rows);
+    }
+
+    #[test]
+    fn a_cell_says_yes_exactly_where_the_role_allows_it() {
+        for texts in [
+            &["*:read", "contacts:create"][..],
+            &["scorecards:read", "scorecards/A:update"],
+            &["scorecards/A:read", "scorecards:update", "scorecards/B:*"],
+            &["contacts:*", "contacts/1:read", "scorecards/A:read"],
+            &["*:*", "contacts:read"],
+        ] {
+            let held = PermissionSet::parse(texts).expect("permissions");
+            for row in matrix(&held.to_texts()).iter().filter(|it| it.on != "*") {
+                for (action, said) in ACTIONS.into_iter().zip(row.allowed) {
+                    let text = format!("{}:{action}", row.on);
+                    let asked = Asked::parse(&text).expect("a named permission");
+                    assert_eq!(said, held.coverage(&asked) == Coverage::All, "{text} of {texts:?}");
+                }
+            }
+        }
     }
 }
