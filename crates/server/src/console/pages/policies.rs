@@ -94,6 +94,8 @@ pub struct ReviewPage {
     pub form: Vec<(&'static str, String)>,
     /// The way back to the form as it was filled in.
     pub back: String,
+    /// Whether copies of secrets would be destroyed.
+    pub destroys: bool,
     /// What would happen; none where the viewer may not be told.
     pub consequences: Option<Consequences>,
 }

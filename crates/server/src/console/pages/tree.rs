@@ -171,7 +171,13 @@ impl MovePreview {
     /// Whether something could stop that works now.
     #[must_use]
     pub fn stops(&self) -> bool {
-        self.settings.iter().any(|it| it.stops)
+        self.settings.iter().any(|it| it.harm == Harm::Stops)
+    }
+
+    /// Whether something stops or is lost, so that the button warns.
+    #[must_use]
+    pub fn is_grave(&self) -> bool {
+        self.settings.iter().any(|it| it.harm != Harm::None)
     }
 }
 
@@ -186,6 +192,17 @@ pub struct MovedSetting {
     pub then: String,
     /// What that means for keys.
     pub what: &'static str,
-    /// Whether calls that pass now could be refused then.
-    pub stops: bool,
+    /// What harm that does.
+    pub harm: Harm,
+}
+
+/// What harm another value of a setting does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Harm {
+    /// None that a key would feel today.
+    None,
+    /// Something is lost that does not come back.
+    Destroys,
+    /// Calls that pass now could be refused.
+    Stops,
 }

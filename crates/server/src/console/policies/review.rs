@@ -1,7 +1,7 @@
 //! What a change of a policy would do, for the page before it is made.
 
 use claviger_core::decision::Code;
-use claviger_core::policy::{IdleAction, Policy, PolicyPatch, Setting};
+use claviger_core::policy::{IdleAction, Policy, PolicyPatch, Reveal, Setting};
 use claviger_core::reject::RejectCode;
 use claviger_store::keys::BreakingKey;
 
@@ -43,10 +43,17 @@ pub(super) async fn page(
         row: row(visit, info, setting).await,
         after: value_words(setting, &value_of(&after, setting)),
         locked: own.locked.contains(&setting),
+        destroys: setting == Setting::Reveal && destroys(&info.effective, &after),
         form: sent.into(),
         back: format!("{}?{}", visit.path(&format!("/policies/{}", setting.as_str())), query),
         consequences: preview.map(|it| consequences(visit, it)),
     })
+}
+
+/// Whether copies of secrets are destroyed where this holds from now on: nobody may see them again, here or, by the lock, below.
+fn destroys(now: &Policy, then: &Policy) -> bool {
+    let is_locked = |it: &Policy| it.locked.contains(&Setting::Reveal);
+    then.reveal == Reveal::Once && (now.reveal != Reveal::Once || is_locked(then) && !is_locked(now))
 }
 
 fn consequences(visit: &Visit, preview: PolicyPreview) -> Consequences {
@@ -93,4 +100,27 @@ fn broken(visit: &Visit, broken: &Broken, policy: &Policy) -> BrokenWords {
     let href = |id, key: &BreakingKey| (id == here).then(|| visit.path(&format!("/keys/{}", key.id)));
     let keys = broken.keys.iter().map(|(id, key)| (key.name.to_string(), href(*id, key))).collect();
     BrokenWords { what, then, stops: broken.rule == Rule::Idle, keys }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_are_destroyed_where_nobody_may_see_them_any_more_and_nowhere_else() {
+        let policy =
+            |reveal, locks: &[Setting]| Policy { reveal, locked: locks.iter().copied().collect(), ..Policy::default() };
+        let (once, owner) = (policy(Reveal::Once, &[]), policy(Reveal::Owner, &[]));
+        let locked = policy(Reveal::Once, &[Setting::Reveal]);
+        for (now, then, lost) in [
+            (&owner, &once, true),
+            (&once, &locked, true),
+            (&once, &once, false),
+            (&locked, &once, false),
+            (&once, &owner, false),
+            (&policy(Reveal::OwnerAndAdmins, &[]), &owner, false),
+        ] {
+            assert_eq!(destroys(now, then), lost, "{now:?} {then:?}");
+        }
+    }
 }

@@ -52,7 +52,11 @@ pub(super) fn about(setting: Setting) -> About {
             "Show secrets again",
             "Whether the secret of a key can be looked at after the page that made it.",
             &[
-                ("once", "Never", "Only on the page that made it. Nothing is kept that could be shown."),
+                (
+                    "once",
+                    "Never",
+                    "Only on the page that made it. Saving this destroys for ever every copy that is kept now, here and wherever it holds below.",
+                ),
                 ("owner", "To its owner and mapped user", "They sign in again first, and the audit says so."),
                 (
                     "owner_and_admins",

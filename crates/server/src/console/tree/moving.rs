@@ -4,7 +4,7 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::organization::Organization;
-use claviger_core::policy::{Policy, QueryStringKeys, Setting};
+use claviger_core::policy::{Policy, QueryStringKeys, Reveal, Setting};
 use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use crate::console::entrance::refused;
 use crate::console::failure::Failure;
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::shell::{Notice, Place};
-use crate::console::pages::tree::{MovePage, MovePreview, MovedSetting};
+use crate::console::pages::tree::{Harm, MovePage, MovePreview, MovedSetting};
 use crate::console::policies::{setting_help, setting_label, setting_words};
 use crate::console::visit::Visit;
 use crate::ops::moves::move_organization;
@@ -79,32 +79,40 @@ async fn compare(visit: &Visit, it: &Organization, parent: &Organization) -> Res
     let settings = Setting::ALL.into_iter().filter_map(|setting| {
         let (before, after) = (setting_words(setting, &now), setting_words(setting, &then));
         (before != after).then(|| {
-            let (what, stops) = consequence(setting, &now, &then);
-            MovedSetting { label: setting_label(setting), now: before, then: after, what, stops }
+            let (what, harm) = consequence(setting, &now, &then);
+            MovedSetting { label: setting_label(setting), now: before, then: after, what, harm }
         })
     });
     Ok(MovePreview { parent_id: parent.id.to_string(), parent: parent.name.to_string(), settings: settings.collect() })
 }
 
-/// What another value means for the keys of what is moved, and whether calls that pass now could be refused then.
-fn consequence(setting: Setting, now: &Policy, then: &Policy) -> (&'static str, bool) {
+/// What another value means for the keys of what is moved, and what harm that does.
+fn consequence(setting: Setting, now: &Policy, then: &Policy) -> (&'static str, Harm) {
     let days = |it: Option<u16>| it.unwrap_or(u16::MAX);
     match setting {
         Setting::IdleDays if days(then.idle_days) < days(now.idle_days) => {
-            ("Keys that were not used for so long stop working.", true)
+            ("Keys that were not used for so long stop working.", Harm::Stops)
         }
-        Setting::IdleDays => ("Keys may go longer without a call.", false),
+        Setting::IdleDays => ("Keys may go longer without a call.", Harm::None),
         Setting::QueryStringKeys if then.query_string_keys < now.query_string_keys => match then.query_string_keys {
-            QueryStringKeys::Deny => ("Calls that carry a key in their address are refused.", true),
-            _ => ("Calls that carry a key in their address get a warning with the answer.", false),
+            QueryStringKeys::Deny => ("Calls that carry a key in their address are refused.", Harm::Stops),
+            _ => ("Calls that carry a key in their address get a warning with the answer.", Harm::None),
         },
         Setting::ExpiryDaysMax if days(then.expiry_days_max) < days(now.expiry_days_max) => {
-            ("Keys that exist go on working. Every new one has to end within that time.", false)
+            ("Keys that exist go on working. Every new one has to end within that time.", Harm::None)
         }
         Setting::MaxKeysPerUser if then.max_keys_per_user < now.max_keys_per_user => {
-            ("Keys that exist go on working. Who owns that many creates no more.", false)
+            ("Keys that exist go on working. Who owns that many creates no more.", Harm::None)
         }
-        _ => (setting_help(setting), false),
+        Setting::Reveal if then.reveal == Reveal::Once && now.reveal != Reveal::Once => (
+            "Every copy that is kept to be shown again is destroyed, and no later change brings it back.",
+            Harm::Destroys,
+        ),
+        // Only without the database, which is no reason to call keys stopped.
+        Setting::MaxStaleSecs if then.max_stale_secs < now.max_stale_secs => {
+            ("A node that has lost the database begins to refuse calls sooner.", Harm::None)
+        }
+        _ => (setting_help(setting), Harm::None),
     }
 }
 
@@ -152,18 +160,24 @@ mod tests {
 
     #[test]
     fn only_what_refuses_calls_that_pass_now_is_said_to_stop_keys() {
-        let now = Policy { idle_days: Some(90), ..Policy::default() };
-        for (setting, then, stops) in [
-            (Setting::IdleDays, Policy { idle_days: Some(30), ..now.clone() }, true),
-            (Setting::IdleDays, Policy { idle_days: None, ..now.clone() }, false),
-            (Setting::QueryStringKeys, Policy { query_string_keys: QueryStringKeys::Deny, ..now.clone() }, true),
-            (Setting::QueryStringKeys, Policy { query_string_keys: QueryStringKeys::Allow, ..now.clone() }, false),
-            (Setting::ExpiryDaysMax, Policy { expiry_days_max: Some(30), ..now.clone() }, false),
-            (Setting::MaxKeysPerUser, Policy { max_keys_per_user: 1, ..now.clone() }, false),
+        let now = Policy { idle_days: Some(90), reveal: Reveal::Owner, ..Policy::default() };
+        let stale = |max_stale_secs| Policy { max_stale_secs, ..now.clone() };
+        for (setting, then, harm) in [
+            (Setting::IdleDays, Policy { idle_days: Some(30), ..now.clone() }, Harm::Stops),
+            (Setting::IdleDays, Policy { idle_days: None, ..now.clone() }, Harm::None),
+            (Setting::QueryStringKeys, Policy { query_string_keys: QueryStringKeys::Deny, ..now.clone() }, Harm::Stops),
+            (Setting::QueryStringKeys, Policy { query_string_keys: QueryStringKeys::Allow, ..now.clone() }, Harm::None),
+            (Setting::ExpiryDaysMax, Policy { expiry_days_max: Some(30), ..now.clone() }, Harm::None),
+            (Setting::MaxKeysPerUser, Policy { max_keys_per_user: 1, ..now.clone() }, Harm::None),
+            (Setting::Reveal, Policy { reveal: Reveal::Once, ..now.clone() }, Harm::Destroys),
+            (Setting::Reveal, Policy { reveal: Reveal::OwnerAndAdmins, ..now.clone() }, Harm::None),
+            (Setting::MaxStaleSecs, stale(now.max_stale_secs - 1), Harm::None),
         ] {
             let (what, found) = consequence(setting, &now, &then);
-            assert_eq!(found, stops, "{setting:?}");
+            assert_eq!(found, harm, "{setting:?}");
             assert!(what.ends_with('.'), "{what}");
         }
+        let sooner = |then: &Policy| consequence(Setting::MaxStaleSecs, &now, then).0.contains("sooner");
+        assert!(sooner(&stale(now.max_stale_secs - 1)) && !sooner(&stale(now.max_stale_secs + 1)));
     }
 }

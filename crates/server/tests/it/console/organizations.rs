@@ -134,12 +134,17 @@ async fn a_move_below_another_policy_says_that_keys_may_stop_and_warns_by_its_bu
     let strict = app.organization(app.root, "Strict").await;
     let like = app.organization(app.root, "Like").await;
     let moved = app.organization(app.root, "Moved").await;
+    let keeper = app.organization(app.root, "Keeper").await;
     app.set_policy(strict, r#"{"idle_days": 30}"#).await;
+    app.set_policy(keeper, r#"{"reveal": "once", "locked": ["reveal"]}"#).await;
+    app.set_policy(moved, r#"{"reveal": "owner"}"#).await;
     let mut browser = Browser::signed_in(&app).await;
-    for (parent, warns) in [(strict, true), (like, false)] {
+    for (parent, warns, stops) in [(strict, true, true), (keeper, true, false), (like, false, false)] {
         let page = browser.get(&format!("/o/root/tree/{moved}/move?parent={parent}")).await.expect(200);
         assert_eq!(page.html().select(&selector("form[method=post] button.destroy")).count(), usize::from(warns));
-        assert_eq!(page.text.contains("Keys may stop working"), warns, "{}", page.text);
+        assert_eq!(page.text.contains("Keys may stop working"), stops, "{}", page.text);
+        assert_eq!(page.text.contains("to be shown again is destroyed"), parent == keeper, "{}", page.text);
+        assert!(page.text.contains("keys of the organizations that it leaves"), "{}", page.text);
     }
 }
 

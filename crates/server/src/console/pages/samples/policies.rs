@@ -82,6 +82,7 @@ fn review(words: &Words<'_>, consequences: Option<Consequences>) -> ReviewPage {
         locked: consequences.is_some(),
         form: vec![("choice", "number".to_owned()), ("number", words.typed.to_owned())],
         back: "/o/acme/policies/idle_days?choice=number".to_owned(),
+        destroys: consequences.is_some(),
         consequences,
     }
 }

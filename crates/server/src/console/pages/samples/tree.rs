@@ -4,7 +4,7 @@ use super::{Words, complaints, moment, render, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::shell::{Place, Tone};
 use crate::console::pages::tree::{
-    MovePage, MovePreview, MovedSetting, OrganizationFacts, OrganizationFormPage, OrganizationPage, Places,
+    Harm, MovePage, MovePreview, MovedSetting, OrganizationFacts, OrganizationFormPage, OrganizationPage, Places,
     SuspendPage, TreePage, TreeRow,
 };
 
@@ -125,14 +125,14 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
                         now: "Never".to_owned(),
                         then: "90 days".to_owned(),
                         what: "Keys that were not used for so long stop working.",
-                        stops: true,
+                        harm: Harm::Stops,
                     },
                     MovedSetting {
                         label: "Longest life of a key",
                         now: "No limit, expiry is optional".to_owned(),
                         then: "365 days".to_owned(),
                         what: "Keys that exist go on working. Every new one has to end within that time.",
-                        stops: false,
+                        harm: Harm::None,
                     },
                 ]),
             )),
