@@ -235,7 +235,7 @@ test("a reload of the page with the secret makes no second key and shows no secr
   await walkToKeys(page);
   const key = await createKey(page, "Reloaded");
   await page.reload();
-  await page.getByRole("heading", { name: "“Reloaded” was created; its secret cannot be shown again" }).waitFor();
+  await page.getByRole("heading", { name: "“Reloaded” was created; its secret is not shown again" }).waitFor();
   assert.ok(!(await page.content()).includes(key.secret));
   await inspect(page, "key-shown");
   await walkToKeys(page);

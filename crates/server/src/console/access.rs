@@ -43,7 +43,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
         reveal: match access.reveal {
             Reveal::Once => "Policy shows a secret once, when it is made. If it is lost, regenerate the key.",
             Reveal::Owner | Reveal::OwnerAndAdmins => {
-                "Policy lets you see the secret again, but this page does not show it yet. If it is lost, regenerate the key."
+                "Copy the secret from the page that makes it: this console does not show it again, though policy lets you have it from the API. If it is lost, you can regenerate the key."
             }
         },
         documentation: visit.documentation(DEFAULT_API).await,
@@ -51,7 +51,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
     Ok(visit.page(&page))
 }
 
-/// Switches API access on: makes the reader's key, and answers with it. Where there is one already, its secret cannot be shown again.
+/// Switches API access on: makes the reader's key, and answers with it. Where there is one already, its secret is not shown again.
 pub(super) async fn switch_on(visit: Visit) -> Result<Response, Failure> {
     match put_personal_key(&visit.app, &visit.caller, visit.organization_id(), visit.user.id).await? {
         Toggled::Made(created) => secrets::show_new(&visit, Answer::Fresh(created), below(), PATH, Made::Key),

@@ -18,7 +18,7 @@ async fn a_secret_is_shown_in_one_answer_and_a_repeated_form_makes_nothing() {
     );
 
     let again = browser.submit(&form).await.expect(200);
-    assert!(again.text_of("h1").contains("was created; its secret cannot be shown again"));
+    assert!(again.text_of("h1").contains("was created; its secret is not shown again"));
     let key_path = created.key_path();
     assert!(again.links().contains(&key_path), "the same key");
     let mut pages = vec![again];
@@ -60,7 +60,7 @@ async fn a_repeated_rotation_gives_no_second_secret() {
     let form = browser.get(&format!("{key_path}/rotate")).await.form("/rotate").with("overlap", "0");
     let token = browser.submit(&form).await.expect(200).text_of("#token");
     let again = browser.submit(&form).await.expect(200);
-    assert!(again.text_of("h1").contains("was rotated; its new secret cannot be shown again"));
+    assert!(again.text_of("h1").contains("was rotated; its new secret is not shown again"));
     assert_eq!(app.verify_text(&token, &[]), Ok(()), "the second sending did not rotate again");
 }
 
@@ -90,7 +90,7 @@ async fn a_repeated_regeneration_leads_to_api_access() {
     let form = browser.get("/o/root/profile/api-access/regenerate").await.form("/regenerate");
     let token = browser.submit(&form).await.expect(200).text_of("#token");
     let again = browser.submit(&form).await.expect(200);
-    assert!(again.text_of("h1").contains("was regenerated; its new secret cannot be shown again"));
+    assert!(again.text_of("h1").contains("was regenerated; its new secret is not shown again"));
     assert!(again.text_of(".buttons").contains("API Access"));
     assert_eq!(app.verify_text(&token, &[]), Ok(()));
 }
