@@ -361,7 +361,7 @@ fn is_about_sort(reject: &Reject) -> bool {
     reject.fields.iter().any(|it| it.pointer == "sort")
 }
 
-/// The roles to filter by; only "Any" for whoever may not read roles.
+/// The roles to filter by; for whoever may not read roles only "Any", and what is chosen.
 async fn role_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let roles = list_roles(&visit.app, &visit.caller, visit.organization_id(), all)
@@ -378,29 +378,37 @@ async fn role_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
     choices
 }
 
-/// A filter that a link set stays set, though what it names is not among the first that are listed: the next filter would drop it silently.
+/// Keeps a filter that a link has set, though what it names is not among what is listed: past the first hundred, gone, or not for this viewer
+/// to read. Else the next filter that is applied would drop it silently.
 fn keep_chosen(choices: &mut Vec<Choice>, chosen: &str) {
     if !choices.iter().any(|it| it.chosen) {
-        choices.push(Choice::new(chosen, format!("As chosen ({chosen})"), true));
+        choices.push(Choice::new(chosen, "Not in this list", true));
     }
 }
 
-/// The types to filter by; only "Any" for whoever may not read them.
+/// The types to filter by; for whoever may not read them only "Any", and what is chosen.
 async fn type_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let apis = list_apis(&visit.app, &visit.caller, visit.organization_id(), all).await;
     let apis = apis.map(|it| it.items).unwrap_or_default();
-    let any = Choice::new("", "Any", chosen.is_empty());
     let choice =
         |it: &Api| Choice::new(it.slug.as_str(), view::type_label(it.slug.as_str()), it.slug.as_str() == chosen);
-    [any].into_iter().chain(apis.iter().map(choice)).collect()
+    let mut choices = vec![Choice::new("", "Any", chosen.is_empty())];
+    choices.extend(apis.iter().map(choice));
+    keep_chosen(&mut choices, chosen);
+    choices
 }
 
-/// The mapped users to filter by: the viewer, and the first members; nobody for whoever may not list members.
+/// The mapped users to filter by: the viewer, the first members, and who is chosen; for whoever may not list members none, unless one is
+/// chosen.
 async fn user_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let members = list_members(&visit.app, &visit.caller, visit.organization_id(), all).await;
-    let Ok(members) = members.map(|it| it.items) else { return Vec::new() };
+    let members = match members {
+        Ok(page) => page.items,
+        Err(_) if chosen.is_empty() => return Vec::new(),
+        Err(_) => Vec::new(),
+    };
     let me = visit.user.id.to_string();
     let mut choices = vec![Choice::new("", "Any", chosen.is_empty())];
     choices.push(Choice::new(me.clone(), format!("{} (me)", visit.user.name), chosen == me));

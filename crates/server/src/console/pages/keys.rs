@@ -101,7 +101,20 @@ pub struct KeyListPage {
     pub snippets: Vec<Snippet>,
 }
 
+/// Whether a filter is shown: where it has more than one thing to choose, or one is chosen, which the next filter would drop else.
+fn offers(choices: &[Choice]) -> bool {
+    choices.len() > 2 || choices.iter().any(|it| it.chosen && !it.value.is_empty())
+}
+
 impl KeyListPage {
+    fn offers_types(&self) -> bool {
+        offers(&self.types)
+    }
+
+    fn offers_users(&self) -> bool {
+        offers(&self.users)
+    }
+
     /// What can be done to several of these rows at once: to each of them, what its reader may.
     #[must_use]
     pub fn bulk(&self) -> KeyRights {

@@ -205,6 +205,25 @@ async fn a_filter_in_an_address_is_understood_or_said_not_to_be() {
     }
 }
 
+#[tokio::test]
+async fn a_filter_that_names_nothing_of_the_list_stays_set_whoever_looks() {
+    let app = TestApp::new().await;
+    let (_, member, _) = app.member(app.root, "Member", BuiltIn::Member).await;
+    let elsewhere = app.organization(app.root, "Elsewhere").await;
+    let (_, stranger, _) = app.member(elsewhere, "Stranger", BuiltIn::Member).await;
+    let role = app.built_in(elsewhere, BuiltIn::Member).await.id;
+    for mut browser in [Browser::signed_in(&app).await, Browser::of_user(&app, member).await] {
+        for (name, value) in [("role", role.to_string()), ("type", "gone".to_owned()), ("user", stranger.to_string())] {
+            let page = browser.get(&format!("/o/root/keys?{name}={value}")).await.expect(200);
+            let html = page.html();
+            let chosen =
+                html.select(&selector(&format!("[name={name}] option[selected]"))).next().expect("it is shown");
+            assert_eq!(chosen.attr("value"), Some(value.as_str()), "{name}");
+            assert_eq!(chosen.text().collect::<String>(), "Not in this list", "{name}");
+        }
+    }
+}
+
 // A list is sorted by a click on the head of a column, and turned round by another one; filters stay.
 #[tokio::test]
 async fn heads_of_columns_sort_the_list_without_a_script() {
