@@ -173,7 +173,7 @@ pub(super) const BESIDES: &[Entry] = &[
         path: "/keys/new",
         icon: "plus",
         label: "Create API Key",
-        note: "A key for one application, shown once.",
+        note: "A key for one application, to be copied from the page that makes it.",
         needs: Needs::Permissions(&["claviger/keys:create"]),
     },
     Entry {
@@ -187,7 +187,7 @@ pub(super) const BESIDES: &[Entry] = &[
         path: PROFILE.path,
         icon: "people",
         label: PROFILE.title,
-        note: "Your own key, password and sessions.",
+        note: "Your own key, password and sessions, and preferences: how pages and times look to you.",
         needs: Needs::Section(Section::Profile),
     },
     Entry {

@@ -53,7 +53,8 @@ pub(super) async fn show_organizations(
             let listed = rows.iter().any(|row| row.slug == it.slug.as_str());
             // What lies in the tree is on one of its pages.
             let in_tree = next.is_some() && app.replica().path(it.id).contains(&top);
-            let is_meant = it.name.as_str().to_lowercase().contains(&search.to_lowercase());
+            let searched = search.to_lowercase();
+            let is_meant = it.name.as_str().to_lowercase().contains(&searched) || it.slug.as_str().contains(&searched);
             if is_meant && !listed && !in_tree {
                 let (name, slug) = (it.name.to_string(), it.slug.to_string());
                 rows.push(OrganizationRow { here: it.id == here, suspended: false, name, slug });

@@ -32,7 +32,10 @@ const WORDS: &[(&str, &str)] = &[
     ("/organizations", "switch organization location agency workspace account view"),
     ("/audit", "audit log logs history activity events changes change who revision trail export csv json siem"),
     ("/revision-history", "revision revisions history versions changes change before after who behalf"),
-    ("/profile", "profile preferences me my own api access toggle"),
+    (
+        "/profile",
+        "profile preferences me my own api access toggle theme dark light appearance times dates relative absolute display",
+    ),
     ("/profile/api-access", "profile preferences me my own personal api access key toggle switch regenerate"),
     ("/sessions", "sessions session signed devices logout sign out browser"),
     ("/password", "password change own login sign in"),
@@ -90,6 +93,7 @@ mod tests {
                 entry("/roles", "User Roles", "What each role may do."),
                 entry("/audit", "Audit", "Who changed what."),
                 entry("/policies", "Policies", "How long keys live."),
+                entry("/profile", "Your Profile & Preferences", "Your own key, password and sessions."),
             ]
         };
         for (search, path) in [
@@ -102,11 +106,16 @@ mod tests {
             ("perm", "/roles"),
             ("who changed", "/audit"),
             ("expiration", "/policies"),
+            ("theme", "/profile"),
+            ("dark", "/profile"),
+            ("times", "/profile"),
+            ("appearance", "/profile"),
+            ("preferences", "/profile"),
         ] {
             assert_eq!(find(all(), search).first().map(|it| it.path), Some(path), "{search}");
         }
         assert_eq!(find(all(), "keys").first().map(|it| it.path), Some("/keys"), "a label beats a note");
         assert_eq!(find(all(), "teapot"), []);
-        assert_eq!(find(all(), " ").len(), 5);
+        assert_eq!(find(all(), " ").len(), 6);
     }
 }

@@ -99,9 +99,9 @@ async fn the_page_of_organizations_is_searched_within_reach_and_no_further() {
     for number in 0..60 {
         app.organization(agency, &format!("Shop {number:02}")).await;
     }
-    app.organization(app.root, "Shop elsewhere").await;
-    let (_, agent, _) = app.member(agency, "Agent", BuiltIn::Admin).await;
-    let mut agent = Browser::of_user(&app, agent).await;
+    let elsewhere = app.organization(app.root, "Shop elsewhere").await;
+    let (_, user_id, _) = app.member(agency, "Agent", BuiltIn::Admin).await;
+    let mut agent = Browser::of_user(&app, user_id).await;
     let rows = |page: &Page| {
         let html = page.html();
         html.select(&selector(".lines li > a")).map(|it| it.text().collect::<String>()).collect::<Vec<_>>()
@@ -130,5 +130,13 @@ async fn the_page_of_organizations_is_searched_within_reach_and_no_further() {
         let page = agent.get(&format!("/o/agency/organizations?q={nothing}")).await.expect(200);
         assert_eq!(rows(&page), Vec::<String>::new(), "{nothing}");
         assert_eq!(page.text_of(".empty h2"), "No organization matches", "{nothing}");
+    }
+
+    // Where people are members besides, it is found by its name and its short name alike.
+    let role_id = app.built_in(elsewhere, BuiltIn::Readonly).await.id;
+    app.add_member(elsewhere, user_id, role_id).await;
+    for words in ["SHOP%20else", "shop-ELSE"] {
+        let page = agent.get(&format!("/o/agency/organizations?q={words}")).await.expect(200);
+        assert_eq!(rows(&page), ["Shop elsewhere"], "{words}");
     }
 }
