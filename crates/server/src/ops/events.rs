@@ -47,7 +47,8 @@ pub async fn get_event(
     Ok(found.ok_or_else(Reject::not_found)?)
 }
 
-/// What identifiers of users, keys, roles and organizations stand for that were found in events, with their names; only those that the
+/// What identifiers of users, keys, roles, organizations and apis stand for that were found in events, with their names and, of an api, its
+/// slug; only those that the
 /// organization may know. Each is one look-up, so the caller bounds them.
 ///
 /// # Errors
@@ -63,17 +64,19 @@ pub async fn names_of(
     let mut names = Vec::new();
     for id in ids {
         let name = if let Ok(id) = id.parse() {
-            reader.find_user(&tenant, id).await?.map(|it| it.name)
+            reader.find_user(&tenant, id).await?.map(|it| it.name.to_string())
         } else if let Ok(id) = id.parse() {
-            reader.find_key(&tenant, id).await?.map(|it| it.name)
+            reader.find_key(&tenant, id).await?.map(|it| it.name.to_string())
         } else if let Ok(id) = id.parse() {
-            reader.find_role(&tenant, id).await?.map(|it| it.name)
+            reader.find_role(&tenant, id).await?.map(|it| it.name.to_string())
         } else if let Ok(id) = id.parse() {
-            reader.find_organization_below(&tenant, id).await?.map(|it| it.name)
+            reader.find_organization_below(&tenant, id).await?.map(|it| it.name.to_string())
+        } else if let Ok(id) = id.parse() {
+            reader.find_api(&tenant, id).await?.map(|it| it.slug.to_string())
         } else {
             None
         };
-        names.extend(name.map(|it| ((*id).to_owned(), it.to_string())));
+        names.extend(name.map(|it| ((*id).to_owned(), it)));
     }
     Ok(names)
 }

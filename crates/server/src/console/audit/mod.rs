@@ -10,14 +10,14 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use claviger_core::event::{Entity, EntityKind};
-use claviger_core::id::{EventId, RoleId};
+use claviger_core::id::{ApiId, EventId, RoleId};
 use claviger_core::limits;
 use serde_json::{Value, json};
 
 use self::differences::{Names, differences, in_short};
 use self::query::AuditQuery;
 use super::failure::Failure;
-use super::keys::view::role_label;
+use super::keys::view::{role_label, type_label};
 use super::pages::audit::{ActorFacts, AuditPage, EventPage, EventRowView, Subject};
 use super::pages::shell::{Moment, Place};
 use super::visit::Visit;
@@ -67,9 +67,15 @@ async fn names_in(visit: &Visit, events: &[EventRow]) -> Names {
     ids.extend(entities.iter().map(String::as_str));
     let ids: Vec<_> = ids.into_iter().take(NAMED_MAX).collect();
     let found = names_of(&visit.app, &visit.caller, visit.organization_id(), &ids).await.unwrap_or_default();
-    let words = |(id, name): (String, String)| match id.parse::<RoleId>() {
-        Ok(_) => (id, role_label(&name)),
-        Err(_) => (id, name),
+    let words = |(id, name): (String, String)| {
+        let name = if id.parse::<RoleId>().is_ok() {
+            role_label(&name)
+        } else if id.parse::<ApiId>().is_ok() {
+            type_label(&name)
+        } else {
+            name
+        };
+        (id, name)
     };
     found.into_iter().map(words).collect()
 }

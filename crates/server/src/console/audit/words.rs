@@ -58,7 +58,8 @@ pub(super) fn entity_words(kind: EntityKind) -> String {
 /// A field of what was changed: `Mapped user`, `Policy: idle days`.
 pub(super) fn field_words(path: &str) -> String {
     let word = |name: &str| match name {
-        "api_id" => "API".to_owned(),
+        "api_id" => "type".to_owned(),
+        "slug" => "short name".to_owned(),
         "external_id" => "external id".to_owned(),
         "email" => "e-mail".to_owned(),
         "allowed_ips" => "allowed IPs".to_owned(),
@@ -106,6 +107,8 @@ mod tests {
             ("external_id", "External id"),
             ("email", "E-mail"),
             ("name", "Name"),
+            ("api_id", "Type"),
+            ("slug", "Short name"),
         ] {
             assert_eq!(field_words(path), words);
         }

@@ -22,7 +22,8 @@ async fn who_stands_in_a_revision_is_named_however_many_people_there_are() {
         let page = browser.get(&path).await.expect(200);
         let told = page.text_of("td[data-label^='Before']");
         assert!(told.contains("Zoe"), "{path}: {told}");
-        assert!(!told.contains("usr_"), "{path}: {told}");
+        assert!(!told.contains("usr_") && !told.contains("api_"), "{path}: {told}");
+        assert!(told.contains("Type"), "{path}: {told}");
     }
 }
 
@@ -64,6 +65,11 @@ async fn the_settings_search_finds_what_people_of_other_products_look_for() {
         ("tokens", "/keys"),
         ("revision history", "/revision-history"),
         ("developer documentation", "/docs/api"),
+        ("theme", "/profile"),
+        ("dark", "/profile"),
+        ("times", "/profile"),
+        ("appearance", "/profile"),
+        ("preferences", "/profile"),
     ] {
         let page = browser.get(&format!("/o/root/settings?q={}", words.replace(' ', "+"))).await.expect(200);
         let found = page.links();
