@@ -73,8 +73,8 @@ class Crawl {
       else if (status === 303 || status === 200) this.done.set(route, (this.done.get(route) ?? 0) + 1);
       // The last administrator cannot be removed, say; then it has to be done elsewhere.
       else if (status !== 409 && status !== 422) this.problems.push(`POST ${pathname} is answered with ${status}`);
-      // The log goes on naming what was removed, and leads to where it was.
-    } else if (status >= 400 && !this.isRemoving) this.problems.push(`${pathname}${search} is answered with ${status}`);
+      // The log goes on naming what was removed, and leads to where it was; a fault of the server is none of that.
+    } else if (status >= 500 || (status >= 400 && !this.isRemoving)) this.problems.push(`${pathname}${search} is answered with ${status}`);
   }
 
   get undone() {

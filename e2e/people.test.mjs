@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bearer, callWith, createKey, keep, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { bearer, callWith, createKey, keep, launch, openWindow, setApiAccess, setUp, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
 let browser;
@@ -20,25 +20,6 @@ after(async () => {
 
 const ANN = { name: "Ann Meyer", email: "ann@acme.example", password: "eleven plus one" };
 
-/** Home, gear, User Management, and one of its entries. */
-const walkTo = async (page, name) => {
-  await page.goto("/");
-  await page.getByRole("link", { name: "Settings" }).click();
-  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "User Management" }).click();
-  await page.getByRole("navigation", { name: "User Management" }).getByRole("link", { name }).click();
-  await page.getByRole("heading", { name, level: 1 }).waitFor();
-};
-
-/** User Roles, the role, Misc: API Access. */
-const setApiAccess = async (page, choice) => {
-  await walkTo(page, "User Roles");
-  await page.getByRole("link", { name: "MEMBER" }).click();
-  await page.getByRole("heading", { name: "Misc" }).waitFor();
-  await page.getByRole("group", { name: "API Access" }).getByRole("radio", { name: new RegExp(`^${choice}`) }).check();
-  await page.getByRole("button", { name: "Save" }).click();
-  await page.getByRole("status").getByText("Role “MEMBER” saved.").waitFor();
-};
-
 const openLink = async (browser, link, password, name) => {
   const window = await openWindow(browser, server);
   await window.page.goto(link);
@@ -52,13 +33,13 @@ const openLink = async (browser, link, password, name) => {
 test("S0.4, S0.5: an admin invites somebody, who sets a password and creates a key; the role's API Access turns it off and on", async () => {
   const admin = await openWindow(browser, server);
   await setUp(admin.page, server);
-  await setApiAccess(admin.page, "Allowed");
+  await setApiAccess(admin.page, "MEMBER", "Allowed");
   await show(admin.page, "role");
-  await walkTo(admin.page, "User Roles");
+  await walk(admin.page, "User Management", "User Roles");
   await show(admin.page, "roles");
   await admin.page.getByRole("link", { name: "Create role" }).click();
   await show(admin.page, "role-new");
-  await walkTo(admin.page, "Members");
+  await walk(admin.page, "User Management", "Members");
   await admin.page.getByRole("link", { name: "Invite a person" }).click();
   await admin.page.getByLabel("Name").fill(ANN.name);
   await admin.page.getByLabel("E-mail").fill(ANN.email);
@@ -77,12 +58,12 @@ test("S0.4, S0.5: an admin invites somebody, who sets a password and creates a k
   const key = await createKey(ann.page, "Ann's reports");
   assert.equal(await callWith(server, bearer(key.token)), 200);
 
-  await setApiAccess(admin.page, "Not allowed");
+  await setApiAccess(admin.page, "MEMBER", "Not allowed");
   assert.equal(await callWith(server, bearer(key.token)), 403);
-  await setApiAccess(admin.page, "Allowed");
+  await setApiAccess(admin.page, "MEMBER", "Allowed");
   assert.equal(await callWith(server, bearer(key.token)), 200);
 
-  await walkTo(admin.page, "Members");
+  await walk(admin.page, "User Management", "Members");
   await admin.page.getByRole("link", { name: ANN.name }).click();
   await show(admin.page, "member");
   await admin.page.getByRole("button", { name: "Disable" }).click();
@@ -106,7 +87,7 @@ test("a lost password is replaced by a link of the admin, and the own sessions a
   const old = await openWindow(browser, server);
   await signIn(old.page, ANN);
   await old.page.getByRole("heading", { name: "Acme" }).first().waitFor();
-  await walkTo(admin.page, "Members");
+  await walk(admin.page, "User Management", "Members");
   await admin.page.getByRole("link", { name: ANN.name }).click();
   await admin.page.getByRole("button", { name: "Make a reset link" }).click();
   const link = await admin.page.locator("#link").textContent();

@@ -66,7 +66,9 @@ const lasting = (text) =>
     .replace(/Claviger \d+\.\d+\.\d+[\w.-]*/g, "Claviger …")
     .replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)?/g, "(instant)")
     .replace(/\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}(, \d\d:\d\d)?|\b\d{4}-\d\d-\d\d\b/g, "(day)")
-    .replace(/,? ?(just now|in less than a minute|(in )?\d+ (y|mo|d|h|min)( ago)?)\b/g, "");
+    .replace(/\b(Edge|Opera|Firefox|Chrome|Safari) on (Windows|Android|iOS|iPadOS|macOS|Linux)\b/g, "(browser)")
+    // Spans of time only where they are counted from now: “Older than 30 d” is a choice, and stays.
+    .replace(/,? ?\b(just now|in less than a minute|in \d+ (y|d|h|min)|\d+ (y|d|h|min) ago)\b/g, "");
 
 // The first one, since what the others do stands in the audit.
 test("a screen reader tells each page as it did when somebody last looked", async () => {
