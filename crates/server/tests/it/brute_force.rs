@@ -86,7 +86,10 @@ fn take_statuses(received: &mut Vec<u8>) -> Vec<u16> {
     statuses
 }
 
-/// Calls from the other address again and again for as long as `flood` lasts. Every answer has to be this one.
+/// Calls of the good key, which has a limit of its own: 6,000 in a minute.
+const CALLS_MAX: usize = 5_000;
+
+/// Calls from the other address again and again for as long as `flood` lasts, up to [`CALLS_MAX`]. Every answer has to be this one.
 async fn undisturbed<T>(flood: impl Future<Output = T>, call: impl AsyncFn(&reqwest::Client)) -> (T, usize) {
     let http = reqwest::Client::builder().no_proxy().local_address(GOOD).build().unwrap();
     let is_over = AtomicBool::new(false);
@@ -97,10 +100,10 @@ async fn undisturbed<T>(flood: impl Future<Output = T>, call: impl AsyncFn(&reqw
     };
     let calling = async {
         let mut calls = 0;
-        while !is_over.load(Ordering::Relaxed) {
+        while !is_over.load(Ordering::Relaxed) && calls < CALLS_MAX {
             call(&http).await;
             calls += 1;
-            // Slower than the limit that a good key has itself.
+            // Leaves the machine to the guesser in between; what keeps the key within its own limit is the bound above.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         calls
