@@ -144,7 +144,7 @@ async fn mapping_a_key_to_somebody_else_shows_them_no_secret_that_was_kept_for_a
         let all = Ok(vec![key.token.expose().to_owned()]);
         assert_eq!(shown(&test, &mapped, &key).await, all);
         map(&key, admin_id).await.unwrap();
-        let after = after.and_then(|()| all);
+        let after = after.and(all);
         assert_eq!(shown(&test, &admin, &key).await, after, "{reveal}");
         map(&key, mapped_id).await.unwrap();
         assert_eq!(shown(&test, &mapped, &key).await, after, "{reveal}");
