@@ -188,6 +188,6 @@ mod tests {
         assert_eq!(read(Heeded::NOTHING, &Method::POST, std::slice::from_ref(&tag), "/x"), Err(IF_MATCH.into()));
         assert_eq!(read(Heeded::NOTHING, &Method::POST, &[any], "/x"), Err(IF_NONE_MATCH.into()));
         assert_eq!(read(Heeded::NOTHING, &Method::GET, &[tag], "/x?api_key=k"), Ok(Expected::Anything));
-        assert_eq!(read(Heeded::NOTHING, &Method::GET, &[], "/x?limt=1"), Err("limt".into()));
+        assert_eq!(read(Heeded::NOTHING, &Method::GET, &[], "/x?page_size=1"), Err("page_size".into()));
     }
 }
