@@ -69,8 +69,6 @@ const lasting = (text) =>
     .replace(/\b(Edge|Opera|Firefox|Chrome|Safari) on (Windows|Android|iOS|iPadOS|macOS|Linux)\b/g, "(browser)")
     // Uses are written down every few seconds.
     .replace(/\b\d+ requests? in 7 days\b/g, "(requests)")
-    // Uses are written down every few seconds.
-    .replace(/\b\d+ requests? in 7 days\b/g, "(requests)")
     // Spans of time only where they are counted from now: “Older than 30 d” is a choice, and stays.
     .replace(/,? ?\b(just now|in less than a minute|in \d+ (y|d|h|min)|\d+ (y|d|h|min) ago)\b/g, "");
 
