@@ -240,10 +240,11 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 26] = [
+const WRITERS: [&str; 27] = [
     "delete_api",
     "delete_member",
     "delete_role",
+    "delete_sealed_copies",
     "destroy_unrevealed",
     "hold_idempotency_key",
     "insert_api",
@@ -289,6 +290,12 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
             tx.delete_role(by, role.id, 1).await
         }
         "insert_api" => tx.insert_api(by, &api(&full.world.acme.tenant, "new-api", "nw")).await,
+        "delete_sealed_copies" => {
+            tx.delete_sealed_copies(by, full.key.id).await?;
+            let left = tx.find_sealed_copies(&full.world.acme.tenant, full.key.id).await?;
+            assert!(left.is_empty(), "they are Acme's");
+            Ok(())
+        }
         "destroy_unrevealed" => {
             assert_eq!(tx.destroy_unrevealed(by, now()).await?, 1, "it is Acme's");
             Ok(())
