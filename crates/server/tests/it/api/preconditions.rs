@@ -123,7 +123,7 @@ async fn every_operation_refuses_a_parameter_that_it_does_not_know() {
             let path = template.replace("{organization_id}", &it.root);
             let path =
                 path.split('/').map(|it| if it.starts_with('{') { "x" } else { it }).collect::<Vec<_>>().join("/");
-            let request = it.admin.request(&method, &format!("{path}?unknwon=1"));
+            let request = it.admin.request(&method, &format!("{path}?is_there=1"));
             let answer = it.admin.send(match body(id) {
                 Some(body) => request.json(&body),
                 None => request,
@@ -133,7 +133,7 @@ async fn every_operation_refuses_a_parameter_that_it_does_not_know() {
             if answer.status != 404 {
                 assert_eq!(
                     (answer.refusal(), answer.pointers()),
-                    ((400, "invalid_field".into()), vec!["unknwon".to_owned()]),
+                    ((400, "invalid_field".into()), vec!["is_there".to_owned()]),
                     "{id}"
                 );
             } else {
