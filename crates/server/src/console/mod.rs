@@ -17,6 +17,7 @@ mod cookies;
 mod entrance;
 mod failure;
 mod health;
+mod home;
 mod keyboard;
 mod keys;
 mod links;
@@ -68,7 +69,7 @@ fn api_management(door: Section) -> Router<App> {
 /// From outside in: the headers of every answer, the log and the pages of failures, what a panic is turned into, what is refused for safety, the origin check, the handler.
 pub fn router(app: App) -> Router {
     let organization = Router::new()
-        .route("/", get(keys::list::show_home))
+        .route("/", get(home::show_home))
         .route("/settings", get(settings::show_settings))
         .route("/organizations", get(organizations::show_organizations))
         .route(

@@ -1,15 +1,14 @@
-//! The list of keys, and the page after signing in.
+//! The list of keys.
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::api::Api;
-use claviger_core::decision::Code;
 use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::KeyState;
 use claviger_core::limits;
 use claviger_core::name::Slug;
-use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::reject::Reject;
 use claviger_core::secret::access_part;
 use claviger_core::time::Timestamp;
 
@@ -21,27 +20,24 @@ use super::view;
 use crate::console::failure::Failure;
 use crate::console::health;
 use crate::console::pages::form::Choice;
-use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keys::{Head, Heads, KeyListPage, KeyRowView, Range};
 use crate::console::pages::shell::Place;
-use crate::console::pages::snippets::{check_key, create_key};
+use crate::console::pages::snippets::create_key;
 use crate::console::pages::usage::Spark;
 use crate::console::paging::{query_string, search_words};
 use crate::console::visit::Visit;
 use crate::ops::apis::list_apis;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::keys::usage::weeks_of;
-use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyOrder, KeyQuery, KeySort, KeyTotal, list_keys};
+use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyOrder, KeyQuery, KeySort, list_keys};
 use crate::ops::members::list_members;
-use crate::ops::page::{Cursor, Page, PageRequest};
+use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::roles::list_roles;
 
 /// Earlier pages that a link remembers the way back to; from further on it leads to the first.
 const TRAIL_MAX: usize = 20;
 /// Bytes of a cursor that is passed on; ours are shorter.
 const CURSOR_BYTES_MAX: usize = 1024;
-/// Keys on the page after signing in.
-const RECENT_KEYS: u32 = 5;
 
 /// What the API calls the state that people call deleted; both are understood in an address.
 const REVOKED: &str = "revoked";
@@ -357,7 +353,7 @@ async fn list_page(visit: &Visit, query: &ListQuery) -> OpResult<KeyList> {
 }
 
 /// Whether the keys are too many for the order that was asked for.
-fn is_about_sort(reject: &Reject) -> bool {
+pub(in crate::console) fn is_about_sort(reject: &Reject) -> bool {
     reject.fields.iter().any(|it| it.pointer == "sort")
 }
 
@@ -416,43 +412,6 @@ async fn user_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
     choices.extend(others.map(|(id, name)| Choice::new(id.clone(), name, id == chosen)));
     keep_chosen(&mut choices, chosen);
     choices
-}
-
-/// The first page after signing in.
-pub(in crate::console) async fn show_home(visit: Visit) -> Result<Response, Failure> {
-    let few = PageRequest { after: None, limit: RECENT_KEYS };
-    let query = KeyQuery { order: KeySort::LastUse.into(), ..KeyQuery::default() };
-    let found = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, few.clone()).await;
-    let (list, sorted) = match found.map_err(Error::into_reject) {
-        // Who may look at no keys has a home all the same, and from there the way to all else.
-        Err(reject) if reject.code == RejectCode::Decision(Code::InsufficientPermission) => {
-            let page = Page { items: Vec::new(), next: None };
-            (KeyList { page, total: KeyTotal { count: 0, is_exact: true } }, false)
-        }
-        // Too many to say which was used last: the page does without them.
-        Err(reject) if is_about_sort(&reject) => {
-            let query = KeyQuery::default();
-            (list_keys(&visit.app, &visit.caller, visit.organization_id(), query, few).await?, false)
-        }
-        found => (found?, true),
-    };
-    let keys: Vec<&KeyInfo> = list.page.items.iter().filter(|it| sorted && it.last_use.is_some()).collect();
-    let now = visit.app.now();
-    let page = HomePage {
-        shell: visit.shell(Place::Home),
-        live_keys: list.total.count,
-        live_keys_counted: view::total(list.total),
-        to_review: health::to_review(&visit).await,
-        recent: keys
-            .iter()
-            .map(|it| view::row(it, now))
-            .map(|it| RecentKey { id: it.id, name: it.name, hint: it.hint, last_use: it.last_use })
-            .collect(),
-        starting: sorted && keys.is_empty(),
-        may_create: visit.may_create_keys(),
-        snippets: check_key(&visit.site.base_url),
-    };
-    Ok(visit.page(&page))
 }
 
 #[cfg(test)]
