@@ -17,8 +17,6 @@ use crate::ops::account;
 use crate::ops::caller::Caller;
 use crate::ops::keys::KeyInfo;
 
-/// For so long after a proof nobody is asked again.
-const FRESH: Duration = Duration::from_secs(10 * 60);
 /// What was used within this time is in use: ending it stops something.
 const IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -42,7 +40,7 @@ impl Visit {
     pub(super) fn must_confirm<'k>(&self, keys: impl IntoIterator<Item = &'k KeyInfo>) -> bool {
         let now = self.app.now();
         let is_in_use = |it: &KeyInfo| it.last_use.as_ref().is_some_and(|it| now.since(it.at) < IN_USE);
-        now.since(self.signed_in_at) >= FRESH && keys.into_iter().any(is_in_use)
+        now.since(self.signed_in_at) >= account::CONFIRMED_FOR && keys.into_iter().any(is_in_use)
     }
 
     /// Takes the confirmation. Afterwards the visit goes on in a new session.

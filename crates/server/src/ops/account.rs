@@ -143,7 +143,7 @@ pub async fn confirm(app: &App, caller: &Caller, password: SecretString, origin:
 }
 
 /// For so long after a proof of who sits there nobody has to prove it again.
-const CONFIRMED_FOR: Duration = Duration::from_secs(10 * 60);
+pub const CONFIRMED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Refuses whoever has not proven within the last ten minutes who they are, by signing in or by [`confirm`]. A key can prove nothing of the
 /// kind.
