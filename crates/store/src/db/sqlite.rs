@@ -112,6 +112,7 @@ fn connect(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions 
         .busy_timeout(Duration::from_secs(5))
         .statement_cache_capacity(STATEMENTS_KEPT)
         .pragma("temp_store", "memory")
+        // Twice what is written back at a time: one that grew beyond, by an import say, is cut again.
         .pragma("journal_size_limit", "67108864")
         .disable_statement_logging()
 }
