@@ -17,7 +17,7 @@ use claviger::ops::organizations::{
     NewOrganization, OrganizationPatch, create_organization, get_organization, update_organization,
 };
 use claviger::ops::page::PageRequest;
-use claviger::ops::roles::list_roles;
+use claviger::ops::roles::{RolePatch, list_roles, update_role};
 use claviger::ops::sessions::{Claim, Origin, claim_set_up_link};
 use claviger::ops::users::{NewUser, create_user};
 use claviger::service::{Service, Sockets};
@@ -229,6 +229,13 @@ impl TestApp {
         let made = create_member(&self.app, &self.admin, at, new, None).await.unwrap().fresh().unwrap();
         let Caller::Session { session_id, .. } = self.admin else { panic!("the admin is at the console") };
         (Caller::Session { user_id: user.id, session_id, ip: None }, user.id, made.member.id)
+    }
+
+    /// Says whether members of an organization may have keys.
+    pub(crate) async fn allow_members_keys(&self, at: OrganizationId, allowed: bool) {
+        let role = self.built_in(at, BuiltIn::Member).await;
+        let patch = RolePatch { api_access: Some(allowed), ..RolePatch::default() };
+        update_role(&self.app, &self.admin, at, role.id, patch, None).await.unwrap();
     }
 
     /// Makes somebody a member of a further organization.

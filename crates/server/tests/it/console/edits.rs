@@ -1,7 +1,6 @@
 //! The form that changes a key changes what its user changed, and nothing else.
 
 use claviger::ops::keys::{KeyInfo, NewKey, get_key};
-use claviger::ops::roles::{RolePatch, update_role};
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::role::BuiltIn;
 
@@ -68,9 +67,7 @@ async fn a_key_that_is_mapped_to_a_member_from_above_stays_so_when_its_descripti
 async fn a_member_who_cannot_list_roles_keeps_the_role_of_the_own_key() {
     let app = TestApp::new().await;
     let (_, user_id, _) = app.member(app.root, "Member", BuiltIn::Member).await;
-    let with_access = RolePatch { api_access: Some(true), ..RolePatch::default() };
-    let members = app.built_in(app.root, BuiltIn::Member).await.id;
-    update_role(&app.app, &app.admin, app.root, members, with_access, None).await.unwrap();
+    app.allow_members_keys(app.root, true).await;
     let role_id = Some(app.built_in(app.root, BuiltIn::Readonly).await.id);
     let own = Some(Some(user_id));
     let before = create(&app, app.root, NewKey { role_id, owner_id: own, mapped_user_id: own, ..new_key("Own") }).await;

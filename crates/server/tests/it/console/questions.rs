@@ -6,7 +6,7 @@ use claviger::ops::apis::{ApiPatch, list_apis, update_api};
 use claviger::ops::keys::{KeyInfo, NewKey, Toggled, get_key, put_personal_key};
 use claviger::ops::members::{MemberPatch, update_member};
 use claviger::ops::page::PageRequest;
-use claviger::ops::roles::{NewRole, RolePatch, create_role, update_role};
+use claviger::ops::roles::{NewRole, create_role};
 use claviger_core::id::KeyId;
 use claviger_core::key::Metadata;
 use claviger_core::permission::PermissionSet;
@@ -93,9 +93,7 @@ fn assert_is_a_copy(copy: &KeyInfo, of: &KeyInfo) {
 async fn a_copy_by_a_member_who_cannot_list_roles_has_the_role_of_the_key() {
     let app = TestApp::new().await;
     let (_, user_id, _) = app.member(app.root, "Member", BuiltIn::Member).await;
-    let with_access = RolePatch { api_access: Some(true), ..RolePatch::default() };
-    let members = app.built_in(app.root, BuiltIn::Member).await.id;
-    update_role(&app.app, &app.admin, app.root, members, with_access, None).await.unwrap();
+    app.allow_members_keys(app.root, true).await;
     let role_id = Some(app.built_in(app.root, BuiltIn::Readonly).await.id);
     let own = Some(Some(user_id));
     let new = NewKey { role_id, owner_id: own, mapped_user_id: own, ..new_key("Own") };
@@ -250,10 +248,8 @@ async fn who_may_make_no_keys_is_led_to_no_form_for_them_and_who_may_look_at_non
     let app = TestApp::new().await;
     let (_, user_id, member_id) = app.member(app.root, "Mia", BuiltIn::Member).await;
     let mut browser = Browser::of_user(&app, user_id).await;
-    let member = app.built_in(app.root, BuiltIn::Member).await.id;
     for (allowed, status) in [(false, 403), (true, 200)] {
-        let patch = RolePatch { api_access: Some(allowed), ..RolePatch::default() };
-        update_role(&app.app, &app.admin, app.root, member, patch, None).await.unwrap();
+        app.allow_members_keys(app.root, allowed).await;
         for page in ["/o/root", "/o/root/keys"] {
             let page = browser.get(page).await.expect(200);
             assert_eq!(page.text.contains("/o/root/keys/new"), allowed);

@@ -12,7 +12,6 @@ use claviger::ops::keys::{
     revoke_key, rotate_key, update_key,
 };
 use claviger::ops::moves::move_organization;
-use claviger::ops::roles::{RolePatch, update_role};
 use claviger::ops::sessions::Origin;
 use claviger_core::decision::Reach;
 use claviger_core::event::EventKind;
@@ -56,12 +55,6 @@ async fn member(test: &TestApp, at: OrganizationId, name: &str, role: BuiltIn) -
     (at_the_console(test, user_id).await, user_id)
 }
 
-async fn allow_keys(test: &TestApp, at: OrganizationId) {
-    let role = test.built_in(at, BuiltIn::Member).await;
-    let patch = RolePatch { api_access: Some(true), ..RolePatch::default() };
-    update_role(&test.app, &test.admin, at, role.id, patch, None).await.unwrap();
-}
-
 fn tokens(revealed: &RevealedKey) -> Vec<Option<&str>> {
     revealed.secrets.iter().map(|it| it.token.as_ref().map(|it| it.expose())).collect()
 }
@@ -99,7 +92,7 @@ const GONE: Result<Vec<String>, RejectCode> = Err(RejectCode::NoCopyKept);
 async fn secret_is_shown_again_to_whom_policy_says() {
     let test = TestApp::new().await;
     let acme = test.organization(test.root, "Acme").await;
-    allow_keys(&test, acme).await;
+    test.allow_members_keys(acme, true).await;
     policy(&test, acme, "owner").await;
     let (owner, owner_id) = member(&test, acme, "Olga Owner", BuiltIn::Member).await;
     let (mapped, mapped_id) = member(&test, acme, "Mia Mapped", BuiltIn::Member).await;
@@ -160,7 +153,7 @@ async fn mapping_a_key_to_somebody_else_shows_them_no_secret_that_was_kept_for_a
 async fn owner_is_shown_no_secret_of_a_key_that_acts_for_somebody_who_may_more() {
     let test = TestApp::new().await;
     let acme = test.organization(test.root, "Acme").await;
-    allow_keys(&test, acme).await;
+    test.allow_members_keys(acme, true).await;
     policy(&test, acme, "owner").await;
     let (owner, owner_id) = member(&test, acme, "Olga Owner", BuiltIn::Member).await;
     let (admin, admin_id) = member(&test, acme, "Ann Admin", BuiltIn::Admin).await;
