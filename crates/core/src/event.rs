@@ -233,6 +233,12 @@ operations! {
     KeyDeactivated = "key.deactivated",
     /// A key got a new secret.
     KeyRotated = "key.rotated",
+    /// The old secrets of a key ended before their time.
+    KeyRotationEnded = "key.rotation_ended",
+    /// The old secret of a key stays good for longer.
+    KeyRotationExtended = "key.rotation_extended",
+    /// The new secret of a key ended, and the old one is current again.
+    KeyRotationCancelled = "key.rotation_cancelled",
     /// A key was revoked.
     KeyRevoked = "key.revoked",
     /// A key's secret was shown again.

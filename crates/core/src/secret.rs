@@ -254,6 +254,16 @@ pub struct Secret {
     pub created_at: Timestamp,
 }
 
+impl Secret {
+    /// Until when it is still good, where it is one that was replaced and is.
+    pub fn retiring_until(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.state {
+            SecretState::Retiring { until } if now < until => Some(until),
+            SecretState::Retiring { .. } | SecretState::Current | SecretState::Dead => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -172,11 +172,13 @@ impl Tx {
         self.execute(INSERT_SEALED_COPY, arguments).await.map(drop)
     }
 
-    /// Lets the copy of a secret end when the secret does.
+    /// Lets the copy of a secret end when the secret does, and not before.
     pub(crate) async fn limit_sealed_copy(&mut self, tenant: &Tenant, it: &Secret) -> StoreResult<()> {
         let place = args![it.key_id, it.id, tenant.organization_id()];
         match it.state {
-            SecretState::Current => {}
+            SecretState::Current => {
+                self.execute(END_SEALED_COPY, [place, args![None::<Timestamp>]].concat()).await?;
+            }
             SecretState::Retiring { until } => {
                 self.execute(END_SEALED_COPY, [place, args![until]].concat()).await?;
             }

@@ -13,7 +13,7 @@ use super::fields::{
     Field, all_fields, allow_list, metadata, nullable, optional, permissions, present, stored_in, text,
 };
 use super::words::{ReachWord, RevocationReasonWord};
-use crate::ops::keys::{Copy, NewKey, Overlap};
+use crate::ops::keys::{Copy, NewKey, Overlap, RotationChange};
 
 /// A key to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -229,6 +229,42 @@ impl TryFrom<RotateKeyBody> for Overlap {
             Some(secs) if secs <= SECS_MAX => Ok(Self::For(Duration::from_secs(secs.into()))),
             Some(_) => Err(Reject::field("/overlap_secs", format!("must be at most {SECS_MAX}, which are 30 days"))),
         }
+    }
+}
+
+/// Until when an old secret stays good.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtendRotationBody {
+    /// When it stops (RFC 3339): later than it does now, and at most as long after the rotation began as policy lets an overlap be, which is 30 days
+    /// unless it is locked.
+    #[schema(format = DateTime)]
+    until: String,
+}
+
+impl TryFrom<ExtendRotationBody> for RotationChange {
+    type Error = Reject;
+
+    fn try_from(body: ExtendRotationBody) -> Result<Self, Reject> {
+        let until = text("/until", &body.until);
+        let (until,) = all_fields!(until)?;
+        Ok(Self::Extend { until })
+    }
+}
+
+/// How a rotation is taken back.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CancelRotationBody {
+    /// Whether also where the new secret was used already: what uses it fails then.
+    #[serde(default)]
+    #[schema(default = false)]
+    even_if_used: bool,
+}
+
+impl From<CancelRotationBody> for RotationChange {
+    fn from(body: CancelRotationBody) -> Self {
+        Self::Cancel { even_if_used: body.even_if_used }
     }
 }
 

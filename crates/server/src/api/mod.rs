@@ -18,6 +18,7 @@ mod key_bulk;
 mod key_leaks;
 mod key_queries;
 mod key_reveals;
+mod key_rotations;
 mod key_usage;
 mod key_views;
 mod keys;
@@ -75,6 +76,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(key_bulk::router())
         .merge(key_leaks::router())
         .merge(key_reveals::router())
+        .merge(key_rotations::router())
         .merge(key_usage::router())
         .merge(verify::router())
         .merge(verify_batch::router())

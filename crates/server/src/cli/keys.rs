@@ -19,7 +19,7 @@ const COLUMNS: [Column; 8] = [
     ("KEY", |it| text(it, "/access_hint")),
 ];
 
-const FACTS: [Column; 15] = [
+const FACTS: [Column; 16] = [
     ("id", |it| text(it, "/id")),
     ("name", |it| text(it, "/name")),
     ("description", |it| text(it, "/description")),
@@ -33,6 +33,9 @@ const FACTS: [Column; 15] = [
     ("mapped user", |it| text(it, "/mapped_user/name")),
     ("reach", |it| text(it, "/reach")),
     ("expires", |it| instant(it, "/expires_at")),
+    ("rotating", |it| {
+        if it["rotating_until"].is_null() { String::new() } else { format!("until {}", instant(it, "/rotating_until")) }
+    }),
     ("created", |it| instant(it, "/created_at")),
     ("last use", |it| instant(it, "/last_use/at")),
 ];
@@ -110,6 +113,20 @@ pub(super) fn command() -> Command {
             of_one("rotate", "Gives a key a new secret, which is shown in the answer, once").arg(
                 flag("overlap", "SECONDS", "For how long the old secret stays good [default: as policy says]")
                     .value_parser(clap::value_parser!(u32)),
+            ),
+        )
+        .subcommand(of_one("end-rotation", "Ends the old secrets of a key before their time"))
+        .subcommand(
+            of_one("extend-rotation", "Lets the old secret of a key be good for longer").arg(
+                flag("until", "INSTANT", "Until when, such as 2027-12-31T00:00:00Z; policy bounds it").required(true),
+            ),
+        )
+        .subcommand(
+            of_one("cancel-rotation", "Ends the new secret of a key and makes the old one current again").arg(
+                Arg::new("even-if-used")
+                    .long("even-if-used")
+                    .action(ArgAction::SetTrue)
+                    .help("Also where the new secret was used already: what uses it fails then"),
             ),
         )
         .subcommand(of_one("deactivate", "Switches a key off"))
@@ -236,6 +253,15 @@ async fn of_one(remote: &Remote, name: &str, matches: &ArgMatches) -> Result<(),
             let overlap = matches.get_one::<u32>("overlap");
             let body = overlap.map_or_else(|| json!({}), |it| json!({ "overlap_secs": it }));
             return show_secret(remote, &server.post_once(&format!("{path}/rotate"), &body).await?);
+        }
+        "end-rotation" => server.post_once(&format!("{path}/rotation/end"), &json!({})).await?,
+        "extend-rotation" => {
+            let body = json!({ "until": given(matches, "until") });
+            server.post_once(&format!("{path}/rotation/extend"), &body).await?
+        }
+        "cancel-rotation" => {
+            let body = json!({ "even_if_used": matches.get_flag("even-if-used") });
+            server.post_once(&format!("{path}/rotation/cancel"), &body).await?
         }
         "revoke" => {
             let key: Value = server.get(&path).await?;

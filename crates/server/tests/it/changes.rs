@@ -143,6 +143,11 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     calls.call("deactivate_key", "POST", &format!("{path}/deactivate"), Value::Null).await;
     calls.call("activate_key", "POST", &format!("{path}/activate"), Value::Null).await;
     calls.call("rotate_key", "POST", &format!("{path}/rotate"), Value::Null).await;
+    let later = json!({"until": "2027-01-20T00:00:00Z"});
+    calls.call("extend_rotation", "POST", &format!("{path}/rotation/extend"), later).await;
+    calls.call("end_rotation", "POST", &format!("{path}/rotation/end"), Value::Null).await;
+    calls.call("rotate_key", "POST", &format!("{path}/rotate"), Value::Null).await;
+    calls.call("cancel_rotation", "POST", &format!("{path}/rotation/cancel"), Value::Null).await;
     calls.call("duplicate_key", "POST", &format!("{path}/duplicate"), Value::Null).await;
     calls.call("revoke_key", "POST", &format!("{path}/revoke"), Value::Null).await;
 

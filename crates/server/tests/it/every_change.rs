@@ -143,6 +143,16 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
         let path = format!("{at}/keys/{}/{action}", maker.key_id(&role).await);
         call(operation, "POST", path, json!({}));
     }
+    for action in ["end", "extend", "cancel"] {
+        let path = format!("{at}/keys/{}", maker.key_id(&role).await);
+        it.admin.post(&format!("{path}/rotate"), json!({"overlap_secs": 3600})).await.expect(200);
+        let (operation, body) = match action {
+            "end" => ("end_rotation", json!({})),
+            "extend" => ("extend_rotation", json!({"until": it.days_from_now(20)})),
+            _ => ("cancel_rotation", json!({})),
+        };
+        call(operation, "POST", format!("{path}/rotation/{action}"), body);
+    }
     for (operation, action) in [("deactivate_keys", "deactivate"), ("revoke_keys", "revoke"), ("extend_keys", "extend")]
     {
         let ends =

@@ -176,7 +176,7 @@ pub(super) async fn find_to_change(
 }
 
 /// Answers with a key that was as asked already.
-async fn leave(
+pub(super) async fn leave(
     mut tx: Tx,
     tenant: &Tenant,
     key_id: KeyId,

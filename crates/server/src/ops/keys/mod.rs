@@ -9,6 +9,7 @@ mod list;
 mod personal;
 mod reveal;
 mod rotate;
+mod rotation;
 pub(super) mod rules;
 pub mod usage;
 
@@ -40,6 +41,7 @@ pub use personal::{
 };
 pub use reveal::{RevealedKey, RevealedSecret, check_reveal, reveal_key};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
+pub use rotation::{Rotation, RotationChange, change_rotation, rotation_of};
 
 pub(super) use create::{policy_of, refuse_too_many};
 

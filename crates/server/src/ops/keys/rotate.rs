@@ -47,11 +47,7 @@ pub async fn rotate_key(
         }
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
         refuse_unexpected(before.version)?;
-        // Its secret is for its user alone: whoever else had it could act in that user's name.
-        if before.personal && caller.user_id() != before.owner_id {
-            let detail = "Only its user gives a personal key a new secret; clear it, and the user makes another.";
-            return Err(Reject::new(RejectCode::PolicyDenied, detail).into());
-        }
+        refuse_foreign_personal(&caller, &before)?;
         Granted::from(&before).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
         if let Whose::Own(user_id) = whose {
             refuse_without_api_access(&mut tx, &tenant, user_id).await?;
@@ -82,6 +78,15 @@ pub async fn rotate_key(
     .await
 }
 
+/// Refuses to change the secrets of somebody else's personal key: they are for its user alone, and whoever else had one could act in that user's name.
+pub(super) fn refuse_foreign_personal(caller: &Caller, key: &Key) -> Result<(), Reject> {
+    if key.personal && caller.user_id() != key.owner_id {
+        let detail = "Only its user gives a personal key a new secret; clear it, and the user makes another.";
+        return Err(Reject::new(RejectCode::PolicyDenied, detail));
+    }
+    Ok(())
+}
+
 /// How long the old secret of a key may stay good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OverlapBounds {
@@ -100,7 +105,7 @@ pub fn overlap_bounds(app: &App, key: &Key) -> OpResult<OverlapBounds> {
 }
 
 /// What an ancestor has locked, nobody widens for one key.
-fn bounds_of(key: &Key, policy: &Policy) -> OverlapBounds {
+pub(super) fn bounds_of(key: &Key, policy: &Policy) -> OverlapBounds {
     // The key behind a member's toggle: who regenerates it wants the old one gone.
     if key.personal {
         return OverlapBounds { preset: Duration::ZERO, max: Duration::ZERO };

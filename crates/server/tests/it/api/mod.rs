@@ -14,6 +14,7 @@ mod key_bulk;
 mod key_filters;
 mod key_leaks;
 mod key_reveals;
+mod key_rotations;
 mod key_usage;
 mod keys;
 mod lists;

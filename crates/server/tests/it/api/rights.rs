@@ -35,6 +35,8 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         "update_policy" | "preview_policy" | "preview_role" => json!({}),
         "update_organization" | "update_key" | "update_role" | "update_user" | "update_member" => json!({}),
         "activate_key" | "deactivate_key" | "rotate_key" | "revoke_key" | "duplicate_key" => json!({}),
+        "end_rotation" | "cancel_rotation" => json!({}),
+        "extend_rotation" => json!({"until": "2027-01-20T00:00:00Z"}),
         "rotate_personal_key" | "create_sign_in_link" | "reveal_key" => json!({}),
         "put_personal_key" => return None,
         "deactivate_keys" | "revoke_keys" => json!({"keys": {"ids": ["key_01kapxb4q0e8mv5r3g2t9w7yzn"]}}),

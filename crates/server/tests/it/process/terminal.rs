@@ -2,7 +2,9 @@
 
 use std::io::Write;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
+use claviger_core::time::Timestamp;
 use serde_json::Value;
 
 use super::{Data, Prepared, Server, claviger, prepare};
@@ -77,6 +79,16 @@ async fn a_key_lives_its_whole_life_at_the_terminal() {
     let text = String::from_utf8(explained.stdout).unwrap();
     assert!(explained.status.code() == Some(3) && text.contains("contacts:update"), "{text}");
 
+    let spare = it.run(&["keys", "rotate", id, "--overlap", "3600"]);
+    assert!(it.run(&["keys", "show", id]).contains("until 20"));
+    let until: Timestamp = it.json(&["keys", "show", id])["rotating_until"].as_str().unwrap().parse().unwrap();
+    let later = until.saturating_add(Duration::from_secs(3600)).to_string();
+    assert_eq!(it.json(&["keys", "extend-rotation", id, "--until", &later])["rotating_until"], later);
+    it.run(&["keys", "cancel-rotation", id]);
+    assert_eq!(it.refused(&["verify"], &spare), (3, "claviger: denied: revoked".to_owned()));
+    let second = it.run(&["keys", "rotate", id, "--overlap", "3600"]);
+    it.run(&["keys", "end-rotation", id]);
+    assert_eq!(it.run_with(&["verify"], &second).status.code(), Some(0));
     let rotated = it.run(&["keys", "rotate", id, "--overlap", "0"]);
     assert_eq!(it.refused(&["verify"], &token), (3, "claviger: denied: revoked".to_owned()));
     it.run(&["keys", "deactivate", id]);

@@ -1,0 +1,189 @@
+//! What is done to a rotation while the old secret is still good: it is ended early, extended, or taken back.
+
+use std::time::Duration;
+
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::key::Key;
+use claviger_core::policy::Policy;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::{Secret, SecretState};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::{Connection, Hold};
+use serde_json::{Value, json};
+
+use super::change::{find_to_change, leave};
+use super::create::policy_of;
+use super::rotate::{bounds_of, refuse_foreign_personal};
+use super::rules::{Granted, refuse_without_api_access};
+use super::{KeyInfo, SecretInfo, list};
+use crate::app::App;
+use crate::ops::caller::{Caller, Whose};
+use crate::ops::error::OpResult;
+use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::transaction::{begin_beside, commit, on_task, refuse_other_version};
+
+/// What is done to a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotationChange {
+    /// The old secrets stop now. Where none is good any more, nothing changes and that is no error.
+    End,
+    /// The old secret stops later.
+    Extend {
+        /// When.
+        until: Timestamp,
+    },
+    /// The new secret stops now, and the old one is current again.
+    Cancel {
+        /// Also where the new one was used, so that whatever uses it fails.
+        even_if_used: bool,
+    },
+}
+
+/// Changes a rotation that is under way. No secret leaves in the answer; but as a secret may live longer by it, the caller has to hold what the key
+/// holds, unless the rotation only ends early.
+///
+/// # Errors
+/// Refusals: `state_conflict` where no old secret is good any more, where the key has expired, and where one that was used would be taken back;
+/// `policy_denied` for an end that is too late.
+pub async fn change_rotation(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_id: KeyId,
+    change: RotationChange,
+    expected_version: Option<u64>,
+    idempotency: Option<Idempotency<KeyInfo>>,
+) -> OpResult<Answer<KeyInfo>> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize_keys(&app, organization_id, "update");
+        if matches!(change, RotationChange::Cancel { even_if_used: false }) {
+            authorize()?;
+            // Whether the new secret was used is asked below: what this node has counted is written down first. Other nodes write theirs
+            // within a minute.
+            app.uses().flush().await?;
+        }
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        refuse_other_version(expected_version, before.version)?;
+        if change != RotationChange::End {
+            refuse_foreign_personal(&caller, &before)?;
+            Granted::from(&before).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
+            if let Whose::Own(user_id) = whose {
+                refuse_without_api_access(&mut tx, &tenant, user_id).await?;
+            }
+        }
+        let now = app.now();
+        let mut key = before.clone();
+        let old = tx.find_live_secrets(&tenant, key_id).await?;
+        let mut secrets = old.clone();
+        let kind = match change {
+            RotationChange::End => {
+                if !key.end_rotation(&mut secrets, now)? {
+                    return Ok(Answer::Fresh(leave(tx, &tenant, key_id, now, idempotency.as_ref()).await?));
+                }
+                EventKind::KeyRotationEnded
+            }
+            RotationChange::Extend { until } => {
+                let max = bounds_of(&before, &policy_of(&app, organization_id)?).max;
+                key.extend_rotation(&mut secrets, until, max, now)?;
+                EventKind::KeyRotationExtended
+            }
+            RotationChange::Cancel { even_if_used } => {
+                key.cancel_rotation(&mut secrets, now)?;
+                if !even_if_used {
+                    refuse_used(&mut tx, &tenant, &before, &old).await?;
+                }
+                EventKind::KeyRotationCancelled
+            }
+        };
+        let (was, is) = (changed(&old, &secrets), changed(&secrets, &old));
+        // One secret is current at a time: first those that end.
+        let mut touched: Vec<_> = is.iter().collect();
+        touched.sort_by_key(|it| it.state == SecretState::Current);
+        for secret in touched {
+            tx.update_secret(&tenant, secret, now).await?;
+        }
+        tx.update_key(&tenant, &key, before.version).await?;
+        let info = list::info(&mut tx, &tenant, key_id, now).await?;
+        keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
+        let event = Event::new(&tenant, kind, key_id, now).before(&written(&was)).after(&written(&is));
+        commit(&app, tx, event).await?;
+        Ok(Answer::Fresh(info))
+    })
+    .await
+}
+
+/// Those of the first that are otherwise in the second.
+fn changed(secrets: &[Secret], others: &[Secret]) -> Vec<Secret> {
+    secrets.iter().zip(others).filter(|(it, other)| it.state != other.state).map(|(it, _)| it.clone()).collect()
+}
+
+/// The states of secrets, as the log has them.
+fn written(secrets: &[Secret]) -> Value {
+    let states = secrets.iter().map(|it| match it.state {
+        SecretState::Current => json!({ "id": it.id.to_string(), "state": "current" }),
+        SecretState::Retiring { until } => {
+            json!({ "id": it.id.to_string(), "state": "retiring", "until": until.to_string() })
+        }
+        SecretState::Dead => json!({ "id": it.id.to_string(), "state": "dead" }),
+    });
+    json!({ "secrets": states.collect::<Vec<_>>() })
+}
+
+/// Refuses to take back a secret that something uses already.
+async fn refuse_used(connection: &mut Connection, tenant: &Tenant, key: &Key, secrets: &[Secret]) -> OpResult<()> {
+    let uses = connection.find_uses(tenant, &[key.id]).await?;
+    let current = secrets.iter().find(|it| it.state == SecretState::Current);
+    let Some(used) = current.and_then(|it| uses.get(&it.id)) else { return Ok(()) };
+    let from = used.ip.map(|it| format!(" from {it}")).unwrap_or_default();
+    let detail = format!(
+        "The new secret is in use: last at {}{from}. What uses it fails at once when the rotation is cancelled; say `even_if_used` to cancel \
+         it all the same.",
+        used.last_used_at
+    );
+    Err(Reject::new(RejectCode::StateConflict, detail).into())
+}
+
+/// A rotation that is under way.
+#[derive(Debug, Clone)]
+pub struct Rotation {
+    /// The secret that it made.
+    pub new: SecretInfo,
+    /// The one that this replaced, which is still good.
+    pub old: SecretInfo,
+    /// Until when that is.
+    pub until: Timestamp,
+    /// Until when it can be at most; none where policy lets nobody extend it, or the key has expired.
+    pub extendable_until: Option<Timestamp>,
+}
+
+/// The rotation of a key that is under way, if one is.
+///
+/// # Errors
+/// An organization that is not known here.
+pub fn rotation_of(app: &App, info: &KeyInfo) -> OpResult<Option<Rotation>> {
+    let policy = policy_of(app, info.key.organization_id)?;
+    Ok(find_rotation(info, &policy, app.now()))
+}
+
+fn find_rotation(info: &KeyInfo, policy: &Policy, now: Timestamp) -> Option<Rotation> {
+    let max: Duration = bounds_of(&info.key, policy).max;
+    let new = info.secrets.iter().find(|it| it.secret.state == SecretState::Current)?;
+    // They stand newest first.
+    let (old, until) = info.secrets.iter().find_map(|it| Some((it, it.secret.retiring_until(now)?)))?;
+    let latest = new.secret.created_at.saturating_add(max);
+    Some(Rotation {
+        new: new.clone(),
+        old: old.clone(),
+        until,
+        extendable_until: (until < latest && info.key.state(now) != claviger_core::key::KeyState::Expired)
+            .then_some(latest),
+    })
+}
