@@ -36,6 +36,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
         shell: visit.shell(Place::Elsewhere),
         crumbs: Section::Profile.crumbs_below(),
         is_admin: access.access == ApiAccess::Always,
+        has_access: access.access != ApiAccess::NotAllowed,
         allowed: access.access != ApiAccess::NotAllowed && visit.may("create"),
         role: visit.organization.role_name.as_deref().map(view::role_label).unwrap_or_default(),
         hint: access.key.as_ref().and_then(|it| it.access_hint.clone()).unwrap_or_default(),

@@ -6,6 +6,7 @@ use axum::response::Response;
 use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::key::KeyState;
 use claviger_core::limits;
+use claviger_core::reject::RejectCode;
 
 use super::confirm::ConfirmForm;
 use super::entrance::held_back;
@@ -18,6 +19,7 @@ use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
 use super::paging::{Forward, forward};
 use super::visit::Visit;
+use crate::ops::error::Error;
 use crate::ops::keys::{KeyFilter, KeyInfo, delete_personal_key, get_personal_key, list_keys};
 
 /// The last part of the path, behind that of its section.
@@ -77,7 +79,10 @@ fn holder(visit: &Visit, info: &KeyInfo) -> HolderView {
 async fn find(visit: &Visit, user: &str) -> Result<(UserId, KeyInfo), Failure> {
     let organization_id = authorize(visit)?;
     let user_id: UserId = user.parse().map_err(|_| Failure::not_found())?;
-    Ok((user_id, get_personal_key(&visit.app, &visit.caller, organization_id, user_id).await?))
+    match get_personal_key(&visit.app, &visit.caller, organization_id, user_id).await.map_err(Error::into_reject) {
+        Err(reject) if reject.code == RejectCode::NotFound => Err(Failure::no_key_held()),
+        found => Ok((user_id, found?)),
+    }
 }
 
 /// Shows a holder's key.

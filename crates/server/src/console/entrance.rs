@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::cookies;
 use super::failure::Failure;
-use super::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
+use super::pages::entrance::{SetUpPage, SignInPage};
 use super::pages::form::{FormErrors, typed};
 use super::pages::shell::{Notice, Shortcuts, Theme, Times};
 use super::respond::{html, own_path};
@@ -44,7 +44,7 @@ pub(super) async fn show_set_up(
             let form = SetUpForm { token, ..SetUpForm::default() };
             Ok(html(&set_up_page(&guest, &link, &form, FormErrors::default())))
         }
-        None => Ok(set_up_gone(&guest)),
+        None => Err(Failure::set_up_link_gone()),
     }
 }
 
@@ -55,7 +55,9 @@ pub(super) async fn claim_set_up(
     form: Result<Form<SetUpForm>, axum::extract::rejection::FormRejection>,
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
-    let Some(link) = sessions::find_set_up_link(&app, &form.token).await? else { return Ok(set_up_gone(&guest)) };
+    let Some(link) = sessions::find_set_up_link(&app, &form.token).await? else {
+        return Err(Failure::set_up_link_gone());
+    };
     let mut errors = FormErrors::default();
     let name = keep(&mut errors, "name", "The name", Name::parse(&form.name));
     let email = keep(&mut errors, "email", "The e-mail", Email::parse(&form.email));
@@ -89,10 +91,6 @@ fn set_up_page(guest: &Guest, link: &SetUpLink, form: &SetUpForm, errors: FormEr
         password_chars_min: limits::PASSWORD_CHARS_MIN,
         errors,
     }
-}
-
-fn set_up_gone(guest: &Guest) -> Response {
-    (StatusCode::GONE, html(&SetUpGonePage { preferences: guest.preferences })).into_response()
 }
 
 /// What a link to the sign-in page carries.

@@ -1,22 +1,26 @@
 //! Why a page cannot be shown, as a page with a way out.
 
 use std::any::Any;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::limits;
 use claviger_core::reject::{Reject, RejectCode};
 use data_encoding::HEXLOWER;
 use http::header::SET_COOKIE;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use secrecy::SecretString;
 use tracing::Instrument as _;
 
-use super::cookies;
-use super::pages::failure::{FailurePage, WayOut};
-use super::pages::shell::Preferences;
-use super::respond::html;
+use super::pages::failure::{FailurePage, FailureWithinPage, Trouble, WayOut};
+use super::pages::shell::{Place, Preferences};
+use super::paging::query_string;
+use super::respond::{html, own_path};
+use super::settings;
+use super::visit::{Guest, Visit};
 use crate::app::App;
 use crate::http::route_of;
 use crate::ops::error::Error;
@@ -66,6 +70,33 @@ impl Failure {
             status: StatusCode::SERVICE_UNAVAILABLE,
             title: "This took too long",
             advice: "If you were changing something, look whether it was done before you try again.".to_owned(),
+        }
+    }
+
+    /// A set-up link that was used, has expired, or never was one.
+    pub(super) fn set_up_link_gone() -> Self {
+        Self::Page {
+            status: StatusCode::GONE,
+            title: "This set-up link no longer works",
+            advice: "It was used already, or its time has passed. If your account exists, sign in with it. Otherwise whoever runs this server can restart it for a new link.".to_owned(),
+        }
+    }
+
+    /// A link that was used or withdrawn, has expired, or never was one.
+    pub(super) fn link_gone() -> Self {
+        Self::Page {
+            status: StatusCode::GONE,
+            title: "This link no longer works",
+            advice: "It was used already, was withdrawn, or its time has passed. If you have a password, sign in with it. Otherwise ask an administrator of your organization for another link.".to_owned(),
+        }
+    }
+
+    /// A key that is asked for by its holder, who has none any more.
+    pub(super) fn no_key_held() -> Self {
+        Self::Page {
+            status: StatusCode::NOT_FOUND,
+            title: "There is no key here any more",
+            advice: "Nobody under this address holds an active key: it was cleared, or API access was switched off. Nothing is left to do.".to_owned(),
         }
     }
 
@@ -136,8 +167,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::SignedOut { next } => {
-                let query = percent_encoding::utf8_percent_encode(&next, percent_encoding::NON_ALPHANUMERIC);
-                Redirect::to(&format!("/sign-in?next={query}")).into_response()
+                Redirect::to(&format!("/sign-in?{}", query_string([("next", next)]))).into_response()
             }
             Self::Page { status, .. } => {
                 let mut response = status.into_response();
@@ -151,8 +181,7 @@ impl IntoResponse for Failure {
 /// Gives the request its id and a bounded time, writes the page of a [`Failure`] in the looks that the browser asked for, and leaves one line
 /// in the log.
 pub(super) async fn attend(State(app): State<App>, request: Request, next: Next) -> Response {
-    let preferences = Site::of(request.headers(), app.config().public_url.as_ref())
-        .map_or_else(|_| Preferences::default(), |site| cookies::preferences(request.headers(), &site));
+    let asked = Asked::of(&request);
     let request_id = new_request_id(&app);
     let method = request.method().clone();
     let route = route_of(&request);
@@ -162,16 +191,12 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
     let answered = tokio::time::timeout(time_max, next.run(request)).instrument(span.clone()).await;
     let mut response = answered.unwrap_or_else(|_| Failure::too_slow().into_response());
     if let Some(Failure::Page { status, title, advice }) = response.extensions_mut().remove::<Failure>() {
-        let page = FailurePage {
-            preferences,
-            status: status.as_u16(),
-            title: title.to_owned(),
-            advice,
-            request_id: status.is_server_error().then(|| request_id.clone()),
-            way_out: WayOut { href: "/".to_owned(), label: "Back to the start".to_owned() },
-        };
+        let request_id = status.is_server_error().then(|| request_id.clone());
+        let trouble = Trouble { status: status.as_u16(), title, advice, request_id, ways_out: Vec::new() };
+        let renewed = response.extensions_mut().remove::<Renewed>().map(|it| it.0);
+        let page = asked.page(&app, renewed, trouble).instrument(span.clone()).await;
         let cookies: Vec<_> = response.headers().get_all(SET_COOKIE).iter().cloned().collect();
-        response = (status, html(&page)).into_response();
+        response = (status, page).into_response();
         for cookie in cookies {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
@@ -181,6 +206,75 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
     let status = response.status().as_u16();
     span.in_scope(|| tracing::info!(%method, route, status, millis, "answered"));
     response
+}
+
+/// The session that took the place of the request's own before it failed.
+#[derive(Clone)]
+pub(super) struct Renewed(pub(super) SecretString);
+
+/// How long a page that failed looks for who reads it: what it failed of may well be the database.
+const SHELL_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// What is kept of a request for the page that says why it failed.
+struct Asked {
+    headers: HeaderMap,
+    /// Path and query, where the page can be come back to.
+    here: Option<String>,
+    path: String,
+    peer: Option<IpAddr>,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let is_page = request.method() == Method::GET;
+        let here = request.uri().path_and_query().filter(|_| is_page).map(|it| own_path(it.as_str()).to_owned());
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
+        Self { headers: request.headers().clone(), here, path: request.uri().path().to_owned(), peer }
+    }
+
+    /// The error page: within the frame of whoever is signed in, else by itself.
+    async fn page(&self, app: &App, renewed: Option<SecretString>, mut trouble: Trouble) -> Response {
+        let Ok(site) = Site::of(&self.headers, app.config().public_url.as_ref()) else {
+            trouble.ways_out.push(WayOut { href: "/".to_owned(), label: "Back to the start".to_owned() });
+            return html(&FailurePage { preferences: Preferences::default(), trouble });
+        };
+        let guest = Guest::of(&self.headers, site, self.peer);
+        let preferences = guest.preferences;
+        if let Some(token) = renewed.or_else(|| guest.site.session(&self.headers)) {
+            let visit = self.visit(app, &guest, &token);
+            if let Ok(Some(visit)) = tokio::time::timeout(SHELL_TIME_MAX, visit).await {
+                trouble.ways_out = self.ways_within(&visit);
+                return visit.page(&FailureWithinPage { shell: visit.shell(Place::Elsewhere), trouble });
+            }
+        }
+        let next = self.here.as_deref().filter(|_| trouble.status != StatusCode::GONE);
+        let href =
+            next.map_or_else(|| "/sign-in".to_owned(), |it| format!("/sign-in?{}", query_string([("next", it)])));
+        trouble.ways_out.push(WayOut { href, label: "Sign in".to_owned() });
+        html(&FailurePage { preferences, trouble })
+    }
+
+    /// The visit that the page belongs to: to the organization which the address names, else to the reader's own.
+    async fn visit(&self, app: &App, guest: &Guest, token: &SecretString) -> Option<Visit> {
+        let here = self.here.as_deref().unwrap_or_default();
+        let named = self.path.strip_prefix("/o/").and_then(|it| it.split('/').next());
+        for slug in [named, None] {
+            let visit = Visit::open(app, guest.clone(), &self.headers, token, here, slug).await;
+            if let Ok(Some(visit)) = visit {
+                return Some(visit);
+            }
+        }
+        None
+    }
+
+    /// The list that the address lies below, if the reader may see it, and the home.
+    fn ways_within(&self, visit: &Visit) -> Vec<WayOut> {
+        let rest = self.path.strip_prefix(&visit.path("")).unwrap_or_default();
+        let home = WayOut { href: visit.path(""), label: "Home".to_owned() };
+        let list = settings::nearest_above(visit, rest);
+        let list = list.map(|it| WayOut { href: visit.path(it.path), label: format!("Back to {}", it.label) });
+        list.into_iter().chain([home]).collect()
+    }
 }
 
 fn new_request_id(app: &App) -> String {

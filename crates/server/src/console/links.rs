@@ -2,11 +2,11 @@
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use claviger_core::limits;
 use claviger_core::reject::RejectCode;
 use claviger_store::links::LinkPurpose;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use super::cookies;
 use super::entrance::{complain, complain_about_password, end_session, enter, held_back, refused};
 use super::failure::Failure;
 use super::pages::form::FormErrors;
-use super::pages::members::{PasswordLinkGonePage, PasswordLinkPage};
+use super::pages::members::PasswordLinkPage;
 use super::pages::shell::Notice;
 use super::respond::html;
 use super::visit::Guest;
@@ -36,10 +36,8 @@ pub(super) async fn show_link(
     Path(token): Path<String>,
 ) -> Result<Response, Failure> {
     let token = SecretString::from(token);
-    Ok(match find_sign_in_link(&app, &token).await? {
-        Some(link) => html(&page(&guest, &link, &token, FormErrors::default())),
-        None => gone(&guest),
-    })
+    let link = find_sign_in_link(&app, &token).await?.ok_or_else(Failure::link_gone)?;
+    Ok(html(&page(&guest, &link, &token, FormErrors::default())))
 }
 
 /// Sets the password and signs in. Whoever was signed in with this browser before is not any more.
@@ -50,7 +48,7 @@ pub(super) async fn use_link(
     form: Result<Form<PasswordLinkForm>, FormRejection>,
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
-    let Some(link) = find_sign_in_link(&app, &form.token).await? else { return Ok(gone(&guest)) };
+    let link = find_sign_in_link(&app, &form.token).await?.ok_or_else(Failure::link_gone)?;
     let mut errors = FormErrors::default();
     complain_about_password(&mut errors, &form.password);
     if !errors.is_empty() {
@@ -66,7 +64,7 @@ pub(super) async fn use_link(
         Err(error) => {
             let reject = error.into_reject();
             if reject.code == RejectCode::NotFound {
-                return Ok(gone(&guest));
+                return Err(Failure::link_gone());
             }
             let wait = reject.retry_after_secs;
             complain(&mut errors, reject)?;
@@ -85,8 +83,4 @@ fn page(guest: &Guest, link: &OpenLink, token: &SecretString, errors: FormErrors
         password_chars_min: limits::PASSWORD_CHARS_MIN,
         errors,
     }
-}
-
-fn gone(guest: &Guest) -> Response {
-    (StatusCode::GONE, html(&PasswordLinkGonePage { preferences: guest.preferences })).into_response()
 }

@@ -62,6 +62,14 @@ impl Section {
     }
 }
 
+/// The page of the menus that a path within the organization lies right below, where the viewer may use it.
+pub(super) fn nearest_above(visit: &Visit, path: &str) -> Option<EntryView> {
+    let mut all = Section::Settings.all_entries(visit);
+    all.extend(Section::Profile.all_entries(visit));
+    let lies_below = |it: &EntryView| path.strip_prefix(it.path).is_some_and(|rest| rest.starts_with('/'));
+    all.into_iter().filter(|it| it.within && lies_below(it)).max_by_key(|it| it.path.len())
+}
+
 /// Those entries that the viewer may use.
 fn shown(visit: &Visit, entries: &'static [Entry]) -> Vec<EntryView> {
     let may_use = |needs| match needs {

@@ -12,12 +12,14 @@ use claviger_core::permission::PermissionSet;
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
 use claviger_core::user::User;
+use http::HeaderMap;
 use http::header::LOCATION;
 use http::request::Parts;
+use secrecy::SecretString;
 
 use super::confirmations::Unconfirmed;
 use super::cookies;
-use super::failure::Failure;
+use super::failure::{Failure, Renewed};
 use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
 use super::respond::{html, own_path};
 use super::security::plain_http;
@@ -44,16 +46,19 @@ impl FromRequestParts<App> for Guest {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let site = Site::of(&parts.headers, app.config().public_url.as_ref()).map_err(|_| plain_http())?;
-        let preferences = cookies::preferences(&parts.headers, &site);
-        let user_agent = parts.headers.get(http::header::USER_AGENT).and_then(|it| it.to_str().ok());
-        let origin = sessions::Origin { ip: peer(parts), user_agent: user_agent.map(str::to_owned) };
-        Ok(Self { site, preferences, origin })
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
+        Ok(Self::of(&parts.headers, site, peer))
     }
 }
 
-/// The address at the other end of the connection, where the listener says so.
-fn peer(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip())
+impl Guest {
+    /// Whoever sends these headers, from the address at the other end of the connection, where the listener says so.
+    pub(super) fn of(headers: &HeaderMap, site: Site, peer: Option<IpAddr>) -> Self {
+        let preferences = cookies::preferences(headers, &site);
+        let user_agent = headers.get(http::header::USER_AGENT).and_then(|it| it.to_str().ok());
+        let origin = sessions::Origin { ip: peer, user_agent: user_agent.map(str::to_owned) };
+        Self { site, preferences, origin }
+    }
 }
 
 /// A signed-in browser that looks at an organization.
@@ -84,41 +89,18 @@ impl FromRequestParts<App> for Visit {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let Guest { site, preferences, origin } = Guest::from_request_parts(parts, app).await?;
-        // What was posted cannot be posted again by signing in, so a change leads back to the start.
+        let guest = Guest::from_request_parts(parts, app).await?;
         // The router takes the organization's part off the path before it hands the request on.
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |it| &it.0);
-        let here = if parts.method == http::Method::GET {
-            uri.path_and_query().map_or("/", |it| own_path(it.as_str()))
-        } else {
-            "/"
-        };
-        let here = here.to_owned();
-        let signed_out = || Failure::SignedOut { next: here.clone() };
-        let token = site.session(&parts.headers).ok_or_else(signed_out)?;
-        let session = sessions::find_session(app, &token, origin.ip).await?.ok_or_else(signed_out)?;
-        let organization = match slug(parts, app).await {
-            Some(slug) => me::find_reached_organization(app, &session.caller, &slug).await?,
-            None => me::get_me(app, &session.caller).await?.organization,
-        };
-        let viewpoints = me::find_viewpoints(app, &session.caller, &organization).await?;
-        let notice = cookies::notice(&parts.headers, &site);
-        let change = cookies::change(&parts.headers, &site, organization.id);
-        Ok(Self {
-            unconfirmed: Unconfirmed::of(app, change).await,
-            app: app.clone(),
-            site,
-            caller: session.caller,
-            user: session.user,
-            organization,
-            preferences,
-            notice,
-            viewpoints,
-            here,
-            origin,
-            signed_in_at: session.signed_in_at,
-            renewed: None,
-        })
+        let is_page = parts.method == http::Method::GET;
+        let here = uri.path_and_query().filter(|_| is_page).map_or("", |it| own_path(it.as_str())).to_owned();
+        // What was posted cannot be posted again by signing in, so a change leads back to the start.
+        let next = if is_page { here.clone() } else { "/".to_owned() };
+        let signed_out = || Failure::SignedOut { next: next.clone() };
+        let token = guest.site.session(&parts.headers).ok_or_else(signed_out)?;
+        let slug = slug(parts, app).await;
+        let visit = Self::open(app, guest, &parts.headers, &token, &here, slug.as_deref()).await?;
+        visit.ok_or_else(signed_out)
     }
 }
 
@@ -129,13 +111,53 @@ async fn slug(parts: &mut Parts, app: &App) -> Option<String> {
 }
 
 impl Visit {
+    /// Opens the visit of a session to the organization of this slug, or to the user's own; absent where the session is over. `here` is the
+    /// path and query of the page, empty where nothing leads back to it.
+    pub(super) async fn open(
+        app: &App,
+        guest: Guest,
+        headers: &HeaderMap,
+        token: &SecretString,
+        here: &str,
+        slug: Option<&str>,
+    ) -> Result<Option<Self>, Failure> {
+        let Guest { site, preferences, origin } = guest;
+        let Some(session) = sessions::find_session(app, token, origin.ip).await? else { return Ok(None) };
+        let organization = match slug {
+            Some(slug) => me::find_reached_organization(app, &session.caller, slug).await?,
+            None => me::get_me(app, &session.caller).await?.organization,
+        };
+        let viewpoints = me::find_viewpoints(app, &session.caller, &organization).await?;
+        let notice = cookies::notice(headers, &site);
+        let change = cookies::change(headers, &site, organization.id);
+        Ok(Some(Self {
+            unconfirmed: Unconfirmed::of(app, change).await,
+            app: app.clone(),
+            site,
+            caller: session.caller,
+            user: session.user,
+            organization,
+            preferences,
+            notice,
+            viewpoints,
+            here: here.to_owned(),
+            origin,
+            signed_in_at: session.signed_in_at,
+            renewed: None,
+        }))
+    }
+
     /// The organization that the page is about.
     pub(super) fn organization_id(&self) -> OrganizationId {
         self.organization.id
     }
 
-    /// Whether the viewer may do something to keys here, be it to all or to own ones; the operation itself has the last word.
+    /// Whether the viewer may do something to keys here, be it to all or to own ones; the operation itself has the last word. Own ones everybody
+    /// may look at who is here at all.
     pub(super) fn may(&self, action: &str) -> bool {
+        if action == "read" {
+            return true;
+        }
         ["claviger/keys", "claviger/own-keys"].into_iter().any(|resource| {
             self.caller.authorize(&self.app, self.organization.id, &format!("{resource}:{action}")).is_ok()
         })
@@ -261,6 +283,9 @@ impl Visit {
     pub(super) fn failed(&self, failure: impl Into<Failure>) -> Response {
         let mut response = failure.into().into_response();
         self.hand_out_session(&mut response);
+        if let Some(renewed) = &self.renewed {
+            response.extensions_mut().insert(Renewed(renewed.token.clone()));
+        }
         response
     }
 

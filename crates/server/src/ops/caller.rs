@@ -206,6 +206,9 @@ impl Caller {
     }
 
     /// Authorizes for keys: by `claviger/keys:…` for all of them, else by `claviger/own-keys:…` for the caller's own.
+    ///
+    /// Whoever is signed in looks at the latter without any permission: what acts in somebody's name is theirs to know, whatever a host's own
+    /// role leaves out. A key needs the permission all the same, since its role and scopes are there to narrow what it finds out.
     pub(super) fn authorize_keys(
         &self,
         app: &App,
@@ -217,6 +220,9 @@ impl Caller {
             Ok(tenant) => Ok((tenant, Whose::All)),
             Err(reject) if reject.code == LACKING => {
                 let user_id = self.user_id().ok_or(reject)?;
+                if action == "read" && matches!(self, Self::Session { .. }) {
+                    return Ok((self.reach(app, organization_id)?, Whose::Own(user_id)));
+                }
                 let tenant = self.authorize(app, organization_id, &format!("claviger/own-keys:{action}"))?;
                 Ok((tenant, Whose::Own(user_id)))
             }

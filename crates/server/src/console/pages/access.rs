@@ -19,6 +19,8 @@ pub struct ApiAccessPage {
     pub is_admin: bool,
     /// Whether the reader may have keys at all.
     pub allowed: bool,
+    /// Whether the role may have keys at all; without it the one that is there is refused.
+    pub has_access: bool,
     /// The name of the reader's role as people read it.
     pub role: String,
     /// The reader's key, if access is on.

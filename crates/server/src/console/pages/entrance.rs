@@ -25,14 +25,6 @@ pub struct SetUpPage {
     pub errors: FormErrors,
 }
 
-/// A set-up link that was used, has expired, or never was one.
-#[derive(Template, Debug)]
-#[template(path = "set_up_gone.html")]
-pub struct SetUpGonePage {
-    /// How this browser wants pages to look.
-    pub preferences: Preferences,
-}
-
 /// Signing in with e-mail address and password.
 #[derive(Template, Debug)]
 #[template(path = "sign_in.html")]

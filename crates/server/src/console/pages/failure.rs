@@ -2,24 +2,41 @@
 
 use askama::Template;
 
-use super::shell::Preferences;
+use super::shell::{Preferences, Shell};
 
-/// An error page.
+/// What an error page says, be it within the frame of a signed-in reader or outside.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    /// The HTTP status, for whoever reports it.
+    pub status: u16,
+    /// What happened, as a heading.
+    pub title: &'static str,
+    /// What the reader can do about it, as sentences.
+    pub advice: String,
+    /// The identifier of the request in the logs; none where it would tell nothing.
+    pub request_id: Option<String>,
+    /// Where to go from here, the nearest first.
+    pub ways_out: Vec<WayOut>,
+}
+
+/// An error page for whoever is not signed in.
 #[derive(Template, Debug)]
 #[template(path = "failure.html")]
 pub struct FailurePage {
     /// How this browser wants pages to look.
     pub preferences: Preferences,
-    /// The HTTP status, for whoever reports it.
-    pub status: u16,
-    /// What happened, as a heading.
-    pub title: String,
-    /// What the reader can do about it, as sentences.
-    pub advice: String,
-    /// The identifier of the request in the logs; none where it would tell nothing.
-    pub request_id: Option<String>,
-    /// Where the way out leads.
-    pub way_out: WayOut,
+    /// What it says.
+    pub trouble: Trouble,
+}
+
+/// An error page for whoever is signed in.
+#[derive(Template, Debug)]
+#[template(path = "failure_within.html")]
+pub struct FailureWithinPage {
+    /// The frame: that of the organization which the address names, or of the reader's own.
+    pub shell: Shell,
+    /// What it says.
+    pub trouble: Trouble,
 }
 
 /// A link that gets the reader out of an error page.

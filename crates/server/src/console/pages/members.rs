@@ -197,11 +197,3 @@ impl std::fmt::Debug for PasswordLinkPage {
         formatter.debug_struct("PasswordLinkPage").field("invites", &self.invites).finish_non_exhaustive()
     }
 }
-
-/// A link that was used or withdrawn, has expired, or never was one.
-#[derive(Template, Debug)]
-#[template(path = "password_link_gone.html")]
-pub struct PasswordLinkGonePage {
-    /// How this browser wants pages to look.
-    pub preferences: Preferences,
-}

@@ -17,7 +17,7 @@ pub struct Shell {
     pub place: Place,
     /// How this browser wants pages to look.
     pub preferences: Preferences,
-    /// The path and query of this page, for forms that come back to it.
+    /// The path and query of this page, for forms that come back to it; empty where it answers a form: to come back would lose what it shows.
     pub here: String,
     /// The present instant of the service, RFC 3339: what "3 h ago" is counted from, whatever the browser's clock says.
     pub now: String,

@@ -97,6 +97,14 @@ impl Page {
         element.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
+    /// A refusal without its own address, and the ways out that this leads to: by nothing else may one differ from another.
+    pub(super) fn refusal(&self) -> String {
+        let text = self.text.replace(&format!("value=\"{}\"", self.path), "");
+        let (before, ways) = text.split_once("<div class=\"buttons\">").expect("ways out");
+        let (_, behind) = ways.split_once("</div>").expect("their end");
+        format!("{before}{behind}")
+    }
+
     #[track_caller]
     pub(super) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.path, self.text);

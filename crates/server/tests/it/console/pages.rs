@@ -99,7 +99,7 @@ async fn refusals_are_pages_with_a_way_out() {
     for (status, page) in refused {
         assert_eq!(page.status, status, "{}: {}", page.path, page.text);
         is_well_formed(&page);
-        assert!(page.links().iter().any(|it| it == "/" || it == "/sign-in"), "{}", page.path);
+        assert!(page.links().iter().any(|it| it == "/" || it == "/o/root"), "{}", page.path);
     }
 }
 

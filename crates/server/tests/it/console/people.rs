@@ -268,12 +268,12 @@ async fn members_and_roles_of_another_organization_are_not_there() {
     let role = app.built_in(there, BuiltIn::Member).await.id;
     let mut browser = Browser::of_user(&app, local).await;
     assert!(!browser.get("/o/here/members").await.expect(200).text.contains("Stranger"));
-    let unknown = browser.get("/o/here/members/mem_01kapxb4q0e8mv5r3g2t9w7yzn").await.expect(404).text;
+    let unknown = browser.get("/o/here/members/mem_01kapxb4q0e8mv5r3g2t9w7yzn").await.expect(404).refusal();
     for organization in ["here", "there", "root"] {
         let mut paths = vec![format!("/o/{organization}/roles/{role}"), format!("/o/{organization}/roles/{role}/edit")];
         paths.extend(["", "/role", "/remove"].map(|it| format!("/o/{organization}/members/{stranger}{it}")));
         for path in paths {
-            assert_eq!(browser.get(&path).await.expect(404).text, unknown, "{path}");
+            assert_eq!(browser.get(&path).await.expect(404).refusal(), unknown, "{path}");
         }
         let mut form = browser.get("/o/here/members/new").await.expect(200).form("/members");
         for action in ["link", "withdraw", "disable", "enable", "remove"] {

@@ -15,6 +15,7 @@ fn own(words: &Words<'_>) -> ApiAccessPage {
         crumbs: vec![Crumb { path: "/profile", label: "Your Profile & Preferences" }],
         is_admin: false,
         allowed: true,
+        has_access: true,
         role: words.names[1].to_owned(),
         key: Some(facts(words)),
         hint: "ck_9Ks1…".to_owned(),
@@ -86,7 +87,8 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     vec![
         ("api-access", render(&own(words))),
         ("api-access-off", render(&off)),
-        ("api-access-not-allowed", render(&ApiAccessPage { allowed: false, ..own(words) })),
+        ("api-access-not-allowed", render(&ApiAccessPage { allowed: false, has_access: false, ..own(words) })),
+        ("api-access-without-right", render(&ApiAccessPage { allowed: false, key: None, ..own(words) })),
         ("api-access-regenerate", render(&ask(words, None, "5uYd1s"))),
         ("mapped-keys", render(&mapped(made.collect(), Some("after=x")))),
         ("mapped-keys-none", render(&mapped(Vec::new(), None))),

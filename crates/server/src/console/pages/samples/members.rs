@@ -3,8 +3,8 @@
 use super::{Words, complaints, moment, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::members::{
-    EditMemberPage, InvitePage, LinkMadePage, MemberListPage, MemberPage, MemberRolePage, PasswordLinkGonePage,
-    PasswordLinkPage, PersonFacts, RemoveMemberPage,
+    EditMemberPage, InvitePage, LinkMadePage, MemberListPage, MemberPage, MemberRolePage, PasswordLinkPage,
+    PersonFacts, RemoveMemberPage,
 };
 use crate::console::pages::shell::{Notice, Place, Preferences, Tone};
 
@@ -196,6 +196,5 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ("member-reset-link", render(&link(words, false))),
         ("link-invitation", render(&password(words, true, FormErrors::default()))),
         ("link-reset-errors", render(&password(words, false, complaints(words, &["password"])))),
-        ("link-gone", render(&PasswordLinkGonePage { preferences: Preferences::default() })),
     ]
 }

@@ -5,8 +5,7 @@ use claviger_core::time::Timestamp;
 
 use crate::console::keys::door::Door;
 use crate::console::pages::bulk::{BulkPage, BulkQuestion};
-use crate::console::pages::entrance::{SetUpGonePage, SetUpPage, SignInPage};
-use crate::console::pages::failure::{FailurePage, WayOut};
+use crate::console::pages::entrance::{SetUpPage, SignInPage};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keyboard::KeyboardPage;
@@ -22,6 +21,7 @@ use crate::console::pages::snippets::{call_with_key, check_key};
 mod access;
 mod account;
 mod audit;
+mod failure;
 mod health;
 mod keys;
 mod members;
@@ -174,20 +174,6 @@ fn organizations(words: &Words<'_>) -> OrganizationsPage {
     }
 }
 
-fn failure(words: &Words<'_>) -> FailurePage {
-    FailurePage {
-        preferences: Preferences::default(),
-        status: 404,
-        title: "There is nothing here".to_owned(),
-        advice: format!(
-            "{} The address may be mistyped, or what stood here is gone or not yours to see.",
-            words.complaint
-        ),
-        request_id: Some("01JDW8Z5M2".to_owned()),
-        way_out: WayOut { href: "/".to_owned(), label: "Back to the start".to_owned() },
-    }
-}
-
 /// Every page of the console with a name of its own.
 pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let token = "ck_7Fq2xV9mKd0RtYbL_hN4sW8eZ1uPqC3vJ6gTfA5oXyBnMkEiQrDlHw2S7c";
@@ -285,6 +271,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(access::all(words));
     pages.extend(account::all(words));
     pages.extend(audit::all(words));
+    pages.extend(failure::all(words));
     pages.extend(health::all(words));
     pages.extend(roles::all(words));
     pages.extend(settings::all(words));
@@ -301,7 +288,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 ..set_up(words)
             }),
         ),
-        ("set-up-gone", render(&SetUpGonePage { preferences: Preferences::default() })),
         ("sign-in", render(&sign_in(words))),
         ("sign-in-signed-out", render(&SignInPage { signed_out: true, ..sign_in(words) })),
         (
@@ -457,7 +443,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 errors: FormErrors::default(),
             }),
         ),
-        ("failure", render(&failure(words))),
     ]);
     pages
 }

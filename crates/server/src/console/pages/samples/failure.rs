@@ -1,0 +1,37 @@
+//! Filled pages of what cannot be shown.
+
+use super::{Shell, Words, render, shell};
+use crate::console::pages::failure::{FailurePage, FailureWithinPage, Trouble, WayOut};
+use crate::console::pages::shell::{Place, Preferences};
+
+fn trouble(words: &Words<'_>, ways_out: &[(&str, &str)]) -> Trouble {
+    let way = |(href, label): &(&str, &str)| WayOut { href: (*href).to_owned(), label: (*label).to_owned() };
+    Trouble {
+        status: 404,
+        title: "There is nothing here",
+        advice: format!(
+            "{} The address may be mistyped, or what stood here is gone or not yours to see.",
+            words.complaint
+        ),
+        request_id: Some("01JDW8Z5M2".to_owned()),
+        ways_out: ways_out.iter().map(way).collect(),
+    }
+}
+
+pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
+    let outside = trouble(words, &[("/sign-in?next=%2Fo%2Facme", "Sign in")]);
+    let within = trouble(words, &[("/o/acme/keys", "Back to API Keys"), ("/o/acme", "Home")]);
+    // The answer to a form: nothing leads back to it, so that nothing is offered that would.
+    let answer = shell(words, Place::Elsewhere);
+    vec![
+        ("failure", render(&FailurePage { preferences: Preferences::default(), trouble: outside })),
+        (
+            "failure-within",
+            render(&FailureWithinPage { shell: shell(words, Place::Elsewhere), trouble: within.clone() }),
+        ),
+        (
+            "failure-of-form",
+            render(&FailureWithinPage { shell: Shell { here: String::new(), ..answer }, trouble: within }),
+        ),
+    ]
+}

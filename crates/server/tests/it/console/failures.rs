@@ -1,0 +1,119 @@
+//! What cannot be shown: a page that says why, in the frame of whoever is signed in, with a way out of it.
+
+use reqwest::Method;
+
+use claviger::ops::members::delete_member;
+use claviger_core::role::BuiltIn;
+
+use super::browser::{Browser, Page, selector};
+use crate::app::{ADMIN_PASSWORD, TestApp};
+
+/// The links that lead out, in their order.
+fn ways_out(page: &Page) -> Vec<(String, String)> {
+    let html = page.html();
+    let links = selector("main a.button");
+    let way = |it: scraper::ElementRef<'_>| (it.text().collect(), it.attr("href").unwrap().to_owned());
+    html.select(&links).map(way).collect()
+}
+
+fn way(label: &str, path: &str) -> (String, String) {
+    (label.to_owned(), path.to_owned())
+}
+
+/// Whether the page has the top bar of an organization, with all that leads on from it.
+#[track_caller]
+fn is_framed(page: &Page, organization: &str, slug: &str) {
+    assert_eq!(page.text_of(".brand"), organization, "{}", page.path);
+    for path in [format!("/o/{slug}"), format!("/o/{slug}/keys"), format!("/o/{slug}/settings")] {
+        assert!(page.links().contains(&path), "{}: no link to {path}", page.path);
+    }
+    page.form("/sign-out");
+}
+
+#[tokio::test]
+async fn whoever_is_signed_in_meets_every_refusal_in_the_frame_with_the_way_to_the_list_and_home() {
+    let app = TestApp::new().await;
+    app.organization(app.root, "Harbor").await;
+    let (_, ann, _) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    let mut admin = Browser::signed_in(&app).await;
+    let mut member = Browser::of_user(&app, ann).await;
+    let home = || way("Home", "/o/root");
+    let keys = || way("Back to API Keys", "/o/root/keys");
+    for (status, path, expected) in [
+        (404, "/o/root/keys/key_nonsense", vec![keys(), home()]),
+        (404, "/o/root/keys/key_nonsense/edit", vec![keys(), home()]),
+        (404, "/o/root/members/mem_nonsense", vec![way("Back to Members", "/o/root/members"), home()]),
+        (404, "/o/root/nothing", vec![home()]),
+        (404, "/nothing", vec![home()]),
+        (404, "/o/nobody/keys", vec![home()]),
+        (405, "/o/root/sessions/end-others", vec![way("Back to Sessions", "/o/root/sessions"), home()]),
+        (409, "/o/root/profile/api-access/off", vec![way("Back to API Access", "/o/root/profile/api-access"), home()]),
+        (410, "/setup/never-was-one", vec![home()]),
+    ] {
+        let page = admin.get(path).await.expect(status);
+        is_framed(&page, "Root", "root");
+        assert!(page.text.contains("id=\"views\""), "{path}: the view switch");
+        assert_eq!(ways_out(&page), expected, "{path}");
+        assert_eq!(page.form("/preferences").fields[0].1, path, "its looks are chosen where it stands");
+        assert!(page.text_of(".fine").contains(&status.to_string()), "{path}");
+    }
+    let page = admin.get("/o/harbor/keys/key_nonsense").await.expect(404);
+    is_framed(&page, "Harbor", "harbor");
+    assert_eq!(ways_out(&page)[0].1, "/o/harbor/keys");
+    // What the reader may not see is no way out.
+    let page = member.get("/o/root/members").await.expect(403);
+    is_framed(&page, "Root", "root");
+    assert_eq!(ways_out(&page), [home()]);
+}
+
+#[tokio::test]
+async fn an_answer_to_a_form_is_framed_too_and_offers_nothing_that_leads_back_to_it() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    admin.cookies.insert("look".to_owned(), "dark.relative.on".to_owned());
+    let no_form = admin.request(Method::POST, "/o/root/keys").header("sec-fetch-site", "same-origin").body("{}");
+    let page = admin.send("/o/root/keys", no_form).await.expect(400);
+    is_framed(&page, "Root", "root");
+    assert_eq!(page.html().select(&selector("html[data-theme=dark][data-times=relative]")).count(), 1);
+    assert!(!page.text.contains("action=\"/preferences\""), "{}", page.text);
+}
+
+#[tokio::test]
+async fn back_behind_a_cleared_key_says_that_there_is_none_any_more() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let form = admin.get("/o/root/profile/api-access").await.form("/profile/api-access");
+    admin.submit(&form).await.expect(200);
+    let question = format!("/o/root/security/api-management/{}/clear", app.admin_id);
+    let form = admin.get(&question).await.expect(200).form("/clear");
+    admin.submit(&form).await.expect(303);
+    for page in [admin.get(&question).await, admin.submit(&form).await] {
+        let page = page.expect(404);
+        is_framed(&page, "Root", "root");
+        assert_eq!(page.text_of("h1"), "There is no key here any more");
+        assert_eq!(ways_out(&page)[0], way("Back to API Management", "/o/root/security/api-management"));
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_signed_out_or_a_member_nowhere_is_led_to_the_sign_in_and_back() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    browser.cookies.insert("look".to_owned(), "dark.absolute.on".to_owned());
+    let page = browser.get("/nothing?a=1").await.expect(404);
+    assert_eq!(page.html().select(&selector("header, nav")).count(), 0);
+    assert_eq!(page.html().select(&selector("html[data-theme=dark]")).count(), 1);
+    assert_eq!(ways_out(&page), [way("Sign in", "/sign-in?next=%2Fnothing%3Fa%3D1")]);
+    let form = browser.get(&ways_out(&page)[0].1).await.form("/sign-in");
+    let form = form.with("email", crate::app::ADMIN_EMAIL).with("password", ADMIN_PASSWORD);
+    assert_eq!(browser.submit(&form).await.expect(303).header("location"), "/nothing?a=1");
+    // A link that is over is no place to come back to.
+    let page = Browser::new(&app).get("/setup/never-was-one").await.expect(410);
+    assert_eq!(ways_out(&page), [way("Sign in", "/sign-in")]);
+
+    let (_, ann, member) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    delete_member(&app.app, &app.admin, app.root, member).await.unwrap();
+    let page = Browser::of_user(&app, ann).await.get("/").await.expect(403);
+    assert_eq!(ways_out(&page)[0].0, "Sign in");
+    assert_eq!(page.html().select(&selector("header")).count(), 0);
+}
