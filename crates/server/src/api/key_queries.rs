@@ -110,7 +110,7 @@ pub(super) struct KeyListQuery {
     #[param(value_type = Option<String>, format = DateTime)]
     expires_before: Option<String>,
     /// By what it is sorted; by `role` and `api` in the order of their names, by `owner` and `mapped_user` in that of their ids. Keys that
-    /// have none of it, or were never used, come last in either direction; those without an end count as ending last.
+    /// have none of it come last in either direction; those without an end count as ending last, and those never used as used before all others.
     #[param(inline)]
     sort: Option<KeySortWord>,
     /// In which direction; by default `desc` for `created_at` and `last_used_at`, and `asc` for all else.

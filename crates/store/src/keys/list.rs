@@ -139,7 +139,7 @@ pub enum KeySort {
     Name,
     /// By their end; those without one end after all others.
     Expiry,
-    /// By the last use of any of their secrets; those never used come last, in either direction.
+    /// By the last use of any of their secrets; those never used come before all others, and last where the greatest comes first.
     LastUse,
     /// By the name of the role; those without one come last, in either direction.
     Role,

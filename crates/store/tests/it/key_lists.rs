@@ -112,7 +112,7 @@ fn place(world: &World, sort: KeySort, key: &Key, used_at: Option<Timestamp>) ->
         KeySort::Created => {}
         KeySort::Name => key.name.key().as_str().clone_into(&mut text),
         KeySort::Expiry => number = key.expires_at.map_or(i64::MAX, Timestamp::as_micros),
-        KeySort::LastUse => (is_last, number) = (used_at.is_none(), used_at.map_or(0, Timestamp::as_micros)),
+        KeySort::LastUse => number = used_at.map_or(i64::MIN, Timestamp::as_micros),
         KeySort::Role => {
             let role = [&world.admin, &world.readonly].into_iter().find(|it| Some(it.id) == key.role_id);
             (is_last, text) = (role.is_none(), role.map_or(String::new(), |it| it.name.key().as_str().to_owned()));

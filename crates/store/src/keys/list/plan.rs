@@ -266,10 +266,13 @@ impl Connection {
                 Walk::new("some", Order::Mapped, descending, vec![vec![]]),
                 all_by_id(REST).besides(Condition::Without(" AND k.mapped_user_id IS NULL")),
             ],
-            KeySort::LastUse => vec![
-                Walk::new("some", Order::Used, descending, vec![vec![]]).besides(Condition::Without(NEWEST_USE)),
-                all_by_id(REST).besides(Condition::NeverUsed),
-            ],
+            KeySort::LastUse => {
+                let used = Walk::new("some", Order::Used, descending, vec![vec![]]);
+                let used = used.besides(Condition::Without(NEWEST_USE));
+                let never = all_by_id(REST).besides(Condition::NeverUsed);
+                // What was never used is unused for longer than all else.
+                if descending { vec![used, never] } else { vec![never, used] }
+            }
             KeySort::State => states(filter.status, descending, now),
             KeySort::Origin => {
                 let mut origins = Origin::ALL;

@@ -126,7 +126,7 @@ async fn key_whose_secrets_were_used_at_the_same_time_is_listed_once_wherever_a_
     uses.extend([use_of(&keys[1507], 5), use_of(&keys[1507], 5), use_of(&keys[1507], 70)]);
     world.store.record_uses(&uses).await.expect("uses");
     let filter = KeyFilter { search: Some("needle".into()), ..KeyFilter::default() };
-    for (descending, expected) in [(false, [7, 1507, 3007]), (true, [1507, 7, 3007])] {
+    for (descending, expected) in [(false, [3007, 7, 1507]), (true, [1507, 7, 3007])] {
         let order = KeyOrder { sort: KeySort::LastUse, descending };
         for limit in [1, 2, 25] {
             let found: Vec<_> = all_pages(&world, &filter, order, limit).await.iter().map(|it| it.key.id).collect();
