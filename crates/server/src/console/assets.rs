@@ -1,7 +1,7 @@
 //! The stylesheet, the script and the icons, embedded in the binary.
 //!
 //! An asset's URL carries the start of its digest, so that browsers may keep it for ever and a new release is a new URL. The stylesheet is
-//! written for people and served without what only people need; a browser test compares the rules that Chromium reads in both.
+//! written for people and served without what only people need, and so is the script; a browser test compares the rules that Chromium reads in both.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -61,13 +61,22 @@ static SHELF: LazyLock<Shelf> = LazyLock::new(|| {
     shelf
 });
 
-/// What is sent of a file: all of it, and of a stylesheet what a browser reads.
+/// What is sent of a file: all of it, and of the stylesheet and the script what a browser reads.
 fn served(written: Cow<'static, [u8]>, extension: &str) -> Bytes {
-    let text = std::str::from_utf8(&written).ok().filter(|_| extension == "css");
-    match text.and_then(|it| minifier::css::minify(it).ok()) {
-        Some(rules) => Bytes::from(rules.to_string().trim().to_owned()),
-        None => Bytes::from_owner(written),
-    }
+    let text = std::str::from_utf8(&written).ok();
+    let read = match extension {
+        "css" => text.and_then(|it| minifier::css::minify(it).ok()).map(|it| it.to_string().trim().to_owned()),
+        "js" => text.map(without_comments),
+        _ => None,
+    };
+    read.map_or_else(|| Bytes::from_owner(written), Bytes::from)
+}
+
+/// A script without what stands before and around its lines. The lines stay, so that what a browser reports of one is found; no text of ours
+/// goes over several, which is what a whole minifier would have to know.
+fn without_comments(script: &str) -> String {
+    let lines = script.lines().map(str::trim).map(|it| if it.starts_with("//") { "" } else { it });
+    lines.fold(String::with_capacity(script.len()), |script, line| script + line + "\n")
 }
 
 /// The URL of an asset, by its file name; the bare name where there is no such file, which a test of every template rules out.
@@ -114,6 +123,16 @@ mod tests {
             assert!(!find(published).expect("published").body.is_empty());
         }
         assert!(find("claviger.css").is_none(), "an URL without a digest could never be cached");
+    }
+
+    #[test]
+    fn the_script_is_served_line_by_line_without_its_comments() {
+        let script = "// Why.\nconst a = () => {\n  // How.\n  b(\"//\"); // c\n};\n";
+        assert_eq!(without_comments(script), "\nconst a = () => {\n\nb(\"//\"); // c\n};\n");
+        let written = Embedded::get("claviger.js").expect("embedded").data;
+        let written = std::str::from_utf8(&written).expect("a text");
+        let is_open = |line: &str| line.matches('`').count() % 2 == 1;
+        assert!(!written.lines().any(is_open), "a text that goes over several lines would lose its indentation");
     }
 
     #[test]
