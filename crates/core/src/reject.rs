@@ -286,7 +286,7 @@ impl From<Code> for Reject {
             Code::IpNotAllowed => "This address is not on the allow-list.",
             Code::WrongApi => "The key belongs to another api.",
             Code::OutOfReach => "The organization is not within the key's reach.",
-            Code::InsufficientPermission => "The key's rights do not cover this request.",
+            Code::InsufficientPermission => "This takes a permission that you do not have.",
             Code::RateLimited => "The rate limit is used up.",
             Code::QuotaExceeded => "The quota is used up.",
             Code::Stale => "This verifier has been without news for too long.",

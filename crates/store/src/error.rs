@@ -190,7 +190,7 @@ impl Unique {
             Self::PersonalKey => "The personal key of this user",
             Self::Digest => "This secret",
             Self::RoleName => "This role name",
-            Self::OrganizationSlug => "This slug",
+            Self::OrganizationSlug => "This short name",
             Self::OrganizationExternalId | Self::UserExternalId => "This external id",
             Self::OrganizationRoot => "The root of the tree",
             Self::UserEmail => "This e-mail address",

@@ -91,7 +91,7 @@ const SETTINGS: Plan = Plan {
             path: SECURITY.path,
             icon: "shield",
             label: SECURITY.title,
-            note: "Who holds an active key of their own, and how to clear it.",
+            note: "Who holds an active personal key, and how to clear it.",
             needs: Needs::Section(Section::Security),
         },
         Entry {
@@ -187,7 +187,7 @@ pub(super) const BESIDES: &[Entry] = &[
         path: PROFILE.path,
         icon: "people",
         label: PROFILE.title,
-        note: "Your own key, password and sessions, and preferences: how pages and times look to you.",
+        note: "Your personal key, password and sessions, and preferences: how pages and times look to you.",
         needs: Needs::Section(Section::Profile),
     },
     Entry {
@@ -325,7 +325,7 @@ const PROFILE: Plan = Plan {
             path: "/profile/api-access",
             icon: "key",
             label: "API Access",
-            note: "Your own key: switch it on and off, regenerate it.",
+            note: "Your personal key: switch it on and off, regenerate it.",
             needs: Needs::Keys,
         },
         Entry {

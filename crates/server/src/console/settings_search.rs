@@ -93,7 +93,7 @@ mod tests {
                 entry("/roles", "User Roles", "What each role may do."),
                 entry("/audit", "Audit", "Who changed what."),
                 entry("/policies", "Policies", "How long keys live."),
-                entry("/profile", "Your Profile & Preferences", "Your own key, password and sessions."),
+                entry("/profile", "Your Profile & Preferences", "Your personal key, password and sessions."),
             ]
         };
         for (search, path) in [

@@ -25,7 +25,7 @@ pub(super) fn differences(before: Option<&Value>, after: Option<&Value>, names: 
     let mut paths: Vec<&String> = old.keys().chain(new.keys()).collect();
     paths.sort();
     paths.dedup();
-    let text = |from: &BTreeMap<String, Value>, path: &str| from.get(path).map(|it| text(it, names));
+    let text = |from: &BTreeMap<String, Value>, path: &str| from.get(path).map(|it| told(path, it, names));
     let mut found: Vec<_> = paths
         .into_iter()
         .map(|path| Difference {
@@ -86,6 +86,25 @@ fn flat(picture: Option<&Value>) -> BTreeMap<String, Value> {
 /// What stands for nothing.
 const NONE: &str = "none";
 
+/// A value of a field as people read it.
+fn told(path: &str, value: &Value, names: &Names) -> String {
+    match value.as_u64() {
+        Some(0) if path.ends_with("_secs") => NONE.to_owned(),
+        Some(secs) if path.ends_with("_secs") => duration_words(secs),
+        _ => text(value, names),
+    }
+}
+
+/// `7 days`, `1 hour`, `90 seconds`: in the largest unit of which it is a whole number.
+fn duration_words(secs: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(86_400, "day"), (3600, "hour"), (60, "minute")];
+    let (size, unit) = UNITS.into_iter().find(|it| secs.is_multiple_of(it.0)).unwrap_or((1, "second"));
+    match secs / size {
+        1 => format!("1 {unit}"),
+        many => format!("{many} {unit}s"),
+    }
+}
+
 fn text(value: &Value, names: &Names) -> String {
     match value {
         Value::Null => NONE.to_owned(),
@@ -132,6 +151,17 @@ mod tests {
         );
         let ends = json!({ "name": "CI", "expires_at": "2026-11-28T05:15:00Z", "description": "" });
         assert_eq!(told(None, Some(ends)), [("Expires".to_owned(), None, some("2026-11-28 05:15:00 UTC"))]);
+    }
+
+    #[test]
+    fn spans_are_told_in_their_largest_whole_unit() {
+        let overlap = |secs: u64| told(None, Some(json!({ "overlap_secs": secs }))).pop();
+        let some = |words: &str| Some(("Overlap".to_owned(), None, Some(words.to_owned())));
+        assert_eq!(overlap(604_800), some("7 days"));
+        assert_eq!(overlap(3600), some("1 hour"));
+        assert_eq!(overlap(5400), some("90 minutes"));
+        assert_eq!(overlap(61), some("61 seconds"));
+        assert_eq!(overlap(0), None, "at once is nothing to tell");
     }
 
     #[test]

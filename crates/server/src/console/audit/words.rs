@@ -15,6 +15,7 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::KeyRevoked => "Key deleted",
         EventKind::KeyRevealed => "Secret shown again",
         EventKind::KeyLeakReported => "Key reported as leaked",
+        EventKind::KeysActivated => "Keys activated together",
         EventKind::KeysDeactivated => "Keys deactivated together",
         EventKind::KeysRevoked => "Keys deleted together",
         EventKind::KeysExtended => "Keys extended together",
@@ -66,7 +67,7 @@ pub(super) fn field_words(path: &str) -> String {
         "expires_at" => "expires".to_owned(),
         "standing" => "switched".to_owned(),
         "api_access" => "API access".to_owned(),
-        _ => spaced(name.strip_suffix("_id").unwrap_or(name)),
+        _ => spaced(name.strip_suffix("_id").or_else(|| name.strip_suffix("_secs")).unwrap_or(name)),
     };
     match path.split_once('.') {
         Some((outer, inner)) => format!("{}: {}", capitalized(&word(outer)), word(inner)),
