@@ -62,6 +62,10 @@ for (const scripts of [true, false]) {
       await page.getByRole("columnheader", { name: "Last Login" }).getByRole("link").click();
       assert.equal(await page.getByRole("columnheader", { name: "Last Login" }).getAttribute("aria-sort"), "descending");
       assert.equal((await names(page))[0], "Used once", "those never used come last");
+      await page.getByRole("columnheader", { name: "Last Login" }).getByRole("link").click();
+      const longest = await names(page);
+      const [atNever, atUsed] = ["Never called", "Used once"].map((it) => longest.indexOf(it));
+      assert.ok(atNever >= 0 && (atUsed < 0 || atNever < atUsed), `those never used are unused longest: ${longest}`);
       for (const head of ["Name / Desc", "Type", "Role", "Mapped user", "Expires", "Status"]) {
         await page.getByRole("columnheader", { name: head }).getByRole("link").click();
         assert.ok(await page.getByRole("columnheader", { name: head }).getAttribute("aria-sort"), head);
@@ -76,10 +80,22 @@ for (const scripts of [true, false]) {
 
       for (const name of ["Used once", "Never called"]) await page.getByRole("checkbox", { name: `Select ${name}` }).check();
       if (scripts) await page.getByText("2 selected:").waitFor();
-      await page.getByRole("button", { name: "Deactivate", exact: true }).last().click();
+      if (scripts) await page.getByRole("checkbox", { name: "Select Used once" }).uncheck();
+      if (scripts) await page.getByRole("checkbox", { name: "Select Never called" }).uncheck();
+      if (scripts) assert.ok(await page.getByRole("button", { name: "Delete…" }).isDisabled(), "nothing is ticked");
+      for (const name of ["Used once", "Never called"]) await page.getByRole("checkbox", { name: `Select ${name}` }).check();
+      await page.getByRole("button", { name: "Deactivate…" }).click();
+      await page.getByRole("button", { name: "Deactivate 2 keys" }).click();
       await page.getByRole("status").getByText("2 keys deactivated.").waitFor();
       assert.deepEqual([await callWith(dev, bearer(used.token)), await callWith(dev, bearer(idle.token))], [401, 401]);
       assert.equal((await newestEvents(dev, admin.token))[0], "keys.deactivated");
+      for (const name of ["Used once", "Never called"]) await page.getByRole("checkbox", { name: `Select ${name}` }).check();
+      await page.getByRole("button", { name: "Activate…", exact: true }).click();
+      if (scripts) await show(page, "keys-activate");
+      await page.getByRole("button", { name: "Activate 2 keys" }).click();
+      await page.getByRole("status").getByText("2 keys activated.").waitFor();
+      assert.equal(await callWith(dev, bearer(used.token)), 200);
+      assert.equal((await newestEvents(dev, admin.token))[0], "keys.activated");
 
       await walkToKeys(page);
       await page.getByRole("checkbox", { name: "Select Outside tools" }).check();

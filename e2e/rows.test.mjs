@@ -58,7 +58,7 @@ test("on a phone all rows are selected at once, and what can be done with them s
   const rows = await page.locator("input[name=key]").count();
   const count = page.getByText(`${rows} selected:`);
   await count.waitFor();
-  for (const it of [count, page.getByRole("button", { name: "Deactivate", exact: true })]) {
+  for (const it of [count, page.getByRole("button", { name: "Deactivate…" })]) {
     const { y, height } = await it.boundingBox();
     assert.ok(y >= 0 && y + height <= 640, `${y} + ${height} is not in the window`);
   }
@@ -67,7 +67,8 @@ test("on a phone all rows are selected at once, and what can be done with them s
   await page.getByRole("checkbox", { name: "Select Till" }).uncheck();
   await page.getByText(`${rows - 1} selected:`).waitFor();
   assert.ok(await all.evaluate((it) => it.indeterminate));
-  await page.getByRole("button", { name: "Deactivate", exact: true }).click();
+  await page.getByRole("button", { name: "Deactivate…" }).click();
+  await page.getByRole("button", { name: `Deactivate ${rows - 1} keys` }).click();
   await page.getByRole("status").getByText(`${rows - 1} keys deactivated.`).waitFor();
   assert.deepEqual([await callWith(server, bearer(keys.Website.token)), await callWith(server, bearer(keys.Till.token))], [401, 200]);
   await close();

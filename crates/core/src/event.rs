@@ -245,6 +245,8 @@ operations! {
     KeyRevealed = "key.revealed",
     /// A key's secret was reported as leaked, and policy leaves it good.
     KeyLeakReported = "key.leak_reported",
+    /// Keys were switched on together.
+    KeysActivated = "keys.activated",
     /// Keys were switched off together.
     KeysDeactivated = "keys.deactivated",
     /// Keys were revoked together.

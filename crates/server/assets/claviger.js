@@ -136,7 +136,7 @@ const prepareTabs = (root) => {
   }
 };
 
-// Selecting rows: one box for all, and how many are.
+// Selecting rows: one box for all, how many are, and nothing to do with none.
 const prepareSelecting = (root) => {
   for (const all of root.querySelectorAll("[data-all]")) {
     const boxes = [...document.querySelectorAll(`input[form="${all.dataset.all}"]`)];
@@ -145,6 +145,7 @@ const prepareSelecting = (root) => {
       const chosen = boxes.filter((box) => box.checked).length;
       all.checked = chosen > 0 && chosen === boxes.length;
       all.indeterminate = chosen > 0 && chosen < boxes.length;
+      for (const button of document.querySelectorAll(`#${all.dataset.all} button`)) button.disabled = !chosen;
       count.textContent = chosen ? `${chosen} selected:` : "With the selected keys:";
     };
     all.parentElement.hidden = !boxes.length;

@@ -1,8 +1,8 @@
-//! Bulk work on keys: deactivate, revoke, extend.
+//! Bulk work on keys: activate, deactivate, revoke, extend.
 
 use axum::extract::State;
 use axum::response::Response;
-use claviger_core::id::KeyId;
+use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::limits::KEYS_PER_BULK_MAX;
 use claviger_core::reject::{FieldReject, Reject};
 use claviger_core::time::Timestamp;
@@ -23,12 +23,17 @@ use super::problem::{ApiResult, ProblemCode, WriteRefusals};
 use super::words::RevocationReasonWord;
 use crate::app::App;
 use crate::ops;
+use crate::ops::caller::Caller;
 use crate::ops::idempotency::Answer;
 use crate::ops::keys::{BulkChange, BulkOutcome, Selection};
 
 /// The routes of bulk work.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(deactivate_keys)).routes(routes!(revoke_keys)).routes(routes!(extend_keys))
+    OpenApiRouter::new()
+        .routes(routes!(activate_keys))
+        .routes(routes!(deactivate_keys))
+        .routes(routes!(revoke_keys))
+        .routes(routes!(extend_keys))
 }
 
 /// Which keys are meant: these, or all that a filter finds.
@@ -79,10 +84,10 @@ fn within(place: &str, reject: Reject) -> Reject {
     Reject { fields: reject.fields.into_iter().map(moved).collect(), ..reject }
 }
 
-/// Which keys are switched off.
+/// Which keys are switched on, or off.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DeactivateKeysBody {
+pub(super) struct SwitchKeysBody {
     /// Which keys.
     keys: KeySelectionBody,
     /// Whether nothing is changed and only counted what would be.
@@ -122,7 +127,7 @@ pub(super) struct ExtendKeysBody {
     dry_run: bool,
 }
 
-impl PostBody for DeactivateKeysBody {}
+impl PostBody for SwitchKeysBody {}
 impl PostBody for RevokeKeysBody {}
 impl PostBody for ExtendKeysBody {}
 
@@ -177,6 +182,45 @@ fn answer(outcome: Answer<BulkOutcome>) -> Response {
     respond(OK, outcome, no_headers, |it: &BulkOutcome| BulkView::from(it))
 }
 
+/// Switches many keys on again.
+///
+/// One that has expired stays expired: extend it. As when many are switched off, each is judged alone, at most 1,000 in one request; and like
+/// one key, none is switched on by somebody whom it would allow more than they may do.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/keys/bulk/activate",
+    tag = "keys",
+    params(OrganizationPath, IdempotencyKey),
+    request_body = SwitchKeysBody,
+    extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
+    responses(
+        (status = 200, description = "How many were switched on.", body = BulkView),
+        WriteRefusals,
+    )
+)]
+pub(super) async fn activate_keys(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    post: Post<SwitchKeysBody>,
+) -> ApiResult<Response> {
+    switch(&app, &caller, organization_id, post, BulkChange::Activate).await
+}
+
+async fn switch(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    post: Post<SwitchKeysBody>,
+    change: BulkChange,
+) -> ApiResult<Response> {
+    let (body, idempotency) = post.split(OK, BulkView::render, no_headers);
+    let selection = body.keys.read(app.now())?;
+    let outcome =
+        ops::keys::change_keys(app, caller, organization_id, selection, change, body.dry_run, idempotency).await?;
+    Ok(answer(outcome))
+}
+
 /// Switches many keys off.
 ///
 /// Each key is judged as if it were the only one: what one is refused for leaves it out and holds no other back. One request changes at most
@@ -186,7 +230,7 @@ fn answer(outcome: Answer<BulkOutcome>) -> Response {
     path = "/api/v1/organizations/{organization_id}/keys/bulk/deactivate",
     tag = "keys",
     params(OrganizationPath, IdempotencyKey),
-    request_body = DeactivateKeysBody,
+    request_body = SwitchKeysBody,
     extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
         (status = 200, description = "How many were switched off.", body = BulkView),
@@ -197,13 +241,9 @@ pub(super) async fn deactivate_keys(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
-    post: Post<DeactivateKeysBody>,
+    post: Post<SwitchKeysBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(OK, BulkView::render, no_headers);
-    let (change, selection) = (BulkChange::Deactivate, body.keys.read(app.now())?);
-    let outcome =
-        ops::keys::change_keys(&app, &caller, organization_id, selection, change, body.dry_run, idempotency).await?;
-    Ok(answer(outcome))
+    switch(&app, &caller, organization_id, post, BulkChange::Deactivate).await
 }
 
 /// Revokes many keys for ever.

@@ -79,6 +79,9 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "key-deactivated" => Notice::KeyDeactivated(subject()?),
         "key-activated" => Notice::KeyActivated(subject()?),
         "key-deleted" => Notice::KeyDeleted(subject()?),
+        "no-key-ticked" => Notice::NoKeyTicked,
+        "ticked-keys-gone" => Notice::TickedKeysGone,
+        "keys-activated" => counts().map(|(done, left)| Notice::KeysActivated(done, left))?,
         "keys-deactivated" => counts().map(|(done, left)| Notice::KeysDeactivated(done, left))?,
         "keys-extended" => counts().map(|(done, left)| Notice::KeysExtended(done, left))?,
         "keys-deleted" => counts().map(|(done, left)| Notice::KeysDeleted(done, left))?,
@@ -114,9 +117,10 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
 /// Leaves a notice for the next page.
 pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) {
     let counts = match notice {
-        Notice::KeysDeactivated(done, left) | Notice::KeysExtended(done, left) | Notice::KeysDeleted(done, left) => {
-            format!("{done}x{left}")
-        }
+        Notice::KeysActivated(done, left)
+        | Notice::KeysDeactivated(done, left)
+        | Notice::KeysExtended(done, left)
+        | Notice::KeysDeleted(done, left) => format!("{done}x{left}"),
         _ => String::new(),
     };
     let (kind, subject) = match notice {
@@ -125,6 +129,9 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::KeyDeactivated(name) => ("key-deactivated", name.as_str()),
         Notice::KeyActivated(name) => ("key-activated", name.as_str()),
         Notice::KeyDeleted(name) => ("key-deleted", name.as_str()),
+        Notice::NoKeyTicked => ("no-key-ticked", ""),
+        Notice::TickedKeysGone => ("ticked-keys-gone", ""),
+        Notice::KeysActivated(..) => ("keys-activated", counts.as_str()),
         Notice::KeysDeactivated(..) => ("keys-deactivated", counts.as_str()),
         Notice::KeysExtended(..) => ("keys-extended", counts.as_str()),
         Notice::KeysDeleted(..) => ("keys-deleted", counts.as_str()),
@@ -240,6 +247,9 @@ mod tests {
             Notice::KeyDeactivated(named()),
             Notice::KeyActivated(named()),
             Notice::KeyDeleted(named()),
+            Notice::NoKeyTicked,
+            Notice::TickedKeysGone,
+            Notice::KeysActivated(12, 0),
             Notice::KeysDeactivated(12, 0),
             Notice::KeysExtended(12, 2),
             Notice::KeysDeleted(12, 1),
@@ -274,6 +284,9 @@ mod tests {
                 | Notice::KeyDeactivated(_)
                 | Notice::KeyActivated(_)
                 | Notice::KeyDeleted(_)
+                | Notice::NoKeyTicked
+                | Notice::TickedKeysGone
+                | Notice::KeysActivated(..)
                 | Notice::KeysDeactivated(..)
                 | Notice::KeysExtended(..)
                 | Notice::KeysDeleted(..)

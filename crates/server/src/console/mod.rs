@@ -40,9 +40,10 @@ mod contrast;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use self::keys::bulk::Verb;
 use self::keys::door::Door;
 use self::menu::Section;
 use crate::app::App;
@@ -64,6 +65,12 @@ fn api_management(door: Section) -> Router<App> {
         )
 }
 
+/// The question about several keys, and what it asks about.
+fn bulk(verb: Verb) -> MethodRouter<App> {
+    get(move |visit, query| keys::bulk::show(visit, query, verb))
+        .post(move |visit, sent| keys::bulk::change(visit, sent, verb))
+}
+
 /// The routes of the console, and its page for what is not there.
 ///
 /// From outside in: the headers of every answer, the log and the pages of failures, what a panic is turned into, what is refused for safety, the origin check, the handler.
@@ -78,9 +85,10 @@ pub fn router(app: App) -> Router {
         )
         .route("/keys/new", get(keys::form::show_new_key))
         .route("/keys/csv", get(keys::export::export))
-        .route("/keys/bulk/deactivate", post(keys::bulk::deactivate))
-        .route("/keys/bulk/extend", get(keys::bulk::show_extend).post(keys::bulk::extend))
-        .route("/keys/bulk/delete", get(keys::bulk::show_delete).post(keys::bulk::delete))
+        .route("/keys/bulk/activate", bulk(Verb::Activate))
+        .route("/keys/bulk/deactivate", bulk(Verb::Deactivate))
+        .route("/keys/bulk/extend", bulk(Verb::Extend))
+        .route("/keys/bulk/delete", bulk(Verb::Delete))
         .route("/keys/{key}", get(keys::change::show_key))
         .route("/keys/{key}/first-request", get(keys::usage::show_first_request))
         .route("/keys/{key}/edit", get(keys::form::show_edit_key).post(keys::form::edit))

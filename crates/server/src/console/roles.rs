@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::entrance::{keep, refused};
 use super::failure::Failure;
 use super::keys::view;
-use super::pages::form::{Choice, FormErrors, typed, typed_lines};
+use super::pages::form::{Choice, FormErrors, entries, typed, typed_lines};
 use super::pages::roles::{DeleteRolePage, RoleFacts, RoleFormPage, RoleListPage, RolePage, Touched};
 use super::pages::shell::{Notice, Place, Status, Tone};
 use super::paging::{Forward, forward};
@@ -158,9 +158,7 @@ impl RoleForm {
     fn read(&self, errors: &mut FormErrors) -> Option<(Name, Description, PermissionSet)> {
         let name = keep(errors, "name", "The role's name", Name::parse(&self.name));
         let description = keep(errors, "description", "The description", Description::parse(&self.description));
-        let lines: Vec<&str> =
-            self.permissions.split(|it: char| it == ',' || it.is_whitespace()).filter(|it| !it.is_empty()).collect();
-        let permissions = PermissionSet::parse(&lines);
+        let permissions = PermissionSet::parse(&entries(&self.permissions));
         let permissions = permissions.map_err(|error| errors.add("permissions", format!("Here {error}."))).ok();
         Some((name?, description?, permissions?))
     }
@@ -191,14 +189,18 @@ pub(super) async fn create(visit: Visit, form: Result<Form<RoleForm>, FormReject
 /// Shows the form with a role's present values.
 pub(super) async fn show_edit(visit: Visit, Path((_, role_id)): RolePath) -> Result<Response, Failure> {
     let RoleInfo { role, .. } = find(&visit, &role_id).await?;
-    let form = RoleForm {
+    Ok(visit.page(&form_page(&visit, Some(&role), &present(&role), FormErrors::default())))
+}
+
+/// The form as it stands for what a role is now.
+fn present(role: &Role) -> RoleForm {
+    RoleForm {
         version: role.version.to_string(),
         name: role.name.to_string(),
         description: role.description.to_string(),
         permissions: role.permissions.to_texts().join("\n"),
         ..RoleForm::default()
-    };
-    Ok(visit.page(&form_page(&visit, Some(&role), &form, FormErrors::default())))
+    }
 }
 
 /// Changes a role.
@@ -207,7 +209,7 @@ pub(super) async fn edit(
     Path((_, role_id)): RolePath,
     form: Result<Form<RoleForm>, FormRejection>,
 ) -> Result<Response, Failure> {
-    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let Form(mut form) = form.map_err(|_| Failure::bad_form())?;
     let RoleInfo { role, .. } = find(&visit, &role_id).await?;
     let mut errors = FormErrors::default();
     if let Some((name, description, permissions)) = form.read(&mut errors) {
@@ -222,6 +224,16 @@ pub(super) async fn edit(
             Ok(role) => return Ok(saved(&visit, &role)),
             Err(error) => complain(&mut errors, error.into_reject())?,
         }
+    }
+    if errors.is_outdated() {
+        let now = present(&role);
+        let listed = |text: &str| entries(text).join(", ");
+        errors.compare([
+            ("Name", form.name.clone(), now.name),
+            ("Description", form.description.clone(), now.description),
+            ("Permissions", listed(&form.permissions), listed(&now.permissions)),
+        ]);
+        form.version = now.version;
     }
     Ok(refused(visit.page(&form_page(&visit, Some(&role), &form, errors))))
 }

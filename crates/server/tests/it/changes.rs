@@ -161,6 +161,7 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     let keys = json!({"ids": [id(&bulk["key"])]});
     calls.call("extend_keys", "POST", "/keys/bulk/extend", json!({"keys": keys, "expires_at": null})).await;
     calls.call("deactivate_keys", "POST", "/keys/bulk/deactivate", json!({"keys": keys})).await;
+    calls.call("activate_keys", "POST", "/keys/bulk/activate", json!({"keys": keys})).await;
     calls.call("revoke_keys", "POST", "/keys/bulk/revoke", json!({"keys": keys})).await;
     calls.call("report_leak", "POST", "/leaks", json!({"key": leaked["secret"]["token"]})).await;
 

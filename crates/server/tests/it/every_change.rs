@@ -153,6 +153,9 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
         };
         call(operation, "POST", format!("{path}/rotation/{action}"), body);
     }
+    let inactive = json!([maker.key_id(&role).await]);
+    it.admin.post(&format!("{at}/keys/bulk/deactivate"), json!({"keys": {"ids": inactive}})).await.expect(200);
+    call("activate_keys", "POST", format!("{at}/keys/bulk/activate"), json!({"keys": {"ids": inactive}}));
     for (operation, action) in [("deactivate_keys", "deactivate"), ("revoke_keys", "revoke"), ("extend_keys", "extend")]
     {
         let ends =

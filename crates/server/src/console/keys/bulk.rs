@@ -1,8 +1,10 @@
-//! What is done to several keys at once: deactivate, extend, delete.
+//! What is done to several keys at once: activate, deactivate, extend, delete.
 //!
 //! The list's check boxes belong to a form whose buttons lead here with the chosen keys in the address, so that a question is a page that can
-//! be gone back from. Deactivating is undone as easily and is not asked for.
+//! be gone back from. What comes of it is said on the list; only where keys were left as they are the question comes back with just those, each
+//! with the reason, since there is something to choose anew.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::extract::rejection::FormRejection;
@@ -15,20 +17,47 @@ use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use secrecy::SecretString;
 
-use super::choices::{DAY, NEVER, ON_DATE, SPANS, expiry_choices};
+use super::choices::{DAY, Lifetimes, NEVER, ON_DATE};
 use super::door::Door;
 use super::form::end_of_day;
 use super::view;
 use crate::console::entrance::{held_back, refused};
 use crate::console::failure::Failure;
-use crate::console::pages::bulk::{BulkPage, BulkQuestion};
+use crate::console::pages::bulk::{BulkPage, BulkQuestion, BulkRow, BulkSoFar};
 use crate::console::pages::form::{FormErrors, typed};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::respond::own_path;
 use crate::console::visit::Visit;
-use crate::ops::error::Error;
+use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::Answer;
 use crate::ops::keys::{BulkChange, BulkOutcome, KeyInfo, Selection, change_keys, get_key};
+
+/// What is done to the keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::console) enum Verb {
+    Activate,
+    Deactivate,
+    Extend,
+    Delete,
+}
+
+impl Verb {
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Activate | Self::Deactivate | Self::Extend => "update",
+        }
+    }
+
+    const fn notice(self) -> fn(usize, usize) -> Notice {
+        match self {
+            Self::Activate => Notice::KeysActivated,
+            Self::Deactivate => Notice::KeysDeactivated,
+            Self::Extend => Notice::KeysExtended,
+            Self::Delete => Notice::KeysDeleted,
+        }
+    }
+}
 
 /// A form with several values of one name.
 type Pairs = Vec<(String, String)>;
@@ -62,7 +91,8 @@ fn list_path(wanted: &str) -> &str {
 }
 
 impl BulkForm {
-    fn read(mut pairs: Pairs) -> Result<Self, Failure> {
+    /// Reads it; where no key is chosen, the way back to the list is all that it says.
+    fn read(mut pairs: Pairs) -> Result<Self, String> {
         let confirm = pairs.iter().position(|(name, _)| name == "confirm").map(|at| pairs.swap_remove(at).1);
         let mut keys: Vec<KeyId> =
             pairs.iter().filter(|(name, _)| name == "key").filter_map(|(_, id)| id.parse().ok()).collect();
@@ -70,12 +100,11 @@ impl BulkForm {
         keys.dedup();
         // A page of the list has no more.
         keys.truncate(PAGE_ITEMS_MAX as usize);
-        if keys.is_empty() {
-            let detail = "No key is selected. Go back and tick those that you mean.";
-            return Err(Reject::new(RejectCode::StateConflict, detail).into());
-        }
         let back = pairs.iter().find(|(name, _)| name == "back").map_or("", |(_, value)| value);
         let back = list_path(back).to_owned();
+        if keys.is_empty() {
+            return Err(back);
+        }
         Ok(Self { keys, back, confirm: confirm.unwrap_or_default().into(), pairs })
     }
 
@@ -93,70 +122,112 @@ impl BulkForm {
                 Err(error) => return Err(error.into()),
             }
         }
-        if keys.is_empty() {
-            return Err(Reject::new(RejectCode::StateConflict, "None of the selected keys is there any more.").into());
-        }
         Ok(Found { gone: self.keys.len() - keys.len(), keys })
     }
 
-    async fn change(&self, visit: &Visit, change: BulkChange) -> Result<BulkOutcome, Failure> {
+    async fn change(&self, visit: &Visit, change: BulkChange) -> OpResult<BulkOutcome> {
         let selection = Selection::Keys(self.keys.clone());
         let answer =
             change_keys(&visit.app, &visit.caller, visit.organization_id(), selection, change, false, None).await?;
         match answer {
             Answer::Fresh(outcome) => Ok(outcome),
-            Answer::Replayed { .. } => Err(Failure::bad_form()),
+            Answer::Replayed { .. } => Err(Error::Internal("a change without a key was replayed".to_owned())),
         }
     }
 }
 
+/// A question, or a change, about several keys as it is sent.
 type Sent = Result<Form<Pairs>, FormRejection>;
 
-fn sent(form: Sent) -> Result<BulkForm, Failure> {
-    BulkForm::read(form.map_err(|_| Failure::bad_form())?.0)
-}
-
-/// Where the list goes on, and what it says of the outcome.
-fn done(visit: &Visit, form: &BulkForm, outcome: &BulkOutcome, notice: fn(usize, usize) -> Notice) -> Response {
-    visit.done(&form.back, &notice(outcome.done + outcome.unchanged, outcome.left_out.len()))
-}
-
-/// Switches the chosen keys off.
-pub(in crate::console) async fn deactivate(visit: Visit, form: Sent) -> Result<Response, Failure> {
-    let form = sent(form)?;
-    let outcome = form.change(&visit, BulkChange::Deactivate).await?;
-    Ok(done(&visit, &form, &outcome, Notice::KeysDeactivated))
-}
-
-/// Asks until when the chosen keys are to be good.
-pub(in crate::console) async fn show_extend(visit: Visit, query: Query<Pairs>) -> Result<Response, Failure> {
-    visit.require("update")?;
-    let form = BulkForm::read(query.0)?;
-    extend_page(&visit, &form, FormErrors::default()).await
-}
-
-async fn extend_page(visit: &Visit, form: &BulkForm, errors: FormErrors) -> Result<Response, Failure> {
-    let question = BulkQuestion::Extend {
-        expiries: expiry_choices(None, form.of("expires"), visit.app.now()),
-        expires_on: typed(form.of("expires_on")),
+/// Asks before something is done to the chosen keys.
+pub(in crate::console) async fn show(visit: Visit, query: Query<Pairs>, verb: Verb) -> Result<Response, Failure> {
+    visit.require(verb.action())?;
+    let form = match BulkForm::read(query.0) {
+        Ok(form) => form,
+        Err(back) => return Ok(visit.done(&back, &Notice::NoKeyTicked)),
     };
-    Ok(page(visit, form, &form.find(visit).await?, question, errors))
+    let found = form.find(&visit).await?;
+    if found.keys.is_empty() {
+        return Ok(visit.done(&form.back, &Notice::TickedKeysGone));
+    }
+    Ok(page(&visit, &form, &found, verb, FormErrors::default(), None))
 }
 
-/// Gives the chosen keys a later end.
-pub(in crate::console) async fn extend(visit: Visit, form: Sent) -> Result<Response, Failure> {
-    let form = sent(form)?;
+/// Does it, as far as it can be done.
+pub(in crate::console) async fn change(mut visit: Visit, sent: Sent, verb: Verb) -> Result<Response, Failure> {
+    // Before the password is asked for: nobody proves who they are to be refused then.
+    visit.require(verb.action())?;
+    let mut form = match BulkForm::read(sent.map_err(|_| Failure::bad_form())?.0) {
+        Ok(form) => form,
+        Err(back) => return Ok(visit.done(&back, &Notice::NoKeyTicked)),
+    };
     let mut errors = FormErrors::default();
-    if let Some(end) = end(&form, visit.app.now(), &mut errors) {
-        let outcome = form.change(&visit, BulkChange::Extend(end)).await?;
-        return Ok(done(&visit, &form, &outcome, Notice::KeysExtended));
+    let found = form.find(&visit).await?;
+    if found.keys.is_empty() {
+        return Ok(visit.done(&form.back, &Notice::TickedKeysGone));
     }
-    Ok(refused(extend_page(&visit, &form, errors).await?))
+    let change = match verb {
+        Verb::Activate => Some(BulkChange::Activate),
+        Verb::Deactivate => Some(BulkChange::Deactivate),
+        Verb::Extend => end(&visit, &form, &mut errors).map(BulkChange::Extend),
+        Verb::Delete if form.of("count").trim() != form.keys.len().to_string() => {
+            errors.add("count", format!("Type {} to delete as many keys.", found.keys.len()));
+            None
+        }
+        Verb::Delete => Some(BulkChange::Revoke(RevocationReason::Unspecified)),
+    };
+    let Some(change) = change else { return Ok(refused(page(&visit, &form, &found, verb, errors, None))) };
+    if verb == Verb::Delete
+        && visit.must_confirm(&found.keys)
+        && let Err(unconfirmed) = visit.confirm_by(std::mem::take(&mut form.confirm)).await?
+    {
+        let page = page(&visit, &form, &found, verb, unconfirmed.errors, None);
+        return Ok(held_back(page, unconfirmed.wait_secs));
+    }
+    match form.change(&visit, change).await.map_err(Error::into_reject) {
+        Ok(outcome) => outcome_page(&visit, form, &outcome, verb).await,
+        Err(reject) if reject.code == RejectCode::InvalidField => {
+            errors.add_fields(&reject.fields, &[("/expires_at", "expires_on", "The last day")]);
+            Ok(refused(page(&visit, &form, &found, verb, errors, None)))
+        }
+        Err(reject) => Ok(visit.failed(reject)),
+    }
+}
+
+/// The list where all went well, else the question again about the keys that were left as they are.
+async fn outcome_page(visit: &Visit, form: BulkForm, outcome: &BulkOutcome, verb: Verb) -> Result<Response, Failure> {
+    let done = outcome.done + outcome.unchanged;
+    let of = form.keys.len();
+    let left: HashMap<_, _> = outcome.left_out.iter().map(|it| (it.key_id, reason(&it.reject))).collect();
+    let rest = BulkForm { keys: outcome.left_out.iter().map(|it| it.key_id).collect(), ..form };
+    let found = rest.find(visit).await?;
+    if found.keys.is_empty() {
+        return Ok(visit.done(&rest.back, &verb.notice()(done, found.gone)));
+    }
+    let so_far = SoFar { done, of, left };
+    let page = page(visit, &rest, &found, verb, FormErrors::default(), Some(so_far));
+    // What was done was done; only where nothing was it is a refusal.
+    Ok(if done > 0 { page } else { refused(page) })
+}
+
+/// How far a change has come.
+struct SoFar {
+    done: usize,
+    of: usize,
+    /// Why each of the others was left as it is.
+    left: HashMap<KeyId, String>,
+}
+
+/// Why a key was left as it is, in a sentence.
+fn reason(reject: &Reject) -> String {
+    let fields: Vec<_> = reject.fields.iter().map(|it| it.detail.as_str()).collect();
+    if fields.iter().any(|it| it.ends_with('.')) { fields.join(" ") } else { reject.detail.to_string() }
 }
 
 /// The chosen end; nothing where the form does not say one.
-fn end(form: &BulkForm, now: Timestamp, errors: &mut FormErrors) -> Option<Option<Timestamp>> {
-    let span = form.of("expires").parse::<u32>().ok().filter(|it| SPANS.contains(it));
+fn end(visit: &Visit, form: &BulkForm, errors: &mut FormErrors) -> Option<Option<Timestamp>> {
+    let now = visit.app.now();
+    let span = form.of("expires").parse::<u32>().ok().filter(|it| Lifetimes::of(visit).offers(*it));
     match (form.of("expires"), span) {
         (NEVER, _) => Some(None),
         (ON_DATE, _) => {
@@ -177,44 +248,34 @@ fn end(form: &BulkForm, now: Timestamp, errors: &mut FormErrors) -> Option<Optio
     }
 }
 
-/// Asks before the chosen keys are deleted: whoever means it types how many there are.
-pub(in crate::console) async fn show_delete(visit: Visit, query: Query<Pairs>) -> Result<Response, Failure> {
-    visit.require("delete")?;
-    let form = BulkForm::read(query.0)?;
-    Ok(page(&visit, &form, &form.find(&visit).await?, BulkQuestion::Delete, FormErrors::default()))
-}
-
-/// Deletes the chosen keys for ever.
-pub(in crate::console) async fn delete(mut visit: Visit, form: Sent) -> Result<Response, Failure> {
-    // Before the password is asked for: nobody proves who they are to be refused then.
-    visit.require("delete")?;
-    let mut form = sent(form)?;
-    let found = form.find(&visit).await?;
-    if form.of("count").trim() != form.keys.len().to_string() {
-        let mut errors = FormErrors::default();
-        errors.add("count", format!("Type {} to delete as many keys.", found.keys.len()));
-        return Ok(refused(page(&visit, &form, &found, BulkQuestion::Delete, errors)));
-    }
-    if visit.must_confirm(&found.keys)
-        && let Err(unconfirmed) = visit.confirm_by(std::mem::take(&mut form.confirm)).await?
-    {
-        let page = page(&visit, &form, &found, BulkQuestion::Delete, unconfirmed.errors);
-        return Ok(held_back(page, unconfirmed.wait_secs));
-    }
-    match form.change(&visit, BulkChange::Revoke(RevocationReason::Unspecified)).await {
-        Ok(outcome) => Ok(done(&visit, &form, &outcome, Notice::KeysDeleted)),
-        Err(failure) => Ok(visit.failed(failure)),
-    }
-}
-
-fn page(visit: &Visit, form: &BulkForm, found: &Found, question: BulkQuestion, errors: FormErrors) -> Response {
+fn page(
+    visit: &Visit,
+    form: &BulkForm,
+    found: &Found,
+    verb: Verb,
+    errors: FormErrors,
+    so_far: Option<SoFar>,
+) -> Response {
     let now = visit.app.now();
+    let question = match verb {
+        Verb::Activate => BulkQuestion::Activate,
+        Verb::Deactivate => BulkQuestion::Deactivate,
+        Verb::Extend => BulkQuestion::Extend {
+            expiries: Lifetimes::of(visit).choices(None, form.of("expires"), now),
+            expires_on: typed(form.of("expires_on")),
+            latest: Lifetimes::of(visit).last_day(now),
+        },
+        Verb::Delete => BulkQuestion::Delete,
+    };
+    let left_for = |it: &KeyInfo| so_far.as_ref().and_then(|so_far| so_far.left.get(&it.key.id)).cloned();
+    let row = |it: &KeyInfo| BulkRow { key: view::row(it, now), left_for: left_for(it).unwrap_or_default() };
     visit.page(&BulkPage {
         shell: visit.shell(Place::Keys),
-        keys: found.keys.iter().map(|it| view::row(it, now)).collect(),
+        keys: found.keys.iter().map(row).collect(),
+        so_far: so_far.as_ref().map(|it| BulkSoFar::new(it.done, it.of, it.left.values())),
         gone: found.gone,
         back: form.back.clone(),
-        must_confirm: question == BulkQuestion::Delete && visit.must_confirm(&found.keys),
+        must_confirm: verb == Verb::Delete && visit.must_confirm(&found.keys),
         count: typed(form.of("count")),
         question,
         errors,

@@ -64,7 +64,7 @@ pub(super) async fn role_choices(visit: &Visit, of: Option<Present<'_>>, chosen:
         let chosen = id == preset;
         let note = match role.built_in {
             Some(BuiltIn::Readonly) => "Reads everything the mapped user may read, changes nothing.".to_owned(),
-            Some(BuiltIn::Member) => "The own profile and own keys.".to_owned(),
+            Some(BuiltIn::Member) => "The own profile, and keys that belong to oneself.".to_owned(),
             Some(BuiltIn::Admin) => "Creates, changes and deletes everything.".to_owned(),
             None => role.description.to_string(),
         };
@@ -89,18 +89,70 @@ pub(super) async fn role_choices(visit: &Visit, of: Option<Present<'_>>, chosen:
     choices
 }
 
-pub(super) fn expiry_choices(present: Option<Timestamp>, chosen: &str, now: Timestamp) -> Vec<Choice> {
-    let mut choices = Vec::new();
-    if let Some(at) = present {
-        choices.push(Choice::new(KEEP, format!("As now ({})", Moment::until(at).text), chosen == KEEP));
+/// How long keys may live here.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Lifetimes {
+    days_max: Option<u32>,
+}
+
+impl Lifetimes {
+    /// What the policy of the organization says; nothing where it is not known, since the operation has the last word.
+    pub(super) fn of(visit: &Visit) -> Self {
+        let policy = visit.app.replica().policy(visit.organization_id());
+        Self { days_max: policy.and_then(|it| it.expiry_days_max).map(u32::from) }
     }
-    choices.push(Choice::new(NEVER, "Never", chosen == NEVER || chosen.is_empty()));
-    for days in SPANS {
-        let on = now.saturating_add(DAY.saturating_mul(days)).to_date_text();
-        choices.push(Choice::new(days.to_string(), format!("In {days} days ({on})"), chosen == days.to_string()));
+
+    /// The latest end that the policy allows; none where it allows any.
+    pub(super) fn latest(self, now: Timestamp) -> Option<Timestamp> {
+        self.days_max.map(|it| now.saturating_add(DAY.saturating_mul(it)))
     }
-    choices.push(Choice::new(ON_DATE, "On a date…", chosen == ON_DATE));
-    choices
+
+    /// The last day that a form can name, `2027-02-18`: a key that ends with it ends when the next one begins.
+    pub(super) fn last_day(self, now: Timestamp) -> Option<String> {
+        let text = |it: Timestamp| it.saturating_sub(DAY).to_string().chars().take("2027-02-18".len()).collect();
+        self.latest(now).map(text)
+    }
+
+    /// Whether a form offers this span of days; whether it is allowed is the operation's to say.
+    pub(super) fn offers(self, days: u32) -> bool {
+        SPANS.contains(&days) || self.days_max == Some(days)
+    }
+
+    /// When a key can end. What lies beyond the policy is shown and says so, and cannot be chosen; where nothing else is chosen, the longest
+    /// allowed is. `present` is the end of the key that a form changes: it can keep an end, or none, that was allowed before.
+    pub(super) fn choices(self, present: Option<Option<Timestamp>>, chosen: &str, now: Timestamp) -> Vec<Choice> {
+        let mut choices = Vec::new();
+        match present {
+            Some(Some(at)) => choices.push(Choice::new(KEEP, format!("As now ({})", Moment::until(at).text), false)),
+            Some(None) if self.days_max.is_some() => choices.push(Choice::new(KEEP, "As now (never)", false)),
+            Some(None) | None => {}
+        }
+        let beyond = |label: String| match self.days_max {
+            Some(1) => format!("{label}: policy allows 1 day at most"),
+            Some(days) => format!("{label}: policy allows {days} days at most"),
+            None => label,
+        };
+        let never = Choice::new(NEVER, beyond("Never".to_owned()), false);
+        choices.push(never.off_if(self.days_max.is_some()));
+        let mut spans = SPANS.to_vec();
+        let own = self.days_max.filter(|it| SPANS.iter().all(|span| it < span));
+        spans.splice(0..0, own);
+        for days in spans {
+            let on = now.saturating_add(DAY.saturating_mul(days)).to_date_text();
+            let label = if days == 1 { format!("In 1 day ({on})") } else { format!("In {days} days ({on})") };
+            let is_beyond = self.days_max.is_some_and(|it| it < days);
+            let label = if is_beyond { beyond(label) } else { label };
+            choices.push(Choice::new(days.to_string(), label, false).off_if(is_beyond));
+        }
+        choices.push(Choice::new(ON_DATE, "On a date…", false));
+        let wanted = choices.iter().position(|it| it.value == chosen && !it.off);
+        let longest = || choices.iter().rposition(|it| !it.off && it.value != ON_DATE);
+        let preset = wanted.or_else(|| if self.days_max.is_some() && present.is_none() { longest() } else { Some(0) });
+        if let Some(choice) = preset.and_then(|it| choices.get_mut(it)) {
+            choice.chosen = true;
+        }
+        choices
+    }
 }
 
 /// Makes what a key has one of the choices, and the chosen one unless another is: a browser would send the first of a list without a chosen one.
@@ -220,4 +272,62 @@ pub(super) fn owner_choices(visit: &Visit, of: Option<Present<'_>>, chosen: &str
         offer_present(&mut choices, own);
     }
     choices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offered(days_max: Option<u32>, chosen: &str) -> Vec<(String, bool, bool)> {
+        let now = "2026-11-21T05:15:00Z".parse().unwrap();
+        let choices = Lifetimes { days_max }.choices(None, chosen, now);
+        choices.into_iter().map(|it| (it.value, it.off, it.chosen)).collect()
+    }
+
+    fn chosen(days_max: Option<u32>, wanted: &str) -> String {
+        let choices = offered(days_max, wanted);
+        let mut chosen = choices.into_iter().filter(|it| it.2);
+        let (value, off, _) = chosen.next().expect("one is chosen");
+        assert!(!off && chosen.next().is_none());
+        value
+    }
+
+    #[test]
+    fn what_lies_beyond_the_policy_cannot_be_chosen_and_is_never_preset() {
+        assert_eq!(chosen(None, ""), NEVER);
+        assert_eq!(chosen(Some(90), ""), "90");
+        assert_eq!(chosen(Some(90), NEVER), "90");
+        assert_eq!(chosen(Some(90), "365"), "90");
+        assert_eq!(chosen(Some(90), "30"), "30");
+        assert_eq!(chosen(Some(14), ""), "14", "shorter than all spans it is a span of its own");
+        assert_eq!(chosen(Some(120), ""), "90");
+        assert_eq!(chosen(Some(90), ON_DATE), ON_DATE);
+        let off: Vec<_> = offered(Some(90), "").into_iter().filter(|it| it.1).map(|it| it.0).collect();
+        assert_eq!(off, [NEVER, "365"]);
+        assert!(offered(None, "").iter().all(|it| !it.1));
+    }
+
+    #[test]
+    fn a_key_that_is_changed_keeps_the_end_it_has_unless_another_is_chosen() {
+        let now = "2026-11-21T05:15:00Z".parse().unwrap();
+        let preset = |days_max, present| {
+            let choices = Lifetimes { days_max }.choices(Some(present), KEEP, now);
+            choices.into_iter().find(|it| it.chosen).map(|it| it.value)
+        };
+        for days_max in [None, Some(90)] {
+            assert_eq!(preset(days_max, Some(now)).as_deref(), Some(KEEP));
+        }
+        assert_eq!(preset(Some(90), None).as_deref(), Some(KEEP), "its description can be mended all the same");
+        assert_eq!(preset(None, None).as_deref(), Some(NEVER));
+    }
+
+    #[test]
+    fn the_last_day_to_name_ends_before_the_latest_end() {
+        let now = "2026-11-21T05:15:00Z".parse().unwrap();
+        let lifetimes = Lifetimes { days_max: Some(90) };
+        let last = lifetimes.last_day(now).unwrap();
+        assert_eq!(last, "2027-02-18");
+        let end: Timestamp = "2027-02-19T00:00:00Z".parse().unwrap();
+        assert!(end <= lifetimes.latest(now).unwrap());
+    }
 }

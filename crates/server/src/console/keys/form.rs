@@ -14,9 +14,10 @@ use claviger_core::time::Timestamp;
 use serde::Deserialize;
 
 use super::choices::{
-    DAY, KEEP, NEVER, NOBODY, ON_DATE, Present, SPANS, expiry_choices, mapped_user_value, owner_choices, owner_value,
+    DAY, KEEP, Lifetimes, NEVER, NOBODY, ON_DATE, Present, mapped_user_value, owner_choices, owner_value,
     reach_choices, role_choices, role_value, user_choices,
 };
+use super::conflict::differences;
 use super::door::Door;
 use super::rights::rights_to;
 use super::secrets::{self, new_once};
@@ -103,7 +104,7 @@ impl Wanted {
 }
 
 impl KeyForm {
-    fn read(&self, now: Timestamp, errors: &mut FormErrors) -> Option<Wanted> {
+    fn read(&self, lifetimes: Lifetimes, now: Timestamp, errors: &mut FormErrors) -> Option<Wanted> {
         let name = keep(errors, "name", "The key's name", Name::parse(&self.name));
         let description = keep(errors, "description", "The description", Description::parse(&self.description));
         let role_id = self.role.as_ref().map(|it| self.optional_id(it, "role", errors));
@@ -117,7 +118,7 @@ impl KeyForm {
                     None
                 }
             },
-            span => match span.parse().ok().filter(|it| SPANS.contains(it)) {
+            span => match span.parse().ok().filter(|it| lifetimes.offers(*it)) {
                 Some(days) => Some(Some(now.saturating_add(DAY.saturating_mul(days)))),
                 None => {
                     errors.add("expires", "Choose when the key expires.");
@@ -197,7 +198,7 @@ pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) ->
         "" => KeyForm::default(),
         from => {
             let info = find(&visit, from).await?;
-            copy_of(&info, came.0.replaces.is_some(), visit.app.now())
+            copy_of(&info, came.0.replaces.is_some(), Lifetimes::of(&visit), visit.app.now())
         }
     };
     let form = KeyForm { once: new_once(&visit.app), door, ..form };
@@ -222,7 +223,7 @@ pub(in crate::console) async fn create(
     };
     let api = form.optional_id(&form.api, "api", &mut errors);
     let source = source_of(&visit, &form).await;
-    if let Some(wanted) = form.read(visit.app.now(), &mut errors) {
+    if let Some(wanted) = form.read(Lifetimes::of(&visit), visit.app.now(), &mut errors) {
         let new = NewKey {
             api,
             description: wanted.description,
@@ -262,7 +263,7 @@ pub(in crate::console) async fn create(
 }
 
 /// The form with what a key is set to, but for its end.
-fn settings(info: &KeyInfo) -> KeyForm {
+pub(super) fn settings(info: &KeyInfo) -> KeyForm {
     KeyForm {
         name: info.key.name.to_string(),
         description: info.key.description.to_string(),
@@ -290,8 +291,10 @@ fn replaced(visit: &Visit, old: &KeyInfo) -> Option<Replaced> {
 }
 
 /// The form of a copy: all that the key is set to, so that a copy allows no more and lasts no longer than what it was made of.
-fn copy_of(info: &KeyInfo, replaces: bool, now: Timestamp) -> KeyForm {
+fn copy_of(info: &KeyInfo, replaces: bool, lifetimes: Lifetimes, now: Timestamp) -> KeyForm {
     let end = info.key.expires_at;
+    // One that policy does not allow any more is not taken over: the form begins with the longest that it does.
+    let is_beyond = lifetimes.latest(now).is_some_and(|latest| end.is_none_or(|it| it > latest));
     // Of a key that has ended no end can be taken over: one has to be chosen.
     let last_day = end.filter(|it| *it > now).map(last_day_of).unwrap_or_default();
     KeyForm {
@@ -299,8 +302,12 @@ fn copy_of(info: &KeyInfo, replaces: bool, now: Timestamp) -> KeyForm {
         api: info.api.to_string(),
         replaces: if replaces { "yes".to_owned() } else { String::new() },
         name: info.key.name.with_suffix(if replaces { " replacement" } else { " copy" }).to_string(),
-        expires: if end.is_some() { ON_DATE } else { NEVER }.to_owned(),
-        expires_on: last_day,
+        expires: match end {
+            _ if is_beyond => String::new(),
+            Some(_) => ON_DATE.to_owned(),
+            None => NEVER.to_owned(),
+        },
+        expires_on: if is_beyond { String::new() } else { last_day },
         owner: owner_value(&info.key),
         ..settings(info)
     }
@@ -313,11 +320,7 @@ pub(in crate::console) async fn show_edit_key(
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
     visit.require_to("update", &info.key)?;
-    let form = KeyForm {
-        version: info.key.version.to_string(),
-        expires: if info.key.expires_at.is_some() { KEEP } else { NEVER }.to_owned(),
-        ..settings(&info)
-    };
+    let form = KeyForm { version: info.key.version.to_string(), expires: KEEP.to_owned(), ..settings(&info) };
     let page = form_page(&visit, Some(&info), form, FormErrors::default()).await;
     Ok(visit.page(&page))
 }
@@ -336,7 +339,7 @@ pub(in crate::console) async fn edit(
         text => text.parse().map_err(|_| Failure::bad_form())?,
     };
     let mut errors = FormErrors::default();
-    if let Some(wanted) = form.read(visit.app.now(), &mut errors) {
+    if let Some(wanted) = form.read(Lifetimes::of(&visit), visit.app.now(), &mut errors) {
         let patch = wanted.patch(&info.key);
         match update_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, patch, Some(version)).await {
             Ok(changed) => {
@@ -355,19 +358,29 @@ pub(super) async fn find(visit: &Visit, key_id: &str) -> Result<KeyInfo, Failure
     Ok(get_key(&visit.app, &visit.caller, visit.organization_id(), key_id).await?)
 }
 
-async fn form_page(visit: &Visit, info: Option<&KeyInfo>, form: KeyForm, errors: FormErrors) -> KeyFormPage {
+async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut errors: FormErrors) -> KeyFormPage {
     let now = visit.app.now();
+    let lifetimes = Lifetimes::of(visit);
     let key: Option<KeyFacts> = info.map(|it| view::facts(it, now));
     let source = if info.is_none() { source_of(visit, &form).await } else { None };
     let copied = source.as_ref().map(|info| Present { info, is_copy: true });
     let source_name = source.as_ref().map(|it| it.key.name.to_string());
     let of = info.map(|info| Present { info, is_copy: false }).or(copied);
+    let roles = role_choices(visit, of, form.role.as_deref()).await;
+    let expiries = lifetimes.choices(info.map(|it| it.key.expires_at), &form.expires, now);
+    let mapped_users = user_choices(visit, of, &form.mapped_user).await;
+    if let Some(info) = info.filter(|_| errors.is_outdated()) {
+        errors.compare(differences(info, &form, [&roles, &mapped_users]));
+        // What is saved from here on takes the place of what is shown as the present.
+        form.version = info.key.version.to_string();
+    }
     KeyFormPage {
         shell: visit.shell(Place::Keys),
         door: Door::parse(&form.door).view(),
-        roles: role_choices(visit, of, form.role.as_deref()).await,
-        expiries: expiry_choices(info.and_then(|it| it.key.expires_at), &form.expires, now),
-        mapped_users: user_choices(visit, of, &form.mapped_user).await,
+        roles,
+        expiries,
+        latest: lifetimes.last_day(now),
+        mapped_users,
         owners: owner_choices(visit, of, &form.owner),
         reaches: reach_choices(visit, info, &form.reach),
         scopes: typed_lines(form.scopes.as_deref().unwrap_or_default()),
@@ -435,7 +448,7 @@ mod tests {
             ..KeyForm::default()
         };
         let mut errors = FormErrors::default();
-        form.read(now(), &mut errors).map(|it| it.expires_at).ok_or(errors)
+        form.read(Lifetimes::default(), now(), &mut errors).map(|it| it.expires_at).ok_or(errors)
     }
 
     #[test]
@@ -470,7 +483,7 @@ mod tests {
             ..KeyForm::default()
         };
         let mut errors = FormErrors::default();
-        assert!(form.read(now(), &mut errors).is_none());
+        assert!(form.read(Lifetimes::default(), now(), &mut errors).is_none());
         for field in ["name", "description", "role", "mapped_user"] {
             assert!(errors.of(field).is_some(), "{field}: {errors:?}");
         }

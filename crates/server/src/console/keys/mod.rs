@@ -3,6 +3,7 @@
 pub(super) mod bulk;
 pub(super) mod change;
 mod choices;
+mod conflict;
 pub(super) mod door;
 pub(super) mod export;
 pub(super) mod form;

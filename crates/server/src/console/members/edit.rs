@@ -5,6 +5,7 @@ use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::name::{Email, Name};
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::user::User;
 use serde::Deserialize;
 
 use super::change::find;
@@ -34,12 +35,16 @@ pub(in crate::console) async fn show_edit(
     visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/users:update")?;
     let (person, _) = find(&visit, &member_id).await?;
     let user = &person.row.user;
-    let form = EditForm {
+    Ok(visit.page(&page(&visit, &member_id, &present(user), FormErrors::default()).await?))
+}
+
+/// The form as it stands for what a user is called now.
+fn present(user: &User) -> EditForm {
+    EditForm {
         version: user.version.to_string(),
         name: user.name.to_string(),
         email: user.email.as_ref().map(ToString::to_string).unwrap_or_default(),
-    };
-    Ok(visit.page(&page(&visit, &member_id, &form, FormErrors::default()).await?))
+    }
 }
 
 /// Changes what the member is called.
@@ -48,7 +53,7 @@ pub(in crate::console) async fn edit(
     Path((_, member_id)): Path<(String, String)>,
     form: Result<Form<EditForm>, FormRejection>,
 ) -> Result<Response, Failure> {
-    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let Form(mut form) = form.map_err(|_| Failure::bad_form())?;
     let (person, _) = find(&visit, &member_id).await?;
     let user = &person.row.user;
     let mut errors = FormErrors::default();
@@ -72,6 +77,11 @@ pub(in crate::console) async fn edit(
             }
             Err(error) => complain(&mut errors, error.into_reject())?,
         }
+    }
+    if errors.is_outdated() {
+        let now = present(user);
+        errors.compare([("Name", form.name.clone(), now.name), ("E-mail", form.email.clone(), now.email)]);
+        form.version = now.version;
     }
     Ok(refused(visit.page(&page(&visit, &member_id, &form, errors).await?)))
 }

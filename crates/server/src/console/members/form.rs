@@ -7,13 +7,14 @@ use claviger_core::name::{Email, Name};
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::role::{BuiltIn, Role};
+use claviger_store::people::KEYS_COUNTED_MAX;
 use serde::Deserialize;
 
 use super::change::{find, show_link};
 use super::list::{facts, may_invite};
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
-use crate::console::keys::view;
+use crate::console::keys::view::{self, grouped};
 use crate::console::pages::form::{Choice, FormErrors, entries, typed, typed_lines};
 use crate::console::pages::members::{InvitePage, MemberRolePage};
 use crate::console::pages::shell::{Notice, Place};
@@ -74,7 +75,7 @@ async fn invite_page(visit: &Visit, form: &InviteForm, errors: FormErrors) -> Re
         shell: visit.shell(Place::Settings),
         name: typed(&form.name),
         email: typed(&form.email),
-        roles: role_choices(visit, &form.role, None).await?,
+        roles: role_choices(visit, &form.role, None, None).await?,
         errors,
     })
 }
@@ -141,34 +142,86 @@ async fn role_page(
     visit: &Visit,
     member_id: &str,
     form: &RoleForm,
-    errors: FormErrors,
+    mut errors: FormErrors,
 ) -> Result<MemberRolePage, Failure> {
-    let (person, _) = find(visit, member_id).await?;
+    let (person, keys) = find(visit, member_id).await?;
     let member = &person.row.member;
     let present = (member.role_id.to_string(), person.row.role_name.to_string());
     let chosen = if form.role.is_empty() { &present.0 } else { &form.role };
+    let membership = visit.app.replica().membership_at(person.row.user.id, visit.organization_id());
+    let held = Held {
+        is_allowed: membership.is_some_and(|it| it.is_admin || it.api_access),
+        keys: keys.personal + keys.owned,
+    };
+    let roles = role_choices(visit, chosen, Some(&present), Some(held)).await?;
+    let extra_now = member.extra_permissions.to_texts();
+    let extra = form.extra.as_deref().map_or_else(|| extra_now.join("\n"), typed_lines);
+    let label = |id: &str| roles.iter().find(|it| it.value == id).map_or_else(|| id.to_owned(), |it| it.label.clone());
+    errors.compare([
+        ("Role", label(chosen), label(&present.0)),
+        ("Also allowed", entries(&extra).join(", "), extra_now.join(", ")),
+    ]);
     Ok(MemberRolePage {
         shell: visit.shell(Place::Settings),
         version: member.version.to_string(),
-        roles: role_choices(visit, chosen, Some(&present)).await?,
-        extra: form.extra.as_deref().map_or_else(|| member.extra_permissions.to_texts().join("\n"), typed_lines),
+        roles,
+        extra,
+        held: keys.personal + keys.owned,
+        mapped: keys.mapped,
+        more: [keys.personal + keys.owned, keys.mapped].contains(&KEYS_COUNTED_MAX),
         person: facts(visit, &person, visit.app.now()),
         errors,
     })
 }
 
+/// What hangs on whether the role of a member allows API access.
+#[derive(Clone, Copy)]
+struct Held {
+    /// Whether the present one does.
+    is_allowed: bool,
+    /// Keys that belong to the member and that no other membership reaches.
+    keys: u64,
+}
+
+impl Held {
+    /// What giving this role does to API access and to the keys; empty where it does nothing.
+    fn consequence(self, role: &Role) -> String {
+        let allows = role.is_admin() || role.api_access;
+        let keys = match self.keys {
+            1 => "1 key that belongs to this person".to_owned(),
+            KEYS_COUNTED_MAX => format!("{} or more keys that belong to this person", grouped(self.keys)),
+            many => format!("{} keys that belong to this person", grouped(many)),
+        };
+        let verb = |one: &'static str, many: &'static str| if self.keys == 1 { one } else { many };
+        match (self.is_allowed, allows, self.keys) {
+            (true, true, _) | (false, false, _) => String::new(),
+            (true, false, 0) => "Takes API access away.".to_owned(),
+            (true, false, _) => format!("Takes API access away: {keys} {} working.", verb("stops", "stop")),
+            (false, true, 0) => "Gives API access.".to_owned(),
+            (false, true, _) => format!("Gives API access: {keys} {} working again.", verb("starts", "start")),
+        }
+    }
+}
+
 /// The roles that the viewer may give, `member` chosen unless another is, and a present one that is none of them.
-async fn role_choices(visit: &Visit, chosen: &str, present: Option<&(String, String)>) -> Result<Vec<Choice>, Failure> {
+async fn role_choices(
+    visit: &Visit,
+    chosen: &str,
+    present: Option<&(String, String)>,
+    held: Option<Held>,
+) -> Result<Vec<Choice>, Failure> {
     let roles = list_roles_to_give(&visit.app, &visit.caller, visit.organization_id()).await?;
     let choice = |role: &Role| {
         let id = role.id.to_string();
         let is_chosen = if chosen.is_empty() { role.built_in == Some(BuiltIn::Member) } else { id == chosen };
         let note = match role.built_in {
             Some(BuiltIn::Admin) => "Creates, changes and deletes everything.".to_owned(),
-            Some(BuiltIn::Member) => "The own profile and own keys.".to_owned(),
+            Some(BuiltIn::Member) => "The own profile, and keys that belong to oneself.".to_owned(),
             Some(BuiltIn::Readonly) => "Reads everything, changes nothing.".to_owned(),
             None => role.description.to_string(),
         };
+        let told = held.map(|it| it.consequence(role)).unwrap_or_default();
+        let note = [note, told].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ");
         let mut choice = Choice::new(id, view::role_label(role.name.as_str()), is_chosen).with_note(note);
         choice.grave = role.is_admin();
         choice

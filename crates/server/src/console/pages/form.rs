@@ -4,7 +4,23 @@ use claviger_core::reject::FieldReject;
 
 /// What is wrong with a form that was sent, in the order of its fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FormErrors(pub Vec<FormError>);
+pub struct FormErrors {
+    /// The complaints.
+    pub list: Vec<FormError>,
+    /// What somebody else has set otherwise meanwhile, where the form is older than that.
+    pub differences: Vec<Difference>,
+}
+
+/// A field that stands otherwise in a form than in what it changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What the form calls it.
+    pub label: &'static str,
+    /// What the form says.
+    pub yours: String,
+    /// What is there now.
+    pub now: String,
+}
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +33,7 @@ pub struct FormError {
 
 /// Said of a form that was opened before somebody else changed the same thing.
 const OUTDATED: &str = "This was changed after you opened this form, so nothing of yours was saved. \
-    Open the form with the present values, and make your change again.";
+    Look below at what is different, and choose which of the two holds.";
 
 impl FormErrors {
     /// Complains that what the form changes is not any more what it was when the form was opened.
@@ -25,26 +41,35 @@ impl FormErrors {
         self.add_general(OUTDATED);
     }
 
-    /// Whether the form can only be opened anew, since whatever it saves would be refused again.
+    /// Says what the form has otherwise than what it changes, each field with what stands in the form and what is there now; of interest only
+    /// where the form is outdated.
+    pub fn compare(&mut self, fields: impl IntoIterator<Item = (&'static str, String, String)>) {
+        if self.is_outdated() {
+            let differing = fields.into_iter().filter(|(_, yours, now)| yours != now);
+            self.differences = differing.map(|(label, yours, now)| Difference { label, yours, now }).collect();
+        }
+    }
+
+    /// Whether somebody else was faster.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        self.0.iter().any(|it| it.message == OUTDATED)
+        self.list.iter().any(|it| it.message == OUTDATED)
     }
 
     /// Whether there is nothing to complain about.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// Adds a complaint about a field.
     pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.push(FormError { field: Some(field), message: message.into() });
+        self.list.push(FormError { field: Some(field), message: message.into() });
     }
 
     /// Adds a complaint about the form as a whole.
     pub fn add_general(&mut self, message: impl Into<String>) {
-        self.0.push(FormError { field: None, message: message.into() });
+        self.list.push(FormError { field: None, message: message.into() });
     }
 
     /// Adds what an operation said of fields, each beside the input that `known` has for its pointer, with the name it has there; what the
@@ -55,14 +80,14 @@ impl FormErrors {
             let what = found.map_or(pointer.trim_start_matches('/'), |it| it.2);
             // Some say a whole sentence, others what is to be said of the field.
             let message = if detail.ends_with('.') { detail.clone() } else { format!("{what} {detail}.") };
-            self.0.push(FormError { field: found.map(|it| it.1), message });
+            self.list.push(FormError { field: found.map(|it| it.1), message });
         }
     }
 
     /// The first complaint about a field.
     #[must_use]
     pub fn of(&self, field: &str) -> Option<&str> {
-        self.0.iter().find(|it| it.field == Some(field)).map(|it| it.message.as_str())
+        self.list.iter().find(|it| it.field == Some(field)).map(|it| it.message.as_str())
     }
 }
 
@@ -96,13 +121,21 @@ pub struct Choice {
     pub chosen: bool,
     /// Whether choosing it deserves a warning.
     pub grave: bool,
+    /// Whether it can only be looked at; its label says why.
+    pub off: bool,
 }
 
 impl Choice {
     /// A choice without a note.
     #[must_use]
     pub fn new(value: impl Into<String>, label: impl Into<String>, chosen: bool) -> Self {
-        Self { value: value.into(), label: label.into(), note: String::new(), chosen, grave: false }
+        Self { value: value.into(), label: label.into(), note: String::new(), chosen, grave: false, off: false }
+    }
+
+    /// The same choice, to be looked at only where that is so.
+    #[must_use]
+    pub fn off_if(self, off: bool) -> Self {
+        Self { off, ..self }
     }
 
     /// The same choice with a sentence below its label.

@@ -115,6 +115,10 @@ impl KeyListPage {
         offers(&self.users)
     }
 
+    fn any_to_switch(&self, active: bool) -> bool {
+        self.rows.iter().any(|it| it.may.switch && it.active == active)
+    }
+
     /// What can be done to several of these rows at once: to each of them, what its reader may.
     #[must_use]
     pub fn bulk(&self) -> KeyRights {
@@ -388,6 +392,8 @@ pub struct KeyFormPage {
     pub expiries: Vec<Choice>,
     /// The day as typed, `2027-02-19`.
     pub expires_on: String,
+    /// The last day that policy allows; none where it allows any.
+    pub latest: Option<String>,
     /// The users that the viewer may map a key to; empty where there is no choice.
     pub mapped_users: Vec<Choice>,
     /// Whom a new key can belong to; empty where there is no choice.

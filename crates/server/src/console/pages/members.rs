@@ -122,6 +122,12 @@ pub struct MemberRolePage {
     pub roles: Vec<Choice>,
     /// Permissions beside the role's, one a line.
     pub extra: String,
+    /// Keys that belong to the person, and that no other membership reaches.
+    pub held: u64,
+    /// Other keys that act as the person.
+    pub mapped: u64,
+    /// Whether there may be more than were counted.
+    pub more: bool,
     /// What was wrong with the form that was sent.
     pub errors: FormErrors,
 }

@@ -200,7 +200,13 @@ pub enum Notice {
     KeyActivated(String),
     /// A key was deleted.
     KeyDeleted(String),
-    /// Several keys were deactivated: how many, and how many were left as they are.
+    /// Something was to be done to the ticked keys, and none was.
+    NoKeyTicked,
+    /// None of the ticked keys was there any more.
+    TickedKeysGone,
+    /// Several keys were activated: how many, and how many were gone meanwhile.
+    KeysActivated(usize, usize),
+    /// Several keys were deactivated.
     KeysDeactivated(usize, usize),
     /// Several keys were given a later end.
     KeysExtended(usize, usize),
@@ -250,6 +256,14 @@ pub enum Notice {
     OrganizationResumed(String),
     /// An organization got another parent.
     OrganizationMoved(String),
+}
+
+impl Notice {
+    /// Whether it says that nothing was done.
+    #[must_use]
+    pub const fn is_warning(&self) -> bool {
+        matches!(self, Self::NoKeyTicked | Self::TickedKeysGone)
+    }
 }
 
 /// An instant, for `<time>`.

@@ -238,7 +238,7 @@ pub(super) async fn save(
     form: Result<Form<SettingForm>, FormRejection>,
 ) -> Result<Response, Failure> {
     let setting = setting_of(&slug)?;
-    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let Form(mut form) = form.map_err(|_| Failure::bad_form())?;
     let info = get_policy(&visit.app, &visit.caller, visit.organization_id()).await?;
     let mut errors = FormErrors::default();
     if let Some(patch) = read(&info, setting, &form, &mut errors) {
@@ -249,6 +249,18 @@ pub(super) async fn save(
             }
             Err(error) => complain(&mut errors, error.into_reject())?,
         }
+    }
+    if errors.is_outdated() {
+        let now = present(&info, setting);
+        let value = |form: &SettingForm| match form.choice.as_str() {
+            INHERIT if info.organization.parent_id.is_none() => "The default".to_owned(),
+            INHERIT => "As the organization above has it".to_owned(),
+            NUMBER => value_words(setting, &form.number.trim().parse::<u64>().map_or(Value::Null, Value::from)),
+            choice => value_words(setting, &choice.parse::<u64>().map_or_else(|_| json!(choice), Value::from)),
+        };
+        let lock = |form: &SettingForm| if form.locked.is_empty() { "Open" } else { "Locked" }.to_owned();
+        errors.compare([("Value", value(&form), value(&now)), ("Lock", lock(&form), lock(&now))]);
+        form.version = now.version;
     }
     Ok(refused(visit.page(&setting_page(&visit, &info, setting, &form, errors).await)))
 }

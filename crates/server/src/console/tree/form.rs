@@ -99,15 +99,18 @@ pub(in crate::console) async fn create(
 pub(in crate::console) async fn show_edit(visit: Visit, Path((_, id)): OrganizationPath) -> Result<Response, Failure> {
     let it = find(&visit, &id).await?;
     visit.caller.authorize_record(&visit.app, it.id, UPDATE)?;
-    let form = OrganizationForm {
+    Ok(visit.page(&form_page(&visit, Some(&it), &present(&it), FormErrors::default()).await))
+}
+
+/// The form as it stands for what an organization is called now.
+fn present(it: &Organization) -> OrganizationForm {
+    OrganizationForm {
         version: it.version.to_string(),
-        under: String::new(),
-        q: String::new(),
         name: it.name.to_string(),
         slug: it.slug.to_string(),
         external_id: it.external_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-    };
-    Ok(visit.page(&form_page(&visit, Some(&it), &form, FormErrors::default()).await))
+        ..OrganizationForm::default()
+    }
 }
 
 /// Changes what an organization is called.
@@ -116,7 +119,7 @@ pub(in crate::console) async fn edit(
     Path((_, id)): OrganizationPath,
     form: Result<Form<OrganizationForm>, FormRejection>,
 ) -> Result<Response, Failure> {
-    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let Form(mut form) = form.map_err(|_| Failure::bad_form())?;
     let before = find(&visit, &id).await?;
     let mut errors = FormErrors::default();
     if let Some((name, slug, external_id)) = form.read(&mut errors) {
@@ -141,6 +144,15 @@ pub(in crate::console) async fn edit(
             }
             Err(error) => complain(&mut errors, error.into_reject())?,
         }
+    }
+    if errors.is_outdated() {
+        let now = present(&before);
+        errors.compare([
+            ("Name", form.name.clone(), now.name),
+            ("Short name", form.slug.clone(), now.slug),
+            ("External id", form.external_id.clone(), now.external_id),
+        ]);
+        form.version = now.version;
     }
     Ok(refused(visit.page(&form_page(&visit, Some(&before), &form, errors).await)))
 }

@@ -1,4 +1,4 @@
-//! Bulk work: many keys deactivated, revoked or extended, each judged as if it were the only one.
+//! Bulk work: many keys activated, deactivated, revoked or extended, each judged as if it were the only one.
 //!
 //! One request changes at most [`KEYS_PER_BULK_MAX`] keys in one transaction with one event, and says where to go on. What one key is refused
 //! for leaves it out, and holds no other back.
@@ -29,6 +29,8 @@ use crate::ops::transaction::{begin_beside, commit, on_task};
 /// What becomes of the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkChange {
+    /// They are switched on.
+    Activate,
     /// They are switched off.
     Deactivate,
     /// They are revoked for ever.
@@ -41,12 +43,13 @@ impl BulkChange {
     const fn action(self) -> &'static str {
         match self {
             Self::Revoke(_) => "delete",
-            Self::Deactivate | Self::Extend(_) => "update",
+            Self::Activate | Self::Deactivate | Self::Extend(_) => "update",
         }
     }
 
     const fn kind(self) -> EventKind {
         match self {
+            Self::Activate => EventKind::KeysActivated,
             Self::Deactivate => EventKind::KeysDeactivated,
             Self::Revoke(_) => EventKind::KeysRevoked,
             Self::Extend(_) => EventKind::KeysExtended,
@@ -158,7 +161,7 @@ pub async fn change_keys(
         }
         keep(idempotency.as_ref(), &mut tx, &tenant, &outcome, now).await?;
         let what = match change {
-            BulkChange::Deactivate => json!({ "key_ids": changed }),
+            BulkChange::Activate | BulkChange::Deactivate => json!({ "key_ids": changed }),
             BulkChange::Revoke(reason) => json!({ "key_ids": changed, "reason": reason.as_str() }),
             BulkChange::Extend(at) => json!({ "key_ids": changed, "expires_at": at.map(|it| it.to_string()) }),
         };
@@ -229,6 +232,14 @@ impl Judge<'_> {
         }
         let mut key = before.clone();
         match self.change {
+            BulkChange::Activate => {
+                key.set_active(true, self.now)?;
+                if key.standing == before.standing {
+                    return Ok(None);
+                }
+                Granted::from(&key).refuse_beyond_own(self.app, self.caller, connection, self.tenant).await?;
+                Ok(Some(key))
+            }
             BulkChange::Deactivate => {
                 key.set_active(false, self.now)?;
                 Ok((key.standing != before.standing).then_some(key))

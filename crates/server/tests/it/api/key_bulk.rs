@@ -42,7 +42,12 @@ async fn keys_are_switched_off_and_revoked_together() {
         assert_eq!(it.admin.with(&key.token).get("/api/v1/me").await.refusal(), (401, "inactive".into()));
     }
     let again = bulk(&it, "deactivate", json!({"keys": keys})).await.expect(200);
-    assert_eq!(counts(&again), (0, 2, refused));
+    assert_eq!(counts(&again), (0, 2, refused.clone()));
+
+    let on = bulk(&it, "activate", json!({"keys": keys})).await.expect(200);
+    assert_eq!(counts(&on), (2, 0, refused.clone()));
+    it.admin.with(&a.token).get("/api/v1/me").await.expect(200);
+    assert_eq!(counts(&bulk(&it, "activate", json!({"keys": keys})).await.expect(200)), (0, 2, refused));
 
     let ended = bulk(&it, "revoke", json!({"keys": keys, "reason": "cessation_of_operation"})).await.expect(200);
     assert_eq!(counts(&ended), (2, 1, vec![(unknown, "not_found".into())]));
@@ -169,6 +174,10 @@ async fn each_key_is_judged_as_if_it_were_the_only_one() {
     let extend = json!({"keys": {"ids": [foreign.id]}, "expires_at": null});
     let exceeding = it.admin.with(&narrow.token).post(&it.at("/keys/bulk/extend"), extend).await.expect(200);
     assert_eq!(counts(&exceeding).2, [(foreign.id.clone(), "grant_exceeds_own".to_owned())]);
+    bulk(&it, "deactivate", json!({"keys": {"ids": [foreign.id]}})).await.expect(200);
+    let on = json!({"keys": {"ids": [foreign.id]}});
+    let exceeding = it.admin.with(&narrow.token).post(&it.at("/keys/bulk/activate"), on).await.expect(200);
+    assert_eq!(counts(&exceeding), (0, 0, vec![(foreign.id.clone(), "grant_exceeds_own".to_owned())]));
 }
 
 #[tokio::test]

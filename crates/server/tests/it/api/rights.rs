@@ -39,7 +39,9 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         "extend_rotation" => json!({"until": "2027-01-20T00:00:00Z"}),
         "rotate_personal_key" | "create_sign_in_link" | "reveal_key" => json!({}),
         "put_personal_key" => return None,
-        "deactivate_keys" | "revoke_keys" => json!({"keys": {"ids": ["key_01kapxb4q0e8mv5r3g2t9w7yzn"]}}),
+        "activate_keys" | "deactivate_keys" | "revoke_keys" => {
+            json!({"keys": {"ids": ["key_01kapxb4q0e8mv5r3g2t9w7yzn"]}})
+        }
         "extend_keys" => json!({"keys": {"ids": ["key_01kapxb4q0e8mv5r3g2t9w7yzn"]}, "expires_at": null}),
         "report_leak" => json!({"key": "nobody's"}),
         id if id.starts_with("get_") || id.starts_with("list_") || id.starts_with("delete_") => return None,

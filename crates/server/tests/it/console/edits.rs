@@ -4,7 +4,7 @@ use claviger::ops::keys::{KeyInfo, NewKey, get_key};
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::role::BuiltIn;
 
-use super::browser::{Browser, selector};
+use super::browser::{Browser, Page, selector};
 use crate::app::{DAY, TestApp, new_key};
 
 async fn create(app: &TestApp, at: OrganizationId, new: NewKey) -> KeyInfo {
@@ -23,6 +23,13 @@ async fn describe(app: &TestApp, browser: &mut Browser<'_>, at: &str, before: &K
     let after = present(app, before.key.organization_id, before.key.id).await;
     assert_eq!(after.key.description.to_string(), "Deploys from main");
     after
+}
+
+async fn describe_as(app: &TestApp, browser: &mut Browser<'_>, key: &KeyInfo, words: &str) {
+    let path = format!("/o/root/keys/{}/edit", key.key.id);
+    let form = browser.get(&path).await.expect(200).form("/edit").with("description", words);
+    browser.submit(&form).await.expect(303);
+    assert_eq!(present(app, app.root, key.key.id).await.key.description.to_string(), words);
 }
 
 #[track_caller]
@@ -108,8 +115,16 @@ async fn of_two_who_edit_a_key_at_once_the_second_is_told_and_overwrites_nothing
         told.html().select(&selector("input[name=name][value=Renamed]")).next().is_some(),
         "what was typed is kept"
     );
-    let again = told.form("/edit");
-    second.submit(&again).await.expect(422);
+    let differing = |page: &Page| {
+        let (html, differing) = (page.html(), selector("main .aside li"));
+        let lines = html.select(&differing).map(|it| it.text().collect::<Vec<_>>().join(" "));
+        lines.map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        differing(&told),
+        ["Name Yours: Renamed Now: CI", "Description Yours: nothing Now: Deploys from main"],
+        "field by field, and only those that differ"
+    );
     let kept = present(&app, app.root, before.key.id).await;
     assert_eq!(
         (kept.key.name.to_string(), kept.key.description.to_string()),
@@ -124,6 +139,23 @@ async fn of_two_who_edit_a_key_at_once_the_second_is_told_and_overwrites_nothing
     assert_eq!(
         (both.key.name.to_string(), both.key.description.to_string()),
         ("Renamed".into(), "Deploys from main".into())
+    );
+
+    // Or one's own takes the place of what was shown as the other's, and of nothing that came after it.
+    let late = second.get(&path).await.form("/edit").with("name", "Mine");
+    describe_as(&app, &mut first, &before, "Theirs").await;
+    let told = second.submit(&late).await.expect(422);
+    describe_as(&app, &mut first, &before, "Theirs again").await;
+    let told = second.submit(&told.form("/edit")).await.expect(422);
+    assert_eq!(
+        differing(&told),
+        ["Name Yours: Mine Now: Renamed", "Description Yours: Deploys from main Now: Theirs again"]
+    );
+    second.submit(&told.form("/edit")).await.expect(303);
+    let mine = present(&app, app.root, before.key.id).await;
+    assert_eq!(
+        (mine.key.name.to_string(), mine.key.description.to_string()),
+        ("Mine".into(), "Deploys from main".into())
     );
 
     let nonsense = second.get(&path).await.form("/edit").with("version", "newest");
@@ -155,6 +187,8 @@ async fn every_form_that_somebody_else_was_faster_with_leads_to_the_present_valu
         browser.submit(&form.clone().with(field, theirs)).await.expect(303);
         let told = browser.submit(&form.clone().with(field, mine)).await.expect(422);
         assert!(told.text_of("#summary").contains("changed after you opened this form"), "{path}: {}", told.text);
+        let differing = told.text_of("main .aside li");
+        assert!(differing.contains(mine) && differing.contains(theirs), "{path}: {differing}");
         let way_out = told
             .html()
             .select(&selector("main a.button"))

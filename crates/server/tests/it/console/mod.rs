@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod browser;
+mod bulk;
 mod changes;
 mod confirm;
 mod confirmations;

@@ -1,5 +1,6 @@
 //! People: invited by a link, given a role, let in again after a lost password, disabled and removed.
 
+use claviger::ops::keys::NewKey;
 use claviger::ops::roles::{NewRole, RolePatch, create_role, update_role};
 use claviger_core::id::{MemberId, RoleId, UserId};
 use claviger_core::name::Description;
@@ -82,7 +83,7 @@ async fn an_invited_person_sets_a_password_and_creates_a_key_that_works() {
     assert_eq!(app.verify_text(&token, &[]), Ok(()));
     assert_eq!(app.get("/api/v1/me", &token).await.status, 200);
     let list = admin.get("/o/root/members?q=ann%40example").await.expect(200);
-    assert_eq!(list.text_of("tbody [data-label='Own keys']"), "1");
+    assert_eq!(list.text_of("tbody [data-label='Keys']"), "1");
     assert_eq!(list.text_of("tbody [data-label='Last sign-in']"), "2027-01-01 00:00:00");
     assert_eq!(list.text_of("tbody [data-label='Status']"), "Active");
 
@@ -280,5 +281,41 @@ async fn members_and_roles_of_another_organization_are_not_there() {
             form.action = format!("/o/{organization}/members/{stranger}/{action}");
             browser.submit(&form).await.expect(404);
         }
+    }
+}
+
+// What a role does to API access is said where it is chosen, with the keys that it is about, and is what then happens to them.
+#[tokio::test]
+async fn the_choice_of_a_role_says_how_many_keys_stop_or_start_working() {
+    let app = TestApp::new().await;
+    let (_, user_id, member_id) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    app.allow_members_keys(app.root, true).await;
+    let (member, readonly) =
+        (app.built_in(app.root, BuiltIn::Member).await.id, app.built_in(app.root, BuiltIn::Readonly).await);
+    assert!(!readonly.api_access, "the two roles differ");
+    let new = NewKey { owner_id: Some(Some(user_id)), mapped_user_id: Some(Some(user_id)), ..new_key("Ann's") };
+    let token = app.create_key(&app.admin, app.root, new).await.unwrap().token.expose().to_owned();
+    let mut browser = Browser::signed_in(&app).await;
+    let path = format!("/o/root/members/{member_id}/role");
+    let told = |page: &Page, role: RoleId| {
+        let (html, options) = (page.html(), selector(".option"));
+        let input = selector(&format!("input[value='{role}']"));
+        let option = html.select(&options).find(|it| it.select(&input).next().is_some()).unwrap();
+        option.text().collect::<String>()
+    };
+    for (role, words, verified) in [
+        (
+            readonly.id,
+            "Takes API access away: 1 key that belongs to this person stops working.",
+            Err("api_access_denied"),
+        ),
+        (member, "Gives API access: 1 key that belongs to this person starts working again.", Ok(())),
+    ] {
+        let page = browser.get(&path).await.expect(200);
+        assert!(told(&page, role).contains(words), "{}", told(&page, role));
+        assert!(page.text_of(".lead").contains("1 key belongs to this person."), "{}", page.text_of(".lead"));
+        browser.submit(&page.form("/role").with("role", &role.to_string())).await.expect(303);
+        assert_eq!(app.verify_text(&token, &[]), verified);
+        assert!(!told(&browser.get(&path).await, role).contains("API access"), "the present role changes nothing");
     }
 }

@@ -24,14 +24,16 @@ async fn a_question_about_several_keys_leaves_out_what_is_gone_and_leads_back_to
     let back = list.form("/bulk/delete").fields.into_iter().find(|it| it.0 == "back").unwrap().1;
     let unknown = KeyId::from_u128(7);
     let query = format!("key={first}&key={unknown}&back={}", back.replace('?', "%3F").replace('&', "%26"));
-    for change in ["extend", "delete"] {
+    for change in ["activate", "deactivate", "extend", "delete"] {
         let page = browser.get(&format!("/o/root/keys/bulk/{change}?{query}")).await.expect(200);
         assert!(page.text.contains("1 of the selected keys is gone"), "{}", page.text);
     }
     let page = browser.get(&format!("/o/root/keys/bulk/delete?{query}")).await;
     let answer = browser.submit(&page.form("/bulk/delete").with("count", "1")).await.expect(303);
     assert_eq!(answer.header("location"), "/o/root/user-management/keys?q=first&sort=name");
-    browser.get(&format!("/o/root/keys/bulk/delete?key={unknown}")).await.expect(409);
+    let gone = browser.get(&format!("/o/root/keys/bulk/delete?key={unknown}")).await.expect(303);
+    let list = browser.follow(gone).await.expect(200);
+    assert!(list.text_of("main [role=status]").contains("None of the keys that you ticked is there any more"));
 }
 
 #[tokio::test]
@@ -44,7 +46,7 @@ async fn who_may_only_look_at_a_key_is_refused_the_questions_about_it() {
     for page in ["edit", "rotate", "delete"] {
         browser.get(&format!("/o/root/keys/{id}/{page}")).await.expect(403);
     }
-    for page in ["extend", "delete"] {
+    for page in ["activate", "deactivate", "extend", "delete"] {
         browser.get(&format!("/o/root/keys/bulk/{page}?key={id}")).await.expect(403);
     }
 }

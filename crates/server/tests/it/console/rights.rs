@@ -129,5 +129,5 @@ async fn who_may_change_and_not_delete_is_offered_the_one_and_not_the_other() {
     assert_eq!(offered(&list, id), ["edit", "rotate", "deactivate"]);
     let bulk =
         list.html().select(&selector("#bulk button")).map(|it| it.text().collect::<String>()).collect::<Vec<_>>();
-    assert_eq!(bulk, ["Deactivate", "Extend…"]);
+    assert_eq!(bulk, ["Deactivate…", "Extend…"]);
 }

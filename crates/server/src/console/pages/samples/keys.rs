@@ -246,6 +246,7 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
         roles: roles("readonly"),
         expiries: expiries("never"),
         expires_on: String::new(),
+        latest: None,
         mapped_users: vec![
             Choice::new("usr_1", format!("{} (me)", words.person), true),
             Choice::new("usr_2", words.person, false),

@@ -156,6 +156,9 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         version: "3".to_owned(),
         roles: roles(words),
         extra: words.typed.to_owned(),
+        held: 3,
+        mapped: 1,
+        more: false,
         errors,
     };
     let edit = |errors| EditMemberPage {

@@ -4,7 +4,6 @@ use askama::Template;
 use claviger_core::time::Timestamp;
 
 use crate::console::keys::door::Door;
-use crate::console::pages::bulk::{BulkPage, BulkQuestion};
 use crate::console::pages::entrance::{SetUpPage, SignInPage};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::home::{HomePage, RecentKey};
@@ -21,6 +20,7 @@ use crate::console::pages::snippets::{call_with_key, check_key};
 mod access;
 mod account;
 mod audit;
+mod bulk;
 mod failure;
 mod health;
 mod keys;
@@ -247,16 +247,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
 
     let mut keyboard_off = KeyboardPage { shell: shell(words, Place::Elsewhere) };
     keyboard_off.shell.preferences.shortcuts = Shortcuts::Off;
-    let bulk = |question, errors| BulkPage {
-        shell: shell(words, Place::Keys),
-        keys: rows(words).into_iter().take(3).collect(),
-        gone: 1,
-        back: format!("/keys?q={}", words.typed),
-        must_confirm: question == BulkQuestion::Delete,
-        count: words.typed.to_owned(),
-        question,
-        errors,
-    };
     let shown = |made| SecretShownPage {
         shell: shell(words, Place::Keys),
         crumbs: vec![Crumb { path: "/settings", label: "Settings" }],
@@ -265,10 +255,9 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         made,
         replaced: None,
     };
-    let mut bulk_done = key_list(words, rows(words));
-    bulk_done.shell.notice = Some(Notice::KeysDeactivated(3, 1));
     let mut pages = members::all(words);
     pages.extend(access::all(words));
+    pages.extend(bulk::all(words));
     pages.extend(account::all(words));
     pages.extend(audit::all(words));
     pages.extend(failure::all(words));
@@ -329,7 +318,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 ..key_list(words, Vec::new())
             }),
         ),
-        ("keys-deactivated", render(&bulk_done)),
         ("keys-read-only", render(&read_only)),
         ("keys-own-only", render(&own_only)),
         ("keys-none", render(&key_list(words, Vec::new()))),
@@ -412,14 +400,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 ],
                 errors: complaints(words, &["overlap"]),
             }),
-        ),
-        ("keys-delete", render(&bulk(BulkQuestion::Delete, complaints(words, &["count"])))),
-        (
-            "keys-extend",
-            render(&bulk(
-                BulkQuestion::Extend { expiries: expiries("date"), expires_on: "2027-01-01".to_owned() },
-                complaints(words, &["expires", "expires_on"]),
-            )),
         ),
         (
             "key-delete-confirm",
