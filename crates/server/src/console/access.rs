@@ -41,10 +41,11 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
         role: visit.organization.role_name.as_deref().map(view::role_label).unwrap_or_default(),
         hint: access.key.as_ref().and_then(|it| it.access_hint.clone()).unwrap_or_default(),
         key: access.key.as_ref().map(|it| view::facts(it, now)),
+        shows: access.reveal != Reveal::Once,
         reveal: match access.reveal {
             Reveal::Once => "Policy shows a secret once, when it is made. If it is lost, regenerate the key.",
             Reveal::Owner | Reveal::OwnerAndAdmins => {
-                "Copy the secret from the page that makes it: this console does not show it again, though policy lets you have it from the API. If it is lost, you can regenerate the key."
+                "Policy lets you see the secret again: press Show. You may be asked for your password."
             }
         },
         documentation: visit.documentation(DEFAULT_API).await,
@@ -55,7 +56,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
 /// Switches API access on: makes the reader's key, and answers with it. Where there is one already, its secret is not shown again.
 pub(super) async fn switch_on(visit: Visit) -> Result<Response, Failure> {
     match put_personal_key(&visit.app, &visit.caller, visit.organization_id(), visit.user.id).await? {
-        Toggled::Made(created) => secrets::show_new(&visit, Answer::Fresh(created), below(), PATH, Made::Key),
+        Toggled::Made(created) => secrets::show_new(&visit, Answer::Fresh(created), below(), PATH, Made::Key).await,
         Toggled::There(_) => Ok(visit.done(PATH, &Notice::ApiAccessWasOn)),
     }
 }
@@ -97,7 +98,7 @@ pub(super) async fn regenerate(
     let (organization_id, user_id) = (visit.organization_id(), visit.user.id);
     let once = secrets::idempotency("regenerate", &form.once, [&user_id.to_string()]);
     let answer = rotate_personal_key(&visit.app, &visit.caller, organization_id, user_id, Some(once)).await?;
-    secrets::show_new(&visit, answer, below(), PATH, Made::PersonalSecret)
+    secrets::show_new(&visit, answer, below(), PATH, Made::PersonalSecret).await
 }
 
 fn below() -> Vec<Crumb> {

@@ -15,7 +15,7 @@ use super::pages::form::FormErrors;
 use super::visit::Visit;
 use crate::ops::account;
 use crate::ops::caller::Caller;
-use crate::ops::keys::KeyInfo;
+use crate::ops::keys::{KeyInfo, LastUse};
 
 /// What was used within this time is in use: ending it stops something.
 const IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,6 +41,12 @@ impl Visit {
         let now = self.app.now();
         let is_in_use = |it: &KeyInfo| it.last_use.as_ref().is_some_and(|it| now.since(it.at) < IN_USE);
         now.since(self.signed_in_at) >= account::CONFIRMED_FOR && keys.into_iter().any(is_in_use)
+    }
+
+    /// The same of a secret that was used last as said.
+    pub(super) fn must_confirm_end_of(&self, last_use: Option<&LastUse>) -> bool {
+        let now = self.app.now();
+        now.since(self.signed_in_at) >= account::CONFIRMED_FOR && last_use.is_some_and(|it| now.since(it.at) < IN_USE)
     }
 
     /// Takes the confirmation. Afterwards the visit goes on in a new session.

@@ -82,6 +82,9 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "no-key-ticked" => Notice::NoKeyTicked,
         "ticked-keys-gone" => Notice::TickedKeysGone,
         "keys-activated" => counts().map(|(done, left)| Notice::KeysActivated(done, left))?,
+        "rotation-ended" => Notice::RotationEnded(subject()?),
+        "rotation-extended" => Notice::RotationExtended(subject()?),
+        "rotation-cancelled" => Notice::RotationCancelled(subject()?),
         "keys-deactivated" => counts().map(|(done, left)| Notice::KeysDeactivated(done, left))?,
         "keys-extended" => counts().map(|(done, left)| Notice::KeysExtended(done, left))?,
         "keys-deleted" => counts().map(|(done, left)| Notice::KeysDeleted(done, left))?,
@@ -132,6 +135,9 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::NoKeyTicked => ("no-key-ticked", ""),
         Notice::TickedKeysGone => ("ticked-keys-gone", ""),
         Notice::KeysActivated(..) => ("keys-activated", counts.as_str()),
+        Notice::RotationEnded(name) => ("rotation-ended", name.as_str()),
+        Notice::RotationExtended(name) => ("rotation-extended", name.as_str()),
+        Notice::RotationCancelled(name) => ("rotation-cancelled", name.as_str()),
         Notice::KeysDeactivated(..) => ("keys-deactivated", counts.as_str()),
         Notice::KeysExtended(..) => ("keys-extended", counts.as_str()),
         Notice::KeysDeleted(..) => ("keys-deleted", counts.as_str()),
@@ -250,6 +256,9 @@ mod tests {
             Notice::NoKeyTicked,
             Notice::TickedKeysGone,
             Notice::KeysActivated(12, 0),
+            Notice::RotationEnded(named()),
+            Notice::RotationExtended(named()),
+            Notice::RotationCancelled(named()),
             Notice::KeysDeactivated(12, 0),
             Notice::KeysExtended(12, 2),
             Notice::KeysDeleted(12, 1),
@@ -287,6 +296,9 @@ mod tests {
                 | Notice::NoKeyTicked
                 | Notice::TickedKeysGone
                 | Notice::KeysActivated(..)
+                | Notice::RotationEnded(_)
+                | Notice::RotationExtended(_)
+                | Notice::RotationCancelled(_)
                 | Notice::KeysDeactivated(..)
                 | Notice::KeysExtended(..)
                 | Notice::KeysDeleted(..)

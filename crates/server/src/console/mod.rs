@@ -45,6 +45,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::keys::bulk::Verb;
 use self::keys::door::Door;
+use self::keys::rotation::Step;
 use self::menu::Section;
 use crate::app::App;
 
@@ -71,6 +72,12 @@ fn bulk(verb: Verb) -> MethodRouter<App> {
         .post(move |visit, sent| keys::bulk::change(visit, sent, verb))
 }
 
+/// The question before a rotation is changed, and its answer.
+fn rotation(step: Step) -> MethodRouter<App> {
+    get(move |visit, path| keys::rotation::show(visit, path, step))
+        .post(move |visit, path, form| keys::rotation::change(visit, path, form, step))
+}
+
 /// The routes of the console, and its page for what is not there.
 ///
 /// From outside in: the headers of every answer, the log and the pages of failures, what a panic is turned into, what is refused for safety, the origin check, the handler.
@@ -93,6 +100,10 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/first-request", get(keys::usage::show_first_request))
         .route("/keys/{key}/edit", get(keys::form::show_edit_key).post(keys::form::edit))
         .route("/keys/{key}/rotate", get(keys::secrets::show_rotate).post(keys::secrets::rotate))
+        .route("/keys/{key}/rotation/end", rotation(Step::End))
+        .route("/keys/{key}/rotation/extend", rotation(Step::Extend))
+        .route("/keys/{key}/rotation/cancel", rotation(Step::Cancel))
+        .route("/keys/{key}/view", get(keys::viewing::show).post(keys::viewing::view))
         .route("/keys/{key}/activate", post(keys::change::activate))
         .route("/keys/{key}/deactivate", post(keys::change::deactivate))
         .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))

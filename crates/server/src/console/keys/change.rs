@@ -8,8 +8,10 @@ use claviger_core::reject::{Reject, RejectCode};
 
 use super::form::find;
 use super::rights::rights_to;
+use super::rotation::tracked;
 use super::usage::{self, UsageQuery};
 use super::view;
+use super::viewing::viewing;
 use crate::console::audit;
 use crate::console::confirm::ConfirmForm;
 use crate::console::entrance::held_back;
@@ -49,6 +51,11 @@ pub(in crate::console) async fn show_key(
     let page = KeyPage {
         shell: visit.shell(Place::Keys),
         key: view::facts(&info, now),
+        viewing: match info.state {
+            KeyState::Revoked => None,
+            _ => Some(viewing(&visit, &info).await?),
+        },
+        rotation: tracked(&visit, &info, may)?,
         secrets: info.secrets.iter().map(|it| view::secret(it, info.state, now)).collect(),
         usage: usage::view(&usage, &query),
         may,

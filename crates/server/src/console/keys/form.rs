@@ -246,7 +246,7 @@ pub(in crate::console) async fn create(
         match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
             Ok(answer) => {
                 let replaced = source.filter(|_| !form.replaces.is_empty()).and_then(|it| replaced(&visit, &it));
-                return secrets::show_created(&visit, answer, Door::parse(&form.door), replaced);
+                return secrets::show_created(&visit, answer, Door::parse(&form.door), replaced).await;
             }
             Err(error) => {
                 let reject = error.into_reject();

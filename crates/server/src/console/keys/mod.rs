@@ -10,6 +10,8 @@ pub(super) mod form;
 pub(super) mod list;
 mod locations;
 mod rights;
+pub(super) mod rotation;
 pub(super) mod secrets;
 pub(super) mod usage;
 pub(super) mod view;
+pub(super) mod viewing;

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::door::Door;
 use super::form::find;
 use super::view;
+use super::viewing::is_shown_again;
 use crate::app::App;
 use crate::console::entrance::refused;
 use crate::console::failure::Failure;
@@ -75,13 +76,13 @@ fn remember(created: &CreatedKey) -> Value {
 }
 
 /// Shows a new key's token, or says that it was shown; and what is left to do about the key that it takes the place of.
-pub(super) fn show_created(
+pub(super) async fn show_created(
     visit: &Visit,
     answer: Answer<CreatedKey>,
     door: Door,
     replaced: Option<Replaced>,
 ) -> Result<Response, Failure> {
-    show(visit, answer, below(door), door.path(), Made::Key, replaced)
+    show(visit, answer, below(door), door.path(), Made::Key, replaced).await
 }
 
 /// The way to what stands below the list.
@@ -92,17 +93,17 @@ fn below(door: Door) -> Vec<Crumb> {
 }
 
 /// Shows a new secret, or says that it was shown; `done` is where the reader goes on.
-pub(in crate::console) fn show_new(
+pub(in crate::console) async fn show_new(
     visit: &Visit,
     answer: Answer<CreatedKey>,
     crumbs: Vec<Crumb>,
     done: &'static str,
     made: Made,
 ) -> Result<Response, Failure> {
-    show(visit, answer, crumbs, done, made, None)
+    show(visit, answer, crumbs, done, made, None).await
 }
 
-fn show(
+async fn show(
     visit: &Visit,
     answer: Answer<CreatedKey>,
     crumbs: Vec<Crumb>,
@@ -115,6 +116,7 @@ fn show(
             let token = created.token.expose();
             Ok(visit.page(&CreatedKeyPage {
                 shell: visit.shell(Place::Keys),
+                shown_again: is_shown_again(visit, &created.info).await,
                 crumbs,
                 done,
                 key_id: created.info.key.id.to_string(),
@@ -167,7 +169,7 @@ pub(in crate::console) async fn show_rotate(
         let detail = "This key gets no new secret: it has ended, or it is the personal key of somebody else.";
         return Err(Reject::new(RejectCode::StateConflict, detail).into());
     }
-    let page = rotate_page(&visit, &info, new_once(&visit.app), None, FormErrors::default())?;
+    let page = rotate_page(&visit, &info, new_once(&visit.app), None, FormErrors::default()).await?;
     Ok(visit.page(&page))
 }
 
@@ -188,7 +190,7 @@ pub(in crate::console) async fn rotate(
             Ok(answer) => {
                 let door = Door::default();
                 let made = if info.key.personal { Made::PersonalSecret } else { Made::Secret };
-                return show_new(&visit, answer, below(door), door.path(), made);
+                return show_new(&visit, answer, below(door), door.path(), made).await;
             }
             Err(error) => {
                 let reject = error.into_reject();
@@ -206,11 +208,11 @@ pub(in crate::console) async fn rotate(
     } else {
         errors.add("overlap", "Choose when the old secret stops.");
     }
-    let page = rotate_page(&visit, &info, typed(&form.once), overlap, errors)?;
+    let page = rotate_page(&visit, &info, typed(&form.once), overlap, errors).await?;
     Ok(refused(visit.page(&page)))
 }
 
-fn rotate_page(
+async fn rotate_page(
     visit: &Visit,
     info: &KeyInfo,
     once: String,
@@ -232,6 +234,7 @@ fn rotate_page(
     });
     Ok(RotateKeyPage {
         shell: visit.shell(Place::Keys),
+        shown_again: is_shown_again(visit, info).await,
         key: view::facts(info, now),
         once,
         overlaps: overlaps.collect(),

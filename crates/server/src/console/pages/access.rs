@@ -27,6 +27,8 @@ pub struct ApiAccessPage {
     pub key: Option<KeyFacts>,
     /// The start of its token.
     pub hint: String,
+    /// Whether its secret is shown again.
+    pub shows: bool,
     /// What policy says of seeing its secret again, as a sentence.
     pub reveal: &'static str,
     /// The address of the page where the api of such keys is documented.

@@ -5,6 +5,7 @@ use askama::Template;
 use super::audit::EventRowView;
 use super::form::{Choice, FormErrors};
 use super::health::HealthLine;
+use super::rotation::{RotationView, Viewing};
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
@@ -261,6 +262,10 @@ pub struct KeyPage {
     pub key: KeyFacts,
     /// Its secrets, the current one first.
     pub secrets: Vec<SecretView>,
+    /// Whether the viewer is shown them again; nothing of a key that is deleted.
+    pub viewing: Option<Viewing>,
+    /// The rotation that is under way.
+    pub rotation: Option<RotationView>,
     /// How it is used.
     pub usage: UsageView,
     /// What the viewer may do with it.

@@ -18,6 +18,7 @@ pub mod members;
 pub mod organizations;
 pub mod policies;
 pub mod roles;
+pub mod rotation;
 pub mod secrets;
 pub mod settings;
 pub mod shell;

@@ -14,6 +14,8 @@ use super::snippets::Snippet;
 pub struct CreatedKeyPage {
     /// The frame.
     pub shell: Shell,
+    /// Whether policy shows the secret to the reader again.
+    pub shown_again: bool,
     /// The way here.
     pub crumbs: Vec<Crumb>,
     /// Where the reader goes on, within the organization.
@@ -92,6 +94,8 @@ pub struct SecretShownPage {
 pub struct RotateKeyPage {
     /// The frame.
     pub shell: Shell,
+    /// Whether policy shows the secret to the reader again.
+    pub shown_again: bool,
     /// The key.
     pub key: KeyFacts,
     /// Makes a reload of the answer harmless.

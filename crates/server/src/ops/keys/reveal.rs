@@ -130,7 +130,7 @@ async fn refuse(app: &App, caller: &Caller, connection: &mut Connection, tenant:
     let is = |user_id| caller.user_id().is_some() && caller.user_id() == user_id;
     match policy_of(app, key.organization_id)?.reveal {
         Reveal::Once => {
-            return denied("A secret is shown once here, when it is made: the organization's policy `reveal`.");
+            return denied("Policy shows a secret once, when it is made.");
         }
         Reveal::Owner | Reveal::OwnerAndAdmins if is(key.mapped_user_id) => {}
         // A secret is the key itself: nobody is given more than they hold.

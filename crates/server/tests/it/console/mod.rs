@@ -20,6 +20,7 @@ mod people;
 mod questions;
 mod rights;
 mod roles;
+mod rotations;
 mod secrets;
 mod sessions;
 mod tenants;

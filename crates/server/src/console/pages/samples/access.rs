@@ -19,6 +19,7 @@ fn own(words: &Words<'_>) -> ApiAccessPage {
         role: words.names[1].to_owned(),
         key: Some(facts(words)),
         hint: "ck_9Ks1…".to_owned(),
+        shows: true,
         reveal: "Policy shows a secret once, when it is made. If it is lost, regenerate the key.",
         documentation: "https://docs.acme.example/v2".to_owned(),
     }

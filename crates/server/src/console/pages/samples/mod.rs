@@ -10,6 +10,7 @@ use crate::console::pages::home::{HomePage, RecentKey};
 use crate::console::pages::keyboard::KeyboardPage;
 use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, KeyRights, LastUse};
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
+use crate::console::pages::rotation::Viewing;
 use crate::console::pages::secrets::{CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{
@@ -27,6 +28,7 @@ mod keys;
 mod members;
 mod policies;
 mod roles;
+mod rotation;
 mod settings;
 mod tree;
 
@@ -180,6 +182,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     let (access, secret) = token.rsplit_once('_').expect("two parts");
     let created = |origin| CreatedKeyPage {
         shell: shell(words, Place::Keys),
+        shown_again: origin == SecretOrigin::Created,
         crumbs: vec![Crumb { path: "/settings", label: "Settings" }, Crumb { path: "/keys", label: "API Keys" }],
         done: "/keys",
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
@@ -212,6 +215,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         shell: shell(words, Place::Keys),
         key: facts(words),
         secrets: secrets(words),
+        viewing: Some(if may.edit { Viewing::May } else { rotation::refused(words) }),
+        rotation: Some(rotation::under_way(words, may.edit, may.edit)),
         usage: usage(words),
         may_read_history: may.edit,
         may,
@@ -263,6 +268,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(failure::all(words));
     pages.extend(health::all(words));
     pages.extend(roles::all(words));
+    pages.extend(rotation::all(words));
     pages.extend(settings::all(words));
     pages.extend(policies::all(words));
     pages.extend(tree::all(words));
@@ -380,6 +386,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
             render(&KeyPage {
                 key: deleted_facts(words),
                 secrets: Vec::new(),
+                viewing: None,
+                rotation: None,
                 usage: no_usage(),
                 may_read_history: true,
                 ..key_page(KeyRights::default())
@@ -389,6 +397,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
             "key-rotate",
             render(&RotateKeyPage {
                 shell: shell(words, Place::Keys),
+                shown_again: true,
                 key: facts(words),
                 once: "5uYd1s".to_owned(),
                 overlaps: vec![
