@@ -1,15 +1,17 @@
 //! Organizations and the closure table that answers every question about their tree.
 
+use std::sync::LazyLock;
+
 use claviger_core::id::OrganizationId;
 use claviger_core::limits;
 use claviger_core::name::ExternalId;
-use claviger_core::organization::Organization;
+use claviger_core::organization::{Organization, OrganizationStatus};
 use claviger_core::tenant::Tenant;
 
 use crate::row::{Columns, Unreadable};
-use crate::sql::{holding, holding_name, statements};
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, holding, holding_name, padded, row_of, statements};
 use crate::statement::assert_newer;
-use crate::value::{args, json};
+use crate::value::{Argument, args, json};
 use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx, Unique};
 
 macro_rules! columns {
@@ -29,6 +31,14 @@ macro_rules! is_lost {
     () => {
         "WHERE lost.descendant_id = $1 AND lost.depth > 0 AND NOT EXISTS (SELECT 1 FROM organization_closure a \
          WHERE a.descendant_id = $2 AND a.ancestor_id = lost.ancestor_id) "
+    };
+}
+
+/// What a filter asks for, in the arguments behind the first.
+macro_rules! is_wanted {
+    () => {
+        "(o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\' OR lower(o.external_id) LIKE $3 ESCAPE '\\') \
+         AND o.status LIKE $4 "
     };
 }
 
@@ -98,22 +108,25 @@ statements! {
          WHERE c.descendant_id = $1 ORDER BY c.depth"
     );
     PAGE_CHILDREN = concat!(
-        "SELECT ", columns!(), ", o.name_key FROM organization o WHERE o.parent_id = $1 \
-         AND (o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\') AND (o.name_key, o.id) > ($4, $5) \
-         ORDER BY o.name_key, o.id LIMIT $6"
+        "SELECT ", columns!(), ", o.name_key FROM organization o WHERE o.parent_id = $1 AND ", is_wanted!(),
+        "AND (o.name_key, o.id) > ($5, $6) ORDER BY o.name_key, o.id LIMIT $7"
     );
     PAGE_SUBTREE = concat!(
         "SELECT ", columns!(), ", o.name_key FROM organization_closure c JOIN organization o ON o.id = c.descendant_id \
-         WHERE c.ancestor_id = $1 AND c.depth > 0 AND (o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\') \
-         AND (o.name_key, o.id) > ($4, $5) ORDER BY o.name_key, o.id LIMIT $6"
+         WHERE c.ancestor_id = $1 AND c.depth > 0 AND ", is_wanted!(),
+        "AND (o.name_key, o.id) > ($5, $6) ORDER BY o.name_key, o.id LIMIT $7"
     );
-    COUNT_CHILDREN =
-        "SELECT count(*) FROM organization o WHERE o.parent_id = $1 \
-         AND (o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\')";
-    COUNT_SUBTREE =
+    COUNT_CHILDREN = concat!("SELECT count(*) FROM organization o WHERE o.parent_id = $1 AND ", is_wanted!());
+    COUNT_SUBTREE = concat!(
         "SELECT count(*) FROM organization_closure c JOIN organization o ON o.id = c.descendant_id \
-         WHERE c.ancestor_id = $1 AND c.depth > 0 AND (o.name_key LIKE $2 ESCAPE '\\' OR o.slug LIKE $3 ESCAPE '\\')";
+         WHERE c.ancestor_id = $1 AND c.depth > 0 AND ", is_wanted!()
+    );
 }
+
+static FIND_ORGANIZATIONS: LazyLock<Bulk> = LazyLock::new(|| {
+    let ids = row_of(ROWS_PER_STATEMENT, 0);
+    Bulk::new(format!(concat!("SELECT ", columns!(), " FROM organization o WHERE o.id IN {}"), ids))
+});
 
 /// What an organization that moves would leave behind although something below it needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,15 +158,18 @@ pub const COUNTED_MAX: u64 = 1000;
 pub struct OrganizationFilter {
     /// All below the tenant, and not only those directly below.
     pub whole_subtree: bool,
-    /// Part of the name or of the slug.
+    /// Part of the name, of the slug or of the external id.
     pub search: Option<String>,
+    /// Only those that are not suspended themselves.
+    pub active_only: bool,
 }
 
 impl OrganizationFilter {
-    /// The patterns for name and slug.
-    fn patterns(&self) -> (String, String) {
+    /// The patterns for the name, for slug and external id, and for the status.
+    fn patterns(&self) -> (String, String, &'static str) {
         let slug = self.search.as_deref().map_or("%".into(), |it| holding(&it.trim().to_lowercase()));
-        (holding_name(self.search.as_deref()), slug)
+        let status = if self.active_only { OrganizationStatus::Active.as_str() } else { "%" };
+        (holding_name(self.search.as_deref()), slug, status)
     }
 }
 
@@ -180,6 +196,19 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_organization(&mut self, tenant: &Tenant) -> StoreResult<Option<Organization>> {
         self.find(FIND_ORGANIZATION, args![tenant.organization_id()], "organization", organization).await
+    }
+
+    /// Finds the organizations of several tenants, in no order.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_organizations(&mut self, tenants: &[Tenant]) -> StoreResult<Vec<Organization>> {
+        let mut found = Vec::new();
+        for chunk in tenants.chunks(ROWS_PER_STATEMENT) {
+            let arguments = padded(chunk, |it| it.organization_id().value());
+            found.extend(self.list_bulk(&FIND_ORGANIZATIONS, arguments, "organization", organization).await?);
+        }
+        Ok(found)
     }
 
     /// Finds the tenant's organization or one below it.
@@ -239,9 +268,10 @@ impl Connection {
         request: &PageRequest,
     ) -> StoreResult<Page<Organization>> {
         let statement = if filter.whole_subtree { PAGE_SUBTREE } else { PAGE_CHILDREN };
-        let (name, slug) = filter.patterns();
+        let (name, slug, status) = filter.patterns();
         let (after_name, after_id) = request.after_text();
-        let arguments = args![tenant.organization_id(), name, slug, after_name, after_id, request.rows_to_read()];
+        let arguments =
+            args![tenant.organization_id(), name, slug, status, after_name, after_id, request.rows_to_read()];
         let with_key = |it: &mut Columns<'_>| Ok((organization(it)?, it.next::<String>()?));
         let rows = self.list(statement, arguments, "organization", with_key).await?;
         Ok(Page::cut(rows, request, |(it, name_key)| Cursor::new(name_key, it.id)).map(|(it, _)| it))
@@ -253,8 +283,8 @@ impl Connection {
     /// What any statement can meet.
     pub async fn count_organizations(&mut self, tenant: &Tenant, filter: &OrganizationFilter) -> StoreResult<u64> {
         let statement = if filter.whole_subtree { COUNT_SUBTREE } else { COUNT_CHILDREN };
-        let (name, slug) = filter.patterns();
-        self.number(statement, args![tenant.organization_id(), name, slug]).await
+        let (name, slug, status) = filter.patterns();
+        self.number(statement, args![tenant.organization_id(), name, slug, status]).await
     }
 
     /// Counts what an organization holds that is the tenant's own or below it.

@@ -12,6 +12,7 @@ mod entry;
 pub mod facts;
 #[cfg(test)]
 mod fixtures;
+mod hanging;
 mod hash;
 mod held;
 mod index;

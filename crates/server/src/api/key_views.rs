@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::words::{KeyStateWord, OriginWord, ReachWord, RevocationReasonWord};
+use super::words::{DecisionCodeWord, KeyStateWord, OriginWord, ReachWord, RevocationReasonWord};
 use crate::ops::keys::{CreatedKey, KeyInfo, LastUse, SecretInfo};
 
 /// A key.
@@ -51,6 +51,9 @@ pub(super) struct KeyView {
     pub reach: ReachWord,
     /// What it looks like now.
     pub state: KeyStateWord,
+    /// Why requests with it are refused although it is active: what it hangs on refuses them, its organization, owner, mapped user or role.
+    #[schema(required)]
+    pub blocked: Option<DecisionCodeWord>,
     /// When and why it was revoked.
     #[schema(required)]
     pub revocation: Option<RevocationView>,
@@ -307,6 +310,7 @@ impl From<&KeyInfo> for KeyView {
             allowed_ips: key.allowed_ips.as_ref().map(|it| it.to_texts()),
             reach: key.reach.into(),
             state: info.state.into(),
+            blocked: info.blocked.map(Into::into),
             revocation: key.revocation.map(|it| RevocationView { at: it.at, reason: it.reason.into() }),
             origin: key.origin.into(),
             personal: key.personal,

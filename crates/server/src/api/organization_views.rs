@@ -139,7 +139,7 @@ pub(super) struct OrganizationListQuery {
     #[serde(default)]
     #[param(required = false, default = false)]
     children: bool,
-    /// Those whose name or slug contains this.
+    /// Those whose name, slug or external id contains this.
     #[param(max_length = 80)]
     search: Option<String>,
 }

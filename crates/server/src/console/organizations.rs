@@ -54,7 +54,9 @@ pub(super) async fn show_organizations(
             // What lies in the tree is on one of its pages.
             let in_tree = next.is_some() && app.replica().path(it.id).contains(&top);
             let searched = search.to_lowercase();
-            let is_meant = it.name.as_str().to_lowercase().contains(&searched) || it.slug.as_str().contains(&searched);
+            let external_id = it.external_id.as_ref().map_or("", |it| it.as_str()).to_lowercase();
+            let texts = [it.name.as_str().to_lowercase(), it.slug.to_string(), external_id];
+            let is_meant = texts.iter().any(|it| it.contains(&searched));
             if is_meant && !listed && !in_tree {
                 let (name, slug) = (it.name.to_string(), it.slug.to_string());
                 rows.push(OrganizationRow { here: it.id == here, suspended: false, name, slug });

@@ -4,19 +4,19 @@ use std::net::IpAddr;
 
 use claviger_core::decision::Code;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
-use claviger_core::name::{Name, Slug};
+use claviger_core::name::{ExternalId, Name, Slug};
+use claviger_core::organization::Organization;
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::Digest;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_store::Connection;
+use claviger_store::organizations::OrganizationFilter;
+use claviger_store::{Connection, PageRequest as StorePage};
 use claviger_verifier::verify::{About, Ask};
 
 use super::caller::Caller;
-use super::error::{Error, OpResult};
-use super::organizations::{OrganizationQuery, list_organizations};
-use super::page::PageRequest;
+use super::error::OpResult;
 use crate::app::App;
 
 /// An organization that the caller reaches.
@@ -28,6 +28,8 @@ pub struct ReachedOrganization {
     pub slug: Slug,
     /// What people call it.
     pub name: Name,
+    /// The host's own identifier.
+    pub external_id: Option<ExternalId>,
     /// The name of the role the caller has there.
     pub role_name: Option<String>,
 }
@@ -99,6 +101,12 @@ pub struct Viewpoints {
     pub locations: Vec<Viewpoint>,
 }
 
+impl From<Organization> for Viewpoint {
+    fn from(it: Organization) -> Self {
+        Self { id: it.id, slug: it.slug, name: it.name }
+    }
+}
+
 impl From<&ReachedOrganization> for Viewpoint {
     fn from(it: &ReachedOrganization) -> Self {
         Self { id: it.id, slug: it.slug.clone(), name: it.name.clone() }
@@ -111,35 +119,41 @@ impl Viewpoints {
     }
 }
 
-/// What the caller can look at from an organization; nothing where that is this one alone. Asked for every page, so it stays at a few rows: the
-/// replica knows who reaches what but not what it is called.
+/// What the caller can look at from an organization; nothing where that is this one alone. Asked for every page, so it stays at two questions of
+/// a few rows: the replica knows who reaches what but not what it is called.
 ///
 /// # Errors
 /// Faults.
 pub async fn find_viewpoints(app: &App, caller: &Caller, here: &ReachedOrganization) -> OpResult<Option<Viewpoints>> {
     let top_id = top_of_reach(app, caller, here.id);
-    let top = if top_id == here.id { Some(here.into()) } else { find_viewpoint(app, caller, top_id).await? };
-    let page = PageRequest { after: None, limit: VIEWPOINTS_MAX };
-    let children = OrganizationQuery { is_children_only: true, search: None };
-    let below = match list_organizations(app, caller, top_id, children, page).await {
-        Ok(page) => page.items,
+    let mut reader = app.store().read().await?;
+    // What is suspended is closed, and takes no room among the few.
+    let children = OrganizationFilter { active_only: true, ..OrganizationFilter::default() };
+    let below = match caller.authorize(app, top_id, "claviger/organizations:read") {
+        Ok(tenant) => reader.page_organizations(&tenant, &children, &StorePage::first(VIEWPOINTS_MAX)).await?.rows,
         // Who may not look at what is below goes from membership to membership.
-        Err(Error::Reject(_)) => Vec::new(),
-        Err(fault) => return Err(fault),
+        Err(_) => Vec::new(),
     };
     let is_agency = !below.is_empty();
-    let mut points = Viewpoints { agency: top.clone().filter(|_| is_agency), locations: Vec::new() };
-    points.locations.extend(top.filter(|_| !is_agency));
-    // A suspended one is closed, and a nearer membership may keep the caller out of one.
+    // A nearer membership may keep the caller out of one.
     let open = below.into_iter().filter(|it| caller.reach(app, it.id).is_ok());
-    points.locations.extend(open.map(|it| Viewpoint { id: it.id, slug: it.slug, name: it.name }));
-    for it in caller.user_id().map_or_else(Vec::new, |it| app.replica().memberships(it)) {
-        let is_full = points.locations.len() >= VIEWPOINTS_MAX as usize;
-        if is_full || points.offers(it.organization_id) {
-            continue;
-        }
-        points.locations.extend(find_viewpoint(app, caller, it.organization_id).await?);
+    let mut locations: Vec<_> = open.map(Viewpoint::from).collect();
+    let memberships = caller.user_id().map_or_else(Vec::new, |it| app.replica().memberships(it));
+    let room = (VIEWPOINTS_MAX as usize).saturating_sub(locations.len());
+    let others = memberships.iter().map(|it| it.organization_id);
+    let others = others.filter(|id| *id != top_id && *id != here.id && !locations.iter().any(|it| it.id == *id));
+    let named: Vec<_> =
+        [top_id].into_iter().chain(others.take(room)).filter_map(|it| caller.reach(app, it).ok()).collect();
+    let mut found = reader.find_organizations(&named).await?;
+    // In the order of the memberships, whatever order they were found in.
+    found.sort_by_key(|found| named.iter().position(|it| it.organization_id() == found.id));
+    let (top, members): (Vec<_>, Vec<_>) = found.into_iter().map(Viewpoint::from).partition(|it| it.id == top_id);
+    locations.extend(members);
+    let mut agency = top.into_iter().next();
+    if !is_agency {
+        locations.splice(0..0, agency.take());
     }
+    let mut points = Viewpoints { agency, locations };
     if !points.offers(here.id) {
         // Behind the topmost, which stands among them where it is no agency.
         let at = usize::from(points.agency.is_none()).min(points.locations.len());
@@ -147,13 +161,6 @@ pub async fn find_viewpoints(app: &App, caller: &Caller, here: &ReachedOrganizat
     }
     let others = points.agency.iter().chain(&points.locations).any(|it| it.id != here.id);
     Ok(others.then_some(points))
-}
-
-/// The organization if the caller reaches it: a suspended one is not reached, and one that is gone meanwhile is not there.
-async fn find_viewpoint(app: &App, caller: &Caller, id: OrganizationId) -> OpResult<Option<Viewpoint>> {
-    let Ok(tenant) = caller.reach(app, id) else { return Ok(None) };
-    let found = app.store().read().await?.find_organization(&tenant).await?;
-    Ok(found.map(|it| Viewpoint { id: it.id, slug: it.slug, name: it.name }))
 }
 
 async fn key_me(app: &App, caller: &Caller, digest: &Digest, ip: Option<IpAddr>) -> OpResult<Me> {
@@ -201,5 +208,11 @@ async fn reached(
     let found = connection.find_organization(tenant).await?.ok_or_else(Reject::not_found)?;
     let membership = user_id.and_then(|it| app.replica().membership_at(it, found.id));
     let role_name = membership.and_then(|it| it.role_name).map(Into::into);
-    Ok(ReachedOrganization { id: found.id, slug: found.slug, name: found.name, role_name })
+    Ok(ReachedOrganization {
+        id: found.id,
+        slug: found.slug,
+        name: found.name,
+        external_id: found.external_id,
+        role_name,
+    })
 }

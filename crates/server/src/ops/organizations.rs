@@ -242,7 +242,7 @@ pub async fn get_organization(app: &App, caller: &Caller, id: OrganizationId) ->
 pub struct OrganizationQuery {
     /// Only those directly below.
     pub is_children_only: bool,
-    /// Those whose name or slug contains this.
+    /// Those whose name, slug or external id contains this.
     pub search: Option<String>,
 }
 
@@ -268,7 +268,8 @@ pub async fn list_organizations(
     if top.is_some() {
         page.limit = page.limit.saturating_sub(1).max(1);
     }
-    let filter = OrganizationFilter { whole_subtree: !query.is_children_only, search: query.search };
+    let filter =
+        OrganizationFilter { whole_subtree: !query.is_children_only, search: query.search, active_only: false };
     let mut found: Page<_> = reader.page_organizations(&tenant, &filter, &page.try_into()?).await?.into();
     if is_full && !found.items.is_empty() {
         found = Page { items: Vec::new(), next: Some(Cursor(claviger_store::Cursor::before_all().to_text())) };

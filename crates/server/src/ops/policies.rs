@@ -227,7 +227,7 @@ type Pair = (Policy, Policy);
 
 /// The organizations below, up to the limit, and whether there are more.
 async fn subtree(reader: &mut Connection, tenant: &Tenant) -> OpResult<(Vec<Organization>, bool)> {
-    let filter = OrganizationFilter { whole_subtree: true, search: None };
+    let filter = OrganizationFilter { whole_subtree: true, ..OrganizationFilter::default() };
     let mut request = PageRequest::first(PAGE_ITEMS_MAX);
     let mut found = Vec::new();
     while found.len() < PREVIEWED_ORGANIZATIONS_MAX {

@@ -188,6 +188,10 @@ async fn pages_go_through_all_children_by_name_once() {
     let parent = world.acme.organization.id;
     for number in 0..7 {
         let mut child = organization(Some(parent), &format!("site-{number}"));
+        child.external_id = Some(ExternalId::parse(&format!("CRM-{number}")).expect("an id"));
+        if number == 6 {
+            child.status = claviger_core::organization::OrganizationStatus::Suspended;
+        }
         // Two share a name.
         child.name = name(&format!("Site {}", (number * 5) % 6));
         insert(&world.store, &child).await.expect("an organization");
@@ -195,10 +199,18 @@ async fn pages_go_through_all_children_by_name_once() {
         insert(&world.store, &below).await.expect("an organization");
     }
     let mut reader = world.store.read().await.expect("a reader");
-    for (whole_subtree, search, expected) in
-        [(false, None, 7), (true, None, 14), (true, Some("room"), 7), (true, Some("ＳＩＴＥ 5"), 1)]
-    {
-        let filter = OrganizationFilter { whole_subtree, search: search.map(str::to_owned) };
+    for (whole_subtree, search, active_only, expected) in [
+        (false, None, false, 7),
+        (false, None, true, 6),
+        (true, None, false, 14),
+        (true, None, true, 13),
+        (true, Some("room"), true, 7),
+        (true, Some("ＳＩＴＥ 5"), false, 1),
+        (true, Some("crm-"), false, 7),
+        (true, Some("CRM-6"), false, 1),
+        (true, Some("CRM-6"), true, 0),
+    ] {
+        let filter = OrganizationFilter { whole_subtree, search: search.map(str::to_owned), active_only };
         let (mut found, mut request) = (Vec::new(), PageRequest::first(3));
         loop {
             let page = reader.page_organizations(&world.acme.tenant, &filter, &request).await.expect("a page");

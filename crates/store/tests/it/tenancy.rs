@@ -141,7 +141,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     let (any, first) = (KeyFilter { status: KeyStatus::Any, ..KeyFilter::default() }, PageRequest::first(100));
     let own_key = |it: &Key| it.organization_id == acme_id;
     let external_id = full.user.external_id.clone().expect("an id");
-    let children = OrganizationFilter { whole_subtree: true, search: None };
+    let children = OrganizationFilter { whole_subtree: true, ..OrganizationFilter::default() };
     let names = [full.key.name.key()];
     let ever_used = Breach::IdleSince(Timestamp::MAX);
     let bounds = Bounds { keys: 100, read: 100 };
@@ -149,6 +149,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     let told = events.expect("events").rows[0].id;
 
     ask!(find_organization(), |it| it.is_some_and(|it| it.id == acme_id));
+    let found = reader.find_organizations(std::slice::from_ref(by)).await.expect("find_organizations");
+    shown.push(("find_organizations", found.iter().any(|it| it.id == acme_id)));
     ask!(find_organization_below(full.below.id), |it| it.is_some());
     ask!(find_path(), |it| it.iter().any(|it| it.id == acme_id));
     ask!(page_organizations(&children, &first), |it| it.rows.iter().any(|it| it.id == full.below.id));

@@ -295,8 +295,9 @@ pub(in crate::console) async fn show_keys(
     let shown = rows.len() as u64;
     let first = if shown == 0 { 0 } else { query.first() };
     let may_create = visit.may_create_keys();
-    let is_whole = query.filters().next().is_none() && query.after.is_empty();
-    let locations = if is_whole { location_keys(&visit).await? } else { None };
+    // What is searched for may be a location as well as a key; no other filter is about locations.
+    let is_whole = query.filters().all(|(name, _)| name == "q") && query.after.is_empty();
+    let locations = if is_whole { location_keys(&visit, &query.q).await? } else { None };
     let next = list.page.next.map(|it| query.next(&it, shown));
     let is_full = shown == u64::from(rows_max);
     let page = KeyListPage {

@@ -1,7 +1,7 @@
 //! What operations answer, turned into what pages show.
 
 use claviger_core::api::{DATA_LOADER_API, DEFAULT_API};
-use claviger_core::decision::Reach;
+use claviger_core::decision::{Code, Reach};
 use claviger_core::key::{KeyState, Revocation, RevocationReason};
 use claviger_core::role::BuiltIn;
 use claviger_core::secret::SecretState;
@@ -60,10 +60,23 @@ pub(in crate::console) fn total(total: KeyTotal) -> String {
     format!("{}{more}", grouped(total.count))
 }
 
+/// What it is that refuses a key's requests although the key is active.
+const fn blocked_by(code: Code) -> &'static str {
+    match code {
+        Code::ApiAccessDenied => "its owner has no API access",
+        Code::UserInactive => "its mapped user is disabled or gone",
+        Code::OrganizationSuspended => "the organization is suspended",
+        _ => "nothing gives it rights here",
+    }
+}
+
 /// A key's state in words; computed at every look, never stored.
 pub(super) fn status(info: &KeyInfo, now: Timestamp) -> Status {
     let rotating_until = info.rotating_until.filter(|it| *it > now);
     let days_left = info.key.expires_at.map(|it| it.since(now).as_secs() / (24 * 60 * 60));
+    if let Some(words) = info.blocked.map(blocked_by) {
+        return Status { tone: Tone::Warning, words: format!("Blocked: {words}") };
+    }
     let (tone, words) = match (info.state, days_left, rotating_until) {
         (KeyState::Revoked, ..) => (Tone::Ended, "Deleted".to_owned()),
         (KeyState::Expired, ..) => (Tone::Ended, "Expired".to_owned()),

@@ -147,12 +147,14 @@ pub struct LocationKeys {
 /// An organization below, and its newest keys.
 #[derive(Debug, Clone)]
 pub struct LocationView {
+    /// The page of its record, within the organization; absent where it is closed.
+    pub page: Option<String>,
     /// Free text.
     pub name: String,
     /// Where it is found.
     pub slug: String,
-    /// How many live keys it has, in digits as people read them.
-    pub total: String,
+    /// How many live keys it has, in digits as people read them; absent where it is suspended, itself or from above.
+    pub total: Option<String>,
     /// A few of them, the newest first.
     pub keys: Vec<KeyRowView>,
 }

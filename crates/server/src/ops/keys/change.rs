@@ -111,7 +111,7 @@ pub async fn set_key_active(
         let mut key = before.clone();
         key.set_active(active, now)?;
         if before.standing == key.standing {
-            return Ok(Answer::Fresh(leave(tx, &tenant, key_id, now, idempotency.as_ref()).await?));
+            return Ok(Answer::Fresh(leave(&app, tx, &tenant, key_id, now, idempotency.as_ref()).await?));
         }
         if active {
             Granted::from(&key).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
@@ -146,7 +146,7 @@ pub async fn revoke_key(
         refuse_unexpected(before.version)?;
         let now = app.now();
         if before.standing == KeyStanding::Revoked {
-            return Ok(Answer::Fresh(leave(tx, &tenant, key_id, now, idempotency.as_ref()).await?));
+            return Ok(Answer::Fresh(leave(&app, tx, &tenant, key_id, now, idempotency.as_ref()).await?));
         }
         let mut key = before.clone();
         key.revoke(reason, now)?;
@@ -177,13 +177,14 @@ pub(super) async fn find_to_change(
 
 /// Answers with a key that was as asked already.
 pub(super) async fn leave(
+    app: &App,
     mut tx: Tx,
     tenant: &Tenant,
     key_id: KeyId,
     now: Timestamp,
     idempotency: Option<&Idempotency<KeyInfo>>,
 ) -> OpResult<KeyInfo> {
-    let info = list::info(&mut tx, tenant, key_id, now).await?;
+    let info = list::info(app, &mut tx, tenant, key_id, now).await?;
     if idempotency.is_some() {
         keep(idempotency, &mut tx, tenant, &info, now).await?;
         tx.commit_unaudited("the key was so already; the answer is kept for a repetition").await?;
@@ -201,7 +202,7 @@ pub(super) async fn finish(
     idempotency: Option<&Idempotency<KeyInfo>>,
 ) -> OpResult<KeyInfo> {
     tx.update_key(tenant, key, before.version).await?;
-    let info = list::info(&mut tx, tenant, key.id, key.updated_at).await?;
+    let info = list::info(app, &mut tx, tenant, key.id, key.updated_at).await?;
     debug_assert!(key.standing != KeyStanding::Revoked || info.key.revocation.is_some());
     keep(idempotency, &mut tx, tenant, &info, key.updated_at).await?;
     commit(app, tx, Event::new(tenant, kind, key.id, key.updated_at).before(before).after(key)).await?;

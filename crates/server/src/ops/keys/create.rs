@@ -71,7 +71,7 @@ pub async fn create_key(
         let (key, secret, token) = draft.mint(organization_id, &api, now, &mut *app.rng())?;
         tx.insert_key(&tenant, &key, std::slice::from_ref(&secret)).await?;
         seal(&app, &mut tx, &tenant, &policy, (&secret, &token), now).await?;
-        let info = list::info_of_new(&mut tx, &tenant, secret, now).await?;
+        let info = list::info_of_new(&app, &mut tx, &tenant, secret, now).await?;
         let created = CreatedKey { info, token };
         keep(idempotency.as_ref(), &mut tx, &tenant, &created, now).await?;
         commit(&app, tx, Event::new(&tenant, EventKind::KeyCreated, key.id, now).after(&key)).await?;

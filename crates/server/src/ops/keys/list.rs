@@ -1,7 +1,7 @@
 //! Looking at keys.
 
 use claviger_core::id::{KeyId, OrganizationId, UserId};
-use claviger_core::key::Key;
+use claviger_core::key::{Key, KeyState};
 use claviger_core::reject::Reject;
 use claviger_core::secret::Secret;
 use claviger_core::tenant::Tenant;
@@ -39,7 +39,7 @@ pub async fn list_keys(
     let mut total = reader.count_keys(&tenant, &filter, now).await?;
     // Where not all were looked at for counting, more may have been found for the page.
     total.count = total.count.max(found.rows.len() as u64);
-    let items = found.rows.into_iter().map(|row| from_row(row, now)).collect();
+    let items = found.rows.into_iter().map(|row| from_row(app, row, now)).collect();
     Ok(KeyList { page: Page { items, next: found.next.map(|it| Cursor(it.to_text())) }, total })
 }
 
@@ -61,7 +61,7 @@ pub async fn page_keys(
         return Ok(Page { items: Vec::new(), next: None });
     };
     let found = reader.page_keys(&tenant, &filter, query.order, &page.try_into()?, now).await?;
-    let items = found.rows.into_iter().map(|row| from_row(row, now)).collect();
+    let items = found.rows.into_iter().map(|row| from_row(app, row, now)).collect();
     Ok(Page { items, next: found.next.map(|it| Cursor(it.to_text())) })
 }
 
@@ -137,7 +137,7 @@ fn visible_owner(whose: Whose, query: &KeyFilter) -> Option<Option<UserId>> {
 pub async fn get_key(app: &App, caller: &Caller, organization_id: OrganizationId, key_id: KeyId) -> OpResult<KeyInfo> {
     let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
     let mut reader = app.store().read().await?;
-    let info = info(&mut reader, &tenant, key_id, app.now()).await?;
+    let info = info(app, &mut reader, &tenant, key_id, app.now()).await?;
     if !is_visible(whose, &info.key) {
         return Err(Reject::not_found().into());
     }
@@ -164,12 +164,18 @@ pub(super) fn is_visible(whose: Whose, key: &Key) -> bool {
 }
 
 /// A key with all that its page shows, as this connection sees it.
-pub(super) async fn info(connection: &mut Connection, tenant: &Tenant, id: KeyId, now: Timestamp) -> OpResult<KeyInfo> {
+pub(super) async fn info(
+    app: &App,
+    connection: &mut Connection,
+    tenant: &Tenant,
+    id: KeyId,
+    now: Timestamp,
+) -> OpResult<KeyInfo> {
     let row = connection.find_key_row(tenant, id, now).await?.ok_or_else(Reject::not_found)?;
     let mut secrets = connection.find_live_secrets(tenant, id).await?;
     secrets.reverse();
     let uses = connection.find_uses(tenant, &[id]).await?;
-    let mut info = from_row(row, now);
+    let mut info = from_row(app, row, now);
     info.last_use = uses.values().max_by_key(|it| it.last_used_at).map(LastUse::from);
     let with_use = |secret: Secret| SecretInfo { last_use: uses.get(&secret.id).map(LastUse::from), secret };
     info.secrets = secrets.into_iter().map(with_use).collect();
@@ -178,18 +184,22 @@ pub(super) async fn info(connection: &mut Connection, tenant: &Tenant, id: KeyId
 
 /// The same of a key that was made in this transaction, with the one secret it has: nobody has used that.
 pub(super) async fn info_of_new(
+    app: &App,
     connection: &mut Connection,
     tenant: &Tenant,
     secret: Secret,
     now: Timestamp,
 ) -> OpResult<KeyInfo> {
     let row = connection.find_key_row(tenant, secret.key_id, now).await?.ok_or_else(Reject::not_found)?;
-    Ok(KeyInfo { secrets: vec![SecretInfo { secret, last_use: None }], ..from_row(row, now) })
+    Ok(KeyInfo { secrets: vec![SecretInfo { secret, last_use: None }], ..from_row(app, row, now) })
 }
 
-fn from_row(row: KeyRow, now: Timestamp) -> KeyInfo {
+fn from_row(app: &App, row: KeyRow, now: Timestamp) -> KeyInfo {
+    let state = row.key.state(now);
+    let refusal = || app.replica().refusal_by_what_hangs(&row.key, now);
     KeyInfo {
-        state: row.key.state(now),
+        state,
+        blocked: (state == KeyState::Active).then(refusal).flatten(),
         key: row.key,
         api: row.api_slug,
         role_name: row.role_name,

@@ -16,7 +16,7 @@ pub mod usage;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use claviger_core::decision::Reach;
+use claviger_core::decision::{Code, Reach};
 use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::{Key, KeyState, Metadata, Origin};
 use claviger_core::name::{Description, Name, Slug};
@@ -124,6 +124,8 @@ pub struct KeyInfo {
     pub key: Key,
     /// What it looks like at the instant of the answer.
     pub state: KeyState,
+    /// Why its requests are refused though it is active itself: its organization, its owner, its mapped user or its role.
+    pub blocked: Option<Code>,
     /// The slug of its api.
     pub api: Slug,
     /// The name of its role.

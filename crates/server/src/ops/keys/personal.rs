@@ -84,7 +84,7 @@ pub async fn get_personal_access(
         _ => ApiAccess::NotAllowed,
     };
     let key = match reader.find_personal_key(&tenant, user_id).await? {
-        Some(key) => Some(list::info(&mut reader, &tenant, key.id, app.now()).await?),
+        Some(key) => Some(list::info(app, &mut reader, &tenant, key.id, app.now()).await?),
         None => None,
     };
     Ok(PersonalAccess { access, key, reveal: policy_of(app, organization_id)?.reveal })
@@ -104,7 +104,7 @@ pub async fn get_personal_key(
     refuse_others(whose, user_id)?;
     let mut reader = app.store().read().await?;
     let key = reader.find_personal_key(&tenant, user_id).await?.ok_or_else(Reject::not_found)?;
-    list::info(&mut reader, &tenant, key.id, app.now()).await
+    list::info(app, &mut reader, &tenant, key.id, app.now()).await
 }
 
 /// Makes the caller's personal key, unless there is one.
@@ -133,7 +133,7 @@ pub async fn put_personal_key(
         let now = app.now();
         if let Some(key) = tx.find_personal_key(&tenant, user_id).await? {
             refuse_unexpected(key.version)?;
-            return Ok(Toggled::There(list::info(&mut tx, &tenant, key.id, now).await?));
+            return Ok(Toggled::There(list::info(&app, &mut tx, &tenant, key.id, now).await?));
         }
         refuse_absent()?;
         let policy = policy_of(&app, organization_id)?;
@@ -155,7 +155,7 @@ pub async fn put_personal_key(
         let (key, secret, token) = draft.mint(organization_id, &api, now, &mut *app.rng())?;
         tx.insert_key(&tenant, &key, std::slice::from_ref(&secret)).await?;
         seal(&app, &mut tx, &tenant, &policy, (&secret, &token), now).await?;
-        let info = list::info_of_new(&mut tx, &tenant, secret, now).await?;
+        let info = list::info_of_new(&app, &mut tx, &tenant, secret, now).await?;
         commit(&app, tx, Event::new(&tenant, EventKind::KeyCreated, key.id, now).after(&key)).await?;
         Ok(Toggled::Made(CreatedKey { info, token }))
     })

@@ -77,7 +77,7 @@ pub async fn reveal_key(
         if shown.is_empty() {
             return Err(not_kept().into());
         }
-        let revealed = RevealedKey { info: list::info(&mut tx, &tenant, key_id, now).await?, secrets };
+        let revealed = RevealedKey { info: list::info(&app, &mut tx, &tenant, key_id, now).await?, secrets };
         keep(idempotency.as_ref(), &mut tx, &tenant, &revealed, now).await?;
         let what = json!({ "secret_ids": shown, "ip": caller.address().map(|it| it.to_string()) });
         commit(&app, tx, Event::new(&tenant, EventKind::KeyRevealed, key_id, now).after(&what)).await?;

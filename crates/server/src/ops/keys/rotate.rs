@@ -69,7 +69,7 @@ pub async fn rotate_key(
         tx.insert_secret(&tenant, new).await?;
         seal(&app, &mut tx, &tenant, &policy, (new, &token), now).await?;
         tx.update_key(&tenant, &key, before.version).await?;
-        let created = CreatedKey { info: list::info(&mut tx, &tenant, key_id, now).await?, token };
+        let created = CreatedKey { info: list::info(&app, &mut tx, &tenant, key_id, now).await?, token };
         keep(idempotency.as_ref(), &mut tx, &tenant, &created, now).await?;
         let what = json!({ "secret_id": new.id.to_string(), "overlap_secs": overlap.as_secs() });
         commit(&app, tx, Event::new(&tenant, EventKind::KeyRotated, key_id, now).after(&what)).await?;

@@ -86,7 +86,7 @@ pub async fn change_rotation(
         let kind = match change {
             RotationChange::End => {
                 if !key.end_rotation(&mut secrets, now)? {
-                    return Ok(Answer::Fresh(leave(tx, &tenant, key_id, now, idempotency.as_ref()).await?));
+                    return Ok(Answer::Fresh(leave(&app, tx, &tenant, key_id, now, idempotency.as_ref()).await?));
                 }
                 EventKind::KeyRotationEnded
             }
@@ -111,7 +111,7 @@ pub async fn change_rotation(
             tx.update_secret(&tenant, secret, now).await?;
         }
         tx.update_key(&tenant, &key, before.version).await?;
-        let info = list::info(&mut tx, &tenant, key_id, now).await?;
+        let info = list::info(&app, &mut tx, &tenant, key_id, now).await?;
         keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
         let event = Event::new(&tenant, kind, key_id, now).before(&written(&was)).after(&written(&is));
         commit(&app, tx, event).await?;

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod blocked;
 mod browser;
 mod bulk;
 mod changes;
@@ -12,6 +13,7 @@ mod failures;
 mod files;
 mod hostile;
 mod limits;
+mod locations;
 mod organizations;
 mod origins;
 mod own_keys;

@@ -80,18 +80,20 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
 }
 
 pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
-    let location = |name: &str, slug: &str, keys: Vec<KeyRowView>| LocationView {
+    let location = |name: &str, slug: &str, keys: Option<Vec<KeyRowView>>| LocationView {
+        page: Some("/tree/org_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned()),
         name: name.to_owned(),
         slug: slug.to_owned(),
-        total: keys.len().to_string(),
-        keys,
+        total: keys.as_ref().map(|it| it.len().to_string()),
+        keys: keys.unwrap_or_default(),
     };
     LocationKeys {
         total: "2".to_owned(),
         more: true,
         locations: vec![
-            location(words.names[4], "harbor-street", rows(words).into_iter().take(2).collect()),
-            location(words.names[5], "hill-road", Vec::new()),
+            location(words.names[4], "harbor-street", Some(rows(words).into_iter().take(2).collect())),
+            location(words.names[5], "hill-road", Some(Vec::new())),
+            location(words.names[3], "old-town", None),
         ],
     }
 }
