@@ -411,7 +411,7 @@ fn read_functions(folder: &Path, names: &mut BTreeSet<String>) {
         for function in source.split("pub async fn ").skip(1) {
             let (name, rest) = function.split_once('(').expect("parameters");
             let parameters = rest.split_once("->").map_or(rest, |(parameters, _)| parameters);
-            if parameters.contains("tenant: &Tenant") {
+            if parameters.contains("tenant: &Tenant") || parameters.contains("tenants: &[Tenant]") {
                 names.insert(name.to_owned());
             }
         }
