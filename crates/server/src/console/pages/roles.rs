@@ -76,6 +76,15 @@ fn covers(held: &str, on: &str) -> bool {
 /// The actions that have a column of their own.
 const ACTIONS: [&str; 4] = ["read", "create", "update", "delete"];
 
+/// What can be allowed on one thing.
+#[derive(Debug, Clone)]
+pub struct PermissionGroup {
+    /// The resource, with its element where only one is meant; `*` is every resource.
+    pub on: String,
+    /// The permissions, each called by its action.
+    pub actions: Vec<Choice>,
+}
+
 /// What a role allows on one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionRow {
@@ -157,7 +166,9 @@ pub struct RoleFormPage {
     pub name: String,
     /// The description as typed.
     pub description: String,
-    /// The permissions as typed, one a line.
+    /// The permissions to tick, by what they are about.
+    pub offered: Vec<PermissionGroup>,
+    /// Others as typed, one a line.
     pub permissions: String,
     /// Not allowed, allowed; empty when a role is changed, which has its switch on its page.
     pub api_access: Vec<Choice>,

@@ -150,7 +150,8 @@ fn value_of(control: ElementRef<'_>) -> Option<(String, String)> {
     if control.value().name() == "textarea" {
         return Some((name, control.text().collect()));
     }
-    let unchecked = control.attr("type") == Some("radio") && control.attr("checked").is_none();
+    let is_ticked = matches!(control.attr("type"), Some("radio" | "checkbox"));
+    let unchecked = is_ticked && control.attr("checked").is_none();
     (!unchecked).then(|| (name, control.attr("value").unwrap_or_default().to_owned()))
 }
 

@@ -2,7 +2,7 @@
 
 use claviger_core::role::BuiltIn;
 
-use super::browser::{Browser, selector};
+use super::browser::{Browser, Form, selector};
 use crate::app::{TestApp, new_key};
 
 fn role_path(page: &super::browser::Page, name: &str) -> String {
@@ -58,7 +58,17 @@ async fn a_role_is_made_changed_and_deleted_and_built_in_ones_stay() {
     assert!(page.text_of("table").contains("scorecards/A"), "{}", page.text);
     assert!(admin.submit(&form).await.expect(422).text_of("#name-error").contains("exists already"));
     let path = page.path.clone();
-    let edit = admin.get(&format!("{path}/edit")).await.expect(200).form("/edit").with("permissions", "contacts:read");
+    let mut edit = admin.get(&format!("{path}/edit")).await.expect(200).form("/edit");
+    let ticked = |form: &Form| {
+        let ticked = form.fields.iter().filter(|it| it.0 == "permission").map(|it| it.1.clone());
+        ticked.collect::<Vec<_>>()
+    };
+    assert_eq!(ticked(&edit), ["contacts:read", "scorecards/A:read"], "what it allows is ticked, and nothing else");
+    assert_eq!(edit.fields.iter().find(|it| it.0 == "permissions").unwrap().1.trim(), "");
+    let typed = admin.submit(&edit.clone().with("permissions", "far:off\nnonsense")).await.expect(422);
+    assert!(typed.text.contains("far:off\nnonsense"), "what was typed comes back");
+    assert_eq!(ticked(&typed.form("/edit")), ticked(&edit), "and so does what was ticked");
+    edit.fields.retain(|it| it.1 != "scorecards/A:read");
     let answer = admin.submit(&edit).await.expect(303);
     assert!(!admin.follow(answer).await.text.contains("scorecards/A"));
     let delete = admin.get(&format!("{path}/delete")).await.expect(200).form("/delete");

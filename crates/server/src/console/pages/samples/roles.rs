@@ -2,7 +2,9 @@
 
 use super::{Words, complaints, render, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
-use crate::console::pages::roles::{DeleteRolePage, RoleFacts, RoleFormPage, RoleListPage, RolePage, Touched};
+use crate::console::pages::roles::{
+    DeleteRolePage, PermissionGroup, RoleFacts, RoleFormPage, RoleListPage, RolePage, Touched,
+};
 use crate::console::pages::shell::{Place, Tone};
 
 fn own(words: &Words<'_>) -> RoleFacts {
@@ -75,11 +77,28 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         version: "3".to_owned(),
         name: words.typed.to_owned(),
         description: words.typed.to_owned(),
+        offered: ["*", words.typed, "scorecards/A", "claviger/organizations"]
+            .map(|on| PermissionGroup {
+                on: on.to_owned(),
+                actions: ["read", "create", "update", "delete"]
+                    .map(|action| Choice::new(format!("{on}:{action}"), action, action == "read"))
+                    .into(),
+            })
+            .into(),
         permissions: words.typed.to_owned(),
         errors,
     };
     let delete =
         |members, keys| DeleteRolePage { shell: shell(words, Place::Settings), role: own(words), members, keys };
+    let outdated = || {
+        let mut errors = FormErrors::default();
+        errors.add_outdated();
+        errors.compare([
+            ("Name", words.typed.to_owned(), words.names[0].to_owned()),
+            ("Description", String::new(), words.typed.to_owned()),
+        ]);
+        errors
+    };
     let wrong = || complaints(words, &["name", "description", "permissions", "api_access"]);
     vec![
         ("roles", render(&list(true, None))),
@@ -90,6 +109,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ("role-from-above", render(&page(from_above(words), false, FormErrors::default()))),
         ("role-new", render(&form(None, FormErrors::default()))),
         ("role-new-errors", render(&form(None, wrong()))),
+        ("role-edit-outdated", render(&form(Some(own(words)), outdated()))),
         ("role-edit", render(&form(Some(own(words)), FormErrors::default()))),
         ("role-edit-built-in", render(&form(Some(admin(words)), FormErrors::default()))),
         ("role-delete", render(&delete(0, 0))),

@@ -1,5 +1,9 @@
 //! The roles of an organization: the list, a role's page with its switch, and making, changing and deleting one.
 
+mod catalogue;
+
+use std::collections::BTreeSet;
+
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
@@ -11,14 +15,16 @@ use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::role::Role;
 use serde::Deserialize;
 
-use super::entrance::{keep, refused};
-use super::failure::Failure;
-use super::keys::view;
-use super::pages::form::{Choice, FormErrors, entries, typed, typed_lines};
-use super::pages::roles::{DeleteRolePage, RoleFacts, RoleFormPage, RoleListPage, RolePage, Touched};
-use super::pages::shell::{Notice, Place, Status, Tone};
-use super::paging::{Forward, forward};
-use super::visit::Visit;
+use self::catalogue::offered;
+
+use crate::console::entrance::{keep, refused};
+use crate::console::failure::Failure;
+use crate::console::keys::view;
+use crate::console::pages::form::{Choice, FormErrors, entries, typed, typed_lines};
+use crate::console::pages::roles::{DeleteRolePage, RoleFacts, RoleFormPage, RoleListPage, RolePage, Touched};
+use crate::console::pages::shell::{Notice, Place, Status, Tone};
+use crate::console::paging::{Forward, forward};
+use crate::console::visit::Visit;
 use crate::ops::role_preview::preview_role;
 use crate::ops::roles::{NewRole, RoleInfo, RolePatch, create_role, delete_role, get_role, list_roles, update_role};
 
@@ -144,21 +150,48 @@ fn parse_access(text: &str, errors: &mut FormErrors) -> Option<bool> {
 }
 
 /// The form of a role.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct RoleForm {
+#[derive(Default)]
+struct RoleForm {
     version: String,
     name: String,
     description: String,
+    /// Permissions that are ticked.
+    ticked: Vec<String>,
+    /// Others as typed, one a line.
     permissions: String,
     api_access: String,
 }
 
+/// The same as it is sent: several fields have one name.
+type Sent = Result<Form<Vec<(String, String)>>, FormRejection>;
+
 impl RoleForm {
+    fn sent(sent: Sent) -> Result<Self, Failure> {
+        let Form(pairs) = sent.map_err(|_| Failure::bad_form())?;
+        let mut form = Self::default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "version" => form.version = value,
+                "name" => form.name = value,
+                "description" => form.description = value,
+                "permission" => form.ticked.push(value),
+                "permissions" => form.permissions = value,
+                "api_access" => form.api_access = value,
+                _ => {}
+            }
+        }
+        Ok(form)
+    }
+
+    /// What it allows, ticked and typed.
+    fn allowed(&self) -> Vec<&str> {
+        self.ticked.iter().map(String::as_str).chain(entries(&self.permissions)).collect()
+    }
+
     fn read(&self, errors: &mut FormErrors) -> Option<(Name, Description, PermissionSet)> {
         let name = keep(errors, "name", "The role's name", Name::parse(&self.name));
         let description = keep(errors, "description", "The description", Description::parse(&self.description));
-        let permissions = PermissionSet::parse(&entries(&self.permissions));
+        let permissions = PermissionSet::parse(&self.allowed());
         let permissions = permissions.map_err(|error| errors.add("permissions", format!("Here {error}."))).ok();
         Some((name?, description?, permissions?))
     }
@@ -167,12 +200,12 @@ impl RoleForm {
 /// Shows the empty form.
 pub(super) async fn show_new_role(visit: Visit) -> Result<Response, Failure> {
     visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/roles:create")?;
-    Ok(visit.page(&form_page(&visit, None, &RoleForm::default(), FormErrors::default())))
+    Ok(visit.page(&form_page(&visit, None, &RoleForm::default(), FormErrors::default()).await))
 }
 
 /// Makes a role.
-pub(super) async fn create(visit: Visit, form: Result<Form<RoleForm>, FormRejection>) -> Result<Response, Failure> {
-    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+pub(super) async fn create(visit: Visit, sent: Sent) -> Result<Response, Failure> {
+    let form = RoleForm::sent(sent)?;
     let mut errors = FormErrors::default();
     let read = form.read(&mut errors);
     let api_access = parse_access(&form.api_access, &mut errors);
@@ -183,13 +216,13 @@ pub(super) async fn create(visit: Visit, form: Result<Form<RoleForm>, FormReject
             Err(error) => complain(&mut errors, error.into_reject())?,
         }
     }
-    Ok(refused(visit.page(&form_page(&visit, None, &form, errors))))
+    Ok(refused(visit.page(&form_page(&visit, None, &form, errors).await)))
 }
 
 /// Shows the form with a role's present values.
 pub(super) async fn show_edit(visit: Visit, Path((_, role_id)): RolePath) -> Result<Response, Failure> {
     let RoleInfo { role, .. } = find(&visit, &role_id).await?;
-    Ok(visit.page(&form_page(&visit, Some(&role), &present(&role), FormErrors::default())))
+    Ok(visit.page(&form_page(&visit, Some(&role), &present(&role), FormErrors::default()).await))
 }
 
 /// The form as it stands for what a role is now.
@@ -198,18 +231,14 @@ fn present(role: &Role) -> RoleForm {
         version: role.version.to_string(),
         name: role.name.to_string(),
         description: role.description.to_string(),
-        permissions: role.permissions.to_texts().join("\n"),
+        ticked: role.permissions.to_texts(),
         ..RoleForm::default()
     }
 }
 
 /// Changes a role.
-pub(super) async fn edit(
-    visit: Visit,
-    Path((_, role_id)): RolePath,
-    form: Result<Form<RoleForm>, FormRejection>,
-) -> Result<Response, Failure> {
-    let Form(mut form) = form.map_err(|_| Failure::bad_form())?;
+pub(super) async fn edit(visit: Visit, Path((_, role_id)): RolePath, sent: Sent) -> Result<Response, Failure> {
+    let mut form = RoleForm::sent(sent)?;
     let RoleInfo { role, .. } = find(&visit, &role_id).await?;
     let mut errors = FormErrors::default();
     if let Some((name, description, permissions)) = form.read(&mut errors) {
@@ -227,18 +256,24 @@ pub(super) async fn edit(
     }
     if errors.is_outdated() {
         let now = present(&role);
-        let listed = |text: &str| entries(text).join(", ");
+        let listed = |form: &RoleForm| {
+            form.allowed().into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+        };
+        let permissions_now = listed(&now);
         errors.compare([
             ("Name", form.name.clone(), now.name),
             ("Description", form.description.clone(), now.description),
-            ("Permissions", listed(&form.permissions), listed(&now.permissions)),
+            ("Permissions", listed(&form), permissions_now),
         ]);
         form.version = now.version;
     }
-    Ok(refused(visit.page(&form_page(&visit, Some(&role), &form, errors))))
+    Ok(refused(visit.page(&form_page(&visit, Some(&role), &form, errors).await)))
 }
 
-fn form_page(visit: &Visit, role: Option<&Role>, form: &RoleForm, errors: FormErrors) -> RoleFormPage {
+async fn form_page(visit: &Visit, role: Option<&Role>, form: &RoleForm, errors: FormErrors) -> RoleFormPage {
+    let ticked = form.ticked.iter().map(|it| typed(it)).collect();
+    let (offered, others) = offered(visit, &ticked).await;
+    let others = others.into_iter().map(|it| it + "\n").collect::<String>();
     let access = |value: &str, label, note| Choice::new(value, label, form.api_access == value).with_note(note);
     let mut api_access = Vec::new();
     if role.is_none() {
@@ -254,7 +289,8 @@ fn form_page(visit: &Visit, role: Option<&Role>, form: &RoleForm, errors: FormEr
         version: typed(&form.version),
         name: typed(&form.name),
         description: typed(&form.description),
-        permissions: typed_lines(&form.permissions),
+        offered,
+        permissions: typed_lines(&(others + &form.permissions)),
         api_access,
         errors,
     }
@@ -284,7 +320,7 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::NameTaken => errors.add("name", "A role with this name exists already. Choose another name."),
         RejectCode::VersionMismatch => errors.add_outdated(),
-        RejectCode::GrantExceedsOwn => errors.add_general(format!("{} Ask an administrator.", reject.detail)),
+        RejectCode::GrantExceedsOwn => errors.add("permissions", format!("{} Ask an administrator.", reject.detail)),
         RejectCode::StateConflict | RejectCode::LimitReached => errors.add_general(reject.detail),
         _ => return Err(reject.into()),
     }
