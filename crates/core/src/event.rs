@@ -199,6 +199,8 @@ operations! {
     OrganizationCreated = "organization.created",
     /// An organization's facts or policy changed.
     OrganizationUpdated = "organization.updated",
+    /// The policy of an organization changed, and nothing else of it.
+    OrganizationPolicyUpdated = "organization.policy_updated",
     /// An organization got another parent.
     OrganizationMoved = "organization.moved",
     /// A user was made.
@@ -267,6 +269,8 @@ operations! {
     UserPasswordSet = "user.password_set",
     /// Somebody signed in to the console.
     SessionCreated = "session.created",
+    /// Somebody failed to sign in as a user. Only some of many failures are told.
+    SessionRefused = "session.refused",
     /// Somebody at the console proved again who they are, before something grave, and goes on in a new session.
     SessionConfirmed = "session.confirmed",
     /// Somebody signed out.

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use claviger_core::event::{Entity, EntityKind, Event, EventKind, Position, Stream};
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
-use claviger_core::name::Name;
+use claviger_core::name::{Email, Name};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
 /// there or above. The same goes for the name of what it is about.
 macro_rules! columns {
     () => {
-        "e.id, e.epoch, e.seq, e.kind, e.v, e.at, e.organization_id, e.actor_user_id, u.name, e.actor_key_id, k.name, e.actor_job, \
+        "e.id, e.epoch, e.seq, e.kind, e.v, e.at, e.organization_id, e.actor_user_id, u.name, u.email, e.actor_key_id, k.name, e.actor_job, \
          e.entity_id, COALESCE(ek.name, er.name, eu.name), b.body FROM event e LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq \
          LEFT JOIN key k ON k.id = e.actor_key_id AND k.organization_id = e.organization_id \
          LEFT JOIN \"user\" u ON u.id = e.actor_user_id AND (u.organization_id = e.organization_id OR EXISTS (\
@@ -129,6 +129,8 @@ pub struct EventRow {
     pub user_id: Option<UserId>,
     /// The user's name, where the organization may know it.
     pub user_name: Option<Name>,
+    /// The address that the user signs in with, where the organization may know the user.
+    pub user_email: Option<Email>,
     /// The key it was done with.
     pub key_id: Option<KeyId>,
     /// The key's name, where it is one of the organization's.
@@ -166,6 +168,7 @@ fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
         organization_id: it.next()?,
         user_id: it.next()?,
         user_name: it.next()?,
+        user_email: it.next()?,
         key_id: it.next()?,
         key_name: it.next()?,
         job: it.next()?,

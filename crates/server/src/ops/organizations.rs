@@ -356,9 +356,24 @@ pub(super) async fn update(
     tx.update_organization(tenant, &organization, before.version).await?;
     let policies = (&inherited.inherit(&before.policy), &effective_policy);
     destroy_unrevealed(&mut tx, organization.id, policies, organization.updated_at).await?;
-    let event = Event::new(tenant, EventKind::OrganizationUpdated, organization.id, organization.updated_at);
+    let kind = match changes_only_policy(&before, &organization) {
+        true => EventKind::OrganizationPolicyUpdated,
+        false => EventKind::OrganizationUpdated,
+    };
+    let event = Event::new(tenant, kind, organization.id, organization.updated_at);
     commit(app, tx, event.before(&before).after(&organization)).await?;
     Ok(OrganizationInfo { organization, effective_policy })
+}
+
+/// Whether the policy is all that differs, but for what differs after every change.
+fn changes_only_policy(before: &Organization, after: &Organization) -> bool {
+    let like_before = Organization {
+        policy: before.policy.clone(),
+        version: before.version,
+        updated_at: before.updated_at,
+        ..after.clone()
+    };
+    before.policy != after.policy && like_before == *before
 }
 
 /// Makes or changes the organization of this external id below `parent_id`; says whether it was made. Doing it twice changes nothing.

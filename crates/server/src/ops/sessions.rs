@@ -16,6 +16,7 @@ use claviger_store::sessions::Session;
 use claviger_store::{Connection, Tx};
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::caller::Caller;
 use super::error::{Error, OpResult};
@@ -173,6 +174,9 @@ pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Or
     }
     let wrong = || Reject::new(RejectCode::Unauthenticated, "E-mail address or password is not right.");
     if !app.passwords().verify(found.as_ref().map(|(_, phc)| phc.clone()), password).await? {
+        if let Some((user, _)) = found {
+            note_failure(app, user, &email, origin.ip);
+        }
         return Err(wrong().into());
     }
     for subject in taken {
@@ -195,6 +199,25 @@ pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Or
         Ok(signed_in)
     })
     .await
+}
+
+/// Writes down that somebody failed to sign in as a user, and from where: some of many, and never what was typed. Beside the answer, which must
+/// not take longer for an address that somebody signs in with.
+fn note_failure(app: &App, user: User, email: &Email, ip: Option<IpAddr>) {
+    let now = app.now();
+    if app.throttle().take(Subject::failures(email), now).is_err() {
+        return;
+    }
+    let task = app.clone();
+    drop(app.spawn(async move {
+        let tenant = Tenant::system(user.organization_id, "sign-in");
+        let from = json!({ "ip": ip.map(|it| it.to_string()) });
+        let event = Event::new(&tenant, EventKind::SessionRefused, user.id, now).after(&from);
+        let written = async { commit(&task, task.store().begin().await?, event).await };
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "a failed sign-in could not be written down");
+        }
+    }));
 }
 
 /// An active person with a password.

@@ -25,6 +25,8 @@ pub(crate) enum Subject {
     Account([u8; 32]),
     /// What one network tries at one account.
     AccountFrom([u8; 32], IpAddr),
+    /// What is written down of failures at an account.
+    Failures([u8; 32]),
 }
 
 impl Subject {
@@ -43,6 +45,11 @@ impl Subject {
         Self::AccountFrom(digest(email), network(ip))
     }
 
+    /// Of failures at an account that are written down.
+    pub(crate) fn failures(email: &Email) -> Self {
+        Self::Failures(digest(email))
+    }
+
     /// Tries in a row, of which one comes back every 15 seconds for an address, every minute for an account, and every 90 seconds for an account
     /// from one address.
     fn rate(self) -> Rate {
@@ -50,6 +57,8 @@ impl Subject {
             Self::Address(_) => (20, 15),
             Self::Account(_) => (10, 60),
             Self::AccountFrom(..) => (8, 90),
+            // Enough to see that somebody guesses and from where, and no more of the log than ten an hour.
+            Self::Failures(_) => (10, 360),
         };
         Rate::new(burst, Duration::from_secs(u64::from(burst) * secs)).expect("a rate within the bounds")
     }

@@ -210,7 +210,7 @@ fn actor(visit: &Visit, event: &EventRow) -> ActorFacts {
         Some(name) => (name.to_string(), Some(visit.path(&format!("/keys/{id}")))),
         None => (id.to_string(), None),
     });
-    ActorFacts { name, named, key }
+    ActorFacts { name, named, email: event.user_email.as_ref().map(ToString::to_string), key }
 }
 
 fn subject(visit: &Visit, entity: Entity, name: Option<String>) -> Subject {

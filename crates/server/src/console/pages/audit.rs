@@ -70,6 +70,8 @@ pub struct ActorFacts {
     pub name: String,
     /// Whether that is a name.
     pub named: bool,
+    /// The address that the person signs in with, where it is known.
+    pub email: Option<String>,
     /// The key it was done with: its name and its page, or only its id where it is another organization's.
     pub key: Option<(String, Option<String>)>,
 }

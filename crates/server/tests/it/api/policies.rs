@@ -186,7 +186,7 @@ async fn updates(it: &Fixture, ids: [&str; 2]) -> [Option<claviger_core::event::
     for (place, id) in places.iter_mut().zip(ids) {
         let tenant = Tenant::system(id.parse().unwrap(), "test");
         let page = reader.page_events(&tenant, &EventFilter::default(), &PageRequest::first(100)).await.unwrap();
-        *place = page.rows.iter().find(|it| it.kind == EventKind::OrganizationUpdated).map(|it| it.position);
+        *place = page.rows.iter().find(|it| it.kind == EventKind::OrganizationPolicyUpdated).map(|it| it.position);
     }
     places
 }

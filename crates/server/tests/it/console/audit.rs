@@ -6,7 +6,7 @@ use claviger_core::id::KeyId;
 use claviger_core::role::BuiltIn;
 
 use super::browser::{Browser, Page, selector};
-use crate::app::{TestApp, new_key};
+use crate::app::{ADMIN_EMAIL, TestApp, new_key};
 
 #[tokio::test]
 async fn who_stands_in_a_revision_is_named_however_many_people_there_are() {
@@ -94,4 +94,44 @@ async fn the_revision_history_stands_in_the_menu_under_its_name() {
     assert_eq!(page.text_of("h1"), "Revision History");
     assert!(page.text_of("tbody").contains("Maria Keller"), "{}", page.text);
     assert!(page.html().select(&selector("form[action='/o/root/revision-history']")).next().is_some());
+}
+
+// Who guesses a password is seen, and from where; many guesses do not fill the log, and none of them stands in it.
+#[tokio::test]
+async fn failed_sign_ins_of_an_account_stand_in_the_audit_and_do_not_fill_it() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let mut guesser = Browser::new(&app);
+    guesser.sign_in("nobody@example.com", "no such guess").await.expect(422);
+    let mut guesses = 0;
+    while guesser.sign_in(ADMIN_EMAIL, "a wild guess").await.status == 422 {
+        guesses += 1;
+        assert!(guesses < 100, "somebody holds the guesser back");
+    }
+    let filtered = "/o/root/audit?what=session.refused";
+    let mut page = admin.get(filtered).await.expect(200);
+    for _ in 0..100 {
+        if page.text.matches("Sign-in failed</a>").count() >= guesses.min(10) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        page = admin.get(filtered).await.expect(200);
+    }
+    assert_eq!(page.text.matches("Sign-in failed</a>").count(), guesses.min(10));
+    assert!(page.text.contains("127.0.0.1"), "{}", page.text);
+    assert!(!page.text.contains("a wild guess") && !page.text.contains("no such guess"));
+}
+
+#[tokio::test]
+async fn changes_of_policies_are_found_by_themselves_with_who_made_them() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let form = admin.get("/o/root/policies/idle_days/review?choice=number&number=90").await.expect(200);
+    admin.submit(&form.form("/idle_days")).await.expect(303);
+    let page = admin.get("/o/root/audit?what=organization.policy_updated").await.expect(200);
+    assert_eq!(page.html().select(&selector("tbody tr")).count(), 1);
+    let event = page.html().select(&selector("tbody th a")).next().unwrap().attr("href").unwrap().to_owned();
+    let event = admin.get(&event).await.expect(200);
+    assert_eq!(event.text_of("h1"), "Policy changed");
+    assert!(event.text_of(".facts").contains(ADMIN_EMAIL), "the address tells people of one name apart");
 }

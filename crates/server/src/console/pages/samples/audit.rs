@@ -27,7 +27,8 @@ fn difference(words: &Words<'_>, path: &str, field: &str, before: Option<&str>, 
 
 /// A few events.
 pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
-    let person = |key| ActorFacts { name: words.person.to_owned(), named: true, key };
+    let person =
+        |key| ActorFacts { name: words.person.to_owned(), named: true, email: Some(words.email.to_owned()), key };
     let integration = (words.names[1].to_owned(), Some("/o/acme/keys/key_01jdw7r9x3e5tw".to_owned()));
     let row = |id: &str, at: &str, what: &str, actor, subject, differences| EventRowView {
         id: id.to_owned(),
@@ -62,6 +63,7 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
             ActorFacts {
                 name: "usr_01jdw7r9x3e5tv".to_owned(),
                 named: false,
+                email: None,
                 key: Some(("key_01jdw7r9x3e5tx".to_owned(), None)),
             },
             unnamed,
