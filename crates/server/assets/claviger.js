@@ -56,14 +56,15 @@ const prepareRevealing = (root) => {
 };
 
 // Times. The server writes UTC; here they become spans where the reader asked for them.
+// To the nearest, and years only where there are two: what is half a year away is not one away.
 const units = [["y", 31536000], ["d", 86400], ["h", 3600], ["min", 60]];
 // What is counted from is the service's clock: the browser's may be wrong, and that of `claviger dev` can be set.
 const ahead = (Date.parse(document.documentElement.dataset.now) || Date.now()) - Date.now();
 const span = (at) => {
   const seconds = (at - Date.now() - ahead) / 1000;
-  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? [];
+  const [unit, size] = units.find(([unit, size]) => Math.abs(seconds) >= (unit === "y" ? 2 : 1) * size) ?? [];
   if (!unit) return seconds > 0 ? "in less than a minute" : "just now";
-  const count = `${Math.trunc(Math.abs(seconds) / size)} ${unit}`;
+  const count = `${Math.round(Math.abs(seconds) / size)} ${unit}`;
   return seconds > 0 ? `in ${count}` : `${count} ago`;
 };
 const prepareTimes = (root) => {

@@ -13,8 +13,9 @@ use claviger_store::people::{KeysOfMember, PersonRow};
 use claviger_store::{Connection, Tx};
 use serde_json::json;
 
+use super::admins::refuse_last_member;
 use super::caller::Caller;
-use super::error::OpResult;
+use super::error::{Error, OpResult};
 use super::links::{SignInLink, insert_sign_in_link};
 use super::members::find_role;
 use super::page::{Page, PageRequest};
@@ -55,6 +56,26 @@ pub async fn get_person(
     let person = reader.find_person(&tenant, member_id, app.now()).await?.ok_or_else(Reject::not_found)?;
     let keys = reader.count_keys_of_member(&tenant, &person.row.member).await?;
     Ok((person, keys))
+}
+
+/// Whether this membership is the last administrator's, which can be neither ended nor weakened.
+///
+/// # Errors
+/// Refusals of the caller.
+pub async fn is_last_admin(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    member_id: MemberId,
+) -> OpResult<bool> {
+    let tenant = caller.authorize(app, organization_id, "claviger/members:read")?;
+    let mut reader = app.store().read().await?;
+    let person = reader.find_person(&tenant, member_id, app.now()).await?.ok_or_else(Reject::not_found)?;
+    match refuse_last_member(&mut reader, &person.row.member).await {
+        Ok(()) => Ok(false),
+        Err(Error::Reject(_)) => Ok(true),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// The roles that the caller may give here: those that allow no more than the caller may do. The first page of them.
@@ -151,7 +172,7 @@ async fn insert_member(app: &App, tx: &mut Tx, tenant: &Tenant, user: &User, rol
         updated_at: now,
     };
     if tx.find_member_of_user(tenant, user.id).await?.is_some() {
-        let detail = "is that of a member already; make a new link on that member's page";
+        let detail = "is that of somebody who is a member or invited already. A link is shown only once: make another one on that person's page.";
         return Err(Reject::field("/email", detail).into());
     }
     tx.insert_member(tenant, &member).await?;
@@ -173,8 +194,7 @@ async fn find_known(
         return Err(Reject::new(RejectCode::NameTaken, detail).into());
     }
     if user.service || user.status != UserStatus::Active {
-        let detail =
-            "is that of a user who is disabled; enable the user first, by PATCH /api/v1/organizations/…/users/…";
+        let detail = "is that of a user who is disabled; enable the user first, on that person's page or by PATCH /api/v1/organizations/…/users/…";
         return Err(Reject::field("/email", detail).into());
     }
     Ok(Some(user))

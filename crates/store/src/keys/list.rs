@@ -214,6 +214,8 @@ pub struct KeyRow {
     pub secret_id: Option<SecretId>,
     /// What may be shown of its value, `ck_7Fq2…`; an imported key has none.
     pub access_hint: Option<String>,
+    /// The public half of its value; an imported key has none.
+    pub access_id: Option<AccessId>,
     /// When any of its secrets was last used, as far as it has been flushed.
     pub last_used_at: Option<Timestamp>,
     /// Until when a replaced secret of it is still good, if one is.
@@ -221,14 +223,18 @@ pub struct KeyRow {
 }
 
 fn key_row(it: &mut Columns<'_>, now: Timestamp) -> Result<KeyRow, Unreadable> {
+    let (key, api_slug) = (key(it)?, it.next()?);
+    let (role_name, owner_name, mapped_user_name) = (it.next()?, it.next()?, it.next()?);
+    let (secret_id, access_id) = (it.next()?, it.next::<Option<AccessId>>()?);
     Ok(KeyRow {
-        key: key(it)?,
-        api_slug: it.next()?,
-        role_name: it.next()?,
-        owner_name: it.next()?,
-        mapped_user_name: it.next()?,
-        secret_id: it.next()?,
-        access_hint: it.next::<Option<AccessId>>()?.map(|it| it.hint()),
+        key,
+        api_slug,
+        role_name,
+        owner_name,
+        mapped_user_name,
+        secret_id,
+        access_hint: access_id.as_ref().map(AccessId::hint),
+        access_id,
         last_used_at: it.next()?,
         rotating_until: it.next::<Option<Timestamp>>()?.filter(|until| now < *until),
     })

@@ -21,7 +21,7 @@ const PAGES_MAX: usize = 100;
 /// Keys in one file.
 const KEYS_MAX: usize = PAGES_MAX * limits::PAGE_ITEMS_MAX as usize;
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "id",
     "name",
     "description",
@@ -29,22 +29,24 @@ const COLUMNS: [&str; 11] = [
     "role",
     "mapped_user",
     "owner",
+    "access_key",
     "last_login",
     "expires_at",
     "status",
     "created_at",
 ];
 
-fn cells(visit: &Visit, info: &KeyInfo) -> [String; 11] {
+fn cells(visit: &Visit, info: &KeyInfo) -> [String; 12] {
     let name = |it: Option<&claviger_core::name::Name>| it.map(ToString::to_string).unwrap_or_default();
     [
         info.key.id.to_string(),
         info.key.name.to_string(),
         info.key.description.to_string(),
-        info.api.to_string(),
+        view::type_label(info.api.as_str()),
         name(info.role_name.as_ref()),
         name(info.mapped_user_name.as_ref()),
         name(info.owner_name.as_ref()),
+        info.access_key.clone().unwrap_or_default(),
         info.last_use.as_ref().map(|it| it.at.to_string()).unwrap_or_default(),
         info.key.expires_at.map(|it| it.to_string()).unwrap_or_default(),
         view::status(info, visit.app.now()).words,

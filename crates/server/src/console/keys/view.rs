@@ -70,23 +70,34 @@ const fn blocked_by(code: Code) -> &'static str {
     }
 }
 
+const DAY_SECS: u64 = 24 * 60 * 60;
+
+/// How many days are left until an instant, as people count them: none where less than one is, else to the nearest, as a script does that adds
+/// "in 7 d" to an instant.
+pub(super) fn days_left(until: Timestamp, now: Timestamp) -> u64 {
+    match until.since(now).as_secs() {
+        secs if secs < DAY_SECS => 0,
+        secs => (secs + DAY_SECS / 2) / DAY_SECS,
+    }
+}
+
 /// A key's state in words; computed at every look, never stored.
 pub(super) fn status(info: &KeyInfo, now: Timestamp) -> Status {
     let rotating_until = info.rotating_until.filter(|it| *it > now);
-    let days_left = info.key.expires_at.map(|it| it.since(now).as_secs() / (24 * 60 * 60));
     if let Some(words) = info.blocked.map(blocked_by) {
         return Status { tone: Tone::Warning, words: format!("Blocked: {words}") };
     }
-    let (tone, words) = match (info.state, days_left, rotating_until) {
+    let left = info.key.expires_at.map(|it| (days_left(it, now), it.since(now).as_secs() / DAY_SECS));
+    let (tone, words) = match (info.state, left, rotating_until) {
         (KeyState::Revoked, ..) => (Tone::Ended, "Deleted".to_owned()),
         (KeyState::Expired, ..) => (Tone::Ended, "Expired".to_owned()),
         (KeyState::Inactive, ..) => (Tone::Paused, "Inactive".to_owned()),
-        (KeyState::Active, Some(0), _) => (Tone::Warning, "Expires today".to_owned()),
-        (KeyState::Active, Some(days), _) if days < EXPIRY_WARNING_DAYS => {
+        (KeyState::Active, Some((0, _)), _) => (Tone::Warning, "Expires today".to_owned()),
+        (KeyState::Active, Some((days, whole)), _) if whole < EXPIRY_WARNING_DAYS => {
             (Tone::Warning, format!("Expires in {days} d"))
         }
         (KeyState::Active, _, Some(until)) => (Tone::Turning, format!("Rotating until {}", until.to_date_text())),
-        (KeyState::Active, Some(days), _) if days < EXPIRY_NOTICE_DAYS => {
+        (KeyState::Active, Some((days, whole)), _) if whole < EXPIRY_NOTICE_DAYS => {
             (Tone::Good, format!("Active, expires in {days} d"))
         }
         (KeyState::Active, ..) => (Tone::Good, "Active".to_owned()),

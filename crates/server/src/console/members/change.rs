@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 use claviger_core::id::MemberId;
+use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::user::{User, UserStatus};
 use claviger_store::links::LinkPurpose;
 use claviger_store::people::{KEYS_COUNTED_MAX, KeysOfMember, PersonRow};
@@ -15,7 +16,7 @@ use crate::console::pages::shell::{Moment, Notice, Place};
 use crate::console::visit::Visit;
 use crate::ops::links::{SignInLink, create_sign_in_link, delete_sign_in_link};
 use crate::ops::members::delete_member;
-use crate::ops::people::get_person;
+use crate::ops::people::{get_person, is_last_admin};
 use crate::ops::users::{UserPatch, update_user};
 
 type MemberPath = Path<(String, String)>;
@@ -26,15 +27,21 @@ pub(super) async fn find(visit: &Visit, member_id: &str) -> Result<(PersonRow, K
     Ok(get_person(&visit.app, &visit.caller, visit.organization_id(), member_id).await?)
 }
 
+async fn is_last(visit: &Visit, person: &PersonRow) -> Result<bool, Failure> {
+    Ok(is_last_admin(&visit.app, &visit.caller, visit.organization_id(), person.row.member.id).await?)
+}
+
 /// Shows a member.
 pub(in crate::console) async fn show_member(
     visit: Visit,
     Path((_, member_id)): MemberPath,
 ) -> Result<Response, Failure> {
     let (person, _) = find(&visit, &member_id).await?;
+    let last_admin = is_last(&visit, &person).await?;
     let person = facts(&visit, &person, visit.app.now());
     let page = MemberPage {
         shell: visit.shell(Place::Settings),
+        last_admin,
         may_change: visit.may_do("claviger/members:update") && visit.may_do("claviger/roles:read"),
         may_remove: visit.may_do("claviger/members:delete"),
         may_change_user: visit.may_do("claviger/users:update") && !person.managed_elsewhere,
@@ -106,6 +113,11 @@ pub(in crate::console) async fn show_remove(
 ) -> Result<Response, Failure> {
     visit.caller.authorize(&visit.app, visit.organization_id(), "claviger/members:delete")?;
     let (person, KeysOfMember { personal, owned, mapped }) = find(&visit, &member_id).await?;
+    if is_last(&visit, &person).await? {
+        return Err(
+            Reject::new(RejectCode::StateConflict, "This is the last administrator; make another one first.").into()
+        );
+    }
     let page = RemoveMemberPage {
         shell: visit.shell(Place::Settings),
         person: facts(&visit, &person, visit.app.now()),

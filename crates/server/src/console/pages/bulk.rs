@@ -33,6 +33,11 @@ pub struct BulkPage {
 }
 
 impl BulkPage {
+    /// Whether the keys were left for different reasons; where there is only one, it is said once.
+    fn differ(&self) -> bool {
+        self.so_far.as_ref().is_some_and(|it| it.reasons.len() > 1)
+    }
+
     /// "1 key", "3 keys".
     #[must_use]
     pub fn counted(&self) -> String {

@@ -79,7 +79,9 @@ impl FormErrors {
             let found = known.iter().find(|it| it.0 == pointer);
             let what = found.map_or(pointer.trim_start_matches('/'), |it| it.2);
             // Some say a whole sentence, others what is to be said of the field.
-            let message = if detail.ends_with('.') { detail.clone() } else { format!("{what} {detail}.") };
+            let is_sentence = detail.ends_with('.') && detail.starts_with(char::is_uppercase);
+            let end = if detail.ends_with('.') { "" } else { "." };
+            let message = if is_sentence { detail.clone() } else { format!("{what} {detail}{end}") };
             self.list.push(FormError { field: found.map(|it| it.1), message });
         }
     }

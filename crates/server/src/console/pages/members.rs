@@ -66,6 +66,8 @@ pub struct MemberPage {
     pub shell: Shell,
     /// Who.
     pub person: PersonFacts,
+    /// Whether it is the last administrator, who stays.
+    pub last_admin: bool,
     /// Whether the viewer may change the membership.
     pub may_change: bool,
     /// Whether the viewer may end the membership.

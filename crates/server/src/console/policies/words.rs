@@ -108,7 +108,7 @@ pub(super) fn about(setting: Setting) -> About {
         ),
         Setting::HooksOnRegenerate => words(
             "Webhooks of a regenerated key",
-            "What becomes of the webhooks that hang on a key when it gets a new secret.",
+            "What becomes of the webhooks that hang on a key when it gets a new secret. No key has webhooks yet: it counts from when they can be set up.",
             &[("pause", "Paused", "Until somebody plays them again."), ("keep", "Kept", "They go on as before.")],
         ),
         Setting::MaxKeysPerUser => number(

@@ -18,7 +18,7 @@ use crate::console::pages::tree::{Harm, MovePage, MovePreview, MovedSetting};
 use crate::console::policies::{setting_help, setting_label, setting_words};
 use crate::console::visit::Visit;
 use crate::ops::moves::move_organization;
-use crate::ops::policies::get_policy;
+use crate::ops::policies::{PolicyInfo, get_policy};
 
 /// Where to.
 #[derive(Deserialize, Default)]
@@ -74,16 +74,34 @@ async fn page(
 
 /// What would hold otherwise below another parent.
 async fn compare(visit: &Visit, it: &Organization, parent: &Organization) -> Result<MovePreview, Failure> {
-    let now = get_policy(&visit.app, &visit.caller, it.id).await?.effective;
-    let then = get_policy(&visit.app, &visit.caller, parent.id).await?.effective.inherit(&it.policy);
-    let settings = Setting::ALL.into_iter().filter_map(|setting| {
-        let (before, after) = (setting_words(setting, &now), setting_words(setting, &then));
-        (before != after).then(|| {
-            let (what, harm) = consequence(setting, &now, &then);
-            MovedSetting { label: setting_label(setting), now: before, then: after, what, harm }
-        })
-    });
+    let present = get_policy(&visit.app, &visit.caller, it.id).await?;
+    let above = get_policy(&visit.app, &visit.caller, parent.id).await?.effective;
+    let then = above.inherit(&it.policy);
+    let settings = Setting::ALL.into_iter().filter_map(|setting| moved(setting, &present, &above, &then));
     Ok(MovePreview { parent_id: parent.id.to_string(), parent: parent.name.to_string(), settings: settings.collect() })
+}
+
+/// A setting of which another value would hold, or which would be locked from above otherwise than it is.
+fn moved(setting: Setting, present: &PolicyInfo, above: &Policy, then: &Policy) -> Option<MovedSetting> {
+    let now = &present.effective;
+    let (is_locked, will_be) = (present.inherited.locked.contains(&setting), above.locked.contains(&setting));
+    let words = |policy: &Policy, is_locked: bool| {
+        let words = setting_words(setting, policy);
+        if is_locked { format!("{words}, locked from above") } else { words }
+    };
+    let (before, after) = (setting_words(setting, now), setting_words(setting, then));
+    let (what, harm) = match (before == after, is_locked, will_be) {
+        (true, false, true) if setting == Setting::Reveal && then.reveal == Reveal::Once => (
+            "Every copy that is kept below to be shown again is destroyed, and no later change brings it back.",
+            Harm::Destroys,
+        ),
+        (true, false, true) => ("Here and below it can only be made narrower from then on.", Harm::None),
+        (true, true, false) => ("Here and below it can be chosen freely from then on.", Harm::None),
+        (true, ..) => return None,
+        (false, ..) => consequence(setting, now, then),
+    };
+    let (now, then) = (words(now, is_locked), words(then, will_be));
+    Some(MovedSetting { label: setting_label(setting), now, then, what, harm })
 }
 
 /// What another value means for the keys of what is moved, and what harm that does.

@@ -206,6 +206,7 @@ fn from_row(app: &App, row: KeyRow, now: Timestamp) -> KeyInfo {
         owner_name: row.owner_name,
         mapped_user_name: row.mapped_user_name,
         access_hint: row.access_hint,
+        access_key: row.access_id.as_ref().map(ToString::to_string),
         rotating_until: row.rotating_until,
         last_use: row.last_used_at.map(|at| LastUse { at, ip: None, user_agent: None }),
         secrets: Vec::new(),

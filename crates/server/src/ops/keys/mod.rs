@@ -136,6 +136,8 @@ pub struct KeyInfo {
     pub mapped_user_name: Option<Name>,
     /// What may be shown of its value, `ck_7Fq2…`; an imported key has none.
     pub access_hint: Option<String>,
+    /// The public half of its value, by which logs and hosts know it; an imported key has none.
+    pub access_key: Option<String>,
     /// Until when a replaced secret of it is still good, if one is.
     pub rotating_until: Option<Timestamp>,
     /// The latest use of any of its secrets; in lists only the instant.

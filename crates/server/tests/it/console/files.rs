@@ -59,6 +59,8 @@ async fn the_file_of_keys_gives_back_every_text_and_no_cell_of_it_begins_as_a_fo
                 assert_eq!(read(column), text, "{column}");
             }
         }
+        assert_eq!(read("type"), "API", "as people call it");
+        assert!(read("access_key").contains('_'), "the public half of every key that has one: {row:?}");
         seen.insert(text);
     }
     for text in CELLS {

@@ -184,3 +184,18 @@ async fn a_member_changes_nothing_by_sending_forms_that_are_not_offered() {
     }
     assert_eq!(get_organization(&app.app, &app.admin, location).await.unwrap().organization, before);
 }
+
+#[tokio::test]
+async fn the_review_of_a_move_tells_of_a_lock_though_the_value_stays() {
+    let app = TestApp::new().await;
+    let strict = app.organization(app.root, "Strict").await;
+    let moved = app.organization(app.root, "Moved").await;
+    app.set_policy(strict, r#"{"idle_days": 90, "locked": ["idle_days"]}"#).await;
+    app.set_policy(moved, r#"{"idle_days": 90}"#).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get(&format!("/o/root/tree/{moved}/move?parent={strict}")).await.expect(200);
+    assert_eq!(page.text_of("tbody [data-label=Now]"), "90 days");
+    assert_eq!(page.text_of("tbody [data-label=Then]"), "90 days, locked from above");
+    let back = browser.get(&format!("/o/root/tree/{moved}/move?parent={}", app.root)).await.expect(200);
+    assert!(!back.text.contains("locked from above"));
+}

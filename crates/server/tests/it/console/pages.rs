@@ -4,6 +4,8 @@ use reqwest::Method;
 use reqwest::header::{ETAG, IF_NONE_MATCH};
 use std::collections::BTreeSet;
 
+use claviger_core::role::BuiltIn;
+
 use super::browser::{Browser, Page, selector};
 use crate::app::TestApp;
 
@@ -18,6 +20,7 @@ async fn every_page_that_links_reach_is_well_formed_and_carries_the_headers() {
     let app = TestApp::new().await;
     let mut browser = Browser::signed_in(&app).await;
     browser.create_key("CI deploy").await;
+    app.member(app.root, "Ann", BuiltIn::Readonly).await;
     let mut found = BTreeSet::from(["/".to_owned()]);
     let mut waiting = vec!["/".to_owned()];
     while let Some(path) = waiting.pop() {
@@ -67,6 +70,8 @@ async fn every_page_that_links_reach_is_well_formed_and_carries_the_headers() {
     ] {
         assert!(found.iter().any(|it| it.ends_with(part)), "no link leads to …{part}: {found:?}");
     }
+    let reference = browser.get("/docs/api").await.expect(200);
+    assert!(reference.links().contains(&"/".to_owned()), "the reference has a way back");
 }
 
 #[tokio::test]

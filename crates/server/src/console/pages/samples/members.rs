@@ -93,6 +93,7 @@ fn member(words: &Words<'_>, person: PersonFacts) -> MemberPage {
     MemberPage {
         shell: shell(words, Place::Settings),
         person,
+        last_admin: false,
         may_change: true,
         may_remove: true,
         may_change_user: true,
@@ -189,6 +190,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
                 ..member(words, service(words))
             }),
         ),
+        ("member-last-admin", render(&MemberPage { last_admin: true, ..member(words, person(words)) })),
         ("member-role", render(&role(FormErrors::default()))),
         ("member-role-errors", render(&role(complaints(words, &["role", "extra"])))),
         ("member-remove", render(&remove(1, 2, 1000))),
