@@ -12,6 +12,16 @@ const say = (words) => {
   live.textContent = words;
 };
 
+// A secret that is shown this once: whoever leaves before it was copied, be it by hand, is asked by the browser.
+const taken = (text) => {
+  const once = document.querySelector("[data-once]");
+  if (once && text.includes(once.textContent)) once.removeAttribute("data-once");
+};
+addEventListener("copy", () => taken(String(getSelection())));
+addEventListener("beforeunload", (event) => {
+  if (document.querySelector("[data-once]")) event.preventDefault();
+});
+
 // Copying. The button is in the page but hidden, since without a clipboard it could do nothing.
 const prepareCopying = (root) => {
   if (!navigator.clipboard) return;
@@ -21,12 +31,14 @@ const prepareCopying = (root) => {
     let timer;
     button.hidden = false;
     button.addEventListener("click", async () => {
+      const text = document.getElementById(button.dataset.copy).textContent;
       try {
-        await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+        await navigator.clipboard.writeText(text);
       } catch {
         say("Copying failed. Select the text and copy it by hand.");
         return;
       }
+      taken(text);
       label.textContent = "Copied";
       button.classList.add("copied");
       say("Copied");

@@ -75,6 +75,7 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
     let subject = || decoded(subject_of);
     Some(match kind {
         "account-created" => Notice::AccountCreated,
+        "not-sent" => Notice::NotSent,
         "key-updated" => Notice::KeyUpdated(subject()?),
         "key-deactivated" => Notice::KeyDeactivated(subject()?),
         "key-activated" => Notice::KeyActivated(subject()?),
@@ -128,6 +129,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
     };
     let (kind, subject) = match notice {
         Notice::AccountCreated => ("account-created", ""),
+        Notice::NotSent => ("not-sent", ""),
         Notice::KeyUpdated(name) => ("key-updated", name.as_str()),
         Notice::KeyDeactivated(name) => ("key-deactivated", name.as_str()),
         Notice::KeyActivated(name) => ("key-activated", name.as_str()),
@@ -248,6 +250,7 @@ mod tests {
         let named = || "CI; deploy=\"ü\".鍵".to_owned();
         let all = vec![
             Notice::AccountCreated,
+            Notice::NotSent,
             Notice::KeyUpdated(String::new()),
             Notice::KeyUpdated(named()),
             Notice::KeyDeactivated(named()),
@@ -289,6 +292,7 @@ mod tests {
         for notice in &all {
             match notice {
                 Notice::AccountCreated
+                | Notice::NotSent
                 | Notice::KeyUpdated(_)
                 | Notice::KeyDeactivated(_)
                 | Notice::KeyActivated(_)

@@ -5,11 +5,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::limits;
 use claviger_core::name::{Email, Name, TextError};
 use claviger_core::reject::{Reject, RejectCode};
-use http::header::RETRY_AFTER;
+use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::again::Kept;
 use super::cookies;
 use super::failure::Failure;
 use super::pages::entrance::{SetUpPage, SignInPage};
@@ -99,6 +100,7 @@ fn set_up_page(guest: &Guest, link: &SetUpLink, form: &SetUpForm, errors: FormEr
 pub(super) struct SignInQuery {
     next: String,
     signed_out: Option<String>,
+    unsent: Option<String>,
 }
 
 /// The sign-in form.
@@ -108,6 +110,12 @@ pub(super) struct SignInForm {
     email: String,
     password: SecretString,
     next: String,
+    /// Not empty where a change led here that was not made.
+    unsent: String,
+    /// Where it was sent to.
+    action: String,
+    /// What was sent, see [`Kept::to_text`].
+    kept: String,
 }
 
 /// Shows the sign-in form.
@@ -116,8 +124,15 @@ pub(super) async fn show_sign_in(
     query: Result<Query<SignInQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let query = query.map(|Query(it)| it).unwrap_or_default();
-    let form = SignInForm { next: query.next, ..SignInForm::default() };
+    let unsent = if query.unsent.is_some() { "1" } else { "" }.to_owned();
+    let form = SignInForm { next: query.next, unsent, ..SignInForm::default() };
     html(&sign_in_page(&guest, &form, query.signed_out.is_some(), FormErrors::default()))
+}
+
+/// The sign-in form as the answer to another form, which goes along with it.
+pub(super) fn show_sign_in_again(guest: &Guest, next: String, action: String, kept: String) -> Response {
+    let form = SignInForm { next, unsent: "1".to_owned(), action, kept, ..SignInForm::default() };
+    html(&sign_in_page(guest, &form, false, FormErrors::default()))
 }
 
 /// Signs in. Whatever session the browser had before ends: a session never survives a change of who is signed in.
@@ -139,7 +154,19 @@ pub(super) async fn sign_in(
     match sessions::sign_in(&app, email, form.password.clone(), guest.origin.clone()).await {
         Ok(signed_in) => {
             end_session(&app, &guest.site, &headers).await?;
-            enter(&app, &guest, &signed_in, Some(own_path(&form.next))).await
+            let mut response = enter(&app, &guest, &signed_in, Some(own_path(&form.next))).await?;
+            if let Some(kept) = Kept::read(&form.action, &form.kept) {
+                let page = kept.page(guest.preferences, form.email.clone(), own_path(&form.next).to_owned());
+                let mut asking = html(&page);
+                asking
+                    .headers_mut()
+                    .extend(response.headers().get_all(SET_COOKIE).iter().map(|it| (SET_COOKIE, it.clone())));
+                return Ok(asking);
+            }
+            if !form.unsent.is_empty() {
+                cookies::set_notice(response.headers_mut(), &guest.site, &Notice::NotSent);
+            }
+            Ok(response)
         }
         Err(error) => {
             let reject = error.into_reject();
@@ -155,6 +182,9 @@ fn sign_in_page(guest: &Guest, form: &SignInForm, signed_out: bool, errors: Form
         preferences: guest.preferences,
         email: typed(&form.email),
         next: own_path(&form.next).to_owned(),
+        unsent: !form.unsent.is_empty(),
+        action: form.action.clone(),
+        kept: form.kept.clone(),
         signed_out,
         errors,
     }

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use secrecy::SecretString;
 use tracing::Instrument as _;
 
+use super::again::SignedOut;
 use super::pages::failure::{FailurePage, FailureWithinPage, Trouble, WayOut};
 use super::pages::shell::{Place, Preferences};
 use super::paging::query_string;
@@ -167,7 +168,10 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::SignedOut { next } => {
-                Redirect::to(&format!("/sign-in?{}", query_string([("next", next)]))).into_response()
+                let mut response =
+                    Redirect::to(&format!("/sign-in?{}", query_string([("next", next)]))).into_response();
+                response.extensions_mut().insert(SignedOut);
+                response
             }
             Self::Page { status, .. } => {
                 let mut response = status.into_response();

@@ -9,6 +9,7 @@ pub mod pages;
 
 mod access;
 mod account;
+mod again;
 mod api_management;
 mod audit;
 mod confirm;
@@ -157,7 +158,8 @@ pub fn router(app: App) -> Router {
         .route("/members/{member}/withdraw", post(members::change::withdraw_link))
         .route("/members/{member}/disable", post(members::change::disable))
         .route("/members/{member}/enable", post(members::change::enable))
-        .layer(from_fn_with_state(app.clone(), confirmations::attend));
+        .layer(from_fn_with_state(app.clone(), confirmations::attend))
+        .layer(from_fn_with_state(app.clone(), again::attend));
     Router::new()
         .route("/", get(entrance::start))
         .route("/settings", get(entrance::start_settings))

@@ -35,6 +35,12 @@ pub struct SignInPage {
     pub email: String,
     /// The path to go to afterwards, on this server.
     pub next: String,
+    /// Whether a change led here, which was not made.
+    pub unsent: bool,
+    /// Where it was sent to; empty where nothing goes along.
+    pub action: String,
+    /// What was sent, without secrets; it goes along and is looked at afterwards.
+    pub kept: String,
     /// Whether the reader has just signed out.
     pub signed_out: bool,
     /// What was wrong with the form that was sent.

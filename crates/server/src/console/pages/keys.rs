@@ -108,6 +108,12 @@ fn offers(choices: &[Choice]) -> bool {
 }
 
 impl KeyListPage {
+    /// Whether anything but the search narrows or sorts the list otherwise than it comes: the first choice of each is how it comes.
+    fn narrows(&self) -> bool {
+        let all = [&self.statuses, &self.roles, &self.types, &self.users, &self.uses, &self.sorts, &self.sizes];
+        all.iter().any(|choices| choices.iter().skip(1).any(|it| it.chosen))
+    }
+
     fn offers_types(&self) -> bool {
         offers(&self.types)
     }

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod account;
+pub mod again;
 pub mod audit;
 pub mod bulk;
 pub mod entrance;

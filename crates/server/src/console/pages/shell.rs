@@ -192,6 +192,8 @@ impl Shortcuts {
 pub enum Notice {
     /// The account was made from the set-up link.
     AccountCreated,
+    /// What the reader sent before signing in again was not done.
+    NotSent,
     /// A key's name, role, expiry or mapped user was changed.
     KeyUpdated(String),
     /// A key was deactivated.
@@ -268,7 +270,7 @@ impl Notice {
     /// Whether it says that nothing was done.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
-        matches!(self, Self::NoKeyTicked | Self::TickedKeysGone)
+        matches!(self, Self::NotSent | Self::NoKeyTicked | Self::TickedKeysGone)
     }
 }
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use scraper::{ElementRef, Html, Node, Selector};
 
 use super::samples::{self, PLAIN, filled_with};
+use crate::console::again::SECRET_FIELDS;
 use crate::console::assets;
 
 /// Text that would do harm if it were taken for markup, a path, a template or a command.
@@ -167,6 +168,17 @@ fn free_text_stands_in_bdi_wherever_markup_may_stand() {
 fn a_page_of_25_rows_keeps_its_budget() {
     let (_, html) = samples::all(&PLAIN).into_iter().find(|(name, _)| *name == "keys-25").expect("a sample");
     assert!(html.len() < 60_000, "{} bytes", html.len());
+}
+
+// What somebody types who was signed out meanwhile goes along through the sign-in, but for this.
+#[test]
+fn every_field_that_is_secret_is_known_as_one() {
+    for (name, page) in pages() {
+        for field in page.select(&selector("input[type=password], input[name=token]")) {
+            let field = field.attr("name").expect("a field has a name");
+            assert!(SECRET_FIELDS.contains(&field), "{name}: {field}");
+        }
+    }
 }
 
 #[test]

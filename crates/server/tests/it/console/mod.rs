@@ -1,6 +1,7 @@
 //! The console over HTTP, as a browser without scripts meets it.
 
 mod account;
+mod again;
 mod audit;
 mod blocked;
 mod browser;

@@ -1,6 +1,8 @@
 //! Filled pages of what cannot be shown.
 
 use super::{Shell, Words, render, shell};
+use crate::console::pages::again::{AgainPage, KeptField};
+use crate::console::pages::entrance::SignInPage;
 use crate::console::pages::failure::{FailurePage, FailureWithinPage, Trouble, WayOut};
 use crate::console::pages::shell::{Place, Preferences};
 
@@ -23,7 +25,30 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let within = trouble(words, &[("/o/acme/keys", "Back to API Keys"), ("/o/acme", "Home")]);
     // The answer to a form: nothing leads back to it, so that nothing is offered that would.
     let answer = shell(words, Place::Elsewhere);
+    let field = |name: &str, is_shown| KeptField {
+        name: name.to_owned(),
+        value: words.typed.to_owned(),
+        label: name.replace('_', " "),
+        text: words.typed.to_owned(),
+        is_shown,
+    };
+    let again = AgainPage {
+        preferences: Preferences::default(),
+        person: words.email.to_owned(),
+        fields: vec![field("name", true), field("expires_on", true), field("once", false)],
+        action: "/o/acme/keys".to_owned(),
+        page: "/o/acme/keys/new".to_owned(),
+    };
+    let unsent = SignInPage { unsent: true, email: String::new(), ..super::sign_in(words) };
+    let kept = SignInPage {
+        action: "/o/acme/keys".to_owned(),
+        kept: "bmFtZT14".to_owned(),
+        ..SignInPage { unsent: true, ..super::sign_in(words) }
+    };
     vec![
+        ("again", render(&again)),
+        ("sign-in-unsent", render(&unsent)),
+        ("sign-in-kept", render(&kept)),
         ("failure", render(&FailurePage { preferences: Preferences::default(), trouble: outside })),
         (
             "failure-within",

@@ -141,6 +141,9 @@ fn sign_in(words: &Words<'_>) -> SignInPage {
         preferences: Preferences::default(),
         email: words.email.to_owned(),
         next: "/".to_owned(),
+        unsent: false,
+        action: String::new(),
+        kept: String::new(),
         signed_out: false,
         errors: FormErrors::default(),
     }
