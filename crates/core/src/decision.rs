@@ -1,10 +1,11 @@
 //! The decision: whether a request may pass. A pure function, and the only place that decides.
 //!
 //! Right of a request = key live ∧ secret live ∧ organization within reach and active ∧ IP allowed ∧ api matches ∧
-//! (no owner ∨ owner is admin ∨ owner's role has api_access) ∧ mapped user active ∧ role(key) ∧ scopes(key) ∧ rights(mapped user).
+//! token, if any, live ∧ (no owner ∨ owner is admin ∨ owner's role has api_access) ∧ mapped user active ∧ role(key) ∧ scopes(key) ∧ rights(mapped user).
 //! Each part can only narrow. What absence means: no role is the mapped user's; no scopes, IPs or expiry is no narrowing; no owner is no
 //! api_access check; neither role nor mapped user allows nothing at all.
 
+mod code;
 mod trace;
 
 use std::collections::BTreeSet;
@@ -16,106 +17,8 @@ use crate::permission::{Asked, Coverage, PermissionSet};
 use crate::secret::SecretState;
 use crate::time::Timestamp;
 
+pub use code::Code;
 pub use trace::{Allowance, Traced, explain};
-
-/// Why a request may not pass: a closed list, the same on every surface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// The credential cannot be one: wrong checksum, too long, not text.
-    Malformed,
-    /// No key has this secret.
-    NotFound,
-    /// The key is switched off.
-    Inactive,
-    /// The key, or the overlap of a replaced secret, has passed its time.
-    Expired,
-    /// The key or the secret is revoked.
-    Revoked,
-    /// The user whose rights the key carries is disabled or gone.
-    UserInactive,
-    /// The owner's role has no API access.
-    ApiAccessDenied,
-    /// The organization, or one above it, is suspended.
-    OrganizationSuspended,
-    /// The address is on no allow-list, or unknown where one is needed.
-    IpNotAllowed,
-    /// The key belongs to another api.
-    WrongApi,
-    /// The organization asked for is none the key reaches.
-    OutOfReach,
-    /// The rights do not cover what is asked.
-    InsufficientPermission,
-    /// A rate limit is used up.
-    RateLimited,
-    /// A quota is used up.
-    QuotaExceeded,
-    /// The verifier has been without news for too long to say.
-    Stale,
-}
-
-impl Code {
-    /// All codes, in the order of the documentation.
-    pub const ALL: [Self; 15] = [
-        Self::Malformed,
-        Self::NotFound,
-        Self::Inactive,
-        Self::Expired,
-        Self::Revoked,
-        Self::UserInactive,
-        Self::ApiAccessDenied,
-        Self::OrganizationSuspended,
-        Self::IpNotAllowed,
-        Self::WrongApi,
-        Self::OutOfReach,
-        Self::InsufficientPermission,
-        Self::RateLimited,
-        Self::QuotaExceeded,
-        Self::Stale,
-    ];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::NotFound => "not_found",
-            Self::Inactive => "inactive",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-            Self::UserInactive => "user_inactive",
-            Self::ApiAccessDenied => "api_access_denied",
-            Self::OrganizationSuspended => "organization_suspended",
-            Self::IpNotAllowed => "ip_not_allowed",
-            Self::WrongApi => "wrong_api",
-            Self::OutOfReach => "out_of_reach",
-            Self::InsufficientPermission => "insufficient_permission",
-            Self::RateLimited => "rate_limited",
-            Self::QuotaExceeded => "quota_exceeded",
-            Self::Stale => "stale",
-        }
-    }
-
-    /// The HTTP status of a refusal on our own API and on gateways.
-    pub const fn http_status(self) -> u16 {
-        match self {
-            Self::Malformed | Self::NotFound | Self::Inactive | Self::Expired | Self::Revoked | Self::UserInactive => {
-                401
-            }
-            Self::ApiAccessDenied
-            | Self::OrganizationSuspended
-            | Self::IpNotAllowed
-            | Self::WrongApi
-            | Self::OutOfReach
-            | Self::InsufficientPermission => 403,
-            Self::RateLimited | Self::QuotaExceeded => 429,
-            Self::Stale => 503,
-        }
-    }
-
-    /// Whether the bearer may be told the code on a 401: only one that holds a secret we know has proven possession.
-    pub const fn proves_possession(self) -> bool {
-        !matches!(self, Self::Malformed | Self::NotFound)
-    }
-}
 
 /// Whether a key is switched on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -202,6 +105,19 @@ pub struct MappedUser<'a> {
     pub rights: Option<(&'a PermissionSet, &'a PermissionSet)>,
 }
 
+/// What an access token leaves of its key's rights.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessToken<'a> {
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether the sign-in it comes from was ended.
+    pub is_ended: bool,
+    /// The organization it is good for, and for what is below where the key reaches that.
+    pub organization: Node,
+    /// Its scopes; absent narrows nothing.
+    pub scopes: Option<&'a PermissionSet>,
+}
+
 /// What is held of a credential and of all it hangs on. A console session is a grant too: active, current, mapped to its user, without role and scopes.
 #[derive(Debug, Clone, Copy)]
 pub struct Grant<'a> {
@@ -227,6 +143,8 @@ pub struct Grant<'a> {
     pub role: Option<&'a PermissionSet>,
     /// Its scopes; absent narrows nothing.
     pub scopes: Option<&'a PermissionSet>,
+    /// The access token that stands for it, where it was not the secret itself that was presented.
+    pub token: Option<AccessToken<'a>>,
     /// How long ago what is said here was known to be true.
     pub age: Duration,
     /// How old it may be.
@@ -268,6 +186,8 @@ pub enum Check {
     Secret,
     /// The key has not expired.
     Expiry,
+    /// The access token, where one was presented, is neither over nor ended.
+    Token,
     /// The organization asked for is within reach.
     Reach,
     /// The organization is not suspended.
@@ -296,6 +216,7 @@ impl Check {
             Self::Key => "key",
             Self::Secret => "secret",
             Self::Expiry => "expiry",
+            Self::Token => "token",
             Self::Reach => "reach",
             Self::Organization => "organization",
             Self::Ip => "ip",
@@ -345,7 +266,7 @@ pub fn decide(grant: &Grant<'_>, request: &Request<'_>, now: Timestamp) -> Decis
 type Run = fn(&Grant<'_>, &Request<'_>, Timestamp) -> Option<Code>;
 
 /// The checks in the order in which they deny: what proves nothing about the caller's rights comes last.
-const CHECKS: [(Check, Run); 13] = [
+const CHECKS: [(Check, Run); 14] = [
     (Check::Freshness, |grant, _, _| (grant.age > grant.max_age).then_some(Code::Stale)),
     (Check::Key, |grant, _, _| match grant.standing {
         KeyStanding::Active => None,
@@ -358,6 +279,11 @@ const CHECKS: [(Check, Run); 13] = [
         SecretState::Dead => Some(Code::Revoked),
     }),
     (Check::Expiry, |grant, _, now| grant.expires_at.is_some_and(|at| at <= now).then_some(Code::Expired)),
+    (Check::Token, |grant, _, now| match grant.token {
+        Some(token) if token.is_ended => Some(Code::Revoked),
+        Some(token) if token.expires_at <= now => Some(Code::Expired),
+        _ => None,
+    }),
     (Check::Reach, |grant, request, _| (!is_in_reach(grant, request)).then_some(Code::OutOfReach)),
     (Check::Organization, |grant, request, _| {
         let target_suspended = matches!(request.organization, Target::At(place) if place.suspended);
@@ -385,7 +311,7 @@ const CHECKS: [(Check, Run); 13] = [
     }),
     (Check::Scopes, |grant, request, _| {
         let uncovered = |scopes: &PermissionSet| !covers(request, |asked| scopes.coverage(asked));
-        grant.scopes.is_some_and(uncovered).then_some(Code::InsufficientPermission)
+        scopes(grant).any(uncovered).then_some(Code::InsufficientPermission)
     }),
     // Last, since only here the parts are put together: two that each cover some elements may share none.
     (Check::Rights, |grant, request, _| {
@@ -400,13 +326,28 @@ pub fn is_in_reach(grant: &Grant<'_>, request: &Request<'_>) -> bool {
         return false;
     };
     match request.organization {
-        Target::Own => true,
+        // A token may be for an organization below its key's, and then that is its own.
+        Target::Own => grant.token.is_none_or(|token| token.organization == *own),
         Target::Unknown => false,
-        Target::At(place) => match grant.reach {
-            Reach::Organization => place.path.first() == Some(own),
-            Reach::Subtree => place.path.contains(own),
-        },
+        Target::At(place) => {
+            let token_reaches = grant.token.is_none_or(|token| place.path.contains(&token.organization));
+            token_reaches
+                && match grant.reach {
+                    Reach::Organization => place.path.first() == Some(own),
+                    Reach::Subtree => place.path.contains(own),
+                }
+        }
     }
+}
+
+/// The scopes of the key and of the token that stands for it.
+fn scopes<'a>(grant: &Grant<'a>) -> impl Iterator<Item = &'a PermissionSet> {
+    grant.scopes.into_iter().chain(grant.token.and_then(|token| token.scopes))
+}
+
+/// What the scopes cover of what is asked; what is absent narrows nothing.
+fn scopes_coverage(grant: &Grant<'_>, asked: &Asked<'_>) -> Coverage {
+    scopes(grant).fold(Coverage::All, |all, scopes| all.meet(scopes.coverage(asked)))
 }
 
 fn covers(request: &Request<'_>, coverage: impl Fn(&Asked<'_>) -> Coverage) -> bool {
@@ -416,8 +357,7 @@ fn covers(request: &Request<'_>, coverage: impl Fn(&Asked<'_>) -> Coverage) -> b
 /// What role, scopes and the mapped user's rights together cover.
 fn coverage(grant: &Grant<'_>, asked: &Asked<'_>) -> Coverage {
     let role = grant.role.map_or(Coverage::All, |role| role.coverage(asked));
-    let scopes = grant.scopes.map_or(Coverage::All, |scopes| scopes.coverage(asked));
-    role.meet(scopes).meet(rights_coverage(grant, asked))
+    role.meet(scopes_coverage(grant, asked)).meet(rights_coverage(grant, asked))
 }
 
 /// What the mapped user's rights cover by themselves.
@@ -447,7 +387,11 @@ fn allowed(grant: &Grant<'_>, request: &Request<'_>) -> Decision {
 
 /// Everything the grant's role, scopes and mapped user's rights allow together: what its bearer may pass on, and no more.
 pub fn rights(grant: &Grant<'_>) -> PermissionSet {
-    rights_of(grant.role, grant.scopes, grant.mapped_user.map(|user| user.rights))
+    let rights = rights_of(grant.role, grant.scopes, grant.mapped_user.map(|user| user.rights));
+    match grant.token.and_then(|token| token.scopes) {
+        Some(scopes) => rights.meet(scopes),
+        None => rights,
+    }
 }
 
 /// What a role, scopes and a mapped user's rights (the inner absence: no member there) allow together.

@@ -33,6 +33,7 @@ fn grant<'a>(rights: &'a PermissionSet, none: &'a PermissionSet) -> Grant<'a> {
         mapped_user: Some(MappedUser { active: true, rights: Some((rights, none)) }),
         role: None,
         scopes: None,
+        token: None,
         age: Duration::ZERO,
         max_age: Duration::from_secs(60),
     }
@@ -284,8 +285,8 @@ fn a_trace_says_of_each_part_what_it_allows() {
     let asked = ["contacts:update", "scorecards:read"].map(|it| Asked::parse(it).expect("a permission"));
     let spelt = |grant: &Grant<'_>| {
         let (_, trace) = explain(grant, &request(&asked), at(0));
-        assert!(trace[..10].iter().all(|it| it.allowances.is_empty()), "only the rights are about permissions");
-        trace[10..]
+        assert!(trace[..11].iter().all(|it| it.allowances.is_empty()), "only the rights are about permissions");
+        trace[11..]
             .iter()
             .map(|it| {
                 let parts = it.allowances.iter().map(|it| match &it.coverage {

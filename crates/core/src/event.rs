@@ -1,13 +1,12 @@
 //! Events: one for every change, committed with it. Audit, webhooks and every verifier's memory are readers of their log.
 
-use std::fmt;
-use std::str::FromStr;
+mod entity;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::id::{ApiId, ImportId, KeyId, MemberId, OrganizationId, RoleId, SessionId, UserId};
+use crate::id::OrganizationId;
 use crate::key::Key;
 use crate::member::Member;
 use crate::organization::Organization;
@@ -15,6 +14,8 @@ use crate::role::Role;
 use crate::tenant::{Actor, Tenant};
 use crate::time::Timestamp;
 use crate::user::User;
+
+pub use entity::{Entity, EntityError, EntityKind};
 
 /// The streams of the log. They are apart so that neither a noisy host nor an attacker delays a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,122 +53,6 @@ pub struct Position {
     /// Counts its events without a gap; zero is before the first.
     #[n(1)]
     pub seq: u64,
-}
-
-/// The kinds of things that events are about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EntityKind {
-    /// An organization.
-    Organization,
-    /// A user.
-    User,
-    /// A membership.
-    Member,
-    /// A role.
-    Role,
-    /// An api.
-    Api,
-    /// A key, its secrets included.
-    Key,
-    /// An import.
-    Import,
-    /// A console session.
-    Session,
-}
-
-impl EntityKind {
-    const ALL: [Self; 8] =
-        [Self::Organization, Self::User, Self::Member, Self::Role, Self::Api, Self::Key, Self::Import, Self::Session];
-
-    /// The name on the wire and in storage.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Organization => "organization",
-            Self::User => "user",
-            Self::Member => "member",
-            Self::Role => "role",
-            Self::Api => "api",
-            Self::Key => "key",
-            Self::Import => "import",
-            Self::Session => "session",
-        }
-    }
-
-    /// Reads the name on the wire and in storage.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == text)
-    }
-}
-
-/// Names one thing that an event is about or touches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Entity {
-    /// Its kind.
-    pub kind: EntityKind,
-    /// The bits of its identifier.
-    pub id: u128,
-}
-
-macro_rules! entities {
-    ($($id:ident => $kind:ident),*) => {$(
-        impl From<$id> for Entity {
-            fn from(id: $id) -> Self {
-                Self { kind: EntityKind::$kind, id: id.as_u128() }
-            }
-        }
-    )*};
-}
-entities!(
-    OrganizationId => Organization,
-    UserId => User,
-    MemberId => Member,
-    RoleId => Role,
-    ApiId => Api,
-    KeyId => Key,
-    ImportId => Import,
-    SessionId => Session
-);
-
-/// The identifier with its kind in front, as it stands on the wire and in storage.
-impl fmt::Display for Entity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            EntityKind::Organization => OrganizationId::from_u128(self.id).fmt(f),
-            EntityKind::User => UserId::from_u128(self.id).fmt(f),
-            EntityKind::Member => MemberId::from_u128(self.id).fmt(f),
-            EntityKind::Role => RoleId::from_u128(self.id).fmt(f),
-            EntityKind::Api => ApiId::from_u128(self.id).fmt(f),
-            EntityKind::Key => KeyId::from_u128(self.id).fmt(f),
-            EntityKind::Import => ImportId::from_u128(self.id).fmt(f),
-            EntityKind::Session => SessionId::from_u128(self.id).fmt(f),
-        }
-    }
-}
-
-/// The text is no identifier of anything that events are about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "is no identifier of an organization, user, membership, role, api, key, import or session, such as `key_…` or `usr_…`"
-)]
-pub struct EntityError;
-
-/// Reads an identifier of any kind of entity: its prefix says which.
-impl FromStr for Entity {
-    type Err = EntityError;
-
-    fn from_str(text: &str) -> Result<Self, EntityError> {
-        let entity = match text.split_once('_').map_or("", |(prefix, _)| prefix) {
-            OrganizationId::PREFIX => text.parse::<OrganizationId>().map(Self::from),
-            UserId::PREFIX => text.parse::<UserId>().map(Self::from),
-            MemberId::PREFIX => text.parse::<MemberId>().map(Self::from),
-            RoleId::PREFIX => text.parse::<RoleId>().map(Self::from),
-            ApiId::PREFIX => text.parse::<ApiId>().map(Self::from),
-            ImportId::PREFIX => text.parse::<ImportId>().map(Self::from),
-            SessionId::PREFIX => text.parse::<SessionId>().map(Self::from),
-            _ => text.parse::<KeyId>().map(Self::from),
-        };
-        entity.map_err(|_| EntityError)
-    }
 }
 
 macro_rules! operations {
@@ -277,6 +162,22 @@ operations! {
     SessionEnded = "session.ended",
     /// A user ended their other sessions.
     SessionsEnded = "sessions.ended",
+    /// An organization got its shared secret.
+    SharedSecretCreated = "shared_secret.created",
+    /// An organization got another shared secret in place of the one before.
+    SharedSecretRotated = "shared_secret.rotated",
+    /// An organization's shared secret was shown again.
+    SharedSecretRevealed = "shared_secret.revealed",
+    /// An organization's shared secret was deleted, and every older one with it.
+    SharedSecretDeleted = "shared_secret.deleted",
+    /// The first key was made that signs access tokens.
+    SigningKeyCreated = "signing_key.created",
+    /// Another key signs access tokens from now on.
+    SigningKeyRotated = "signing_key.rotated",
+    /// What a key has signed is good no more.
+    SigningKeyRevoked = "signing_key.revoked",
+    /// The access tokens of a sign-in were taken back.
+    SignInEnded = "sign_in.ended",
 }
 
 /// One change, as it is handed to the commit; the log gives it its position.

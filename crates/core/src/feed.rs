@@ -3,17 +3,17 @@
 //! Fields are numbered and skippable (CBOR, RFC 8949), so that older and newer builds read each other. A record that a build
 //! cannot read says by `min_reader` that it must not be guessed at: that key is denied, and nothing else.
 
-use minicbor::decode::Error as DecodeError;
-use minicbor::encode::{Error as EncodeError, Write};
-use minicbor::{Decode, Decoder, Encode, Encoder};
+mod wire;
 
+use minicbor::{Decode, Decoder, Encode};
+
+use crate::access_token::PublicKey;
 use crate::decision::{KeyStanding, Reach};
 use crate::event::{Entity, EntityKind, Position};
-use crate::id::{ApiId, KeyId, MemberId, OrganizationId, RoleId, SecretId, UserId};
+use crate::id::{ApiId, KeyId, MemberId, OrganizationId, RoleId, SecretId, SignInId, SigningKeyId, UserId};
 use crate::network::IpAllowList;
 use crate::permission::PermissionSet;
 use crate::policy::OwnPolicy;
-use crate::role::BuiltIn;
 use crate::secret::{Digest, SecretState};
 use crate::time::Timestamp;
 
@@ -39,7 +39,7 @@ pub struct OrganizationRecord {
     #[n(4)]
     pub suspended: bool,
     /// What it sets itself.
-    #[cbor(n(5), with = "as_json")]
+    #[cbor(n(5), with = "wire::as_json")]
     pub policy: OwnPolicy,
     /// Where its keys may be used from.
     #[n(6)]
@@ -199,6 +199,34 @@ pub struct SecretRecord {
     pub state: SecretState,
 }
 
+/// A key that signs access tokens, as verifiers hold it: its public half.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct SigningKeyRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: SigningKeyId,
+    /// What its signatures are checked with.
+    #[n(1)]
+    pub public_key: PublicKey,
+    /// When nothing that it signed is good any more; absent while it may still sign.
+    #[n(2)]
+    pub retired_until: Option<Timestamp>,
+    /// Counts its changes.
+    #[n(3)]
+    pub version: u64,
+}
+
+/// A sign-in that was ended, as verifiers hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct EndedSignInRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: SignInId,
+    /// When none of its tokens would be good any more anyway.
+    #[n(1)]
+    pub until: Timestamp,
+}
+
 /// A row as it is now.
 #[derive(Debug, Clone, Encode, Decode)]
 pub enum Record {
@@ -220,6 +248,12 @@ pub enum Record {
     /// A key.
     #[n(5)]
     Key(#[n(0)] KeyRecord),
+    /// A key that signs access tokens.
+    #[n(6)]
+    SigningKey(#[n(0)] SigningKeyRecord),
+    /// A sign-in that was ended.
+    #[n(7)]
+    EndedSignIn(#[n(0)] EndedSignInRecord),
 }
 
 impl Record {
@@ -232,6 +266,8 @@ impl Record {
             Self::Member(it) => (EntityKind::Member, it.id.as_u128()),
             Self::Api(it) => (EntityKind::Api, it.id.as_u128()),
             Self::Key(it) => (EntityKind::Key, it.id.as_u128()),
+            Self::SigningKey(it) => (EntityKind::SigningKey, it.id.as_u128()),
+            Self::EndedSignIn(it) => (EntityKind::SignIn, it.id.as_u128()),
         };
         Entity { kind, id }
     }
@@ -245,6 +281,9 @@ impl Record {
             Self::Member(it) => it.version,
             Self::Api(it) => it.version,
             Self::Key(it) => it.version,
+            Self::SigningKey(it) => it.version,
+            // It ends once.
+            Self::EndedSignIn(_) => 1,
         }
     }
 }
@@ -311,117 +350,6 @@ pub fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
     }
     Ok(record)
 }
-
-mod as_json {
-    use super::{DecodeError, Decoder, EncodeError, Encoder, OwnPolicy, Write};
-
-    pub(super) fn encode<C, W: Write>(
-        policy: &OwnPolicy,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), EncodeError<W::Error>> {
-        let json = serde_json::to_string(policy).expect("a policy is JSON");
-        e.str(&json)?;
-        Ok(())
-    }
-
-    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<OwnPolicy, DecodeError> {
-        serde_json::from_str(d.str()?).map_err(DecodeError::custom)
-    }
-}
-
-fn encode_texts<W: Write>(texts: &[String], e: &mut Encoder<W>) -> Result<(), EncodeError<W::Error>> {
-    e.array(texts.len() as u64)?;
-    for text in texts {
-        e.str(text)?;
-    }
-    Ok(())
-}
-
-fn decode_texts<'b>(d: &mut Decoder<'b>) -> Result<Vec<&'b str>, DecodeError> {
-    d.array_iter()?.collect()
-}
-
-impl<C> Encode<C> for PermissionSet {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        encode_texts(&self.to_texts(), e)
-    }
-}
-
-impl<'b, C> Decode<'b, C> for PermissionSet {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        Self::parse(&decode_texts(d)?).map_err(DecodeError::custom)
-    }
-}
-
-impl<C> Encode<C> for IpAllowList {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        encode_texts(&self.to_texts(), e)
-    }
-}
-
-impl<'b, C> Decode<'b, C> for IpAllowList {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        Self::parse(&decode_texts(d)?).map_err(DecodeError::custom)
-    }
-}
-
-impl<C> Encode<C> for Digest {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        e.bytes(self.as_bytes())?;
-        Ok(())
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Digest {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        d.bytes()?.try_into().map(Self::from_bytes).map_err(DecodeError::custom)
-    }
-}
-
-impl<C> Encode<C> for SecretState {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), EncodeError<W::Error>> {
-        match self {
-            Self::Current => e.array(1)?.u8(0)?.ok(),
-            Self::Retiring { until } => {
-                e.array(2)?.u8(1)?;
-                until.encode(e, ctx)
-            }
-            Self::Dead => e.array(1)?.u8(2)?.ok(),
-        }
-    }
-}
-
-impl<'b, C> Decode<'b, C> for SecretState {
-    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, DecodeError> {
-        match (d.array()?, d.u8()?) {
-            (Some(1), 0) => Ok(Self::Current),
-            (Some(2), 1) => Ok(Self::Retiring { until: Timestamp::decode(d, ctx)? }),
-            (Some(1), 2) => Ok(Self::Dead),
-            _ => Err(DecodeError::message("unknown state of a secret")),
-        }
-    }
-}
-
-/// Gives an enum with names its CBOR form: the name. Text and not a number, so that nobody has to keep a table of numbers in step.
-macro_rules! by_name {
-    ($type:ty, $name:expr, $parse:expr) => {
-        impl<C> Encode<C> for $type {
-            fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-                e.str($name(*self))?.ok()
-            }
-        }
-        impl<'b, C> Decode<'b, C> for $type {
-            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-                $parse(d.str()?).ok_or_else(|| DecodeError::message("unknown name"))
-            }
-        }
-    };
-}
-
-by_name!(Reach, Reach::as_str, Reach::parse);
-by_name!(KeyStanding, KeyStanding::as_str, KeyStanding::parse);
-by_name!(BuiltIn, BuiltIn::as_str, BuiltIn::parse);
 
 #[cfg(test)]
 mod tests {

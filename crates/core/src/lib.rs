@@ -2,7 +2,9 @@
 //!
 //! Start reading at [`decision`]: everything else exists so that it can be asked.
 
+pub mod access_token;
 pub mod api;
+pub mod assertion;
 pub mod decision;
 pub mod event;
 pub mod feed;
@@ -22,6 +24,7 @@ pub mod role;
 mod rotation;
 pub mod sealing;
 pub mod secret;
+pub mod shared_secret;
 pub mod tenant;
 pub mod time;
 pub mod usage;

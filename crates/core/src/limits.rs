@@ -92,6 +92,20 @@ pub const USAGE_DAYS_KEPT: u64 = 90;
 pub const DENIALS_PER_KEY_MAX: usize = 20;
 /// Days for which refused requests are remembered.
 pub const DENIAL_DAYS_KEPT: u64 = 30;
+/// Bytes of an assertion to sign in with.
+pub const ASSERTION_BYTES_MAX: usize = 8 * 1024;
+/// Bytes in an assertion's `jti`.
+pub const ASSERTION_ID_BYTES_MAX: usize = 255;
+/// Seconds by which an assertion's `iat` may differ from the server's clock.
+pub const ASSERTION_AGE_SECS_MAX: u64 = 300;
+/// Seconds for which an access token is good.
+pub const ACCESS_TOKEN_SECS: u64 = 15 * 60;
+/// Seconds for which a refresh token is good.
+pub const REFRESH_TOKEN_SECS: u64 = 24 * 60 * 60;
+/// Days after which another key signs access tokens.
+pub const SIGNING_KEY_DAYS: u64 = 30;
+/// Shared secrets of one organization that are good at once.
+pub const SHARED_SECRETS_MAX: usize = 5;
 /// Characters in a password, least and most; the least is NIST SP 800-63B's for a password without a second factor plus four.
 pub const PASSWORD_CHARS_MIN: usize = 12;
 /// Characters in a password at most, so that hashing one costs a bounded time.

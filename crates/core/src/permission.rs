@@ -167,6 +167,11 @@ impl Permission {
         Some(Self { resource, element, action })
     }
 
+    /// Whether one of a set allows everything that this does.
+    pub fn is_held_in(&self, set: &PermissionSet) -> bool {
+        set.0.iter().any(|wide| self.is_within(wide))
+    }
+
     /// Whether everything that this allows, `wider` allows too.
     fn is_within(&self, wider: &Self) -> bool {
         self.meet(wider).as_ref() == Some(self)
@@ -286,7 +291,7 @@ impl PermissionSet {
     /// Whether everything this set allows, `wider` allows too. It may say no where only several of `wider`'s permissions together would do,
     /// never yes where they would not.
     pub fn is_within(&self, wider: &Self) -> bool {
-        self.0.iter().all(|it| wider.0.iter().any(|wide| it.is_within(wide)))
+        self.0.iter().all(|it| it.is_held_in(wider))
     }
 }
 

@@ -35,6 +35,8 @@ pub enum RejectCode {
     LimitReached,
     /// The policy of the organization does not allow it.
     PolicyDenied,
+    /// What a client signed to sign in is too old, was used before, or does not fit the key.
+    AssertionRefused,
     /// Only a person at the console who has just proven who they are gets it.
     ConfirmationRequired,
     /// No copy of the secret was kept.
@@ -65,7 +67,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes but those of the decision.
-    pub const OWN: [Self; 26] = [
+    pub const OWN: [Self; 27] = [
         Self::Unauthenticated,
         Self::TwoCredentials,
         Self::QueryStringKeyDenied,
@@ -79,6 +81,7 @@ impl RejectCode {
         Self::GrantExceedsOwn,
         Self::LimitReached,
         Self::PolicyDenied,
+        Self::AssertionRefused,
         Self::ConfirmationRequired,
         Self::NoCopyKept,
         Self::MasterKeyMissing,
@@ -112,6 +115,7 @@ impl RejectCode {
             Self::GrantExceedsOwn => "grant_exceeds_own",
             Self::LimitReached => "limit_reached",
             Self::PolicyDenied => "policy_denied",
+            Self::AssertionRefused => "assertion_refused",
             Self::ConfirmationRequired => "confirmation_required",
             Self::NoCopyKept => "no_copy_kept",
             Self::MasterKeyMissing => "master_key_missing",
@@ -132,7 +136,7 @@ impl RejectCode {
     pub const fn http_status(self) -> u16 {
         match self {
             Self::Decision(code) => code.http_status(),
-            Self::Unauthenticated => 401,
+            Self::Unauthenticated | Self::AssertionRefused => 401,
             Self::TwoCredentials | Self::QueryStringKeyDenied | Self::InvalidBody | Self::InvalidField => 400,
             Self::ForeignOrigin | Self::GrantExceedsOwn | Self::PolicyDenied | Self::ConfirmationRequired => 403,
             Self::NotFound => 404,
@@ -194,6 +198,9 @@ impl RejectCode {
             Self::GrantExceedsOwn => "Grant at most what you hold yourself.",
             Self::LimitReached => "Remove what is not needed any more, or ask for a higher limit.",
             Self::PolicyDenied => "Stay within the organization's policy, or have an admin change it.",
+            Self::AssertionRefused => {
+                "Sign a new assertion for each sign-in: `iat` now, a `jti` of its own, and name and organization of the key in `appkey`."
+            }
             Self::ConfirmationRequired => {
                 "Confirm your password at the console, or sign in there again, and ask from that session within ten minutes."
             }

@@ -16,9 +16,10 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, Unbou
 use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
 use secrecy::SecretString;
+use type_safe_id::StaticType;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::id::{DataKeyId, OrganizationId, SecretId};
+use crate::id::{DataKeyId, Id, OrganizationId};
 use crate::secret::Token;
 
 const VERSION: u8 = 1;
@@ -35,6 +36,8 @@ pub enum Purpose {
     Reveal,
     /// To check what is signed with an organization's shared secret.
     SharedSecret,
+    /// To sign access tokens.
+    SigningKey,
 }
 
 impl Purpose {
@@ -43,6 +46,7 @@ impl Purpose {
         match self {
             Self::Reveal => "reveal",
             Self::SharedSecret => "shared_secret",
+            Self::SigningKey => "signing_key",
         }
     }
 }
@@ -173,24 +177,38 @@ impl DataKey {
         self.id
     }
 
-    /// Seals a copy of a token.
-    pub fn seal<R: CryptoRng + ?Sized>(&self, secret_id: SecretId, token: &Token, rng: &mut R) -> Vec<u8> {
-        self.key.seal(&self.context(secret_id), token.expose().as_bytes(), rng)
+    /// Seals a copy of a token. `id` names the secret among those of the purpose.
+    pub fn seal<K: StaticType, R: CryptoRng + ?Sized>(&self, id: Id<K>, token: &Token, rng: &mut R) -> Vec<u8> {
+        self.seal_bytes(id, token.expose().as_bytes(), rng)
     }
 
     /// Opens a copy that was sealed for this secret.
     ///
     /// # Errors
     /// Also where what was sealed is no token.
-    pub fn open(&self, secret_id: SecretId, sealed: &[u8]) -> Result<Token, Unopened> {
-        let clear = self.key.open(&self.context(secret_id), sealed)?;
+    pub fn open<K: StaticType>(&self, id: Id<K>, sealed: &[u8]) -> Result<Token, Unopened> {
+        let clear = self.open_bytes(id, sealed)?;
         let text = str::from_utf8(&clear).map_err(|_| Unopened)?;
         Token::from_opened(SecretString::from(text)).ok_or(Unopened)
     }
 
-    /// What is authenticated beside a copy. Every part has its own length, but for the purpose, which stands last.
-    fn context(&self, secret_id: SecretId) -> Vec<u8> {
-        let ids = [self.organization_id.as_u128(), secret_id.as_u128()].map(u128::to_be_bytes);
+    /// Seals what is no token: a signing key.
+    pub fn seal_bytes<K: StaticType, R: CryptoRng + ?Sized>(&self, id: Id<K>, clear: &[u8], rng: &mut R) -> Vec<u8> {
+        self.key.seal(&self.context(id.as_u128()), clear, rng)
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// [`Unopened`].
+    pub fn open_bytes<K: StaticType>(&self, id: Id<K>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+        self.key.open(&self.context(id.as_u128()), sealed)
+    }
+
+    /// What is authenticated beside a copy. Every part has its own length, but for the purpose, which stands last and says what the
+    /// identifier names.
+    fn context(&self, id: u128) -> Vec<u8> {
+        let ids = [self.organization_id.as_u128(), id].map(u128::to_be_bytes);
         [b"claviger:copy\0", &[VERSION][..], ids.as_flattened(), self.purpose.as_str().as_bytes()].concat()
     }
 }

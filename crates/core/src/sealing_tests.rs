@@ -4,6 +4,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::*;
+use crate::id::SecretId;
 use crate::name::KeyPrefix;
 
 const PURPOSES: [Purpose; 2] = [Purpose::Reveal, Purpose::SharedSecret];
@@ -80,7 +81,7 @@ fn nothing_that_opens_something_can_be_printed() {
 fn what_is_no_token_does_not_pass_for_one() {
     let (_, key, _) = data_key(1, 1, Purpose::Reveal);
     for clear in [&b""[..], b"\xff\xfe", b"ck_no_token_of_ours"] {
-        let sealed = key.key.seal(&key.context(secret(1)), clear, &mut rng(2));
+        let sealed = key.key.seal(&key.context(secret(1).as_u128()), clear, &mut rng(2));
         assert_eq!(key.open(secret(1), &sealed).map(drop), Err(Unopened));
     }
 }

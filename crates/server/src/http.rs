@@ -79,7 +79,10 @@ impl Surfaces {
         let is_under = |root: &str| path.strip_prefix(root).is_some_and(|it| it.is_empty() || it.starts_with('/'));
         if operations::PATHS.iter().any(|it| it.strip_prefix('/') == Some(path)) {
             &self.operations
-        } else if ["api", "oauth", "docs", "openapi.json", "authz"].into_iter().any(is_under) {
+        } else if ["api", "oauth", "docs", "openapi.json", "authz", ".well-known/oauth-authorization-server"]
+            .into_iter()
+            .any(is_under)
+        {
             &self.api
         } else {
             &self.console

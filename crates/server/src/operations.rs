@@ -100,8 +100,7 @@ fn authorize(app: &App, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<(), R
     }
     let presented = sources.extract()?.ok_or_else(Reject::unauthenticated)?;
     let caller = Caller::of_key(app, &presented, ip, None)?.caller;
-    let Caller::Key { key_id, .. } = caller else { return Err(Reject::unauthenticated()) };
-    let own = app.replica().organization_of(key_id).ok_or_else(Reject::not_found)?;
+    let own = caller.home(app).ok_or_else(Reject::not_found)?;
     let root = app.replica().path(own).pop().ok_or_else(Reject::not_found)?;
     caller.authorize(app, root, METRICS_READ).map(drop)
 }

@@ -37,12 +37,15 @@ statements! {
 }
 
 /// The kinds of rows that are replicated, in the order in which they are loaded: what others hang on comes first.
-pub const REPLICATED: [EntityKind; 6] = [
+pub const REPLICATED: [EntityKind; 8] = [
     EntityKind::Organization,
     EntityKind::User,
     EntityKind::Role,
     EntityKind::Api,
     EntityKind::Member,
+    EntityKind::SigningKey,
+    // Before the keys: a sign-in that ended while they are read is told of again by what is followed from the head.
+    EntityKind::SignIn,
     EntityKind::Key,
 ];
 

@@ -147,7 +147,7 @@ pub(crate) fn secret_arguments(organization_id: OrganizationId, it: &Secret) -> 
 }
 
 /// The columns of a secret's state: its name, until when it retires, and when it ends or ended.
-fn state_columns(state: SecretState, at: Timestamp) -> (&'static str, Option<Timestamp>, Option<Timestamp>) {
+pub(crate) fn state_columns(state: SecretState, at: Timestamp) -> (&'static str, Option<Timestamp>, Option<Timestamp>) {
     match state {
         SecretState::Current => ("current", None, None),
         SecretState::Retiring { until } => ("retiring", Some(until), Some(until)),

@@ -29,6 +29,9 @@ pub mod roles;
 mod row;
 pub mod sealing;
 pub mod sessions;
+pub mod shared_secrets;
+pub mod sign_ins;
+pub mod signing_keys;
 mod sql;
 mod statement;
 pub mod usage;
@@ -74,6 +77,9 @@ pub fn statements() -> Vec<(String, String)> {
         roles::STATEMENTS,
         sealing::STATEMENTS,
         sessions::STATEMENTS,
+        shared_secrets::STATEMENTS,
+        sign_ins::STATEMENTS,
+        signing_keys::STATEMENTS,
         usage::STATEMENTS,
         usage::counts::STATEMENTS,
         usage::denials::STATEMENTS,

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use claviger_core::access_token;
 use claviger_core::api::{KeyLocation, KeyLocations};
 use claviger_core::limits::CREDENTIAL_BYTES_MAX;
 use claviger_core::reject::{Reject, RejectCode};
@@ -274,6 +275,14 @@ impl<'a> Presented<'a> {
         match self.parts() {
             Parts::Whole(token) => Digest::of_token(token),
             Parts::Pair(access, secret) => Digest::of_pair(access, secret),
+        }
+    }
+
+    /// The whole credential, where it looks like an access token.
+    pub(crate) fn as_token(&self) -> Option<&[u8]> {
+        match self.parts() {
+            Parts::Whole(token) if access_token::looks_like_one(token) => Some(token),
+            Parts::Whole(_) | Parts::Pair(..) => None,
         }
     }
 

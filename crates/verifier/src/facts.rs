@@ -1,19 +1,23 @@
 //! What is known of a key that was found, for answers and headers.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use claviger_core::access_token::SecretMark;
 use claviger_core::decision::{self, Grant};
 use claviger_core::feed::{OrganizationRecord, UserRecord};
 use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
 use claviger_core::permission::PermissionSet;
-use claviger_core::secret::{Digest, SecretState};
+use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
 
 use crate::cells::here;
 use crate::resolve::Resolved;
 use crate::state::State;
 use crate::text::Text;
+use crate::tokens::Proven;
+use crate::verify::Credential;
 
 /// What is known of a key that was found.
 #[derive(Clone, Copy)]
@@ -37,9 +41,22 @@ impl<'v> Facts<'v> {
         SecretId::from_u128(self.found.hit.held.secret_id)
     }
 
-    /// What it was found by.
-    pub fn digest(&self) -> Digest {
-        self.found.hit.held.digest
+    /// What is left of the credential, to decide about it again.
+    pub fn credential(&self) -> Credential {
+        Credential {
+            digest: self.found.hit.held.digest,
+            token: self.found.token.as_ref().map(|it| Arc::clone(&it.proven)),
+        }
+    }
+
+    /// What its access tokens carry of the secret.
+    pub fn secret_mark(&self) -> SecretMark {
+        SecretMark::of(&self.found.hit.held.digest)
+    }
+
+    /// The access token that was presented, where it was not the secret itself.
+    pub fn token(&self) -> Option<&'v Proven> {
+        self.found.token.as_ref().map(|it| &*it.proven)
     }
 
     /// The key's name.
@@ -57,13 +74,14 @@ impl<'v> Facts<'v> {
         self.found.hit.held.expires_at
     }
 
-    /// When the secret that was presented stops being accepted: with the key, or sooner, where a rotation has replaced it.
+    /// When what was presented stops being accepted: with the key, or sooner, where a rotation has replaced the secret, or with the access token.
     pub fn secret_ends_at(&self) -> Option<Timestamp> {
         let retires_at = match self.found.hit.held.state {
             SecretState::Retiring { until } => Some(until),
             SecretState::Current | SecretState::Dead => None,
         };
-        self.expires_at().into_iter().chain(retires_at).min()
+        let token_ends_at = self.token().map(Proven::expires_at);
+        self.expires_at().into_iter().chain(retires_at).chain(token_ends_at).min()
     }
 
     /// The slug of the api it belongs to.

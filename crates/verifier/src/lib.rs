@@ -25,6 +25,7 @@ mod state;
 #[cfg(test)]
 mod stress_tests;
 mod text;
+pub mod tokens;
 pub mod usage;
 pub mod verify;
 pub mod writer;

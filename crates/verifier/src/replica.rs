@@ -9,8 +9,10 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use claviger_core::api::KeyLocations;
 use claviger_core::decision::Node;
 use claviger_core::event::Position;
+use claviger_core::feed::SigningKeyRecord;
 use claviger_core::id::{KeyId, OrganizationId, RoleId, UserId};
 use claviger_core::policy::Policy;
+use claviger_core::time::Timestamp;
 
 use crate::cells::here;
 use crate::denials::Denials;
@@ -19,6 +21,7 @@ use crate::held::{Membership, UserCell};
 use crate::origins::Origins;
 use crate::resolve::Spot;
 use crate::state::State;
+use crate::tokens::ProvenTokens;
 use crate::usage::Drain;
 use crate::writer::Writer;
 
@@ -33,6 +36,7 @@ pub struct Replica {
     pub(crate) denials: Denials,
     pub(crate) position: ArcSwapOption<Position>,
     policies_at: ArcSwapOption<Position>,
+    pub(crate) proven_tokens: ProvenTokens,
     pub(crate) seed: Seed,
     uptime: Uptime,
     /// The uptime, in microseconds, at which what it holds was known to be true.
@@ -90,6 +94,7 @@ impl Replica {
             denials: Denials::default(),
             position: ArcSwapOption::empty(),
             policies_at: ArcSwapOption::empty(),
+            proven_tokens: ProvenTokens::new(),
             seed,
             uptime,
             known_at: AtomicI64::new(i64::MIN),
@@ -184,6 +189,16 @@ impl Replica {
     /// Where an api looks for keys; absent for the usual places, and for an api that nobody knows.
     pub fn key_locations(&self, api: &str) -> Option<Arc<KeyLocations>> {
         self.state.load().apis.load().locations(api).cloned()
+    }
+
+    /// The keys whose signatures on access tokens are taken, in the order in which they were made.
+    pub fn signing_keys(&self) -> Vec<SigningKeyRecord> {
+        self.state.load().signing_keys.all()
+    }
+
+    /// Forgets sign-ins that were ended and whose tokens are over by now.
+    pub fn forget_sign_ins(&self, now: Timestamp) {
+        self.state.load().ended_sign_ins.forget(now);
     }
 
     /// The organization a key stands in.

@@ -4,10 +4,12 @@
 //! What cannot be read makes the whole answer `stale`: this verifier cannot say, and the key may well be good.
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use claviger_core::decision::{Grant, KeyStanding, MappedUser, Node, Owner, Place, Reach, Request, Target};
+use claviger_core::decision::{
+    AccessToken, Grant, KeyStanding, MappedUser, Node, Owner, Place, Reach, Request, Target,
+};
 use claviger_core::feed::RoleRecord;
 use claviger_core::permission::{Asked, PermissionSet};
 use claviger_core::secret::SecretState;
@@ -16,6 +18,7 @@ use crate::cells::{Cell, here, is_unreadable};
 use crate::entry::NONE;
 use crate::held::{OrganizationCell, OrganizationState, UserCell, UserState};
 use crate::state::{Hit, Narrowed, State};
+use crate::tokens::Proven;
 
 /// An organization with its allow-list.
 pub(crate) struct Spot {
@@ -149,6 +152,30 @@ impl Party {
     }
 }
 
+/// An access token that was presented.
+pub(crate) struct Bearer {
+    pub(crate) proven: Arc<Proven>,
+    is_ended: bool,
+    organization: Node,
+}
+
+impl Bearer {
+    fn new(state: &State, proven: Arc<Proven>) -> Self {
+        let organization = state.organizations.find(proven.organization_id().as_u128());
+        let is_ended = state.ended_sign_ins.contains(proven.claims().sid);
+        Self { proven, is_ended, organization: Node(organization.unwrap_or(NONE)) }
+    }
+
+    fn access_token(&self) -> AccessToken<'_> {
+        AccessToken {
+            expires_at: self.proven.expires_at(),
+            is_ended: self.is_ended,
+            organization: self.organization,
+            scopes: self.proven.scopes(),
+        }
+    }
+}
+
 /// Everything one key hangs on.
 pub(crate) struct Resolved {
     pub(crate) hit: Hit,
@@ -156,6 +183,8 @@ pub(crate) struct Resolved {
     pub(crate) aim: Aim,
     pub(crate) mapped_user: Option<Party>,
     pub(crate) role: Option<Cell<RoleRecord>>,
+    /// What stands for it, where that was presented.
+    pub(crate) token: Option<Bearer>,
     narrowing: Narrowed,
     owner: Option<Owner>,
     unreadable: bool,
@@ -166,7 +195,13 @@ pub(crate) struct Resolved {
 
 impl Resolved {
     /// Looks up what an entry names, as it is now.
-    pub(crate) fn load(state: &State, mut hit: Hit, aim: Aim) -> Self {
+    pub(crate) fn load(state: &State, mut hit: Hit, token: Option<Arc<Proven>>, aim: Aim) -> Self {
+        let token = token.map(|it| Bearer::new(state, it));
+        let aim = match (&token, aim) {
+            // What a token is for is its own.
+            (Some(token), Aim::Own) => Aim::At(Spot::load(state, token.organization.0)),
+            (_, aim) => aim,
+        };
         let narrowing = loop {
             let narrowing = state.narrowing(hit.held.narrowing);
             if narrowing.is_none() || state.is_still(&hit) {
@@ -198,6 +233,7 @@ impl Resolved {
             aim,
             mapped_user,
             role,
+            token,
             narrowing,
             unreadable,
             organization_names: OnceLock::new(),
@@ -228,6 +264,7 @@ impl Resolved {
             mapped_user,
             role: role.flatten().map(|it| &it.permissions),
             scopes: narrowing.and_then(|it| it.permissions.as_ref()),
+            token: self.token.as_ref().map(Bearer::access_token),
             age: if self.unreadable { Duration::MAX } else { age },
             // The stricter of the two organizations' bounds.
             max_age: self.aim.spot().map_or(max_age, |it| max_age.min(it.organization.max_stale)),
@@ -277,6 +314,7 @@ impl Session {
             mapped_user: Some(self.user.mapped_user()),
             role: None,
             scopes: None,
+            token: None,
             age: if self.is_unreadable() { Duration::MAX } else { age },
             max_age: self.organization.organization.max_stale,
         }

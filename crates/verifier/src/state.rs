@@ -16,6 +16,7 @@ use crate::held::{HotOrganization, HotUser, Narrowing, OrganizationCell, UserCel
 use crate::index::Index;
 use crate::slab::Slab;
 use crate::text::{Text, Texts};
+use crate::tokens::{EndedSignIns, Proven, SigningKeys};
 
 /// 16,384 entries, 2 MiB: large blocks of the allocator end on a boundary of 64 KiB behind a head of as much, which is little beside so many.
 const ENTRY_BITS: u32 = 14;
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) users: Cells<HotUser, UserCell>,
     pub(crate) roles: Cells<(), RoleRecord>,
     pub(crate) apis: ArcSwap<Apis>,
+    pub(crate) signing_keys: SigningKeys,
+    pub(crate) ended_sign_ins: EndedSignIns,
     pub(crate) keys: AtomicUsize,
     pub(crate) unreadable: AtomicUsize,
 }
@@ -71,6 +74,8 @@ impl State {
             users: Cells::new(seed),
             roles: Cells::new(seed),
             apis: ArcSwap::new(Arc::default()),
+            signing_keys: SigningKeys::default(),
+            ended_sign_ins: EndedSignIns::new(),
             keys: AtomicUsize::new(0),
             unreadable: AtomicUsize::new(0),
         }
@@ -81,6 +86,15 @@ impl State {
         self.by_digest.find(self.seed.of_digest(digest.as_bytes()), |at| {
             let (held, sequence) = self.entries.get(at)?.read();
             held.digest.matches(digest).then_some(Hit { at, held, sequence })
+        })
+    }
+
+    /// Finds the secret that a token was got with.
+    pub(crate) fn find_of_token(&self, token: &Proven) -> Option<Hit> {
+        let key_id = token.key_id().as_u128();
+        self.by_key.find(self.seed.of_id(key_id), |at| {
+            let is_it = |hit: &Hit| hit.held.key_id == key_id && token.claims().secret.is_of(&hit.held.digest);
+            self.again(at).filter(is_it)
         })
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::Guard;
+use claviger_core::access_token::TokenKind;
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::{self, Code, Decision, Node, Traced};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
@@ -21,7 +22,8 @@ use crate::entry::NONE;
 use crate::facts::Facts;
 use crate::replica::Replica;
 use crate::resolve::{Aim, Resolved, Session, session_request};
-use crate::state::State;
+use crate::state::{Hit, State};
+use crate::tokens::Proven;
 
 /// The organization a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,25 @@ pub struct Ask<'a> {
     pub permissions: &'a [Asked<'a>],
     /// Where the request came from.
     pub ip: Option<IpAddr>,
+}
+
+/// What is left of a credential that was found, to decide about it again.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    pub(crate) digest: Digest,
+    pub(crate) token: Option<Arc<Proven>>,
+}
+
+impl Credential {
+    /// Of a secret.
+    pub const fn of_secret(digest: Digest) -> Self {
+        Self { digest, token: None }
+    }
+
+    /// The access token that was presented, where it was not the secret itself.
+    pub fn token(&self) -> Option<&Proven> {
+        self.token.as_deref()
+    }
 }
 
 /// The answer about one credential. Short-lived: it holds on to what it was decided on.
@@ -119,10 +140,31 @@ impl Replica {
         self.judge(presented, ask, now, |grant, request, now| (decision::decide(grant, request, now), ())).0
     }
 
-    /// Decides about a credential of which only the digest is left.
+    /// Decides about a secret of which only the digest is left.
     pub fn verify_digest(&self, digest: &Digest, ask: &Ask<'_>, now: Timestamp) -> Verdict<'_> {
+        self.verify_again(&Credential::of_secret(*digest), ask, now)
+    }
+
+    /// Decides about a credential that was found before.
+    pub fn verify_again(&self, credential: &Credential, ask: &Ask<'_>, now: Timestamp) -> Verdict<'_> {
         let decide: Decide<()> = |grant, request, now| (decision::decide(grant, request, now), ());
-        self.judge_digest(self.state.load(), digest, ask, now, decide).0
+        let state = self.state.load();
+        let hit = state.find(&credential.digest);
+        self.judge_hit(state, hit, credential.token.clone(), ask, now, decide).0
+    }
+
+    /// Reads a token that one of our keys has signed; whether it is good is for [`Self::verify_token`] to say.
+    pub fn prove(&self, token: &[u8], kind: TokenKind, now: Timestamp) -> Option<Arc<Proven>> {
+        let state = self.state.load();
+        self.proven_tokens.prove((token, &Digest::of_token(token)), kind, &state.signing_keys, &self.seed, now)
+    }
+
+    /// Decides about a token, of whichever kind.
+    pub fn verify_token(&self, token: Arc<Proven>, ask: &Ask<'_>, now: Timestamp) -> Verdict<'_> {
+        let decide: Decide<()> = |grant, request, now| (decision::decide(grant, request, now), ());
+        let state = self.state.load();
+        let hit = state.find_of_token(&token);
+        self.judge_hit(state, hit, Some(token), ask, now, decide).0
     }
 
     /// Like [`Self::verify`], and says how every check came out; the trace is empty when no key was found.
@@ -141,21 +183,28 @@ impl Replica {
         if presented.is_mistyped(|prefix| state.apis.load().is_prefix(prefix)) {
             return (self.without_key(state, Code::Malformed), T::default());
         }
-        let (mut verdict, trace) = self.judge_digest(state, &presented.digest(), ask, now, decide);
+        let digest = presented.digest();
+        let prove =
+            |token| self.proven_tokens.prove((token, &digest), TokenKind::Access, &state.signing_keys, &self.seed, now);
+        // What looks like a token and is none of ours may be a key that was imported.
+        let token = presented.as_token().and_then(prove);
+        let hit = token.as_ref().map_or_else(|| state.find(&digest), |token| state.find_of_token(token));
+        let (mut verdict, trace) = self.judge_hit(state, hit, token, ask, now, decide);
         verdict.in_query = presented.in_query();
         (verdict, trace)
     }
 
-    fn judge_digest<T: Default>(
+    fn judge_hit<T: Default>(
         &self,
         state: Guard<Arc<State>>,
-        digest: &Digest,
+        hit: Option<Hit>,
+        token: Option<Arc<Proven>>,
         ask: &Ask<'_>,
         now: Timestamp,
         decide: Decide<T>,
     ) -> (Verdict<'_>, T) {
         let age = self.age();
-        let Some(hit) = state.find(digest) else {
+        let Some(hit) = hit else {
             // A key made since would not be known yet: who has been without news for so long cannot say that there is none.
             let can_say = self.is_ready() && age <= Policy::default().max_stale();
             return (self.without_key(state, if can_say { Code::NotFound } else { Code::Stale }), T::default());
@@ -165,7 +214,7 @@ impl Replica {
             About::Id(id) => Aim::at(&state, state.organizations.find(id.as_u128())),
             About::Named(reference) => Aim::at(&state, state.find_organization(reference)),
         };
-        let found = Resolved::load(&state, hit, aim);
+        let found = Resolved::load(&state, hit, token, aim);
         let api = ask.api.map(|slug| api_node(&state, slug));
         let (decision, trace) = decide(&found.grant(age), &found.request(api, ask.permissions, ask.ip), now);
         (Verdict { replica: self, state, decision, found: Some(found), in_query: false }, trace)
@@ -175,20 +224,20 @@ impl Replica {
         Verdict { replica: self, state, decision: Decision::Denied(code), found: None, in_query: false }
     }
 
-    /// Authorizes the bearer of a key, found before by its digest, for an organization of our own management API.
+    /// Authorizes the bearer of a key, found before, for an organization of our own management API.
     /// The key has to belong to the api `default`.
     ///
     /// # Errors
     /// The refusal; an organization out of reach is answered like one that does not exist.
     pub fn authorize(
         &self,
-        digest: &Digest,
+        credential: &Credential,
         organization_id: OrganizationId,
         permissions: &[Asked<'_>],
         ip: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Tenant, Reject> {
-        self.with_caller(digest, organization_id, permissions, ip, |actor, grant, request| {
+        self.with_caller(credential, organization_id, permissions, ip, |actor, grant, request| {
             Tenant::authorize(organization_id, actor, grant, request, now)
         })
     }
@@ -199,31 +248,31 @@ impl Replica {
     /// As [`Self::authorize`].
     pub fn check(
         &self,
-        digest: &Digest,
+        credential: &Credential,
         organization_id: OrganizationId,
         permissions: &[Asked<'_>],
         ip: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<(), Reject> {
-        self.with_caller(digest, organization_id, permissions, ip, |_, grant, request| {
+        self.with_caller(credential, organization_id, permissions, ip, |_, grant, request| {
             Tenant::check(grant, request, now)
         })
     }
 
     fn with_caller<T>(
         &self,
-        digest: &Digest,
+        credential: &Credential,
         organization_id: OrganizationId,
         permissions: &[Asked<'_>],
         ip: Option<IpAddr>,
         answer: impl FnOnce(Actor, &decision::Grant<'_>, &decision::Request<'_>) -> Result<T, Reject>,
     ) -> Result<T, Reject> {
         let state = self.state.load();
-        let Some(hit) = state.find(digest) else {
+        let Some(hit) = state.find(&credential.digest) else {
             return Err(if self.is_ready() { Reject::unauthenticated() } else { Code::Stale.into() });
         };
         let aim = Aim::at(&state, state.organizations.find(organization_id.as_u128()));
-        let found = Resolved::load(&state, hit, aim);
+        let found = Resolved::load(&state, hit, credential.token.clone(), aim);
         let held = found.hit.held;
         let mapped_user_id = state.users.id(held.mapped_user).map(UserId::from_u128);
         let actor = Actor::key(KeyId::from_u128(held.key_id), mapped_user_id);

@@ -415,7 +415,13 @@ fn a_caller_is_authorized_where_its_key_reaches() {
     world.tell([KeyRecord { api_id: claviger_core::id::ApiId::from_u128(LOADER), ..key(11, 3, Some(10)) }.into()]);
     let asked = [Asked::parse("claviger/keys:create").expect("a permission")];
     let authorize = |number, organization| {
-        world.replica.authorize(&digest(number), organization_id(organization), &asked, None, at(100))
+        world.replica.authorize(
+            &Credential::of_secret(digest(number)),
+            organization_id(organization),
+            &asked,
+            None,
+            at(100),
+        )
     };
     let tenant = authorize(10, 3).expect("authorized");
     assert_eq!(tenant.organization_id(), organization_id(3));
@@ -462,7 +468,7 @@ fn a_trace_names_every_check() {
     let (verdict, trace) = world.replica.explain(&presented, &Ask { api: Some("data-loader"), ..GOOD }, at(100));
     assert_eq!(verdict.decision().code(), Some(Code::WrongApi));
     let denied: Vec<_> = trace.iter().filter(|it| it.denied.is_some()).map(|it| it.check).collect();
-    assert_eq!((trace.len(), denied), (13, vec![Check::Api]));
+    assert_eq!((trace.len(), denied), (14, vec![Check::Api]));
     assert!(world.replica.drain_uses(10).is_empty(), "asking counts as no use");
 }
 

@@ -1,6 +1,6 @@
 //! The trace of a decision: how every check came out, and what each part of a key's rights allows of what was asked.
 
-use super::{CHECKS, Check, Code, Decision, Grant, Request, allowed, covers, rights_coverage};
+use super::{CHECKS, Check, Code, Decision, Grant, Request, allowed, covers, rights_coverage, scopes_coverage};
 use crate::permission::{Asked, Coverage};
 use crate::time::Timestamp;
 
@@ -56,7 +56,7 @@ fn allowances(check: Check, grant: &Grant<'_>, request: &Request<'_>) -> Vec<All
         // Neither a role nor a mapped user: there is nothing the key could carry.
         Check::Role if grant.role.is_none() && grant.mapped_user.is_none() => Some(Coverage::None),
         Check::Role => Some(grant.role.map_or(Coverage::All, |role| role.coverage(asked))),
-        Check::Scopes => Some(grant.scopes.map_or(Coverage::All, |scopes| scopes.coverage(asked))),
+        Check::Scopes => Some(scopes_coverage(grant, asked)),
         Check::Rights => Some(rights_coverage(grant, asked)),
         _ => None,
     };

@@ -42,6 +42,7 @@ Beyond, the answer is 429, and `Retry-After` says when to try again.";
     tags(
         (name = "keys", description = "API keys: identities with secrets."),
         (name = "verify", description = "Whether a key is good, for whom it acts and what it may do."),
+        (name = "tokens", description = "Access tokens: got with a key, good for minutes, gone with it."),
         (name = "me", description = "Who calls."),
         (name = "organizations", description = "The nodes of the one tree."),
         (name = "policies", description = "What holds for an organization, and where it comes from."),
@@ -83,7 +84,11 @@ pub(super) fn preamble() -> utoipa::openapi::OpenApi {
 
 /// The OpenAPI document of all routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut document = super::operations().merge(super::oauth::router()).into_openapi();
+    let mut document = super::operations()
+        .merge(super::oauth::router())
+        .merge(super::oauth_tokens::router())
+        .merge(super::sign_in::router())
+        .into_openapi();
     super::receipts::document(&mut document);
     deprecation::mark(&mut document, &deprecation::DEPRECATED);
     document

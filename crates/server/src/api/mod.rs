@@ -10,6 +10,7 @@ mod event_exports;
 mod events;
 mod fault_words;
 mod fields;
+mod form;
 mod headers;
 mod idempotency;
 mod imports;
@@ -26,6 +27,7 @@ mod me;
 mod members;
 mod nodes;
 mod oauth;
+mod oauth_tokens;
 mod organization_views;
 mod organizations;
 mod page;
@@ -40,7 +42,10 @@ mod receipts;
 mod reference;
 mod role_preview;
 mod roles;
+mod shared_secrets;
+mod sign_in;
 mod sign_in_links;
+mod signing_keys;
 mod users;
 mod verify;
 mod verify_batch;
@@ -92,6 +97,8 @@ fn operations() -> OpenApiRouter<App> {
         .merge(imports::router())
         .merge(events::router())
         .merge(nodes::router())
+        .merge(shared_secrets::router())
+        .merge(signing_keys::router())
 }
 
 /// The routes under `/api/v1`, the OpenAPI document and the page that shows it.
@@ -107,9 +114,20 @@ pub fn router(app: App) -> Router {
             .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
             .route_layer(origins)
     };
+    // What authenticates stands in the body, or nothing does.
+    let open = |operations: OpenApiRouter<App>| {
+        let (operations, document) = operations.split_for_parts();
+        let heeded = preconditions::table(&document);
+        operations
+            .method_not_allowed_fallback(edge::unknown_method)
+            .route_layer(from_fn_with_state(heeded, preconditions::attend))
+            .route_layer(from_fn_with_state(app.clone(), receipts::attend))
+    };
     let announced = |router: Router<App>| deprecation::announced(router, &deprecation::DEPRECATED);
     announced(guarded(operations()))
         .merge(guarded(oauth::router()).route_layer(from_fn(oauth::speak_oauth)))
+        .merge(open(oauth_tokens::router()).route_layer(from_fn(oauth::speak_oauth)))
+        .merge(open(sign_in::router()).route_layer(from_fn(sign_in::speak_plainly)))
         .merge(reference::router())
         .route("/authz", any(edge::gateway_path))
         .route("/authz/{*path}", any(edge::gateway_path))

@@ -4,14 +4,12 @@
 //! them, so that nothing is refused in two ways.
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
-use claviger_core::limits;
-use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::id::{KeyId, OrganizationId, UserId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,7 +17,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::Authenticated;
-use super::body::{self, Query};
+use super::body::Query;
+use super::form::Form;
 use super::problem::{ApiResult, Problem, ProblemCode};
 use crate::app::App;
 use crate::ops;
@@ -33,13 +32,10 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(introspect_token))
 }
 
-/// The media type of a form.
-const FORM: &str = "application/x-www-form-urlencoded";
-
 /// A token, in a form. Parameters that are not known are passed over, as RFC 6749 §3.1 wants it.
 #[derive(ToSchema)]
 pub(super) struct IntrospectBody {
-    /// The token: a whole key.
+    /// The token: an access token, or a whole key.
     #[schema(value_type = String, max_length = 4096, examples("ck_…"))]
     token: SecretString,
     /// What kind of token it may be. Nothing depends on it.
@@ -52,35 +48,8 @@ impl<S: Send + Sync> FromRequest<S> for IntrospectBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        Ok(Self::read(&parts.headers, body).await?)
-    }
-}
-
-impl IntrospectBody {
-    async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Reject> {
-        let value = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-        if !value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM) {
-            let detail = format!("The body has to be a form, and to say so: Content-Type: {FORM}.");
-            return Err(Reject::new(RejectCode::InvalidBody, detail));
-        }
-        Self::parse(&body::read(body, headers, limits::BODY_BYTES_MAX).await?)
-    }
-
-    fn parse(body: &Bytes) -> Result<Self, Reject> {
-        let (mut token, mut hint) = (None, None);
-        for (name, value) in form_urlencoded::parse(body) {
-            let field = match &*name {
-                "token" => &mut token,
-                "token_type_hint" => &mut hint,
-                _ => continue,
-            };
-            if field.replace(value.into_owned()).is_some() {
-                return Err(Reject::field(name.into_owned(), "is given more than once"));
-            }
-        }
-        let token = token.ok_or_else(|| Reject::field("token", "is needed"))?;
-        Ok(Self { token: SecretString::from(token), token_type_hint: hint })
+        let (parts, body): (_, Body) = request.into_parts();
+        Ok(Self { token: Form::read(&parts.headers, body).await?.secret("token")?, token_type_hint: None })
     }
 }
 
@@ -137,13 +106,13 @@ pub(super) struct ActiveTokenView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub exp: Option<i64>,
-    /// When this secret was made, in seconds since 1970; it has been good from then on, so there is no `nbf`.
+    /// When it was made, in seconds since 1970; it has been good from then on, so there is no `nbf`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub iat: Option<i64>,
-    /// Which of the key's secrets it is.
-    #[schema(required = false, value_type = String)]
-    pub jti: SecretId,
+    /// What tells it from others: of a key, which of its secrets it is.
+    #[schema(required = false)]
+    pub jti: String,
     /// The organization it is good for.
     #[schema(required = false, value_type = String)]
     pub organization_id: OrganizationId,
@@ -172,8 +141,8 @@ impl ActiveTokenView {
             aud: it.api,
             iss: issuer,
             exp: it.ends_at.map(|it| it.as_secs()),
-            iat: it.secret_id.made_at().map(|it| it.as_secs()),
-            jti: it.secret_id,
+            iat: it.issued_at.map(|it| it.as_secs()),
+            jti: it.token_id,
             organization_id: it.organization_id,
             organization_external_id: it.organization_external_id,
             mapped_user_id: user.map(|it| it.id),
@@ -203,7 +172,7 @@ impl OauthErrorView {
     /// What OAuth calls a problem, and the status that goes with it.
     fn of(problem: &Problem) -> (StatusCode, Self) {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let error = match problem.status {
+        let by_status = match problem.status {
             401 => "invalid_client",
             403 if problem.code == "insufficient_permission" => "insufficient_scope",
             403 | 404 => "unauthorized_client",
@@ -211,6 +180,7 @@ impl OauthErrorView {
             500.. => "server_error",
             _ => "invalid_request",
         };
+        let error = problem.oauth_error.unwrap_or(by_status);
         let fields = problem.errors.iter().map(|it| format!(" {}: {}.", it.pointer, it.detail));
         let description = format!("{}{}", problem.detail, fields.collect::<String>());
         // The only characters that the RFC lets stand there.
@@ -239,7 +209,7 @@ pub(super) async fn speak_oauth(request: Request, next: Next) -> Response {
 
 /// Introspects a token.
 ///
-/// RFC 7662, for resource servers whose libraries know it: whether a key is good, for whom it acts and what it may do. The caller
+/// RFC 7662, for resource servers whose libraries know it: whether a key or an access token is good, for whom it acts and what it may do. The caller
 /// authenticates with a key of its own, in any presentation. Whatever is not good, or not the caller's to know of, is `{"active": false}`.
 /// Counts a use, as verifying does. The address may name the api that asks and the organization, such as `/oauth/introspect?api=billing`.
 #[utoipa::path(
@@ -273,29 +243,4 @@ pub(super) async fn introspect_token(
     let issuer = config.public_url.as_ref().map(|_| config.base_url(config.listen));
     let token = found.map(|it| ActiveTokenView::new(it, issuer));
     Ok(Json(IntrospectionView { active: token.is_some(), token }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use claviger_core::reject::FieldReject;
-    use secrecy::ExposeSecret;
-
-    fn parsed(body: &'static str) -> Result<String, Vec<FieldReject>> {
-        let form = IntrospectBody::parse(&Bytes::from_static(body.as_bytes()));
-        form.map(|it| it.token.expose_secret().to_owned()).map_err(|it| it.fields)
-    }
-
-    #[test]
-    fn a_form_names_one_token_and_may_say_more() {
-        assert_eq!(parsed("token=a%2Bb&token_type_hint=access_token&later=x"), Ok("a+b".to_owned()));
-        for (body, at) in [
-            ("", "token"),
-            ("tokens=a", "token"),
-            ("token=a&token=a", "token"),
-            ("token=a&token_type_hint=&token_type_hint=", "token_type_hint"),
-        ] {
-            assert_eq!(parsed(body).expect_err("a refusal")[0].pointer, at, "{body}");
-        }
-    }
 }

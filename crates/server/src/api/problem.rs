@@ -56,6 +56,9 @@ pub(super) struct Problem {
     /// Seconds after which it makes sense to try again, for the header that says so.
     #[serde(skip)]
     retry_after_secs: Option<u64>,
+    /// What OAuth calls it, where its status does not say so.
+    #[serde(skip)]
+    pub oauth_error: Option<&'static str>,
 }
 
 /// A field or parameter at fault.
@@ -111,6 +114,7 @@ impl From<Reject> for Problem {
             request_id: String::new(),
             errors: reject.fields.into_iter().map(field).collect(),
             retry_after_secs: reject.retry_after_secs.or(passing.then_some(RETRY_SECS)),
+            oauth_error: None,
         }
     }
 }
@@ -122,6 +126,18 @@ impl From<crate::ops::error::Error> for Problem {
 }
 
 impl Problem {
+    /// The same under the name that OAuth has for it.
+    #[must_use]
+    pub(super) fn called(self, oauth_error: &'static str) -> Self {
+        Self { oauth_error: Some(oauth_error), ..self }
+    }
+
+    /// The same with another status, for a wire that has another one for it.
+    #[must_use]
+    pub(super) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status).expect("the statuses of core are HTTP's")
     }

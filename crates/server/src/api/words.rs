@@ -266,6 +266,12 @@ words! {
         Import,
         /// A console session.
         Session,
+        /// One version of an organization's shared secret.
+        SharedSecret,
+        /// A key that signs access tokens.
+        SigningKey,
+        /// A sign-in, of which access tokens come.
+        SignIn,
     }
 }
 
@@ -330,6 +336,8 @@ words! {
         Secret,
         /// The key has not expired.
         Expiry,
+        /// The access token, where one was presented, is neither over nor taken back.
+        Token,
         /// The organization asked for is within reach.
         Reach,
         /// The organization is not suspended.

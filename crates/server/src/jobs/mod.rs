@@ -8,6 +8,7 @@ use claviger_store::ROWS_PURGED_MAX;
 use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::leaving::finish_leaving;
+use crate::ops::tokens::keep_signing_keys;
 
 /// Between two times that counted uses are written down, least and most. A kill −9 loses a pause and the writing behind it, and a minute
 /// is promised: the writing of a million secrets has the rest of it.
@@ -19,6 +20,9 @@ const FLUSH_EVERY_AT_MOST: Duration = Duration::from_secs(45);
 const ROWS_PER_SEC: u64 = 12_000;
 /// Between two times that what has run out is cleared away.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// Between two times that it is seen to whether the key that signs access tokens has done so for long enough.
+const SIGN_EVERY: Duration = Duration::from_secs(600);
 
 /// After the start, and between two times that it is seen to whether keys of users who left are still to be released. Only a fault or a
 /// restart leaves any.
@@ -33,6 +37,9 @@ pub fn start(app: &App) {
     let purging = app.clone();
     let purge = async |app: &App| purge(app).await.map(|()| PURGE_EVERY);
     drop(app.spawn(async move { repeat(PURGE_EVERY, &purging, "purge", purge).await }));
+    let signing = app.clone();
+    let sign = async |app: &App| keep_signing_keys(app).await.map(|()| SIGN_EVERY);
+    drop(app.spawn(async move { repeat(SIGN_EVERY, &signing, "signing-keys", sign).await }));
     let releasing = app.clone();
     let leave = async |app: &App| finish_leaving(app).await.map(|()| LEAVE_EVERY);
     drop(app.spawn(async move { repeat(LEAVE_FIRST, &releasing, "leaving", leave).await }));
@@ -57,7 +64,7 @@ fn pause_after(rows: usize) -> Duration {
     Duration::from_secs(rows as u64 / ROWS_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
 }
 
-/// Clears away sessions, links, kept answers and sealed copies that have run out, nodes that were lost long ago, and what was counted long ago.
+/// Clears away sessions, links, kept answers, sealed copies and shared secrets that have run out, what was remembered of sign-ins, nodes that were lost long ago, and what was counted long ago.
 async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
     let kept_from = now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600));
@@ -68,11 +75,16 @@ async fn purge(app: &App) -> OpResult<()> {
         let links = tx.purge_links_unchecked(now).await?;
         let answers = tx.purge_idempotent_unchecked(kept_from).await?;
         let copies = tx.purge_sealed_copies_unchecked(now).await?;
+        let shared_secrets = tx.purge_shared_secrets_unchecked(now).await?;
+        let sign_ins = tx.purge_sign_ins_unchecked(now).await?;
         tx.commit_unaudited("what has run out is cleared away").await?;
-        if sessions.max(links).max(answers).max(copies) < ROWS_PURGED_MAX.unsigned_abs() {
+        if sessions.max(links).max(answers).max(copies).max(shared_secrets).max(sign_ins)
+            < ROWS_PURGED_MAX.unsigned_abs()
+        {
             break;
         }
     }
+    app.replica().forget_sign_ins(now);
     app.store().purge_nodes().await?;
     while app.store().fold_counts(now).await? {}
     while app.store().forget_denials(now).await? {}

@@ -7,10 +7,10 @@ use claviger_core::decision::{Code, Reach};
 use claviger_core::id::{KeyId, OrganizationId, SessionId, UserId};
 use claviger_core::permission::{Asked, PermissionSet};
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_core::secret::Digest;
 use claviger_core::tenant::Tenant;
 use claviger_verifier::credential::Presented;
-use claviger_verifier::verify::{About, Ask};
+use claviger_verifier::tokens::Proven;
+use claviger_verifier::verify::{About, Ask, Credential};
 
 use crate::app::App;
 
@@ -26,8 +26,8 @@ pub enum Caller {
         key_id: KeyId,
         /// The user whose rights it carries.
         mapped_user_id: Option<UserId>,
-        /// What was found of the credential.
-        digest: Digest,
+        /// What is left of the credential, to decide about it again.
+        credential: Credential,
         /// Where the request came from.
         ip: Option<IpAddr>,
     },
@@ -84,8 +84,12 @@ impl Caller {
         }
         let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
         verdict.record_use(now, ip, user_agent);
-        let caller =
-            Self::Key { key_id: facts.key_id(), mapped_user_id: facts.mapped_user_id(), digest: facts.digest(), ip };
+        let caller = Self::Key {
+            key_id: facts.key_id(),
+            mapped_user_id: facts.mapped_user_id(),
+            credential: facts.credential(),
+            ip,
+        };
         Ok(Identified { caller, warns_of_query: verdict.warns_of_query() })
     }
 
@@ -93,6 +97,16 @@ impl Caller {
     pub const fn key_id(&self) -> Option<KeyId> {
         match self {
             Self::Key { key_id, .. } => Some(*key_id),
+            Self::Session { .. } => None,
+        }
+    }
+
+    /// The organization that a key acts in where nothing is said: its own, or the one that its access token is for.
+    pub fn home(&self, app: &App) -> Option<OrganizationId> {
+        match self {
+            Self::Key { key_id, credential, .. } => {
+                credential.token().map(Proven::organization_id).or_else(|| app.replica().organization_of(*key_id))
+            }
             Self::Session { .. } => None,
         }
     }
@@ -140,9 +154,9 @@ impl Caller {
         permission: &Asked<'_>,
     ) -> Result<(), Reject> {
         match self {
-            Self::Key { digest, ip, .. } => {
+            Self::Key { credential, ip, .. } => {
                 refuse_unready(app)?;
-                app.replica().check(digest, organization_id, std::slice::from_ref(permission), *ip, app.now())
+                app.replica().check(credential, organization_id, std::slice::from_ref(permission), *ip, app.now())
             }
             Self::Session { .. } => self.decide(app, organization_id, std::slice::from_ref(permission)).map(drop),
         }
@@ -160,7 +174,7 @@ impl Caller {
         refuse_unready(app)?;
         let now = app.now();
         match self {
-            Self::Key { digest, ip, .. } => app.replica().authorize(digest, organization_id, asked, *ip, now),
+            Self::Key { credential, ip, .. } => app.replica().authorize(credential, organization_id, asked, *ip, now),
             Self::Session { user_id, .. } => app.replica().authorize_user(*user_id, organization_id, asked, now),
         }
     }

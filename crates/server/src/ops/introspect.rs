@@ -1,7 +1,7 @@
-//! Introspection (RFC 7662): what a resource server that speaks OAuth is told about a token. So far every token is a whole key.
+//! Introspection (RFC 7662): what a resource server that speaks OAuth is told about a token. It is an access token, or a whole key.
 
 use claviger_core::api::DEFAULT_API;
-use claviger_core::id::{KeyId, OrganizationId, SecretId};
+use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::reject::RejectCode;
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
@@ -30,8 +30,10 @@ pub struct IntrospectRequest {
 pub struct Introspection {
     /// The key.
     pub key_id: KeyId,
-    /// Which of its secrets the token is.
-    pub secret_id: SecretId,
+    /// What tells the token from others: its own name, or which of the key's secrets it is.
+    pub token_id: String,
+    /// When it was made.
+    pub issued_at: Option<Timestamp>,
     /// The api it belongs to.
     pub api: String,
     /// Everything it may do.
@@ -50,7 +52,8 @@ impl Introspection {
     fn new(facts: &Facts<'_>) -> Self {
         Self {
             key_id: facts.key_id(),
-            secret_id: facts.secret_id(),
+            token_id: facts.token().map_or_else(|| facts.secret_id().to_string(), |it| it.claims().jti.clone()),
+            issued_at: facts.token().map_or_else(|| facts.secret_id().made_at(), |it| Some(it.issued_at())),
             api: facts.api_slug().unwrap_or_default(),
             permissions: facts.permissions().to_texts(),
             organization_id: facts.organization_id(),

@@ -8,12 +8,11 @@ use claviger_core::name::{ExternalId, Name, Slug};
 use claviger_core::organization::Organization;
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_core::secret::Digest;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::organizations::OrganizationFilter;
 use claviger_store::{Connection, PageRequest as StorePage};
-use claviger_verifier::verify::{About, Ask};
+use claviger_verifier::verify::{About, Ask, Credential};
 
 use super::caller::Caller;
 use super::error::OpResult;
@@ -55,7 +54,7 @@ pub struct Me {
 /// Refusals; a user who is a member nowhere reaches nothing.
 pub async fn get_me(app: &App, caller: &Caller) -> OpResult<Me> {
     match caller {
-        Caller::Key { digest, ip, .. } => key_me(app, caller, digest, *ip).await,
+        Caller::Key { credential, ip, .. } => key_me(app, caller, credential, *ip).await,
         Caller::Session { user_id, .. } => session_me(app, caller, *user_id).await,
     }
 }
@@ -163,14 +162,14 @@ pub async fn find_viewpoints(app: &App, caller: &Caller, here: &ReachedOrganizat
     Ok(others.then_some(points))
 }
 
-async fn key_me(app: &App, caller: &Caller, digest: &Digest, ip: Option<IpAddr>) -> OpResult<Me> {
+async fn key_me(app: &App, caller: &Caller, credential: &Credential, ip: Option<IpAddr>) -> OpResult<Me> {
     let ask = Ask { organization: About::Own, api: None, permissions: &[], ip };
     let (key, user, organization_id) = {
-        let verdict = app.replica().verify_digest(digest, &ask, app.now());
+        let verdict = app.replica().verify_again(credential, &ask, app.now());
         let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
         let name = facts.mapped_user_name().unwrap_or_default().to_owned();
         let user = facts.mapped_user_id().map(|id| (id, name));
-        ((facts.key_id(), facts.key_name(), facts.expires_at()), user, facts.key_organization_id())
+        ((facts.key_id(), facts.key_name(), facts.expires_at()), user, facts.organization_id())
     };
     let tenant = caller.reach(app, organization_id)?;
     let mut reader = app.store().read().await?;

@@ -31,17 +31,38 @@ pub(super) async fn seal(
     if policy.reveal == Reveal::Once {
         return Ok(());
     }
-    let row = match tx.find_data_key(tenant, Purpose::Reveal).await? {
-        Some(row) => row,
-        None => make_data_key(app, tx, tenant, now).await?,
-    };
-    let sealed = opened(app, tenant, &row)?.seal(secret.id, token, &mut *app.rng());
-    tx.insert_sealed_copy(tenant, secret, row.id, &sealed).await?;
+    let data_key = data_key(app, tx, tenant, Purpose::Reveal, now).await?;
+    let sealed = data_key.seal(secret.id, token, &mut *app.rng());
+    tx.insert_sealed_copy(tenant, secret, data_key.id(), &sealed).await?;
     Ok(())
 }
 
-async fn make_data_key(app: &App, tx: &mut Tx, tenant: &Tenant, now: Timestamp) -> OpResult<DataKeyRow> {
-    let (master, purpose) = (app.master_key(), Purpose::Reveal);
+/// The data key of the tenant's organization for a purpose, made now where there is none.
+///
+/// # Errors
+/// [`RejectCode::MasterKeyMissing`]; faults.
+pub(super) async fn data_key(
+    app: &App,
+    tx: &mut Tx,
+    tenant: &Tenant,
+    purpose: Purpose,
+    now: Timestamp,
+) -> OpResult<DataKey> {
+    let row = match tx.find_data_key(tenant, purpose).await? {
+        Some(row) => row,
+        None => make_data_key(app, tx, tenant, purpose, now).await?,
+    };
+    opened(app, tenant, purpose, &row)
+}
+
+async fn make_data_key(
+    app: &App,
+    tx: &mut Tx,
+    tenant: &Tenant,
+    purpose: Purpose,
+    now: Timestamp,
+) -> OpResult<DataKeyRow> {
+    let master = app.master_key();
     // Under another master key than the installation's it would open on this node alone.
     let kept = tx.keep_master_key_id_unchecked(master.id()).await?;
     if let Some(other) = kept.filter(|it| *it != master.id()) {
@@ -61,17 +82,21 @@ async fn make_data_key(app: &App, tx: &mut Tx, tenant: &Tenant, now: Timestamp) 
 /// # Errors
 /// [`RejectCode::MasterKeyMissing`]; a fault, where it is not a copy of this secret.
 pub(super) fn open(app: &App, tenant: &Tenant, secret: &Secret, copy: &SealedCopy) -> OpResult<Token> {
-    let token = opened(app, tenant, &copy.data_key)?.open(secret.id, &copy.sealed);
+    let token = opened(app, tenant, Purpose::Reveal, &copy.data_key)?.open(secret.id, &copy.sealed);
     let token = token.ok().filter(|it| it.digest().matches(&secret.digest));
     token.ok_or_else(|| Error::Internal(format!("the sealed copy of {} does not open", secret.id)))
 }
 
-fn opened(app: &App, tenant: &Tenant, row: &DataKeyRow) -> OpResult<DataKey> {
+/// Opens a data key.
+///
+/// # Errors
+/// [`RejectCode::MasterKeyMissing`]; a fault, where it is not what it says.
+pub(super) fn opened(app: &App, tenant: &Tenant, purpose: Purpose, row: &DataKeyRow) -> OpResult<DataKey> {
     let master = app.master_key();
     if row.wrapped.master_key_id != master.id() {
         return Err(missing(app, row.wrapped.master_key_id).into());
     }
-    let opened = master.unwrap_key(row.id, tenant.organization_id(), Purpose::Reveal, &row.wrapped);
+    let opened = master.unwrap_key(row.id, tenant.organization_id(), purpose, &row.wrapped);
     opened.map_err(|fault| Error::Internal(format!("the data key {} does not open: {fault}", row.id)))
 }
 

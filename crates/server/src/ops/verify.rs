@@ -301,8 +301,8 @@ impl VerifyAnswer {
 /// Refuses who may verify nowhere, before anything is said about the subject; and says one organization whose keys the caller may verify.
 fn authorize_somewhere(app: &App, caller: &Caller, verify: &Asked<'_>) -> Result<OrganizationId, Reject> {
     match caller {
-        Caller::Key { key_id, .. } => {
-            let own = app.replica().organization_of(*key_id).ok_or_else(Reject::unauthenticated)?;
+        Caller::Key { .. } => {
+            let own = caller.home(app).ok_or_else(Reject::unauthenticated)?;
             caller.check(app, own, verify).map(|()| own)
         }
         Caller::Session { user_id, .. } => {

@@ -216,6 +216,57 @@ CREATE TABLE sealed_copy (
 CREATE INDEX sealed_copy_data_key ON sealed_copy (data_key_id, key_id, secret_id);
 CREATE INDEX sealed_copy_end ON sealed_copy (ends_at) WHERE ends_at IS NOT NULL;
 
+-- Shared secrets, sealed. What has ended is deleted.
+CREATE TABLE shared_secret (
+    id text COLLATE "C" NOT NULL PRIMARY KEY,
+    organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),
+    state text COLLATE "C" NOT NULL,
+    retiring_until bigint,
+    data_key_id text COLLATE "C" NOT NULL,
+    sealed bytea NOT NULL,
+    created_at bigint NOT NULL,
+    FOREIGN KEY (organization_id, data_key_id) REFERENCES data_key (organization_id, id)
+);
+CREATE INDEX shared_secret_organization ON shared_secret (organization_id, id);
+CREATE UNIQUE INDEX shared_secret_current ON shared_secret (organization_id) WHERE state = 'current';
+CREATE INDEX shared_secret_end ON shared_secret (retiring_until) WHERE retiring_until IS NOT NULL;
+CREATE INDEX shared_secret_data_key ON shared_secret (data_key_id);
+
+-- Assertions that were used to sign in, by the digest of their jti, for as long as one could be used again.
+CREATE TABLE used_assertion (
+    organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),
+    id_digest bytea NOT NULL CHECK (length(id_digest) = 32),
+    until bigint NOT NULL,
+    PRIMARY KEY (organization_id, id_digest)
+);
+CREATE INDEX used_assertion_end ON used_assertion (until);
+
+-- Keys that sign access tokens, sealed under a data key of the root; one is the next, one signs, some are retired.
+CREATE TABLE signing_key (
+    id text COLLATE "C" NOT NULL PRIMARY KEY,
+    organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),
+    state text COLLATE "C" NOT NULL,
+    retired_until bigint,
+    public_key bytea NOT NULL CHECK (length(public_key) = 32),
+    data_key_id text COLLATE "C" NOT NULL,
+    sealed bytea NOT NULL,
+    created_at bigint NOT NULL,
+    -- Since when it signs.
+    current_at bigint,
+    version bigint NOT NULL,
+    FOREIGN KEY (organization_id, data_key_id) REFERENCES data_key (organization_id, id)
+);
+CREATE UNIQUE INDEX signing_key_state ON signing_key (state) WHERE state <> 'retired';
+CREATE INDEX signing_key_data_key ON signing_key (data_key_id);
+
+-- Sign-ins whose tokens were taken back before they were over.
+CREATE TABLE ended_sign_in (
+    id text COLLATE "C" NOT NULL PRIMARY KEY,
+    organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),
+    until bigint NOT NULL
+);
+CREATE INDEX ended_sign_in_end ON ended_sign_in (until);
+
 CREATE TABLE import (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
     organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),

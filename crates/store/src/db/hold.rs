@@ -106,7 +106,13 @@ impl Tx {
                 EntityKind::Organization => ORGANIZATION,
                 EntityKind::Import => IMPORT,
                 // They change only in transactions that have the database for themselves, or are nobody's but their owner's.
-                EntityKind::Member | EntityKind::Role | EntityKind::Api | EntityKind::Session => continue,
+                EntityKind::Member
+                | EntityKind::Role
+                | EntityKind::Api
+                | EntityKind::Session
+                | EntityKind::SharedSecret
+                | EntityKind::SigningKey
+                | EntityKind::SignIn => continue,
             };
             self.fetch_optional(if shared { together } else { alone }, args![entity.to_string()]).await?;
         }

@@ -4,7 +4,8 @@ use claviger_core::api::KeyLocations;
 use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::{
-    ApiRecord, Change, KeyRecord, MemberRecord, OrganizationRecord, Record, RoleRecord, SecretRecord, UserRecord,
+    ApiRecord, Change, EndedSignInRecord, KeyRecord, MemberRecord, OrganizationRecord, Record, RoleRecord,
+    SecretRecord, SigningKeyRecord, UserRecord,
 };
 use claviger_core::id::{KeyId, UserId};
 use claviger_core::limits;
@@ -18,6 +19,7 @@ use super::lines::Lines;
 use crate::db::Row;
 use crate::keys::secret_state;
 use crate::row::{Columns, Unreadable, id_of};
+use crate::signing_keys::public_key;
 use crate::sql::statements;
 use crate::value::{Value, args};
 use crate::{Connection, StoreResult};
@@ -77,6 +79,10 @@ statements! {
     APIS =
         "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations FROM api t WHERE t.id > $1 AND t.deleted_at IS NULL \
          ORDER BY t.id LIMIT $2";
+    SIGNING_KEY = by_id!("t.id, t.public_key, t.retired_until, t.version", "signing_key");
+    SIGNING_KEYS = page!("t.id, t.public_key, t.retired_until, t.version", "signing_key");
+    ENDED_SIGN_IN = by_id!("t.id, t.until", "ended_sign_in");
+    ENDED_SIGN_INS = page!("t.id, t.until", "ended_sign_in");
     KEYS = keys_with_secrets!(
         "s.key_id > $1",
         "t.id > $1 AND (t.standing <> 'revoked' OR t.revoked_at > $2) ORDER BY t.id, s.id LIMIT $3"
@@ -159,6 +165,19 @@ fn api(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
         version: it.next()?,
         key_locations: it.next::<KeyLocations>()?.to_texts(),
     }))
+}
+
+fn signing_key(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
+    Ok(Record::SigningKey(SigningKeyRecord {
+        id: it.next()?,
+        public_key: public_key(it)?,
+        retired_until: it.next()?,
+        version: it.next()?,
+    }))
+}
+
+fn ended_sign_in(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
+    Ok(Record::EndedSignIn(EndedSignInRecord { id: it.next()?, until: it.next()? }))
 }
 
 /// A key from its lines: all begin with its fields, and each ends with those of one of its secrets.
@@ -280,7 +299,11 @@ impl Connection {
             EntityKind::Member => (MEMBERS, member),
             EntityKind::Api => (APIS, api),
             EntityKind::Key => return self.key_page(after, limit, now).await,
-            EntityKind::Import | EntityKind::Session => return Ok((Rows(Form::Changes(vec![])), None)),
+            EntityKind::SigningKey => (SIGNING_KEYS, signing_key),
+            EntityKind::SignIn => (ENDED_SIGN_INS, ended_sign_in),
+            EntityKind::Import | EntityKind::Session | EntityKind::SharedSecret => {
+                return Ok((Rows(Form::Changes(vec![])), None));
+            }
         };
         let rows = self.fetch_all(statement, args![after, i64::from(limit)]).await?;
         let changes = rows.iter().flat_map(|row| changes(kind, row, read)).collect();
@@ -313,7 +336,9 @@ impl Connection {
                 changes.truncate(1);
                 return Ok(if changes.is_empty() { vec![Change::Gone(entity)] } else { changes });
             }
-            EntityKind::Import | EntityKind::Session => return Ok(vec![]),
+            EntityKind::SigningKey => (SIGNING_KEY, signing_key),
+            EntityKind::SignIn => (ENDED_SIGN_IN, ended_sign_in),
+            EntityKind::Import | EntityKind::Session | EntityKind::SharedSecret => return Ok(vec![]),
         };
         let Some(row) = self.fetch_optional(statement, args![entity.to_string()]).await? else {
             return Ok(vec![Change::Gone(entity)]);

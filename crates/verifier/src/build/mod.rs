@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use claviger_core::event::{Entity, EntityKind};
-use claviger_core::feed::{ApiRecord, Change, Record, RoleRecord};
+use claviger_core::feed::{ApiRecord, Change, EndedSignInRecord, Record, RoleRecord};
+use claviger_core::id::SignInId;
+use claviger_core::time::Timestamp;
 
 use crate::apis::ApiBook;
 use crate::cells::Known;
@@ -105,6 +107,8 @@ impl Build {
             Record::Member(it) => self.put_member(it),
             Record::Api(it) => self.put_api(it),
             Record::Key(it) => self.put_key(it),
+            Record::SigningKey(it) => self.state.signing_keys.put(it),
+            Record::EndedSignIn(it) => self.state.ended_sign_ins.put(it),
         }
     }
 
@@ -120,7 +124,9 @@ impl Build {
             EntityKind::Member => self.gone_member(entity.id),
             EntityKind::Api => self.end_api(entity.id, Known::Gone),
             EntityKind::Key => self.gone_key(entity.id),
-            EntityKind::Import | EntityKind::Session => {}
+            EntityKind::SigningKey => self.state.signing_keys.remove(entity.id),
+            EntityKind::SignIn => self.state.ended_sign_ins.remove(entity.id),
+            EntityKind::Import | EntityKind::Session | EntityKind::SharedSecret => {}
         }
     }
 
@@ -146,7 +152,14 @@ impl Build {
                 self.end_api(id, Known::Unreadable(version.unwrap_or_default()));
             }
             EntityKind::Key => self.cannot_read_key(id),
-            EntityKind::Import | EntityKind::Session => {}
+            // What cannot be checked is not taken.
+            EntityKind::SigningKey => self.state.signing_keys.remove(id),
+            // That it was ended is all that its row says; until when it mattered cannot be read, so it stands for good.
+            EntityKind::SignIn => {
+                let record = EndedSignInRecord { id: SignInId::from_u128(id), until: Timestamp::MAX };
+                self.state.ended_sign_ins.put(&record);
+            }
+            EntityKind::Import | EntityKind::Session | EntityKind::SharedSecret => {}
         }
     }
 

@@ -29,6 +29,14 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::SessionConfirmed => "Confirmed by password",
         EventKind::SessionEnded => "Signed out",
         EventKind::SessionsEnded => "Signed out elsewhere",
+        EventKind::SharedSecretCreated => "Created the shared secret",
+        EventKind::SharedSecretRotated => "Rotated the shared secret",
+        EventKind::SharedSecretRevealed => "Looked at the shared secret",
+        EventKind::SharedSecretDeleted => "Deleted the shared secret",
+        EventKind::SigningKeyCreated => "Made the first key that signs access tokens",
+        EventKind::SigningKeyRotated => "Let another key sign access tokens",
+        EventKind::SigningKeyRevoked => "Revoked the key that signed access tokens",
+        EventKind::SignInEnded => "Took back access tokens",
         _ => "",
     };
     if !known.is_empty() {

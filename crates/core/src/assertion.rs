@@ -1,0 +1,203 @@
+//! Assertions: what a client signs with its organization's shared secret to sign in with a key.
+//!
+//! A JWT with HS256 and the claims `iat`, `jti`, `appname`, `appkey` and `shortname`, as Netography's Fusion has it. The key stands in it, so it
+//! is found before the signature can be checked; nothing is told to anybody whose signature has not been proven.
+
+use std::fmt;
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::access_token::signature_only;
+use crate::limits;
+use crate::secret::{Digest, Token};
+use crate::time::Timestamp;
+
+/// What a client says when it signs in. Nothing of it is proven before [`Assertion::is_signed_with`] says so.
+pub struct Assertion {
+    text: SecretString,
+    claims: Said,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    iat: f64,
+    jti: String,
+    appname: String,
+    appkey: SecretString,
+    shortname: String,
+    exp: Option<f64>,
+    nbf: Option<f64>,
+}
+
+/// The text is no assertion, whatever it was signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is no JWT with HS256 and the claims `iat`, `jti`, `appname`, `appkey` and `shortname`")]
+pub struct NoAssertion;
+
+/// Why an assertion that was signed well is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Untimely {
+    /// Made too long ago, or with a clock that is wrong.
+    #[error(
+        "`iat` is not within five minutes of the server's clock; check the client's clock, and make an assertion for each sign-in"
+    )]
+    IssuedElsewhen,
+    /// It says that it has ended, or has not begun.
+    #[error("`exp` has passed, or `nbf` has not come")]
+    NotNow,
+}
+
+impl Assertion {
+    /// Reads an assertion without believing it.
+    ///
+    /// # Errors
+    /// [`NoAssertion`], also for an algorithm other than HS256.
+    pub fn parse(text: SecretString) -> Result<Self, NoAssertion> {
+        let token = text.expose_secret();
+        if token.len() > limits::ASSERTION_BYTES_MAX {
+            return Err(NoAssertion);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|_| NoAssertion)?;
+        if header.alg != Algorithm::HS256 {
+            return Err(NoAssertion);
+        }
+        let claims: Said = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| NoAssertion)?;
+        let long = claims.jti.is_empty() || claims.jti.len() > limits::ASSERTION_ID_BYTES_MAX;
+        if long { Err(NoAssertion) } else { Ok(Self { text, claims }) }
+    }
+
+    /// Whether it was signed with this shared secret.
+    pub fn is_signed_with(&self, shared_secret: &Token) -> bool {
+        let key = DecodingKey::from_secret(shared_secret.expose().as_bytes());
+        let read = jsonwebtoken::decode::<serde::de::IgnoredAny>(
+            self.text.expose_secret(),
+            &key,
+            &signature_only(Algorithm::HS256),
+        );
+        read.is_ok()
+    }
+
+    /// Whether it was made just now.
+    ///
+    /// # Errors
+    /// [`Untimely`].
+    pub fn check_time(&self, now: Timestamp) -> Result<(), Untimely> {
+        let now = now.as_micros() as f64 / 1e6;
+        let age = limits::ASSERTION_AGE_SECS_MAX as f64;
+        if !((now - self.claims.iat).abs() <= age) {
+            return Err(Untimely::IssuedElsewhen);
+        }
+        let ended = self.claims.exp.is_some_and(|it| !(now < it));
+        let early = self.claims.nbf.is_some_and(|it| !(it <= now + age));
+        if ended || early { Err(Untimely::NotNow) } else { Ok(()) }
+    }
+
+    /// For how long it has to be remembered that it was used: as long as [`Self::check_time`] would take it.
+    pub fn remembered_until(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(Duration::from_secs(2 * limits::ASSERTION_AGE_SECS_MAX))
+    }
+
+    /// What `jti` is remembered by: it is as long as the client likes.
+    pub fn id_digest(&self) -> [u8; 32] {
+        Sha256::digest(self.claims.jti.as_bytes()).into()
+    }
+
+    /// What the key is found by.
+    pub fn key_digest(&self) -> Digest {
+        Digest::of_token(self.claims.appkey.expose_secret().as_bytes())
+    }
+
+    /// The name that the key has to have.
+    pub fn key_name(&self) -> &str {
+        &self.claims.appname
+    }
+
+    /// The organization to act in, by its `shortname`.
+    pub fn shortname(&self) -> &str {
+        &self.claims.shortname
+    }
+}
+
+impl fmt::Debug for Assertion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Assertion(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::KeyPrefix;
+    use jsonwebtoken::{EncodingKey, Header};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+    use serde_json::{Value, json};
+
+    fn secret(seed: u64) -> Token {
+        Token::generate(&KeyPrefix::parse("css").expect("a prefix"), &mut ChaCha20Rng::seed_from_u64(seed))
+    }
+
+    fn claims() -> Value {
+        json!({"iat": 1000, "jti": "j", "appname": "ci", "appkey": "ck_x", "shortname": "acme"})
+    }
+
+    fn signed(algorithm: Algorithm, claims: &Value, secret: &Token) -> SecretString {
+        let key = EncodingKey::from_secret(secret.expose().as_bytes());
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &key).expect("a token").into()
+    }
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_micros(secs * 1_000_000).expect("an instant")
+    }
+
+    #[test]
+    fn an_assertion_names_key_organization_and_moment_and_is_proven_by_its_secret() {
+        let assertion = Assertion::parse(signed(Algorithm::HS256, &claims(), &secret(1))).expect("an assertion");
+        assert_eq!((assertion.key_name(), assertion.shortname()), ("ci", "acme"));
+        assert!(assertion.key_digest().matches(&Digest::of_token(b"ck_x")));
+        assert!(assertion.is_signed_with(&secret(1)) && !assertion.is_signed_with(&secret(2)));
+    }
+
+    #[test]
+    fn only_one_algorithm_is_read_and_no_claim_may_be_missing() {
+        for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+            assert!(Assertion::parse(signed(algorithm, &claims(), &secret(1))).is_err());
+        }
+        for claim in ["iat", "jti", "appname", "appkey", "shortname"] {
+            let mut less = claims();
+            less.as_object_mut().expect("an object").remove(claim);
+            assert!(Assertion::parse(signed(Algorithm::HS256, &less, &secret(1))).is_err(), "{claim}");
+        }
+        for (claim, value) in
+            [("jti", json!("")), ("jti", json!("j".repeat(1000))), ("iat", json!("1000")), ("appkey", json!(1))]
+        {
+            let mut other = claims();
+            other[claim] = value;
+            assert!(Assertion::parse(signed(Algorithm::HS256, &other, &secret(1))).is_err(), "{claim}");
+        }
+        for text in ["", "a", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "..", "eyJ"] {
+            assert!(Assertion::parse(text.to_owned().into()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_good_for_five_minutes_either_way_and_within_what_it_says_itself() {
+        let timely = |more: Value, now: i64| {
+            let mut all = claims();
+            all.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+            Assertion::parse(signed(Algorithm::HS256, &all, &secret(1))).expect("an assertion").check_time(at(now))
+        };
+        assert_eq!(timely(json!({}), 1300), Ok(()));
+        assert_eq!(timely(json!({}), 1301), Err(Untimely::IssuedElsewhen));
+        assert_eq!(timely(json!({}), 700), Ok(()));
+        assert_eq!(timely(json!({}), 699), Err(Untimely::IssuedElsewhen));
+        assert_eq!(timely(json!({"iat": 1e300}), 1000), Err(Untimely::IssuedElsewhen));
+        assert_eq!(timely(json!({"exp": 1000}), 1000), Err(Untimely::NotNow));
+        assert_eq!(timely(json!({"exp": 1001, "nbf": 1000}), 1000), Ok(()));
+        assert_eq!(timely(json!({"nbf": 2000}), 1000), Err(Untimely::NotNow));
+    }
+}

@@ -1,0 +1,97 @@
+//! Taking tokens back (RFC 7009).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use claviger_core::access_token::TokenKind;
+use claviger_core::event::{Event, EventKind};
+use claviger_core::limits::REFRESH_TOKEN_SECS;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::tenant::{Actor, Tenant};
+use claviger_verifier::credential::Presented;
+use claviger_verifier::tokens::Proven;
+use claviger_verifier::verify::{About, Ask};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::From;
+use crate::app::App;
+use crate::ops::error::OpResult;
+use crate::ops::transaction::{commit, on_task, settle};
+
+const JOB: &str = "token-revocation";
+
+/// What is asked.
+#[derive(Debug)]
+pub struct RevokeRequest {
+    /// The token, of either kind.
+    pub token: SecretString,
+}
+
+/// Ends the sign-in that a token comes from, and so all its tokens, on every node. What is no token of ours, or is over, is no error: it is
+/// as good as revoked. Only the key that a token was made for takes it back; a key itself is revoked by other means.
+///
+/// # Errors
+/// Refusals: `state_conflict` for a whole key, `policy_denied` for the token of another key.
+pub async fn revoke_token(app: &App, presented: &Presented<'_>, request: &RevokeRequest, from: &From) -> OpResult<()> {
+    let now = app.now();
+    let actor = client(app, presented, from)?;
+    let text = request.token.expose_secret().as_bytes();
+    let prove = |kind| app.replica().prove(text, kind, now);
+    let Some(token) = prove(TokenKind::Access).or_else(|| prove(TokenKind::Refresh)) else {
+        return refuse_key(app, &request.token).map_err(Into::into);
+    };
+    if actor.key_id != Some(token.key_id()) {
+        let detail = "The token was made for another key, and only that takes it back.";
+        return Err(Reject::new(RejectCode::PolicyDenied, detail).into());
+    }
+    if token.expires_at() <= now {
+        return Ok(());
+    }
+    end(app, actor, token).await
+}
+
+/// The key that asks. No permission is asked for, nor one api in particular: what was made for a key it may end.
+fn client(app: &App, presented: &Presented<'_>, from: &From) -> Result<Actor, Reject> {
+    let now = app.now();
+    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: from.ip };
+    let verdict = app.replica().verify(presented, &ask, now);
+    if let Some(code) = verdict.decision().code() {
+        verdict.record_denial(RejectCode::Decision(code), now, from.ip, from.user_agent.as_deref());
+        return Err(code.into());
+    }
+    let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+    verdict.record_use(now, from.ip, from.user_agent.as_deref());
+    Ok(Actor::key(facts.key_id(), facts.mapped_user_id()))
+}
+
+/// Whoever would revoke a key like this would think that it is gone.
+fn refuse_key(app: &App, token: &SecretString) -> Result<(), Reject> {
+    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: None };
+    let Ok(presented) = Presented::token(token.expose_secret().as_bytes()) else { return Ok(()) };
+    if app.replica().verify(&presented, &ask, app.now()).facts().is_none() {
+        return Ok(());
+    }
+    let detail = "This is a key and no access token. Revoke it with DELETE, or in the console.";
+    Err(Reject::new(RejectCode::StateConflict, detail))
+}
+
+async fn end(app: &App, actor: Actor, token: Arc<Proven>) -> OpResult<()> {
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let tenant = Tenant::system(token.organization_id(), JOB);
+        let now = app.now();
+        // As long as any token of the sign-in could be good.
+        let until = now.saturating_add(Duration::from_secs(REFRESH_TOKEN_SECS));
+        let id = token.claims().sid;
+        let mut tx = app.store().begin().await?;
+        if !tx.end_sign_in(&tenant, id, until).await? {
+            return settle(&app, &mut tx).await;
+        }
+        let what = json!({ "key_id": token.key_id().to_string() });
+        let event = Event::new(&tenant, EventKind::SignInEnded, id, now).after(&what);
+        commit(&app, tx, Event { actor, ..event }).await
+    })
+    .await
+}

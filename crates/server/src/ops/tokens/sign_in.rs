@@ -1,0 +1,110 @@
+//! Signing in with a key and what the organization's shared secret has signed, and going on without them for a while.
+
+use claviger_core::access_token::TokenKind;
+use claviger_core::assertion::Assertion;
+use claviger_core::decision::Code;
+use claviger_core::id::OrganizationId;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_verifier::verify::{About, Ask};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::From;
+use super::issue::{Grantee, Issued, Wanted, issue};
+use crate::app::App;
+use crate::ops::error::OpResult;
+use crate::ops::shared_secrets::good_tokens;
+
+const JOB: &str = "sign-in";
+
+/// Signs in with an assertion: a JWT that names a key and is signed with the shared secret of that key's organization. It is good once.
+///
+/// Whose signature is not proven learns nothing; whose is, is told what is wrong.
+///
+/// # Errors
+/// Refusals: `unauthenticated`, `assertion_refused`, those of the decision. `unavailable` while the database is away, since nobody could say
+/// whether the assertion was used before.
+pub async fn sign_in(app: &App, assertion: SecretString, from: &From) -> OpResult<Issued> {
+    let assertion = Assertion::parse(assertion).map_err(|_| Reject::unauthenticated())?;
+    let now = app.now();
+    let organization_id = organization_of_key(app, &assertion, now)?;
+    let tenant = Tenant::system(organization_id, JOB);
+    let secrets = good_tokens(app, &tenant).await?;
+    // Every one is tried, so that how long it takes says nothing of which it was.
+    if secrets.iter().filter(|it| assertion.is_signed_with(it)).count() == 0 {
+        return Err(Reject::unauthenticated().into());
+    }
+    let grantee = judge(app, &assertion, from, now)?;
+    assertion.check_time(now).map_err(|error| refused(error.to_string()))?;
+    let mut tx = app.store().begin().await?;
+    if !tx.use_assertion(&tenant, assertion.id_digest(), assertion.remembered_until(now)).await? {
+        return Err(refused("`jti` was used before; make an assertion for each sign-in.").into());
+    }
+    tx.commit_unaudited("that an assertion was used is remembered for as long as it could be used again").await?;
+    issue(app, &grantee, Wanted::refreshable(app)).await
+}
+
+fn organization_of_key(app: &App, assertion: &Assertion, now: Timestamp) -> Result<OrganizationId, Reject> {
+    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: None };
+    let verdict = app.replica().verify_digest(&assertion.key_digest(), &ask, now);
+    let facts = verdict.facts();
+    match (facts, verdict.decision().code()) {
+        (Some(facts), _) => Ok(facts.key_organization_id()),
+        (None, Some(Code::Stale)) => Err(Code::Stale.into()),
+        (None, _) => Err(Reject::unauthenticated()),
+    }
+}
+
+/// Decides about the key, whose bearer has proven to be its organization's client, and counts its use.
+fn judge(app: &App, assertion: &Assertion, from: &From, now: Timestamp) -> Result<Grantee, Reject> {
+    let ask = Ask { organization: About::Named(assertion.shortname()), api: None, permissions: &[], ip: from.ip };
+    let verdict = app.replica().verify_digest(&assertion.key_digest(), &ask, now);
+    let user_agent = from.user_agent.as_deref();
+    if let Some(code) = verdict.decision().code() {
+        verdict.record_denial(RejectCode::Decision(code), now, from.ip, user_agent);
+        return Err(match code {
+            Code::OutOfReach => refused("`shortname` is no organization that this key reaches."),
+            code => code.into(),
+        });
+    }
+    let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+    if facts.key_name() != assertion.key_name() {
+        return Err(refused("`appname` is not the name of the key in `appkey`."));
+    }
+    verdict.record_use(now, from.ip, user_agent);
+    Ok(Grantee::new(&facts))
+}
+
+fn refused(detail: impl Into<std::borrow::Cow<'static, str>>) -> Reject {
+    Reject::new(RejectCode::AssertionRefused, detail)
+}
+
+/// Gets another access token of the same sign-in, with the same scopes and for the same organization.
+///
+/// The refresh token that comes with it ends when the first one does: for longer than a day nobody goes on without the credentials themselves.
+///
+/// # Errors
+/// Refusals: whatever is no refresh token of ours is `unauthenticated`, like every key that is not good any more.
+pub async fn refresh(app: &App, token: &SecretString, from: &From) -> OpResult<Issued> {
+    let now = app.now();
+    let proven = app.replica().prove(token.expose_secret().as_bytes(), TokenKind::Refresh, now);
+    let proven = proven.ok_or_else(Reject::unauthenticated)?;
+    let wanted = Wanted {
+        sign_in_id: proven.claims().sid,
+        scopes: proven.scopes().cloned(),
+        refresh_until: Some(proven.expires_at()),
+    };
+    let grantee = {
+        let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: from.ip };
+        let verdict = app.replica().verify_token(proven, &ask, now);
+        if let Some(code) = verdict.decision().code() {
+            verdict.record_denial(RejectCode::Decision(code), now, from.ip, from.user_agent.as_deref());
+            return Err(Reject::from(code).into());
+        }
+        let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+        verdict.record_use(now, from.ip, from.user_agent.as_deref());
+        Grantee::new(&facts)
+    };
+    issue(app, &grantee, wanted).await
+}

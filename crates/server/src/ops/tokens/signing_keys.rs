@@ -1,0 +1,209 @@
+//! The keys that sign access tokens: one signs, the next is published long before it does, and the ones before stay published until nothing
+//! they signed is good any more.
+
+use std::time::Duration;
+
+use claviger_core::access_token::{SigningKey, SigningKeyState};
+use claviger_core::event::{Entity, Event, EventKind};
+use claviger_core::id::{OrganizationId, SigningKeyId};
+use claviger_core::limits::{REFRESH_TOKEN_SECS, SIGNING_KEY_DAYS};
+use claviger_core::reject::Reject;
+use claviger_core::sealing::Purpose;
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::Tx;
+use claviger_store::signing_keys::{SigningKeyInfo, SigningKeyRow};
+use serde_json::json;
+
+use crate::app::App;
+use crate::ops::caller::Caller;
+use crate::ops::error::{Error, OpResult};
+use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::sealing::{data_key, opened};
+use crate::ops::transaction::{begin, commit, on_task};
+
+const JOB: &str = "signing-keys";
+const USED_FOR: Duration = Duration::from_secs(SIGNING_KEY_DAYS * 24 * 60 * 60);
+const KEPT_FOR: Duration = Duration::from_secs(REFRESH_TOKEN_SECS);
+
+/// The key that signs now; the first one is made when it is first needed.
+pub(super) async fn current(app: &App) -> OpResult<SigningKey> {
+    let tenant = root(app).await?;
+    let rows = app.store().read().await?.find_signing_keys(&tenant).await?;
+    if let Some(row) = find(&rows, SigningKeyState::Current) {
+        return open(app, &tenant, row);
+    }
+    let task = app.clone();
+    on_task(app, async move { make_first(&task).await }).await?;
+    let rows = app.store().read().await?.find_signing_keys(&tenant).await?;
+    let row = find(&rows, SigningKeyState::Current);
+    open(app, &tenant, row.ok_or_else(|| Error::Internal("no key signs access tokens".to_owned()))?)
+}
+
+fn find(rows: &[SigningKeyRow], state: SigningKeyState) -> Option<&SigningKeyRow> {
+    rows.iter().find(|it| it.info.state == state)
+}
+
+/// The installation's signing keys, in the order in which they were made. Needs `claviger/signing-keys:read` at the root.
+///
+/// # Errors
+/// Refusals.
+pub async fn list_signing_keys(app: &App, caller: &Caller) -> OpResult<Vec<SigningKeyInfo>> {
+    let tenant = caller.authorize(app, root_id(app).await?, "claviger/signing-keys:read")?;
+    let rows = app.store().read().await?.find_signing_keys(&tenant).await?;
+    Ok(rows.into_iter().map(|it| it.info).collect())
+}
+
+/// Lets the next key sign from now on, and publishes another next one. With `revoke` whatever the present key has signed is good no more at
+/// once: for when it has leaked. Else it stays published until nothing that it signed is good any more. Needs `claviger/signing-keys:update` at
+/// the root.
+///
+/// # Errors
+/// Refusals.
+pub async fn rotate_signing_keys(
+    app: &App,
+    caller: &Caller,
+    revoke: bool,
+    idempotency: Option<Idempotency<Vec<SigningKeyInfo>>>,
+) -> OpResult<Answer<Vec<SigningKeyInfo>>> {
+    let root = root_id(app).await?;
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, root, "claviger/signing-keys:update");
+        let (mut tx, tenant) = begin(&app, authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let now = app.now();
+        let event = rotate(&app, &mut tx, &tenant, revoke, now).await?;
+        let keys: Vec<_> = tx.find_signing_keys(&tenant).await?.into_iter().map(|it| it.info).collect();
+        keep(idempotency.as_ref(), &mut tx, &tenant, &keys, now).await?;
+        commit(&app, tx, event).await?;
+        Ok(Answer::Fresh(keys))
+    })
+    .await
+}
+
+/// Lets the next key sign once the present one has for long enough, and removes those of which nothing is good any more. Makes none: where
+/// nobody signs in there is none.
+///
+/// # Errors
+/// What any transaction can meet; it is tried again.
+pub async fn keep_signing_keys(app: &App) -> OpResult<()> {
+    let tenant = root(app).await?;
+    let rows = app.store().read().await?.find_signing_keys(&tenant).await?;
+    if !is_due(&rows, app.now()) {
+        return Ok(());
+    }
+    let task = app.clone();
+    on_task(app, async move {
+        let app = task;
+        let mut tx = app.store().begin_structural().await?;
+        let now = app.now();
+        let rows = tx.find_signing_keys(&tenant).await?;
+        // Another node may have been quicker.
+        if !is_due(&rows, now) {
+            return Ok(());
+        }
+        let over: Vec<_> = rows.iter().filter(|it| is_over(it, now)).map(|it| it.info.id).collect();
+        for id in &over {
+            tx.delete_signing_key(&tenant, *id).await?;
+        }
+        let event = match find(&rows, SigningKeyState::Current).filter(|it| has_signed_enough(it, now)) {
+            Some(_) => rotate(&app, &mut tx, &tenant, false, now).await?,
+            None => Event::new(&tenant, EventKind::SigningKeyRotated, rows[0].info.id, now),
+        };
+        commit(&app, tx, event.touching(over.into_iter().map(Entity::from))).await
+    })
+    .await
+}
+
+fn is_due(rows: &[SigningKeyRow], now: Timestamp) -> bool {
+    rows.iter().any(|it| is_over(it, now) || has_signed_enough(it, now))
+}
+
+fn is_over(row: &SigningKeyRow, now: Timestamp) -> bool {
+    matches!(row.info.state, SigningKeyState::Retired { until } if until <= now)
+}
+
+fn has_signed_enough(row: &SigningKeyRow, now: Timestamp) -> bool {
+    row.info.state == SigningKeyState::Current && row.info.current_at.is_some_and(|it| now.since(it) >= USED_FOR)
+}
+
+/// The event is about the key that signs now.
+async fn rotate(app: &App, tx: &mut Tx, tenant: &Tenant, revoke: bool, now: Timestamp) -> OpResult<Event> {
+    let rows = tx.find_signing_keys(tenant).await?;
+    let mut touched = Vec::new();
+    if let Some(row) = find(&rows, SigningKeyState::Current) {
+        touched.push(row.info.id);
+        if revoke {
+            tx.delete_signing_key(tenant, row.info.id).await?;
+        } else {
+            let state = SigningKeyState::Retired { until: now.saturating_add(KEPT_FOR) };
+            tx.update_signing_key(tenant, &SigningKeyInfo { state, ..row.info.clone() }).await?;
+        }
+    }
+    let current = match find(&rows, SigningKeyState::Next) {
+        Some(row) => {
+            let info = SigningKeyInfo { state: SigningKeyState::Current, current_at: Some(now), ..row.info.clone() };
+            tx.update_signing_key(tenant, &info).await?;
+            info.id
+        }
+        None => make(app, tx, tenant, SigningKeyState::Current, now).await?,
+    };
+    touched.push(make(app, tx, tenant, SigningKeyState::Next, now).await?);
+    let kind = if revoke { EventKind::SigningKeyRevoked } else { EventKind::SigningKeyRotated };
+    let what = json!({ "current": current.to_string() });
+    Ok(Event::new(tenant, kind, current, now).after(&what).touching(touched.into_iter().map(Entity::from)))
+}
+
+async fn make_first(app: &App) -> OpResult<()> {
+    let tenant = root(app).await?;
+    let mut tx = app.store().begin_structural().await?;
+    if find(&tx.find_signing_keys(&tenant).await?, SigningKeyState::Current).is_some() {
+        // Somebody else was quicker; what they made may not have come here yet.
+        return crate::ops::transaction::settle(app, &mut tx).await;
+    }
+    let now = app.now();
+    let current = make(app, &mut tx, &tenant, SigningKeyState::Current, now).await?;
+    let next = make(app, &mut tx, &tenant, SigningKeyState::Next, now).await?;
+    let event = Event::new(&tenant, EventKind::SigningKeyCreated, current, now).touching([next.into()]);
+    commit(app, tx, event).await
+}
+
+async fn make(
+    app: &App,
+    tx: &mut Tx,
+    tenant: &Tenant,
+    state: SigningKeyState,
+    now: Timestamp,
+) -> OpResult<SigningKeyId> {
+    let data_key = data_key(app, tx, tenant, Purpose::SigningKey, now).await?;
+    let (info, sealed) = {
+        let mut rng = app.rng();
+        let key = SigningKey::generate(SigningKeyId::new(now, &mut *rng), &mut *rng);
+        let current_at = (state == SigningKeyState::Current).then_some(now);
+        let info = SigningKeyInfo { id: key.id(), state, public_key: key.public_key(), created_at: now, current_at };
+        (info, data_key.seal_bytes(key.id(), key.expose(), &mut *rng))
+    };
+    tx.insert_signing_key(tenant, &info, data_key.id(), &sealed).await?;
+    Ok(info.id)
+}
+
+fn open(app: &App, tenant: &Tenant, row: &SigningKeyRow) -> OpResult<SigningKey> {
+    let id = row.info.id;
+    let opened = opened(app, tenant, Purpose::SigningKey, &row.data_key)?.open_bytes(id, &row.sealed);
+    let key = opened.ok().and_then(|bytes| SigningKey::from_kept(id, &bytes));
+    let key = key.filter(|it| it.public_key() == row.info.public_key);
+    key.ok_or_else(|| Error::Internal(format!("the signing key {id} does not open")))
+}
+
+async fn root(app: &App) -> OpResult<Tenant> {
+    Ok(Tenant::system(root_id(app).await?, JOB))
+}
+
+async fn root_id(app: &App) -> OpResult<OrganizationId> {
+    let installation = app.store().read().await?.find_installation_unchecked().await?;
+    Ok(installation.ok_or_else(Reject::not_found)?.root_organization_id)
+}

@@ -1,0 +1,124 @@
+//! Shared secrets of organizations, sealed: nothing is opened here.
+
+use claviger_core::id::DataKeyId;
+use claviger_core::sealing::{Purpose, WrappedKey};
+use claviger_core::shared_secret::SharedSecret;
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+
+use crate::keys::{secret_state, state_columns};
+use crate::row::{Columns, Unreadable};
+use crate::sealing::DataKeyRow;
+use crate::sql::{ROWS_PURGED_MAX, statements};
+use crate::value::args;
+use crate::{Connection, StoreResult, Tx};
+
+statements! {
+    /// Newest first.
+    FIND_SHARED_SECRETS =
+        "SELECT s.id, s.organization_id, s.created_at, s.state, s.retiring_until, s.sealed, d.id, d.master_key_id, d.wrapped \
+         FROM shared_secret s JOIN data_key d ON d.id = s.data_key_id \
+         WHERE s.organization_id = $1 AND d.wrapped IS NOT NULL ORDER BY s.id DESC";
+    INSERT_SHARED_SECRET =
+        "INSERT INTO shared_secret (id, organization_id, state, retiring_until, data_key_id, sealed, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    UPDATE_SHARED_SECRET =
+        "UPDATE shared_secret SET state = $3, retiring_until = $4 WHERE id = $1 AND organization_id = $2";
+    DELETE_SHARED_SECRET = "DELETE FROM shared_secret WHERE id = $1 AND organization_id = $2";
+    DESTROY_SHARED_SECRET_KEY =
+        "UPDATE data_key SET wrapped = NULL, destroyed_at = $3 \
+         WHERE purpose = $2 AND organization_id = $1 AND wrapped IS NOT NULL";
+    PURGE_SHARED_SECRETS =
+        "DELETE FROM shared_secret WHERE id IN \
+         (SELECT s.id FROM shared_secret s WHERE s.retiring_until <= $1 ORDER BY s.retiring_until LIMIT $2)";
+}
+
+/// A shared secret as it is stored.
+#[derive(Debug, Clone)]
+pub struct SharedSecretRow {
+    /// What is known of it.
+    pub secret: SharedSecret,
+    /// What the data key opens.
+    pub sealed: Vec<u8>,
+    /// The data key.
+    pub data_key: DataKeyRow,
+}
+
+fn shared_secret(it: &mut Columns<'_>) -> Result<SharedSecretRow, Unreadable> {
+    let (id, organization_id, created_at) = (it.next()?, it.next()?, it.next()?);
+    let secret = SharedSecret { id, organization_id, created_at, state: secret_state(it)? };
+    let sealed = it.next()?;
+    let data_key = DataKeyRow { id: it.next()?, wrapped: WrappedKey { master_key_id: it.next()?, bytes: it.next()? } };
+    Ok(SharedSecretRow { secret, sealed, data_key })
+}
+
+impl Connection {
+    /// The shared secrets of the tenant's organization, newest first; perhaps with some that have ended and are not cleared away yet.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_shared_secrets(&mut self, tenant: &Tenant) -> StoreResult<Vec<SharedSecretRow>> {
+        self.list(FIND_SHARED_SECRETS, args![tenant.organization_id()], "shared_secret", shared_secret).await
+    }
+}
+
+impl Tx {
+    /// Writes a shared secret.
+    ///
+    /// # Errors
+    /// `Taken` where the organization has a current one.
+    pub async fn insert_shared_secret(
+        &mut self,
+        tenant: &Tenant,
+        it: &SharedSecret,
+        data_key_id: DataKeyId,
+        sealed: &Vec<u8>,
+    ) -> StoreResult<()> {
+        let (state, until, _) = state_columns(it.state, it.created_at);
+        let arguments = args![it.id, tenant.organization_id(), state, until, data_key_id, sealed, it.created_at];
+        self.execute(INSERT_SHARED_SECRET, arguments).await.map(drop)
+    }
+
+    /// Writes where a shared secret stands in its life; one that is dead is deleted.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn update_shared_secret(
+        &mut self,
+        tenant: &Tenant,
+        it: &SharedSecret,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let place = args![it.id, tenant.organization_id()];
+        if !it.is_good(now) {
+            return self.execute(DELETE_SHARED_SECRET, place).await.map(drop);
+        }
+        let (state, until, _) = state_columns(it.state, now);
+        self.execute(UPDATE_SHARED_SECRET, [place, args![state, until]].concat()).await.map(drop)
+    }
+
+    /// Removes a shared secret.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn delete_shared_secret(&mut self, tenant: &Tenant, it: &SharedSecret) -> StoreResult<()> {
+        self.execute(DELETE_SHARED_SECRET, args![it.id, tenant.organization_id()]).await.map(drop)
+    }
+
+    /// Destroys what opened the organization's shared secrets, once none of them is left.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn destroy_shared_secret_key(&mut self, tenant: &Tenant, at: Timestamp) -> StoreResult<()> {
+        let arguments = args![tenant.organization_id(), Purpose::SharedSecret.as_str(), at];
+        self.execute(DESTROY_SHARED_SECRET_KEY, arguments).await.map(drop)
+    }
+
+    /// Removes shared secrets that have ended, at most [`ROWS_PURGED_MAX`], and says how many.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn purge_shared_secrets_unchecked(&mut self, now: Timestamp) -> StoreResult<u64> {
+        self.execute(PURGE_SHARED_SECRETS, args![now, ROWS_PURGED_MAX]).await
+    }
+}
