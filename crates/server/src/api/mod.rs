@@ -121,7 +121,6 @@ pub fn router(app: App) -> Router {
         operations
             .method_not_allowed_fallback(edge::unknown_method)
             .route_layer(from_fn_with_state(heeded, preconditions::attend))
-            .route_layer(from_fn_with_state(app.clone(), receipts::attend))
     };
     let announced = |router: Router<App>| deprecation::announced(router, &deprecation::DEPRECATED);
     announced(guarded(operations()))

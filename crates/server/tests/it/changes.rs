@@ -17,8 +17,18 @@ use serde_json::{Value, json};
 use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, TestApp, name, new_key};
 
 /// Operations that are asked by POST and change nothing.
-pub(crate) const ASKING: [&str; 5] =
-    ["verify_key", "verify_keys", "introspect_token", "preview_policy", "preview_role"];
+pub(crate) const ASKING: [&str; 8] = [
+    "verify_key",
+    "verify_keys",
+    "introspect_token",
+    "preview_policy",
+    "preview_role",
+    "create_token",
+    "create_access_token",
+    "refresh_access_token",
+];
+/// What OAuth asks for in its own way, without a receipt or an `Idempotency-Key`: its event is looked for where all of OAuth is.
+pub(crate) const OAUTHS: [&str; 1] = ["revoke_token"];
 /// An import that has brought no key yet has changed nothing that anybody is told of; its lines do.
 const UNHEARD: [&str; 1] = ["create_import"];
 
@@ -29,7 +39,8 @@ pub(crate) fn writing_operations() -> BTreeSet<String> {
     let methods = paths.values().flat_map(|it| it.as_object().unwrap());
     let writing = methods.filter(|(method, _)| matches!(method.as_str(), "post" | "put" | "patch" | "delete"));
     let ids = writing.map(|(_, operation)| operation["operationId"].as_str().unwrap().to_owned());
-    ids.filter(|id| !ASKING.contains(&id.as_str()) && !UNHEARD.contains(&id.as_str())).collect()
+    let others: Vec<_> = [&ASKING[..], &UNHEARD, &OAUTHS].concat();
+    ids.filter(|id| !others.contains(&id.as_str())).collect()
 }
 
 /// The service, and what has been called on it.
@@ -69,18 +80,27 @@ impl Calls {
         self.call_at(&self.test.root.to_string(), operation, method, path, body).await
     }
 
+    /// Calls an operation of the whole installation.
+    async fn call_at_root(&mut self, operation: &str, path: &str) {
+        let (before, _) = standing(&self.test).await;
+        let answer = self.test.call("POST", path, &self.token, &Value::Null).await;
+        assert!((200..300).contains(&answer.status), "{operation}: {answer:?}");
+        assert_eq!(fault(before, standing(&self.test).await), None, "{operation}");
+        self.called.insert(operation.to_owned());
+    }
+
     /// Has a secret shown again, which takes a session and no key.
-    async fn reveal(&mut self, key_id: &str) {
+    async fn reveal(&mut self, operation: &str, what: &str) {
         let (email, password) = (Email::parse(ADMIN_EMAIL).unwrap(), SecretString::from(ADMIN_PASSWORD));
         let signed_in = sign_in(&self.test.app, email, password, Origin::default()).await.unwrap();
         let (before, _) = standing(&self.test).await;
-        let path = format!("/api/v1/organizations/{}/keys/{key_id}/reveal", self.test.root);
+        let path = format!("/api/v1/organizations/{}{what}/reveal", self.test.root);
         let request = self.test.http.post(self.test.url(&path)).header("sec-fetch-site", "same-origin");
         let cookie = format!("sid={}", signed_in.token.expose_secret());
         let answer = request.header("cookie", cookie).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         assert_eq!(fault(before, standing(&self.test).await), None);
-        self.called.insert("reveal_key".to_owned());
+        self.called.insert(operation.to_owned());
     }
 
     /// As [`Self::call`], on another organization.
@@ -153,7 +173,14 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
 
     calls.test.set_policy(calls.test.root, r#"{"reveal": "owner"}"#).await;
     let key = calls.call("create_key", "POST", "/keys", json!({"name": "Shown"})).await;
-    calls.reveal(id(&key["key"])).await;
+    calls.reveal("reveal_key", &format!("/keys/{}", id(&key["key"]))).await;
+
+    let path = "/shared-secret";
+    calls.call("create_shared_secret", "POST", path, Value::Null).await;
+    calls.call("rotate_shared_secret", "POST", &format!("{path}/rotate"), Value::Null).await;
+    calls.reveal("reveal_shared_secret", path).await;
+    calls.call("delete_shared_secret", "DELETE", path, Value::Null).await;
+    calls.call_at_root("rotate_signing_keys", "/api/v1/signing-keys/rotate").await;
 
     let ends = "2027-02-01T00:00:00Z";
     let bulk = calls.call("create_key", "POST", "/keys", json!({"name": "Bulk", "expires_at": ends})).await;

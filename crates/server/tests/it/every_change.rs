@@ -186,13 +186,23 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     let key = it.admin.post(&format!("{path}/keys"), json!({"name": "Shown"})).await.expect(201).text_at("/key/id");
     call("reveal_key", "POST", format!("{path}/keys/{key}/reveal"), json!({}));
 
+    let path = |organization: &str| format!("/api/v1/organizations/{organization}/shared-secret");
+    for organization in [&rotated, &shown, &ended] {
+        it.admin.post(&path(organization), json!({})).await.expect(201);
+    }
+    call("create_shared_secret", "POST", path(&organization), json!({}));
+    call("rotate_shared_secret", "POST", format!("{}/rotate", path(&rotated)), json!({}));
+    call("reveal_shared_secret", "POST", format!("{}/reveal", path(&shown)), json!({}));
+    call("delete_shared_secret", "DELETE", path(&ended), Value::Null);
+    call("rotate_signing_keys", "POST", "/api/v1/signing-keys/rotate".to_owned(), json!({}));
+
     let source = json!({"source_digest": "ab".repeat(32), "source_name": "keys.csv", "role_id": role});
     let import = it.admin.post(&format!("{at}/imports"), source).await.expect(200).text_at("/id");
     let lines = json!({"lines": [{"line": 2, "sha256": "cd".repeat(32)}]});
     call("append_import", "POST", format!("{at}/imports/{import}/lines"), lines);
 
     let cookie = cookie(it).await;
-    for call in calls.iter_mut().filter(|it| it.operation == "reveal_key") {
+    for call in calls.iter_mut().filter(|it| it.operation.starts_with("reveal_")) {
         call.cookie = Some(cookie.clone());
     }
     let called: BTreeSet<String> = calls.iter().map(|it| it.operation.to_owned()).collect();

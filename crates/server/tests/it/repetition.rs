@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api::client::{Answer, Client};
 use crate::api::document::documented;
 use crate::api::fixture::Fixture;
-use crate::changes::ASKING;
+use crate::changes::{ASKING, OAUTHS};
 use crate::every_change::{Call, calls};
 
 const RACERS: usize = 64;
@@ -42,7 +42,7 @@ fn request(client: &Client, call: &Call, key: &str, body: String) -> reqwest::Re
 /// What an answer says, without what is said once.
 fn said(answer: &Answer) -> Value {
     let mut body = answer.json();
-    for once in ["secret", "revealed", "secret_note"] {
+    for once in ["secret", "revealed", "shared_secret", "secret_note"] {
         body.as_object_mut().map(|it| it.remove(once));
     }
     json!([answer.status, answer.header("location"), answer.header("etag"), body])
@@ -68,12 +68,18 @@ fn faults(answers: &[Answer]) -> Vec<String> {
     if done.iter().any(|it| !(200..300).contains(&it.status)) {
         faults.push("a refusal".to_owned());
     }
-    let shows = |it: &Value| ["secret", "revealed"].iter().any(|once| it.get(once).is_some_and(|it| !it.is_null()));
+    let shows = |it: &Value| {
+        ["secret", "revealed", "shared_secret"].iter().any(|once| it.get(once).is_some_and(|it| !it.is_null()))
+    };
     if replays.iter().any(|it| shows(&it.json())) {
         faults.push("a secret that is shown again".to_owned());
     }
     let token = |it: &Value| {
-        it.pointer("/secret/token").or(it.pointer("/revealed/0/secret/token"))?.as_str().map(str::to_owned)
+        it.pointer("/secret/token")
+            .or(it.pointer("/revealed/0/secret/token"))
+            .or(it.pointer("/shared_secret"))?
+            .as_str()
+            .map(str::to_owned)
     };
     for token in fresh.iter().filter_map(|it| token(&it.json())) {
         if replays.iter().any(|it| it.text.contains(&token) || !it.text_at("/secret_note").contains("shown once")) {
@@ -103,7 +109,8 @@ async fn of_every_post_that_many_send_under_one_key_one_is_done() {
     let it = Fixture::start().await;
     let calls = calls(&it).await;
     let (all, keyed) = posts();
-    let others: BTreeSet<_> = ASKING.iter().chain(&ONCE_BY_THEMSELVES).map(|it| (*it).to_owned()).collect();
+    let others: BTreeSet<_> =
+        ASKING.iter().chain(&ONCE_BY_THEMSELVES).chain(&OAUTHS).map(|it| (*it).to_owned()).collect();
     assert_eq!(all.difference(&keyed).cloned().collect::<BTreeSet<_>>(), others, "POSTs without an Idempotency-Key");
     let calls: Vec<_> = calls.into_iter().filter(|call| keyed.contains(call.operation)).collect();
     assert_eq!(calls.len(), keyed.len());

@@ -19,6 +19,29 @@ pub(crate) fn documented() -> BTreeMap<String, BTreeMap<String, Value>> {
     document["paths"].as_object().unwrap().iter().map(|(path, item)| (path.clone(), of(item))).collect()
 }
 
+/// Where nobody is authenticated before: what authenticates stands in the body, or nothing has to.
+const OPEN: [&str; 6] = [
+    "/.well-known/oauth-authorization-server",
+    "/api/auth/bearer/refresh",
+    "/api/v1/auth/token",
+    "/oauth/jwks.json",
+    "/oauth/revoke",
+    "/oauth/token",
+];
+
+/// The operations that need a credential beside what they are sent.
+pub(crate) fn guarded() -> BTreeMap<String, BTreeMap<String, Value>> {
+    let (open, guarded): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        documented().into_iter().partition(|(path, _)| OPEN.contains(&path.as_str()));
+    let says_so = |operation: &Value| {
+        operation["security"].as_array().is_some_and(|it| it.contains(&Value::Object(Default::default())))
+    };
+    assert!(open.values().flat_map(BTreeMap::values).all(says_so), "the document says it of these");
+    assert!(!guarded.values().flat_map(BTreeMap::values).any(says_so), "and of no others");
+    assert_eq!(open.len(), OPEN.len());
+    guarded
+}
+
 /// Paths that are no operations: where nothing stands, and the document itself with the page that shows it.
 const OTHERS: [&str; 12] = [
     "/authz",

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client};
-use super::document::documented;
+use super::document::guarded;
 use super::fixture::Fixture;
 use super::rights::body;
 
@@ -140,7 +140,7 @@ fn shape(answer: &Answer, asked: &Ids) -> String {
 /// What is told of another's things and not of things that are not there, over all operations.
 async fn told_apart(mine: &Client, own: &Ids, foreign: &Ids) -> Vec<String> {
     let (mut found, mut tried) = (Vec::new(), 0);
-    for (template, operations) in documented() {
+    for (template, operations) in guarded() {
         let parameters = parameters(&template);
         for (method, operation) in operations {
             let id = operation["operationId"].as_str().unwrap();
@@ -276,7 +276,7 @@ const BELIEVED_ELSEWHERE: [&str; 10] = [
 async fn told_apart_by_headers(mine: &Client, own: &Ids, foreign: &Ids) -> Vec<String> {
     let mut found = Vec::new();
     let nothing = Ids::from_iter(unknown().into_iter().chain([("organization_id", own["organization_id"].clone())]));
-    for (template, operations) in documented() {
+    for (template, operations) in guarded() {
         for (method, operation) in operations {
             let (path, id) = (filled(&template, &nothing), operation["operationId"].as_str().unwrap());
             let documented = operation["parameters"].as_array().into_iter().flatten();
@@ -389,13 +389,13 @@ async fn what_is_not_the_callers_to_set_is_refused_by_name() {
     let it = Fixture::start().await;
     let mine = Tenant::new(&it, "Mine").await;
     let mut shown = BTreeSet::from(THE_SERVERS.map(str::to_owned));
-    for operation in documented().into_values().flat_map(BTreeMap::into_values) {
+    for operation in guarded().into_values().flat_map(BTreeMap::into_values) {
         for response in operation["responses"].as_object().unwrap().values() {
             shown.extend(fields_of(&response["content"]["application/json"]["schema"]));
         }
     }
     let (mut tried, mut taken) = (0, Vec::new());
-    for (template, operations) in documented() {
+    for (template, operations) in guarded() {
         for (method, operation) in operations {
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
             if schema.is_null() {

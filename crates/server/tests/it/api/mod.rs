@@ -30,6 +30,7 @@ mod schema;
 mod secrecy;
 pub(crate) mod sessions;
 mod times;
+mod tokens;
 mod tree;
 mod verify;
 mod verify_batch;

@@ -6,7 +6,7 @@ use std::path::Path;
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use serde_json::json;
 
-use super::document::documented;
+use super::document::guarded;
 use super::fixture::{Fixture, Made};
 use super::log::Log;
 use crate::engine::Stored;
@@ -59,7 +59,7 @@ async fn a_key_in_a_query_is_written_nowhere_and_warned_of_on_each_route() {
     let it = Fixture::start().await;
     let key = it.create_key(json!({"name": "In links", "reach": "subtree"})).await;
     let anyone = it.admin.without();
-    for (template, operations) in documented() {
+    for (template, operations) in guarded() {
         for method in operations.keys() {
             let path = format!("{}?api_key={}", path(&template, &it), key.token);
             let request = anyone.request(method, &path).header("x-request-id", "s9");
@@ -85,7 +85,7 @@ async fn a_key_in_a_query_is_written_nowhere_and_warned_of_on_each_route() {
         let parts = template.split('/').map(|it| if it.starts_with('{') { key.token.as_str() } else { it });
         parts.collect::<Vec<_>>().join("/")
     };
-    for (template, operations) in documented() {
+    for (template, operations) in guarded() {
         for method in operations.keys() {
             it.admin.send(it.admin.request(method, &parameter(&template))).await;
             anyone.send(anyone.request(method, &parameter(&template))).await;
@@ -121,7 +121,7 @@ async fn a_key_in_a_query_is_refused_on_each_route_where_policy_denies_it() {
         let answer = anyone.get(&asked).await;
         assert_eq!((answer.status, !answer.header("warning").is_empty()), (status, warned), "{policy}");
     }
-    for (template, operations) in documented() {
+    for (template, operations) in guarded() {
         for method in operations.keys() {
             let path = format!("{}?api_key={}", path(&template, &it), key.token);
             let answer = anyone.send(anyone.request(method, &path)).await;
