@@ -384,7 +384,7 @@ async fn a_token_is_looked_into_and_taken_back_by_its_key_alone() {
     assert_eq!(introspect().await, json!({"active": false}));
     assert_eq!(it.admin.with(&token).get("/api/v1/me").await.refusal(), (401, "revoked".into()));
     let events = it.admin.get(&it.at("/events?limit=10")).await.expect(200).json();
-    assert_eq!(events["data"][0]["kind"], "sign_in.ended", "{events}");
+    assert_eq!(events["data"][0]["operation"], "sign_in.ended", "{events}");
     client.get("/api/v1/me").await.expect(200);
 }
 
