@@ -9,6 +9,7 @@ use claviger_core::time::Timestamp;
 use crate::keys::{secret_state, state_columns};
 use crate::row::{Columns, Unreadable};
 use crate::sealing::DataKeyRow;
+use crate::signing_keys::one;
 use crate::sql::{ROWS_PURGED_MAX, statements};
 use crate::value::args;
 use crate::{Connection, StoreResult, Tx};
@@ -82,7 +83,7 @@ impl Tx {
     /// Writes where a shared secret stands in its life; one that is dead is deleted.
     ///
     /// # Errors
-    /// What any statement can meet.
+    /// `Missing` where it is not the tenant's.
     pub async fn update_shared_secret(
         &mut self,
         tenant: &Tenant,
@@ -91,18 +92,18 @@ impl Tx {
     ) -> StoreResult<()> {
         let place = args![it.id, tenant.organization_id()];
         if !it.is_good(now) {
-            return self.execute(DELETE_SHARED_SECRET, place).await.map(drop);
+            return self.delete_shared_secret(tenant, it).await;
         }
         let (state, until, _) = state_columns(it.state, now);
-        self.execute(UPDATE_SHARED_SECRET, [place, args![state, until]].concat()).await.map(drop)
+        one(self.execute(UPDATE_SHARED_SECRET, [place, args![state, until]].concat()).await?)
     }
 
     /// Removes a shared secret.
     ///
     /// # Errors
-    /// What any statement can meet.
+    /// `Missing` where it is not the tenant's.
     pub async fn delete_shared_secret(&mut self, tenant: &Tenant, it: &SharedSecret) -> StoreResult<()> {
-        self.execute(DELETE_SHARED_SECRET, args![it.id, tenant.organization_id()]).await.map(drop)
+        one(self.execute(DELETE_SHARED_SECRET, args![it.id, tenant.organization_id()]).await?)
     }
 
     /// Destroys what opened the organization's shared secrets, once none of them is left.

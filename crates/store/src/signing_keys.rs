@@ -75,6 +75,11 @@ fn signing_key(it: &mut Columns<'_>) -> Result<SigningKeyRow, Unreadable> {
     Ok(SigningKeyRow { info, sealed, data_key })
 }
 
+/// That a statement has changed a row.
+pub(crate) const fn one(rows: u64) -> StoreResult<()> {
+    if rows == 1 { Ok(()) } else { Err(crate::Error::Missing) }
+}
+
 /// Reads the public half of a signing key.
 pub(crate) fn public_key(it: &mut Columns<'_>) -> Result<PublicKey, Unreadable> {
     PublicKey::from_slice(&it.next::<Vec<u8>>()?).ok_or_else(|| Unreadable("is no public key".into()))
@@ -111,18 +116,18 @@ impl Tx {
     /// Writes where a signing key stands in its life.
     ///
     /// # Errors
-    /// What any statement can meet.
+    /// `Missing` where it is not the tenant's.
     pub async fn update_signing_key(&mut self, tenant: &Tenant, it: &SigningKeyInfo) -> StoreResult<()> {
         let (state, until) = columns(it.state);
         let arguments = args![it.id, tenant.organization_id(), state, until, it.current_at];
-        self.execute(UPDATE_SIGNING_KEY, arguments).await.map(drop)
+        one(self.execute(UPDATE_SIGNING_KEY, arguments).await?)
     }
 
     /// Removes a signing key: what it signed is good no more.
     ///
     /// # Errors
-    /// What any statement can meet.
+    /// `Missing` where it is not the tenant's.
     pub async fn delete_signing_key(&mut self, tenant: &Tenant, id: SigningKeyId) -> StoreResult<()> {
-        self.execute(DELETE_SIGNING_KEY, args![id, tenant.organization_id()]).await.map(drop)
+        one(self.execute(DELETE_SIGNING_KEY, args![id, tenant.organization_id()]).await?)
     }
 }

@@ -46,7 +46,7 @@ impl Replica {
             narrowing: NONE,
             version: 0,
         };
-        let found = Resolved::load(&state, Hit { at: NONE, held, sequence: 0 }, Aim::Own);
+        let found = Resolved::load(&state, Hit { at: NONE, held, sequence: 0 }, None, Aim::Own);
         let (_, trace) = decision::explain(&found.grant(Duration::ZERO), &found.request(None, &[], None), now);
         let hanging = trace.into_iter().filter(|it| HANGS_ON.contains(&it.check));
         { hanging }.find_map(|it| it.denied)

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use claviger_core::access_token::{PublicKey, SigningKeyState};
 use claviger_core::api::Api;
 use claviger_core::id::RoleId;
 use claviger_core::key::Key;
@@ -13,6 +14,7 @@ use claviger_core::permission::PermissionSet;
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::sealing::{Purpose, WrappedKey};
 use claviger_core::secret::{Secret, SecretState};
+use claviger_core::shared_secret::SharedSecret;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::usage::Span;
@@ -26,6 +28,7 @@ use claviger_store::people::KeysOfMember;
 use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
 use claviger_store::sealing::DataKeyRow;
+use claviger_store::signing_keys::SigningKeyInfo;
 use claviger_store::usage::denials::{Denial, KeyDenials};
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
@@ -46,6 +49,8 @@ struct Full {
     child: Key,
     child_secret: Secret,
     data_key: DataKeyRow,
+    shared_secret: SharedSecret,
+    signing_key: SigningKeyInfo,
 }
 
 impl Full {
@@ -79,6 +84,11 @@ impl Full {
         tx.insert_key(&acme, &child, std::slice::from_ref(&child_secret)).await.expect("a key");
         let data_key = tx.insert_data_key(&acme, Purpose::Reveal, &data_key(), now()).await.expect("a data key");
         tx.insert_sealed_copy(&acme, &secret, data_key.id, &vec![1]).await.expect("a copy");
+        let state = SecretState::Current;
+        let shared_secret = SharedSecret { id: id(), organization_id, state, created_at: now() };
+        tx.insert_shared_secret(&acme, &shared_secret, data_key.id, &vec![1]).await.expect("a shared secret");
+        let signing_key = signing_key(SigningKeyState::Current);
+        tx.insert_signing_key(&acme, &signing_key, data_key.id, &vec![1]).await.expect("a signing key");
         tx.insert_import(&acme, &import).await.expect("an import");
         tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
         tx.commit(event(&acme, key.id)).await.expect("a commit");
@@ -88,8 +98,27 @@ impl Full {
         let organization_id = world.acme.organization.id;
         let denials = KeyDenials { key_id: key.id, organization_id, count: 1, latest: vec![denial] };
         world.store.record_denials(&[denials]).await.expect("a denial");
-        Self { world, key, secret, role, api, user, import, below, child, child_secret, data_key }
+        Self {
+            world,
+            key,
+            secret,
+            role,
+            api,
+            user,
+            import,
+            below,
+            child,
+            child_secret,
+            data_key,
+            shared_secret,
+            signing_key,
+        }
     }
+}
+
+fn signing_key(state: SigningKeyState) -> SigningKeyInfo {
+    let public_key = PublicKey::from_slice(&[7; 32]).expect("a key");
+    SigningKeyInfo { id: id(), state, public_key, created_at: now(), current_at: None }
 }
 
 fn data_key() -> DataKeyRow {
@@ -191,6 +220,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_live_secrets(key_id), |it| !it.is_empty());
     ask!(find_secrets(key_id), |it| !it.is_empty());
     ask!(find_data_key(Purpose::Reveal), |it| it.is_some());
+    ask!(find_shared_secrets(), |it| !it.is_empty());
+    ask!(find_signing_keys(), |it| !it.is_empty());
     ask!(find_sealed_copies(key_id), |it| !it.is_empty());
     ask!(find_uses(&[key_id]), |it| !it.is_empty());
     ask!(find_counts(key_id, Span::Hour, &[Span::Hour.start_of(now())]), |it| !it.is_empty());
@@ -242,12 +273,16 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 27] = [
+const WRITERS: [&str; 36] = [
     "delete_api",
     "delete_member",
     "delete_role",
     "delete_sealed_copies",
+    "delete_shared_secret",
+    "delete_signing_key",
+    "destroy_shared_secret_key",
     "destroy_unrevealed",
+    "end_sign_in",
     "hold_idempotency_key",
     "insert_api",
     "insert_data_key",
@@ -260,6 +295,8 @@ const WRITERS: [&str; 27] = [
     "insert_role",
     "insert_sealed_copy",
     "insert_secret",
+    "insert_shared_secret",
+    "insert_signing_key",
     "insert_user",
     "release_keys",
     "update_api",
@@ -269,7 +306,10 @@ const WRITERS: [&str; 27] = [
     "update_organization",
     "update_role",
     "update_secret",
+    "update_shared_secret",
+    "update_signing_key",
     "update_user",
+    "use_assertion",
 ];
 
 /// Lets `by` do to Acme's rows what Acme could do.
@@ -304,6 +344,27 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
         }
         "insert_sealed_copy" => tx.insert_sealed_copy(by, &full.child_secret, full.data_key.id, &vec![2]).await,
         // These are about a row of the caller's own, wherever that is.
+        "delete_shared_secret" => tx.delete_shared_secret(by, &full.shared_secret).await,
+        "update_shared_secret" => tx.update_shared_secret(by, &full.shared_secret, now()).await,
+        "insert_shared_secret" => {
+            let state = SecretState::Retiring { until: Timestamp::MAX };
+            let other = SharedSecret { id: id(), state, ..full.shared_secret.clone() };
+            tx.insert_shared_secret(by, &other, full.data_key.id, &vec![2]).await
+        }
+        "destroy_shared_secret_key" => {
+            let acme = &full.world.acme.tenant;
+            tx.insert_data_key(acme, Purpose::SharedSecret, &data_key(), now()).await?;
+            tx.destroy_shared_secret_key(by, now()).await?;
+            assert!(tx.find_data_key(acme, Purpose::SharedSecret).await?.is_none(), "it is Acme's");
+            Ok(())
+        }
+        "delete_signing_key" => tx.delete_signing_key(by, full.signing_key.id).await,
+        "update_signing_key" => tx.update_signing_key(by, &full.signing_key).await,
+        "insert_signing_key" => {
+            tx.insert_signing_key(by, &signing_key(SigningKeyState::Next), full.data_key.id, &vec![2]).await
+        }
+        "use_assertion" => tx.use_assertion(by, [1; 32], now()).await.map(drop),
+        "end_sign_in" => tx.end_sign_in(by, id(), now()).await.map(drop),
         "insert_data_key" => tx.insert_data_key(by, Purpose::SharedSecret, &data_key(), now()).await.map(drop),
         "hold_idempotency_key" => tx.hold_idempotency_key(by, "abd").await,
         "insert_idempotent" => tx.insert_idempotent(by, "abd", &answer()).await,
@@ -362,7 +423,9 @@ async fn writer_changes_rows_of_its_tenant_and_of_no_other() {
         let own = write(writer, &full, &mut tx, &full.world.acme.tenant).await;
         assert!(own.is_ok(), "{writer}: {own:?}");
         drop(tx);
-        if ["hold_idempotency_key", "insert_data_key", "insert_idempotent"].contains(&writer) {
+        if ["hold_idempotency_key", "insert_data_key", "insert_idempotent", "use_assertion", "end_sign_in"]
+            .contains(&writer)
+        {
             continue;
         }
         // Beta cannot: it is refused, or stopped by an assertion where a caller has mixed up two tenants.

@@ -135,8 +135,8 @@ async fn each_role_may_do_what_the_reviewed_table_says() {
     assert!(found == reviewed, "rights.txt says otherwise. Found:\n{found}");
     for (id, row) in &matrix {
         assert_eq!((row["nobody"], row["admin"]), ("who?", "yes"), "{id}");
-        // To reveal a secret is to read, as far as permissions go; no key does it all the same, which another test shows.
-        let reads = ["get_", "list_", "preview_", "reveal_"].iter().any(|it| id.starts_with(it));
+        // To reveal a key is to read, as far as permissions go; no key does it all the same, which another test shows.
+        let reads = ["get_", "list_", "preview_", "reveal_key"].iter().any(|it| id.starts_with(it));
         assert_eq!(row["readonly"], if reads { "yes" } else { "-" }, "{id}");
     }
 }

@@ -418,13 +418,16 @@ async fn the_published_keys_check_what_was_signed_and_follow_a_rotation() {
     assert_eq!(published.json()["keys"].as_array().map(Vec::len), Some(2), "the next one is published before it signs");
 
     let rotate = async |body: Value| it.admin.post("/api/v1/signing-keys/rotate", body).await.expect(200).json();
-    let states =
-        |keys: &Value| keys["data"].as_array().unwrap().iter().map(|it| it["state"].clone()).collect::<Vec<_>>();
-    assert_eq!(states(&rotate(json!({})).await), [json!("retired"), json!("current"), json!("next")]);
+    // In no order: several may have been made within one millisecond.
+    let states = |keys: &Value| {
+        let of = |state: &str| keys["data"].as_array().unwrap().iter().filter(|it| it["state"] == state).count();
+        [of("retired"), of("current"), of("next")]
+    };
+    assert_eq!(states(&rotate(json!({})).await), [1, 1, 1]);
     let second = get().await;
     assert!(check(&second, &published.json()).is_some(), "whoever kept the key set knows it already");
     it.admin.with(&first).get("/api/v1/me").await.expect(200);
-    assert_eq!(states(&rotate(json!({"revoke": true})).await), [json!("retired"), json!("current"), json!("next")]);
+    assert_eq!(states(&rotate(json!({"revoke": true})).await), [1, 1, 1]);
     assert_eq!(it.admin.with(&second).get("/api/v1/me").await.refusal(), (401, "unauthenticated".into()));
     it.admin.with(&first).get("/api/v1/me").await.expect(200);
     assert!(check(&second, &keys().await.json()).is_none());
@@ -437,7 +440,7 @@ async fn the_published_keys_check_what_was_signed_and_follow_a_rotation() {
     it.app.clock.advance(Duration::from_secs(30 * 24 * 3600));
     claviger::ops::tokens::keep_signing_keys(&it.app.app).await.unwrap();
     let keys = it.admin.get("/api/v1/signing-keys").await.expect(200).json();
-    assert_eq!(states(&keys), [json!("retired"), json!("current"), json!("next")], "by itself, every 30 days");
+    assert_eq!(states(&keys), [1, 1, 1], "by itself, every 30 days");
     let reader = it.create_key(json!({"name": "reader", "scopes": ["*:read"]})).await;
     let denied = it.admin.with(&reader.token).post("/api/v1/signing-keys/rotate", json!({})).await;
     assert_eq!(denied.refusal(), (403, "insufficient_permission".into()));
