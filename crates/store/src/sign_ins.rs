@@ -3,6 +3,7 @@
 use claviger_core::id::SignInId;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use data_encoding::HEXLOWER;
 
 use crate::sql::{ROWS_PURGED_MAX, statements};
 use crate::value::args;
@@ -27,7 +28,8 @@ impl Tx {
     /// # Errors
     /// What any statement can meet.
     pub async fn use_assertion(&mut self, tenant: &Tenant, id_digest: [u8; 32], until: Timestamp) -> StoreResult<bool> {
-        let arguments = args![tenant.organization_id(), id_digest, until];
+        // As text, since everything that rows are paged by is.
+        let arguments = args![tenant.organization_id(), HEXLOWER.encode(&id_digest), until];
         Ok(self.execute(INSERT_USED_ASSERTION, arguments).await? == 1)
     }
 

@@ -6,6 +6,7 @@ use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::limits::{APIS_PER_ORGANIZATION_MAX, COUNTED_KEYS_MAX};
 use claviger_core::name::{KeyPrefix, Name, Slug};
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::shared_secret::SHARED_SECRET_PREFIX;
 use claviger_core::tenant::Tenant;
 use claviger_store::Connection;
 
@@ -120,6 +121,9 @@ pub async fn create_api(
             let detail =
                 "A key prefix counts in the whole installation; only who may make apis at its root chooses one.";
             return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
+        }
+        if new.prefix.as_str() == SHARED_SECRET_PREFIX {
+            return Err(Reject::field("/key_prefix", "is what shared secrets begin with; choose another").into());
         }
         if APIS_PER_ORGANIZATION_MAX <= tx.count_apis(&tenant).await? {
             let detail = format!("An organization has at most {APIS_PER_ORGANIZATION_MAX} apis of its own.");

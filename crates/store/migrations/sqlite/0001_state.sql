@@ -232,7 +232,7 @@ CREATE INDEX shared_secret_data_key ON shared_secret (data_key_id);
 -- Assertions that were used to sign in, by the digest of their jti, for as long as one could be used again.
 CREATE TABLE used_assertion (
     organization_id TEXT NOT NULL REFERENCES organization (id),
-    id_digest BLOB NOT NULL CHECK (length(id_digest) = 32),
+    id_digest TEXT NOT NULL CHECK (length(id_digest) = 64),
     until INTEGER NOT NULL,
     PRIMARY KEY (organization_id, id_digest)
 ) STRICT, WITHOUT ROWID;
