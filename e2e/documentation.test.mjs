@@ -19,12 +19,14 @@ after(async () => {
   await server?.stop();
 });
 
-/** Follows a link to the reference of the API, and comes back. */
+/** Follows a link to the reference of the API, which leads home, and comes back. */
 const opens = async (page, link) => {
   const from = page.url();
   await link.click();
   await page.waitForURL("**/docs/api");
   await page.getByRole("heading", { name: "Claviger" }).first().waitFor();
+  await page.getByRole("banner").getByRole("link", { name: "Claviger" }).first().click();
+  await page.waitForURL("**/o/**");
   await page.goto(from);
 };
 

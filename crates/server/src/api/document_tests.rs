@@ -16,7 +16,7 @@ fn operations() -> Vec<(String, String, Value)> {
 
 #[test]
 fn every_operation_is_named_by_its_verb_and_says_everything() {
-    const VERBS: [&str; 20] = [
+    const VERBS: [&str; 22] = [
         "refresh",
         "create",
         "list",
@@ -34,6 +34,8 @@ fn every_operation_is_named_by_its_verb_and_says_everything() {
         "preview",
         "move",
         "extend",
+        "end",
+        "cancel",
         "duplicate",
         "report",
         "introspect",

@@ -99,9 +99,9 @@ async fn keys_are_sorted_by_every_column_in_both_directions() {
         ("owner", "BAC", "CAB"),
         ("mapped_user", "BAC", "CAB"),
         ("origin", "BAC", "CAB"),
-        // Those without one, or never used, come last, whichever way.
+        // Those without one come last, whichever way; those never used as if used before all others.
         ("role", "ABC", "ACB"),
-        ("last_used_at", "ABC", "ACB"),
+        ("last_used_at", "BCA", "ACB"),
     ] {
         assert_eq!(names(&format!("sort={sort}&direction=asc")).await, up, "{sort}");
         assert_eq!(names(&format!("sort={sort}&direction=desc")).await, down, "{sort}");

@@ -77,7 +77,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         version: "3".to_owned(),
         name: words.typed.to_owned(),
         description: words.typed.to_owned(),
-        offered: ["*", words.typed, "scorecards/A", "claviger/organizations"]
+        offered: ["*", "contacts", "scorecards/A", "claviger/organizations"]
             .map(|on| PermissionGroup {
                 on: on.to_owned(),
                 actions: ["read", "create", "update", "delete"]
