@@ -62,7 +62,7 @@ for (const colorScheme of ["light", "dark"]) {
     await signIn(page);
     await page.getByRole("button", { name: "Switch organization" }).click();
     await page.getByRole("link", { name: "All organizations…" }).click();
-    await page.getByRole("heading", { name: "Organizations", level: 1 }).waitFor();
+    await page.getByRole("heading", { name: "Switch organization", level: 1 }).waitFor();
     await page.getByText("You are here").waitFor();
     for (const width of [1280, 320]) {
       await page.setViewportSize({ width, height: 800 });

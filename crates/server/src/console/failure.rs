@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use claviger_core::id::KeyId;
 use claviger_core::limits;
 use claviger_core::reject::{Reject, RejectCode};
 use data_encoding::HEXLOWER;
@@ -98,6 +99,17 @@ impl Failure {
             status: StatusCode::NOT_FOUND,
             title: "There is no key here any more",
             advice: "Nobody under this address holds an active key: it was cleared, or API access was switched off. Nothing is left to do.".to_owned(),
+        }
+    }
+
+    /// A key of which nothing can be changed any more.
+    pub(super) fn key_deleted() -> Self {
+        Self::Page {
+            status: StatusCode::CONFLICT,
+            title: "This key is deleted",
+            advice:
+                "A deleted key never comes back, and nothing about it is changed any more. Its page keeps its history."
+                    .to_owned(),
         }
     }
 
@@ -247,7 +259,7 @@ impl Asked {
         if let Some(token) = renewed.or_else(|| guest.site.session(&self.headers)) {
             let visit = self.visit(app, &guest, &token);
             if let Ok(Some(visit)) = tokio::time::timeout(SHELL_TIME_MAX, visit).await {
-                trouble.ways_out = self.ways_within(&visit);
+                trouble.ways_out = self.ways_within(&visit, trouble.status);
                 return visit.page(&FailureWithinPage { shell: visit.shell(Place::Elsewhere), trouble });
             }
         }
@@ -272,12 +284,17 @@ impl Asked {
     }
 
     /// The list that the address lies below, if the reader may see it, and the home.
-    fn ways_within(&self, visit: &Visit) -> Vec<WayOut> {
+    fn ways_within(&self, visit: &Visit, status: u16) -> Vec<WayOut> {
         let rest = self.path.strip_prefix(&visit.path("")).unwrap_or_default();
         let home = WayOut { href: visit.path(""), label: "Home".to_owned() };
         let list = settings::nearest_above(visit, rest);
         let list = list.map(|it| WayOut { href: visit.path(it.path), label: format!("Back to {}", it.label) });
-        list.into_iter().chain([home]).collect()
+        // What cannot be done to a key leaves its own page as it is.
+        let key =
+            rest.strip_prefix("/keys/").filter(|_| status == StatusCode::CONFLICT).and_then(|it| it.split_once('/'));
+        let key = key.filter(|(id, _)| id.parse::<KeyId>().is_ok());
+        let key = key.map(|(id, _)| WayOut { href: visit.path(&format!("/keys/{id}")), label: "View key".to_owned() });
+        key.into_iter().chain(list).chain([home]).collect()
     }
 }
 

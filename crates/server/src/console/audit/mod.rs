@@ -186,6 +186,10 @@ fn row(visit: &Visit, event: &EventRow, names: &Names) -> EventRowView {
     let then = || then.filter_map(|it| it.get("name").and_then(Value::as_str)).next().map(str::to_owned);
     let name = event.entity_name.as_ref().map(ToString::to_string).or_else(then);
     let name = name.or_else(|| names.get(&event.entity.to_string()).cloned());
+    // A membership is called like its user, also when it is over.
+    let pictures = [&event.after, &event.before].into_iter().flatten();
+    let user = || pictures.filter_map(|it| it.get("user_id")?.as_str()).find_map(|id| names.get(id).cloned());
+    let name = name.or_else(|| if event.entity.kind == EntityKind::Member { user() } else { None });
     let (differences, more) = in_short(event.before.as_ref(), event.after.as_ref(), names);
     EventRowView {
         id: event.id.to_string(),

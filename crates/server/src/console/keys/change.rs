@@ -4,7 +4,6 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::key::{KeyState, RevocationReason};
-use claviger_core::reject::{Reject, RejectCode};
 
 use super::form::find;
 use super::rights::rights_to;
@@ -91,7 +90,7 @@ pub(in crate::console) async fn show_delete(visit: Visit, Path((_, key_id)): Key
     let info = find(&visit, &key_id).await?;
     visit.require_to("delete", &info.key)?;
     if info.state == KeyState::Revoked {
-        return Err(Reject::new(RejectCode::StateConflict, "The key is deleted already.").into());
+        return Err(Failure::key_deleted());
     }
     let page = delete_page(&visit, &info, FormErrors::default()).await?;
     Ok(visit.page(&page))

@@ -320,6 +320,9 @@ pub(in crate::console) async fn show_edit_key(
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
     visit.require_to("update", &info.key)?;
+    if info.state == KeyState::Revoked {
+        return Err(Failure::key_deleted());
+    }
     let form = KeyForm { version: info.key.version.to_string(), expires: KEEP.to_owned(), ..settings(&info) };
     let page = form_page(&visit, Some(&info), form, FormErrors::default()).await;
     Ok(visit.page(&page))
@@ -333,6 +336,9 @@ pub(in crate::console) async fn edit(
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let info = find(&visit, &key_id).await?;
+    if info.state == KeyState::Revoked {
+        return Err(Failure::key_deleted());
+    }
     // What is different is found by comparing with the key as it is now, so it must be this one still where the form names none.
     let version = match form.version.as_str() {
         "" => info.key.version,

@@ -1,17 +1,19 @@
 //! A member's own page, and what is done from there without a form: links, disabling, removing.
 
 use axum::extract::Path;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use claviger_core::id::MemberId;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::user::{User, UserStatus};
 use claviger_store::links::LinkPurpose;
 use claviger_store::people::{KEYS_COUNTED_MAX, KeysOfMember, PersonRow};
+use http::StatusCode;
 use secrecy::ExposeSecret;
 
 use super::list::facts;
+use crate::console::audit;
 use crate::console::failure::Failure;
-use crate::console::pages::members::{LinkMadePage, MemberPage, RemoveMemberPage};
+use crate::console::pages::members::{LinkMadePage, MemberPage, RemoveMemberPage, RemovedMemberPage};
 use crate::console::pages::shell::{Moment, Notice, Place};
 use crate::console::visit::Visit;
 use crate::ops::links::{SignInLink, create_sign_in_link, delete_sign_in_link};
@@ -36,7 +38,10 @@ pub(in crate::console) async fn show_member(
     visit: Visit,
     Path((_, member_id)): MemberPath,
 ) -> Result<Response, Failure> {
-    let (person, _) = find(&visit, &member_id).await?;
+    let (person, _) = match find(&visit, &member_id).await {
+        Err(Failure::Page { status: StatusCode::NOT_FOUND, .. }) => return show_removed(&visit, &member_id).await,
+        found => found?,
+    };
     let last_admin = is_last(&visit, &person).await?;
     let person = facts(&visit, &person, visit.app.now());
     let page = MemberPage {
@@ -48,6 +53,16 @@ pub(in crate::console) async fn show_member(
         person,
     };
     Ok(visit.page(&page))
+}
+
+/// What is left of a member who was removed, for whoever may look at what happened here; to others there is nothing.
+async fn show_removed(visit: &Visit, member_id: &str) -> Result<Response, Failure> {
+    let member_id: MemberId = member_id.parse().map_err(|_| Failure::not_found())?;
+    let happened = audit::latest(visit, member_id.into()).await;
+    let removal = happened.first().cloned().ok_or_else(Failure::not_found)?;
+    let page =
+        RemovedMemberPage { shell: visit.shell(Place::Settings), member_id: member_id.to_string(), removal, happened };
+    Ok((StatusCode::GONE, visit.page(&page)).into_response())
 }
 
 /// Makes a link by which the member sets a password, and answers with it.

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::audit::EventRowView;
 use super::form::{Choice, FormErrors};
 use super::shell::{Moment, Preferences, Shell, Status};
 
@@ -204,4 +205,18 @@ impl std::fmt::Debug for PasswordLinkPage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("PasswordLinkPage").field("invites", &self.invites).finish_non_exhaustive()
     }
+}
+
+/// What is left of a member who was removed.
+#[derive(Template, Debug)]
+#[template(path = "members/removed.html")]
+pub struct RemovedMemberPage {
+    /// The frame.
+    pub shell: Shell,
+    /// The identifier of the membership.
+    pub member_id: String,
+    /// What ended it.
+    pub removal: EventRowView,
+    /// That and what came before, newest first.
+    pub happened: Vec<EventRowView>,
 }

@@ -117,3 +117,50 @@ async fn whoever_is_signed_out_or_a_member_nowhere_is_led_to_the_sign_in_and_bac
     assert_eq!(ways_out(&page)[0].0, "Sign in");
     assert_eq!(page.html().select(&selector("header")).count(), 0);
 }
+
+#[tokio::test]
+async fn a_member_who_was_removed_has_left_a_page_that_says_when_and_by_whom() {
+    let app = TestApp::new().await;
+    let (_, _, member) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    let (_, other, _) = app.member(app.root, "Ben", BuiltIn::Member).await;
+    let mut admin = Browser::signed_in(&app).await;
+    let path = format!("/o/root/members/{member}");
+    assert_eq!(admin.get(&path).await.expect(200).text_of("h1"), "Ann");
+    let form = admin.get(&format!("{path}/remove")).await.form("/remove");
+    admin.submit(&form).await.expect(303);
+    let audit = admin.get("/o/root/audit").await.expect(200);
+    assert!(audit.links().contains(&path), "the audit leads there");
+    let page = admin.get(&path).await.expect(410);
+    is_framed(&page, "Root", "root");
+    assert_eq!(page.text_of("h1"), "Ann was removed");
+    let said = page.text_of(".lead");
+    assert!(said.contains("2027-01-01 00:00:00 UTC") && said.contains("Maria Keller"), "{said}");
+    let history = page.links().into_iter().find(|it| it.contains("/audit?about=")).expect("the way to what happened");
+    assert!(admin.get(&history).await.expect(200).text.contains("Member removed"));
+    // To who may not look at what happened there is nothing, as for one who never was.
+    let auditor = app.built_in(app.root, BuiltIn::Member).await.id;
+    let allow = claviger_core::permission::PermissionSet::parse(&["claviger/members:read"]).unwrap();
+    let patch = claviger::ops::roles::RolePatch { permissions: Some(allow), ..Default::default() };
+    claviger::ops::roles::update_role(&app.app, &app.admin, app.root, auditor, patch, None).await.unwrap();
+    Browser::of_user(&app, other).await.get(&path).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_deleted_key_is_offered_no_form() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let path = admin.create_key("CI").await.key_path();
+    let edit = admin.get(&format!("{path}/edit")).await.expect(200).form("/edit");
+    let form = admin.get(&format!("{path}/delete")).await.form("/delete");
+    admin.submit(&form).await.expect(303);
+    for page in [
+        admin.get(&format!("{path}/edit")).await,
+        admin.get(&format!("{path}/delete")).await,
+        admin.submit(&edit.with("name", "Another")).await,
+    ] {
+        let page = page.expect(409);
+        assert_eq!(page.text_of("h1"), "This key is deleted");
+        assert_eq!(ways_out(&page)[0], way("View key", &path));
+    }
+    admin.get(&path).await.expect(200);
+}

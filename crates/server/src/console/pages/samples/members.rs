@@ -4,7 +4,7 @@ use super::{Words, complaints, moment, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::members::{
     EditMemberPage, InvitePage, LinkMadePage, MemberListPage, MemberPage, MemberRolePage, PasswordLinkPage,
-    PersonFacts, RemoveMemberPage,
+    PersonFacts, RemoveMemberPage, RemovedMemberPage,
 };
 use crate::console::pages::shell::{Notice, Place, Preferences, Tone};
 
@@ -191,6 +191,15 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
             }),
         ),
         ("member-last-admin", render(&MemberPage { last_admin: true, ..member(words, person(words)) })),
+        (
+            "member-was-removed",
+            render(&RemovedMemberPage {
+                shell: shell(words, Place::Settings),
+                member_id: "mem_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned(),
+                removal: super::audit::rows(words).remove(0),
+                happened: super::audit::rows(words),
+            }),
+        ),
         ("member-role", render(&role(FormErrors::default()))),
         ("member-role-errors", render(&role(complaints(words, &["role", "extra"])))),
         ("member-remove", render(&remove(1, 2, 1000))),
