@@ -66,6 +66,10 @@ test("a setting is changed after a look at what that would do, and counts for th
   await walkToKeys(page);
   await page.getByRole("link", { name: "Create API Key" }).click();
   await page.getByLabel("Key Name").fill("Too long");
+  assert.equal(await page.getByLabel("Expires").inputValue(), "90", "the longest that policy allows");
+  assert.ok(await page.getByRole("option", { name: /^Never: policy allows 90 days at most/ }).isDisabled());
+  await page.getByLabel("Expires").selectOption("date");
+  await page.getByLabel("Last day").fill("2099-01-01");
   await page.getByRole("button", { name: "Generate" }).click();
   await page.getByRole("alert").waitFor();
 
