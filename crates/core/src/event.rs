@@ -80,6 +80,8 @@ operations! {
     InstallationCreated = "installation.created",
     /// The first admin took the set-up link.
     InstallationClaimed = "installation.claimed",
+    /// What seals secrets is wrapped by another master key.
+    MasterKeyRotated = "installation.master_key_rotated",
     /// An organization was made.
     OrganizationCreated = "organization.created",
     /// An organization's facts or policy changed.

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod id;
 pub mod key;
 pub mod limits;
+pub mod master_keys;
 pub mod member;
 pub mod name;
 pub mod network;

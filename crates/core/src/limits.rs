@@ -128,3 +128,5 @@ pub const NODES_MAX: u32 = 1000;
 pub const NODES_NAMED_MAX: usize = 16;
 /// Milliseconds that an answer to a change waits for other nodes.
 pub const RECEIPT_MILLIS_MAX: u64 = 1000;
+/// Master keys in the file of a node.
+pub const MASTER_KEYS_MAX: usize = 8;

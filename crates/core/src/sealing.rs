@@ -49,6 +49,11 @@ impl Purpose {
             Self::SigningKey => "signing_key",
         }
     }
+
+    /// Reads the name in storage.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Reveal, Self::SharedSecret, Self::SigningKey].into_iter().find(|it| it.as_str() == text)
+    }
 }
 
 /// It does not open: it was altered, or sealed for another place, or under another key. Which of these, nobody can know.

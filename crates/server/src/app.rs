@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use claviger_core::id::NodeId;
 use claviger_core::node::NodeName;
-use claviger_core::sealing::MasterKey;
 use claviger_core::time::{Clock, Timestamp};
 use claviger_store::Store;
 use claviger_verifier::replica::Replica;
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::data_folder::MasterKeyFile;
 use crate::metrics::{Metrics, Tally};
 use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
@@ -49,7 +49,7 @@ struct Parts {
     uses: Uses,
     clock: Arc<dyn Clock>,
     randomness: Randomness,
-    master_key: MasterKey,
+    master_keys: MasterKeyFile,
     passwords: Passwords,
     throttle: Throttle,
     rates: Rates,
@@ -96,7 +96,7 @@ impl App {
         store: Store,
         clock: Arc<dyn Clock>,
         randomness: Randomness,
-        master_key: MasterKey,
+        master_keys: impl Into<MasterKeyFile>,
     ) -> Self {
         let following_tasks = TaskTracker::new();
         let stop_following = CancellationToken::new();
@@ -127,7 +127,7 @@ impl App {
             uses,
             clock,
             randomness,
-            master_key,
+            master_keys: master_keys.into(),
             metrics,
             tally,
             tasks: TaskTracker::new(),
@@ -183,8 +183,8 @@ impl App {
     }
 
     /// What opens the sealed copies of secrets, with the data keys that the database has.
-    pub(crate) fn master_key(&self) -> &MasterKey {
-        &self.0.master_key
+    pub(crate) fn master_keys(&self) -> &MasterKeyFile {
+        &self.0.master_keys
     }
 
     /// An id for a request that brought none: 32 hexadecimal digits, unlike every other.

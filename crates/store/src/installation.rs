@@ -13,6 +13,7 @@ statements! {
         "INSERT INTO installation (id, root_organization_id, created_at, claimed_at) VALUES (1, $1, $2, $3)";
     KEEP_MASTER_KEY_ID = "UPDATE installation SET master_key_id = $1 WHERE master_key_id IS NULL";
     FIND_MASTER_KEY_ID = "SELECT master_key_id FROM installation";
+    PUT_MASTER_KEY_ID = "UPDATE installation SET master_key_id = $1";
     CLAIM_INSTALLATION = "UPDATE installation SET claimed_at = $1 WHERE claimed_at IS NULL";
     FIND_INSTALLATION = "SELECT root_organization_id, created_at, claimed_at FROM installation";
 }
@@ -29,6 +30,15 @@ pub struct Installation {
 }
 
 impl Connection {
+    /// The installation's master key; absent while none is noted.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_master_key_id_unchecked(&mut self) -> StoreResult<Option<MasterKeyId>> {
+        let read = |it: &mut crate::row::Columns<'_>| it.next::<Option<MasterKeyId>>();
+        Ok(self.find(FIND_MASTER_KEY_ID, args![], "installation", read).await?.flatten())
+    }
+
     /// Finds it; absent before the first start.
     ///
     /// # Errors
@@ -57,8 +67,15 @@ impl Tx {
     /// What any statement can meet.
     pub async fn keep_master_key_id_unchecked(&mut self, id: MasterKeyId) -> StoreResult<Option<MasterKeyId>> {
         self.execute(KEEP_MASTER_KEY_ID, args![id]).await?;
-        let read = |it: &mut crate::row::Columns<'_>| it.next::<Option<MasterKeyId>>();
-        Ok(self.find(FIND_MASTER_KEY_ID, args![], "installation", read).await?.flatten())
+        self.find_master_key_id_unchecked().await
+    }
+
+    /// Notes that this is the installation's master key from now on.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn put_master_key_id_unchecked(&mut self, id: MasterKeyId) -> StoreResult<()> {
+        self.execute(PUT_MASTER_KEY_ID, args![id]).await.map(drop)
     }
 
     /// Notes that the first admin took the set-up link.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use claviger_core::id::{DataKeyId, KeyId, OrganizationId, SecretId};
 use claviger_core::policy::{OwnPolicy, Policy};
-use claviger_core::sealing::{Purpose, WrappedKey};
+use claviger_core::sealing::{MasterKeyId, Purpose, WrappedKey};
 use claviger_core::secret::{Secret, SecretState};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -22,6 +22,14 @@ statements! {
     INSERT_DATA_KEY =
         "INSERT INTO data_key (id, organization_id, purpose, master_key_id, wrapped, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    /// Whichever of them are wrapped otherwise, in the order of their identifiers.
+    PAGE_WRAPPED_BY_OTHERS =
+        "SELECT d.organization_id, d.purpose, d.id, d.master_key_id, d.wrapped FROM data_key d \
+         WHERE d.master_key_id <> $1 AND d.wrapped IS NOT NULL ORDER BY d.id LIMIT $2";
+    COUNT_WRAPPED_BY_OTHERS = "SELECT count(*) FROM data_key d WHERE d.master_key_id <> $1 AND d.wrapped IS NOT NULL";
+    /// One that was destroyed, or wrapped anew by somebody else, stays as it is.
+    REWRAP_DATA_KEY =
+        "UPDATE data_key SET master_key_id = $3, wrapped = $4 WHERE id = $1 AND master_key_id = $2 AND wrapped IS NOT NULL";
     DESTROY_DATA_KEY =
         "UPDATE data_key SET wrapped = NULL, destroyed_at = $3 \
          WHERE purpose = $2 AND organization_id = $1 AND wrapped IS NOT NULL";
@@ -76,6 +84,17 @@ pub struct DataKeyRow {
     pub wrapped: WrappedKey,
 }
 
+/// A data key, and where it belongs: what is needed to wrap it anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedDataKey {
+    /// Whose copies it seals.
+    pub organization_id: OrganizationId,
+    /// What for.
+    pub purpose: Purpose,
+    /// The key.
+    pub row: DataKeyRow,
+}
+
 /// A sealed copy of a secret, with the key that opens it.
 #[derive(Debug, Clone)]
 pub struct SealedCopy {
@@ -91,7 +110,22 @@ fn data_key(it: &mut Columns<'_>) -> Result<DataKeyRow, Unreadable> {
     Ok(DataKeyRow { id: it.next()?, wrapped: WrappedKey { master_key_id: it.next()?, bytes: it.next()? } })
 }
 
+fn placed(it: &mut Columns<'_>) -> Result<PlacedDataKey, Unreadable> {
+    let (organization_id, purpose): (_, String) = (it.next()?, it.next()?);
+    let purpose =
+        Purpose::parse(&purpose).ok_or_else(|| Unreadable("a purpose that this build does not know".into()))?;
+    Ok(PlacedDataKey { organization_id, purpose, row: data_key(it)? })
+}
+
 impl Connection {
+    /// How many data keys, of all organizations, are wrapped by another master key than this one.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn count_wrapped_by_others_unchecked(&mut self, id: MasterKeyId) -> StoreResult<u64> {
+        self.number(COUNT_WRAPPED_BY_OTHERS, args![id]).await
+    }
+
     /// Finds the data key of an organization for a purpose; one that was destroyed is not there.
     ///
     /// # Errors
@@ -115,6 +149,27 @@ impl Connection {
 }
 
 impl Tx {
+    /// Some data keys, of all organizations, that are wrapped by another master key than this one.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn page_wrapped_by_others_unchecked(
+        &mut self,
+        id: MasterKeyId,
+        limit: i64,
+    ) -> StoreResult<Vec<PlacedDataKey>> {
+        self.list(PAGE_WRAPPED_BY_OTHERS, args![id, limit], "data_key", placed).await
+    }
+
+    /// Writes a data key as another master key wraps it; not where it was destroyed, or wrapped anew, since it was read.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn rewrap_data_key_unchecked(&mut self, read: &DataKeyRow, wrapped: &WrappedKey) -> StoreResult<()> {
+        let arguments = args![read.id, read.wrapped.master_key_id, wrapped.master_key_id, wrapped.bytes];
+        self.execute(REWRAP_DATA_KEY, arguments).await.map(drop)
+    }
+
     /// Writes the data key of an organization for a purpose, unless somebody else was quicker; answers the one that is there.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod key_rotations;
 mod key_usage;
 mod key_views;
 mod keys;
+mod master_key;
 mod me;
 mod members;
 mod nodes;
@@ -85,6 +86,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(key_usage::router())
         .merge(verify::router())
         .merge(verify_batch::router())
+        .merge(master_key::router())
         .merge(me::router())
         .merge(organizations::router())
         .merge(policy_operations::router())

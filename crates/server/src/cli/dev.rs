@@ -66,7 +66,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         let open = Arc::new(AtomicBool::new(false));
         let extra = router(DevClock { clock: Arc::clone(&clock), open: Arc::clone(&open) });
         let master_key = MasterKey::generate(&mut *randomness());
-        let running = Running::start(sockets, config, store, clock, randomness, master_key, Some(extra)).await?;
+        let running = Running::start(sockets, config, store, clock, randomness, master_key.into(), Some(extra)).await?;
         let samples = samples::make(&running).await.map_err(Failed::new)?;
         open.store(true, Ordering::Release);
         say(&greeting(&running, &samples))?;

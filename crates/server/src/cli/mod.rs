@@ -4,6 +4,7 @@ mod client;
 mod dev;
 mod import;
 mod keys;
+mod master_key;
 mod moving;
 mod remote;
 mod samples;
@@ -61,6 +62,7 @@ pub fn run() -> ExitCode {
         Some(("keys", matches)) => keys::run(matches),
         Some(("orgs", matches)) => keys::run_organizations(matches),
         Some(("roles", matches)) => keys::run_roles(matches),
+        Some(("master-key", matches)) => master_key::run(matches),
         Some(("verify", matches)) => verify::run(matches),
         Some(("doctor", matches)) => verify::doctor(matches),
         Some(("completions", matches)) => completions(matches),
@@ -146,6 +148,7 @@ fn command() -> Command {
         .subcommand(keys::command())
         .subcommand(keys::organizations_command())
         .subcommand(keys::roles_command())
+        .subcommand(master_key::command())
         .subcommand(verify::command())
         .subcommand(verify::doctor_command())
         .subcommand(

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use claviger_core::sealing::MasterKey;
 use claviger_core::time::Clock;
 use claviger_store::{Error, Options, Store};
 use secrecy::ExposeSecret;
@@ -13,6 +12,7 @@ use super::{Failed, say, telemetry};
 use crate::app::{App, Randomness, system_randomness};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::data_folder::MasterKeyFile;
 use crate::ops::installation::{Installation, install, warn_of_other_master_key};
 use crate::service::{Service, Sockets};
 
@@ -24,11 +24,11 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let sockets = Sockets::bind(&config)?;
         let randomness = system_randomness();
         let folder = config.data_dir.clone();
-        let master_key = crate::data_folder::prepare(&folder, &mut *randomness())
+        let master_keys = crate::data_folder::prepare(&folder, &mut *randomness())
             .map_err(|error| Failed::new(format!("the data folder {} cannot be used: {error}", folder.display())))?;
         let store = open_store(&config, &randomness).await?;
         let running =
-            Running::start(sockets, config, store, Arc::new(SystemClock), randomness, master_key, None).await?;
+            Running::start(sockets, config, store, Arc::new(SystemClock), randomness, master_keys, None).await?;
         warn_of_other_master_key(&running.service.app).await.map_err(Failed::new)?;
         say(&running.greeting())?;
         running.until_stopped(signals).await;
@@ -68,11 +68,11 @@ impl Running {
         store: Store,
         clock: Arc<dyn Clock>,
         randomness: Randomness,
-        master_key: MasterKey,
+        master_keys: MasterKeyFile,
         extra: Option<Router>,
     ) -> Result<Self, Failed> {
         let organization = config.organization.clone();
-        let app = App::start(config, store, clock, randomness, master_key);
+        let app = App::start(config, store, clock, randomness, master_keys);
         let service = Service::start(app, sockets, extra).map_err(Failed::new)?;
         let installation = install(&service.app, organization).await.map_err(Failed::new)?;
         service.app.follower().ready().await;

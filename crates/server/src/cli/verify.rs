@@ -140,6 +140,7 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<(), Failed> {
             findings.push(Finding { what: "ready", found });
             findings.push(Finding { what: "key", found: key(matches).await });
             findings.extend(nodes(matches).await.map(|found| Finding { what: "nodes", found }));
+            findings.extend(master_key(matches).await.map(|found| Finding { what: "master", found }));
         }
         say(&if matches.get_flag("json") { remote::pretty(&in_json(&url, &findings)) } else { in_lines(&findings) })?;
         match findings.iter().filter(|it| it.found.is_err()).count() {
@@ -208,6 +209,33 @@ async fn nodes(matches: &ArgMatches) -> Option<Result<String, String>> {
     Some(found)
 }
 
+/// Whether the node that answers holds the installation's master key, and nothing is wrapped by a former one; nothing where the key may not see it.
+async fn master_key(matches: &ArgMatches) -> Option<Result<String, String>> {
+    let remote = Remote::new(matches).ok()?;
+    match remote.server.get::<Value>("/api/v1/master-key").await {
+        Ok(found) => Some(judged_master_key(&found)),
+        Err(failed) if ["403", "404"].iter().any(|it| failed.line.starts_with(it)) => None,
+        Err(failed) => Some(Err(failed.line)),
+    }
+}
+
+/// What is to be said of the master key.
+fn judged_master_key(found: &Value) -> Result<String, String> {
+    let present = text(found, "/present");
+    let held = found["held"].as_array().is_some_and(|it| it.contains(&found["present"]));
+    match found["wrapped_by_others"].as_u64() {
+        _ if found["present"].is_null() => Ok("nothing was ever sealed".to_owned()),
+        _ if !held => {
+            Err(format!("this node has not the master key {present}: copy master.key here from another node"))
+        }
+        Some(0) => Ok(format!("all is wrapped by {present}")),
+        left => Err(format!(
+            "{} data keys are wrapped by another master key than {present}: a rotation was not ended; run `claviger master-key rotate` again",
+            left.unwrap_or_default()
+        )),
+    }
+}
+
 /// What is to be said of the nodes.
 fn judged(nodes: &[Value]) -> Result<String, String> {
     let wrong = nodes.iter().filter_map(|it| {
@@ -229,6 +257,17 @@ fn judged(nodes: &[Value]) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_master_key_that_is_not_here_and_one_that_was_half_replaced_are_told() {
+        let said = |present: Value, held: &[&str], left: u64| {
+            judged_master_key(&json!({ "present": present, "held": held, "wrapped_by_others": left }))
+        };
+        assert!(said(Value::Null, &["a"], 0).is_ok());
+        assert_eq!(said("a".into(), &["b", "a"], 0), Ok("all is wrapped by a".to_owned()));
+        assert!(said("a".into(), &["b"], 0).is_err_and(|it| it.contains("copy master.key here")));
+        assert!(said("a".into(), &["a"], 7).is_err_and(|it| it.starts_with("7 data keys")));
+    }
 
     #[test]
     fn a_node_that_is_lost_or_behind_is_named() {

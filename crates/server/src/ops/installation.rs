@@ -68,13 +68,13 @@ pub async fn install(app: &App, organization_name: Name) -> OpResult<Installatio
 /// # Errors
 /// Faults.
 pub async fn warn_of_other_master_key(app: &App) -> OpResult<()> {
-    let id = app.master_key().id();
+    let id = app.master_keys().keys().first().id();
     let mut tx = app.store().begin().await?;
     let kept = tx.keep_master_key_id_unchecked(id).await?;
     tx.commit_unaudited("which master key there is changes nothing").await?;
-    if kept.is_some_and(|it| it != id) {
+    if kept.is_some_and(|it| app.master_keys().with(it).is_none()) {
         tracing::warn!(
-            "master.key is not the one this installation began with: copy that one here, from its backup or from the first node; until then \
+            "master.key has not the key of this installation: copy the file that has it here, from its backup or from another node; until then \
              no secret is shown again by this node, nor is a key made here whose secret policy lets somebody see again"
         );
     }

@@ -15,6 +15,7 @@ pub mod introspect;
 pub mod keys;
 pub mod leaving;
 pub mod links;
+pub mod master_key;
 pub mod me;
 pub mod members;
 pub mod moves;

@@ -1,9 +1,10 @@
 //! Sealed copies of secrets: kept while policy lets somebody see the secret again, opened for whoever may, and destroyed where nobody may any more.
 
 use claviger_core::id::{DataKeyId, OrganizationId};
+use claviger_core::master_keys::MasterKeys;
 use claviger_core::policy::{Policy, Reveal, Setting};
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_core::sealing::{DataKey, Purpose};
+use claviger_core::sealing::{DataKey, MasterKey, MasterKeyId, Purpose};
 use claviger_core::secret::{Secret, Token};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -62,13 +63,12 @@ async fn make_data_key(
     purpose: Purpose,
     now: Timestamp,
 ) -> OpResult<DataKeyRow> {
-    let master = app.master_key();
     // Under another master key than the installation's it would open on this node alone.
-    let kept = tx.keep_master_key_id_unchecked(master.id()).await?;
-    if let Some(other) = kept.filter(|it| *it != master.id()) {
-        return Err(missing(app, other).into());
-    }
+    let first = app.master_keys().keys().first().id();
+    let kept = tx.keep_master_key_id_unchecked(first).await?.unwrap_or(first);
+    let keys = app.master_keys().with(kept).ok_or_else(|| missing(app, kept))?;
     let wrapped = {
+        let master = find(&keys, kept)?;
         let mut rng = app.rng();
         let id = DataKeyId::new(now, &mut *rng);
         let (_, wrapped) = master.make_data_key(id, tenant.organization_id(), purpose, &mut *rng);
@@ -92,17 +92,32 @@ pub(super) fn open(app: &App, tenant: &Tenant, secret: &Secret, copy: &SealedCop
 /// # Errors
 /// [`RejectCode::MasterKeyMissing`]; a fault, where it is not what it says.
 pub(super) fn opened(app: &App, tenant: &Tenant, purpose: Purpose, row: &DataKeyRow) -> OpResult<DataKey> {
-    let master = app.master_key();
-    if row.wrapped.master_key_id != master.id() {
-        return Err(missing(app, row.wrapped.master_key_id).into());
-    }
-    let opened = master.unwrap_key(row.id, tenant.organization_id(), purpose, &row.wrapped);
+    unwrapped(app, tenant.organization_id(), purpose, row)
+}
+
+/// The same of whichever organization, with whichever master key has wrapped it.
+///
+/// # Errors
+/// As [`opened`].
+pub(super) fn unwrapped(
+    app: &App,
+    organization_id: OrganizationId,
+    purpose: Purpose,
+    row: &DataKeyRow,
+) -> OpResult<DataKey> {
+    let by = row.wrapped.master_key_id;
+    let keys = app.master_keys().with(by).ok_or_else(|| missing(app, by))?;
+    let opened = find(&keys, by)?.unwrap_key(row.id, organization_id, purpose, &row.wrapped);
     opened.map_err(|fault| Error::Internal(format!("the data key {} does not open: {fault}", row.id)))
 }
 
-fn missing(app: &App, wanted: claviger_core::sealing::MasterKeyId) -> Reject {
-    let has = app.master_key().id();
-    let detail = format!("This is sealed under the master key {wanted}, and this node has {has}.");
+fn find(keys: &MasterKeys, id: MasterKeyId) -> OpResult<&MasterKey> {
+    keys.find(id).ok_or_else(|| Error::Internal(format!("the master key {id} was there and is not")))
+}
+
+fn missing(app: &App, wanted: MasterKeyId) -> Reject {
+    let has: Vec<_> = app.master_keys().keys().iter().map(|it| it.id().to_string()).collect();
+    let detail = format!("This is sealed under the master key {wanted}, and this node has {}.", has.join(", "));
     Reject::new(RejectCode::MasterKeyMissing, detail)
 }
 

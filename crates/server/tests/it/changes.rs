@@ -105,8 +105,11 @@ impl Calls {
 
     /// As [`Self::call`], on another organization.
     async fn call_at(&mut self, at: &str, operation: &str, method: &str, path: &str, body: Value) -> Value {
+        self.call_path(operation, method, format!("/api/v1/organizations/{at}{path}"), body).await
+    }
+
+    async fn call_path(&mut self, operation: &str, method: &str, path: String, body: Value) -> Value {
         let (before, _) = standing(&self.test).await;
-        let path = format!("/api/v1/organizations/{at}{path}");
         let answer = self.test.call(method, &path, &self.token, &body).await;
         assert!((200..300).contains(&answer.status), "{operation}: {answer:?}");
         if let Some(fault) = fault(before, standing(&self.test).await) {
@@ -129,6 +132,8 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     let moved = calls.call("put_organization", "PUT", "/organizations/by-external-id/l2", json!({"name": "L2"})).await;
     calls.call_at(id(&moved), "move_organization", "POST", "/move", json!({"parent_id": id(&parent)})).await;
 
+    let path = "/api/v1/master-key/rotate".to_owned();
+    calls.call_path("rotate_master_key", "POST", path, Value::Null).await;
     calls.call("update_policy", "PATCH", "/policy", json!({"max_keys_per_user": 99})).await;
 
     let user = calls.call("create_user", "POST", "/users", json!({"name": "M"})).await;

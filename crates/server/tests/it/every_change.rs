@@ -201,6 +201,12 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     let lines = json!({"lines": [{"line": 2, "sha256": "cd".repeat(32)}]});
     call("append_import", "POST", format!("{at}/imports/{import}/lines"), lines);
 
+    // As if another master key had been the installation's until now.
+    let mut tx = it.app.app.store().begin().await.unwrap();
+    tx.put_master_key_id_unchecked("00112233445566aa".parse().unwrap()).await.unwrap();
+    tx.commit_unaudited("the fixture's").await.unwrap();
+    call("rotate_master_key", "POST", "/api/v1/master-key/rotate".to_owned(), json!({}));
+
     let cookie = cookie(it).await;
     for call in calls.iter_mut().filter(|it| it.operation.starts_with("reveal_")) {
         call.cookie = Some(cookie.clone());

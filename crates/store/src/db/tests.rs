@@ -33,6 +33,36 @@ async fn commit_is_written_through_before_it_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_is_destroyed_is_overwritten_where_it_stood() {
+    let folder = std::env::temp_dir().join(format!("claviger-destroyed-{}", std::process::id()));
+    let marker = "wrapped-by-nobody-any-more";
+    let is_there = || {
+        let bytes = std::fs::read(folder.join("claviger.db")).expect("the file");
+        bytes.windows(marker.len()).any(|it| it == marker.as_bytes())
+    };
+    for (statements, expected) in [
+        (
+            [
+                "CREATE TABLE planted (id INTEGER, wrapped BLOB)",
+                "INSERT INTO planted VALUES (1, CAST('wrapped-by-nobody-any-more' AS BLOB))",
+            ],
+            true,
+        ),
+        (["UPDATE planted SET wrapped = NULL", "UPDATE planted SET id = 2"], false),
+    ] {
+        let store = Store::open(&folder, Options::default(), rng()).await.expect("a store");
+        let mut tx = store.begin().await.expect("a transaction");
+        for statement in statements {
+            tx.execute(statement, vec![]).await.expect("a statement");
+        }
+        tx.commit_unaudited("the test's").await.expect("a commit");
+        store.close().await;
+        assert_eq!(is_there(), expected, "{statements:?}");
+    }
+    std::fs::remove_dir_all(&folder).expect("the folder goes away");
+}
+
+#[tokio::test]
 async fn usage_may_lose_a_minute_and_its_file_is_only_read_elsewhere() {
     let store = Store::throwaway(rng()).await.expect("a store");
     let mut tx = store.begin_usage().await.expect("a transaction");

@@ -241,3 +241,47 @@ async fn copy_cannot_be_put_under_another_organizations_data_key() {
     let refused = tx.insert_sealed_copy(&world.acme.tenant, &secret, beta.id, &vec![1]).await;
     assert!(refused.is_err());
 }
+
+// Everything is wrapped anew but what was destroyed; and whoever was quicker is not overwritten.
+#[tokio::test]
+async fn data_keys_are_wrapped_anew_a_page_at_a_time_and_destroyed_ones_stay_destroyed() {
+    let world = World::new().await;
+    let (acme, beta) = (&world.acme.tenant, &world.beta.tenant);
+    let new = MasterKey::generate(&mut rng(8));
+    let mut tx = world.store.begin().await.expect("a transaction");
+    let mut rows = Vec::new();
+    for (by, purpose) in [(acme, Purpose::Reveal), (acme, Purpose::SharedSecret), (beta, Purpose::Reveal)] {
+        let row = new_data_key(by.organization_id(), purpose);
+        rows.push(tx.insert_data_key(by, purpose, &row, now()).await.expect("a data key"));
+    }
+    tx.commit_unaudited("the fixture's").await.expect("a commit");
+    let left = async || {
+        let mut reader = world.store.read().await.expect("a reader");
+        reader.count_wrapped_by_others_unchecked(new.id()).await.expect("a count")
+    };
+    assert_eq!(left().await, 3);
+
+    let mut tx = world.store.begin_structural().await.expect("a transaction");
+    let page = tx.page_wrapped_by_others_unchecked(new.id(), 2).await.expect("a page");
+    assert_eq!(page.len(), 2);
+    for it in &page {
+        let key = master().unwrap_key(it.row.id, it.organization_id, it.purpose, &it.row.wrapped).expect("it opens");
+        tx.rewrap_data_key_unchecked(&it.row, &new.wrap(&key, &mut rng(9))).await.expect("wrapped anew");
+    }
+    // The third is destroyed before it is its turn.
+    let last = tx.page_wrapped_by_others_unchecked(new.id(), 2).await.expect("a page").remove(0);
+    tx.destroy_unrevealed(&Tenant::system(world.root_organization.id, "test"), now()).await.expect("destroyed");
+    let key = master().unwrap_key(last.row.id, last.organization_id, last.purpose, &last.row.wrapped).expect("a key");
+    tx.rewrap_data_key_unchecked(&last.row, &new.wrap(&key, &mut rng(9))).await.expect("nothing to wrap");
+    tx.commit_unaudited("the fixture's").await.expect("a commit");
+    assert_eq!(left().await, 0);
+
+    let mut reader = world.store.read().await.expect("a reader");
+    let shared = reader.find_data_key(acme, Purpose::SharedSecret).await.expect("a look-up").expect("a data key");
+    let opened = new.unwrap_key(shared.id, acme.organization_id(), Purpose::SharedSecret, &shared.wrapped);
+    assert_eq!(opened.expect("it opens by the new one").id(), rows[1].id);
+    for by in [acme, beta] {
+        let revealing = reader.find_data_key(by, Purpose::Reveal).await.expect("a look-up");
+        assert!(revealing.is_none(), "policy shows nothing again, and what was destroyed does not come back");
+    }
+}

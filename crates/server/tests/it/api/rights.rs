@@ -35,7 +35,7 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         "update_policy" | "preview_policy" | "preview_role" => json!({}),
         "update_organization" | "update_key" | "update_role" | "update_user" | "update_member" => json!({}),
         "activate_key" | "deactivate_key" | "rotate_key" | "revoke_key" | "duplicate_key" => json!({}),
-        "end_rotation" | "cancel_rotation" => json!({}),
+        "end_rotation" | "cancel_rotation" | "rotate_master_key" => json!({}),
         "extend_rotation" => json!({"until": "2027-01-20T00:00:00Z"}),
         "create_shared_secret" | "rotate_shared_secret" | "reveal_shared_secret" | "rotate_signing_keys" => json!({}),
         "rotate_personal_key" | "create_sign_in_link" | "reveal_key" => json!({}),

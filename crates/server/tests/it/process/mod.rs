@@ -4,6 +4,7 @@ mod cluster;
 mod crash;
 mod dev;
 mod import;
+mod master_key;
 mod moving;
 mod nodes;
 mod reconcile;
