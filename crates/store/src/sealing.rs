@@ -41,6 +41,9 @@ statements! {
          ORDER BY d.organization_id LIMIT $4) found \
          JOIN organization_closure a ON a.descendant_id = found.organization_id \
          JOIN organization o ON o.id = a.ancestor_id ORDER BY found.organization_id, a.depth";
+    COUNT_OPENABLE =
+        "SELECT count(*) FROM (SELECT c.secret_id FROM data_key d JOIN sealed_copy c ON c.data_key_id = d.id \
+         WHERE d.purpose = $2 AND d.organization_id = $1 AND d.wrapped IS NOT NULL LIMIT $3) counted";
     INSERT_SEALED_COPY =
         "INSERT INTO sealed_copy (key_id, secret_id, organization_id, data_key_id, sealed) VALUES ($1, $2, $3, $4, $5)";
     FIND_SEALED_COPIES =
@@ -133,6 +136,15 @@ impl Connection {
     pub async fn find_data_key(&mut self, tenant: &Tenant, purpose: Purpose) -> StoreResult<Option<DataKeyRow>> {
         let arguments = args![tenant.organization_id(), purpose.as_str()];
         self.find(FIND_DATA_KEY, arguments, "data_key", data_key).await
+    }
+
+    /// How many copies of the organization's secrets can be opened, counted up to a limit.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn count_sealed_copies(&mut self, tenant: &Tenant, limit: u32) -> StoreResult<u64> {
+        let arguments = args![tenant.organization_id(), Purpose::Reveal.as_str(), i64::from(limit)];
+        self.number(COUNT_OPENABLE, arguments).await
     }
 
     /// The copies of a key's secrets that can be opened, ended ones included.

@@ -389,6 +389,8 @@ pub(super) struct PolicyPreviewView {
     /// The rules that keys there are would break; empty where none does. `idle` is among them for what is to come: that policy is kept and
     /// inherited, and not acted on yet.
     pub broken: Vec<BrokenView>,
+    /// Copies of secrets that would be destroyed for ever, since nobody would be shown them again; counted up to 10,000.
+    pub destroyed_copy_count: u32,
 }
 
 impl From<PolicyPreview> for PolicyPreviewView {
@@ -398,6 +400,7 @@ impl From<PolicyPreview> for PolicyPreviewView {
             organization_count: it.organization_count,
             is_partial: it.is_partial,
             broken: it.broken.into_iter().map(Into::into).collect(),
+            destroyed_copy_count: it.destroyed_copies,
         }
     }
 }

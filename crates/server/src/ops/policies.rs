@@ -8,7 +8,7 @@ use claviger_core::limits::{
     PAGE_ITEMS_MAX, PREVIEWED_KEYS_MAX, PREVIEWED_KEYS_NAMED, PREVIEWED_KEYS_READ_MAX, PREVIEWED_ORGANIZATIONS_MAX,
 };
 use claviger_core::organization::Organization;
-use claviger_core::policy::{Origin, Policy, PolicyPatch, Setting, origins};
+use claviger_core::policy::{Origin, Policy, PolicyPatch, Reveal, Setting, origins};
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -185,6 +185,8 @@ pub struct PolicyPreview {
     pub is_partial: bool,
     /// The rules that would be broken.
     pub broken: Vec<Broken>,
+    /// Copies of secrets that would be destroyed, since nobody would be shown them again; counted up to [`PREVIEWED_KEYS_MAX`].
+    pub destroyed_copies: u32,
 }
 
 /// Says which keys, here and below, would break a policy, and changes nothing. A rule that stays as it is for an organization is not looked
@@ -218,8 +220,21 @@ pub async fn preview_policy(
         let found = breaking(&mut reader, rule, &changed, app.now()).await?;
         broken.extend((found.key_count > 0 || found.is_partial).then_some(found));
     }
+    let destroyed_copies = destroyed(&mut reader, &changed).await?;
     let organization_count = u32::try_from(changed.len()).unwrap_or(u32::MAX);
-    Ok(PolicyPreview { effective, organization_count, is_partial, broken })
+    Ok(PolicyPreview { effective, organization_count, is_partial, broken, destroyed_copies })
+}
+
+/// How many copies of secrets would be destroyed.
+async fn destroyed(reader: &mut Connection, changed: &[(OrganizationId, Pair)]) -> OpResult<u32> {
+    let mut copies = 0;
+    for (id, (_, after)) in changed {
+        if after.reveal == Reveal::Once && copies < PREVIEWED_KEYS_MAX {
+            let found = reader.count_sealed_copies(&Tenant::system(*id, JOB), PREVIEWED_KEYS_MAX - copies).await?;
+            copies += u32::try_from(found).unwrap_or(u32::MAX);
+        }
+    }
+    Ok(copies)
 }
 
 /// What holds before and after.

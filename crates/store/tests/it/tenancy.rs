@@ -223,6 +223,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_shared_secrets(), |it| !it.is_empty());
     ask!(find_signing_keys(), |it| !it.is_empty());
     ask!(find_sealed_copies(key_id), |it| !it.is_empty());
+    ask!(count_sealed_copies(100), |it| it > 0);
     ask!(find_uses(&[key_id]), |it| !it.is_empty());
     ask!(find_counts(key_id, Span::Hour, &[Span::Hour.start_of(now())]), |it| !it.is_empty());
     ask!(find_passed(&[key_id], Span::Hour, &[Span::Hour.start_of(now())]), |it| !it.is_empty());

@@ -101,6 +101,11 @@ pub struct ReviewPage {
 }
 
 impl ReviewPage {
+    /// How many copies of secrets are destroyed, where that was counted.
+    fn copies(&self) -> Option<&str> {
+        self.consequences.as_ref()?.copies.as_deref()
+    }
+
     /// Whether keys would stop working.
     #[must_use]
     pub fn stops(&self) -> bool {
@@ -115,6 +120,8 @@ pub struct Consequences {
     pub organizations: u64,
     /// The same with what is said of those that were not counted.
     pub organizations_counted: String,
+    /// How many copies of secrets are destroyed, as half a sentence; none where there are none.
+    pub copies: Option<String>,
     /// The rules that keys would break.
     pub broken: Vec<BrokenWords>,
 }

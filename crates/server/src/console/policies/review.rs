@@ -1,6 +1,7 @@
 //! What a change of a policy would do, for the page before it is made.
 
 use claviger_core::decision::Code;
+use claviger_core::limits::PREVIEWED_KEYS_MAX;
 use claviger_core::policy::{IdleAction, Policy, PolicyPatch, Reveal, Setting};
 use claviger_core::reject::RejectCode;
 use claviger_store::keys::BreakingKey;
@@ -62,6 +63,12 @@ fn consequences(visit: &Visit, preview: PolicyPreview) -> Consequences {
     Consequences {
         organizations,
         organizations_counted: format!("{}{more}", grouped(organizations)),
+        copies: match preview.destroyed_copies {
+            0 => None,
+            1 => Some("1 copy of a secret is".to_owned()),
+            PREVIEWED_KEYS_MAX => Some(format!("{} or more copies of secrets are", grouped(PREVIEWED_KEYS_MAX.into()))),
+            many => Some(format!("{} copies of secrets are", grouped(many.into()))),
+        },
         broken: preview.broken.iter().map(|it| broken(visit, it, &preview.effective)).collect(),
     }
 }

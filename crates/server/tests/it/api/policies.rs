@@ -141,6 +141,33 @@ async fn preview_says_which_keys_would_break_a_policy_and_changes_nothing() {
 
 // S3: days of idleness are counted from the last use, and from the making where there was none.
 #[tokio::test]
+async fn preview_counts_the_copies_of_secrets_that_would_be_destroyed_here_and_below() {
+    let it = Fixture::start().await;
+    let below = it.create_organization("Below").await;
+    let free = it.create_organization("Free").await;
+    let patch = async |at: &str, change: Value| {
+        it.admin.patch(&format!("/api/v1/organizations/{at}/policy"), change).await.expect(200);
+    };
+    patch(&it.root, json!({"reveal": "owner"})).await;
+    patch(&free, json!({"reveal": "owner"})).await;
+    for (at, count) in [(&it.root, 2), (&below, 3), (&free, 1)] {
+        for number in 0..count {
+            let path = format!("/api/v1/organizations/{at}/keys");
+            it.admin.post(&path, json!({"name": format!("Kept {number}")})).await.expect(201);
+        }
+    }
+    let preview = async |change: Value| {
+        it.admin.post(&it.at("/policy/preview"), change).await.expect(200).json()["destroyed_copy_count"].clone()
+    };
+    assert_eq!(preview(json!({"reveal": "once"})).await, 5, "one below chooses for itself");
+    assert_eq!(preview(json!({"reveal": "once", "locked": ["reveal"]})).await, 6);
+    assert_eq!(preview(json!({"reveal": "owner_and_admins"})).await, 0);
+    assert_eq!(preview(json!({"idle_days": 90})).await, 0);
+    patch(&it.root, json!({"reveal": "once"})).await;
+    assert_eq!(preview(json!({"reveal": "once", "locked": ["reveal"]})).await, 1, "the others are gone");
+}
+
+#[tokio::test]
 async fn preview_counts_keys_that_would_be_idle_at_once() {
     let it = Fixture::start().await;
     let used = it.create_key(json!({"name": "Used"})).await;

@@ -101,6 +101,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let consequences = |organizations: u64, broken| Consequences {
         organizations,
         organizations_counted: organizations.to_string(),
+        copies: Some("12 copies of secrets are".to_owned()),
         broken,
     };
     vec![

@@ -1,0 +1,154 @@
+// Secrets that policy shows again: to whom a key belongs and to whom it was made for, after a reload and while it is rotated; by clicks from
+// home, with scripts and once more without.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { bearer, callWith, createKey, invite, launch, newestEvents, openWindow, setApiAccess, setUp, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
+import { lastEvent, show } from "./looks.mjs";
+
+let browser;
+
+before(async () => {
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+const ANN = { name: "Ann Meyer", email: "ann@acme.example", password: "eleven plus one" };
+
+/** Settings, Policies, who sees secrets again. */
+const setReveal = async (page, choice) => {
+  await walk(page, "Policies");
+  await page.getByRole("link", { name: "Edit Show secrets again" }).click();
+  await page.getByLabel(choice).check();
+  await page.getByRole("button", { name: "Review the change" }).click();
+  await page.getByRole("button", { name: "Save the policy" }).click();
+  await page.getByRole("status").getByText("saved.").waitFor();
+};
+
+/** Presses what opens the question, in a dialog where scripts run, and answers it; whoever signed in just now is not asked for a password. */
+const view = async (page, opener) => {
+  await page.getByRole("main").getByRole("link", { name: opener, exact: true }).click();
+  await page.getByRole("heading", { name: /^View the secret of/ }).waitFor();
+  await page.getByRole("button", { name: "View", exact: true }).click();
+  await page.getByRole("heading", { name: /^Secret of/ }).waitFor();
+  const text = (id) => page.locator(`#${id}-1`).textContent();
+  return { token: await text("token"), access: await text("access"), secret: await text("secret") };
+};
+
+for (const scripts of [true, false]) {
+  const how = scripts ? "" : ", without scripts";
+
+  test(`secrets are shown again to whom they are for${how}`, async (scenario) => {
+    const server = await startServer();
+    const options = { javaScriptEnabled: scripts };
+    const admin = await openWindow(browser, server, options);
+    await setUp(admin.page, server);
+    await walkToKeys(admin.page);
+    const outside = await createKey(admin.page, "Outside tools", (page) => page.getByLabel("ADMIN").check());
+    const ann = await invite(browser, server, admin.page, ANN, "MEMBER", options);
+    await setApiAccess(admin.page, "MEMBER", "Allowed");
+
+    await scenario.test("where policy shows a secret once, the page of the key says so and what to do instead", async () => {
+      await walkToKeys(admin.page);
+      await admin.page.getByRole("link", { name: "Outside tools", exact: true }).click();
+      await admin.page.getByText("Policy shows a secret once, when it is made.").waitFor();
+      assert.equal(await admin.page.getByRole("main").getByRole("link", { name: "View", exact: true }).count(), 0);
+      await admin.page.getByText("Lost it?").waitFor();
+    });
+
+    await scenario.test("A0.0, A0.3, S0.8: the member toggles on, the key appears without a form, and again after a reload", async () => {
+      await setReveal(admin.page, /^To its owner/);
+      await walkProfile(ann.page, "Your Profile & Preferences", "API Access");
+      await ann.page.getByRole("button", { name: "Turn API access on" }).click();
+      await ann.page.getByText("It can be viewed again on the key’s page.").waitFor();
+      const made = await ann.page.locator("#token").textContent();
+      await walkProfile(ann.page, "Your Profile & Preferences", "API Access");
+      await ann.page.reload();
+      const shown = await view(ann.page, "Show");
+      assert.equal(shown.token, made);
+      assert.equal(await callWith(server, bearer(shown.token)), 200);
+      if (scripts) {
+        await show(ann.page, "key-viewed");
+        await ann.page.getByRole("button", { name: "Copy secret key" }).click();
+        assert.equal(await ann.page.evaluate(() => navigator.clipboard.readText()), shown.secret);
+      }
+      assert.equal((await newestEvents(server, outside.token))[0], "key.revealed");
+      assert.match(await lastEvent(admin.page), /Secret shown again[\s\S]*Ann Meyer/);
+      // Nobody goes back to the page that showed it.
+      await ann.page.goto("/");
+      await assert.rejects(ann.page.goBack(), /ERR_CACHE_MISS/);
+    });
+
+    await scenario.test("S2.23, S2.28, S2.29: who is no admin finds a key that was made for them, sees both values and uses them", async () => {
+      await walkToKeys(admin.page);
+      const key = await createKey(admin.page, "Integration", (page) => page.getByLabel("Mapped User Account").selectOption({ label: ANN.name }));
+      await walkProfile(ann.page, "Edit Profile", "Security", "API Keys");
+      await ann.page.getByRole("row", { name: "Integration" }).getByRole("link", { name: "View" }).click();
+      const shown = await view(ann.page, "View");
+      assert.deepEqual(shown, key);
+      assert.equal(await callWith(server, { accessKey: shown.access, secretKey: shown.secret }), 200);
+      assert.match(await lastEvent(admin.page), /Secret shown again[\s\S]*Ann Meyer/);
+    });
+
+    await scenario.test("A1.5: the page of a rotated key says who still calls with the old secret, and ends it", async () => {
+      await walkToKeys(admin.page);
+      await admin.page.getByRole("link", { name: "Integration", exact: true }).click();
+      const old = (await view(admin.page, "View")).token;
+      await admin.page.getByRole("link", { name: "Done" }).click();
+      await admin.page.getByRole("main").getByRole("link", { name: "Rotate", exact: true }).first().click();
+      await admin.page.getByLabel("In 7 days").check();
+      await admin.page.getByRole("button", { name: "Rotate", exact: true }).click();
+      const token = await admin.page.locator("#token").textContent();
+      await admin.page.getByRole("link", { name: "View key" }).click();
+      await admin.page.getByText("Neither secret was used since the rotation.").waitFor();
+      const headers = { ...bearer(old), "User-Agent": "nightly-export/2" };
+      assert.equal(await callWith(server, headers), 200);
+      // What was used is written down within seconds.
+      for (let tries = 0; tries < 20 && !(await admin.page.getByText("Something still calls").count()); tries += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        await admin.page.reload();
+      }
+      await admin.page.locator("#rotation").getByText("from 127.0.0.1 by nightly-export/2").waitFor();
+      if (scripts) await show(admin.page, "key-rotating");
+      await walkToKeys(admin.page);
+      await admin.page.getByRole("row", { name: "Integration" }).getByText(/^Rotating until/).waitFor();
+      await admin.page.getByRole("link", { name: "Integration", exact: true }).click();
+      const answer = async (link, button) => {
+        await admin.page.getByRole("link", { name: link, exact: true }).click();
+        await admin.page.getByRole("button", { name: button, exact: true }).click();
+      };
+      await answer("Extend", "Extend");
+      await admin.page.getByRole("status").getByText("works for longer").waitFor();
+      await answer("End now", "End now");
+      await admin.page.getByRole("status").getByText("is refused from now on").waitFor();
+      assert.deepEqual([await callWith(server, bearer(old)), await callWith(server, bearer(token))], [401, 200]);
+      assert.match(await lastEvent(admin.page), /Key rotation ended[\s\S]*Integration/);
+    });
+
+    await scenario.test("a cancelled rotation makes the old secret current again, and the new one never comes back", async () => {
+      await walkToKeys(admin.page);
+      await admin.page.getByRole("link", { name: "Integration", exact: true }).click();
+      const old = (await view(admin.page, "View")).token;
+      await admin.page.getByRole("link", { name: "Done" }).click();
+      await admin.page.getByRole("main").getByRole("link", { name: "Rotate", exact: true }).first().click();
+      await admin.page.getByLabel("In 7 days").check();
+      await admin.page.getByRole("button", { name: "Rotate", exact: true }).click();
+      const token = await admin.page.locator("#token").textContent();
+      await admin.page.getByRole("link", { name: "View key" }).click();
+      await admin.page.getByRole("link", { name: "Cancel rotation", exact: true }).click();
+      await admin.page.getByText("The new secret was never used.").waitFor();
+      await admin.page.getByRole("button", { name: "Cancel rotation", exact: true }).click();
+      await admin.page.getByRole("status").getByText("is cancelled").waitFor();
+      assert.deepEqual([await callWith(server, bearer(old)), await callWith(server, bearer(token))], [200, 401]);
+      assert.match(await lastEvent(admin.page), /Key rotation cancelled[\s\S]*Integration/);
+    });
+
+    await ann.close();
+    await admin.close();
+    await server.stop();
+  });
+}
