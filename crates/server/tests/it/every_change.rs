@@ -9,6 +9,7 @@ use crate::api::client::{Answer, Client};
 use crate::api::fixture::Fixture;
 use crate::api::sessions::cookie;
 use crate::changes::writing_operations;
+use crate::raw::Raw;
 
 /// A call that has not been made yet.
 #[derive(Debug, Clone)]
@@ -201,11 +202,10 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     let lines = json!({"lines": [{"line": 2, "sha256": "cd".repeat(32)}]});
     call("append_import", "POST", format!("{at}/imports/{import}/lines"), lines);
 
-    // As if another master key had been the installation's until now.
-    let mut tx = it.app.app.store().begin().await.unwrap();
-    tx.put_master_key_id_unchecked("00112233445566aa".parse().unwrap()).await.unwrap();
-    tx.commit_unaudited("the fixture's").await.unwrap();
-    call("rotate_master_key", "POST", "/api/v1/master-key/rotate".to_owned(), json!({}));
+    // As if none had ever been needed: the first of all calls notes which there is.
+    Raw::of(it.app.app.store()).await.execute("UPDATE installation SET master_key_id = NULL").await;
+    let path = "/api/v1/master-key/rotate".to_owned();
+    calls.insert(0, Call { operation: "rotate_master_key", method: "POST", path, body: json!({}), cookie: None });
 
     let cookie = cookie(it).await;
     for call in calls.iter_mut().filter(|it| it.operation.starts_with("reveal_")) {
