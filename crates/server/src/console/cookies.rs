@@ -97,6 +97,7 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "password-changed" => Notice::PasswordChanged,
         "session-ended" => Notice::SessionEnded,
         "sessions-ended" => Notice::SessionsEnded,
+        "shared-secret-deleted" => Notice::SharedSecretDeleted,
         "password-set" => Notice::PasswordSet,
         "member-added" => Notice::MemberAdded(subject()?),
         "member-updated" => Notice::MemberUpdated(subject()?),
@@ -151,6 +152,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::PasswordChanged => ("password-changed", ""),
         Notice::SessionEnded => ("session-ended", ""),
         Notice::SessionsEnded => ("sessions-ended", ""),
+        Notice::SharedSecretDeleted => ("shared-secret-deleted", ""),
         Notice::PasswordSet => ("password-set", ""),
         Notice::MemberAdded(name) => ("member-added", name.as_str()),
         Notice::MemberUpdated(name) => ("member-updated", name.as_str()),
@@ -273,6 +275,7 @@ mod tests {
             Notice::PasswordChanged,
             Notice::SessionEnded,
             Notice::SessionsEnded,
+            Notice::SharedSecretDeleted,
             Notice::PasswordSet,
             Notice::MemberAdded(named()),
             Notice::MemberUpdated(named()),
@@ -314,6 +317,7 @@ mod tests {
                 | Notice::PasswordChanged
                 | Notice::SessionEnded
                 | Notice::SessionsEnded
+                | Notice::SharedSecretDeleted
                 | Notice::PasswordSet
                 | Notice::MemberAdded(_)
                 | Notice::MemberUpdated(_)

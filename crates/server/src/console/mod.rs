@@ -32,6 +32,7 @@ mod roles;
 mod security;
 mod settings;
 mod settings_search;
+mod shared_secret;
 mod tree;
 mod visit;
 
@@ -108,6 +109,10 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/activate", post(keys::change::activate))
         .route("/keys/{key}/deactivate", post(keys::change::deactivate))
         .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))
+        .route("/shared-secret", get(shared_secret::show).post(shared_secret::create))
+        .route("/shared-secret/view", get(shared_secret::show_view).post(shared_secret::view))
+        .route("/shared-secret/rotate", get(shared_secret::show_rotate).post(shared_secret::rotate))
+        .route("/shared-secret/delete", get(shared_secret::show_delete).post(shared_secret::delete))
         .route("/audit", get(audit::show_audit))
         .route("/audit/{event}", get(audit::show_event))
         .route(audit::REVISIONS.0, get(audit::show_revisions))

@@ -11,6 +11,7 @@ use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::choices::{
@@ -25,9 +26,10 @@ use super::view;
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::pages::form::{FormErrors, entries, typed, typed_lines};
-use crate::console::pages::keys::{KeyFacts, KeyFormPage};
+use crate::console::pages::keys::{BundleOffer, KeyFacts, KeyFormPage};
 use crate::console::pages::secrets::Replaced;
 use crate::console::pages::shell::{Notice, Place};
+use crate::console::shared_secret::{confirm_for_bundle, offer};
 use crate::console::visit::Visit;
 use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, update_key};
 
@@ -67,6 +69,8 @@ pub(in crate::console) struct KeyForm {
     pub(super) scopes: Option<String>,
     /// Addresses and networks, one a line; none where they were not sent.
     pub(super) allowed_ips: Option<String>,
+    /// The viewer's password; empty where the line for signing in is not wanted.
+    confirm: SecretString,
 }
 
 /// What a form asks for, parsed. The outer `Option` of a field says whether the form speaks of it at all.
@@ -208,7 +212,7 @@ pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) ->
 
 /// Creates a key and answers with its token: the one page that shows it, and the one POST that is not answered with the way to another page.
 pub(in crate::console) async fn create(
-    visit: Visit,
+    mut visit: Visit,
     form: Result<Form<KeyForm>, FormRejection>,
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
@@ -222,6 +226,7 @@ pub(in crate::console) async fn create(
         user => form.optional_id(user, "owner", &mut errors).map(Some),
     };
     let api = form.optional_id(&form.api, "api", &mut errors);
+    confirm_for_bundle(&mut visit, &form.confirm, &mut errors).await?;
     let source = source_of(&visit, &form).await;
     if let Some(wanted) = form.read(Lifetimes::of(&visit), visit.app.now(), &mut errors) {
         let new = NewKey {
@@ -406,6 +411,7 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         name: typed(&form.name),
         description: typed(&form.description),
         expires_on: typed(&form.expires_on),
+        bundle: if info.is_none() { offer(visit).await } else { BundleOffer::None },
         errors,
     }
 }

@@ -25,6 +25,7 @@ use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::create_key;
 use crate::console::pages::usage::Spark;
 use crate::console::paging::{query_string, search_words};
+use crate::console::shared_secret::may_see;
 use crate::console::visit::Visit;
 use crate::ops::apis::list_apis;
 use crate::ops::error::{Error, OpResult};
@@ -330,6 +331,7 @@ pub(in crate::console) async fn show_keys(
         back: format!("{}?{}", door.path(), query.link("", "", 1)),
         rows,
         may_create,
+        shared_secret: may_see(&visit),
         snippets: create_key(&visit.site.base_url, visit.organization.id),
     };
     Ok(visit.page(&page))

@@ -27,6 +27,7 @@ use crate::console::pages::secrets::{CreatedKeyPage, Made, Replaced, RotateKeyPa
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Place};
 use crate::console::pages::snippets::call_with_key;
+use crate::console::shared_secret::bundle;
 use crate::console::visit::Visit;
 use crate::ops::idempotency::{Answer, Idempotency};
 use crate::ops::keys::{CreatedKey, KeyInfo, Overlap, OverlapBounds, overlap_bounds, rotate_key};
@@ -34,7 +35,7 @@ use crate::ops::keys::{CreatedKey, KeyInfo, Overlap, OverlapBounds, overlap_boun
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 /// The overlaps that the form offers beside policy's own, in seconds, as far as policy lets them.
-const OVERLAPS: [u64; 5] = [0, HOUR, DAY, 7 * DAY, 30 * DAY];
+pub(in crate::console) const OVERLAPS: [u64; 5] = [0, HOUR, DAY, 7 * DAY, 30 * DAY];
 /// No form offers more; whether policy lets it is the operation's to say.
 const OVERLAP_SECS_MAX: u64 = ROTATION_OVERLAP_HOURS_MAX as u64 * HOUR;
 /// Bytes of a form's mark that are looked at; ours have 22.
@@ -55,19 +56,19 @@ pub(in crate::console) fn idempotency<const N: usize>(
     once: &str,
     parts: [&String; N],
 ) -> Idempotency<CreatedKey> {
+    let (key, fingerprint) = once_of(action, once, parts);
+    Idempotency { key, fingerprint, status: 200, render: remember, headers: |_| http::HeaderMap::new() }
+}
+
+/// What one showing of a form is known by, and what was typed into it.
+pub(in crate::console) fn once_of<const N: usize>(action: &str, once: &str, parts: [&String; N]) -> (String, [u8; 32]) {
     let mut hash = Sha256::new();
     for part in [action, once.get(..ONCE_BYTES_MAX).unwrap_or(once)].into_iter().chain(parts.map(String::as_str)) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
     let fingerprint: [u8; 32] = hash.finalize().into();
-    Idempotency {
-        key: format!("form-{}", BASE64URL_NOPAD.encode(&fingerprint)),
-        fingerprint,
-        status: 200,
-        render: remember,
-        headers: |_| http::HeaderMap::new(),
-    }
+    (format!("form-{}", BASE64URL_NOPAD.encode(&fingerprint)), fingerprint)
 }
 
 /// What is kept of the answer: enough to find the key again, and nothing of its secret.
@@ -114,6 +115,7 @@ async fn show(
     match answer {
         Answer::Fresh(created) => {
             let token = created.token.expose();
+            let bundle = bundle(visit, created.info.key.name.as_str(), &created.token).await;
             Ok(visit.page(&CreatedKeyPage {
                 shell: visit.shell(Place::Keys),
                 shown_again: is_shown_again(visit, &created.info).await,
@@ -131,6 +133,7 @@ async fn show(
                 secret: created.token.expose_secret_part().to_owned(),
                 snippets: call_with_key(&visit.site.base_url, Some(token)),
                 token: token.to_owned(),
+                bundle,
                 replaced,
             }))
         }
@@ -243,7 +246,7 @@ async fn rotate_page(
 }
 
 /// When an old secret stops, in words; policy counts in hours.
-fn overlap_label(secs: u64) -> String {
+pub(in crate::console) fn overlap_label(secs: u64) -> String {
     match secs {
         0 => "Now".to_owned(),
         HOUR => "In 1 hour".to_owned(),

@@ -98,6 +98,8 @@ pub struct KeyListPage {
     pub further: Option<String>,
     /// Whether the viewer may create keys.
     pub may_create: bool,
+    /// Whether the way to the organization's shared secret is offered.
+    pub shared_secret: bool,
     /// How to create a key over HTTP, for the empty list.
     pub snippets: Vec<Snippet>,
 }
@@ -417,6 +419,19 @@ pub struct KeyFormPage {
     pub scopes: String,
     /// The addresses and networks that it may be used from as typed, one a line.
     pub allowed_ips: String,
+    /// Whether the new key comes with the line for signing in.
+    pub bundle: BundleOffer,
     /// What was wrong with the form that was sent.
     pub errors: FormErrors,
+}
+
+/// Whether a new key comes with the line for signing in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BundleOffer {
+    /// The organization has no shared secret, or it is not the reader's to see.
+    None,
+    /// It does.
+    Comes,
+    /// It does once the reader has confirmed who they are.
+    AfterConfirming,
 }

@@ -22,6 +22,7 @@ pub mod roles;
 pub mod rotation;
 pub mod secrets;
 pub mod settings;
+pub mod shared_secret;
 pub mod shell;
 pub mod snippets;
 pub mod tree;

@@ -32,6 +32,8 @@ pub struct CreatedKeyPage {
     pub access: String,
     /// The part that goes into `secretKey`.
     pub secret: String,
+    /// The line that sets a program up to sign in with it: absent where the organization has no shared secret, or it is not the reader's to see.
+    pub bundle: Option<String>,
     /// How to try it, with the token filled in.
     pub snippets: Vec<Snippet>,
     /// The key that it takes the place of, where that is still good.

@@ -236,6 +236,8 @@ pub enum Notice {
     SessionEnded,
     /// The reader ended all of the own sessions but this one.
     SessionsEnded,
+    /// The organization's shared secret was deleted.
+    SharedSecretDeleted,
     /// The reader set a password by a link.
     PasswordSet,
     /// Somebody who had an account was made a member.

@@ -56,6 +56,34 @@ pub fn call_with_key(base_url: &str, token: Option<&str>) -> Vec<Snippet> {
     ]
 }
 
+/// How a program signs in with a key and the organization's shared secret: `POST /api/v1/auth/token`.
+#[must_use]
+pub fn sign_in_with_key(base_url: &str, shortname: &str) -> Vec<Snippet> {
+    vec![
+        Snippet {
+            slug: "python",
+            language: "Python",
+            code: format!(
+                "import json, os, time, urllib.request, uuid\nimport jwt  # pip install pyjwt\n\nassertion = jwt.encode(\n    {{\n        \"iat\": int(time.time()),\n        \"jti\": str(uuid.uuid4()),\n        \"appname\": os.environ[\"APP_NAME\"],\n        \"appkey\": os.environ[\"API_KEY\"],\n        \"shortname\": \"{shortname}\",\n    }},\n    os.environ[\"SHARED_SECRET\"],\n    algorithm=\"HS256\",\n)\nrequest = urllib.request.Request(\n    \"{base_url}/api/v1/auth/token\",\n    data=json.dumps({{\"jwt\": assertion}}).encode(),\n    headers={{\"Content-Type\": \"application/json\"}},\n)\nwith urllib.request.urlopen(request) as response:\n    access_token = json.load(response)[\"access_token\"]"
+            ),
+        },
+        Snippet {
+            slug: "typescript",
+            language: "TypeScript",
+            code: format!(
+                "import {{ SignJWT }} from \"jose\"; // npm install jose\n\nconst assertion = await new SignJWT({{\n  appname: process.env.APP_NAME,\n  appkey: process.env.API_KEY,\n  shortname: \"{shortname}\",\n}})\n  .setProtectedHeader({{ alg: \"HS256\" }})\n  .setIssuedAt()\n  .setJti(crypto.randomUUID())\n  .sign(new TextEncoder().encode(process.env.SHARED_SECRET));\nconst response = await fetch(\"{base_url}/api/v1/auth/token\", {{\n  method: \"POST\",\n  headers: {{ \"Content-Type\": \"application/json\" }},\n  body: JSON.stringify({{ jwt: assertion }}),\n}});\nconst {{ access_token }} = await response.json();"
+            ),
+        },
+        Snippet {
+            slug: "shell",
+            language: "Shell",
+            code: format!(
+                "base64url() {{ openssl base64 -A | tr '+/' '-_' | tr -d '='; }}\nheader=$(printf '{{\"alg\":\"HS256\",\"typ\":\"JWT\"}}' | base64url)\nclaims=$(printf '{{\"iat\":%s,\"jti\":\"%s\",\"appname\":\"%s\",\"appkey\":\"%s\",\"shortname\":\"{shortname}\"}}' \\\n  \"$(date +%s)\" \"$(openssl rand -hex 16)\" \"$APP_NAME\" \"$API_KEY\" | base64url)\nsignature=$(printf '%s.%s' \"$header\" \"$claims\" |\n  openssl dgst -sha256 -hmac \"$SHARED_SECRET\" -binary | base64url)\ncurl {base_url}/api/v1/auth/token -H \"Content-Type: application/json\" \\\n  -d \"{{\\\"jwt\\\":\\\"$header.$claims.$signature\\\"}}\""
+            ),
+        },
+    ]
+}
+
 /// How a host's backend asks whether a key is good: `POST /api/v1/verify`, with a key of its own that may verify.
 #[must_use]
 pub fn check_key(base_url: &str) -> Vec<Snippet> {

@@ -4,8 +4,8 @@ use super::{BASE_URL, Words, moment, shell, status, used};
 use crate::console::keys::door::Door;
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::{
-    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse, LocationKeys,
-    LocationView, Range, SecretView,
+    BundleOffer, Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse,
+    LocationKeys, LocationView, Range, SecretView,
 };
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
@@ -257,6 +257,7 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
         reaches: reaches(),
         scopes: String::new(),
         allowed_ips: String::new(),
+        bundle: BundleOffer::AfterConfirming,
         errors: FormErrors::default(),
     }
 }
@@ -322,6 +323,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         previous: None,
         next: Some("cursor=Zm9v".to_owned()),
         may_create: true,
+        shared_secret: true,
         snippets: create_key(BASE_URL, claviger_core::id::OrganizationId::from_u128(7)),
     }
 }

@@ -30,6 +30,7 @@ mod policies;
 mod roles;
 mod rotation;
 mod settings;
+mod shared_secret;
 mod tree;
 
 use keys::{deleted_facts, expiries, facts, first_request, key_form, key_list, no_usage, rows, secrets, usage};
@@ -183,19 +184,22 @@ fn organizations(words: &Words<'_>) -> OrganizationsPage {
 pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let token = "ck_7Fq2xV9mKd0RtYbL_hN4sW8eZ1uPqC3vJ6gTfA5oXyBnMkEiQrDlHw2S7c";
     let (access, secret) = token.rsplit_once('_').expect("two parts");
-    let created = |origin| CreatedKeyPage {
+    let created = |origin: SecretOrigin| CreatedKeyPage {
         shell: shell(words, Place::Keys),
         shown_again: origin == SecretOrigin::Created,
         crumbs: vec![Crumb { path: "/settings", label: "Settings" }, Crumb { path: "/keys", label: "API Keys" }],
         done: "/keys",
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
-        origin,
         token: token.to_owned(),
+        bundle: origin
+            .eq(&SecretOrigin::Created)
+            .then(|| "eyJ1cmwiOiJodHRwczovL2tleXMuYWNtZS5leGFtcGxlIn0=".to_owned()),
         access: access.to_owned(),
         secret: secret.to_owned(),
         snippets: call_with_key(BASE_URL, Some(token)),
         replaced: None,
+        origin,
     };
     let replaced = || Some(Replaced { id: "key_01jdw7r9x3e5tw".to_owned(), name: words.names[0].to_owned() });
     let home = |live_keys: u64, recent| HomePage {
@@ -273,6 +277,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(roles::all(words));
     pages.extend(rotation::all(words));
     pages.extend(settings::all(words));
+    pages.extend(shared_secret::all(words));
     pages.extend(policies::all(words));
     pages.extend(tree::all(words));
     pages.extend([
