@@ -1,0 +1,206 @@
+// A3: a program signs in with a key and the organization's shared secret. By clicks from home, and over HTTP as its own client would.
+
+import assert from "node:assert/strict";
+import { createHmac, randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+
+import { bearer, callWith, createKey, inspect, isRed, launch, openWindow, signIn, startDev, walk } from "./harness.mjs";
+import { lastEvent, show } from "./looks.mjs";
+
+let browser;
+
+before(async () => {
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+const MINUTE = 60_000;
+const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+const signed = (claims, secret, header = { alg: "HS256", typ: "JWT" }) => {
+  const text = `${part(header)}.${part(claims)}`;
+  return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
+};
+
+for (const scripts of [true, false]) {
+  test(`A3: a shared secret, a bundle, and access tokens${scripts ? "" : ", without scripts"}`, async (scenario) => {
+    const dev = await startDev();
+    const { page, close } = await openWindow(browser, dev, { javaScriptEnabled: scripts });
+    let now = Date.now();
+    const wait = async (ms) => {
+      now += ms;
+      await dev.setClock(new Date(now).toISOString());
+    };
+    await signIn(page, dev.admin);
+    const walkToKeys = () => walk(page, "User Management", "API Keys");
+    const walkToSecret = async () => {
+      await walkToKeys();
+      await page.getByRole("link", { name: "API SHARED SECRET" }).click();
+    };
+    const shown = () => page.locator("#shared-secret").textContent();
+    const post = async (path, body, type = "application/json") =>
+      fetch(`${dev.base}${path}`, { method: "POST", headers: { "Content-Type": type }, body });
+    const signInWith = (jwt) => post("/api/v1/auth/token", JSON.stringify({ jwt }));
+    const refresh = (token) => post("/api/auth/bearer/refresh", new URLSearchParams({ refresh_token: token }).toString(), "application/x-www-form-urlencoded");
+    const createIn = async (name, role, fill = async () => {}) => {
+      await walkToKeys();
+      const key = await createKey(page, name, async (it) => {
+        await it.getByLabel(role).check();
+        await fill(it);
+      }, "ADD API KEY");
+      const bundle = page.locator("#bundle");
+      const line = (await bundle.count()) ? JSON.parse(Buffer.from(await bundle.textContent(), "base64").toString()) : undefined;
+      return { ...key, bundle: line };
+    };
+    const claims = ({ appname, appkey, shortname }, more = {}) => ({ iat: Math.floor(now / 1000), jti: randomUUID(), appname, appkey, shortname, ...more });
+    const get = (token, path = "/me") => fetch(`${dev.base}/api/v1${path}`, { headers: bearer(token) });
+    let first;
+    let readonly;
+    let admin;
+    let tokens;
+
+    await scenario.test("A3.1, S3.4, S3.5: API SHARED SECRET on the page of keys creates one, and shows it again later", async () => {
+      await walkToSecret();
+      await page.getByText("No shared secret yet").waitFor();
+      await page.getByRole("button", { name: "Create shared secret" }).click();
+      first = await shown();
+      assert.match(first, /^css_[0-9A-Za-z]{54}$/);
+      if (scripts) {
+        await show(page, "shared-secret");
+        await inspect(page, "shared-secret-shown");
+      }
+      await page.getByRole("link", { name: "Done" }).click();
+      assert.ok(!(await page.content()).includes(first), "the page itself does not show it");
+      await wait(11 * MINUTE);
+      await page.getByRole("link", { name: "View Shared Secret" }).click();
+      await page.getByLabel("Your password").fill(dev.admin.password);
+      await page.getByRole("button", { name: "View", exact: true }).click();
+      await page.getByRole("heading", { name: "Shared secret", exact: true }).waitFor();
+      assert.equal(await shown(), first);
+      assert.match(await lastEvent(page), /Looked at the shared secret/);
+    });
+
+    await scenario.test("A3.2, S3.3: ADD API KEY with READONLY shows key and bundle once, and the list says Never", async () => {
+      readonly = await createIn("automation_ro", "READONLY");
+      assert.deepEqual(readonly.bundle, { url: dev.base, shortname: "root", appname: "automation_ro", sharedsecret: first, appkey: readonly.token });
+      await page.getByRole("link", { name: "Done" }).click();
+      await page.getByRole("row", { name: "automation_ro" }).getByText("Never").first().waitFor();
+      assert.ok(!(await page.content()).includes(readonly.secret));
+    });
+
+    await scenario.test("A3.2: whoever signed in a while ago gets the bundle after confirming, and the key without it", async () => {
+      await wait(11 * MINUTE);
+      assert.equal((await createIn("without", "READONLY")).bundle, undefined);
+      const confirmed = await createIn("with", "READONLY", (it) => it.getByLabel("Your password").fill(dev.admin.password));
+      assert.equal(confirmed.bundle.appname, "with");
+    });
+
+    await scenario.test("A3.3: its JWT gets an access token that reads, writes nothing and shows no secret; Last Login and the address are kept", async () => {
+      const answer = await signInWith(signed(claims(readonly.bundle), first));
+      assert.equal(answer.status, 200, await answer.clone().text());
+      tokens = await answer.json();
+      assert.deepEqual([tokens.token_type, tokens["not-before-policy"], tokens.expires_in], ["bearer", 0, 900]);
+      const organization = (await (await get(tokens.access_token)).json()).organization.id;
+      const list = await get(tokens.access_token, `/organizations/${organization}/keys`);
+      assert.equal(list.status, 200);
+      assert.ok(!(await list.text()).includes(readonly.secret));
+      const made = await fetch(`${dev.base}/api/v1/organizations/${organization}/keys`, {
+        method: "POST", headers: { ...bearer(tokens.access_token), "Content-Type": "application/json" }, body: JSON.stringify({ name: "no" }),
+      });
+      assert.equal(made.status, 403);
+      await walkToKeys();
+      const login = page.getByRole("row", { name: "automation_ro" }).locator('[data-label="Last Login"] time');
+      for (const deadline = Date.now() + 30_000; (await login.count()) === 0 && Date.now() < deadline; ) {
+        await page.waitForTimeout(1_000);
+        await page.reload();
+      }
+      assert.match((await login.textContent()).trim(), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+      await page.getByRole("row", { name: "automation_ro" }).getByRole("link", { name: "automation_ro", exact: true }).click();
+      await page.getByText("127.0.0.1").first().waitFor();
+    });
+
+    await scenario.test("A3.5: alg none, RS256, a stale iat, a jti used before and an unknown shortname are 401", async () => {
+      const good = claims(readonly.bundle);
+      const once = signed(good, first);
+      assert.equal((await signInWith(once)).status, 200);
+      const refused = [
+        once,
+        `${part({ alg: "none" })}.${part(claims(readonly.bundle))}.`,
+        signed(claims(readonly.bundle), first, { alg: "RS256", typ: "JWT" }),
+        signed(claims(readonly.bundle, { iat: Math.floor(now / 1000) - 400 }), first),
+        signed(claims(readonly.bundle, { iat: Math.floor(now / 1000) + 400 }), first),
+        signed(claims(readonly.bundle, { shortname: "nowhere" }), first),
+        signed(claims(readonly.bundle), `${first}x`),
+      ];
+      for (const jwt of refused) {
+        const answer = await signInWith(jwt);
+        assert.equal(answer.status, 401, jwt);
+        const { status, name, message } = await answer.json();
+        assert.deepEqual([status, name], [401, "Unauthorized"]);
+        assert.ok(message.length > 10, message);
+      }
+    });
+
+    await scenario.test("A3.4, S3.14: an ADMIN key warns, may do everything, and takes its tokens along when it is deleted", async () => {
+      admin = await createIn("automation_admin", "ADMIN", (it) => it.getByText("Full administrative privileges").waitFor());
+      const said = await (await signInWith(signed(claims({ appname: "automation_admin", appkey: admin.token, shortname: "root" }), first))).json();
+      const organization = (await (await get(said.access_token)).json()).organization.id;
+      const keys = `/organizations/${organization}/keys`;
+      const send = (path, body) => fetch(`${dev.base}/api/v1${path}`, {
+        method: "POST", headers: { ...bearer(said.access_token), "Content-Type": "application/json" }, body: JSON.stringify(body),
+      });
+      const made = await (await send(keys, { name: "made by a token" })).json();
+      assert.equal((await send(`${keys}/${made.key.id}/revoke`, {})).status, 200);
+      assert.equal((await refresh(said.refresh_token)).status, 200);
+      await walkToKeys();
+      await page.getByRole("link", { name: "Delete automation_admin" }).click();
+      const destroy = page.getByRole("button", { name: "Delete key" });
+      assert.ok(await isRed(destroy));
+      if (await page.getByLabel("Your password").count()) await page.getByLabel("Your password").fill(dev.admin.password);
+      await destroy.click();
+      await page.getByRole("status").getByText("deleted").waitFor();
+      assert.deepEqual([await callWith(dev, bearer(said.access_token)), (await refresh(said.refresh_token)).status], [401, 400]);
+      assert.equal(await callWith(dev, bearer(tokens.access_token)), 200, "other keys' tokens go on");
+    });
+
+    await scenario.test("A3.6: a new secret ends the old one's tokens; the shared secret rotates with an overlap", async () => {
+      await walkToSecret();
+      await page.getByRole("link", { name: "Rotate", exact: true }).click();
+      await page.getByLabel("In 1 hour").check();
+      await page.getByRole("button", { name: "Rotate", exact: true }).click();
+      await page.getByRole("heading", { name: "New shared secret" }).waitFor();
+      const second = await shown();
+      assert.notEqual(second, first);
+      assert.match(await lastEvent(page), /Rotated the shared secret/);
+      for (const secret of [first, second]) assert.equal((await signInWith(signed(claims(readonly.bundle), secret))).status, 200);
+      await wait(61 * MINUTE);
+      assert.equal((await signInWith(signed(claims(readonly.bundle), first))).status, 401);
+      assert.equal((await signInWith(signed(claims(readonly.bundle), second))).status, 200);
+
+      const live = await (await signInWith(signed(claims(readonly.bundle), second))).json();
+      await walkToKeys();
+      await page.getByRole("row", { name: "automation_ro" }).getByRole("link", { name: "automation_ro", exact: true }).click();
+      await page.getByRole("link", { name: "Rotate", exact: true }).first().click();
+      await page.getByLabel("Now").check();
+      await page.getByRole("button", { name: "Rotate", exact: true }).click();
+      await page.locator("#token").waitFor();
+      assert.equal(await callWith(dev, bearer(live.access_token)), 401);
+      assert.equal((await signInWith(signed(claims(readonly.bundle), second))).status, 401);
+
+      await walkToSecret();
+      await page.getByRole("link", { name: "Delete", exact: true }).click();
+      const destroy = page.getByRole("button", { name: "Delete shared secret" });
+      assert.ok(await isRed(destroy));
+      await page.getByLabel("Your password").fill(dev.admin.password);
+      await destroy.click();
+      await page.getByRole("status").getByText("The shared secret is deleted").waitFor();
+      await page.getByText("No shared secret yet").waitFor();
+      assert.match(await lastEvent(page), /Deleted the shared secret/);
+    });
+
+    await close();
+    await dev.stop();
+  });
+}
