@@ -88,11 +88,12 @@ impl Assertion {
     pub fn check_time(&self, now: Timestamp) -> Result<(), Untimely> {
         let now = now.as_micros() as f64 / 1e6;
         let age = limits::ASSERTION_AGE_SECS_MAX as f64;
-        if !((now - self.claims.iat).abs() <= age) {
+        // JSON has no number that is none, so each of these says yes or no.
+        if (now - self.claims.iat).abs() > age {
             return Err(Untimely::IssuedElsewhen);
         }
-        let ended = self.claims.exp.is_some_and(|it| !(now < it));
-        let early = self.claims.nbf.is_some_and(|it| !(it <= now + age));
+        let ended = self.claims.exp.is_some_and(|it| it <= now);
+        let early = self.claims.nbf.is_some_and(|it| now + age < it);
         if ended || early { Err(Untimely::NotNow) } else { Ok(()) }
     }
 

@@ -95,6 +95,7 @@ impl SigningKeyListView {
         Self { data: keys.iter().map(Into::into).collect() }
     }
 
+    #[expect(clippy::ptr_arg, reason = "what an operation answers is a vector, and this is told of it by reference")]
     fn render(keys: &Vec<SigningKeyInfo>) -> Value {
         serde_json::to_value(Self::new(keys)).expect("a view is JSON")
     }

@@ -215,7 +215,7 @@ mod tests {
                 &["import"],
                 "the following required arguments were not provided: --key <KEY> <FILE>; --help lists what there is",
             ),
-            (&["sevre"], "unrecognized subcommand 'sevre'; a similar subcommand exists: 'serve'"),
+            (&["srve"], "unrecognized subcommand 'srve'; a similar subcommand exists: 'serve'"),
             (
                 &["serve", "--listen"],
                 "a value is required for '--listen <ADDRESS>' but none was supplied; --help lists what there is",

@@ -403,6 +403,7 @@ async fn lists_and_looks_ups_go_by_an_index() {
         "CLAIM_INSTALLATION",
         "KEEP_MASTER_KEY_ID",
         "FIND_MASTER_KEY_ID",
+        "PUT_MASTER_KEY_ID",
         "PURGE_LINKS",
     ];
     let mut scans = Vec::new();

@@ -15,19 +15,17 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::choices::{
-    DAY, KEEP, Lifetimes, NEVER, NOBODY, ON_DATE, Present, mapped_user_value, owner_choices, owner_value,
-    reach_choices, role_choices, role_value, user_choices,
+    DAY, KEEP, Lifetimes, NEVER, NOBODY, ON_DATE, Present, owner_choices, reach_choices, role_choices, user_choices,
 };
 use super::conflict::differences;
+use super::copied::{copy_of, replaced, settings, source_of};
 use super::door::Door;
-use super::rights::rights_to;
 use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::pages::form::{FormErrors, entries, typed, typed_lines};
 use crate::console::pages::keys::{BundleOffer, KeyFacts, KeyFormPage};
-use crate::console::pages::secrets::Replaced;
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::shared_secret::{confirm_for_bundle, offer};
 use crate::console::visit::Visit;
@@ -70,7 +68,7 @@ pub(in crate::console) struct KeyForm {
     /// Addresses and networks, one a line; none where they were not sent.
     pub(super) allowed_ips: Option<String>,
     /// The viewer's password; empty where the line for signing in is not wanted.
-    confirm: SecretString,
+    pub(super) confirm: SecretString,
 }
 
 /// What a form asks for, parsed. The outer `Option` of a field says whether the form speaks of it at all.
@@ -185,12 +183,6 @@ pub(in crate::console) struct Came {
     replaces: Option<String>,
 }
 
-/// The last day on which a key with this end is good, as a form sends it; see [`end_of_day`].
-fn last_day_of(end: Timestamp) -> String {
-    let text = end.saturating_sub(std::time::Duration::from_secs(1)).to_string();
-    text.get(..10).unwrap_or_default().to_owned()
-}
-
 /// Shows the empty form.
 pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) -> Result<Response, Failure> {
     if !visit.may_create_keys() {
@@ -265,57 +257,6 @@ pub(in crate::console) async fn create(
     }
     let page = form_page(&visit, None, form, errors).await;
     Ok(refused(visit.page(&page)))
-}
-
-/// The form with what a key is set to, but for its end.
-pub(super) fn settings(info: &KeyInfo) -> KeyForm {
-    KeyForm {
-        name: info.key.name.to_string(),
-        description: info.key.description.to_string(),
-        role: Some(role_value(&info.key)),
-        mapped_user: mapped_user_value(&info.key),
-        reach: info.key.reach.as_str().to_owned(),
-        scopes: info.key.scopes.as_ref().map(|it| it.to_texts().join("\n")),
-        allowed_ips: info.key.allowed_ips.as_ref().map(|it| it.to_texts().join("\n")),
-        ..KeyForm::default()
-    }
-}
-
-/// The key that the form of a new one was filled in from. Gone meanwhile, it has nothing more to offer.
-async fn source_of(visit: &Visit, form: &KeyForm) -> Option<KeyInfo> {
-    match form.from.as_str() {
-        "" => None,
-        from => find(visit, from).await.ok(),
-    }
-}
-
-/// What is left to do about the key that another one has taken the place of, where the viewer may do it and it is not done.
-fn replaced(visit: &Visit, old: &KeyInfo) -> Option<Replaced> {
-    let is_good = old.state == KeyState::Active && rights_to(visit, old).switch;
-    is_good.then(|| Replaced { id: old.key.id.to_string(), name: old.key.name.to_string() })
-}
-
-/// The form of a copy: all that the key is set to, so that a copy allows no more and lasts no longer than what it was made of.
-fn copy_of(info: &KeyInfo, replaces: bool, lifetimes: Lifetimes, now: Timestamp) -> KeyForm {
-    let end = info.key.expires_at;
-    // One that policy does not allow any more is not taken over: the form begins with the longest that it does.
-    let is_beyond = lifetimes.latest(now).is_some_and(|latest| end.is_none_or(|it| it > latest));
-    // Of a key that has ended no end can be taken over: one has to be chosen.
-    let last_day = end.filter(|it| *it > now).map(last_day_of).unwrap_or_default();
-    KeyForm {
-        from: info.key.id.to_string(),
-        api: info.api.to_string(),
-        replaces: if replaces { "yes".to_owned() } else { String::new() },
-        name: info.key.name.with_suffix(if replaces { " replacement" } else { " copy" }).to_string(),
-        expires: match end {
-            _ if is_beyond => String::new(),
-            Some(_) => ON_DATE.to_owned(),
-            None => NEVER.to_owned(),
-        },
-        expires_on: if is_beyond { String::new() } else { last_day },
-        owner: owner_value(&info.key),
-        ..settings(info)
-    }
 }
 
 /// Shows the form with a key's present values.

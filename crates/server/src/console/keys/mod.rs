@@ -4,6 +4,7 @@ pub(super) mod bulk;
 pub(super) mod change;
 mod choices;
 mod conflict;
+mod copied;
 pub(super) mod door;
 pub(super) mod export;
 pub(super) mod form;

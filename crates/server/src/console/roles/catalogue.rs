@@ -12,16 +12,18 @@ use crate::ops::page::PageRequest;
 use crate::ops::roles::list_roles;
 
 /// What the management API asks for, thing by thing; a test compares it with openapi.json.
-const OF_CLAVIGER: [(&str, &str); 10] = [
+const OF_CLAVIGER: [(&str, &str); 12] = [
     ("apis", "read create update delete"),
     ("events", "read"),
     ("keys", "read create update delete verify"),
     ("members", "read create update delete"),
     ("metrics", "read"),
-    ("nodes", "read"),
+    ("nodes", "read update"),
     ("organizations", "read create update"),
     ("own-keys", "read create update delete"),
     ("roles", "read create update delete"),
+    ("shared-secrets", "read create update delete reveal"),
+    ("signing-keys", "read update"),
     ("users", "read create update"),
 ];
 /// Things that are offered; what else there is can be typed.
