@@ -1,6 +1,6 @@
 //! Access tokens: short-lived JWTs (RFC 9068) that stand for a key, and the keys that sign them.
 //!
-//! A token says which secret it was got with, by the first bytes of that secret's digest, so a verifier finds the key as it is now: what has
+//! A token names the key and the secret it was got with, so a verifier finds both as they are now: what has
 //! happened to key and secret since has happened to the token too. It can only say less than its key: until when, in which organization, with
 //! which scopes.
 //!
@@ -14,18 +14,14 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use rand_core::CryptoRng;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::id::{KeyId, OrganizationId, SignInId, SigningKeyId};
+use crate::id::{KeyId, OrganizationId, SecretId, SignInId, SigningKeyId};
 use crate::limits;
 use crate::permission::{PermissionError, PermissionSet};
-use crate::secret::Digest;
 use crate::time::Timestamp;
 
 const SEED_BYTES: usize = 32;
-/// Bytes of a secret's digest that its tokens carry: enough that no two secrets share them, and too few to check guesses against.
-const DIGEST_BYTES: usize = 16;
 
 /// What a token is for. It stands in the header's `typ`, so that none is taken for another kind (RFC 8725 §3.11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,8 +69,9 @@ pub struct Claims {
     /// Its scopes, separated by spaces; absent narrows nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The secret it was got with.
-    pub secret: SecretMark,
+    /// The secret it was got with. Not any part of its digest: a token is written down more readily than a key, and a weak key that was
+    /// imported could then be guessed from it.
+    pub secret: SecretId,
 }
 
 impl Claims {
@@ -107,52 +104,6 @@ fn instant(secs: i64) -> Timestamp {
 /// [`PermissionError`] where one is no permission.
 pub fn parse_scope(text: &str) -> Result<PermissionSet, PermissionError> {
     PermissionSet::parse(&text.split_ascii_whitespace().collect::<Vec<_>>())
-}
-
-/// The first bytes of a secret's digest, which tell its tokens from those of the key's other secrets.
-#[derive(Clone, Copy)]
-pub struct SecretMark([u8; DIGEST_BYTES]);
-
-impl SecretMark {
-    /// Of a secret.
-    pub fn of(digest: &Digest) -> Self {
-        let mut mark = [0; DIGEST_BYTES];
-        mark.copy_from_slice(&digest.as_bytes()[..DIGEST_BYTES]);
-        Self(mark)
-    }
-
-    /// Whether it is this secret's, in constant time.
-    pub fn is_of(&self, digest: &Digest) -> bool {
-        self.0.ct_eq(&Self::of(digest).0).into()
-    }
-}
-
-impl PartialEq for SecretMark {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for SecretMark {}
-
-impl fmt::Debug for SecretMark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretMark(…)")
-    }
-}
-
-impl Serialize for SecretMark {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&BASE64URL_NOPAD.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretMark {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
-        bytes.try_into().map(Self).map_err(|_| serde::de::Error::custom("is not as long as it has to be"))
-    }
 }
 
 /// A token in clear. It leaves through [`SignedToken::expose`] only, into the answer that made it.

@@ -97,9 +97,10 @@ impl Assertion {
         if ended || early { Err(Untimely::NotNow) } else { Ok(()) }
     }
 
-    /// For how long it has to be remembered that it was used: as long as [`Self::check_time`] would take it.
+    /// For how long it has to be remembered that it was used: as long as [`Self::check_time`] would take it, and as much longer as the clocks of two
+    /// nodes may differ.
     pub fn remembered_until(&self, now: Timestamp) -> Timestamp {
-        now.saturating_add(Duration::from_secs(2 * limits::ASSERTION_AGE_SECS_MAX))
+        now.saturating_add(Duration::from_secs(3 * limits::ASSERTION_AGE_SECS_MAX))
     }
 
     /// What `jti` is remembered by: it is as long as the client likes.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claviger_core::access_token::SecretMark;
 use claviger_core::decision::{self, Grant};
 use claviger_core::feed::{OrganizationRecord, UserRecord};
 use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
@@ -47,11 +46,6 @@ impl<'v> Facts<'v> {
             digest: self.found.hit.held.digest,
             token: self.found.token.as_ref().map(|it| Arc::clone(&it.proven)),
         }
-    }
-
-    /// What its access tokens carry of the secret.
-    pub fn secret_mark(&self) -> SecretMark {
-        SecretMark::of(&self.found.hit.held.digest)
     }
 
     /// The access token that was presented, where it was not the secret itself.

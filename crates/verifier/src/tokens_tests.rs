@@ -2,10 +2,11 @@ use super::*;
 use crate::credential::Presented;
 use crate::fixtures::*;
 use crate::verify::{About, Ask, Verdict};
-use claviger_core::access_token::{SecretMark, SigningKey};
+use claviger_core::access_token::SigningKey;
 use claviger_core::decision::{Code, Reach};
 use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::KeyRecord;
+use claviger_core::id::SecretId;
 use claviger_core::permission::Asked;
 use claviger_core::secret::SecretState;
 use rand_chacha::ChaCha20Rng;
@@ -33,7 +34,7 @@ fn claims(number: u128, organization: u128) -> Claims {
         exp: 1000,
         organization_id: OrganizationId::from_u128(organization),
         scope: None,
-        secret: SecretMark::of(&digest(number)),
+        secret: SecretId::from_u128(number),
     }
 }
 
@@ -79,7 +80,7 @@ fn a_token_is_as_good_as_its_key_and_dies_with_its_secret() {
     assert_eq!(world.bear(&token, &GOOD, at(200)).decision().code(), Some(Code::Expired), "with its secret's overlap");
     world.tell([rotated(SecretState::Dead, 3).into()]);
     assert_eq!(world.bears(&token), Some(Code::Revoked));
-    let other = signed(&key, &Claims { secret: SecretMark::of(&digest(11)), ..claims(10, 2) });
+    let other = signed(&key, &Claims { secret: SecretId::from_u128(11), ..claims(10, 2) });
     assert_eq!(world.bears(&other), None, "the other secret's tokens go on");
     world.gone(KeyId::from_u128(10));
     assert!(world.bears(&other).is_some());
@@ -156,7 +157,7 @@ fn a_refresh_token_is_no_access_token_and_what_looks_like_a_token_may_be_an_impo
     let imported = "eyJhbGciOiJIUzI1NiJ9.eyJsb2NhdGlvbl9pZCI6ICJ4In0.c2ln";
     let record = KeyRecord {
         secrets: vec![claviger_core::feed::SecretRecord {
-            id: claviger_core::id::SecretId::from_u128(50),
+            id: SecretId::from_u128(50),
             digest: Digest::of_token(imported.as_bytes()),
             state: SecretState::Current,
         }],

@@ -23,7 +23,7 @@ use super::form::Form;
 use super::oauth::OauthErrorView;
 use super::problem::{ApiResult, Problem};
 use super::rates;
-use super::sign_in::client_of;
+use super::sign_in::{as_bad_request, client_of};
 use crate::app::App;
 use crate::ops;
 use crate::ops::tokens::{ClientRequest, Issued, RevokeRequest};
@@ -181,7 +181,9 @@ pub(super) async fn create_token(
         None => Err(Reject::field("grant_type", "is needed").into()),
         Some(CLIENT_CREDENTIALS) => by_credentials(&app, &request, &client).await,
         Some(REFRESH_TOKEN) => match request.form.secret(REFRESH_TOKEN) {
-            Ok(token) => ops::tokens::refresh(&app, &token, &client).await.map_err(|it| bad_grant(it.into())),
+            Ok(token) => ops::tokens::refresh(&app, &token, &client)
+                .await
+                .map_err(|it| Problem::from(it).called_when_refused("invalid_grant")),
             Err(reject) => Err(reject.into()),
         },
         Some(_) => {
@@ -189,9 +191,13 @@ pub(super) async fn create_token(
             Err(Problem::from(Reject::field("grant_type", detail)).called("unsupported_grant_type"))
         }
     };
+    let is_refresh = request.form.text("grant_type") == Some(REFRESH_TOKEN);
     match issued {
         Ok(issued) => Json(TokenView::from(&issued)).into_response(),
-        Err(problem) => rates::refuse_stranger(&app, Some(address.ip()), problem),
+        Err(problem) => {
+            let response = rates::refuse_stranger(&app, Some(address.ip()), problem);
+            if is_refresh { as_bad_request(response) } else { response }
+        }
     }
 }
 
@@ -205,11 +211,6 @@ async fn by_credentials(app: &App, request: &ClientForm, client: &ops::tokens::F
         let is_scope = problem.errors.iter().any(|it| it.pointer == "scope");
         if is_scope { problem.called("invalid_scope") } else { problem }
     })
-}
-
-/// What is wrong with a refresh token is 400 in OAuth.
-fn bad_grant(problem: Problem) -> Problem {
-    if matches!(problem.status, 401 | 403) { problem.with_status(400).called("invalid_grant") } else { problem }
 }
 
 /// Takes an access token or a refresh token back.

@@ -204,8 +204,12 @@ pub(super) async fn refresh_access_token(
     body: RefreshBody,
 ) -> Response {
     let refreshed = ops::tokens::refresh(&app, &body.refresh_token, &client_of(address, &headers)).await;
-    let mut response = answer(&app, address, refreshed.map_err(Problem::from));
-    // What its clients look for: a refresh that was refused for good is 400 on this wire, and they sign in again.
+    as_bad_request(answer(&app, address, refreshed.map_err(Problem::from)))
+}
+
+/// What clients look for: a refresh that was refused for good is 400, on this wire and in OAuth, and they sign in again. Only at the end, since it
+/// counts as what it is.
+pub(super) fn as_bad_request(mut response: Response) -> Response {
     if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         *response.status_mut() = StatusCode::BAD_REQUEST;
         response.headers_mut().remove(header::WWW_AUTHENTICATE);

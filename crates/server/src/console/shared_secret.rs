@@ -244,7 +244,10 @@ pub(super) async fn delete(
         let page = question(&visit, SharedSecretQuestion::Delete, true, unconfirmed.errors).await?;
         return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
     }
-    delete_shared_secret(&visit.app, &visit.caller, visit.organization_id()).await?;
+    // By the visit and not by `?`: whoever has just confirmed goes on in a new session, which has to be handed out.
+    if let Err(error) = delete_shared_secret(&visit.app, &visit.caller, visit.organization_id()).await {
+        return Ok(visit.failed(error.into_reject()));
+    }
     Ok(visit.done(PATH, &Notice::SharedSecretDeleted))
 }
 
@@ -267,7 +270,10 @@ pub(super) async fn confirm_for_bundle(
     if !password.expose_secret().is_empty()
         && let Err(unconfirmed) = visit.confirm_by(password.clone()).await?
     {
-        *errors = unconfirmed.errors;
+        match unconfirmed.errors.of("confirm") {
+            Some(said) => errors.add("confirm", said.to_owned()),
+            None => *errors = unconfirmed.errors,
+        }
     }
     Ok(())
 }

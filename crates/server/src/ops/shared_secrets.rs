@@ -98,8 +98,8 @@ async fn renew(
             return Ok(answer);
         }
         let now = app.now();
-        let rows = tx.find_shared_secrets(&tenant).await?;
-        let before: Vec<_> = rows.into_iter().map(|it| it.secret).collect();
+        // What has ended is left to the job that clears it away, which may do so just now.
+        let before: Vec<_> = good(&mut tx, &tenant, now).await?.into_iter().map(|it| it.secret).collect();
         let has_one = before.iter().any(|it| it.state == SecretState::Current);
         let overlap = match overlap {
             None if has_one => return Err(already_there().into()),
@@ -122,7 +122,8 @@ async fn renew(
         let kind = if has_one { EventKind::SharedSecretRotated } else { EventKind::SharedSecretCreated };
         let event = Event::new(&tenant, kind, made.id, now).after(&after);
         let event = if has_one { event.before(&before) } else { event };
-        after.reverse();
+        // The new one stands last, and those before it newest first.
+        after.rotate_right(1);
         let shown = ShownSharedSecret { secrets: after, token };
         keep(idempotency.as_ref(), &mut tx, &tenant, &shown, now).await?;
         commit(&app, tx, event).await?;
@@ -177,8 +178,8 @@ pub async fn delete_shared_secret(app: &App, caller: &Caller, organization_id: O
         let authorize = || caller.authorize(&app, organization_id, "claviger/shared-secrets:delete");
         let (mut tx, tenant) = begin_alone(&app, &caller, organization_id, authorize).await?;
         let now = app.now();
-        let rows = tx.find_shared_secrets(&tenant).await?;
-        let before: Vec<_> = rows.into_iter().map(|it| it.secret).collect();
+        // What has ended is left to the job that clears it away, which may do so just now.
+        let before: Vec<_> = good(&mut tx, &tenant, now).await?.into_iter().map(|it| it.secret).collect();
         let current = before.iter().find(|it| it.state == SecretState::Current).ok_or_else(not_there)?;
         for secret in &before {
             tx.delete_shared_secret(&tenant, secret).await?;

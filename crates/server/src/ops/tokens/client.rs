@@ -2,12 +2,12 @@
 
 use claviger_core::access_token::parse_scope;
 use claviger_core::id::SignInId;
-use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::reject::Reject;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::verify::{About, Ask};
 
-use super::From;
 use super::issue::{Grantee, Issued, Wanted, issue};
+use super::{From, admitted};
 use crate::app::App;
 use crate::ops::error::OpResult;
 
@@ -35,17 +35,12 @@ pub async fn token_for_client(
         let organization = request.organization.as_deref().map_or(About::Own, About::Named);
         let ask = Ask { organization, api: None, permissions: &[], ip: from.ip };
         let verdict = app.replica().verify(presented, &ask, now);
-        let user_agent = from.user_agent.as_deref();
-        if let Some(code) = verdict.decision().code() {
-            verdict.record_denial(RejectCode::Decision(code), now, from.ip, user_agent);
-            return Err(Reject::from(code).into());
-        }
-        let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+        let facts = admitted(app, &verdict, from, now)?;
         // A token got by a token would go on for ever.
         if facts.token().is_some() {
             return Err(Reject::unauthenticated().into());
         }
-        verdict.record_use(now, from.ip, user_agent);
+        verdict.record_use(now, from.ip, from.user_agent.as_deref());
         Grantee::new(&facts)
     };
     let scopes = request.scope.as_deref().filter(|it| !it.trim().is_empty()).map(parse_scope).transpose();

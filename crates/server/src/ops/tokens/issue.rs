@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use claviger_core::access_token::{Claims, SecretMark, SignedToken, TokenKind};
+use claviger_core::access_token::{Claims, SignedToken, TokenKind};
 use claviger_core::api::DEFAULT_API;
-use claviger_core::id::{KeyId, OrganizationId, SignInId, UserId};
+use claviger_core::id::{KeyId, OrganizationId, SecretId, SignInId, UserId};
 use claviger_core::limits::{ACCESS_TOKEN_SECS, REFRESH_TOKEN_SECS};
 use claviger_core::permission::{Permission, PermissionSet};
 use claviger_core::reject::Reject;
@@ -44,7 +44,7 @@ pub(super) struct Grantee {
     api: String,
     organization_id: OrganizationId,
     organization_slug: Option<String>,
-    mark: SecretMark,
+    secret_id: SecretId,
     ends_at: Option<Timestamp>,
     rights: PermissionSet,
 }
@@ -59,7 +59,7 @@ impl Grantee {
             api: facts.api_slug().unwrap_or_else(|| DEFAULT_API.to_owned()),
             organization_id: facts.organization_id(),
             organization_slug: facts.organization_slug().map(str::to_owned),
-            mark: facts.secret_mark(),
+            secret_id: facts.secret_id(),
             ends_at: facts.secret_ends_at(),
             rights: facts.permissions(),
         }
@@ -126,7 +126,7 @@ pub(super) async fn issue(app: &App, who: &Grantee, wanted: Wanted) -> OpResult<
             exp,
             organization_id: who.organization_id,
             scope: wanted.scopes.as_ref().map(|it| it.to_texts().join(" ")),
-            secret: who.mark,
+            secret: who.secret_id,
         }
     };
     let sign = |kind, claims: &Claims| {

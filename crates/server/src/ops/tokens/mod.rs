@@ -8,11 +8,37 @@ mod signing_keys;
 
 use std::net::IpAddr;
 
+use claviger_core::decision::Code;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::time::Timestamp;
+use claviger_verifier::facts::Facts;
+use claviger_verifier::verify::Verdict;
+
+use crate::app::App;
+use crate::rates::{Subject, Surface};
+
 pub use client::{ClientRequest, token_for_client};
 pub use issue::Issued;
 pub use revoke::{RevokeRequest, revoke_token};
 pub use sign_in::{refresh, sign_in};
 pub use signing_keys::{keep_signing_keys, list_signing_keys, rotate_signing_keys};
+
+/// The key of a good credential, charged for a request; a refusal is remembered with the key.
+fn admitted<'v>(app: &App, verdict: &'v Verdict<'_>, from: &From, now: Timestamp) -> Result<Facts<'v>, Reject> {
+    if let Some(code) = verdict.decision().code() {
+        verdict.record_denial(RejectCode::Decision(code), now, from.ip, from.user_agent.as_deref());
+        return Err(code.into());
+    }
+    let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+    // Nobody was authenticated before, so nobody was charged: and a signature costs more than most questions.
+    if let Some(limited) = app.rates().of(Surface::Management)
+        && let Err(exhausted) = limited.buckets.take(Subject::Key(facts.key_id()), &limited.rate, now)
+    {
+        let detail = "This key has asked for too many tokens, or for too much else.";
+        return Err(Reject::until_later(RejectCode::Decision(Code::RateLimited), detail, exhausted.wait_secs()));
+    }
+    Ok(facts)
+}
 
 /// Where somebody signs in from.
 #[derive(Debug, Clone, Default)]

@@ -14,7 +14,7 @@ use claviger_verifier::verify::{About, Ask};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::From;
+use super::{From, admitted};
 use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::transaction::{commit, on_task, settle};
@@ -56,11 +56,7 @@ fn client(app: &App, presented: &Presented<'_>, from: &From) -> Result<Actor, Re
     let now = app.now();
     let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: from.ip };
     let verdict = app.replica().verify(presented, &ask, now);
-    if let Some(code) = verdict.decision().code() {
-        verdict.record_denial(RejectCode::Decision(code), now, from.ip, from.user_agent.as_deref());
-        return Err(code.into());
-    }
-    let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+    let facts = admitted(app, &verdict, from, now)?;
     verdict.record_use(now, from.ip, from.user_agent.as_deref());
     Ok(Actor::key(facts.key_id(), facts.mapped_user_id()))
 }

@@ -10,11 +10,12 @@ use claviger_core::time::Timestamp;
 use claviger_verifier::verify::{About, Ask};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::From;
 use super::issue::{Grantee, Issued, Wanted, issue};
+use super::{From, admitted};
 use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::shared_secrets::good_tokens;
+use crate::ops::transaction::on_task;
 
 const JOB: &str = "sign-in";
 
@@ -35,14 +36,29 @@ pub async fn sign_in(app: &App, assertion: SecretString, from: &From) -> OpResul
     if secrets.iter().filter(|it| assertion.is_signed_with(it)).count() == 0 {
         return Err(Reject::unauthenticated().into());
     }
-    let grantee = judge(app, &assertion, from, now)?;
     assertion.check_time(now).map_err(|error| refused(error.to_string()))?;
-    let mut tx = app.store().begin().await?;
-    if !tx.use_assertion(&tenant, assertion.id_digest(), assertion.remembered_until(now)).await? {
-        return Err(refused("`jti` was used before; make an assertion for each sign-in.").into());
-    }
-    tx.commit_unaudited("that an assertion was used is remembered for as long as it could be used again").await?;
+    let grantee = judge(app, &assertion, from, now)?;
+    remember(app, tenant, &assertion, now).await?;
+    // Only now: who sends again what was overheard must not make a key look used.
+    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: from.ip };
+    let verdict = app.replica().verify_digest(&assertion.key_digest(), &ask, now);
+    verdict.record_use(now, from.ip, from.user_agent.as_deref());
+    drop(verdict);
     issue(app, &grantee, Wanted::refreshable(app)).await
+}
+
+/// Notes that an assertion was used, or refuses it where it was before.
+async fn remember(app: &App, tenant: Tenant, assertion: &Assertion, now: Timestamp) -> OpResult<()> {
+    let (task, id_digest, until) = (app.clone(), assertion.id_digest(), assertion.remembered_until(now));
+    on_task(app, async move {
+        let mut tx = task.store().begin().await?;
+        if !tx.use_assertion(&tenant, id_digest, until).await? {
+            return Err(refused("`jti` was used before; make an assertion for each sign-in.").into());
+        }
+        tx.commit_unaudited("that an assertion was used is remembered for as long as it could be used again").await?;
+        Ok(())
+    })
+    .await
 }
 
 fn organization_of_key(app: &App, assertion: &Assertion, now: Timestamp) -> Result<OrganizationId, Reject> {
@@ -56,23 +72,17 @@ fn organization_of_key(app: &App, assertion: &Assertion, now: Timestamp) -> Resu
     }
 }
 
-/// Decides about the key, whose bearer has proven to be its organization's client, and counts its use.
+/// Decides about the key, whose bearer has proven to be its organization's client.
 fn judge(app: &App, assertion: &Assertion, from: &From, now: Timestamp) -> Result<Grantee, Reject> {
     let ask = Ask { organization: About::Named(assertion.shortname()), api: None, permissions: &[], ip: from.ip };
     let verdict = app.replica().verify_digest(&assertion.key_digest(), &ask, now);
-    let user_agent = from.user_agent.as_deref();
-    if let Some(code) = verdict.decision().code() {
-        verdict.record_denial(RejectCode::Decision(code), now, from.ip, user_agent);
-        return Err(match code {
-            Code::OutOfReach => refused("`shortname` is no organization that this key reaches."),
-            code => code.into(),
-        });
-    }
-    let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+    let facts = admitted(app, &verdict, from, now).map_err(|reject| match reject.code {
+        RejectCode::Decision(Code::OutOfReach) => refused("`shortname` is no organization that this key reaches."),
+        _ => reject,
+    })?;
     if facts.key_name() != assertion.key_name() {
         return Err(refused("`appname` is not the name of the key in `appkey`."));
     }
-    verdict.record_use(now, from.ip, user_agent);
     Ok(Grantee::new(&facts))
 }
 
@@ -98,11 +108,7 @@ pub async fn refresh(app: &App, token: &SecretString, from: &From) -> OpResult<I
     let grantee = {
         let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: from.ip };
         let verdict = app.replica().verify_token(proven, &ask, now);
-        if let Some(code) = verdict.decision().code() {
-            verdict.record_denial(RejectCode::Decision(code), now, from.ip, from.user_agent.as_deref());
-            return Err(Reject::from(code).into());
-        }
-        let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
+        let facts = admitted(app, &verdict, from, now)?;
         verdict.record_use(now, from.ip, from.user_agent.as_deref());
         Grantee::new(&facts)
     };
