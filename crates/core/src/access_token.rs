@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::id::{KeyId, OrganizationId, SecretId, SignInId, SigningKeyId};
+use crate::id::{KeyId, OrganizationId, SecretId, SharedSecretId, SignInId, SigningKeyId};
 use crate::limits;
 use crate::permission::{PermissionError, PermissionSet};
 use crate::time::Timestamp;
@@ -72,6 +72,9 @@ pub struct Claims {
     /// The secret it was got with. Not any part of its digest: a token is written down more readily than a key, and a weak key that was
     /// imported could then be guessed from it.
     pub secret: SecretId,
+    /// The shared secret that signed what it was got with, where one did: nobody refreshes beyond its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_secret: Option<SharedSecretId>,
 }
 
 impl Claims {

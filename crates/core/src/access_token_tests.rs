@@ -19,6 +19,7 @@ fn claims() -> Claims {
         organization_id: OrganizationId::from_u128(3),
         scope: Some("contacts:read scorecards/A:update".into()),
         secret: SecretId::from_u128(4),
+        shared_secret: None,
     }
 }
 

@@ -68,7 +68,7 @@ kinds! {
     /// Identifies a data key: what seals the copies of an organization's secrets.
     DataKeyId = DataKeyKind, "dky";
     /// Identifies one version of an organization's shared secret.
-    SharedSecretId = SharedSecretKind, "shs";
+    SharedSecretId = SharedSecretKind, "shr";
     /// Identifies a key that signs access tokens.
     SigningKeyId = SigningKeyKind, "sgk";
     /// Identifies a sign-in: what the tokens of one exchange of credentials have in common.

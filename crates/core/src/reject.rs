@@ -208,7 +208,7 @@ impl RejectCode {
                 "Rotate the key: while policy allows it, a copy of the new secret is kept and can be shown again."
             }
             Self::MasterKeyMissing => {
-                "Put the installation's `master.key`, from its backup or from another node, into this node's data folder and start it again."
+                "Put the installation's `master.key`, from its backup or from another node, into this node's data folder; nothing has to be restarted."
             }
             Self::LocksOut => {
                 "Allow the address you call from too, or repeat the request with the header `Claviger-Confirm-Lockout: true`."

@@ -12,7 +12,7 @@ use claviger_core::limits::CREDENTIAL_BYTES_MAX;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::{self, Digest, Shape};
 use data_encoding::BASE64_NOPAD;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{percent_decode, percent_decode_str};
 use zeroize::Zeroizing;
 
 /// The parameter of a query string that carries a key.
@@ -171,6 +171,18 @@ impl<'a> Sources<'a> {
     }
 }
 
+/// User and password of Basic whose parts were encoded as in a form, which clients of OAuth do (RFC 6749 §2.3.1) and no others (RFC 7617). Only what
+/// becomes a pair of ours by it was: of an imported one nobody could say.
+fn form_decoded(text: &[u8], colon: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
+    if !text.contains(&b'%') {
+        return None;
+    }
+    let [access, secret_part] =
+        [&text[..colon], &text[colon + 1..]].map(|it| Zeroizing::new(percent_decode(it).collect::<Vec<u8>>()));
+    let plain = [&access[..], b":", &secret_part[..]].concat();
+    secret::is_our_pair(&access, &secret_part).then(|| (Zeroizing::new(plain), access.len()))
+}
+
 /// Keeps the first value; says whether this one differs from it.
 fn put<'a>(place: &mut Option<&'a [u8]>, value: &'a [u8]) -> bool {
     *place.get_or_insert(value) != value
@@ -224,6 +236,9 @@ impl<'a> Presented<'a> {
         }
         let mut text = Zeroizing::new(BASE64_NOPAD.decode(encoded).map_err(|_| Refused::Malformed)?);
         let colon = text.iter().position(|b| *b == b':').ok_or(Refused::Malformed)?;
+        if let Some((plain, colon)) = form_decoded(&text, colon) {
+            return Self::checked(Form::OwnedPair(plain, colon));
+        }
         if colon + 1 == text.len() {
             text.truncate(colon);
             return Self::checked(Form::Owned(text));

@@ -31,6 +31,7 @@ fn every_presentation_carries_the_same_credential() {
         (token.access_id(), token.access_id(), token.expose_secret_part(), token.expose());
     let (bearer, shouted) = (format!("Bearer {whole}"), format!("  BEARER   {whole} "));
     let (pair, as_user) = (basic(access.as_str(), secret), basic(whole, ""));
+    let encoded = basic(&access.as_str().replace('_', "%5F"), secret);
     let unpadded = pair.trim_end_matches('=').to_owned();
     let query = format!("page=2&api_key={}&x=1", whole.replace('_', "%5F"));
     let plain_query = format!("api_key={whole}");
@@ -41,6 +42,7 @@ fn every_presentation_carries_the_same_credential() {
         (&[("authorization", &shouted)], ""),
         (&[("Authorization", &pair)], ""),
         (&[("Authorization", &unpadded)], ""),
+        (&[("Authorization", &encoded)], ""),
         (&[("Authorization", &as_user)], ""),
         (&[("X-Api-Key", whole)], ""),
         (&[("x-api-key", whole), ("X-API-KEY", whole)], ""),

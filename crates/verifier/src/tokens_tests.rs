@@ -35,6 +35,7 @@ fn claims(number: u128, organization: u128) -> Claims {
         organization_id: OrganizationId::from_u128(organization),
         scope: None,
         secret: SecretId::from_u128(number),
+        shared_secret: None,
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use claviger_core::event::{Event, EventKind};
-use claviger_core::id::OrganizationId;
+use claviger_core::id::{OrganizationId, SharedSecretId};
 use claviger_core::policy::{Policy, ROTATION_OVERLAP_HOURS_MAX, Setting};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::sealing::Purpose;
@@ -199,10 +199,16 @@ pub fn shared_secret_overlap_bounds(app: &App, organization_id: OrganizationId) 
     Ok(bounds_of(&policy_of(app, organization_id)?))
 }
 
-/// The tokens of the shared secrets that are good, the current one first: to check what a client has signed.
-pub(super) async fn good_tokens(app: &App, tenant: &Tenant) -> OpResult<Vec<Token>> {
+/// The shared secrets that are good, the current one first, in clear: to check what a client has signed.
+pub(super) async fn good_tokens(app: &App, tenant: &Tenant) -> OpResult<Vec<(SharedSecretId, Token)>> {
     let rows = good(&mut *app.store().read().await?, tenant, app.now()).await?;
-    rows.iter().map(|it| open(app, tenant, it)).collect()
+    rows.iter().map(|it| Ok((it.secret.id, open(app, tenant, it)?))).collect()
+}
+
+/// Whether a shared secret is good still.
+pub(super) async fn is_good(app: &App, tenant: &Tenant, id: SharedSecretId) -> OpResult<bool> {
+    let rows = good(&mut *app.store().read().await?, tenant, app.now()).await?;
+    Ok(rows.iter().any(|it| it.secret.id == id))
 }
 
 /// Opens the transaction of a change of an organization's shared secret. Two of them do not run beside each other.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use claviger_core::access_token::{Claims, SignedToken, TokenKind};
 use claviger_core::api::DEFAULT_API;
-use claviger_core::id::{KeyId, OrganizationId, SecretId, SignInId, UserId};
+use claviger_core::id::{KeyId, OrganizationId, SecretId, SharedSecretId, SignInId, UserId};
 use claviger_core::limits::{ACCESS_TOKEN_SECS, REFRESH_TOKEN_SECS};
 use claviger_core::permission::{Permission, PermissionSet};
 use claviger_core::reject::Reject;
@@ -76,6 +76,8 @@ impl Grantee {
 pub(super) struct Wanted {
     /// The sign-in that they come from.
     pub(super) sign_in_id: SignInId,
+    /// The shared secret that signed what they are made for, where one did.
+    pub(super) shared_secret_id: Option<SharedSecretId>,
     /// What narrows them.
     pub(super) scopes: Option<PermissionSet>,
     /// Until when they may be refreshed; absent where they may not.
@@ -84,11 +86,11 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// A new sign-in that can be refreshed.
-    pub(super) fn refreshable(app: &App) -> Self {
+    pub(super) fn refreshable(app: &App, shared_secret_id: SharedSecretId) -> Self {
         let now = app.now();
         let sign_in_id = SignInId::new(now, &mut *app.rng());
         let refresh_until = Some(now.saturating_add(Duration::from_secs(REFRESH_TOKEN_SECS)));
-        Self { sign_in_id, scopes: None, refresh_until }
+        Self { sign_in_id, shared_secret_id: Some(shared_secret_id), scopes: None, refresh_until }
     }
 }
 
@@ -127,6 +129,7 @@ pub(super) async fn issue(app: &App, who: &Grantee, wanted: Wanted) -> OpResult<
             organization_id: who.organization_id,
             scope: wanted.scopes.as_ref().map(|it| it.to_texts().join(" ")),
             secret: who.secret_id,
+            shared_secret: wanted.shared_secret_id,
         }
     };
     let sign = |kind, claims: &Claims| {

@@ -14,7 +14,7 @@ use super::issue::{Grantee, Issued, Wanted, issue};
 use super::{From, admitted};
 use crate::app::App;
 use crate::ops::error::OpResult;
-use crate::ops::shared_secrets::good_tokens;
+use crate::ops::shared_secrets::{good_tokens, is_good};
 use crate::ops::transaction::on_task;
 
 const JOB: &str = "sign-in";
@@ -33,9 +33,8 @@ pub async fn sign_in(app: &App, assertion: SecretString, from: &From) -> OpResul
     let tenant = Tenant::system(organization_id, JOB);
     let secrets = good_tokens(app, &tenant).await?;
     // Every one is tried, so that how long it takes says nothing of which it was.
-    if secrets.iter().filter(|it| assertion.is_signed_with(it)).count() == 0 {
-        return Err(Reject::unauthenticated().into());
-    }
+    let signed: Vec<_> = secrets.iter().filter(|(_, it)| assertion.is_signed_with(it)).map(|(id, _)| *id).collect();
+    let shared_secret_id = *signed.first().ok_or_else(Reject::unauthenticated)?;
     assertion.check_time(now).map_err(|error| refused(error.to_string()))?;
     let grantee = judge(app, &assertion, from, now)?;
     remember(app, tenant, &assertion, now).await?;
@@ -44,7 +43,7 @@ pub async fn sign_in(app: &App, assertion: SecretString, from: &From) -> OpResul
     let verdict = app.replica().verify_digest(&assertion.key_digest(), &ask, now);
     verdict.record_use(now, from.ip, from.user_agent.as_deref());
     drop(verdict);
-    issue(app, &grantee, Wanted::refreshable(app)).await
+    issue(app, &grantee, Wanted::refreshable(app, shared_secret_id)).await
 }
 
 /// Notes that an assertion was used, or refuses it where it was before.
@@ -100,11 +99,19 @@ pub async fn refresh(app: &App, token: &SecretString, from: &From) -> OpResult<I
     let now = app.now();
     let proven = app.replica().prove(token.expose_secret().as_bytes(), TokenKind::Refresh, now);
     let proven = proven.ok_or_else(Reject::unauthenticated)?;
+    let shared_secret_id = proven.claims().shared_secret;
     let wanted = Wanted {
         sign_in_id: proven.claims().sid,
+        shared_secret_id,
         scopes: proven.scopes().cloned(),
         refresh_until: Some(proven.expires_at()),
     };
+    // Whoever deletes a shared secret, or rotates it at once, wants an end of what was got by it.
+    if let (Some(id), Some(home)) = (shared_secret_id, app.replica().organization_of(proven.key_id()))
+        && !is_good(app, &Tenant::system(home, JOB), id).await?
+    {
+        return Err(Reject::from(Code::Expired).into());
+    }
     let grantee = {
         let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: from.ip };
         let verdict = app.replica().verify_token(proven, &ask, now);

@@ -239,11 +239,18 @@ async fn an_old_secret_signs_nobody_in_and_an_old_shared_secret_until_its_overla
     at.sign_in(&by_other("5")).await.expect(200);
     at.it.app.clock.advance(Duration::from_secs(3600));
     assert_eq!(refusal(&at.sign_in(&at.signed(&at.claims(&new, "ci", "6"))).await), (401, "unauthenticated".into()));
-    at.sign_in(&by_other("7")).await.expect(200);
+    let last = at.sign_in(&by_other("7")).await.expect(200);
+    let last = at.refresh(&last.text_at("/refresh_token")).await.expect(200);
     let denied = at.it.admin.post(&path, json!({"overlap_secs": 31 * 24 * 3600})).await;
     assert_eq!(denied.status, 400, "{denied:?}");
     at.it.admin.send(at.it.admin.request("DELETE", &at.it.at("/shared-secret"))).await.expect(204);
     assert_eq!(refusal(&at.sign_in(&by_other("8")).await), (401, "unauthenticated".into()));
+    assert_eq!(
+        refusal(&at.refresh(&last.text_at("/refresh_token")).await),
+        (400, "expired".into()),
+        "nor does it go on"
+    );
+    at.nobody.with(&last.text_at("/access_token")).get("/api/v1/me").await.expect(200);
     assert_eq!(at.it.admin.get(&at.it.at("/shared-secret")).await.expect(200).json()["data"], json!([]));
 }
 
