@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
-import { ADMIN, launch, openWindow, startServer } from "./harness.mjs";
+import { ADMIN, launch, openWindow, startServer, walk } from "./harness.mjs";
 
 const ROUTES = (await readFile(new URL("../crates/server/tests/it/console/posts.txt", import.meta.url), "utf8")).trim().split("\n");
 
@@ -19,7 +19,11 @@ const RANKS = [/./, /\/(clear|off|suspend|disable|withdraw|deactivate)$/, /\/(de
 const rankOf = (route) => RANKS.findLastIndex((it) => it.test(route));
 
 /** What has to be done again first: each of the former needs a key and takes it away, and to move an organization there have to be two. */
-const AGAIN = { "/o/{organization}/profile/api-access": /\/(clear|off)$/, "/o/{organization}/tree": /\/move$/ };
+const AGAIN = {
+  "/o/{organization}/keys/{key}/rotate": /\/rotation\/(end|extend|cancel)$/,
+  "/o/{organization}/profile/api-access": /\/(clear|off)$/,
+  "/o/{organization}/tree": /\/move$/,
+};
 
 let browser;
 let server;
@@ -283,6 +287,13 @@ test("every link leads to a page and every action is done by a plain form, witho
   await page.getByLabel("Password", { exact: true }).fill(ADMIN.password);
   await crawl.press(page.getByRole("button", { name: "Create account" }));
   crawl.home = await page.locator("a.brand").getAttribute("href");
+  await crawl.press(page.locator("a.brand"));
+  // Secrets are shown again only where policy says so, and of keys that were made since.
+  await walk(page, "Policies");
+  await page.getByRole("link", { name: "Edit Show secrets again" }).click();
+  await page.getByRole("radio").last().check();
+  await page.getByRole("button", { name: "Review the change" }).click();
+  await page.getByRole("button", { name: "Save the policy" }).click();
   await crawl.press(page.locator("a.brand"));
 
   await crawl.walk((route) => rankOf(route) === 0 && !crawl.done.has(route));
