@@ -1,7 +1,7 @@
 //! The decision: whether a request may pass. A pure function, and the only place that decides.
 //!
-//! Right of a request = key live ∧ secret live ∧ organization within reach and active ∧ IP allowed ∧ api matches ∧
-//! token, if any, live ∧ (no owner ∨ owner is admin ∨ owner's role has api_access) ∧ mapped user active ∧ role(key) ∧ scopes(key) ∧ rights(mapped user).
+//! Right of a request = key live ∧ secret live ∧ access token, if any, live ∧ organization within reach and active ∧ IP allowed ∧ api matches ∧
+//! (no owner ∨ owner is admin ∨ owner's role has api_access) ∧ mapped user active ∧ role(key) ∧ scopes(key) ∧ rights(mapped user).
 //! Each part can only narrow. What absence means: no role is the mapped user's; no scopes, IPs or expiry is no narrowing; no owner is no
 //! api_access check; neither role nor mapped user allows nothing at all.
 

@@ -36,17 +36,22 @@ pub(super) struct Unconfirmed {
 }
 
 impl Visit {
+    /// Whether the reader signed in, or confirmed who they are, too long ago to be shown a secret.
+    pub(super) fn is_long_ago(&self) -> bool {
+        self.app.now().since(self.signed_in_at) >= account::CONFIRMED_FOR
+    }
+
     /// Whether ending these keys has to be confirmed: one of them is in use, and the reader signed in a while ago.
     pub(super) fn must_confirm<'k>(&self, keys: impl IntoIterator<Item = &'k KeyInfo>) -> bool {
         let now = self.app.now();
         let is_in_use = |it: &KeyInfo| it.last_use.as_ref().is_some_and(|it| now.since(it.at) < IN_USE);
-        now.since(self.signed_in_at) >= account::CONFIRMED_FOR && keys.into_iter().any(is_in_use)
+        self.is_long_ago() && keys.into_iter().any(is_in_use)
     }
 
     /// The same of a secret that was used last as said.
     pub(super) fn must_confirm_end_of(&self, last_use: Option<&LastUse>) -> bool {
         let now = self.app.now();
-        now.since(self.signed_in_at) >= account::CONFIRMED_FOR && last_use.is_some_and(|it| now.since(it.at) < IN_USE)
+        self.is_long_ago() && last_use.is_some_and(|it| now.since(it.at) < IN_USE)
     }
 
     /// Takes the confirmation. Afterwards the visit goes on in a new session.

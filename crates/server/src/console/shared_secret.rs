@@ -28,7 +28,6 @@ use super::pages::shared_secret::{
 use super::pages::shell::{Moment, Notice, Place};
 use super::pages::snippets::sign_in_with_key;
 use super::visit::Visit;
-use crate::ops::account::CONFIRMED_FOR;
 use crate::ops::idempotency::{Answer, Idempotency};
 use crate::ops::keys::Overlap;
 use crate::ops::shared_secrets::{
@@ -109,10 +108,6 @@ async fn shown(visit: &Visit, answer: Answer<ShownSharedSecret>, because: ShownB
     }))
 }
 
-fn must_confirm(visit: &Visit) -> bool {
-    visit.app.now().since(visit.signed_in_at) >= CONFIRMED_FOR
-}
-
 /// A question about the shared secret, where there is one.
 async fn question(
     visit: &Visit,
@@ -129,7 +124,7 @@ async fn question(
 /// Asks before it is shown.
 pub(super) async fn show_view(visit: Visit) -> Result<Response, Failure> {
     require(rights(&visit).view)?;
-    let page = question(&visit, SharedSecretQuestion::View, must_confirm(&visit), FormErrors::default()).await?;
+    let page = question(&visit, SharedSecretQuestion::View, visit.is_long_ago(), FormErrors::default()).await?;
     Ok(visit.page(&page))
 }
 
@@ -143,7 +138,7 @@ pub(super) async fn view(
     form: Result<Form<ConfirmForm>, FormRejection>,
 ) -> Result<Response, Failure> {
     require(rights(&visit).view)?;
-    if must_confirm(&visit)
+    if visit.is_long_ago()
         && let Err(unconfirmed) = visit.confirm(form).await?
     {
         let page = question(&visit, SharedSecretQuestion::View, true, unconfirmed.errors).await?;
@@ -228,7 +223,7 @@ pub(super) async fn rotate(visit: Visit, form: Result<Form<RotateForm>, FormReje
 /// Asks before it is deleted.
 pub(super) async fn show_delete(visit: Visit) -> Result<Response, Failure> {
     require(rights(&visit).delete)?;
-    let page = question(&visit, SharedSecretQuestion::Delete, must_confirm(&visit), FormErrors::default()).await?;
+    let page = question(&visit, SharedSecretQuestion::Delete, visit.is_long_ago(), FormErrors::default()).await?;
     Ok(visit.page(&page))
 }
 
@@ -238,7 +233,7 @@ pub(super) async fn delete(
     form: Result<Form<ConfirmForm>, FormRejection>,
 ) -> Result<Response, Failure> {
     require(rights(&visit).delete)?;
-    if must_confirm(&visit)
+    if visit.is_long_ago()
         && let Err(unconfirmed) = visit.confirm(form).await?
     {
         let page = question(&visit, SharedSecretQuestion::Delete, true, unconfirmed.errors).await?;
@@ -256,7 +251,7 @@ pub(super) async fn offer(visit: &Visit) -> BundleOffer {
     let has_one = rights(visit).view && found(visit).await.is_ok_and(|it| !it.is_empty());
     match has_one {
         false => BundleOffer::None,
-        true if must_confirm(visit) => BundleOffer::AfterConfirming,
+        true if visit.is_long_ago() => BundleOffer::AfterConfirming,
         true => BundleOffer::Comes,
     }
 }

@@ -1,6 +1,6 @@
 //! The installation always has an admin who can sign in or be let in: the last one at the root stays.
 
-use claviger_core::id::UserId;
+use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::member::Member;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
@@ -25,6 +25,14 @@ pub(super) async fn refuse_last(connection: &mut Connection, user_id: UserId) ->
         return Err(Reject::new(RejectCode::StateConflict, "This is the last admin; make another one first.").into());
     }
     Ok(())
+}
+
+/// The root of the tree, for what concerns the whole installation.
+///
+/// # Errors
+/// Refuses where nothing was set up yet.
+pub(super) async fn root_id(connection: &mut Connection) -> OpResult<OrganizationId> {
+    Ok(root(connection).await?.ok_or_else(Reject::not_found)?.organization_id())
 }
 
 /// The root of the tree, once there is one.

@@ -4,7 +4,6 @@
 //! over to the new one in the transaction that finds nothing left that is wrapped by another.
 
 use claviger_core::event::{Event, EventKind};
-use claviger_core::id::OrganizationId;
 use claviger_core::master_keys::MasterKeys;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::sealing::MasterKeyId;
@@ -12,6 +11,7 @@ use claviger_core::tenant::Tenant;
 use claviger_store::{Connection, Tx};
 use serde_json::json;
 
+use super::admins::root_id;
 use super::caller::Caller;
 use super::error::{Error, OpResult};
 use super::idempotency::{Answer, Idempotency, keep, replay};
@@ -37,18 +37,13 @@ pub struct MasterKeyInfo {
     pub wrapped_by_others: u64,
 }
 
-async fn root(connection: &mut Connection) -> OpResult<OrganizationId> {
-    let installation = connection.find_installation_unchecked().await?;
-    Ok(installation.ok_or_else(Reject::not_found)?.root_organization_id)
-}
-
 /// Says which master keys there are.
 ///
 /// # Errors
 /// Refusals.
 pub async fn get_master_key(app: &App, caller: &Caller) -> OpResult<MasterKeyInfo> {
     let mut reader = app.store().read().await?;
-    let root = root(&mut reader).await?;
+    let root = root_id(&mut reader).await?;
     caller.authorize(app, root, READ)?;
     info(&mut reader, &app.master_keys().keys()).await
 }
@@ -75,7 +70,7 @@ pub async fn rotate_master_key(
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
-        let root = root(&mut *app.store().read().await?).await?;
+        let root = root_id(&mut *app.store().read().await?).await?;
         let authorize = || caller.authorize(&app, root, ROTATE);
         authorize()?;
         let keys = app.master_keys().reload().map_err(|error| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{OrganizationId, SharedSecretId};
-use claviger_core::policy::{Policy, ROTATION_OVERLAP_HOURS_MAX, Setting};
+use claviger_core::policy::Policy;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::sealing::Purpose;
 use claviger_core::secret::{SecretState, Token};
@@ -24,8 +24,6 @@ use super::keys::{Overlap, OverlapBounds};
 use super::sealing::{data_key, opened};
 use super::transaction::{begin_beside, commit, on_task};
 use crate::app::App;
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// An organization's shared secrets with the current one in clear.
 #[derive(Debug)]
@@ -105,7 +103,7 @@ async fn renew(
             None if has_one => return Err(already_there().into()),
             None => Duration::ZERO,
             Some(_) if !has_one => return Err(not_there().into()),
-            Some(overlap) => overlap_of(overlap, &policy_of(&app, organization_id)?)?,
+            Some(overlap) => OverlapBounds::of(&policy_of(&app, organization_id)?).choose(overlap)?,
         };
         let mut after = before.clone();
         let (made, token) = shared_secret::renew(&mut after, organization_id, overlap, now, &mut *app.rng())?;
@@ -196,7 +194,7 @@ pub async fn delete_shared_secret(app: &App, caller: &Caller, organization_id: O
 /// # Errors
 /// An organization that is not known here.
 pub fn shared_secret_overlap_bounds(app: &App, organization_id: OrganizationId) -> OpResult<OverlapBounds> {
-    Ok(bounds_of(&policy_of(app, organization_id)?))
+    Ok(OverlapBounds::of(&policy_of(app, organization_id)?))
 }
 
 /// The shared secrets that are good, the current one first, in clear: to check what a client has signed.
@@ -236,26 +234,6 @@ fn open(app: &App, tenant: &Tenant, row: &SharedSecretRow) -> OpResult<Token> {
 
 fn policy_of(app: &App, organization_id: OrganizationId) -> OpResult<Policy> {
     Ok(app.replica().policy(organization_id).ok_or_else(Reject::not_found)?)
-}
-
-fn bounds_of(policy: &Policy) -> OverlapBounds {
-    let hours = match policy.locked.contains(&Setting::RotationOverlapHours) {
-        true => policy.rotation_overlap_hours,
-        false => ROTATION_OVERLAP_HOURS_MAX,
-    };
-    OverlapBounds { preset: HOUR * u32::from(policy.rotation_overlap_hours), max: HOUR * u32::from(hours) }
-}
-
-fn overlap_of(asked: Overlap, policy: &Policy) -> Result<Duration, Reject> {
-    let OverlapBounds { preset, max } = bounds_of(policy);
-    match asked {
-        Overlap::Policy => Ok(preset),
-        Overlap::For(overlap) if overlap <= max => Ok(overlap),
-        Overlap::For(_) => {
-            let detail = format!("An old shared secret stays good for at most {} hours.", max.as_secs() / 3600);
-            Err(Reject::new(RejectCode::PolicyDenied, detail))
-        }
-    }
 }
 
 fn not_there() -> Reject {

@@ -17,7 +17,6 @@ use crate::console::pages::form::FormErrors;
 use crate::console::pages::rotation::{SecretValues, ShownSecret, ViewSecretPage, ViewedSecretPage, Viewing};
 use crate::console::pages::shell::{Moment, Place};
 use crate::console::visit::Visit;
-use crate::ops::account::CONFIRMED_FOR;
 use crate::ops::keys::{KeyInfo, RevealedSecret, check_reveal, reveal_key};
 
 /// The organization's slug and the key's id in a path.
@@ -46,12 +45,8 @@ pub(in crate::console) async fn show(visit: Visit, Path((_, key_id)): KeyPath) -
             Reject::new(RejectCode::StateConflict, "The key is deleted; no copy of its secrets is left.").into()
         );
     }
-    let page = question(&visit, &info, must_confirm(&visit), FormErrors::default()).await?;
+    let page = question(&visit, &info, visit.is_long_ago(), FormErrors::default()).await?;
     Ok(visit.page(&page))
-}
-
-fn must_confirm(visit: &Visit) -> bool {
-    visit.app.now().since(visit.signed_in_at) >= CONFIRMED_FOR
 }
 
 async fn question(
@@ -84,7 +79,7 @@ pub(in crate::console) async fn view(
         let page = question(&visit, &info, false, FormErrors::default()).await?;
         return Ok(refused(visit.page(&page)));
     }
-    if must_confirm(&visit)
+    if visit.is_long_ago()
         && let Err(unconfirmed) = visit.confirm(form).await?
     {
         let page = question(&visit, &info, true, unconfirmed.errors).await?;

@@ -53,7 +53,7 @@ pub async fn rotate_key(
             refuse_without_api_access(&mut tx, &tenant, user_id).await?;
         }
         let policy = policy_of(&app, organization_id)?;
-        let overlap = overlap_of(overlap, &before, &policy)?;
+        let overlap = bounds_of(&before, &policy).choose(overlap)?;
         let api = tx.find_api(&tenant, before.api_id).await?;
         let api = api.ok_or_else(|| Error::Internal(format!("{} has no api", before.id)))?;
         let now = app.now();
@@ -96,6 +96,33 @@ pub struct OverlapBounds {
     pub max: Duration,
 }
 
+impl OverlapBounds {
+    /// What policy says. What an ancestor has locked, nobody widens for one secret.
+    pub(in crate::ops) fn of(policy: &Policy) -> Self {
+        let hours = match policy.locked.contains(&Setting::RotationOverlapHours) {
+            true => policy.rotation_overlap_hours,
+            false => ROTATION_OVERLAP_HOURS_MAX,
+        };
+        Self { preset: HOUR * u32::from(policy.rotation_overlap_hours), max: HOUR * u32::from(hours) }
+    }
+
+    /// The overlap that was asked for.
+    ///
+    /// # Errors
+    /// [`RejectCode::PolicyDenied`] for one that is too long.
+    pub(in crate::ops) fn choose(self, asked: Overlap) -> Result<Duration, Reject> {
+        match asked {
+            Overlap::Policy => Ok(self.preset),
+            Overlap::For(overlap) if overlap <= self.max => Ok(overlap),
+            Overlap::For(_) => {
+                let hours = self.max.as_secs() / HOUR.as_secs();
+                let detail = format!("An old secret stays good for at most {hours} hours.");
+                Err(Reject::new(RejectCode::PolicyDenied, detail))
+            }
+        }
+    }
+}
+
 /// What policy says about the overlap of a key's rotation, for whoever offers a choice.
 ///
 /// # Errors
@@ -104,27 +131,11 @@ pub fn overlap_bounds(app: &App, key: &Key) -> OpResult<OverlapBounds> {
     Ok(bounds_of(key, &policy_of(app, key.organization_id)?))
 }
 
-/// What an ancestor has locked, nobody widens for one key.
+/// The same where the policy is at hand.
 pub(super) fn bounds_of(key: &Key, policy: &Policy) -> OverlapBounds {
     // The key behind a member's toggle: who regenerates it wants the old one gone.
-    if key.personal {
-        return OverlapBounds { preset: Duration::ZERO, max: Duration::ZERO };
-    }
-    let hours = match policy.locked.contains(&Setting::RotationOverlapHours) {
-        true => policy.rotation_overlap_hours,
-        false => ROTATION_OVERLAP_HOURS_MAX,
-    };
-    OverlapBounds { preset: HOUR * u32::from(policy.rotation_overlap_hours), max: HOUR * u32::from(hours) }
-}
-
-fn overlap_of(asked: Overlap, key: &Key, policy: &Policy) -> Result<Duration, Reject> {
-    let OverlapBounds { preset, max } = bounds_of(key, policy);
-    match asked {
-        Overlap::Policy => Ok(preset),
-        Overlap::For(overlap) if overlap <= max => Ok(overlap),
-        Overlap::For(_) => {
-            let hours = max.as_secs() / HOUR.as_secs();
-            Err(Reject::new(RejectCode::PolicyDenied, format!("An old secret stays good for at most {hours} hours.")))
-        }
+    match key.personal {
+        true => OverlapBounds { preset: Duration::ZERO, max: Duration::ZERO },
+        false => OverlapBounds::of(policy),
     }
 }

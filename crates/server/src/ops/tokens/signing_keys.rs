@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use claviger_core::access_token::{SigningKey, SigningKeyState};
 use claviger_core::event::{Entity, Event, EventKind};
-use claviger_core::id::{OrganizationId, SigningKeyId};
+use claviger_core::id::SigningKeyId;
 use claviger_core::limits::{REFRESH_TOKEN_SECS, SIGNING_KEY_DAYS};
-use claviger_core::reject::Reject;
 use claviger_core::sealing::Purpose;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -16,6 +15,7 @@ use claviger_store::signing_keys::{SigningKeyInfo, SigningKeyRow};
 use serde_json::json;
 
 use crate::app::App;
+use crate::ops::admins::root_id;
 use crate::ops::caller::Caller;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
@@ -49,7 +49,8 @@ fn find(rows: &[SigningKeyRow], state: SigningKeyState) -> Option<&SigningKeyRow
 /// # Errors
 /// Refusals.
 pub async fn list_signing_keys(app: &App, caller: &Caller) -> OpResult<Vec<SigningKeyInfo>> {
-    let tenant = caller.authorize(app, root_id(app).await?, "claviger/signing-keys:read")?;
+    let tenant =
+        caller.authorize(app, root_id(&mut *app.store().read().await?).await?, "claviger/signing-keys:read")?;
     let rows = app.store().read().await?.find_signing_keys(&tenant).await?;
     Ok(rows.into_iter().map(|it| it.info).collect())
 }
@@ -66,7 +67,7 @@ pub async fn rotate_signing_keys(
     revoke: bool,
     idempotency: Option<Idempotency<Vec<SigningKeyInfo>>>,
 ) -> OpResult<Answer<Vec<SigningKeyInfo>>> {
-    let root = root_id(app).await?;
+    let root = root_id(&mut *app.store().read().await?).await?;
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
@@ -200,10 +201,5 @@ fn open(app: &App, tenant: &Tenant, row: &SigningKeyRow) -> OpResult<SigningKey>
 }
 
 async fn root(app: &App) -> OpResult<Tenant> {
-    Ok(Tenant::system(root_id(app).await?, JOB))
-}
-
-async fn root_id(app: &App) -> OpResult<OrganizationId> {
-    let installation = app.store().read().await?.find_installation_unchecked().await?;
-    Ok(installation.ok_or_else(Reject::not_found)?.root_organization_id)
+    Ok(Tenant::system(root_id(&mut *app.store().read().await?).await?, JOB))
 }
