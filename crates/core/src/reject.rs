@@ -186,7 +186,7 @@ impl RejectCode {
             Self::Decision(Code::Stale) | Self::Unavailable => "Try again shortly; the key itself is not at fault.",
             Self::TwoCredentials => "Send exactly one credential.",
             Self::QueryStringKeyDenied => "Send the key in a header; this organization does not accept keys in URLs.",
-            Self::InvalidBody => "Send JSON of the documented shape, without other fields.",
+            Self::InvalidBody => "Send a body of the documented kind and shape, without other fields.",
             Self::ForeignOrigin => "Call from the console's own pages, or with a key from a server.",
             Self::InvalidField => "Correct the fields named in `errors`.",
             Self::NotFound => "Check the identifier and the organization the key belongs to.",

@@ -215,6 +215,7 @@ pub(super) fn as_bad_request(mut response: Response) -> Response {
         response.headers_mut().remove(header::WWW_AUTHENTICATE);
         if let Some(problem) = response.extensions_mut().get_mut::<Problem>() {
             problem.status = StatusCode::BAD_REQUEST.as_u16();
+            problem.fix = "Sign in again with the key itself; if that is refused too, the answer says why.";
         }
     }
     response
