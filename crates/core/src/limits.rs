@@ -72,6 +72,10 @@ pub const KEYS_PER_BULK_MAX: usize = ROWS_PER_EVENT_MAX;
 pub const UNUSED_DAYS_MAX: u16 = 3650;
 /// Keys that one request for a list of keys looks at, besides those it shows; the next one goes on from there.
 pub const KEYS_EXAMINED_MAX: usize = 2000;
+/// Organizations below one that a search for keys looks into; it says where there are more.
+pub const ORGANIZATIONS_SEARCHED_MAX: usize = 2000;
+/// Live keys in those that such a search goes through; where there are more, it finds names that begin with what is searched for.
+pub const KEYS_BELOW_EXAMINED_MAX: usize = 10_000;
 /// Items on one page of a list.
 pub const PAGE_ITEMS_MAX: u32 = 100;
 /// Items on a page when nothing is asked for.

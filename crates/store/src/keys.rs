@@ -1,5 +1,6 @@
 //! Keys and their secrets.
 
+mod below;
 mod breaking;
 mod health;
 mod list;
@@ -13,6 +14,8 @@ use claviger_core::secret::{Secret, SecretState};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
+pub use self::below::KeysBelow;
+pub(crate) use self::below::STATEMENTS as BELOW_STATEMENTS;
 pub(crate) use self::breaking::STATEMENTS as BREAKING_STATEMENTS;
 pub use self::breaking::{Bounds, Breach, Breaking, BreakingKey};
 pub use self::health::KeyHealth;

@@ -62,6 +62,7 @@ pub fn statements() -> Vec<(String, String)> {
         idempotency::STATEMENTS,
         imports::STATEMENTS,
         installation::STATEMENTS,
+        keys::BELOW_STATEMENTS,
         keys::BREAKING_STATEMENTS,
         keys::LIST_STATEMENTS,
         keys::STATEMENTS,

@@ -20,6 +20,7 @@ macro_rules! columns {
          o.updated_at"
     };
 }
+pub(crate) use columns;
 
 /// The organizations above one that are not above another place.
 macro_rules! lost {
@@ -173,7 +174,7 @@ impl OrganizationFilter {
     }
 }
 
-fn organization(it: &mut Columns<'_>) -> Result<Organization, Unreadable> {
+pub(crate) fn organization(it: &mut Columns<'_>) -> Result<Organization, Unreadable> {
     Ok(Organization {
         id: it.next()?,
         parent_id: it.next()?,

@@ -40,6 +40,15 @@ pub(crate) fn holding_name(search: Option<&str>) -> String {
     }
 }
 
+/// The pattern for a search in free text, which both engines put into lower case as far as it is ASCII.
+pub(crate) fn holding_text(search: &str) -> String {
+    match search.trim() {
+        // A text may be empty, and so like an empty pattern; but none of ours holds this.
+        none if none.is_empty() || none.contains('\0') => "\u{1}".into(),
+        part => holding(&part.to_ascii_lowercase()),
+    }
+}
+
 /// The last of all texts of ours, which are ASCII: where a list that runs backwards begins.
 pub(crate) const LAST: &str = "~";
 
@@ -91,6 +100,8 @@ mod tests {
         assert_eq!(holding_name(Some("ＣＩ")), "%ci%");
         assert_eq!(holding("a\0"), "");
         assert_eq!(holding_name(None), "%");
+        assert_eq!(holding_text(" 5% ÄB"), "%5\\% Äb%");
+        assert_eq!((holding_text(" "), holding_text("a\0")), ("\u{1}".into(), "\u{1}".into()));
         assert_eq!(holding_name(Some(&"x".repeat(500))), "");
     }
 }

@@ -23,7 +23,7 @@ use sqlx::AssertSqlSafe;
 
 use self::condition::Condition;
 pub use self::condition::KeyPart;
-pub(super) use self::condition::Query;
+pub(super) use self::condition::{Beginning, Query, access_ids};
 use self::plan::{Place, Stage};
 pub(crate) use self::statements::built_statements;
 use self::walk::{Ask, Few, Mark, Spot, Walk};
@@ -94,7 +94,7 @@ impl From<Option<KeyState>> for KeyStatus {
 pub struct KeyFilter {
     /// In which states.
     pub status: KeyStatus,
-    /// Part of the name, or an access id, of which as much as lists show is enough. Names that begin with it come first, where they are few.
+    /// Part of the name or the description, or an access id, of which as much as lists show is enough. Names that begin with it come first, where they are few.
     pub search: Option<String>,
     /// Whom they belong to.
     pub owner_id: Option<UserId>,

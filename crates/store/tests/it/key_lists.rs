@@ -1,5 +1,6 @@
 //! Lists of keys: what they show, in which order, and that an index answers.
 
+mod below;
 mod sought;
 mod ways;
 

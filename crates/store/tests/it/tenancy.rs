@@ -82,6 +82,9 @@ impl Full {
         tx.insert_member(&tenant(below.id), &nearer).await.expect("a membership");
         tx.insert_key(&acme, &key, std::slice::from_ref(&secret)).await.expect("a key");
         tx.insert_key(&acme, &child, std::slice::from_ref(&child_secret)).await.expect("a key");
+        let (mut lower, lower_secret, _) = world.key(&world.acme, "Till");
+        lower.organization_id = below.id;
+        tx.insert_key(&tenant(below.id), &lower, std::slice::from_ref(&lower_secret)).await.expect("a key");
         let data_key = tx.insert_data_key(&acme, Purpose::Reveal, &data_key(), now()).await.expect("a data key");
         tx.insert_sealed_copy(&acme, &secret, data_key.id, &vec![1]).await.expect("a copy");
         let state = SecretState::Current;
@@ -185,6 +188,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(page_organizations(&children, &first), |it| it.rows.iter().any(|it| it.id == full.below.id));
     ask!(count_organizations(&children), |it| it > 0);
     ask!(has_organizations_below(), |it| it);
+    ask!(find_keys_below("till", 10), |it| it.organizations.iter().any(|it| it.id == full.below.id));
     ask!(find_user(full.user.id), |it| it.is_some());
     ask!(find_user_by_external_id(&external_id), |it| it.is_some());
     ask!(page_users(&UserFilter::default(), &first), |it| it.rows.iter().any(|it| it.id == full.user.id));

@@ -144,12 +144,14 @@ impl KeyListPage {
 /// The keys of the organizations below, as an agency sees them.
 #[derive(Debug, Clone)]
 pub struct LocationKeys {
-    /// How many keys there are in those that are shown, in digits as people read them.
+    /// How many keys there are in those that are shown, or were found in them, in digits as people read them.
     pub total: String,
     /// The organizations, by name.
     pub locations: Vec<LocationView>,
     /// Whether there are more organizations than are shown.
     pub more: bool,
+    /// Whether there are so many keys below that only names that begin with what is searched for were found.
+    pub cut: bool,
 }
 
 /// An organization below, and its newest keys.
@@ -161,8 +163,10 @@ pub struct LocationView {
     pub name: String,
     /// Where it is found.
     pub slug: String,
-    /// How many live keys it has, in digits as people read them; absent where it is suspended, itself or from above.
+    /// How many live keys it has, or of them were found, in digits as people read them; absent where it is suspended, itself or from above.
     pub total: Option<String>,
+    /// The query string of the list of those that a search found in it, where it is shown for these.
+    pub found: Option<String>,
     /// A few of them, the newest first.
     pub keys: Vec<KeyRowView>,
 }

@@ -7,7 +7,7 @@ use claviger_core::secret::Secret;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::Connection;
-use claviger_store::keys::KeyRow;
+use claviger_store::keys::{KeyRow, KeysBelow};
 use claviger_store::usage::SecretUse;
 
 use super::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyQuery, KeyTotal, LastUse, SecretInfo};
@@ -81,6 +81,22 @@ pub async fn count_keys(
         Some(filter) => Ok(reader.count_keys(&tenant, &filter, app.now()).await?),
         None => Ok(KeyTotal { count: 0, is_exact: true }),
     }
+}
+
+/// Organizations below one in which there are live keys that a search finds, by name: at most so many. Which of their keys the caller may look at
+/// is asked of each of them, with [`list_keys`].
+///
+/// # Errors
+/// Refusals.
+pub async fn find_keys_below(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    search: &str,
+    at_most: u32,
+) -> OpResult<KeysBelow> {
+    let tenant = caller.authorize(app, organization_id, "claviger/organizations:read")?;
+    Ok(app.store().read().await?.find_keys_below(&tenant, search, at_most).await?)
 }
 
 /// What somebody should look at about a key; nothing, where it is deleted.

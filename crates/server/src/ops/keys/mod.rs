@@ -27,14 +27,14 @@ use claviger_core::time::Timestamp;
 
 use super::page::Page;
 
-pub use claviger_store::keys::{KeyFilter, KeyHealth, KeyOrder, KeyPart, KeySort, KeyStatus, KeyTotal};
+pub use claviger_store::keys::{KeyFilter, KeyHealth, KeyOrder, KeyPart, KeySort, KeyStatus, KeyTotal, KeysBelow};
 
 pub use bulk::{BulkChange, BulkOutcome, LeftOut, Selection, change_keys};
 pub use change::{revoke_key, set_key_active, update_key};
 pub use create::create_key;
 pub use duplicate::{Copy, duplicate_key};
 pub use leak::{Leak, LeakOutcome, LeakReport, report_leak};
-pub use list::{count_keys, get_key, get_key_health, list_keys, page_keys};
+pub use list::{count_keys, find_keys_below, get_key, get_key_health, list_keys, page_keys};
 pub use personal::{
     ApiAccess, PersonalAccess, Toggled, delete_personal_key, get_personal_access, get_personal_key, put_personal_key,
     rotate_personal_key,

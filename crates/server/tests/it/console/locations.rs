@@ -1,9 +1,11 @@
 //! The locations of an agency: found by what people know of them, and shown while they are suspended.
 
+use claviger::ops::keys::NewKey;
 use claviger::ops::organizations::{OrganizationPatch, update_organization};
 use claviger_core::id::OrganizationId;
-use claviger_core::name::ExternalId;
+use claviger_core::name::{Description, ExternalId};
 use claviger_core::organization::OrganizationStatus;
+use claviger_core::role::BuiltIn;
 
 use super::browser::{Browser, Page, selector};
 use crate::app::{TestApp, new_key};
@@ -103,4 +105,54 @@ async fn suspended_locations_take_no_room_in_the_view_switch() {
         admin.get("/o/root/tree").await.text_of("h1"),
         "two pages, two names"
     );
+}
+
+// S1.4
+#[tokio::test]
+async fn the_search_of_an_agency_finds_the_keys_of_its_locations_by_name_description_and_access_id() {
+    let app = TestApp::new().await;
+    let harbor = app.organization(app.root, "Harbor Street").await;
+    let hill = app.organization(app.root, "Hill Road").await;
+    let deep = app.organization(hill, "Deep below").await;
+    let closed = app.organization(app.root, "Closed").await;
+    let till = app.create_key(&app.admin, harbor, new_key("Till")).await.unwrap().info;
+    app.create_key(&app.admin, harbor, new_key("Kitchen")).await.unwrap();
+    let described = NewKey { description: Description::parse("Prints TILL receipts").unwrap(), ..new_key("Printer") };
+    app.create_key(&app.admin, deep, described).await.unwrap();
+    app.create_key(&app.admin, hill, new_key("Old till")).await.unwrap();
+    app.create_key(&app.admin, closed, new_key("Closed till")).await.unwrap();
+    suspend(&app, closed).await;
+    let mut admin = Browser::signed_in(&app).await;
+    let access_key = till.access_key.clone().unwrap();
+    let hint = till.access_hint.clone().unwrap();
+    let below = |page: &Page| -> Vec<String> {
+        page.html().select(&selector(".locations li bdi")).map(|it| it.text().collect()).collect()
+    };
+    for (search, locations, keys) in [
+        ("till", vec!["Deep below", "Harbor Street", "Hill Road"], vec!["Printer", "Till", "Old till"]),
+        ("receipts", vec!["Deep below"], vec!["Printer"]),
+        (&access_key, vec!["Harbor Street"], vec!["Till"]),
+        (&hint, vec!["Harbor Street"], vec!["Till"]),
+        // A location that is called so shows its keys, and one that is suspended that it is.
+        ("harbor", vec!["Harbor Street"], vec!["Kitchen", "Till"]),
+        ("closed", vec!["Closed"], vec![]),
+        ("nowhere", vec![], vec![]),
+    ] {
+        let page = admin.get(&format!("/o/root/keys?q={search}")).await.expect(200);
+        assert_eq!(listed(&page), locations, "{search}");
+        assert_eq!(below(&page), keys, "{search}");
+    }
+    // The heading counts what was found, and leads to just these.
+    let page = admin.get("/o/root/keys?q=till").await;
+    assert_eq!(page.text_of(".locations h2"), "Location 3");
+    let found = page.links().into_iter().find(|it| it == "/o/hill-road/keys?q=till").expect("a link to what was found");
+    assert!(admin.get(&found).await.expect(200).text.contains("Old till"));
+
+    // Who is kept out of a location by a nearer membership finds none of its keys.
+    let (_, ann, _) = app.member(app.root, "Ann", BuiltIn::Admin).await;
+    let role = app.built_in(app.root, BuiltIn::Member).await.id;
+    app.add_member(harbor, ann, role).await;
+    let mut ann = Browser::of_user(&app, ann).await;
+    let page = ann.get("/o/root/keys?q=till").await.expect(200);
+    assert_eq!(listed(&page), ["Deep below", "Hill Road"]);
 }

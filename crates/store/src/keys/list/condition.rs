@@ -10,7 +10,7 @@ use claviger_core::time::Timestamp;
 
 use super::walk::Order;
 use super::{KeyFilter, KeyHealth, KeyStatus};
-use crate::sql::holding_name;
+use crate::sql::{holding_name, holding_text};
 use crate::value::{Argument, Value};
 
 /// The end of a key as its indexes have it: what never ends comes after everything that does.
@@ -51,18 +51,23 @@ impl Query {
 
 /// Names that begin with a text: from this one on, and before that one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Beginning {
+pub(in crate::keys) struct Beginning {
     from: String,
     before: String,
 }
 
 impl Beginning {
     /// Of the names that a search can mean; none where no name can be like it.
-    pub(super) fn of(search: &str) -> Option<Self> {
+    pub(in crate::keys) fn of(search: &str) -> Option<Self> {
         let from = Name::parse(search).ok()?.key().as_str().to_owned();
         // No name holds the last of all characters, which is none for people.
         let before = format!("{from}\u{10ffff}");
         Some(Self { from, before })
+    }
+
+    /// The first of them, and what comes after the last.
+    pub(in crate::keys) fn into_bounds(self) -> (String, String) {
+        (self.from, self.before)
     }
 
     /// The keys with access ids like it. They are random, so that even the first of them tell one key from most others; where somebody imported
@@ -117,7 +122,7 @@ pub(super) enum Condition {
     CreatedBefore(Timestamp),
     EndsFrom(Timestamp),
     EndsBefore(Timestamp),
-    /// Its name has this in it, or its access id is one that this can mean.
+    /// Its name or its description has this in it, or its access id is one that this can mean.
     Search(String),
     /// Its access id is one of these.
     Access(Beginning),
@@ -244,6 +249,7 @@ impl Condition {
             Self::CreatedBefore(at) => query.push(" AND k.created_at < ", at, ""),
             Self::Search(search) => {
                 query.push(" AND (k.name_key LIKE ", holding_name(Some(search)), " ESCAPE '\\'");
+                query.push(" OR lower(k.description) LIKE ", holding_text(search), " ESCAPE '\\'");
                 if let Some(it) = access_ids(search) {
                     query.text(" OR k.id IN ");
                     it.push_keys(query);
@@ -307,7 +313,7 @@ impl Condition {
 
 /// The access ids that a search can mean: the one that it is, or all that begin with it, where it is as much as lists show of one. None where no
 /// access id is like it.
-pub(super) fn access_ids(search: &str) -> Option<Beginning> {
+pub(in crate::keys) fn access_ids(search: &str) -> Option<Beginning> {
     /// What lists show behind the prefix.
     const HINT_CHARS: usize = 4;
     let from = search.trim().trim_end_matches('…');

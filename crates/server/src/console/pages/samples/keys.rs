@@ -79,17 +79,28 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
     ]
 }
 
+/// The same where something was searched for.
+pub(super) fn found(words: &Words<'_>) -> LocationKeys {
+    let mut below = locations(words);
+    for it in below.locations.iter_mut().filter(|it| !it.keys.is_empty()) {
+        it.found = Some("q=till".to_owned());
+    }
+    LocationKeys { cut: true, ..below }
+}
+
 pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
     let location = |name: &str, slug: &str, keys: Option<Vec<KeyRowView>>| LocationView {
         page: Some("/tree/org_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned()),
         name: name.to_owned(),
         slug: slug.to_owned(),
         total: keys.as_ref().map(|it| it.len().to_string()),
+        found: None,
         keys: keys.unwrap_or_default(),
     };
     LocationKeys {
         total: "2".to_owned(),
         more: true,
+        cut: false,
         locations: vec![
             location(words.names[4], "harbor-street", Some(rows(words).into_iter().take(2).collect())),
             location(words.names[5], "hill-road", Some(Vec::new())),

@@ -325,6 +325,15 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
             render(&KeyListPage { locations: Some(keys::locations(words)), ..key_list(words, Vec::new()) }),
         ),
         (
+            "keys-agency-found",
+            render(&KeyListPage {
+                locations: Some(keys::found(words)),
+                filtered: true,
+                search: words.typed.to_owned(),
+                ..key_list(words, Vec::new())
+            }),
+        ),
+        (
             "keys-agency-none-read-only",
             render(&KeyListPage {
                 locations: Some(keys::locations(words)),

@@ -1,0 +1,101 @@
+//! In which of the organizations below one a search finds keys.
+
+use claviger_core::limits::{KEYS_BELOW_EXAMINED_MAX, ORGANIZATIONS_SEARCHED_MAX};
+use claviger_core::organization::Organization;
+use claviger_core::tenant::Tenant;
+
+use super::list::{Beginning, access_ids};
+use crate::organizations::{columns, organization};
+use crate::sql::{holding_name, holding_text, statements};
+use crate::value::args;
+use crate::{Connection, StoreResult};
+
+/// The organizations below that are looked into: always the same ones, where there are more.
+macro_rules! below {
+    () => {
+        "(SELECT c.descendant_id FROM organization_closure c WHERE c.ancestor_id = $1 AND c.depth > 0 \
+         ORDER BY c.descendant_id LIMIT $2) found "
+    };
+}
+/// Those of which an index finds a live key with an access id like the one searched for, wherever they stand below.
+macro_rules! by_access {
+    () => {
+        "SELECT k.organization_id FROM (SELECT t.key_id FROM secret t WHERE t.access_id >= $4 AND t.access_id < $5 \
+         ORDER BY t.access_id LIMIT $2) found JOIN key k ON k.id = found.key_id \
+         JOIN organization_closure c ON c.ancestor_id = $1 AND c.descendant_id = k.organization_id AND c.depth > 0 \
+         WHERE k.standing <> 'revoked' "
+    };
+}
+/// Those that hold a live key of which something is said. It is asked of each by itself, since an engine that may join would rather go through
+/// the keys of all.
+macro_rules! holding_one {
+    ($where:literal) => {
+        concat!(
+            "SELECT found.descendant_id FROM ",
+            below!(),
+            "WHERE (SELECT 1 FROM key k WHERE k.organization_id = found.descendant_id AND k.standing <> 'revoked' AND ",
+            $where,
+            " LIMIT 1) IS NOT NULL "
+        )
+    };
+}
+macro_rules! found {
+    ($where:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM organization o WHERE o.status = 'active' AND o.id IN (",
+            by_access!(),
+            "UNION ",
+            holding_one!($where),
+            ") ORDER BY o.name_key, o.id LIMIT $3"
+        )
+    };
+}
+
+statements! {
+    /// How many organizations are looked into, up to one more than may be, and how many live keys they hold.
+    COUNT_BELOW = concat!(
+        "SELECT count(*), CAST(coalesce(sum(n.live), 0) AS BIGINT) FROM ", below!(),
+        "JOIN key_count n ON n.organization_id = found.descendant_id"
+    );
+    FIND_BY_PART = found!("(k.name_key LIKE $6 ESCAPE '\\' OR lower(k.description) LIKE $7 ESCAPE '\\')");
+    FIND_BY_BEGINNING = found!("k.name_key >= $6 AND k.name_key < $7");
+}
+
+/// Organizations in which a search found keys.
+#[derive(Debug, Clone)]
+pub struct KeysBelow {
+    /// Active ones, by name.
+    pub organizations: Vec<Organization>,
+    /// Whether the search went through every live key of all organizations below. If not, it found names that begin with it, in the first
+    /// [`ORGANIZATIONS_SEARCHED_MAX`], and access ids.
+    pub is_whole: bool,
+}
+
+impl Connection {
+    /// Organizations below the tenant's that hold live keys in whose name or description there is this, or with such an access id. However many
+    /// there are, no more than [`KEYS_BELOW_EXAMINED_MAX`] keys are looked at one by one.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_keys_below(&mut self, tenant: &Tenant, search: &str, at_most: u32) -> StoreResult<KeysBelow> {
+        let count = args![tenant.organization_id(), ORGANIZATIONS_SEARCHED_MAX as u64 + 1];
+        let counts = self.find(COUNT_BELOW, count, "a count", |it| Ok((it.next::<u64>()?, it.next::<u64>()?))).await?;
+        let (organizations, keys) = counts.unwrap_or_default();
+        let is_whole = organizations <= ORGANIZATIONS_SEARCHED_MAX as u64 && keys <= KEYS_BELOW_EXAMINED_MAX as u64;
+        let (from, before) = access_ids(search).map(Beginning::into_bounds).unwrap_or_default();
+        let mut arguments =
+            args![tenant.organization_id(), ORGANIZATIONS_SEARCHED_MAX as u64, u64::from(at_most), from, before];
+        let statement = if is_whole {
+            arguments.extend(args![holding_name(Some(search)), holding_text(search)]);
+            FIND_BY_PART
+        } else {
+            let (from, before) = Beginning::of(search).map(Beginning::into_bounds).unwrap_or_default();
+            arguments.extend(args![from, before]);
+            FIND_BY_BEGINNING
+        };
+        let organizations = self.list(statement, arguments, "organization", organization).await?;
+        Ok(KeysBelow { organizations, is_whole })
+    }
+}
