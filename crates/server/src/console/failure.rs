@@ -7,8 +7,10 @@ use std::time::Duration;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use claviger_core::id::KeyId;
+use claviger_core::decision::Code;
+use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::limits;
+use claviger_core::name::Slug;
 use claviger_core::reject::{Reject, RejectCode};
 use data_encoding::HEXLOWER;
 use http::header::SET_COOKIE;
@@ -17,8 +19,8 @@ use secrecy::SecretString;
 use tracing::Instrument as _;
 
 use super::again::SignedOut;
-use super::pages::failure::{FailurePage, FailureWithinPage, Trouble, WayOut};
-use super::pages::shell::{Place, Preferences};
+use super::pages::failure::{FailurePage, FailureWithinPage, SuspensionView, Trouble, WayOut};
+use super::pages::shell::{Moment, Place, Preferences};
 use super::paging::query_string;
 use super::respond::{html, own_path};
 use super::settings;
@@ -26,7 +28,11 @@ use super::visit::{Guest, Visit};
 use crate::app::App;
 use crate::http::route_of;
 use crate::ops::error::Error;
+use crate::ops::sessions::find_session;
+use crate::ops::suspension::{Suspension, find_suspension};
 use crate::site::Site;
+
+const SUSPENDED: &str = "This organization is suspended";
 
 /// Why a page cannot be shown.
 #[derive(Debug, Clone)]
@@ -36,6 +42,8 @@ pub(super) enum Failure {
         /// A path on this server.
         next: String,
     },
+    /// The organization is suspended, itself or from above.
+    Suspended,
     /// Anything else, with its status and what to say.
     Page {
         /// The HTTP status.
@@ -142,6 +150,32 @@ impl Failure {
     }
 }
 
+impl Failure {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::SignedOut { .. } => StatusCode::UNAUTHORIZED,
+            Self::Suspended => StatusCode::FORBIDDEN,
+            Self::Page { status, .. } => *status,
+        }
+    }
+
+    /// What its page says before anybody has looked who reads it.
+    fn trouble(self, request_id: &str) -> Trouble {
+        let status = self.status();
+        let (title, advice) = match self {
+            Self::Page { title, advice, .. } => (title, advice),
+            Self::Suspended => (
+                SUSPENDED,
+                "Its keys are refused and its pages are closed until an administrator of the organization above it resumes it."
+                    .to_owned(),
+            ),
+            Self::SignedOut { .. } => ("Nobody is signed in", "Sign in to go on.".to_owned()),
+        };
+        let request_id = status.is_server_error().then(|| request_id.to_owned());
+        Trouble { status: status.as_u16(), title, advice, suspension: None, request_id, ways_out: Vec::new() }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         error.into_reject().into()
@@ -153,6 +187,7 @@ impl From<Reject> for Failure {
         let status = StatusCode::from_u16(reject.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let title = match reject.code {
             RejectCode::NotFound => return Self::not_found(),
+            RejectCode::Decision(Code::OrganizationSuspended) => return Self::Suspended,
             RejectCode::Unauthenticated => return Self::SignedOut { next: "/".to_owned() },
             RejectCode::Unavailable => "Claviger is not ready",
             RejectCode::StorageFull => "The disk is full",
@@ -185,9 +220,9 @@ impl IntoResponse for Failure {
                 response.extensions_mut().insert(SignedOut);
                 response
             }
-            Self::Page { status, .. } => {
-                let mut response = status.into_response();
-                response.extensions_mut().insert(self);
+            page => {
+                let mut response = page.status().into_response();
+                response.extensions_mut().insert(page);
                 response
             }
         }
@@ -206,9 +241,9 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
     let time_max = Duration::from_secs(limits::REQUEST_SECS_MAX);
     let answered = tokio::time::timeout(time_max, next.run(request)).instrument(span.clone()).await;
     let mut response = answered.unwrap_or_else(|_| Failure::too_slow().into_response());
-    if let Some(Failure::Page { status, title, advice }) = response.extensions_mut().remove::<Failure>() {
-        let request_id = status.is_server_error().then(|| request_id.clone());
-        let trouble = Trouble { status: status.as_u16(), title, advice, request_id, ways_out: Vec::new() };
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        let status = failure.status();
+        let trouble = failure.trouble(&request_id);
         let renewed = response.extensions_mut().remove::<Renewed>().map(|it| it.0);
         let page = asked.page(&app, renewed, trouble).instrument(span.clone()).await;
         let cookies: Vec<_> = response.headers().get_all(SET_COOKIE).iter().cloned().collect();
@@ -257,10 +292,23 @@ impl Asked {
         let guest = Guest::of(&self.headers, site, self.peer);
         let preferences = guest.preferences;
         if let Some(token) = renewed.or_else(|| guest.site.session(&self.headers)) {
-            let visit = self.visit(app, &guest, &token);
-            if let Ok(Some(visit)) = tokio::time::timeout(SHELL_TIME_MAX, visit).await {
-                trouble.ways_out = self.ways_within(&visit, trouble.status);
+            let visit = tokio::time::timeout(SHELL_TIME_MAX, self.visit(app, &guest, &token)).await.ok().flatten();
+            if trouble.status == StatusCode::FORBIDDEN.as_u16() {
+                let suspension = self.suspension(app, &guest, &token);
+                if let Ok(Some(found)) = tokio::time::timeout(SHELL_TIME_MAX, suspension).await {
+                    trouble.title = SUSPENDED;
+                    trouble.ways_out.extend(found.resumed_at.as_ref().map(way_to_resume));
+                    trouble.suspension = Some(found.into());
+                }
+            }
+            if let Some(visit) = visit {
+                trouble.ways_out.extend(self.ways_within(&visit, trouble.status));
                 return visit.page(&FailureWithinPage { shell: visit.shell(Place::Elsewhere), trouble });
+            }
+            if trouble.suspension.is_some() {
+                let label = "Sign in as somebody else".to_owned();
+                trouble.ways_out.push(WayOut { href: "/sign-in".to_owned(), label });
+                return html(&FailurePage { preferences, trouble });
             }
         }
         let next = self.here.as_deref().filter(|_| trouble.status != StatusCode::GONE);
@@ -273,14 +321,24 @@ impl Asked {
     /// The visit that the page belongs to: to the organization which the address names, else to the reader's own.
     async fn visit(&self, app: &App, guest: &Guest, token: &SecretString) -> Option<Visit> {
         let here = self.here.as_deref().unwrap_or_default();
-        let named = self.path.strip_prefix("/o/").and_then(|it| it.split('/').next());
-        for slug in [named, None] {
+        for slug in [self.named(), None] {
             let visit = Visit::open(app, guest.clone(), &self.headers, token, here, slug).await;
             if let Ok(Some(visit)) = visit {
                 return Some(visit);
             }
         }
         None
+    }
+
+    /// What closes the organization that the address names, or where it names none the reader's own, to whoever is signed in.
+    async fn suspension(&self, app: &App, guest: &Guest, token: &SecretString) -> Option<Suspension> {
+        let session = find_session(app, token, guest.origin.ip).await.ok().flatten()?;
+        find_suspension(app, &session.caller, self.named()).await.ok().flatten()
+    }
+
+    /// The organization that the address names.
+    fn named(&self) -> Option<&str> {
+        self.path.strip_prefix("/o/").and_then(|it| it.split('/').next())
     }
 
     /// The list that the address lies below, if the reader may see it, and the home.
@@ -295,6 +353,24 @@ impl Asked {
         let key = key.filter(|(id, _)| id.parse::<KeyId>().is_ok());
         let key = key.map(|(id, _)| WayOut { href: visit.path(&format!("/keys/{id}")), label: "View key".to_owned() });
         key.into_iter().chain(list).chain([home]).collect()
+    }
+}
+
+/// To the page from which an organization is resumed.
+fn way_to_resume((above, id): &(Slug, OrganizationId)) -> WayOut {
+    WayOut { href: format!("/o/{above}/tree/{id}"), label: "To where it is resumed".to_owned() }
+}
+
+impl From<Suspension> for SuspensionView {
+    fn from(it: Suspension) -> Self {
+        Self {
+            name: it.name.to_string(),
+            above: it.above.map(|it| it.map(|it| it.to_string())),
+            since: it.since.map(Moment::new),
+            by: it.by.map(|it| it.to_string()),
+            manager: it.manager.map(|it| it.to_string()),
+            may_resume: it.resumed_at.is_some(),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ mod sealing;
 pub mod sessions;
 pub mod shared_secrets;
 mod standing;
+pub mod suspension;
 pub(crate) mod throttle;
 pub mod tokens;
 mod transaction;

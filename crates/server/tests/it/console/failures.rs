@@ -164,3 +164,58 @@ async fn a_deleted_key_is_offered_no_form() {
     }
     admin.get(&path).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_suspended_organization_says_since_when_and_who_resumes_it_and_leads_there_whoever_may() {
+    let app = TestApp::new().await;
+    let agency = app.organization(app.root, "Agency").await;
+    let harbor = app.organization(agency, "Harbor").await;
+    let (_, local, _) = app.member(harbor, "Local", BuiltIn::Admin).await;
+    let (_, reader, _) = app.member(agency, "Reader", BuiltIn::Readonly).await;
+    let mut admin = Browser::signed_in(&app).await;
+    let mut local = Browser::of_user(&app, local).await;
+    let mut reader = Browser::of_user(&app, reader).await;
+    let suspend = async |admin: &mut Browser<'_>, below: &str, id| {
+        let form = admin.get(&format!("/o/{below}/tree/{id}/suspend")).await.expect(200).form("/suspend");
+        let name = if id == harbor { "Harbor" } else { "Agency" };
+        let form = form.with("name", name);
+        admin.submit(&form).await.expect(303);
+    };
+    suspend(&mut admin, "agency", harbor).await;
+
+    // Who may resume it is led there, and it is done there.
+    let page = admin.get("/o/harbor/keys").await.expect(403);
+    is_framed(&page, "Root", "root");
+    assert_eq!(page.text_of("h1"), "This organization is suspended");
+    let said = page.text_of("main .lead");
+    assert!(said.starts_with("Harbor is suspended, since 20"), "{said}");
+    assert!(said.contains(", by "), "{said}");
+    let resumed = way("To where it is resumed", &format!("/o/agency/tree/{harbor}"));
+    assert_eq!(ways_out(&page).first(), Some(&resumed));
+    let resume = admin.get(&resumed.1).await.expect(200).form("/resume");
+    admin.submit(&resume).await.expect(303);
+    admin.get("/o/harbor/keys").await.expect(200);
+
+    // Who may not is told who can. Whoever stands only in it is told the same outside of any frame, from wherever they come in.
+    suspend(&mut admin, "agency", harbor).await;
+    let page = reader.get("/o/harbor/keys").await.expect(403);
+    assert!(page.text_of("main").contains("An administrator of Agency can resume it."), "{}", page.text_of("main"));
+    assert_eq!(ways_out(&page), [way("Home", "/o/agency")]);
+    for path in ["/o/harbor/keys", "/"] {
+        let page = local.open(path).await.expect(403);
+        let said = page.text_of("main");
+        assert!(said.contains("Harbor is suspended, since 20"), "{path}: {said}");
+        assert!(said.contains("An administrator of the organization above it can resume it."), "{path}: {said}");
+        assert!(!said.contains(", by ") && !said.contains("Agency"), "{path}: {said}");
+        assert_eq!(ways_out(&page), [way("Sign in as somebody else", "/sign-in")], "{path}");
+    }
+
+    // What is closed from above says which one it is that closes it.
+    suspend(&mut admin, "root", agency).await;
+    let page = admin.get("/o/harbor/keys").await.expect(403);
+    let said = page.text_of("main .lead");
+    assert!(said.starts_with("Harbor is suspended together with Agency, which it stands below, since 20"), "{said}");
+    assert_eq!(ways_out(&page).first(), Some(&way("To where it is resumed", &format!("/o/root/tree/{agency}"))));
+    let page = local.get("/o/harbor/keys").await.expect(403);
+    assert!(page.text_of("main").contains("together with an organization above it"));
+}

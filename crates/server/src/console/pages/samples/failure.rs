@@ -1,9 +1,9 @@
 //! Filled pages of what cannot be shown.
 
-use super::{Shell, Words, render, shell};
+use super::{Shell, Words, moment, render, shell};
 use crate::console::pages::again::{AgainPage, KeptField};
 use crate::console::pages::entrance::SignInPage;
-use crate::console::pages::failure::{FailurePage, FailureWithinPage, Trouble, WayOut};
+use crate::console::pages::failure::{FailurePage, FailureWithinPage, SuspensionView, Trouble, WayOut};
 use crate::console::pages::shell::{Place, Preferences};
 
 fn trouble(words: &Words<'_>, ways_out: &[(&str, &str)]) -> Trouble {
@@ -15,6 +15,7 @@ fn trouble(words: &Words<'_>, ways_out: &[(&str, &str)]) -> Trouble {
             "{} The address may be mistyped, or what stood here is gone or not yours to see.",
             words.complaint
         ),
+        suspension: None,
         request_id: Some("01JDW8Z5M2".to_owned()),
         ways_out: ways_out.iter().map(way).collect(),
     }
@@ -45,7 +46,26 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         kept: "bmFtZT14".to_owned(),
         ..SignInPage { unsent: true, ..super::sign_in(words) }
     };
+    let suspended = |above, may_resume, ways_out| Trouble {
+        status: 403,
+        title: "This organization is suspended",
+        suspension: Some(SuspensionView {
+            name: words.organization.to_owned(),
+            above,
+            since: Some(moment("2026-11-20T18:59:11Z")),
+            by: Some(words.names[0].to_owned()),
+            manager: Some(words.names[4].to_owned()),
+            may_resume,
+        }),
+        request_id: None,
+        ..trouble(words, ways_out)
+    };
+    let resume = [("/o/acme/tree/org_01jdw7r9x3e5tv8b2n4q6s0c1f", "To where it is resumed"), ("/o/acme", "Home")];
+    let to_resume = suspended(None, true, &resume);
+    let closed = suspended(Some(Some(words.names[5].to_owned())), false, &[("/sign-in", "Sign in as somebody else")]);
     vec![
+        ("failure-suspended", render(&FailureWithinPage { shell: shell(words, Place::Elsewhere), trouble: to_resume })),
+        ("failure-suspended-outside", render(&FailurePage { preferences: Preferences::default(), trouble: closed })),
         ("again", render(&again)),
         ("sign-in-unsent", render(&unsent)),
         ("sign-in-kept", render(&kept)),
