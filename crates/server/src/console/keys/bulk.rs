@@ -11,7 +11,7 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query};
 use axum::response::Response;
 use claviger_core::id::KeyId;
-use claviger_core::key::RevocationReason;
+use claviger_core::key::{KeyState, RevocationReason};
 use claviger_core::limits::PAGE_ITEMS_MAX;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
@@ -75,10 +75,10 @@ struct BulkForm {
     pairs: Pairs,
 }
 
-/// The chosen keys that are still there.
+/// The chosen keys to which something can still be done.
 struct Found {
     keys: Vec<KeyInfo>,
-    /// How many of the chosen ones are not.
+    /// How many of the chosen ones are deleted, or not there at all.
     gone: usize,
 }
 
@@ -112,11 +112,13 @@ impl BulkForm {
         self.pairs.iter().find(|(it, _)| it == name).map_or("", |(_, value)| value)
     }
 
-    /// The keys themselves, as far as the viewer may see them. Those that are gone meanwhile are left out, as the operation does.
+    /// The keys themselves, as far as the viewer may see them. Those that are gone meanwhile are left out: nothing is asked about them, and
+    /// nothing is counted that was done by others.
     async fn find(&self, visit: &Visit) -> Result<Found, Failure> {
         let mut keys = Vec::with_capacity(self.keys.len());
         for id in &self.keys {
             match get_key(&visit.app, &visit.caller, visit.organization_id(), *id).await {
+                Ok(key) if key.state == KeyState::Revoked => {}
                 Ok(key) => keys.push(key),
                 Err(Error::Reject(reject)) if reject.code == RejectCode::NotFound => {}
                 Err(error) => return Err(error.into()),
@@ -170,6 +172,7 @@ pub(in crate::console) async fn change(mut visit: Visit, sent: Sent, verb: Verb)
         Verb::Activate => Some(BulkChange::Activate),
         Verb::Deactivate => Some(BulkChange::Deactivate),
         Verb::Extend => end(&visit, &form, &mut errors).map(BulkChange::Extend),
+        // The number of those that the question named: who means all of these means what is left of them.
         Verb::Delete if form.of("count").trim() != form.keys.len().to_string() => {
             errors.add("count", format!("Type {} to delete as many keys.", found.keys.len()));
             None
@@ -184,8 +187,9 @@ pub(in crate::console) async fn change(mut visit: Visit, sent: Sent, verb: Verb)
         let page = page(&visit, &form, &found, verb, unconfirmed.errors, None);
         return Ok(held_back(page, unconfirmed.wait_secs));
     }
+    form.keys = found.keys.iter().map(|it| it.key.id).collect();
     match form.change(&visit, change).await.map_err(Error::into_reject) {
-        Ok(outcome) => outcome_page(&visit, form, &outcome, verb).await,
+        Ok(outcome) => outcome_page(&visit, form, found.gone, &outcome, verb).await,
         Err(reject) if reject.code == RejectCode::InvalidField => {
             errors.add_fields(&reject.fields, &[("/expires_at", "expires_on", "The last day")]);
             Ok(refused(page(&visit, &form, &found, verb, errors, None)))
@@ -194,15 +198,27 @@ pub(in crate::console) async fn change(mut visit: Visit, sent: Sent, verb: Verb)
     }
 }
 
-/// The list where all went well, else the question again about the keys that were left as they are.
-async fn outcome_page(visit: &Visit, form: BulkForm, outcome: &BulkOutcome, verb: Verb) -> Result<Response, Failure> {
-    let done = outcome.done + outcome.unchanged;
+/// The list where all went well, else the question again about the keys that were left as they are; `gone` of the chosen ones were gone before.
+async fn outcome_page(
+    visit: &Visit,
+    form: BulkForm,
+    gone: usize,
+    outcome: &BulkOutcome,
+    verb: Verb,
+) -> Result<Response, Failure> {
+    // What was deleted before was deleted by somebody else.
+    let (done, gone) = match verb {
+        Verb::Delete => (outcome.done, gone + outcome.unchanged),
+        Verb::Activate | Verb::Deactivate | Verb::Extend => (outcome.done + outcome.unchanged, gone),
+    };
     let of = form.keys.len();
     let left: HashMap<_, _> = outcome.left_out.iter().map(|it| (it.key_id, reason(&it.reject))).collect();
     let rest = BulkForm { keys: outcome.left_out.iter().map(|it| it.key_id).collect(), ..form };
-    let found = rest.find(visit).await?;
+    let mut found = rest.find(visit).await?;
+    found.gone += gone;
     if found.keys.is_empty() {
-        return Ok(visit.done(&rest.back, &verb.notice()(done, found.gone)));
+        let notice = if done > 0 { verb.notice()(done, found.gone) } else { Notice::TickedKeysGone };
+        return Ok(visit.done(&rest.back, &notice));
     }
     let so_far = SoFar { done, of, left };
     let page = page(visit, &rest, &found, verb, FormErrors::default(), Some(so_far));

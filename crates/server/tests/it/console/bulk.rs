@@ -1,7 +1,8 @@
 //! What is done to several ticked keys at once.
 
-use claviger::ops::keys::NewKey;
+use claviger::ops::keys::{NewKey, revoke_key};
 use claviger_core::id::KeyId;
+use claviger_core::key::RevocationReason;
 use claviger_core::time::Timestamp;
 
 use super::browser::{Browser, selector};
@@ -129,4 +130,42 @@ async fn the_form_of_a_key_begins_with_an_end_that_policy_allows() {
     let edit = browser.get(&format!("/o/root/keys/{old}/edit")).await.expect(200);
     let form = edit.form("/edit").with("description", "kept from before the policy");
     browser.submit(&form).await.expect(303);
+}
+
+// What somebody else deletes meanwhile is neither asked about nor counted.
+#[tokio::test]
+async fn a_key_that_is_deleted_meanwhile_is_left_out_and_counted_apart() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (first, _) = key(&app, "First", None).await;
+    let (second, second_token) = key(&app, "Second", None).await;
+    let (third, _) = key(&app, "Third", None).await;
+    let path = |verb: &str| format!("/o/root/keys/bulk/{verb}?key={first}&key={second}&key={third}");
+    let asked = browser.get(&path("delete")).await.expect(200).form("/bulk/delete");
+    let delete = async |id| {
+        revoke_key(&app.app, &app.admin, app.root, id, RevocationReason::Unspecified, None).await.unwrap();
+    };
+    delete(first).await;
+
+    // Opened now, every question is about the other two.
+    for verb in ["activate", "deactivate", "extend", "delete"] {
+        let page = browser.get(&path(verb)).await.expect(200);
+        assert!(page.text_of("h1").ends_with(" 2 keys?"), "{}", page.text_of("h1"));
+        assert!(page.text_of(".aside").starts_with("1 of the selected keys was deleted meanwhile"), "{verb}");
+        let form = page.form(&format!("/bulk/{verb}"));
+        assert!(!form.fields.iter().any(|it| it.1 == first.to_string()), "{verb}");
+        assert!(!page.text.to_lowercase().contains("revoked"), "{verb}");
+    }
+    // Opened before, it is answered for what is left: whoever meant three means the two of them.
+    delete(third).await;
+    let answer = browser.submit(&asked.with("count", "3")).await.expect(303);
+    let said = browser.follow(answer).await.text_of(".banner");
+    assert!(said.contains("1 key deleted.") && said.contains("2 were deleted meanwhile"), "{said}");
+    assert_eq!(app.verify_text(&second_token, &[]), Err("revoked"));
+    // Where nothing is left there is nothing to press.
+    for verb in ["activate", "deactivate", "extend", "delete"] {
+        let answer = browser.get(&path(verb)).await.expect(303);
+        let said = browser.follow(answer).await.text_of("main [role=status]");
+        assert!(said.contains("deleted meanwhile"), "{said}");
+    }
 }

@@ -26,14 +26,14 @@ async fn a_question_about_several_keys_leaves_out_what_is_gone_and_leads_back_to
     let query = format!("key={first}&key={unknown}&back={}", back.replace('?', "%3F").replace('&', "%26"));
     for change in ["activate", "deactivate", "extend", "delete"] {
         let page = browser.get(&format!("/o/root/keys/bulk/{change}?{query}")).await.expect(200);
-        assert!(page.text.contains("1 of the selected keys is gone"), "{}", page.text);
+        assert!(page.text.contains("1 of the selected keys was deleted meanwhile"), "{}", page.text);
     }
     let page = browser.get(&format!("/o/root/keys/bulk/delete?{query}")).await;
     let answer = browser.submit(&page.form("/bulk/delete").with("count", "1")).await.expect(303);
     assert_eq!(answer.header("location"), "/o/root/user-management/keys?q=first&sort=name");
     let gone = browser.get(&format!("/o/root/keys/bulk/delete?key={unknown}")).await.expect(303);
     let list = browser.follow(gone).await.expect(200);
-    assert!(list.text_of("main [role=status]").contains("None of the keys that you ticked is there any more"));
+    assert!(list.text_of("main [role=status]").contains("The keys that you ticked were deleted meanwhile"));
 }
 
 #[tokio::test]
