@@ -177,6 +177,13 @@ pub(super) const BESIDES: &[Entry] = &[
         needs: Needs::Permissions(&["claviger/keys:create"]),
     },
     Entry {
+        path: "/shared-secret",
+        icon: "lock",
+        label: "API shared secret",
+        note: "What signs for access tokens together with a key: view it, rotate it, and how programs sign in.",
+        needs: Needs::Permissions(&["claviger/shared-secrets:read"]),
+    },
+    Entry {
         path: "/members/new",
         icon: "people",
         label: "Invite a person",

@@ -4,43 +4,65 @@ use super::pages::settings::EntryView;
 
 /// What people call what is behind an entry, besides its own label and note.
 const WORDS: &[(&str, &str)] = &[
-    ("/keys", "api key keys token tokens secret secrets credential credentials access bearer integration application"),
-    ("/keys/new", "api key token secret create add generate new"),
+    (
+        "/keys",
+        "api key keys token tokens secret secrets credential credentials access bearer integration application apps root service account rotate \
+         rotation regenerate reroll roll renew replace revoke disable scopes ip allowlist whitelist expiration",
+    ),
+    ("/keys/new", "api key token secret create add generate issue new client"),
+    (
+        "/shared-secret",
+        "shared secret signing sign-in signature hmac jwt assertion token tokens access refresh oauth appkey accesskey secretkey bundle bearer login \
+         auth authentication rotate rotation",
+    ),
     (
         "/health",
-        "key health review unused stale idle expiring expire expiry old orphaned security check cleanup clean advice",
+        "key health review unused stale idle expiring expire expiry old orphaned security check cleanup clean advice last used dormant",
     ),
     ("/user-management", "users user people team teammates staff colleagues accounts"),
     (
         "/members",
-        "members users user people person team teammates staff colleagues invite invitation email mail password reset",
+        "members users user people person team teammates staff colleagues invite invitation email mail password reset identity identities owner \
+         subject",
     ),
     ("/members/new", "invite invitation add person user member people team email mail"),
-    ("/roles", "roles role permissions permission rights access rbac allowed misc scopes"),
+    ("/roles", "roles role permissions permission rights access rbac allowed misc scopes scope claims privileges"),
     ("/security", "security api management clear revoke"),
     ("/security/api-management", "users keys webhooks triggers zapier clear revoke hooks"),
     ("/advanced-settings/api-management", "users keys webhooks triggers zapier clear revoke hooks"),
-    ("/integrations", "integrations enterprise apps zapier webhooks data loader system setup"),
+    (
+        "/integrations",
+        "integrations enterprise apps zapier webhooks hooks data loader system setup connected marketplace",
+    ),
     (
         "/policies",
-        "policy policies rules limits reveal lifetime expiry expiration rotation overlap idle leak lock locked compliance defaults",
+        "policy policies rules limits limit rate quota ratelimit throttle reveal lifetime ttl expiry expiration rotation rotate overlap grace idle leak \
+         lock locked compliance defaults maximum",
     ),
     (
         "/tree",
-        "organization organizations locations location agency customers customer accounts tenants tenant workspace suspend resume move rename tree",
+        "organization organizations locations location agency customers customer accounts tenants tenant workspace workspaces subaccount suspend \
+         suspended resume move rename tree shortname slug",
     ),
     ("/organizations", "switch organization location agency workspace account view"),
-    ("/audit", "audit log logs history activity events changes change who revision trail export csv json siem"),
+    ("/audit", "audit log logs history activity events event changes change who revision trail export csv json siem"),
     ("/revision-history", "revision revisions history versions changes change before after who behalf"),
     (
         "/profile",
-        "profile preferences me my own api access toggle theme dark light appearance times dates relative absolute display",
+        "profile preferences me my own api access toggle theme dark light appearance times time zone timezone dates relative absolute display",
     ),
-    ("/profile/api-access", "profile preferences me my own personal api access key toggle switch regenerate"),
-    ("/sessions", "sessions session signed devices logout sign out browser"),
-    ("/password", "password change own login sign in"),
+    (
+        "/profile/api-access",
+        "profile preferences me my own personal api access key toggle switch regenerate rotate pat token",
+    ),
+    ("/sessions", "sessions session signed sign-in signed-in devices logout sign out sign-out browser"),
+    ("/password", "password passwords change own login log sign in sign-in credentials"),
     ("/keyboard", "keyboard shortcuts shortcut keys hotkeys help accessibility"),
-    ("/docs/api", "docs documentation developer api reference openapi curl sdk endpoints help guide"),
+    (
+        "/docs/api",
+        "docs documentation developer api reference openapi curl sdk endpoints endpoint rest http help guide verify introspection jwks jwt oauth token \
+         sign-in webhook webhooks master key encryption backup",
+    ),
 ];
 
 fn synonyms(path: &str) -> &'static str {
@@ -54,7 +76,10 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 /// How well an entry fits: none where a word that was typed begins none of its own; smaller is better.
 fn fit(entry: &EntryView, typed: &[String]) -> Option<usize> {
     let own: Vec<_> = [entry.label, synonyms(entry.path), entry.note].map(|it| words(it).collect::<Vec<_>>()).into();
-    let of_word = |typed: &String| own.iter().position(|all| all.iter().any(|it| it.starts_with(typed.as_str())));
+    // Several of what is said as one.
+    let is_several = |typed: &str, it: &str| it.len() > 2 && typed.strip_suffix('s') == Some(it);
+    let is_like = |typed: &str, it: &str| it.starts_with(typed) || is_several(typed, it);
+    let of_word = |typed: &String| own.iter().position(|all| all.iter().any(|it| is_like(typed, it)));
     typed.iter().map(of_word).sum()
 }
 
@@ -77,6 +102,60 @@ mod tests {
         let paths: Vec<_> = sections.chain(BESIDES).map(|it| it.path).collect();
         for (path, _) in WORDS {
             assert!(paths.contains(path), "{path}");
+        }
+    }
+
+    /// Everything that there is to find, once.
+    fn everything() -> Vec<EntryView> {
+        let mut all: Vec<EntryView> = Vec::new();
+        for it in Section::ALL.into_iter().flat_map(|it| it.plan().entries).chain(BESIDES) {
+            if !all.iter().any(|known| known.path == it.path) {
+                all.push(entry(it.path, it.label, it.note));
+            }
+        }
+        all
+    }
+
+    // As people type them who come from elsewhere, or have just read a word of ours.
+    #[test]
+    fn words_of_other_products_and_of_our_own_lead_to_their_pages() {
+        for (search, path) in [
+            ("shared secret", "/shared-secret"),
+            ("JWT", "/shared-secret"),
+            ("hmac", "/shared-secret"),
+            ("appkey", "/shared-secret"),
+            ("access token", "/shared-secret"),
+            ("token", "/keys"),
+            ("rotate", "/keys"),
+            ("rotation", "/keys"),
+            ("reroll", "/keys"),
+            ("credentials", "/keys"),
+            ("whitelist", "/keys"),
+            ("sign-in", "/sessions"),
+            ("sign in", "/password"),
+            ("login", "/password"),
+            ("webhook", "/security/api-management"),
+            ("webhooks", "/integrations"),
+            ("zapier", "/integrations"),
+            ("data loader", "/integrations"),
+            ("master key", "/docs/api"),
+            ("jwks", "/docs/api"),
+            ("openapi", "/docs/api"),
+            ("rate limit", "/policies"),
+            ("TTL", "/policies"),
+            ("grace", "/policies"),
+            ("workspaces", "/tree"),
+            ("tenants", "/tree"),
+            ("suspended", "/tree"),
+            ("last used", "/health"),
+            ("scope", "/roles"),
+            ("rbac", "/roles"),
+            ("identity", "/members"),
+            ("time zone", "/profile"),
+            ("events", "/audit"),
+        ] {
+            let found: Vec<_> = find(everything(), search).into_iter().map(|it| it.path).collect();
+            assert!(found.contains(&path), "{search} leads to {found:?}");
         }
     }
 
