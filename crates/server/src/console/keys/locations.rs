@@ -79,7 +79,7 @@ pub(super) async fn location_keys(visit: &Visit, search: &str) -> Result<Option<
             name: it.name.to_string(),
             slug: it.slug.to_string(),
             total: list.map(|it| view::total(it.total)),
-            found: matches!(keys, Keys::Found(_)).then(|| query_string(search.map(|it| ("q", it)).into_iter())),
+            found: matches!(keys, Keys::Found(_)).then(|| query_string(search.map(|it| ("q", it)))),
             keys: list.into_iter().flat_map(|it| &it.page.items).map(|it| view::row(it, now)).collect(),
         });
     }
