@@ -29,6 +29,9 @@ const setReveal = async (page, choice) => {
   await page.getByRole("status").getByText("saved.").waitFor();
 };
 
+/** What pages show of a token. */
+const hint = (token) => `${token.slice(0, 7)}…`;
+
 /** Presses what opens the question, in a dialog where scripts run, and answers it; whoever signed in just now is not asked for a password. */
 const view = async (page, opener) => {
   await page.getByRole("main").getByRole("link", { name: opener, exact: true }).click();
@@ -104,7 +107,7 @@ for (const scripts of [true, false]) {
       await admin.page.getByRole("button", { name: "Rotate", exact: true }).click();
       const token = await admin.page.locator("#token").textContent();
       await admin.page.getByRole("link", { name: "View key" }).click();
-      await admin.page.getByText("Neither secret was used since the rotation.").waitFor();
+      await admin.page.getByText("was not used since it was replaced, nor was the new one").waitFor();
       const headers = { ...bearer(old), "User-Agent": "nightly-export/2" };
       assert.equal(await callWith(server, headers), 200);
       // What was used is written down within seconds.
@@ -118,7 +121,7 @@ for (const scripts of [true, false]) {
       await admin.page.getByRole("row", { name: "Integration" }).getByText(/^Rotating until/).waitFor();
       await admin.page.getByRole("link", { name: "Integration", exact: true }).click();
       const answer = async (link, button) => {
-        await admin.page.getByRole("link", { name: link, exact: true }).click();
+        await admin.page.getByRole("link", { name: `${link} ${hint(old)}`, exact: true }).click();
         await admin.page.getByRole("button", { name: button, exact: true }).click();
       };
       await answer("Extend", "Extend");
@@ -127,6 +130,32 @@ for (const scripts of [true, false]) {
       await admin.page.getByRole("status").getByText("is refused from now on").waitFor();
       assert.deepEqual([await callWith(server, bearer(old)), await callWith(server, bearer(token))], [401, 200]);
       assert.match(await lastEvent(admin.page), /Key rotation ended[\s\S]*Integration/);
+    });
+
+    await scenario.test("of two old secrets the one that is pressed beside ends, and the other goes on", async () => {
+      const rotate = async (overlap) => {
+        await admin.page.getByRole("main").getByRole("link", { name: "Rotate", exact: true }).first().click();
+        await admin.page.getByLabel(overlap).check();
+        await admin.page.getByRole("button", { name: "Rotate", exact: true }).click();
+        const token = await admin.page.locator("#token").textContent();
+        await admin.page.getByRole("link", { name: "View key" }).click();
+        return token;
+      };
+      await walkToKeys(admin.page);
+      const { token: first } = await createKey(admin.page, "Twice");
+      await walkToKeys(admin.page);
+      await admin.page.getByRole("link", { name: "Twice", exact: true }).click();
+      const second = await rotate("In 7 days");
+      const third = await rotate("In 24 hours");
+      const answers = () => Promise.all([first, second, third].map((token) => callWith(server, bearer(token))));
+      assert.deepEqual(await answers(), [200, 200, 200]);
+      if (scripts) await show(admin.page, "key-rotating-twice");
+      await admin.page.getByRole("link", { name: `End now ${hint(second)}`, exact: true }).click();
+      await admin.page.getByRole("heading", { name: `End the old secret ${hint(second)} of “Twice” now?` }).waitFor();
+      await admin.page.getByRole("button", { name: "End now", exact: true }).click();
+      await admin.page.getByRole("status").getByText(`The old secret ${hint(second)} of “Twice” is refused from now on`).waitFor();
+      assert.deepEqual(await answers(), [200, 401, 200]);
+      assert.match(await lastEvent(admin.page), /Key rotation ended[\s\S]*Twice/);
     });
 
     await scenario.test("a cancelled rotation makes the old secret current again, and the new one never comes back", async () => {
@@ -140,7 +169,7 @@ for (const scripts of [true, false]) {
       const token = await admin.page.locator("#token").textContent();
       await admin.page.getByRole("link", { name: "View key" }).click();
       await admin.page.getByRole("link", { name: "Cancel rotation", exact: true }).click();
-      await admin.page.getByText("The new secret was never used.").waitFor();
+      await admin.page.getByText(/^The new secret ck_.* was never used\.$/).waitFor();
       await admin.page.getByRole("button", { name: "Cancel rotation", exact: true }).click();
       await admin.page.getByRole("status").getByText("is cancelled").waitFor();
       assert.deepEqual([await callWith(server, bearer(old)), await callWith(server, bearer(token))], [200, 401]);

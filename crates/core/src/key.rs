@@ -11,7 +11,7 @@ use crate::name::{Description, Name};
 use crate::network::IpAllowList;
 use crate::permission::PermissionSet;
 use crate::reject::{Reject, RejectCode};
-use crate::secret::{Digest, Secret, SecretState, Token};
+use crate::secret::{AccessId, Digest, Secret, SecretState, Token};
 use crate::time::Timestamp;
 
 /// How a key came to be. It makes no difference afterwards; the audit wants to know.
@@ -276,9 +276,7 @@ impl KeyDraft {
         rng: &mut R,
     ) -> Result<(Key, Secret), Reject> {
         let key = self.into_key(organization_id, api_id, now, rng)?;
-        let id = SecretId::new(now, rng);
-        let secret =
-            Secret { id, key_id: key.id, access_id: None, digest, state: SecretState::Current, created_at: now };
+        let secret = current_secret(&key, None, digest, now, rng);
         Ok((key, secret))
     }
 
@@ -330,15 +328,26 @@ pub fn refuse_past_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Resu
 
 pub(crate) fn new_secret<R: CryptoRng + ?Sized>(key: &Key, api: &Api, now: Timestamp, rng: &mut R) -> (Secret, Token) {
     let token = Token::generate(&api.prefix, rng);
-    let secret = Secret {
+    let secret = current_secret(key, Some(token.access_id()), token.digest(), now, rng);
+    (secret, token)
+}
+
+fn current_secret<R: CryptoRng + ?Sized>(
+    key: &Key,
+    access_id: Option<AccessId>,
+    digest: Digest,
+    now: Timestamp,
+    rng: &mut R,
+) -> Secret {
+    Secret {
         id: SecretId::new(now, rng),
         key_id: key.id,
-        access_id: Some(token.access_id()),
-        digest: token.digest(),
+        access_id,
+        digest,
         state: SecretState::Current,
         created_at: now,
-    };
-    (secret, token)
+        replaced_at: None,
+    }
 }
 
 /// What is to be changed on a key. The outer `Option` is "leave as it is"; the inner one, where there is one, is the value's own absence.

@@ -22,7 +22,7 @@ pub mod policy;
 pub mod rate;
 pub mod reject;
 pub mod role;
-mod rotation;
+pub mod rotation;
 pub mod sealing;
 pub mod secret;
 pub mod shared_secret;

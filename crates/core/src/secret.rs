@@ -252,10 +252,13 @@ pub struct Secret {
     pub state: SecretState,
     /// When it was made or imported.
     pub created_at: Timestamp,
+    /// When another one took its place; absent for one that is current, or was until it died.
+    pub replaced_at: Option<Timestamp>,
 }
 
 impl Secret {
-    /// Until when it is still good, where it is one that was replaced and is.
+    /// Until when it is still good, where it is one that was replaced and is. A key that expires sooner ends it sooner, see
+    /// [`Key::old_until`](crate::key::Key::old_until).
     pub fn retiring_until(&self, now: Timestamp) -> Option<Timestamp> {
         match self.state {
             SecretState::Retiring { until } if now < until => Some(until),

@@ -46,10 +46,10 @@ statements! {
 
 static INSERT_KEYS: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), rows_of(24))));
 static INSERT_SECRETS: LazyLock<Bulk> =
-    LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), rows_of(9))));
+    LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), rows_of(10))));
 static INSERT_KEY: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), row_of(24, 0))));
 static INSERT_SECRET: LazyLock<Bulk> =
-    LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), row_of(9, 0))));
+    LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), row_of(10, 0))));
 static FIND_DIGESTS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(format!(
         "SELECT s.digest, s.organization_id, s.key_id, s.state, k.standing FROM secret s JOIN key k ON k.id = s.key_id \

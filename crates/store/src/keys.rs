@@ -49,14 +49,15 @@ pub(crate) use insert_key_columns;
 /// What a secret is written into, in the order of [`secret_arguments`].
 macro_rules! insert_secret_columns {
     () => {
-        "INSERT INTO secret (key_id, id, organization_id, access_id, digest, state, retiring_until, ended_at, created_at) VALUES "
+        "INSERT INTO secret (key_id, id, organization_id, access_id, digest, state, retiring_until, ended_at, created_at, \
+         replaced_at) VALUES "
     };
 }
 pub(crate) use insert_secret_columns;
 
 macro_rules! secret_columns {
     () => {
-        "s.id, s.key_id, s.access_id, s.digest, s.state, s.retiring_until, s.created_at"
+        "s.id, s.key_id, s.access_id, s.digest, s.state, s.retiring_until, s.created_at, s.replaced_at"
     };
 }
 
@@ -73,10 +74,10 @@ statements! {
          WHERE id = $1 AND organization_id = $2 AND version = $3 AND standing <> 'revoked'";
     EXISTS = "SELECT 1 FROM key WHERE id = $1 AND organization_id = $2";
     CHANGE_COUNT = "UPDATE key_count SET live = live + $2 WHERE organization_id = $1";
-    INSERT_SECRET = concat!(insert_secret_columns!(), "($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    INSERT_SECRET = concat!(insert_secret_columns!(), "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
     /// A dead secret never revives.
     UPDATE_SECRET =
-        "UPDATE secret SET state = $4, retiring_until = $5, ended_at = $6 \
+        "UPDATE secret SET state = $4, retiring_until = $5, ended_at = $6, replaced_at = $7 \
          WHERE key_id = $1 AND id = $2 AND organization_id = $3 AND state <> 'dead'";
     FIND_KEY = concat!("SELECT ", columns!(), " FROM key k WHERE k.id = $1 AND k.organization_id = $2");
     FIND_PERSONAL_KEY = concat!(
@@ -146,7 +147,18 @@ fn metadata(it: &Key) -> Option<String> {
 
 pub(crate) fn secret_arguments(organization_id: OrganizationId, it: &Secret) -> Vec<Value> {
     let (state, until, ended_at) = state_columns(it.state, it.created_at);
-    args![it.key_id, it.id, organization_id, it.access_id, it.digest, state, until, ended_at, it.created_at]
+    args![
+        it.key_id,
+        it.id,
+        organization_id,
+        it.access_id,
+        it.digest,
+        state,
+        until,
+        ended_at,
+        it.created_at,
+        it.replaced_at
+    ]
 }
 
 /// The columns of a secret's state: its name, until when it retires, and when it ends or ended.
@@ -208,6 +220,7 @@ fn secret(it: &mut Columns<'_>) -> Result<Secret, Unreadable> {
         digest: it.next()?,
         state: secret_state(it)?,
         created_at: it.next()?,
+        replaced_at: it.next()?,
     })
 }
 
@@ -366,7 +379,8 @@ impl Tx {
     /// `Missing`, also when it is dead.
     pub async fn update_secret(&mut self, tenant: &Tenant, it: &Secret, at: Timestamp) -> StoreResult<()> {
         let (state, until, ended_at) = state_columns(it.state, at);
-        self.change(UPDATE_SECRET, args![it.key_id, it.id, tenant.organization_id(), state, until, ended_at]).await?;
+        let place = args![it.key_id, it.id, tenant.organization_id()];
+        self.change(UPDATE_SECRET, [place, args![state, until, ended_at, it.replaced_at]].concat()).await?;
         self.limit_sealed_copy(tenant, it).await?;
         self.secrets_touched.insert(it.key_id);
         Ok(())

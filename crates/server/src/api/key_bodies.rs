@@ -13,7 +13,7 @@ use super::fields::{
     Field, all_fields, allow_list, metadata, nullable, optional, permissions, present, stored_in, text,
 };
 use super::words::{ReachWord, RevocationReasonWord};
-use crate::ops::keys::{Copy, NewKey, Overlap, RotationChange};
+use crate::ops::keys::{Copy, NewKey, Overlap, RotationChange, RotationStep};
 
 /// A key to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -232,23 +232,49 @@ impl TryFrom<RotateKeyBody> for Overlap {
     }
 }
 
+/// Which old secrets end.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EndRotationBody {
+    /// Which one, as `secrets` has it; the others keep their time. Absent means all of them.
+    secret_id: Option<String>,
+}
+
+impl TryFrom<EndRotationBody> for RotationStep {
+    type Error = Reject;
+
+    fn try_from(body: EndRotationBody) -> Result<Self, Reject> {
+        Self::of(RotationChange::End, body.secret_id.as_deref())
+    }
+}
+
+impl RotationStep {
+    fn of(change: RotationChange, secret_id: Option<&str>) -> Result<Self, Reject> {
+        let secret_id = optional("/secret_id", secret_id);
+        let (secret_id,) = all_fields!(secret_id)?;
+        Ok(Self { change, secret_id })
+    }
+}
+
 /// Until when an old secret stays good.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExtendRotationBody {
-    /// When it stops (RFC 3339): later than it does now, and at most as long after the rotation began as policy lets an overlap be, which is 30 days
-    /// unless it is locked.
+    /// When it stops (RFC 3339): later than it does now, and at most as long after it was replaced as policy lets an overlap be, which is 30 days
+    /// unless it is locked. A key that expires before ends it all the same.
     #[schema(format = DateTime)]
     until: String,
+    /// Which one, as `secrets` has it; absent means the one that was replaced last.
+    secret_id: Option<String>,
 }
 
-impl TryFrom<ExtendRotationBody> for RotationChange {
+impl TryFrom<ExtendRotationBody> for RotationStep {
     type Error = Reject;
 
     fn try_from(body: ExtendRotationBody) -> Result<Self, Reject> {
-        let until = text("/until", &body.until);
-        let (until,) = all_fields!(until)?;
-        Ok(Self::Extend { until })
+        let (until, secret_id) = (text("/until", &body.until), optional("/secret_id", body.secret_id.as_deref()));
+        let (until, secret_id) = all_fields!(until, secret_id)?;
+        Ok(Self { change: RotationChange::Extend { until }, secret_id })
     }
 }
 
@@ -260,11 +286,15 @@ pub(super) struct CancelRotationBody {
     #[serde(default)]
     #[schema(default = false)]
     even_if_used: bool,
+    /// Which old secret is the current one again, as `secrets` has it; absent means the one that was replaced last.
+    secret_id: Option<String>,
 }
 
-impl From<CancelRotationBody> for RotationChange {
-    fn from(body: CancelRotationBody) -> Self {
-        Self::Cancel { even_if_used: body.even_if_used }
+impl TryFrom<CancelRotationBody> for RotationStep {
+    type Error = Reject;
+
+    fn try_from(body: CancelRotationBody) -> Result<Self, Reject> {
+        Self::of(RotationChange::Cancel { even_if_used: body.even_if_used }, body.secret_id.as_deref())
     }
 }
 

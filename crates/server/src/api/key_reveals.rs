@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use claviger_core::id::SecretId;
+use claviger_core::key::Key;
 use claviger_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -49,7 +50,7 @@ pub(super) struct RevealedSecretView {
     id: SecretId,
     /// Where it stands in its life.
     state: SecretStateWord,
-    /// Until when a retiring one is accepted.
+    /// Until when a retiring one is accepted: until the end of its overlap, or until the key expires where that is sooner.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     retiring_until: Option<Timestamp>,
     /// The secret; null where no copy of it was kept.
@@ -57,16 +58,16 @@ pub(super) struct RevealedSecretView {
     secret: Option<NewSecretView>,
 }
 
-impl From<&RevealedSecret> for RevealedSecretView {
-    fn from(it: &RevealedSecret) -> Self {
-        let (state, retiring_until) = state_of(it.secret.state);
+impl RevealedSecretView {
+    fn of(key: &Key, it: &RevealedSecret) -> Self {
+        let (state, retiring_until) = state_of(it.secret.state, key.expires_at);
         Self { id: it.secret.id, state, retiring_until, secret: it.token.as_ref().map(Into::into) }
     }
 }
 
 impl From<&RevealedKey> for RevealedKeyView {
     fn from(it: &RevealedKey) -> Self {
-        let revealed = Some(it.secrets.iter().map(Into::into).collect());
+        let revealed = Some(it.secrets.iter().map(|secret| RevealedSecretView::of(&it.info.key, secret)).collect());
         Self { key: KeyView::from(&it.info), revealed, secret_note: SHOWN_AGAIN }
     }
 }

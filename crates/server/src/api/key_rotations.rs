@@ -9,14 +9,14 @@ use utoipa_axum::routes;
 use super::auth::Authenticated;
 use super::body::Path;
 use super::headers::{IdempotencyKey, IfMatch, entity_tag};
-use super::idempotency::{NoBody, OK, Post, PostBody, respond};
-use super::key_bodies::{CancelRotationBody, ExtendRotationBody};
+use super::idempotency::{OK, Post, PostBody, respond};
+use super::key_bodies::{CancelRotationBody, EndRotationBody, ExtendRotationBody};
 use super::key_views::KeyView;
 use super::paths::KeyPath;
 use super::problem::{ApiResult, WriteRefusals};
 use crate::app::App;
 use crate::ops::idempotency::Answer;
-use crate::ops::keys::{KeyInfo, RotationChange, change_rotation};
+use crate::ops::keys::{KeyInfo, change_rotation};
 
 /// The routes.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -24,6 +24,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
 }
 
 impl PostBody for ExtendRotationBody {}
+impl PostBody for EndRotationBody {
+    fn empty() -> Option<Self> {
+        Some(Self::default())
+    }
+}
 impl PostBody for CancelRotationBody {
     fn empty() -> Option<Self> {
         Some(Self::default())
@@ -40,12 +45,14 @@ fn answer(it: Answer<KeyInfo>) -> Response {
 
 /// Ends a rotation early.
 ///
-/// The old secrets of the key stop at once. Doing it twice is no error.
+/// The old secrets of the key stop at once: the one that is named, or all of them. The others, and the current one, go on as they are. The answer
+/// names those that ended as `dead`, behind the good ones; doing it twice is no error, and ends none the second time.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/rotation/end",
     tag = "keys",
     params(KeyPath, IfMatch, IdempotencyKey),
+    request_body = Option<EndRotationBody>,
     extensions(("x-permissions" = json!({"all": ["claviger/keys:update"], "own": "claviger/own-keys:update"}))),
     responses(
         (status = 200, description = "The key as it is now.", body = KeyView, headers(("ETag", description = "The version."))),
@@ -56,16 +63,16 @@ pub(super) async fn end_rotation(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(KeyPath { organization_id, key_id }): Path<KeyPath>,
-    post: Post<NoBody>,
+    post: Post<EndRotationBody>,
 ) -> ApiResult<Response> {
-    let (_, idempotency) = post.split(OK, KeyView::render, tag);
-    let change = RotationChange::End;
+    let (body, idempotency) = post.split(OK, KeyView::render, tag);
+    let change = body.try_into()?;
     Ok(answer(change_rotation(&app, &caller, organization_id, key_id, change, None, idempotency).await?))
 }
 
-/// Lets the old secret of a rotation be good for longer.
+/// Lets an old secret be good for longer.
 ///
-/// It is the one that the current secret replaced; older ones keep their own time. A key that has expired is not rotated any more.
+/// The one that is named, or the one that was replaced last; other old ones keep their own time. A key that has expired is not rotated any more.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/rotation/extend",
@@ -91,8 +98,9 @@ pub(super) async fn extend_rotation(
 
 /// Takes a rotation back.
 ///
-/// The new secret stops at once and for ever, and the old one is the key's current one again. Only while the old one is still good, since what
-/// has ended never comes back; and where the new one was used already, only with `even_if_used`.
+/// The new secret stops at once and for ever, and an old one is the key's current one again: the one that is named, or the one that was replaced
+/// last; other old ones keep their time. Only while it is still good, since what has ended never comes back; and where the new one was used
+/// already, only with `even_if_used`. The answer names the new one as `dead`, behind the good ones.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/rotation/cancel",
@@ -112,5 +120,6 @@ pub(super) async fn cancel_rotation(
     post: Post<CancelRotationBody>,
 ) -> ApiResult<Response> {
     let (body, idempotency) = post.split(OK, KeyView::render, tag);
-    Ok(answer(change_rotation(&app, &caller, organization_id, key_id, body.into(), None, idempotency).await?))
+    let change = body.try_into()?;
+    Ok(answer(change_rotation(&app, &caller, organization_id, key_id, change, None, idempotency).await?))
 }

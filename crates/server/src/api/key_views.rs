@@ -70,10 +70,11 @@ pub(super) struct KeyView {
     /// What may be shown of its value in a list; an imported key has none.
     #[schema(required, examples("ck_7Fq2…"))]
     pub access_hint: Option<String>,
-    /// Until when a replaced secret of it is still good, if one is.
+    /// Until when a replaced secret of it is still good, if one is; at the latest until the key expires.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     pub rotating_until: Option<Timestamp>,
-    /// Its secrets that are not dead, newest first: their public parts. Left out in lists.
+    /// Its secrets that are not dead, newest first: their public parts. In the answer to a change of a rotation those that it has ended stand
+    /// behind them, as `dead`. Left out in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub secrets: Option<Vec<SecretView>>,
@@ -123,7 +124,7 @@ pub(super) struct RevocationView {
     pub reason: RevocationReasonWord,
 }
 
-/// Where a secret stands in its life. Dead ones are not shown.
+/// Where a secret stands in its life. Of dead ones only those are shown that have just been ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum SecretStateWord {
@@ -146,12 +147,15 @@ pub(super) struct SecretView {
     pub access_key: Option<String>,
     /// Where it stands in its life.
     pub state: SecretStateWord,
-    /// Until when a retiring one is accepted.
+    /// Until when a retiring one is accepted: until the end of its overlap, or until the key expires where that is sooner.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     pub retiring_until: Option<Timestamp>,
     /// When it was made or imported.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// When another one took its place; null for the current one.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub replaced_at: Option<Timestamp>,
     /// Its last use; null means never.
     #[schema(required)]
     pub last_use: Option<LastUseView>,
@@ -195,7 +199,7 @@ pub(super) struct CreatedKeyView {
     #[schema(required)]
     pub secret: Option<NewSecretView>,
     /// What to do with the secret, or why it is not there.
-    pub secret_note: &'static str,
+    pub secret_note: String,
 }
 
 /// A secret in clear: one credential in two spellings.
@@ -233,7 +237,7 @@ const WAS_SHOWN: &str = "The secret was shown once, in the first answer to this 
 impl From<&CreatedKey> for CreatedKeyView {
     fn from(created: &CreatedKey) -> Self {
         let secret = Some(NewSecretView::from(&created.token));
-        Self { key: KeyView::from(&created.info), secret, secret_note: SHOWN_ONCE }
+        Self { key: KeyView::from(&created.info), secret, secret_note: note_of(created) }
     }
 }
 
@@ -252,12 +256,12 @@ impl KeyView {
 impl CreatedKeyView {
     /// A key that was to be made and is there already.
     pub(super) fn there(info: &KeyInfo) -> Self {
-        Self { key: KeyView::from(info), secret: None, secret_note: IS_THERE }
+        Self { key: KeyView::from(info), secret: None, secret_note: IS_THERE.to_owned() }
     }
 
     /// The answer as it is kept for a repetition: without the secret.
     pub(super) fn render(created: &CreatedKey) -> Value {
-        let view = Self { key: KeyView::from(&created.info), secret: None, secret_note: WAS_SHOWN };
+        let view = Self { key: KeyView::from(&created.info), secret: None, secret_note: WAS_SHOWN.to_owned() };
         serde_json::to_value(view).expect("a view is JSON")
     }
 }
@@ -268,24 +272,41 @@ impl From<&LastUse> for LastUseView {
     }
 }
 
-/// A state on the wire, and until when it lasts.
-pub(super) const fn state_of(state: SecretState) -> (SecretStateWord, Option<Timestamp>) {
+/// A state on the wire, and until when it lasts: no secret outlives its key.
+pub(super) fn state_of(state: SecretState, key_expires_at: Option<Timestamp>) -> (SecretStateWord, Option<Timestamp>) {
     match state {
         SecretState::Current => (SecretStateWord::Current, None),
-        SecretState::Retiring { until } => (SecretStateWord::Retiring, Some(until)),
+        SecretState::Retiring { until } => {
+            (SecretStateWord::Retiring, Some(key_expires_at.map_or(until, |expiry| until.min(expiry))))
+        }
         SecretState::Dead => (SecretStateWord::Dead, None),
     }
 }
 
-impl From<&SecretInfo> for SecretView {
-    fn from(SecretInfo { secret, last_use }: &SecretInfo) -> Self {
-        let (state, retiring_until) = state_of(secret.state);
+/// What to do with a new secret, and what becomes of the old one where the key expires before its overlap is over.
+fn note_of(created: &CreatedKey) -> String {
+    // As the key was changed just now.
+    let (key, now) = (&created.info.key, created.info.key.updated_at);
+    let ends_with_key = |it: &SecretInfo| key.old_until(&it.secret, now).filter(|until| until.with_key);
+    match created.info.secrets.iter().find_map(ends_with_key) {
+        Some(until) => format!(
+            "{SHOWN_ONCE} The old secret stops at {}, before its overlap is over: the key expires then, and so does the new one.",
+            until.at
+        ),
+        None => SHOWN_ONCE.to_owned(),
+    }
+}
+
+impl SecretView {
+    fn of(key: &Key, SecretInfo { secret, last_use }: &SecretInfo) -> Self {
+        let (state, retiring_until) = state_of(secret.state, key.expires_at);
         Self {
             id: secret.id,
             access_key: secret.access_id.as_ref().map(ToString::to_string),
             state,
             retiring_until,
             created_at: secret.created_at,
+            replaced_at: secret.replaced_at,
             last_use: last_use.as_ref().map(Into::into),
         }
     }
@@ -318,7 +339,7 @@ impl From<&KeyInfo> for KeyView {
             metadata: key.metadata.clone(),
             access_hint: info.access_hint.clone(),
             rotating_until: info.rotating_until,
-            secrets: Some(info.secrets.iter().map(Into::into).collect()),
+            secrets: Some(info.secrets.iter().map(|it| SecretView::of(key, it)).collect()),
             last_use: info.last_use.as_ref().map(Into::into),
             created_at: key.created_at,
             created_by: key.created_by,

@@ -75,7 +75,7 @@ pub(super) struct ShownSharedSecretView {
 
 impl From<&SharedSecret> for SharedSecretView {
     fn from(it: &SharedSecret) -> Self {
-        let (state, retiring_until) = state_of(it.state);
+        let (state, retiring_until) = state_of(it.state, None);
         Self { id: it.id, state, retiring_until, created_at: it.created_at }
     }
 }

@@ -19,7 +19,7 @@ const COLUMNS: [Column; 8] = [
     ("KEY", |it| text(it, "/access_hint")),
 ];
 
-const FACTS: [Column; 16] = [
+const FACTS: [Column; 17] = [
     ("id", |it| text(it, "/id")),
     ("name", |it| text(it, "/name")),
     ("description", |it| text(it, "/description")),
@@ -33,12 +33,40 @@ const FACTS: [Column; 16] = [
     ("mapped user", |it| text(it, "/mapped_user/name")),
     ("reach", |it| text(it, "/reach")),
     ("expires", |it| instant(it, "/expires_at")),
-    ("rotating", |it| {
-        if it["rotating_until"].is_null() { String::new() } else { format!("until {}", instant(it, "/rotating_until")) }
+    ("rotating", rotating),
+    ("old secrets", |it| {
+        let is_old = |it: &&Value| it["state"] == "retiring";
+        let old = it["secrets"].as_array().into_iter().flatten().filter(is_old);
+        old.map(|secret| secret_words(it, secret)).collect::<Vec<_>>().join("; ")
     }),
     ("created", |it| instant(it, "/created_at")),
     ("last use", |it| instant(it, "/last_use/at")),
 ];
+
+/// Until when an old secret works, and whether it is the key that ends then.
+fn rotating(key: &Value) -> String {
+    match instant(key, "/rotating_until") {
+        until if until.is_empty() => until,
+        until if key["rotating_until"] == key["expires_at"] => format!("until {until}, when the key expires"),
+        until => format!("until {until}"),
+    }
+}
+
+/// What one of a key's secrets is known by, and what is known of it.
+fn secret_words(key: &Value, secret: &Value) -> String {
+    let access_key = text(secret, "/access_key");
+    let name = if access_key.is_empty() { "imported".to_owned() } else { access_key };
+    let until = match instant(secret, "/retiring_until") {
+        until if until.is_empty() => until,
+        until if secret["retiring_until"] == key["expires_at"] => format!(", good until {until}, when the key expires"),
+        until => format!(", good until {until}"),
+    };
+    let used = match instant(secret, "/last_use/at") {
+        at if at.is_empty() => "never used".to_owned(),
+        at => format!("last used {at} {}", text(secret, "/last_use/ip")).trim().to_owned(),
+    };
+    format!("{} ({name}), made {}{until}, {used}", text(secret, "/id"), instant(secret, "/created_at"))
+}
 
 const ORGANIZATIONS: [Column; 5] = [
     ("ID", |it| text(it, "/id")),
@@ -67,6 +95,12 @@ fn flag(name: &'static str, value: &'static str, help: &'static str) -> Arg {
 
 fn id_arg() -> Arg {
     Arg::new("id").value_name("KEY_ID").required(true).help("The key's id, such as key_01kapxb4q0e8mv5r3g2t9w7yzn")
+}
+
+const LAST_REPLACED: &str = "Which one: its id or access key [default: the one that was replaced last]";
+
+fn secret_arg(help: &'static str) -> Arg {
+    flag("secret", "SECRET", help)
 }
 
 /// `claviger keys …`
@@ -115,19 +149,27 @@ pub(super) fn command() -> Command {
                     .value_parser(clap::value_parser!(u32)),
             ),
         )
-        .subcommand(of_one("end-rotation", "Ends the old secrets of a key before their time"))
         .subcommand(
-            of_one("extend-rotation", "Lets the old secret of a key be good for longer").arg(
-                flag("until", "INSTANT", "Until when, such as 2027-12-31T00:00:00Z; policy bounds it").required(true),
-            ),
+            of_one("end-rotation", "Ends old secrets of a key before their time")
+                .arg(secret_arg("Which one: its id or access key [default: all of them]")),
         )
         .subcommand(
-            of_one("cancel-rotation", "Ends the new secret of a key and makes the old one current again").arg(
-                Arg::new("even-if-used")
-                    .long("even-if-used")
-                    .action(ArgAction::SetTrue)
-                    .help("Also where the new secret was used already: what uses it fails then"),
-            ),
+            of_one("extend-rotation", "Lets an old secret of a key be good for longer")
+                .arg(
+                    flag("until", "INSTANT", "Until when, such as 2027-12-31T00:00:00Z; policy bounds it")
+                        .required(true),
+                )
+                .arg(secret_arg(LAST_REPLACED)),
+        )
+        .subcommand(
+            of_one("cancel-rotation", "Ends the new secret of a key and makes an old one current again")
+                .arg(
+                    Arg::new("even-if-used")
+                        .long("even-if-used")
+                        .action(ArgAction::SetTrue)
+                        .help("Also where the new secret was used already: what uses it fails then"),
+                )
+                .arg(secret_arg(LAST_REPLACED)),
         )
         .subcommand(of_one("deactivate", "Switches a key off"))
         .subcommand(of_one("activate", "Switches a key on again"))
@@ -252,17 +294,14 @@ async fn of_one(remote: &Remote, name: &str, matches: &ArgMatches) -> Result<(),
         "rotate" => {
             let overlap = matches.get_one::<u32>("overlap");
             let body = overlap.map_or_else(|| json!({}), |it| json!({ "overlap_secs": it }));
-            return show_secret(remote, &server.post_once(&format!("{path}/rotate"), &body).await?);
+            let made = server.post_once(&format!("{path}/rotate"), &body).await?;
+            show_secret(remote, &made)?;
+            if !remote.json && !made["key"]["rotating_until"].is_null() {
+                note(&format!("The old secret is good {}.", rotating(&made["key"])));
+            }
+            return Ok(());
         }
-        "end-rotation" => server.post_once(&format!("{path}/rotation/end"), &json!({})).await?,
-        "extend-rotation" => {
-            let body = json!({ "until": given(matches, "until") });
-            server.post_once(&format!("{path}/rotation/extend"), &body).await?
-        }
-        "cancel-rotation" => {
-            let body = json!({ "even_if_used": matches.get_flag("even-if-used") });
-            server.post_once(&format!("{path}/rotation/cancel"), &body).await?
-        }
+        "end-rotation" | "extend-rotation" | "cancel-rotation" => change_rotation(remote, name, &path, matches).await?,
         "revoke" => {
             let key: Value = server.get(&path).await?;
             if !matches.get_flag("yes") && !super::confirmed(&format!("Revoke \"{}\" for ever?", text(&key, "/name")))?
@@ -275,6 +314,36 @@ async fn of_one(remote: &Remote, name: &str, matches: &ArgMatches) -> Result<(),
         _ => server.post_once(&format!("{path}/{name}"), &json!({})).await?,
     };
     remote.show(&key, &FACTS)
+}
+
+/// Changes a rotation, and says which secrets that has ended.
+async fn change_rotation(remote: &Remote, name: &str, path: &str, matches: &ArgMatches) -> Result<Value, Failed> {
+    let mut body = match name {
+        "extend-rotation" => json!({ "until": given(matches, "until") }),
+        "cancel-rotation" => json!({ "even_if_used": matches.get_flag("even-if-used") }),
+        _ => json!({}),
+    };
+    if let Some(secret) = given(matches, "secret") {
+        body["secret_id"] = secret_id(&remote.server.get(path).await?, secret).into();
+    }
+    let action = name.split('-').next().unwrap_or(name);
+    let key: Value = remote.server.post_once(&format!("{path}/rotation/{action}"), &body).await?;
+    if !remote.json {
+        let ended = key["secrets"].as_array().into_iter().flatten().filter(|it| it["state"] == "dead");
+        let ended: Vec<_> = ended.map(|it| secret_words(&key, it)).collect();
+        match name {
+            "extend-rotation" => {}
+            _ if ended.is_empty() => note("No old secret was good any more: nothing has changed."),
+            _ => note(&format!("Ended: {}.", ended.join("; "))),
+        }
+    }
+    Ok(key)
+}
+
+/// A secret's id, which may be said by its access key.
+fn secret_id(key: &Value, said: &str) -> String {
+    let mut secrets = key["secrets"].as_array().into_iter().flatten();
+    secrets.find(|it| it["access_key"] == said).map_or_else(|| said.to_owned(), |it| text(it, "/id"))
 }
 
 pub(super) fn run_organizations(matches: &ArgMatches) -> Result<(), Failed> {

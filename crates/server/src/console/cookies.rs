@@ -73,6 +73,10 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
     };
     let decoded = |text| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
     let subject = || decoded(subject_of);
+    let subjects = || {
+        let (one, other) = subject_of.split_once('.')?;
+        Some((decoded(one)?, decoded(other)?))
+    };
     Some(match kind {
         "account-created" => Notice::AccountCreated,
         "not-sent" => Notice::NotSent,
@@ -83,9 +87,9 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "no-key-ticked" => Notice::NoKeyTicked,
         "ticked-keys-gone" => Notice::TickedKeysGone,
         "keys-activated" => counts().map(|(done, left)| Notice::KeysActivated(done, left))?,
-        "rotation-ended" => Notice::RotationEnded(subject()?),
-        "rotation-extended" => Notice::RotationExtended(subject()?),
-        "rotation-cancelled" => Notice::RotationCancelled(subject()?),
+        "rotation-ended" => subjects().map(|(name, hint)| Notice::RotationEnded(name, hint))?,
+        "rotation-extended" => subjects().map(|(name, hint)| Notice::RotationExtended(name, hint))?,
+        "rotation-cancelled" => subjects().map(|(name, hint)| Notice::RotationCancelled(name, hint))?,
         "keys-deactivated" => counts().map(|(done, left)| Notice::KeysDeactivated(done, left))?,
         "keys-extended" => counts().map(|(done, left)| Notice::KeysExtended(done, left))?,
         "keys-deleted" => counts().map(|(done, left)| Notice::KeysDeleted(done, left))?,
@@ -107,10 +111,7 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "link-withdrawn" => Notice::LinkWithdrawn(subject()?),
         "user-updated" => Notice::UserUpdated(subject()?),
         "policy-saved" => Notice::PolicySaved(subject()?),
-        "organization-created" => {
-            let (name, parent) = subject_of.split_once('.')?;
-            Notice::OrganizationCreated(decoded(name)?, decoded(parent)?)
-        }
+        "organization-created" => subjects().map(|(name, parent)| Notice::OrganizationCreated(name, parent))?,
         "organization-updated" => Notice::OrganizationUpdated(subject()?),
         "organization-suspended" => Notice::OrganizationSuspended(subject()?),
         "organization-resumed" => Notice::OrganizationResumed(subject()?),
@@ -138,9 +139,9 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::NoKeyTicked => ("no-key-ticked", ""),
         Notice::TickedKeysGone => ("ticked-keys-gone", ""),
         Notice::KeysActivated(..) => ("keys-activated", counts.as_str()),
-        Notice::RotationEnded(name) => ("rotation-ended", name.as_str()),
-        Notice::RotationExtended(name) => ("rotation-extended", name.as_str()),
-        Notice::RotationCancelled(name) => ("rotation-cancelled", name.as_str()),
+        Notice::RotationEnded(name, _) => ("rotation-ended", name.as_str()),
+        Notice::RotationExtended(name, _) => ("rotation-extended", name.as_str()),
+        Notice::RotationCancelled(name, _) => ("rotation-cancelled", name.as_str()),
         Notice::KeysDeactivated(..) => ("keys-deactivated", counts.as_str()),
         Notice::KeysExtended(..) => ("keys-extended", counts.as_str()),
         Notice::KeysDeleted(..) => ("keys-deleted", counts.as_str()),
@@ -170,8 +171,12 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
     };
     let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
     let mut value = format!("{kind}.{}", encoded(subject));
-    if let Notice::OrganizationCreated(_, parent) = notice {
-        value = format!("{value}.{}", encoded(parent));
+    if let Notice::OrganizationCreated(_, other)
+    | Notice::RotationEnded(_, other)
+    | Notice::RotationExtended(_, other)
+    | Notice::RotationCancelled(_, other) = notice
+    {
+        value = format!("{value}.{}", encoded(other));
     }
     set(headers, site, NOTICE, value, NOTICE_LIFE);
 }
@@ -261,9 +266,9 @@ mod tests {
             Notice::NoKeyTicked,
             Notice::TickedKeysGone,
             Notice::KeysActivated(12, 0),
-            Notice::RotationEnded(named()),
-            Notice::RotationExtended(named()),
-            Notice::RotationCancelled(named()),
+            Notice::RotationEnded(named(), named()),
+            Notice::RotationExtended(named(), named()),
+            Notice::RotationCancelled(named(), named()),
             Notice::KeysDeactivated(12, 0),
             Notice::KeysExtended(12, 2),
             Notice::KeysDeleted(12, 1),
@@ -303,9 +308,9 @@ mod tests {
                 | Notice::NoKeyTicked
                 | Notice::TickedKeysGone
                 | Notice::KeysActivated(..)
-                | Notice::RotationEnded(_)
-                | Notice::RotationExtended(_)
-                | Notice::RotationCancelled(_)
+                | Notice::RotationEnded(..)
+                | Notice::RotationExtended(..)
+                | Notice::RotationCancelled(..)
                 | Notice::KeysDeactivated(..)
                 | Notice::KeysExtended(..)
                 | Notice::KeysDeleted(..)

@@ -76,7 +76,7 @@ fn bulk(verb: Verb) -> MethodRouter<App> {
 
 /// The question before a rotation is changed, and its answer.
 fn rotation(step: Step) -> MethodRouter<App> {
-    get(move |visit, path| keys::rotation::show(visit, path, step))
+    get(move |visit, path, query| keys::rotation::show(visit, path, query, step))
         .post(move |visit, path, form| keys::rotation::change(visit, path, form, step))
 }
 

@@ -176,6 +176,7 @@ CREATE TABLE secret (
     retiring_until bigint,
     ended_at bigint,
     created_at bigint NOT NULL,
+    replaced_at bigint,
     PRIMARY KEY (key_id, id),
     FOREIGN KEY (organization_id, key_id) REFERENCES key (organization_id, id)
 );

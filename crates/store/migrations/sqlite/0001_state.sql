@@ -173,6 +173,7 @@ CREATE TABLE secret (
     retiring_until INTEGER,
     ended_at INTEGER,
     created_at INTEGER NOT NULL,
+    replaced_at INTEGER,
     PRIMARY KEY (key_id, id),
     FOREIGN KEY (organization_id, key_id) REFERENCES key (organization_id, id)
 ) STRICT, WITHOUT ROWID;

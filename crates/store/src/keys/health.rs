@@ -102,8 +102,7 @@ impl KeyHealth {
             Self::OldSecretUsed => {
                 query.push(
                     "EXISTS (SELECT 1 FROM secret old JOIN secret_use used ON used.secret_id = old.id \
-                     JOIN secret current ON current.key_id = old.key_id AND current.state = 'current' \
-                     WHERE old.key_id = k.id AND old.state = 'retiring' AND used.last_used_at >= current.created_at \
+                     WHERE old.key_id = k.id AND old.state = 'retiring' AND used.last_used_at >= old.replaced_at \
                      AND old.retiring_until > ",
                     now,
                     ")",

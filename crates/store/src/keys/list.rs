@@ -218,7 +218,7 @@ pub struct KeyRow {
     pub access_id: Option<AccessId>,
     /// When any of its secrets was last used, as far as it has been flushed.
     pub last_used_at: Option<Timestamp>,
-    /// Until when a replaced secret of it is still good, if one is.
+    /// Until when a replaced secret of it is still good, if one is: with the key it ends at the latest.
     pub rotating_until: Option<Timestamp>,
 }
 
@@ -226,6 +226,10 @@ fn key_row(it: &mut Columns<'_>, now: Timestamp) -> Result<KeyRow, Unreadable> {
     let (key, api_slug) = (key(it)?, it.next()?);
     let (role_name, owner_name, mapped_user_name) = (it.next()?, it.next()?, it.next()?);
     let (secret_id, access_id) = (it.next()?, it.next::<Option<AccessId>>()?);
+    let last_used_at = it.next()?;
+    let rotating_until: Option<Timestamp> = it.next()?;
+    // No secret outlives its key.
+    let rotating_until = rotating_until.map(|until| key.expires_at.map_or(until, |expiry| until.min(expiry)));
     Ok(KeyRow {
         key,
         api_slug,
@@ -235,8 +239,8 @@ fn key_row(it: &mut Columns<'_>, now: Timestamp) -> Result<KeyRow, Unreadable> {
         secret_id,
         access_hint: access_id.as_ref().map(AccessId::hint),
         access_id,
-        last_used_at: it.next()?,
-        rotating_until: it.next::<Option<Timestamp>>()?.filter(|until| now < *until),
+        last_used_at,
+        rotating_until: rotating_until.filter(|until| now < *until),
     })
 }
 

@@ -55,7 +55,7 @@ pub(in crate::console) async fn show_key(
             _ => Some(viewing(&visit, &info).await?),
         },
         rotation: tracked(&visit, &info, may)?,
-        secrets: info.secrets.iter().map(|it| view::secret(it, info.state, now)).collect(),
+        secrets: info.secrets.iter().map(|it| view::secret(it, &info.key, now)).collect(),
         usage: usage::view(&usage, &query),
         may,
         health,

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path};
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query};
 use axum::response::Response;
+use claviger_core::id::SecretId;
 use claviger_core::key::KeyState;
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::AccessId;
 use claviger_core::time::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -19,10 +21,12 @@ use crate::console::entrance::{held_back, refused};
 use crate::console::failure::Failure;
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::KeyRights;
-use crate::console::pages::rotation::{RotationPage, RotationQuestion, RotationRights, RotationView, TurningSecret};
+use crate::console::pages::rotation::{OldSecretView, RotationPage, RotationQuestion, RotationView, TurningSecret};
 use crate::console::pages::shell::{Moment, Notice, Place};
 use crate::console::visit::Visit;
-use crate::ops::keys::{KeyInfo, Rotation, RotationChange, SecretInfo, change_rotation, rotation_of};
+use crate::ops::keys::{
+    KeyInfo, OldSecret, Rotation, RotationChange, RotationStep, SecretInfo, change_rotation, rotation_of,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// By how much the form offers to put the end off, beside as long as policy lets it.
@@ -39,10 +43,19 @@ pub(in crate::console) enum Step {
     Cancel,
 }
 
+/// Which old secret is asked about; by default all of them where they end, else the one that was replaced last.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct Asked {
+    secret: String,
+}
+
 /// The answer to the question, as it is sent.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::console) struct RotationForm {
+    /// Which old secret, as it was asked.
+    secret: String,
     /// Which version of the key was looked at.
     version: String,
     /// One of the ends that were offered.
@@ -58,22 +71,35 @@ pub(super) fn tracked(visit: &Visit, info: &KeyInfo, may: KeyRights) -> Result<O
         return Ok(None);
     }
     let rotation = rotation_of(&visit.app, info)?;
-    Ok(rotation.map(|it| rotation_view(&it, may)))
+    Ok(rotation.map(|it| RotationView {
+        old: it.all_old().map(|it| old_view(it, may)).collect(),
+        new: new_view(&it.new),
+        may_end: may.edit,
+        may_cancel: may.rotate,
+    }))
 }
 
-fn rotation_view(it: &Rotation, may: KeyRights) -> RotationView {
-    let began = it.new.secret.created_at;
-    let secret = |it: &SecretInfo| TurningSecret {
-        hint: it.secret.access_id.as_ref().map_or_else(|| "imported".to_owned(), |it| it.hint()),
+fn secret_view(it: &SecretInfo, used_since: bool) -> TurningSecret {
+    TurningSecret {
+        id: it.secret.id.to_string(),
+        hint: it.secret.access_id.as_ref().map(AccessId::hint),
+        made: Moment::new(it.secret.created_at),
         last_use: view::last_use(it.last_use.as_ref()),
         user_agent: it.last_use.as_ref().and_then(|it| it.user_agent.clone()),
-        used_since: it.last_use.as_ref().is_some_and(|it| it.at >= began),
-    };
-    RotationView {
-        old: secret(&it.old),
-        new: secret(&it.new),
-        until: Moment::new(it.until),
-        may: RotationRights { end: may.edit, extend: may.rotate && it.extendable_until.is_some(), cancel: may.rotate },
+        used_since,
+    }
+}
+
+fn new_view(it: &SecretInfo) -> TurningSecret {
+    secret_view(it, it.last_use.is_some())
+}
+
+fn old_view(it: &OldSecret, may: KeyRights) -> OldSecretView {
+    OldSecretView {
+        secret: secret_view(&it.info, it.is_used_since()),
+        until: Moment::new(it.until.at),
+        ends_with_key: it.until.with_key,
+        may_extend: may.rotate && it.extendable_until.is_some(),
     }
 }
 
@@ -81,68 +107,101 @@ fn rotation_view(it: &Rotation, may: KeyRights) -> RotationView {
 pub(in crate::console) async fn show(
     visit: Visit,
     Path((_, key_id)): KeyPath,
+    query: Result<Query<Asked>, QueryRejection>,
     step: Step,
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
     visit.require_to("update", &info.key)?;
-    let page = question(&visit, &info, step, None, FormErrors::default())?;
+    let asked = query.map(|it| it.0).unwrap_or_default();
+    let turning = Turning::find(&visit, &info, step, &asked.secret)?;
+    let page = question(&visit, &info, &turning, None, FormErrors::default())?;
     Ok(visit.page(&page))
 }
 
-/// The rotation, or why there is none to ask about.
-fn under_way(visit: &Visit, info: &KeyInfo) -> Result<Rotation, Failure> {
-    let rotation = rotation_of(&visit.app, info)?;
-    Ok(rotation.ok_or_else(|| {
-        Reject::new(RejectCode::StateConflict, "This key is not being rotated: no old secret of it is good any more.")
-    })?)
+/// What is asked about a rotation, and of which of its old secrets.
+struct Turning {
+    step: Step,
+    rotation: Rotation,
+    /// As it is sent with the form; none where all of them are meant.
+    secret_id: Option<SecretId>,
+}
+
+impl Turning {
+    /// What is asked, or why there is nothing to ask about.
+    fn find(visit: &Visit, info: &KeyInfo, step: Step, secret: &str) -> Result<Self, Failure> {
+        let over = |detail| Reject::new(RejectCode::StateConflict, detail);
+        let rotation = rotation_of(&visit.app, info)?
+            .ok_or_else(|| over("This key is not being rotated: no old secret of it is good any more."))?;
+        let secret_id = match (step, secret) {
+            (Step::End, "") if rotation.older.is_empty() => Some(rotation.old.info.secret.id),
+            (Step::End, "") => None,
+            (_, "") => Some(rotation.old.info.secret.id),
+            (_, secret) => {
+                let good = secret.parse().ok().filter(|id| rotation.find(*id).is_some());
+                Some(good.ok_or_else(|| {
+                    over("This old secret is not good any more: there is nothing left to change about it.")
+                })?)
+            }
+        };
+        Ok(Self { step, rotation, secret_id })
+    }
+
+    /// The old secrets that are meant.
+    fn old(&self) -> impl Iterator<Item = &OldSecret> {
+        self.rotation.all_old().filter(|it| self.secret_id.is_none_or(|id| id == it.info.secret.id))
+    }
+
+    /// Whether something is stopped that is in use.
+    fn must_confirm(&self, visit: &Visit) -> bool {
+        let is_used = |it: &SecretInfo| visit.must_confirm_end_of(it.last_use.as_ref());
+        match self.step {
+            Step::End => self.old().any(|it| is_used(&it.info)),
+            Step::Extend => false,
+            Step::Cancel => is_used(&self.rotation.new),
+        }
+    }
 }
 
 fn question(
     visit: &Visit,
     info: &KeyInfo,
-    step: Step,
+    turning: &Turning,
     chosen: Option<Timestamp>,
     errors: FormErrors,
 ) -> Result<RotationPage, Failure> {
-    let rotation = under_way(visit, info)?;
+    let may = rights_to(visit, info);
+    let old: Vec<_> = turning.old().map(|it| old_view(it, may)).collect();
     Ok(RotationPage {
         shell: visit.shell(Place::Keys),
         key: view::facts(info, visit.app.now()),
-        must_confirm: must_confirm(visit, &rotation, step),
-        question: match step {
+        must_confirm: turning.must_confirm(visit),
+        question: match turning.step {
             Step::End => RotationQuestion::End,
-            Step::Extend => RotationQuestion::Extend { ends: ends(&rotation, chosen)? },
+            Step::Extend => RotationQuestion::Extend { ends: ends(turning, chosen)? },
             Step::Cancel => RotationQuestion::Cancel,
         },
-        rotation: rotation_view(&rotation, rights_to(visit, info)),
+        others: turning.rotation.all_old().count() - old.len(),
+        old,
+        new: new_view(&turning.rotation.new),
         version: info.key.version.to_string(),
         errors,
     })
 }
 
-/// Whether something is stopped that is in use.
-fn must_confirm(visit: &Visit, rotation: &Rotation, step: Step) -> bool {
-    let stopped = match step {
-        Step::End => &rotation.old,
-        Step::Extend => return false,
-        Step::Cancel => &rotation.new,
-    };
-    visit.must_confirm_end_of(stopped.last_use.as_ref())
-}
-
 /// The ends that can be chosen.
-fn ends(rotation: &Rotation, chosen: Option<Timestamp>) -> Result<Vec<Choice>, Failure> {
-    let latest = rotation.extendable_until.ok_or_else(|| {
-        let detail = "The old secret of this key already works for as long as policy lets it.";
+fn ends(turning: &Turning, chosen: Option<Timestamp>) -> Result<Vec<Choice>, Failure> {
+    let can_extend = turning.old().find_map(|it| Some((it.until.at, it.extendable_until?)));
+    let (until, latest) = can_extend.ok_or_else(|| {
+        let detail = "The old secret already works for as long as policy lets it, or as the key does.";
         Reject::new(RejectCode::PolicyDenied, detail)
     })?;
-    let offered: BTreeSet<_> = LONGER.iter().map(|(by, _)| rotation.until.saturating_add(*by)).collect();
+    let offered: BTreeSet<_> = LONGER.iter().map(|(by, _)| until.saturating_add(*by)).collect();
     let offered: BTreeSet<_> = offered.into_iter().filter(|it| *it < latest).chain([latest]).collect();
     let preset = chosen.filter(|it| offered.contains(it)).or_else(|| offered.first().copied());
     let choice = |it: Timestamp| {
-        let by = LONGER.iter().find(|(by, _)| rotation.until.saturating_add(*by) == it);
-        let label = by.filter(|_| it != latest).map_or("As late as policy lets it", |it| it.1);
-        let note = format!("Both secrets work until {} UTC.", it.to_table_text());
+        let by = LONGER.iter().find(|(by, _)| until.saturating_add(*by) == it);
+        let label = by.filter(|_| it != latest).map_or("As late as it can", |it| it.1);
+        let note = format!("It works until {} UTC.", it.to_table_text());
         Choice::new(it.to_string(), label, preset == Some(it)).with_note(note)
     };
     Ok(offered.into_iter().map(choice).collect())
@@ -158,6 +217,7 @@ pub(in crate::console) async fn change(
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let info = find(&visit, &key_id).await?;
     visit.require_to("update", &info.key)?;
+    let turning = Turning::find(&visit, &info, step, &form.secret)?;
     let until = form.until.parse().ok();
     let change = match (step, until) {
         (Step::End, _) => RotationChange::End,
@@ -166,28 +226,31 @@ pub(in crate::console) async fn change(
         (Step::Extend, None) => {
             let mut errors = FormErrors::default();
             errors.add("until", "Choose when the old secret stops.");
-            let page = question(&visit, &info, step, None, errors)?;
+            let page = question(&visit, &info, &turning, None, errors)?;
             return Ok(refused(visit.page(&page)));
         }
     };
-    if must_confirm(&visit, &under_way(&visit, &info)?, step)
+    if turning.must_confirm(&visit)
         && let Err(unconfirmed) = visit.confirm_by(form.confirm).await?
     {
-        let page = question(&visit, &info, step, until, unconfirmed.errors)?;
+        let page = question(&visit, &info, &turning, until, unconfirmed.errors)?;
         return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
     }
     // A form without a version was made by hand; it is held to the present one.
     let version = form.version.parse().unwrap_or(info.key.version);
     let organization_id = visit.organization_id();
+    let change = RotationStep { change, secret_id: turning.secret_id };
     let changed = change_rotation(&visit.app, &visit.caller, organization_id, info.key.id, change, Some(version), None);
     if let Err(error) = changed.await {
-        return complain(&visit, &key_id, step, until, error.into_reject()).await;
+        return complain(&visit, &key_id, step, &form.secret, until, error.into_reject()).await;
     }
     let name = info.key.name.to_string();
+    let mut hints = turning.old().filter_map(|it| it.info.secret.access_id.as_ref().map(AccessId::hint));
+    let hint = hints.next().filter(|_| turning.secret_id.is_some()).unwrap_or_default();
     let notice = match step {
-        Step::End => Notice::RotationEnded(name),
-        Step::Extend => Notice::RotationExtended(name),
-        Step::Cancel => Notice::RotationCancelled(name),
+        Step::End => Notice::RotationEnded(name, hint),
+        Step::Extend => Notice::RotationExtended(name, hint),
+        Step::Cancel => Notice::RotationCancelled(name, hint),
     };
     Ok(visit.done(&format!("/keys/{}", info.key.id), &notice))
 }
@@ -197,6 +260,7 @@ async fn complain(
     visit: &Visit,
     key_id: &str,
     step: Step,
+    secret: &str,
     until: Option<Timestamp>,
     reject: Reject,
 ) -> Result<Response, Failure> {
@@ -213,7 +277,7 @@ async fn complain(
         _ => return Ok(visit.failed(reject)),
     }
     let info = find(visit, key_id).await?;
-    match question(visit, &info, step, until, errors) {
+    match Turning::find(visit, &info, step, secret).and_then(|it| question(visit, &info, &it, until, errors)) {
         Ok(page) => Ok(refused(visit.page(&page))),
         // The rotation is over.
         Err(_) => Ok(visit.failed(reject)),

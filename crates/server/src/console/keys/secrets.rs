@@ -30,7 +30,7 @@ use crate::console::pages::snippets::call_with_key;
 use crate::console::shared_secret::bundle;
 use crate::console::visit::Visit;
 use crate::ops::idempotency::{Answer, Idempotency};
-use crate::ops::keys::{CreatedKey, KeyInfo, Overlap, OverlapBounds, overlap_bounds, rotate_key};
+use crate::ops::keys::{CreatedKey, KeyInfo, Overlap, OverlapBounds, overlap_bounds, rotate_key, rotation_of};
 
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
@@ -125,9 +125,7 @@ async fn show(
                 key_name: created.info.key.name.to_string(),
                 origin: match made {
                     Made::Key => SecretOrigin::Created,
-                    Made::Secret | Made::PersonalSecret => {
-                        SecretOrigin::Rotated { old_until: created.info.rotating_until.map(Moment::new) }
-                    }
+                    Made::Secret | Made::PersonalSecret => rotated(visit, &created.info),
                 },
                 access: created.token.access_id().to_string(),
                 secret: created.token.expose_secret_part().to_owned(),
@@ -152,6 +150,15 @@ async fn show(
     }
 }
 
+/// What becomes of the secret that was replaced. No fault of this question stands in the way of a page with a new secret: that would be lost.
+fn rotated(visit: &Visit, info: &KeyInfo) -> SecretOrigin {
+    let old = rotation_of(&visit.app, info).ok().flatten().map(|it| it.old.until);
+    SecretOrigin::Rotated {
+        old_until: old.map(|it| Moment::new(it.at)),
+        ends_with_key: old.is_some_and(|it| it.with_key),
+    }
+}
+
 /// The rotation form as it is sent.
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -169,7 +176,15 @@ pub(in crate::console) async fn show_rotate(
     let info = find(&visit, &key_id).await?;
     visit.require_to("update", &info.key)?;
     if !can_rotate(&info, visit.user.id) {
-        let detail = "This key gets no new secret: it has ended, or it is the personal key of somebody else.";
+        let detail = match info.state {
+            KeyState::Expired => {
+                "This key has expired, and a new secret would not make it good again. Give it a later end (Edit), then rotate it."
+            }
+            KeyState::Revoked => "This key is deleted, for ever: it gets no new secret.",
+            KeyState::Active | KeyState::Inactive => {
+                "This is the personal key of somebody else: only its user gives it a new secret."
+            }
+        };
         return Err(Reject::new(RejectCode::StateConflict, detail).into());
     }
     let page = rotate_page(&visit, &info, new_once(&visit.app), None, FormErrors::default()).await?;
@@ -228,10 +243,13 @@ async fn rotate_page(
         OVERLAPS.into_iter().filter(|secs| *secs <= max.as_secs()).chain([preset.as_secs()]).collect();
     let preset = chosen.filter(|it| offered.contains(it)).unwrap_or(preset.as_secs());
     let overlaps = offered.into_iter().map(|secs| {
-        let until = now.saturating_add(Duration::from_secs(secs)).to_table_text();
-        let note = match secs {
-            0 => "Everything that still uses it fails at once.".to_owned(),
-            _ => format!("Both secrets work until {until} UTC."),
+        let until = now.saturating_add(Duration::from_secs(secs));
+        let note = match info.key.expires_at {
+            _ if secs == 0 => "Everything that still uses it fails at once.".to_owned(),
+            Some(expiry) if expiry < until => {
+                format!("Both secrets work until {} UTC: the key expires then, before that.", expiry.to_table_text())
+            }
+            _ => format!("Both secrets work until {} UTC.", until.to_table_text()),
         };
         Choice::new(secs.to_string(), overlap_label(secs), secs == preset).with_note(note)
     });

@@ -2,7 +2,7 @@
 
 use claviger_core::api::{DATA_LOADER_API, DEFAULT_API};
 use claviger_core::decision::{Code, Reach};
-use claviger_core::key::{KeyState, Revocation, RevocationReason};
+use claviger_core::key::{Key, KeyState, Revocation, RevocationReason};
 use claviger_core::role::BuiltIn;
 use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
@@ -166,18 +166,19 @@ pub(in crate::console) fn facts(info: &KeyInfo, now: Timestamp) -> KeyFacts {
         status: status(info, now),
         active: info.key.standing == claviger_core::decision::KeyStanding::Active,
         live: info.state != KeyState::Revoked,
+        expired: info.state == KeyState::Expired,
     }
 }
 
 /// A row of the table of secrets. No secret outlives its key, whatever state it was in.
-pub(super) fn secret(info: &SecretInfo, key: KeyState, now: Timestamp) -> SecretView {
+pub(super) fn secret(info: &SecretInfo, key: &Key, now: Timestamp) -> SecretView {
     let (tone, words) = match info.secret.state {
-        _ if key == KeyState::Revoked => (Tone::Ended, "Ended".to_owned()),
+        _ if key.state(now) == KeyState::Revoked => (Tone::Ended, "Ended".to_owned()),
         SecretState::Current => (Tone::Good, "Current".to_owned()),
-        SecretState::Retiring { until } if until > now => {
-            (Tone::Turning, format!("Retiring until {}", until.to_table_text()))
-        }
-        SecretState::Retiring { .. } | SecretState::Dead => (Tone::Ended, "Ended".to_owned()),
+        SecretState::Retiring { .. } | SecretState::Dead => match key.old_until(&info.secret, now) {
+            Some(until) => (Tone::Turning, format!("Retiring until {}", until.at.to_table_text())),
+            None => (Tone::Ended, "Ended".to_owned()),
+        },
     };
     SecretView {
         hint: info.secret.access_id.as_ref().map_or_else(|| "imported".to_owned(), |it| it.hint()),

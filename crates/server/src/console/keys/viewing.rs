@@ -3,9 +3,9 @@
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
-use claviger_core::key::KeyState;
+use claviger_core::key::{Key, KeyState};
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_core::secret::SecretState;
+use claviger_core::time::Timestamp;
 
 use super::form::find;
 use super::rights::rights_to;
@@ -102,16 +102,13 @@ pub(in crate::console) async fn view(
         shell: visit.shell(Place::Keys),
         key_id: info.key.id.to_string(),
         key_name: info.key.name.to_string(),
-        secrets: revealed.secrets.iter().map(shown).collect(),
+        secrets: revealed.secrets.iter().map(|it| shown(&info.key, it, visit.app.now())).collect(),
     }))
 }
 
-fn shown(it: &RevealedSecret) -> ShownSecret {
+fn shown(key: &Key, it: &RevealedSecret, now: Timestamp) -> ShownSecret {
     ShownSecret {
-        until: match it.secret.state {
-            SecretState::Retiring { until } => Some(Moment::new(until)),
-            SecretState::Current | SecretState::Dead => None,
-        },
+        until: key.old_until(&it.secret, now).map(|it| Moment::new(it.at)),
         values: it.token.as_ref().map(|token| SecretValues {
             token: token.expose().to_owned(),
             access: token.access_id().to_string(),

@@ -335,6 +335,8 @@ pub struct KeyFacts {
     pub active: bool,
     /// Whether it still can be changed: not deleted.
     pub live: bool,
+    /// Whether it is past its end.
+    pub expired: bool,
 }
 
 /// The end of a key.

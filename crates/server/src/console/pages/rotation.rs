@@ -6,49 +6,55 @@ use super::form::{Choice, FormErrors};
 use super::keys::{KeyFacts, LastUse};
 use super::shell::{Moment, Shell};
 
-/// One of the two secrets of a key that is being rotated.
+/// One of the secrets of a key that is being rotated.
 #[derive(Debug, Clone)]
 pub struct TurningSecret {
-    /// The start of the token that ends in it.
-    pub hint: String,
+    /// Its identifier.
+    pub id: String,
+    /// The start of the token that ends in it; none of an imported one.
+    pub hint: Option<String>,
+    /// When it was made.
+    pub made: Moment,
     /// Its most recent use.
     pub last_use: LastUse,
     /// What called then, as it names itself: free text.
     pub user_agent: Option<String>,
-    /// Whether it was used since the rotation began.
+    /// Whether it was used since it was replaced, or, of the new one, since it is there.
     pub used_since: bool,
 }
 
-/// What can be done to a rotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RotationRights {
-    /// End it early.
-    pub end: bool,
-    /// Let it go on for longer.
-    pub extend: bool,
-    /// Take it back.
-    pub cancel: bool,
+/// An old secret that is still good.
+#[derive(Debug, Clone)]
+pub struct OldSecretView {
+    /// The secret.
+    pub secret: TurningSecret,
+    /// Until when it is accepted.
+    pub until: Moment,
+    /// Whether it is the key that ends then, before the overlap is over.
+    pub ends_with_key: bool,
+    /// Whether the reader may let it be good for longer.
+    pub may_extend: bool,
 }
 
 /// A rotation that is under way.
 #[derive(Debug, Clone)]
 pub struct RotationView {
-    /// The secret that was replaced and is still good.
-    pub old: TurningSecret,
-    /// The one that took its place.
+    /// The secrets that were replaced and are still good, the one that was replaced last first.
+    pub old: Vec<OldSecretView>,
+    /// The one that took their place.
     pub new: TurningSecret,
-    /// Until when the old one is accepted.
-    pub until: Moment,
-    /// What the reader may do.
-    pub may: RotationRights,
+    /// Whether the reader may end old ones early.
+    pub may_end: bool,
+    /// Whether the reader may take the rotation back.
+    pub may_cancel: bool,
 }
 
 /// What is asked about a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RotationQuestion {
-    /// Whether it ends now.
+    /// Whether old secrets end now.
     End,
-    /// Until when it goes on instead.
+    /// Until when an old one goes on instead.
     Extend {
         /// The ends that policy allows.
         ends: Vec<Choice>,
@@ -77,8 +83,12 @@ pub struct RotationPage {
     pub shell: Shell,
     /// The key.
     pub key: KeyFacts,
-    /// The rotation.
-    pub rotation: RotationView,
+    /// The old secrets that it is about: of several only where all of them end.
+    pub old: Vec<OldSecretView>,
+    /// How many others are still good, which keep their time.
+    pub others: usize,
+    /// The new one.
+    pub new: TurningSecret,
     /// What is asked.
     pub question: RotationQuestion,
     /// Which version of the key the page shows.

@@ -58,6 +58,8 @@ pub enum SecretOrigin {
     Rotated {
         /// Until when the old secret is accepted; none where it was ended at once.
         old_until: Option<Moment>,
+        /// Whether it is the key that ends then, before the overlap is over.
+        ends_with_key: bool,
     },
 }
 

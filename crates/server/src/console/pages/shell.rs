@@ -208,12 +208,12 @@ pub enum Notice {
     TickedKeysGone,
     /// Several keys were activated: how many, and how many were gone meanwhile.
     KeysActivated(usize, usize),
-    /// The old secret of a key was ended.
-    RotationEnded(String),
-    /// The old secret of a key works for longer.
-    RotationExtended(String),
-    /// The new secret of a key was ended, and the old one is current again.
-    RotationCancelled(String),
+    /// Old secrets of a key were ended: the key's name, and what the one begins with; empty where it was more than one, or an imported one.
+    RotationEnded(String, String),
+    /// An old secret of a key works for longer.
+    RotationExtended(String, String),
+    /// The new secret of a key was ended, and an old one is current again.
+    RotationCancelled(String, String),
     /// Several keys were deactivated.
     KeysDeactivated(usize, usize),
     /// Several keys were given a later end.

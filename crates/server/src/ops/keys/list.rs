@@ -1,6 +1,8 @@
 //! Looking at keys.
 
-use claviger_core::id::{KeyId, OrganizationId, UserId};
+use std::collections::HashMap;
+
+use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
 use claviger_core::key::{Key, KeyState};
 use claviger_core::reject::Reject;
 use claviger_core::secret::Secret;
@@ -188,14 +190,27 @@ pub(super) async fn info(
     now: Timestamp,
 ) -> OpResult<KeyInfo> {
     let row = connection.find_key_row(tenant, id, now).await?.ok_or_else(Reject::not_found)?;
-    let mut secrets = connection.find_live_secrets(tenant, id).await?;
-    secrets.reverse();
+    let secrets = connection.find_live_secrets(tenant, id).await?;
     let uses = connection.find_uses(tenant, &[id]).await?;
     let mut info = from_row(app, row, now);
     info.last_use = uses.values().max_by_key(|it| it.last_used_at).map(LastUse::from);
-    let with_use = |secret: Secret| SecretInfo { last_use: uses.get(&secret.id).map(LastUse::from), secret };
-    info.secrets = secrets.into_iter().map(with_use).collect();
+    info.secrets = secrets.into_iter().rev().map(|it| with_use(it, &uses)).collect();
     Ok(info)
+}
+
+/// Secrets of one key with the last use of each.
+pub(super) async fn with_uses(
+    connection: &mut Connection,
+    tenant: &Tenant,
+    id: KeyId,
+    secrets: impl Iterator<Item = Secret>,
+) -> OpResult<Vec<SecretInfo>> {
+    let uses = connection.find_uses(tenant, &[id]).await?;
+    Ok(secrets.map(|it| with_use(it, &uses)).collect())
+}
+
+fn with_use(secret: Secret, uses: &HashMap<SecretId, SecretUse>) -> SecretInfo {
+    SecretInfo { last_use: uses.get(&secret.id).map(LastUse::from), secret }
 }
 
 /// The same of a key that was made in this transaction, with the one secret it has: nobody has used that.

@@ -41,7 +41,7 @@ pub use personal::{
 };
 pub use reveal::{RevealedKey, RevealedSecret, check_reveal, reveal_key};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
-pub use rotation::{Rotation, RotationChange, change_rotation, rotation_of};
+pub use rotation::{OldSecret, Rotation, RotationChange, RotationStep, change_rotation, rotation_of};
 
 pub(super) use create::{policy_of, refuse_too_many};
 
@@ -138,11 +138,11 @@ pub struct KeyInfo {
     pub access_hint: Option<String>,
     /// The public half of its value, by which logs and hosts know it; an imported key has none.
     pub access_key: Option<String>,
-    /// Until when a replaced secret of it is still good, if one is.
+    /// Until when a replaced secret of it is still good, if one is: with the key it ends at the latest.
     pub rotating_until: Option<Timestamp>,
     /// The latest use of any of its secrets; in lists only the instant.
     pub last_use: Option<LastUse>,
-    /// Its secrets that are not dead, newest first; empty in lists.
+    /// Its secrets that are not dead, newest first, and behind them those that the change has ended whose answer this is; empty in lists.
     pub secrets: Vec<SecretInfo>,
 }
 

@@ -23,6 +23,12 @@ fn good(it: &Fixture, (old, new): &(Made, Made)) -> [bool; 2] {
     [old, new].map(|made| it.app.verify_text(&made.token, &[]).is_ok())
 }
 
+/// The states of a key's secrets, as an answer has them.
+fn states(key: &Value) -> Vec<&str> {
+    let secrets = key["secrets"].as_array().into_iter().flatten();
+    secrets.map(|it| it["state"].as_str().unwrap_or_default()).collect()
+}
+
 /// The newest event of a key: its kind, and what it says of before and after.
 async fn event(it: &Fixture, key: &Made) -> (String, Value, Value) {
     let page = it.admin.get(&it.at(&format!("/events?entity_id={}&limit=1", key.id))).await.expect(200);
@@ -36,10 +42,11 @@ async fn a_rotation_ended_early_stops_the_old_secret_at_once_and_leaves_the_new_
     let both = rotated(&it, 7).await;
     assert_eq!(good(&it, &both), [true, true]);
     let key = change(&it, &both.0, "end", json!({})).await.expect(200).json();
-    assert_eq!((&key["rotating_until"], key["secrets"].as_array().map(Vec::len)), (&Value::Null, Some(1)));
+    assert_eq!((&key["rotating_until"], states(&key)), (&Value::Null, vec!["current", "dead"]));
     assert_eq!(good(&it, &both), [false, true]);
-    let version = change(&it, &both.0, "end", json!({})).await.expect(200).header("etag").to_owned();
-    assert_eq!(version, "\"3\"", "nothing was left to end, so nothing changed");
+    let again = change(&it, &both.0, "end", json!({})).await.expect(200);
+    assert_eq!(again.header("etag"), "\"3\"", "nothing was left to end, so nothing changed");
+    assert_eq!(states(&again.json()), ["current"]);
     let (kind, before, after) = event(&it, &both.0).await;
     assert_eq!((kind.as_str(), &before["secrets"][0]["state"]), ("key.rotation_ended", &json!("retiring")));
     assert_eq!(after["secrets"][0]["state"], "dead");
@@ -162,4 +169,93 @@ async fn each_secret_says_when_from_where_and_with_what_it_was_used_last() {
     let use_of = |at: usize| key["secrets"][at]["last_use"].clone();
     assert_eq!(use_of(0), json!({"at": it.now(), "ip": "127.0.0.1", "user_agent": "new/2"}));
     assert_eq!(use_of(1), json!({"at": first, "ip": "127.0.0.1", "user_agent": "old/1"}));
+}
+
+/// A key that was rotated twice: its first, second and current secret, with their identifiers.
+async fn rotated_twice(it: &Fixture) -> ([Made; 3], [String; 3]) {
+    let first = it.create_key(json!({"name": "Rotated"})).await;
+    it.advance_micros(1_000_000);
+    let second = it.rotate(&first.id, json!({"overlap_secs": 7 * 24 * 60 * 60 - 1})).await;
+    it.advance_micros(1_000_000);
+    let third = it.rotate(&first.id, json!({"overlap_secs": 20 * 24 * 60 * 60 - 2})).await;
+    let key = it.admin.get(&it.at(&format!("/keys/{}", first.id))).await.expect(200).json();
+    let id = |at: usize| key["secrets"][at]["id"].as_str().unwrap_or_default().to_owned();
+    ([first, second, third], [id(2), id(1), id(0)])
+}
+
+fn all_good(it: &Fixture, made: &[Made; 3]) -> [bool; 3] {
+    made.each_ref().map(|made| it.app.verify_text(&made.token, &[]).is_ok())
+}
+
+#[tokio::test]
+async fn of_two_old_secrets_the_one_that_is_named_ends_and_the_others_go_on() {
+    let it = Fixture::start().await;
+    let (made, ids) = rotated_twice(&it).await;
+    assert_eq!(all_good(&it, &made), [true, true, true]);
+    let end = async |id: &str| change(&it, &made[0], "end", json!({ "secret_id": id })).await;
+    let key = end(&ids[1]).await.expect(200).json();
+    assert_eq!(all_good(&it, &made), [true, false, true]);
+    let said: Vec<_> =
+        key["secrets"].as_array().unwrap().iter().map(|it| (it["id"].as_str(), it["state"].as_str())).collect();
+    let expected = [(&ids[2], "current"), (&ids[0], "retiring"), (&ids[1], "dead")];
+    assert_eq!(said, expected.map(|(id, state)| (Some(id.as_str()), Some(state))));
+    assert_eq!(key["rotating_until"], it.days_from_now(7));
+    let (_, before, after) = event(&it, &made[0]).await;
+    assert_eq!(after["secrets"], json!([{"id": ids[1], "state": "dead"}]));
+    assert_eq!((&before["secrets"][0]["id"], &before["secrets"][0]["state"]), (&json!(ids[1]), &json!("retiring")));
+    assert_eq!(states(&end(&ids[1]).await.expect(200).json()), ["current", "retiring"], "twice is no error");
+
+    assert_eq!(end(&ids[2]).await.refusal(), (409, "state_conflict".into()), "the current one is none to end");
+    let other = it.create_key(json!({"name": "Other"})).await;
+    let foreign = it.admin.get(&it.at(&format!("/keys/{}", other.id))).await.expect(200).text_at("/secrets/0/id");
+    for wrong in [foreign.as_str(), "sec_01kapxb4q0e8mv5r3g2t9w7yzn", "sec_x", ""] {
+        let refused = end(wrong).await;
+        assert_eq!((refused.status, refused.pointers()), (400, vec!["/secret_id".to_owned()]), "{wrong}");
+    }
+    assert_eq!(all_good(&it, &made), [true, false, true]);
+    it.advance_micros(7 * DAY_MICROS);
+    assert_eq!(all_good(&it, &made), [false, false, true]);
+}
+
+#[tokio::test]
+async fn each_old_secret_is_extended_and_taken_back_to_by_its_own_identifier() {
+    let it = Fixture::start().await;
+    let (made, ids) = rotated_twice(&it).await;
+    let step = async |action: &str, body: Value| change(&it, &made[0], action, body).await;
+    let first = json!({"until": it.days_from_now(25), "secret_id": ids[0]});
+    assert_eq!(step("extend", first).await.expect(200).text_at("/secrets/2/retiring_until"), it.days_from_now(25));
+    let last = step("extend", json!({"until": it.days_from_now(21)})).await.expect(200).json();
+    assert_eq!(last["secrets"][1]["retiring_until"], it.days_from_now(21), "the one that was replaced last");
+    assert_eq!(last["secrets"][2]["retiring_until"], it.days_from_now(25));
+    assert_eq!(last["rotating_until"], it.days_from_now(25));
+    let key = step("cancel", json!({"secret_id": ids[0]})).await.expect(200).json();
+    assert_eq!((all_good(&it, &made), states(&key)), ([true, true, false], vec!["retiring", "current", "dead"]));
+    it.advance_micros(26 * DAY_MICROS);
+    assert_eq!(all_good(&it, &made), [true, false, false]);
+}
+
+// What an answer promises is what holds: no secret outlives its key.
+#[tokio::test]
+async fn an_overlap_beyond_the_end_of_the_key_is_told_as_ending_with_it() {
+    let it = Fixture::start().await;
+    let expiry = it.days_from_now(2);
+    let old = it.create_key(json!({"name": "Ends soon", "expires_at": expiry})).await;
+    let path = it.at(&format!("/keys/{}", old.id));
+    let rotated = it.admin.post(&format!("{path}/rotate"), json!({"overlap_secs": 7 * 24 * 60 * 60})).await.expect(200);
+    let note = rotated.text_at("/secret_note");
+    assert!(note.contains(&expiry) && note.contains("the key expires then"), "{note}");
+    for key in [rotated.json()["key"].clone(), it.admin.get(&path).await.json()] {
+        assert_eq!([&key["rotating_until"], &key["secrets"][1]["retiring_until"]], [&expiry, &expiry]);
+    }
+    assert_eq!(it.admin.get(&it.at("/keys?search=ends")).await.text_at("/data/0/rotating_until"), expiry);
+    it.advance_micros(2 * DAY_MICROS);
+    assert_eq!(it.app.verify_text(&old.token, &[]), Err("expired"));
+    let refused = it.admin.post(&format!("{path}/rotate"), json!({})).await;
+    assert_eq!(refused.refusal(), (409, "state_conflict".into()));
+    assert!(refused.text_at("/detail").contains("would not make it good again"));
+    assert_eq!(it.admin.get(&path).await.json()["rotating_until"], Value::Null);
+    // Given a later end, the key is good again, and the old secret as long as its own overlap lasts.
+    it.admin.patch(&path, json!({"expires_at": it.days_from_now(9)})).await.expect(200);
+    assert_eq!(it.admin.get(&path).await.text_at("/rotating_until"), it.days_from_now(7));
+    assert_eq!(it.app.verify_text(&old.token, &[]), Ok(()));
 }

@@ -25,6 +25,11 @@ async fn call(app: &TestApp, token: &str) {
     app.app.uses().flush().await.unwrap();
 }
 
+/// What pages show of a token.
+fn hint(token: &str) -> String {
+    format!("{}…", &token[..7])
+}
+
 fn count(page: &Page, css: &str) -> usize {
     page.html().select(&selector(css)).count()
 }
@@ -35,7 +40,7 @@ async fn the_page_says_when_it_is_safe_to_end_the_old_secret_and_ends_it() {
     let app = TestApp::new().await;
     let mut browser = Browser::signed_in(&app).await;
     let (path, old, new) = rotated(&mut browser, "Turning").await;
-    assert!(browser.get(&path).await.text_of("#rotation").contains("Neither secret was used since the rotation"));
+    assert!(browser.get(&path).await.text_of("#rotation").contains("nor was the new one"));
     app.clock.advance(MINUTE);
     call(&app, &old).await;
     let told = browser.get(&path).await.text_of("#rotation");
@@ -52,7 +57,8 @@ async fn the_page_says_when_it_is_safe_to_end_the_old_secret_and_ends_it() {
     let answer = browser.submit(&form).await.expect(303);
     assert_eq!((app.verify_text(&old, &[]), app.verify_text(&new, &[])), (Err("revoked"), Ok(())));
     let page = browser.follow(answer).await.expect(200);
-    assert!(page.text_of(".banner").contains("is refused from now on"));
+    let banner = page.text_of(".banner");
+    assert!(banner.contains("is refused from now on") && banner.contains(&hint(&old)), "{banner}");
     assert_eq!(count(&page, "#rotation"), 0);
     browser.get(&format!("{path}/rotation/end")).await.expect(409);
 
@@ -90,13 +96,104 @@ async fn a_rotation_is_extended_by_one_of_the_ends_that_policy_lets_it() {
     assert!(!browser.get(&path).await.text.contains("rotation/extend"), "nobody is offered what policy refuses");
 }
 
+// Of two old secrets each stands there with its own end and use, and what is pressed beside one is done to this one.
+#[tokio::test]
+async fn each_of_two_old_secrets_is_tracked_ended_and_extended_by_itself() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (path, first, second) = rotated(&mut browser, "Twice").await;
+    app.clock.advance(DAY);
+    browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);
+    let form = browser.get(&format!("{path}/rotate")).await.form("/rotate").with("overlap", "86400");
+    let third = browser.submit(&form).await.expect(200).text_of("#token");
+    app.clock.advance(MINUTE);
+    call(&app, &first).await;
+    let page = browser.get(&path).await.expect(200);
+    let told: Vec<String> = page.html().select(&selector("#rotation .aside")).map(|it| it.text().collect()).collect();
+    assert_eq!(told.len(), 2);
+    assert!(told[0].contains(&hint(&second)) && told[0].contains("2027-01-03 00:00:00"), "{}", told[0]);
+    assert!(told[0].contains("was not used since it was replaced"), "{}", told[0]);
+    assert!(told[1].contains(&hint(&first)) && told[1].contains("2027-01-08 00:00:00"), "{}", told[1]);
+    assert!(
+        told[1].contains("Something still calls") && told[1].contains("from 127.0.0.1 by nightly <b>"),
+        "{}",
+        told[1]
+    );
+
+    let links: Vec<_> = page.links().into_iter().filter(|it| it.contains("/rotation/")).collect();
+    let of =
+        |word: &str, at: usize| links.iter().filter(|it| it.contains(&format!("/{word}?secret="))).nth(at).unwrap();
+    let question = browser.get(of("end", 0)).await.expect(200);
+    let asked = question.text_of(".ask");
+    assert!(asked.contains(&hint(&second)) && !asked.contains(&hint(&first)), "{asked}");
+    assert!(asked.contains("was never used") && asked.contains("so does the other old one"), "{asked}");
+    let answer = browser.submit(&question.form("/rotation/end")).await.expect(303);
+    assert!(browser.follow(answer).await.text_of(".banner").contains(&hint(&second)));
+    let good = || [&first, &second, &third].map(|it| app.verify_text(it, &[]).is_ok());
+    assert_eq!(good(), [true, false, true]);
+
+    // Sent again, by a second tab: it says that this one is over, and touches no other.
+    browser.submit(&question.form("/rotation/end")).await.expect(409);
+    browser.get(of("extend", 0)).await.expect(409);
+    assert_eq!(good(), [true, false, true]);
+    let question = browser.get(of("end", 1)).await.expect(200).form("/rotation/end");
+    browser.submit(&question).await.expect(303);
+    assert_eq!(good(), [false, false, true]);
+}
+
+#[tokio::test]
+async fn all_old_secrets_end_at_once_and_the_question_names_each_of_them() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (path, first, second) = rotated(&mut browser, "Twice").await;
+    let form = browser.get(&format!("{path}/rotate")).await.form("/rotate").with("overlap", "86400");
+    let third = browser.submit(&form).await.expect(200).text_of("#token");
+    assert!(browser.get(&path).await.links().contains(&format!("{path}/rotation/end")));
+    let question = browser.get(&format!("{path}/rotation/end")).await.expect(200);
+    let asked = question.text_of(".ask");
+    assert!(asked.contains(&hint(&first)) && asked.contains(&hint(&second)), "{asked}");
+    browser.submit(&question.form("/rotation/end")).await.expect(303);
+    assert_eq!([&first, &second, &third].map(|it| app.verify_text(it, &[]).is_ok()), [false, false, true]);
+}
+
+// The page promises no overlap that the end of the key cuts short.
+#[tokio::test]
+async fn an_overlap_beyond_the_end_of_the_key_is_shown_as_ending_with_it_and_an_expired_key_stays_so() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let new = browser.get("/o/root/keys/new").await.form("/keys").with("name", "Ends");
+    let created = browser.submit(&new.with("expires", "date").with("expires_on", "2027-01-02")).await.expect(200);
+    let path = created.key_path();
+    let question = browser.get(&format!("{path}/rotate")).await.expect(200);
+    let notes: Vec<String> =
+        question.html().select(&selector(".option .quiet")).map(|it| it.text().collect()).collect();
+    let cut = notes.iter().filter(|it| it.contains("2027-01-03 00:00:00 UTC: the key expires then")).count();
+    assert_eq!((notes.len(), cut), (5, 2), "{notes:?}");
+    let rotated = browser.submit(&question.form("/rotate").with("overlap", "604800")).await.expect(200);
+    let told = rotated.text_of(".aside");
+    assert!(told.contains("until 2027-01-03 00:00:00 UTC, when the key expires"), "{told}");
+    let page = browser.get(&path).await;
+    let tracked = page.text_of("#rotation");
+    assert!(tracked.contains("2027-01-03 00:00:00 UTC, when the key expires"), "{tracked}");
+    assert!(!page.text.contains("rotation/extend"), "it cannot be extended beyond the key");
+    app.clock.advance(3 * DAY);
+    browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);
+    let page = browser.get(&path).await;
+    assert!(
+        page.text.contains("a new secret would not make it good again")
+            && page.links().contains(&format!("{path}/edit"))
+    );
+    assert_eq!((count(&page, "#rotation"), page.text.contains("/rotate\"")), (0, false));
+    assert!(browser.get(&format!("{path}/rotate")).await.expect(409).text.contains("Give it a later end"));
+}
+
 #[tokio::test]
 async fn a_cancelled_rotation_tells_first_that_the_new_secret_is_in_use() {
     let app = TestApp::new().await;
     let mut browser = Browser::signed_in(&app).await;
     let (path, old, new) = rotated(&mut browser, "Turning").await;
     let unused = browser.get(&format!("{path}/rotation/cancel")).await.expect(200);
-    assert!(unused.text_of(".ask").contains("The new secret was never used"));
+    assert!(unused.text_of(".ask").contains("was never used"));
     // Between the question and its answer somebody begins to use it.
     app.clock.advance(MINUTE);
     call(&app, &new).await;
@@ -105,7 +202,7 @@ async fn a_cancelled_rotation_tells_first_that_the_new_secret_is_in_use() {
     assert!(refused.text_of(".ask .aside").contains("from 127.0.0.1 by nightly <b>: what uses it fails"));
     let answer = browser.submit(&refused.form("/rotation/cancel")).await.expect(303);
     assert_eq!((app.verify_text(&old, &[]), app.verify_text(&new, &[])), (Ok(()), Err("revoked")));
-    assert!(browser.follow(answer).await.text_of(".banner").contains("its old secret is the current one again"));
+    assert!(browser.follow(answer).await.text_of(".banner").contains("is the current one again"));
 
     // Who looked at another rotation does not cancel this one.
     let (path, ..) = rotated(&mut browser, "Turning again").await;

@@ -129,6 +129,7 @@ pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
         status: status(Tone::Good, "Active"),
         active: true,
         live: true,
+        expired: false,
     }
 }
 

@@ -184,6 +184,7 @@ fn organizations(words: &Words<'_>) -> OrganizationsPage {
 pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let token = "ck_7Fq2xV9mKd0RtYbL_hN4sW8eZ1uPqC3vJ6gTfA5oXyBnMkEiQrDlHw2S7c";
     let (access, secret) = token.rsplit_once('_').expect("two parts");
+    let rotated = |old_until: Option<Moment>| SecretOrigin::Rotated { ends_with_key: old_until.is_some(), old_until };
     let created = |origin: SecretOrigin| CreatedKeyPage {
         shell: shell(words, Place::Keys),
         shown_again: origin == SecretOrigin::Created,
@@ -391,8 +392,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 ..key_form(words)
             }),
         ),
-        ("key-rotated", render(&created(SecretOrigin::Rotated { old_until: Some(moment("2026-11-28T05:15:00Z")) }))),
-        ("key-rotated-now", render(&created(SecretOrigin::Rotated { old_until: None }))),
+        ("key-rotated", render(&created(rotated(Some(moment("2026-11-28T05:15:00Z")))))),
+        ("key-rotated-now", render(&created(rotated(None)))),
         ("key-shown", render(&shown(Made::Key))),
         ("key-shown-rotated", render(&shown(Made::Secret))),
         ("key-shown-regenerated", render(&shown(Made::PersonalSecret))),

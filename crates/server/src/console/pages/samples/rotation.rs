@@ -5,27 +5,52 @@ use super::{Words, complaints, moment, render, shell, used};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::LastUse;
 use crate::console::pages::rotation::{
-    RotationPage, RotationQuestion, RotationRights, RotationView, SecretValues, ShownSecret, TurningSecret,
+    OldSecretView, RotationPage, RotationQuestion, RotationView, SecretValues, ShownSecret, TurningSecret,
     ViewSecretPage, ViewedSecretPage, Viewing,
 };
 use crate::console::pages::shell::Place;
 
 pub(super) fn under_way(words: &Words<'_>, old_used: bool, may: bool) -> RotationView {
-    RotationView {
-        old: TurningSecret {
-            hint: "ck_x0Ra…".to_owned(),
+    let mut old = vec![OldSecretView {
+        secret: TurningSecret {
+            id: "sec_01jdw7r9x3e5tw".to_owned(),
+            hint: Some("ck_x0Ra…".to_owned()),
+            made: moment("2026-06-01T09:30:00Z"),
             last_use: used("2026-11-20T18:58:20Z", "198.51.100.40"),
             user_agent: Some(words.typed.to_owned()),
             used_since: old_used,
         },
+        until: moment("2026-11-27T12:00:00Z"),
+        ends_with_key: !old_used,
+        may_extend: may,
+    }];
+    if old_used {
+        let imported = TurningSecret {
+            id: "sec_01jdw7r9x3e5tx".to_owned(),
+            hint: None,
+            last_use: used("2026-05-30T11:02:00Z", "198.51.100.41"),
+            used_since: false,
+            ..old[0].secret.clone()
+        };
+        old.push(OldSecretView {
+            secret: imported,
+            until: moment("2026-11-22T12:00:00Z"),
+            ends_with_key: false,
+            may_extend: false,
+        });
+    }
+    RotationView {
+        old,
         new: TurningSecret {
-            hint: "ck_7Fq2…".to_owned(),
+            id: "sec_01jdw7r9x3e5ty".to_owned(),
+            hint: Some("ck_7Fq2…".to_owned()),
+            made: moment("2026-11-20T12:00:00Z"),
             last_use: if old_used { LastUse::Never } else { used("2026-11-20T18:59:11Z", "203.0.113.9") },
             user_agent: None,
             used_since: !old_used,
         },
-        until: moment("2026-11-27T12:00:00Z"),
-        may: RotationRights { end: may, extend: may, cancel: may },
+        may_end: may,
+        may_cancel: may,
     }
 }
 
@@ -34,19 +59,23 @@ pub(super) fn refused(words: &Words<'_>) -> Viewing {
 }
 
 pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
-    let asked = |question, must_confirm, errors| RotationPage {
-        shell: shell(words, Place::Keys),
-        key: facts(words),
-        rotation: under_way(words, question == RotationQuestion::End, true),
-        question,
-        version: "3".to_owned(),
-        must_confirm,
-        errors,
+    let asked = |question, must_confirm, errors| {
+        let RotationView { old, new, .. } = under_way(words, question == RotationQuestion::End, true);
+        RotationPage {
+            shell: shell(words, Place::Keys),
+            key: facts(words),
+            others: usize::from(old.len() == 1),
+            old,
+            new,
+            question,
+            version: "3".to_owned(),
+            must_confirm,
+            errors,
+        }
     };
     let ends = vec![
-        Choice::new("2026-11-28T12:00:00Z", "A day later", true)
-            .with_note("Both secrets work until 2026-11-28 12:00:00 UTC."),
-        Choice::new("2026-12-20T12:00:00Z", "As late as policy lets it", false),
+        Choice::new("2026-11-28T12:00:00Z", "A day later", true).with_note("It works until 2026-11-28 12:00:00 UTC."),
+        Choice::new("2026-12-20T12:00:00Z", "As late as it can", false),
     ];
     let view = |viewing, must_confirm| ViewSecretPage {
         shell: shell(words, Place::Keys),
