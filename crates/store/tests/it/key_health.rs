@@ -45,6 +45,7 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
             let (_, mut new, _) = world.key(&world.acme, name);
             (new.key_id, new.created_at) = (key.id, ago(2));
             secret.state = SecretState::Retiring { until: now().saturating_add(DAY) };
+            secret.replaced_at = Some(new.created_at);
             secrets.push(new);
         }
         uses.extend(used.map(|at| used_once(tenant.organization_id(), &secret, at)));
