@@ -267,6 +267,21 @@ pub enum SigningKeyState {
     },
 }
 
+/// What is known of a signing key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKeyInfo {
+    /// Its identifier.
+    pub id: SigningKeyId,
+    /// Where it stands in its life.
+    pub state: SigningKeyState,
+    /// What its signatures are checked with.
+    pub public_key: PublicKey,
+    /// When it was made, and published.
+    pub created_at: Timestamp,
+    /// Since when it signs, or when it began to.
+    pub current_at: Option<Timestamp>,
+}
+
 #[cfg(test)]
 #[path = "access_token_tests.rs"]
 mod tests;

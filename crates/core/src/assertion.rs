@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::access_token::signature_only;
@@ -16,13 +16,14 @@ use crate::limits;
 use crate::secret::{Digest, Token};
 use crate::time::Timestamp;
 
+const SECONDS: &str = "a number of seconds since 1970";
+
 /// What a client says when it signs in. Nothing of it is proven before [`Assertion::is_signed_with`] says so.
 pub struct Assertion {
     text: SecretString,
     claims: Said,
 }
 
-#[derive(Deserialize)]
 struct Said {
     iat: f64,
     jti: String,
@@ -33,10 +34,42 @@ struct Said {
     nbf: Option<f64>,
 }
 
-/// The text is no assertion, whatever it was signed with.
+impl Said {
+    fn read(said: &Map<String, Value>) -> Result<Self, NoAssertion> {
+        let text = |name| said.get(name).and_then(Value::as_str).ok_or(NoAssertion::Claim(name, "a text"));
+        let seconds = |name| match said.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value.as_f64().map(Some).ok_or(NoAssertion::Claim(name, SECONDS)),
+        };
+        let jti = text("jti")?;
+        if jti.is_empty() || jti.len() > limits::ASSERTION_ID_BYTES_MAX {
+            return Err(NoAssertion::Claim("jti", "a short text"));
+        }
+        Ok(Self {
+            iat: seconds("iat")?.ok_or(NoAssertion::Claim("iat", SECONDS))?,
+            jti: jti.to_owned(),
+            appname: text("appname")?.to_owned(),
+            appkey: text("appkey")?.into(),
+            shortname: text("shortname")?.to_owned(),
+            exp: seconds("exp")?,
+            nbf: seconds("nbf")?,
+        })
+    }
+}
+
+/// Why a text is no assertion, whatever it was signed with. Nothing of the text stands in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no JWT with HS256 and the claims `iat`, `jti`, `appname`, `appkey` and `shortname`")]
-pub struct NoAssertion;
+pub enum NoAssertion {
+    /// It is no JWT, or too long for one.
+    #[error("`jwt` is no JWT of at most {} bytes", limits::ASSERTION_BYTES_MAX)]
+    NotJwt,
+    /// It is signed with another algorithm.
+    #[error("`alg` is not `HS256`")]
+    OtherAlgorithm,
+    /// This claim is missing, or of another form.
+    #[error("the claim `{0}` is missing, or is not {1}")]
+    Claim(&'static str, &'static str),
+}
 
 /// Why an assertion that was signed well is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,15 +92,16 @@ impl Assertion {
     pub fn parse(text: SecretString) -> Result<Self, NoAssertion> {
         let token = text.expose_secret();
         if token.len() > limits::ASSERTION_BYTES_MAX {
-            return Err(NoAssertion);
+            return Err(NoAssertion::NotJwt);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| NoAssertion)?;
+        // A header with an algorithm that nobody knows does not decode.
+        let header = jsonwebtoken::decode_header(token).map_err(|_| NoAssertion::OtherAlgorithm)?;
         if header.alg != Algorithm::HS256 {
-            return Err(NoAssertion);
+            return Err(NoAssertion::OtherAlgorithm);
         }
-        let claims: Said = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| NoAssertion)?;
-        let long = claims.jti.is_empty() || claims.jti.len() > limits::ASSERTION_ID_BYTES_MAX;
-        if long { Err(NoAssertion) } else { Ok(Self { text, claims }) }
+        let said: Map<String, Value> =
+            jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| NoAssertion::NotJwt)?;
+        Ok(Self { claims: Said::read(&said)?, text })
     }
 
     /// Whether it was signed with this shared secret.
@@ -137,7 +171,7 @@ mod tests {
     use jsonwebtoken::{EncodingKey, Header};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn secret(seed: u64) -> Token {
         Token::generate(&KeyPrefix::parse("css").expect("a prefix"), &mut ChaCha20Rng::seed_from_u64(seed))
@@ -150,6 +184,10 @@ mod tests {
     fn signed(algorithm: Algorithm, claims: &Value, secret: &Token) -> SecretString {
         let key = EncodingKey::from_secret(secret.expose().as_bytes());
         jsonwebtoken::encode(&Header::new(algorithm), claims, &key).expect("a token").into()
+    }
+
+    fn error(text: SecretString) -> NoAssertion {
+        Assertion::parse(text).expect_err("no assertion")
     }
 
     fn at(secs: i64) -> Timestamp {
@@ -167,19 +205,21 @@ mod tests {
     #[test]
     fn only_one_algorithm_is_read_and_no_claim_may_be_missing() {
         for algorithm in [Algorithm::HS384, Algorithm::HS512] {
-            assert!(Assertion::parse(signed(algorithm, &claims(), &secret(1))).is_err());
+            assert_eq!(error(signed(algorithm, &claims(), &secret(1))), NoAssertion::OtherAlgorithm);
         }
         for claim in ["iat", "jti", "appname", "appkey", "shortname"] {
             let mut less = claims();
             less.as_object_mut().expect("an object").remove(claim);
-            assert!(Assertion::parse(signed(Algorithm::HS256, &less, &secret(1))).is_err(), "{claim}");
+            let text = error(signed(Algorithm::HS256, &less, &secret(1))).to_string();
+            assert!(text.contains(&format!("`{claim}` is missing")), "{text}");
         }
         for (claim, value) in
             [("jti", json!("")), ("jti", json!("j".repeat(1000))), ("iat", json!("1000")), ("appkey", json!(1))]
         {
             let mut other = claims();
             other[claim] = value;
-            assert!(Assertion::parse(signed(Algorithm::HS256, &other, &secret(1))).is_err(), "{claim}");
+            let error = error(signed(Algorithm::HS256, &other, &secret(1)));
+            assert!(matches!(error, NoAssertion::Claim(name, _) if name == claim), "{error}");
         }
         for text in ["", "a", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "..", "eyJ"] {
             assert!(Assertion::parse(text.to_owned().into()).is_err(), "{text}");

@@ -178,6 +178,8 @@ operations! {
     SigningKeyRotated = "signing_key.rotated",
     /// What a key has signed is good no more.
     SigningKeyRevoked = "signing_key.revoked",
+    /// Keys of which nothing is good any more are published no longer.
+    SigningKeyDeleted = "signing_key.deleted",
     /// The access tokens of a sign-in were taken back.
     SignInEnded = "sign_in.ended",
 }

@@ -1,6 +1,6 @@
 //! Keys that sign access tokens, sealed: nothing is opened here.
 
-use claviger_core::access_token::{PublicKey, SigningKeyState};
+use claviger_core::access_token::{PublicKey, SigningKeyInfo, SigningKeyState};
 use claviger_core::id::{DataKeyId, SigningKeyId};
 use claviger_core::sealing::WrappedKey;
 use claviger_core::tenant::Tenant;
@@ -24,21 +24,6 @@ statements! {
         "UPDATE signing_key SET state = $3, retired_until = $4, current_at = $5, version = version + 1 \
          WHERE id = $1 AND organization_id = $2";
     DELETE_SIGNING_KEY = "DELETE FROM signing_key WHERE id = $1 AND organization_id = $2";
-}
-
-/// What is known of a signing key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SigningKeyInfo {
-    /// Its identifier.
-    pub id: SigningKeyId,
-    /// Where it stands in its life.
-    pub state: SigningKeyState,
-    /// What its signatures are checked with.
-    pub public_key: PublicKey,
-    /// When it was made, and published.
-    pub created_at: Timestamp,
-    /// Since when it signs, or when it began to.
-    pub current_at: Option<Timestamp>,
 }
 
 /// A signing key as it is stored.

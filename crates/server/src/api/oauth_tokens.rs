@@ -23,7 +23,7 @@ use super::form::Form;
 use super::oauth::OauthErrorView;
 use super::problem::{ApiResult, Problem};
 use super::rates;
-use super::sign_in::{as_bad_request, client_of};
+use super::sign_in::client_of;
 use crate::app::App;
 use crate::ops;
 use crate::ops::tokens::{ClientRequest, Issued, RevokeRequest};
@@ -38,7 +38,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
 }
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
-const REFRESH_TOKEN: &str = "refresh_token";
 /// Seconds for which others may keep the key set. A key is published for weeks before it signs.
 const KEY_SET_SECS: u32 = 300;
 
@@ -46,7 +45,7 @@ const KEY_SET_SECS: u32 = 300;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it stands here for the document; what is read is the form")]
 pub(super) struct TokenBody {
-    /// `client_credentials`, or `refresh_token`.
+    /// Always `client_credentials`.
     #[schema(examples("client_credentials"))]
     grant_type: String,
     /// What narrows the token: permissions, separated by spaces, each within what the key may do. Absent narrows nothing.
@@ -61,9 +60,6 @@ pub(super) struct TokenBody {
     /// The secret part of that key.
     #[schema(required = false)]
     client_secret: Option<String>,
-    /// The refresh token, for `refresh_token`.
-    #[schema(required = false)]
-    refresh_token: Option<String>,
 }
 
 /// A token to be taken back, in a form.
@@ -130,10 +126,6 @@ pub(super) struct TokenView {
     expires_in: u64,
     /// Everything it may do, separated by spaces.
     scope: String,
-    /// To get another one with; only where one was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    refresh_token: Option<String>,
 }
 
 impl From<&Issued> for TokenView {
@@ -143,7 +135,6 @@ impl From<&Issued> for TokenView {
             token_type: "Bearer",
             expires_in: it.access_secs,
             scope: it.permissions.join(" "),
-            refresh_token: it.refresh.as_ref().map(|(token, _)| token.expose().to_owned()),
         }
     }
 }
@@ -161,7 +152,7 @@ impl From<&Issued> for TokenView {
     request_body(content = TokenBody, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token.", body = TokenView),
-        (status = 400, description = "`invalid_request`, `invalid_grant`, `invalid_scope` or `unsupported_grant_type`.", body = OauthErrorView),
+        (status = 400, description = "`invalid_request`, `invalid_scope` or `unsupported_grant_type`.", body = OauthErrorView),
         (status = 401, description = "`invalid_client`: no valid credential was sent.", body = OauthErrorView),
         (status = 403, description = "`unauthorized_client`: the credential is good, but not from here, or not for that organization.", body = OauthErrorView),
         (status = 413, description = "`invalid_request`: the body is too large.", body = OauthErrorView),
@@ -180,28 +171,19 @@ pub(super) async fn create_token(
     let issued = match request.form.text("grant_type") {
         None => Err(Reject::field("grant_type", "is needed").into()),
         Some(CLIENT_CREDENTIALS) => by_credentials(&app, &request, &client).await,
-        Some(REFRESH_TOKEN) => match request.form.secret(REFRESH_TOKEN) {
-            Ok(token) => ops::tokens::refresh(&app, &token, &client)
-                .await
-                .map_err(|it| Problem::from(it).called_when_refused("invalid_grant")),
-            Err(reject) => Err(reject.into()),
-        },
         Some(_) => {
-            let detail = format!("The grant types are `{CLIENT_CREDENTIALS}` and `{REFRESH_TOKEN}`.");
+            // No refreshing either: who has the key gets another token with it, and a refresh token alone would authenticate no client (RFC 6749 §6).
+            let detail = format!("The grant type is `{CLIENT_CREDENTIALS}`.");
             Err(Problem::from(Reject::field("grant_type", detail)).called("unsupported_grant_type"))
         }
     };
-    let is_refresh = request.form.text("grant_type") == Some(REFRESH_TOKEN);
     match issued {
         Ok(issued) => Json(TokenView::from(&issued)).into_response(),
-        Err(problem) => {
-            let response = rates::refuse_stranger(&app, Some(address.ip()), problem);
-            if is_refresh { as_bad_request(response) } else { response }
-        }
+        Err(problem) => rates::refuse_stranger(&app, Some(address.ip()), problem),
     }
 }
 
-async fn by_credentials(app: &App, request: &ClientForm, client: &ops::tokens::From) -> ApiResult<Issued> {
+async fn by_credentials(app: &App, request: &ClientForm, client: &ops::tokens::Peer) -> ApiResult<Issued> {
     let presented = request.credential()?;
     let text = |name: &str| request.form.text(name).map(str::to_owned);
     let asked = ClientRequest { scope: text("scope"), organization: text("organization").filter(|it| !it.is_empty()) };
@@ -325,7 +307,7 @@ pub(super) struct MetadataView {
     /// Where the public keys are.
     jwks_uri: String,
     /// How tokens are got.
-    grant_types_supported: [&'static str; 2],
+    grant_types_supported: [&'static str; 1],
     /// None: nobody is sent here to agree to anything.
     response_types_supported: [&'static str; 0],
     /// How clients authenticate to get tokens.
@@ -358,7 +340,7 @@ pub(super) async fn get_metadata(State(app): State<App>) -> Json<MetadataView> {
         introspection_endpoint: at(super::oauth::PATH),
         revocation_endpoint: at("/oauth/revoke"),
         jwks_uri: at("/oauth/jwks.json"),
-        grant_types_supported: [CLIENT_CREDENTIALS, REFRESH_TOKEN],
+        grant_types_supported: [CLIENT_CREDENTIALS],
         response_types_supported: [],
         token_endpoint_auth_methods_supported: methods,
         revocation_endpoint_auth_methods_supported: methods,

@@ -132,12 +132,6 @@ impl Problem {
         Self { oauth_error: Some(oauth_error), ..self }
     }
 
-    /// The same under a name that OAuth has for what is refused for good, where it is that.
-    #[must_use]
-    pub(super) fn called_when_refused(self, oauth_error: &'static str) -> Self {
-        if matches!(self.status, 401 | 403) { self.called(oauth_error) } else { self }
-    }
-
     /// The same with another status, for a wire that has another one for it.
     #[must_use]
     pub(super) fn with_status(self, status: u16) -> Self {

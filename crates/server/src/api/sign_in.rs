@@ -23,7 +23,7 @@ use super::problem::{ApiResult, Problem, ProblemCode};
 use super::rates;
 use crate::app::App;
 use crate::ops;
-use crate::ops::tokens::{From as Client, Issued};
+use crate::ops::tokens::{Issued, Peer};
 
 /// The routes of signing in.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -141,9 +141,9 @@ pub(super) async fn speak_plainly(request: Request, next: Next) -> Response {
 }
 
 /// Where a client calls from.
-pub(super) fn client_of(address: SocketAddr, headers: &HeaderMap) -> Client {
+pub(super) fn client_of(address: SocketAddr, headers: &HeaderMap) -> Peer {
     let user_agent = headers.get(header::USER_AGENT).map(|it| it.as_bytes().to_vec());
-    Client { ip: Some(address.ip()), user_agent }
+    Peer { ip: Some(address.ip()), user_agent }
 }
 
 /// Creates an access token from what the organization's shared secret has signed.
@@ -207,9 +207,9 @@ pub(super) async fn refresh_access_token(
     as_bad_request(answer(&app, address, refreshed.map_err(Problem::from)))
 }
 
-/// What clients look for: a refresh that was refused for good is 400, on this wire and in OAuth, and they sign in again. Only at the end, since it
+/// What clients look for: a refresh that was refused for good is 400, and they sign in again. Only at the end, since it
 /// counts as what it is.
-pub(super) fn as_bad_request(mut response: Response) -> Response {
+fn as_bad_request(mut response: Response) -> Response {
     if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         *response.status_mut() = StatusCode::BAD_REQUEST;
         response.headers_mut().remove(header::WWW_AUTHENTICATE);

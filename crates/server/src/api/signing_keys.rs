@@ -3,10 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use claviger_core::access_token::SigningKeyState;
+use claviger_core::access_token::{SigningKeyInfo, SigningKeyState};
 use claviger_core::id::SigningKeyId;
 use claviger_core::time::Timestamp;
-use claviger_store::signing_keys::SigningKeyInfo;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;

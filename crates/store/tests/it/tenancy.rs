@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use claviger_core::access_token::{PublicKey, SigningKeyState};
+use claviger_core::access_token::{PublicKey, SigningKeyInfo, SigningKeyState};
 use claviger_core::api::Api;
 use claviger_core::id::RoleId;
 use claviger_core::key::Key;
@@ -28,7 +28,6 @@ use claviger_store::people::KeysOfMember;
 use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
 use claviger_store::sealing::DataKeyRow;
-use claviger_store::signing_keys::SigningKeyInfo;
 use claviger_store::usage::denials::{Denial, KeyDenials};
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};

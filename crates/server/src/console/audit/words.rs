@@ -36,6 +36,7 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::SigningKeyCreated => "Made the first key that signs access tokens",
         EventKind::SigningKeyRotated => "Let another key sign access tokens",
         EventKind::SigningKeyRevoked => "Revoked the key that signed access tokens",
+        EventKind::SigningKeyDeleted => "Cleared away keys that signed access tokens before",
         EventKind::SignInEnded => "Took back access tokens",
         _ => "",
     };

@@ -7,7 +7,7 @@ use claviger_verifier::credential::Presented;
 use claviger_verifier::verify::{About, Ask};
 
 use super::issue::{Grantee, Issued, Wanted, issue};
-use super::{From, admitted};
+use super::{Peer, admitted};
 use crate::app::App;
 use crate::ops::error::OpResult;
 
@@ -28,19 +28,19 @@ pub async fn token_for_client(
     app: &App,
     presented: &Presented<'_>,
     request: &ClientRequest,
-    from: &From,
+    peer: &Peer,
 ) -> OpResult<Issued> {
     let now = app.now();
     let grantee = {
         let organization = request.organization.as_deref().map_or(About::Own, About::Named);
-        let ask = Ask { organization, api: None, permissions: &[], ip: from.ip };
+        let ask = Ask { organization, api: None, permissions: &[], ip: peer.ip };
         let verdict = app.replica().verify(presented, &ask, now);
-        let facts = admitted(app, &verdict, from, now)?;
+        let facts = admitted(app, &verdict, peer, now)?;
         // A token got by a token would go on for ever.
         if facts.token().is_some() {
             return Err(Reject::unauthenticated().into());
         }
-        verdict.record_use(now, from.ip, from.user_agent.as_deref());
+        verdict.record_use(now, peer.ip, peer.user_agent.as_deref());
         Grantee::new(&facts)
     };
     let scopes = request.scope.as_deref().filter(|it| !it.trim().is_empty()).map(parse_scope).transpose();

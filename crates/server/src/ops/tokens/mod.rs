@@ -24,9 +24,9 @@ pub use sign_in::{refresh, sign_in};
 pub use signing_keys::{keep_signing_keys, list_signing_keys, rotate_signing_keys};
 
 /// The key of a good credential, charged for a request; a refusal is remembered with the key.
-fn admitted<'v>(app: &App, verdict: &'v Verdict<'_>, from: &From, now: Timestamp) -> Result<Facts<'v>, Reject> {
+fn admitted<'v>(app: &App, verdict: &'v Verdict<'_>, peer: &Peer, now: Timestamp) -> Result<Facts<'v>, Reject> {
     if let Some(code) = verdict.decision().code() {
-        verdict.record_denial(RejectCode::Decision(code), now, from.ip, from.user_agent.as_deref());
+        verdict.record_denial(RejectCode::Decision(code), now, peer.ip, peer.user_agent.as_deref());
         return Err(code.into());
     }
     let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
@@ -40,9 +40,9 @@ fn admitted<'v>(app: &App, verdict: &'v Verdict<'_>, from: &From, now: Timestamp
     Ok(facts)
 }
 
-/// Where somebody signs in from.
+/// Who signs in, as far as the connection says.
 #[derive(Debug, Clone, Default)]
-pub struct From {
+pub struct Peer {
     /// The address.
     pub ip: Option<IpAddr>,
     /// What the client calls itself.

@@ -14,7 +14,7 @@ use claviger_verifier::verify::{About, Ask};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::{From, admitted};
+use super::{Peer, admitted};
 use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::transaction::{commit, on_task, settle};
@@ -33,9 +33,9 @@ pub struct RevokeRequest {
 ///
 /// # Errors
 /// Refusals: `state_conflict` for a whole key, `policy_denied` for the token of another key.
-pub async fn revoke_token(app: &App, presented: &Presented<'_>, request: &RevokeRequest, from: &From) -> OpResult<()> {
+pub async fn revoke_token(app: &App, presented: &Presented<'_>, request: &RevokeRequest, peer: &Peer) -> OpResult<()> {
     let now = app.now();
-    let actor = client(app, presented, from)?;
+    let actor = client(app, presented, peer)?;
     let text = request.token.expose_secret().as_bytes();
     let prove = |kind| app.replica().prove(text, kind, now);
     let Some(token) = prove(TokenKind::Access).or_else(|| prove(TokenKind::Refresh)) else {
@@ -52,12 +52,12 @@ pub async fn revoke_token(app: &App, presented: &Presented<'_>, request: &Revoke
 }
 
 /// The key that asks. No permission is asked for, nor one api in particular: what was made for a key it may end.
-fn client(app: &App, presented: &Presented<'_>, from: &From) -> Result<Actor, Reject> {
+fn client(app: &App, presented: &Presented<'_>, peer: &Peer) -> Result<Actor, Reject> {
     let now = app.now();
-    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: from.ip };
+    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: peer.ip };
     let verdict = app.replica().verify(presented, &ask, now);
-    let facts = admitted(app, &verdict, from, now)?;
-    verdict.record_use(now, from.ip, from.user_agent.as_deref());
+    let facts = admitted(app, &verdict, peer, now)?;
+    verdict.record_use(now, peer.ip, peer.user_agent.as_deref());
     Ok(Actor::key(facts.key_id(), facts.mapped_user_id()))
 }
 

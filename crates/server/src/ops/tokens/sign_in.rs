@@ -11,7 +11,7 @@ use claviger_verifier::verify::{About, Ask};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::issue::{Grantee, Issued, Wanted, issue};
-use super::{From, admitted};
+use super::{Peer, admitted};
 use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::shared_secrets::{good_tokens, is_good};
@@ -21,13 +21,13 @@ const JOB: &str = "sign-in";
 
 /// Signs in with an assertion: a JWT that names a key and is signed with the shared secret of that key's organization. It is good once.
 ///
-/// Whose signature is not proven learns nothing; whose is, is told what is wrong.
+/// Whose signature is not proven learns nothing but that it is no assertion at all; whose is, is told what is wrong.
 ///
 /// # Errors
 /// Refusals: `unauthenticated`, `assertion_refused`, those of the decision. `unavailable` while the database is away, since nobody could say
 /// whether the assertion was used before.
-pub async fn sign_in(app: &App, assertion: SecretString, from: &From) -> OpResult<Issued> {
-    let assertion = Assertion::parse(assertion).map_err(|_| Reject::unauthenticated())?;
+pub async fn sign_in(app: &App, assertion: SecretString, peer: &Peer) -> OpResult<Issued> {
+    let assertion = Assertion::parse(assertion).map_err(|error| refused(format!("{error}.")))?;
     let now = app.now();
     let organization_id = organization_of_key(app, &assertion, now)?;
     let tenant = Tenant::system(organization_id, JOB);
@@ -36,12 +36,12 @@ pub async fn sign_in(app: &App, assertion: SecretString, from: &From) -> OpResul
     let signed: Vec<_> = secrets.iter().filter(|(_, it)| assertion.is_signed_with(it)).map(|(id, _)| *id).collect();
     let shared_secret_id = *signed.first().ok_or_else(Reject::unauthenticated)?;
     assertion.check_time(now).map_err(|error| refused(error.to_string()))?;
-    let grantee = judge(app, &assertion, from, now)?;
+    let grantee = judge(app, &assertion, peer, now)?;
     remember(app, tenant, &assertion, now).await?;
     // Only now: who sends again what was overheard must not make a key look used.
-    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: from.ip };
+    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: peer.ip };
     let verdict = app.replica().verify_digest(&assertion.key_digest(), &ask, now);
-    verdict.record_use(now, from.ip, from.user_agent.as_deref());
+    verdict.record_use(now, peer.ip, peer.user_agent.as_deref());
     drop(verdict);
     issue(app, &grantee, Wanted::refreshable(app, shared_secret_id)).await
 }
@@ -72,10 +72,10 @@ fn organization_of_key(app: &App, assertion: &Assertion, now: Timestamp) -> Resu
 }
 
 /// Decides about the key, whose bearer has proven to be its organization's client.
-fn judge(app: &App, assertion: &Assertion, from: &From, now: Timestamp) -> Result<Grantee, Reject> {
-    let ask = Ask { organization: About::Named(assertion.shortname()), api: None, permissions: &[], ip: from.ip };
+fn judge(app: &App, assertion: &Assertion, peer: &Peer, now: Timestamp) -> Result<Grantee, Reject> {
+    let ask = Ask { organization: About::Named(assertion.shortname()), api: None, permissions: &[], ip: peer.ip };
     let verdict = app.replica().verify_digest(&assertion.key_digest(), &ask, now);
-    let facts = admitted(app, &verdict, from, now).map_err(|reject| match reject.code {
+    let facts = admitted(app, &verdict, peer, now).map_err(|reject| match reject.code {
         RejectCode::Decision(Code::OutOfReach) => refused("`shortname` is no organization that this key reaches."),
         _ => reject,
     })?;
@@ -95,7 +95,7 @@ fn refused(detail: impl Into<std::borrow::Cow<'static, str>>) -> Reject {
 ///
 /// # Errors
 /// Refusals: whatever is no refresh token of ours is `unauthenticated`, like every key that is not good any more.
-pub async fn refresh(app: &App, token: &SecretString, from: &From) -> OpResult<Issued> {
+pub async fn refresh(app: &App, token: &SecretString, peer: &Peer) -> OpResult<Issued> {
     let now = app.now();
     let proven = app.replica().prove(token.expose_secret().as_bytes(), TokenKind::Refresh, now);
     let proven = proven.ok_or_else(Reject::unauthenticated)?;
@@ -113,10 +113,10 @@ pub async fn refresh(app: &App, token: &SecretString, from: &From) -> OpResult<I
         return Err(Reject::from(Code::Expired).into());
     }
     let grantee = {
-        let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: from.ip };
+        let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: peer.ip };
         let verdict = app.replica().verify_token(proven, &ask, now);
-        let facts = admitted(app, &verdict, from, now)?;
-        verdict.record_use(now, from.ip, from.user_agent.as_deref());
+        let facts = admitted(app, &verdict, peer, now)?;
+        verdict.record_use(now, peer.ip, peer.user_agent.as_deref());
         Grantee::new(&facts)
     };
     issue(app, &grantee, wanted).await

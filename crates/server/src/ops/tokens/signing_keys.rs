@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
-use claviger_core::access_token::{SigningKey, SigningKeyState};
+use claviger_core::access_token::{SigningKey, SigningKeyInfo, SigningKeyState};
 use claviger_core::event::{Entity, Event, EventKind};
 use claviger_core::id::SigningKeyId;
 use claviger_core::limits::{REFRESH_TOKEN_SECS, SIGNING_KEY_DAYS};
+use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::sealing::Purpose;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::Tx;
-use claviger_store::signing_keys::{SigningKeyInfo, SigningKeyRow};
+use claviger_store::signing_keys::SigningKeyRow;
 use serde_json::json;
 
 use crate::app::App;
@@ -111,9 +112,11 @@ pub async fn keep_signing_keys(app: &App) -> OpResult<()> {
         for id in &over {
             tx.delete_signing_key(&tenant, *id).await?;
         }
-        let event = match find(&rows, SigningKeyState::Current).filter(|it| has_signed_enough(it, now)) {
-            Some(_) => rotate(&app, &mut tx, &tenant, false, now).await?,
-            None => Event::new(&tenant, EventKind::SigningKeyRotated, rows[0].info.id, now),
+        let event = match over.first() {
+            Some(first) if !rows.iter().any(|it| has_signed_enough(it, now)) => {
+                Event::new(&tenant, EventKind::SigningKeyDeleted, *first, now)
+            }
+            _ => rotate(&app, &mut tx, &tenant, false, now).await?,
         };
         commit(&app, tx, event.touching(over.into_iter().map(Entity::from))).await
     })
@@ -132,31 +135,48 @@ fn has_signed_enough(row: &SigningKeyRow, now: Timestamp) -> bool {
     row.info.state == SigningKeyState::Current && row.info.current_at.is_some_and(|it| now.since(it) >= USED_FOR)
 }
 
-/// The event is about the key that signs now.
+/// The event is about the key that signs now; where there is none, about the one that signs no more.
+///
+/// # Errors
+/// [`RejectCode::MasterKeyMissing`], since another key has to be sealed. Not with `revoke`: whoever takes back what has leaked cannot wait until the
+/// master key is found.
 async fn rotate(app: &App, tx: &mut Tx, tenant: &Tenant, revoke: bool, now: Timestamp) -> OpResult<Event> {
     let rows = tx.find_signing_keys(tenant).await?;
-    let mut touched = Vec::new();
-    if let Some(row) = find(&rows, SigningKeyState::Current) {
-        touched.push(row.info.id);
+    let before = find(&rows, SigningKeyState::Current).map(|it| &it.info);
+    if let Some(info) = before {
         if revoke {
-            tx.delete_signing_key(tenant, row.info.id).await?;
+            tx.delete_signing_key(tenant, info.id).await?;
         } else {
             let state = SigningKeyState::Retired { until: now.saturating_add(KEPT_FOR) };
-            tx.update_signing_key(tenant, &SigningKeyInfo { state, ..row.info.clone() }).await?;
+            tx.update_signing_key(tenant, &SigningKeyInfo { state, ..info.clone() }).await?;
         }
     }
+    let mut touched: Vec<_> = before.iter().map(|it| it.id).collect();
     let current = match find(&rows, SigningKeyState::Next) {
         Some(row) => {
             let info = SigningKeyInfo { state: SigningKeyState::Current, current_at: Some(now), ..row.info.clone() };
             tx.update_signing_key(tenant, &info).await?;
-            info.id
+            Some(info.id)
         }
-        None => make(app, tx, tenant, SigningKeyState::Current, now).await?,
+        None => made(make(app, tx, tenant, SigningKeyState::Current, now).await, revoke)?,
     };
-    touched.push(make(app, tx, tenant, SigningKeyState::Next, now).await?);
+    touched.extend(current);
+    touched.extend(made(make(app, tx, tenant, SigningKeyState::Next, now).await, revoke)?);
     let kind = if revoke { EventKind::SigningKeyRevoked } else { EventKind::SigningKeyRotated };
-    let what = json!({ "current": current.to_string() });
-    Ok(Event::new(tenant, kind, current, now).after(&what).touching(touched.into_iter().map(Entity::from)))
+    let about = current.or_else(|| before.map(|it| it.id)).ok_or_else(nothing_signed)?;
+    let what = json!({ "current": current.map(|it| it.to_string()) });
+    Ok(Event::new(tenant, kind, about, now).after(&what).touching(touched.into_iter().map(Entity::from)))
+}
+
+fn nothing_signed() -> Reject {
+    Reject::new(RejectCode::StateConflict, "No key has signed an access token yet, so there is nothing to revoke.")
+}
+
+fn made(result: OpResult<SigningKeyId>, revoke: bool) -> OpResult<Option<SigningKeyId>> {
+    match result {
+        Err(Error::Reject(reject)) if revoke && reject.code == RejectCode::MasterKeyMissing => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 async fn make_first(app: &App) -> OpResult<()> {

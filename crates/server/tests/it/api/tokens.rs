@@ -138,6 +138,13 @@ async fn whatever_is_not_signed_just_now_by_the_shared_secret_is_refused() {
         signed_with(Algorithm::HS256, &good, b"another secret"),
         signed_with(Algorithm::HS256, &good, key.token.as_bytes()),
         signed_with(Algorithm::HS256, &good, public),
+        whole[..whole.len() - 1].to_owned(),
+        at.signed(&with("appkey", json!("ck_nobody"))),
+    ];
+    for jwt in &unproven {
+        assert_eq!(refusal(&at.sign_in(jwt).await), (401, "unauthenticated".into()), "{jwt}");
+    }
+    let malformed = [
         signed_with(Algorithm::HS384, &good, at.secret.as_bytes()),
         signed_with(Algorithm::HS512, &good, at.secret.as_bytes()),
         unsigned(r#"{"alg":"none","typ":"JWT"}"#),
@@ -149,17 +156,20 @@ async fn whatever_is_not_signed_just_now_by_the_shared_secret_is_refused() {
             data_encoding::BASE64URL_NOPAD.encode(br#"{"alg":"RS256"}"#),
             &whole[whole.find('.').unwrap()..]
         ),
-        whole[..whole.len() - 1].to_owned(),
         whole[..whole.len() / 2].to_owned(),
         String::new(),
         "a.b.c".to_owned(),
-        at.signed(&with("appkey", json!("ck_nobody"))),
+        format!("{}.{}", "x".repeat(900_000), "y".repeat(100_000)),
         at.signed(&with("iat", json!("now"))),
         at.signed(&with("jti", json!(""))),
     ];
-    for jwt in &unproven {
-        assert_eq!(refusal(&at.sign_in(jwt).await), (401, "unauthenticated".into()), "{jwt}");
+    for jwt in &malformed {
+        let answer = at.sign_in(jwt).await;
+        assert_eq!(refusal(&answer), (401, "assertion_refused".into()), "{:.80}", jwt);
+        assert!(!answer.text.contains(&key.secret_key), "{answer:?}");
     }
+    let named = at.sign_in(&at.signed(&with("iat", json!("now")))).await.text_at("/message");
+    assert!(named.contains("the claim `iat` is missing, or is not a number"), "{named}");
     let untrue = [
         with("iat", json!(now - 301)),
         with("iat", json!(now + 301)),
@@ -175,8 +185,6 @@ async fn whatever_is_not_signed_just_now_by_the_shared_secret_is_refused() {
     let other = at.readonly("other").await;
     let same_jti = at.signed(&at.claims(&other, "other", "good"));
     assert_eq!(refusal(&at.sign_in(&same_jti).await), (401, "assertion_refused".into()), "a jti is the organization's");
-    let huge = format!("{}.{}", "x".repeat(900_000), "y".repeat(100_000));
-    assert_eq!(refusal(&at.sign_in(&huge).await), (401, "unauthenticated".into()));
     let larger =
         at.nobody.request("POST", SIGN_IN).header("content-type", "application/json").body(vec![b' '; 2_000_000]);
     assert_eq!(refusal(&at.nobody.send(larger).await), (413, "body_too_large".into()));
@@ -347,7 +355,7 @@ async fn a_client_gets_a_token_by_the_standard_road_that_only_narrows() {
         (vec![("grant_type", "client_credentials"), ("scope", "nonsense")], (400, "invalid_scope")),
         (vec![("grant_type", "password")], (400, "unsupported_grant_type")),
         (vec![("scope", "contacts:read")], (400, "invalid_request")),
-        (vec![("grant_type", "refresh_token"), ("refresh_token", "x")], (400, "invalid_grant")),
+        (vec![("grant_type", "refresh_token"), ("refresh_token", "x")], (400, "unsupported_grant_type")),
         (vec![("grant_type", "client_credentials"), ("organization", "nowhere")], (403, "unauthorized_client")),
         (
             vec![("grant_type", "client_credentials"), ("client_id", "other"), ("client_secret", "x")],

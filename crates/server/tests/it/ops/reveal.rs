@@ -13,6 +13,8 @@ use claviger::ops::keys::{
 };
 use claviger::ops::moves::move_organization;
 use claviger::ops::sessions::Origin;
+use claviger::ops::tokens::rotate_signing_keys;
+use claviger_core::access_token::{SigningKeyInfo, SigningKeyState};
 use claviger_core::decision::Reach;
 use claviger_core::event::EventKind;
 use claviger_core::id::{KeyId, OrganizationId, SessionId, UserId};
@@ -346,6 +348,14 @@ async fn node_with_another_master_key_says_so_and_seals_nothing() {
     }
     create_key(&other, &test.admin, never, new_key("New"), None).await.unwrap();
     assert_eq!(shown(&test, &test.admin, &key).await, Ok(vec![key.token.expose().to_owned()]));
+
+    // It makes no key that signs tokens, but takes back what one has signed.
+    let made = rotate_signing_keys(&test.app, &test.admin, false, None).await.unwrap().fresh().unwrap();
+    assert_eq!(refused(rotate_signing_keys(&other, &test.admin, false, None).await), missing);
+    let left = rotate_signing_keys(&other, &test.admin, true, None).await.unwrap().fresh().unwrap();
+    let states = |keys: &[SigningKeyInfo]| keys.iter().map(|it| (it.id, it.state)).collect::<Vec<_>>();
+    let next = made.iter().find(|it| it.state == SigningKeyState::Next).unwrap();
+    assert_eq!(states(&left), [(next.id, SigningKeyState::Current)]);
     other.shut_down().await;
 }
 
