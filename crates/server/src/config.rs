@@ -197,7 +197,7 @@ pub const SETTINGS: [Setting; 13] = [
         name: "log",
         value_name: "FILTER",
         default: "warn,claviger=info",
-        help: "What is logged, such as `info` or `warn,claviger=debug`",
+        help: "What is logged, such as `info` or `warn,claviger=debug`; of libraries never more than warnings, since they write down the paths they see",
     },
     Setting { name: "log_format", value_name: "FORMAT", default: "text", help: "How it is logged: `text` or `json`" },
 ];

@@ -2,16 +2,27 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt, registry};
 
 use crate::config::{Config, LogFormat};
 
 /// Starts logging. Called once, before anything else.
 pub(super) fn start(config: &Config) {
-    let filter = EnvFilter::builder().parse_lossy(&config.log);
-    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match config.log_format {
-        LogFormat::Text => messages.with_target(false).with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => messages.json().flatten_event(true).init(),
-    }
+    let messages = fmt::layer().with_writer(io::stderr);
+    let messages = match config.log_format {
+        LogFormat::Text => messages.with_target(false).with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => messages.json().flatten_event(true).boxed(),
+    };
+    let chosen = EnvFilter::builder().parse_lossy(&config.log);
+    registry().with(chosen).with(messages.with_filter(filter_fn(may_be_written))).init();
+}
+
+/// Whether a message may be written at all, whatever the setting says: libraries write down the paths and values that they see, and a secret may
+/// stand in each. What they warn of is about themselves.
+fn may_be_written(message: &Metadata<'_>) -> bool {
+    message.target().starts_with("claviger") || *message.level() <= Level::WARN
 }

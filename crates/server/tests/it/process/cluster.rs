@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,26 @@ impl Cluster {
         format!("postgres://claviger@127.0.0.1:{}/postgres", self.port)
     }
 
-    fn data(&self) -> PathBuf {
+    /// Everything that it writes.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Has it write into its tables what stands only in its memory and its write-ahead log.
+    pub(super) fn checkpoint(&self) {
+        let status = self.command("psql").args(["--quiet", "--command=CHECKPOINT", &self.url()]).status();
+        assert!(status.unwrap().success(), "psql");
+    }
+
+    /// What `pg_dump` makes of its database.
+    pub(super) fn dump(&self) -> Vec<u8> {
+        let output = self.command("pg_dump").args(["--dbname", &self.url()]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    }
+
+    /// Where its tables and its write-ahead log stand.
+    pub(super) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 

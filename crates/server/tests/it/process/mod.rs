@@ -1,5 +1,6 @@
 //! The binary itself, as a process: what it prints, what stops its start, and what survives its sudden end.
 
+mod canary;
 mod cluster;
 mod crash;
 mod dev;
@@ -10,7 +11,9 @@ mod nodes;
 mod reconcile;
 mod start;
 mod terminal;
+mod tokens;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -173,9 +176,22 @@ impl Server {
         Self::run(&[&["serve"], &PORTS[..], &flags].concat(), "Stop it with")
     }
 
+    /// As [`Self::on`], and everything that it logs goes into a file, however small.
+    fn logging(data: &Data, log: &Path) -> Self {
+        let flags = data.flags();
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let mut command = claviger(&[&["serve"], &PORTS[..4], &["--log", "trace"], &flags].concat());
+        command.stderr(File::options().create(true).append(true).open(log).unwrap());
+        Self::spawn(command, "Stop it with")
+    }
+
     /// Runs a command that goes on running, and returns once it has printed `ready`.
     fn run(arguments: &[&str], ready: &str) -> Self {
-        let mut child = claviger(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::spawn(claviger(arguments), ready)
+    }
+
+    fn spawn(mut command: Command, ready: &str) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
         while !greeting.contains(ready) {
