@@ -303,6 +303,8 @@ impl Audited for Api {
             "key_prefix": self.prefix.as_str(),
             "key_locations": list(&self.key_locations),
             "versions": list(&self.versions),
+            "one_key_per_user": self.one_key_per_user,
+            "expiry_days_default": self.expiry_days_default,
         })
     }
 }

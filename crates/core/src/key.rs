@@ -179,6 +179,8 @@ pub struct Key {
     pub origin: Origin,
     /// Whether it is the one behind a member's API Access toggle.
     pub personal: bool,
+    /// Whether it is the only one that its mapped user can have of its api, see [`Api::one_key_per_user`].
+    pub sole: bool,
     /// Where its bearer keeps it, in the bearer's words.
     pub stored_in: Option<Description>,
     /// The host's own data.
@@ -250,7 +252,7 @@ impl KeyDraft {
     /// Makes the key and its first secret. The token leaves in the answer and is not kept.
     ///
     /// # Errors
-    /// Refuses an expiry that has passed.
+    /// Refuses an expiry that has passed, and nobody where the api's keys are made one for each user.
     pub fn mint<R: CryptoRng + ?Sized>(
         self,
         organization_id: OrganizationId,
@@ -258,7 +260,7 @@ impl KeyDraft {
         now: Timestamp,
         rng: &mut R,
     ) -> Result<(Key, Secret, Token), Reject> {
-        let key = self.into_key(organization_id, api.id, now, rng)?;
+        let key = self.into_key(organization_id, api, now, rng)?;
         let (secret, token) = new_secret(&key, api, now, rng);
         Ok((key, secret, token))
     }
@@ -266,16 +268,16 @@ impl KeyDraft {
     /// Makes a key for a digest that comes from elsewhere.
     ///
     /// # Errors
-    /// Refuses an expiry that has passed.
+    /// As [`Self::mint`].
     pub fn import<R: CryptoRng + ?Sized>(
         self,
         organization_id: OrganizationId,
-        api_id: ApiId,
+        api: &Api,
         digest: Digest,
         now: Timestamp,
         rng: &mut R,
     ) -> Result<(Key, Secret), Reject> {
-        let key = self.into_key(organization_id, api_id, now, rng)?;
+        let key = self.into_key(organization_id, api, now, rng)?;
         let secret = current_secret(&key, None, digest, now, rng);
         Ok((key, secret))
     }
@@ -283,15 +285,16 @@ impl KeyDraft {
     fn into_key<R: CryptoRng + ?Sized>(
         self,
         organization_id: OrganizationId,
-        api_id: ApiId,
+        api: &Api,
         now: Timestamp,
         rng: &mut R,
     ) -> Result<Key, Reject> {
         refuse_past_expiry(self.expires_at, now)?;
+        refuse_nobody(api.one_key_per_user, self.mapped_user_id)?;
         Ok(Key {
             id: KeyId::new(now, rng),
             organization_id,
-            api_id,
+            api_id: api.id,
             name: self.name,
             description: self.description,
             role_id: self.role_id,
@@ -305,6 +308,7 @@ impl KeyDraft {
             revocation: None,
             origin: self.origin,
             personal: self.personal,
+            sole: api.one_key_per_user,
             stored_in: self.stored_in,
             metadata: self.metadata,
             version: 1,
@@ -313,6 +317,15 @@ impl KeyDraft {
             updated_at: now,
         })
     }
+}
+
+/// Refuses a key of nobody's where each is some user's only one.
+fn refuse_nobody(sole: bool, mapped_user_id: Option<UserId>) -> Result<(), Reject> {
+    if sole && mapped_user_id.is_none() {
+        let detail = "cannot be nobody: keys of this api are made one for each user";
+        return Err(Reject::field("/mapped_user_id", detail));
+    }
+    Ok(())
 }
 
 /// Refuses an end that has come already.
@@ -421,6 +434,7 @@ impl Key {
         if self.personal && patch.mapped_user_id.is_some_and(|it| it != self.mapped_user_id) {
             return Err(Reject::field("/mapped_user_id", "cannot be changed: a personal key acts for its user alone"));
         }
+        refuse_nobody(self.sole, patch.mapped_user_id.unwrap_or(self.mapped_user_id))?;
         fn set<T>(place: &mut T, value: Option<T>) {
             if let Some(value) = value {
                 *place = value;

@@ -194,7 +194,7 @@ pub struct Policy {
     pub rotation_overlap_hours: u16,
     /// What becomes of hooks on regenerate; default pause.
     pub hooks_on_regenerate: HooksOnRegenerate,
-    /// Live keys one user may own in an organization, personal ones aside; default 25.
+    /// Live keys one user may own in an organization, aside from personal ones and those of apis that have one for each user; default 25.
     pub max_keys_per_user: u32,
     /// Whether only admins map a key to somebody else; default yes.
     pub admin_only_mapping: bool,

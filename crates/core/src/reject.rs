@@ -27,6 +27,8 @@ pub enum RejectCode {
     MethodNotAllowed,
     /// A live key of this name exists, or another thing whose name must be unique.
     NameTaken,
+    /// The user has a live key of this api, whose keys are made one for each user.
+    UserHasKey,
     /// The change does not fit the state the thing is in.
     StateConflict,
     /// The caller would pass on more than it holds.
@@ -67,7 +69,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes but those of the decision.
-    pub const OWN: [Self; 27] = [
+    pub const OWN: [Self; 28] = [
         Self::Unauthenticated,
         Self::TwoCredentials,
         Self::QueryStringKeyDenied,
@@ -77,6 +79,7 @@ impl RejectCode {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NameTaken,
+        Self::UserHasKey,
         Self::StateConflict,
         Self::GrantExceedsOwn,
         Self::LimitReached,
@@ -111,6 +114,7 @@ impl RejectCode {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NameTaken => "name_taken",
+            Self::UserHasKey => "user_has_key",
             Self::StateConflict => "state_conflict",
             Self::GrantExceedsOwn => "grant_exceeds_own",
             Self::LimitReached => "limit_reached",
@@ -142,6 +146,7 @@ impl RejectCode {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::NameTaken
+            | Self::UserHasKey
             | Self::StateConflict
             | Self::NoCopyKept
             | Self::LimitReached
@@ -192,6 +197,7 @@ impl RejectCode {
             Self::NotFound => "Check the identifier and the organization the key belongs to.",
             Self::MethodNotAllowed => "Use one of the methods named in the Allow header.",
             Self::NameTaken => "Use what is there already, or choose another name.",
+            Self::UserHasKey => "Use, rotate or extend the key that this user has, or delete it first.",
             Self::StateConflict => {
                 "Read in `detail` what stands in the way: change that first, or leave this as it is."
             }

@@ -29,6 +29,8 @@ fn rotated_by() -> (Key, Vec<Secret>, Api, ChaCha20Rng) {
         prefix: KeyPrefix::parse("ck").expect("a prefix"),
         key_locations: KeyLocations::default(),
         versions: Vec::new(),
+        one_key_per_user: false,
+        expiry_days_default: None,
         version: 1,
         created_at: at(0),
         updated_at: at(0),

@@ -69,7 +69,7 @@ fn cpu_secs() -> f64 {
 struct World {
     store: Store,
     tenant: Tenant,
-    api: ApiId,
+    api: Api,
     role: RoleId,
     users: Vec<UserId>,
     rng: ChaCha20Rng,
@@ -117,6 +117,8 @@ impl World {
             prefix: KeyPrefix::parse("ck").expect("a prefix"),
             key_locations: KeyLocations::default(),
             versions: Vec::new(),
+            one_key_per_user: false,
+            expiry_days_default: None,
             version: 1,
             created_at: now,
             updated_at: now,
@@ -169,7 +171,7 @@ impl World {
         }
         let event = Event::new(&tenant, EventKind::InstallationCreated, organization_id, now);
         tx.commit(event).await.expect("a commit");
-        Self { store, tenant, api: api.id, role: role.id, users, rng, now }
+        Self { store, tenant, api, role: role.id, users, rng, now }
     }
 
     fn key(&mut self, number: usize) -> (Key, Secret) {
@@ -181,7 +183,7 @@ impl World {
         let digest = Digest::of_token(format!("secret {number}").as_bytes());
         // A batch shares an instant, batches follow each other.
         let now = self.now.saturating_add(std::time::Duration::from_millis(number as u64 / 1000));
-        draft.import(self.tenant.organization_id(), self.api, digest, now, &mut self.rng).expect("a key")
+        draft.import(self.tenant.organization_id(), &self.api, digest, now, &mut self.rng).expect("a key")
     }
 }
 
@@ -194,7 +196,7 @@ async fn import(world: &mut World, keys: usize) {
         let known = tx.find_digests(&world.tenant, &digests).await.expect("digests");
         assert!(known.iter().all(Option::is_none), "the keys are new");
         let names: Vec<_> = batch.iter().map(|(key, _)| key.name.key()).collect();
-        assert!(tx.find_taken_names(&world.tenant, world.api, &names).await.expect("names").is_empty());
+        assert!(tx.find_taken_names(&world.tenant, world.api.id, &names).await.expect("names").is_empty());
         tx.insert_keys(&world.tenant, &batch).await.expect("keys");
         let event = Event::new(&world.tenant, EventKind::KeysImported, world.tenant.organization_id(), world.now);
         tx.commit(event).await.expect("a commit");

@@ -13,7 +13,8 @@ use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
 
 macro_rules! columns {
     () => {
-        "a.id, a.organization_id, a.slug, a.name, a.prefix, a.key_locations, a.versions, a.version, a.created_at, a.updated_at"
+        "a.id, a.organization_id, a.slug, a.name, a.prefix, a.key_locations, a.versions, a.one_key_per_user, a.expiry_days_default, \
+         a.version, a.created_at, a.updated_at"
     };
 }
 
@@ -26,10 +27,11 @@ macro_rules! visible {
 
 statements! {
     INSERT_API =
-        "INSERT INTO api (id, organization_id, slug, name, prefix, key_locations, versions, version, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        "INSERT INTO api (id, organization_id, slug, name, prefix, key_locations, versions, one_key_per_user, expiry_days_default, \
+         version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     UPDATE_API =
-        "UPDATE api SET slug = $4, name = $5, prefix = $6, version = $7, updated_at = $8, key_locations = $9, versions = $10 \
+        "UPDATE api SET slug = $4, name = $5, prefix = $6, version = $7, updated_at = $8, key_locations = $9, versions = $10, \
+         expiry_days_default = $11 \
          WHERE id = $1 AND organization_id = $2 AND version = $3 AND deleted_at IS NULL";
     DELETE_API =
         "UPDATE api SET version = version + 1, deleted_at = $4 \
@@ -59,6 +61,8 @@ fn api(it: &mut Columns<'_>) -> Result<Api, Unreadable> {
         prefix: it.next()?,
         key_locations: it.next()?,
         versions: it.next()?,
+        one_key_per_user: it.next()?,
+        expiry_days_default: it.next()?,
         version: it.next()?,
         created_at: it.next()?,
         updated_at: it.next()?,
@@ -146,6 +150,8 @@ impl Tx {
             it.prefix,
             json(&it.key_locations),
             json(&it.versions),
+            it.one_key_per_user,
+            it.expiry_days_default.map(i64::from),
             it.version,
             it.created_at,
             it.updated_at,
@@ -173,6 +179,7 @@ impl Tx {
             it.updated_at,
             json(&it.key_locations),
             json(&it.versions),
+            it.expiry_days_default.map(i64::from),
         ];
         self.replace(UPDATE_API, arguments, EXISTS).await?;
         self.touch(it.id);

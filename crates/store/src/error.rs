@@ -112,6 +112,10 @@ impl Error {
                 let detail = "This user is a member here already: change that membership, or remove it first.";
                 Reject::new(RejectCode::NameTaken, detail)
             }
+            Self::Taken(Unique::UserKey) => {
+                let detail = "This user has a live key of this api already: its keys are made one for each user.";
+                Reject::new(RejectCode::UserHasKey, detail)
+            }
             Self::Taken(what) => Reject::new(RejectCode::NameTaken, format!("{} is taken.", what.what())),
             Self::VersionMismatch => Reject::new(RejectCode::VersionMismatch, "It has changed since it was read."),
             Self::Missing => Reject::not_found(),
@@ -154,6 +158,8 @@ pub enum Unique {
     KeyName,
     /// The one personal key of a user in an organization.
     PersonalKey,
+    /// The one key of a user in an organization, of an api that has no more of each.
+    UserKey,
     /// The digest of a secret: somebody's key has this very value.
     Digest,
     /// The name of a role in its organization.
@@ -188,6 +194,7 @@ impl Unique {
         match self {
             Self::KeyName => "A live key's name",
             Self::PersonalKey => "The personal key of this user",
+            Self::UserKey => "The key of this api for this user",
             Self::Digest => "This secret",
             Self::RoleName => "This role name",
             Self::OrganizationSlug => "This short name",

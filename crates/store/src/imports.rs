@@ -44,10 +44,10 @@ statements! {
     );
 }
 
-static INSERT_KEYS: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), rows_of(24))));
+static INSERT_KEYS: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), rows_of(25))));
 static INSERT_SECRETS: LazyLock<Bulk> =
     LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), rows_of(10))));
-static INSERT_KEY: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), row_of(24, 0))));
+static INSERT_KEY: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), row_of(25, 0))));
 static INSERT_SECRET: LazyLock<Bulk> =
     LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), row_of(10, 0))));
 static FIND_DIGESTS: LazyLock<Bulk> = LazyLock::new(|| {
@@ -294,7 +294,7 @@ impl Tx {
     /// Writes at most [`limits::ROWS_PER_EVENT_MAX`] keys with one secret each; the event of the commit stands for all of them.
     ///
     /// # Errors
-    /// `Taken` (name, digest), `Missing`; then none is written.
+    /// `Taken` (name, a user's only key of an api, digest), `Missing`; then none is written.
     ///
     /// # Panics
     /// For more keys, for keys of another organization, and for a second call in one transaction.

@@ -30,7 +30,7 @@ use crate::{Connection, StoreResult, Tx};
 macro_rules! columns {
     () => {
         "k.id, k.organization_id, k.api_id, k.name, k.description, k.role_id, k.scopes, k.owner_id, k.mapped_user_id, \
-         k.expires_at, k.allowed_ips, k.reach, k.standing, k.revoked_at, k.revocation_reason, k.origin, k.personal, \
+         k.expires_at, k.allowed_ips, k.reach, k.standing, k.revoked_at, k.revocation_reason, k.origin, k.personal, k.sole, \
          k.stored_in, k.metadata, k.version, k.created_at, k.created_by, k.updated_at"
     };
 }
@@ -40,8 +40,8 @@ pub(crate) use columns as key_columns;
 macro_rules! insert_key_columns {
     () => {
         "INSERT INTO key (id, organization_id, api_id, name, name_key, description, role_id, scopes, owner_id, \
-         mapped_user_id, expires_at, allowed_ips, reach, standing, revoked_at, revocation_reason, origin, personal, stored_in, \
-         metadata, version, created_at, created_by, updated_at) VALUES "
+         mapped_user_id, expires_at, allowed_ips, reach, standing, revoked_at, revocation_reason, origin, personal, sole, \
+         stored_in, metadata, version, created_at, created_by, updated_at) VALUES "
     };
 }
 pub(crate) use insert_key_columns;
@@ -64,7 +64,7 @@ macro_rules! secret_columns {
 statements! {
     INSERT_KEY = concat!(
         insert_key_columns!(),
-        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"
     );
     /// A revoked key is not changed any more, whatever is asked.
     UPDATE_KEY =
@@ -96,7 +96,8 @@ statements! {
     COUNT_ALL_LIVE_KEYS = "SELECT CAST(sum(live) AS BIGINT) FROM key_count";
     COUNT_LIVE_KEYS_OF_OWNER =
         "SELECT count(*) FROM key k \
-         WHERE k.organization_id = $1 AND k.owner_id = $2 AND k.standing <> 'revoked' AND NOT k.personal";
+         WHERE k.organization_id = $1 AND k.owner_id = $2 AND k.standing <> 'revoked' AND NOT k.personal \
+         AND NOT k.sole";
 }
 
 static FIND_KEYS: LazyLock<Bulk> = LazyLock::new(|| {
@@ -132,6 +133,7 @@ pub(crate) fn key_arguments(it: &Key) -> Vec<Value> {
         it.revocation.map(|it| it.reason.as_str()),
         it.origin.as_str(),
         it.personal,
+        it.sole,
         it.stored_in,
         metadata(it),
         it.version,
@@ -203,6 +205,7 @@ pub(crate) fn key(it: &mut Columns<'_>) -> Result<Key, Unreadable> {
         },
         origin: it.next()?,
         personal: it.next()?,
+        sole: it.next()?,
         stored_in: it.next()?,
         metadata: it.next::<Option<_>>()?.unwrap_or_default(),
         version: it.next()?,
@@ -288,7 +291,7 @@ impl Connection {
         Ok(self.number(COUNT_LIVE_KEYS, args![tenant.organization_id()]).await?.cast_signed())
     }
 
-    /// How many live keys of the organization belong to a user, the personal one aside.
+    /// How many live keys of the organization belong to a user, aside from the personal one and those of apis that have one for each user.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -301,7 +304,7 @@ impl Tx {
     /// Writes a key with its secrets.
     ///
     /// # Errors
-    /// `Taken` (name, personal key, digest), `Missing` when what it refers to is not there.
+    /// `Taken` (name, personal key, a user's only key of an api, digest), `Missing` when what it refers to is not there.
     pub async fn insert_key(&mut self, tenant: &Tenant, key: &Key, secrets: &[Secret]) -> StoreResult<()> {
         assert_eq!(key.organization_id, tenant.organization_id(), "a key is written by its own tenant");
         assert!(secrets.iter().all(|it| it.key_id == key.id), "a key is written with its own secrets");

@@ -55,6 +55,7 @@ impl Replica {
 
 #[cfg(test)]
 mod tests {
+    use claviger_core::api::{Api, DEFAULT_API, KeyLocations};
     use claviger_core::feed::{KeyRecord, OrganizationRecord, UserRecord};
     use claviger_core::id::{ApiId, OrganizationId};
     use claviger_core::key::{KeyDraft, Origin};
@@ -75,7 +76,21 @@ mod tests {
         let (owner_id, mapped_user_id, role_id) = (draft.owner_id, draft.mapped_user_id, draft.role_id);
         let place = OrganizationId::from_u128(3);
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let (row, _) = draft.import(place, ApiId::from_u128(DEFAULT), digest(70), at(1), &mut rng).expect("a key");
+        let api = Api {
+            id: ApiId::from_u128(DEFAULT),
+            organization_id: OrganizationId::from_u128(ROOT),
+            slug: DEFAULT_API.parse().expect("a slug"),
+            name: "Default".parse().expect("a name"),
+            prefix: "ck".parse().expect("a prefix"),
+            key_locations: KeyLocations::default(),
+            versions: Vec::new(),
+            one_key_per_user: false,
+            expiry_days_default: None,
+            version: 1,
+            created_at: at(1),
+            updated_at: at(1),
+        };
+        let (row, _) = draft.import(place, &api, digest(70), at(1), &mut rng).expect("a key");
         (row, KeyRecord { owner_id, mapped_user_id, role_id, ..key(70, 3, None) })
     }
 

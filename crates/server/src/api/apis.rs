@@ -77,6 +77,13 @@ fn versions(views: Vec<Object<ApiVersionView>>) -> Field<Vec<ApiVersion>> {
     Ok(versions)
 }
 
+fn expiry_days_default(days: Option<u16>) -> Field<Option<u16>> {
+    match days {
+        Some(0) => at("/expiry_days_default", Err("must be at least 1; null is for ever")),
+        days => Ok(days),
+    }
+}
+
 fn key_locations(texts: &[String]) -> Field<KeyLocations> {
     at("/key_locations", KeyLocations::parse(texts))
 }
@@ -103,6 +110,11 @@ pub(super) struct ApiView {
     pub key_locations: Vec<String>,
     /// Its versions, as its developers are shown them.
     pub versions: Vec<ApiVersionView>,
+    /// Whether its keys are made one for each user: each is mapped to somebody who has no other.
+    pub one_key_per_user: bool,
+    /// How many days a key lives for which nothing is said; null is for ever.
+    #[schema(required)]
+    pub expiry_days_default: Option<u16>,
     /// Whether it came with the installation.
     pub built_in: bool,
     /// When it was made.
@@ -123,6 +135,8 @@ impl From<&Api> for ApiView {
             key_prefix: it.prefix.to_string(),
             key_locations: it.key_locations.to_texts(),
             versions: it.versions.iter().map(Into::into).collect(),
+            one_key_per_user: it.one_key_per_user,
+            expiry_days_default: it.expiry_days_default,
             built_in: it.is_built_in(),
             created_at: it.created_at,
             updated_at: it.updated_at,
@@ -152,6 +166,14 @@ pub(super) struct NewApiBody {
     #[serde(default)]
     #[schema(value_type = Vec<ApiVersionView>, required = false, max_items = 50)]
     versions: Vec<Object<ApiVersionView>>,
+    /// Whether its keys are made one for each user: a key is mapped to somebody, and to nobody who has another (409 `user_has_key`). Fixed from
+    /// then on.
+    #[serde(default)]
+    #[schema(required = false)]
+    one_key_per_user: bool,
+    /// How many days a key lives for which nothing is said, as far as policy allows; left out or null, it is for ever.
+    #[schema(minimum = 1)]
+    expiry_days_default: Option<u16>,
 }
 
 impl PostBody for NewApiBody {}
@@ -165,8 +187,11 @@ impl TryFrom<NewApiBody> for NewApi {
         let prefix = text("/key_prefix", &body.key_prefix);
         let places = body.key_locations.map(|it| key_locations(&it)).transpose();
         let versions = versions(body.versions);
-        let (name, slug, prefix, places, versions) = all_fields!(name, slug, prefix, places, versions)?;
-        Ok(Self { name, slug, prefix, key_locations: places.unwrap_or_default(), versions })
+        let days = expiry_days_default(body.expiry_days_default);
+        let (name, slug, prefix, places, versions, expiry_days_default) =
+            all_fields!(name, slug, prefix, places, versions, days)?;
+        let (key_locations, one_key_per_user) = (places.unwrap_or_default(), body.one_key_per_user);
+        Ok(Self { name, slug, prefix, key_locations, versions, one_key_per_user, expiry_days_default })
     }
 }
 
@@ -186,6 +211,10 @@ pub(super) struct ApiPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Vec<ApiVersionView>, required = false, max_items = 50)]
     versions: Option<Vec<Object<ApiVersionView>>>,
+    /// How many days a key lives for which nothing is said; null is for ever. Keys that are there stay as they are.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u16>, minimum = 1)]
+    expiry_days_default: Option<Option<u16>>,
 }
 
 impl TryFrom<ApiPatchBody> for ApiPatch {
@@ -195,8 +224,9 @@ impl TryFrom<ApiPatchBody> for ApiPatch {
         let name = optional("/name", body.name.as_deref());
         let places = body.key_locations.map(|it| key_locations(&it)).transpose();
         let versions = body.versions.map(versions).transpose();
-        let (name, key_locations, versions) = all_fields!(name, places, versions)?;
-        Ok(Self { name, key_locations, versions })
+        let days = body.expiry_days_default.map(expiry_days_default).transpose();
+        let (name, key_locations, versions, expiry_days_default) = all_fields!(name, places, versions, days)?;
+        Ok(Self { name, key_locations, versions, expiry_days_default })
     }
 }
 
@@ -290,7 +320,7 @@ pub(super) async fn get_api(
 
 /// Changes an api.
 ///
-/// Its name, its versions, and where gateways look for its keys; slug and prefix are fixed. Calls of this API itself take a key in every
+/// Its name, its versions, how long its keys live by default, and where gateways look for them; slug and prefix are fixed. Calls of this API itself take a key in every
 /// presentation, whatever the api `default` says here.
 #[utoipa::path(
     patch,

@@ -44,7 +44,8 @@ pub(super) struct NewKeyBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     mapped_user_id: Option<Option<String>>,
-    /// When it ends (RFC 3339). Left out it never ends, but for keys of the api `data-loader`, which then end in a year; null is never. Where the
+    /// When it ends (RFC 3339). Left out it never ends, unless its api says how long its keys live (`expiry_days_default`): those of the api
+    /// `data-loader` then end in a year, or earlier where policy wants that. Null is never. Where the
     /// policy has `expiry_days_max`, a key that does not end within so many days is refused (403 `policy_denied`), so say when it does.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]

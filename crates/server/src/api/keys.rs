@@ -73,7 +73,8 @@ fn answer(info: &KeyInfo) -> Response {
 /// Creates a key.
 ///
 /// Its secret stands in this answer, and in no other unless the policy `reveal` allows it. With neither a role nor scopes the key may do all that its mapped user may.
-/// Who holds `claviger/own-keys:create` instead creates keys of their own, as far as their role has API access.
+/// Who holds `claviger/own-keys:create` instead creates keys of their own, as far as their role has API access. Keys of some apis, such as
+/// `data-loader`, are made one for each user: a second one is refused (409 `user_has_key`).
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys",

@@ -34,7 +34,7 @@ pub(super) struct PolicyBody {
     pub rotation_overlap_hours: Option<u16>,
     /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
     pub hooks_on_regenerate: Option<HooksOnRegenerateWord>,
-    /// Live keys one user may own in an organization, personal ones aside.
+    /// Live keys one user may own in an organization, aside from personal ones and those of apis that have one for each user.
     #[schema(maximum = 10_000_000)]
     pub max_keys_per_user: Option<u32>,
     /// Whether only admins map a key to somebody else.
@@ -133,7 +133,7 @@ pub(super) struct PolicyView {
     pub rotation_overlap_hours: u16,
     /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
     pub hooks_on_regenerate: HooksOnRegenerateWord,
-    /// Live keys one user may own in an organization, personal ones aside.
+    /// Live keys one user may own in an organization, aside from personal ones and those of apis that have one for each user.
     pub max_keys_per_user: u32,
     /// Whether only admins map a key to somebody else.
     pub admin_only_mapping: bool,

@@ -170,7 +170,7 @@ pub(super) struct PolicyDetailView {
     pub rotation_overlap_hours: HoursSettingView,
     /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
     pub hooks_on_regenerate: HooksOnRegenerateSettingView,
-    /// Live keys one user may own in an organization, personal ones aside.
+    /// Live keys one user may own in an organization, aside from personal ones and those of apis that have one for each user.
     pub max_keys_per_user: NumberSettingView,
     /// Whether only admins map a key to somebody else.
     pub admin_only_mapping: FlagSettingView,
@@ -275,7 +275,7 @@ pub(super) struct PolicyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<HooksOnRegenerateWord>)]
     hooks_on_regenerate: Option<Option<HooksOnRegenerateWord>>,
-    /// Live keys one user may own in an organization, personal ones aside.
+    /// Live keys one user may own in an organization, aside from personal ones and those of apis that have one for each user.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u32>, maximum = 10_000_000)]
     max_keys_per_user: Option<Option<u32>>,

@@ -33,6 +33,10 @@ pub struct NewApi {
     pub key_locations: KeyLocations,
     /// Its versions.
     pub versions: Vec<ApiVersion>,
+    /// Whether its keys are made one for each user. Fixed, since keys of it may be there.
+    pub one_key_per_user: bool,
+    /// How many days a key lives for which nothing is said; absent is for ever.
+    pub expiry_days_default: Option<u16>,
 }
 
 /// What is to be changed on an api; absent is "leave as it is".
@@ -44,6 +48,8 @@ pub struct ApiPatch {
     pub key_locations: Option<KeyLocations>,
     /// Its versions, as a whole.
     pub versions: Option<Vec<ApiVersion>>,
+    /// How many days a key lives for which nothing is said; the inner absence is for ever. Keys that are there stay as they are.
+    pub expiry_days_default: Option<Option<u16>>,
 }
 
 /// Lists the apis that serve an organization: its own and those of the ones above it, by slug.
@@ -138,6 +144,8 @@ pub async fn create_api(
             prefix: new.prefix,
             key_locations: new.key_locations,
             versions: new.versions,
+            one_key_per_user: new.one_key_per_user,
+            expiry_days_default: new.expiry_days_default,
             version: 1,
             created_at: now,
             updated_at: now,
@@ -172,6 +180,7 @@ pub async fn update_api(
         let mut api = before.clone();
         api.name = patch.name.unwrap_or(api.name);
         api.key_locations = patch.key_locations.unwrap_or(api.key_locations);
+        api.expiry_days_default = patch.expiry_days_default.unwrap_or(api.expiry_days_default);
         api.versions = patch.versions.unwrap_or(api.versions);
         if api == before {
             return Ok(api);

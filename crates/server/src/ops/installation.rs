@@ -95,6 +95,8 @@ async fn first_admin(connection: &mut Connection, root: OrganizationId) -> OpRes
     ))
 }
 
+/// How many days a key for bulk loading lives when nothing is said.
+const DATA_LOADER_DAYS: u16 = 365;
 const JOB: &str = "installation";
 
 async fn create(app: &App, mut tx: Tx, name: Name) -> OpResult<Installation> {
@@ -105,7 +107,9 @@ async fn create(app: &App, mut tx: Tx, name: Name) -> OpResult<Installation> {
     let roles = insert_built_in_roles(app, &mut tx, root.id).await?;
     let api = api(app, root.id, DEFAULT_API, "Default", "ck");
     tx.insert_api(&tenant, &api).await?;
-    tx.insert_api(&tenant, &self::api(app, root.id, DATA_LOADER_API, "Data loader", "cdl")).await?;
+    let loader = self::api(app, root.id, DATA_LOADER_API, "Data loader", "cdl");
+    let loader = Api { one_key_per_user: true, expiry_days_default: Some(DATA_LOADER_DAYS), ..loader };
+    tx.insert_api(&tenant, &loader).await?;
     let admin = insert_admin(app, &mut tx, &tenant, &roles).await?;
 
     let (key, secret, token) = first_key(&admin).mint(root.id, &api, now, &mut *app.rng())?;
@@ -144,6 +148,8 @@ fn api(app: &App, organization_id: OrganizationId, slug: &str, name: &str, prefi
         prefix: KeyPrefix::parse(prefix).expect("a prefix"),
         key_locations: KeyLocations::default(),
         versions: Vec::new(),
+        one_key_per_user: false,
+        expiry_days_default: None,
         version: 1,
         created_at: now,
         updated_at: now,

@@ -95,6 +95,8 @@ CREATE TABLE api (
     prefix text COLLATE "C" NOT NULL,
     key_locations text COLLATE "C" NOT NULL,
     versions text COLLATE "C" NOT NULL,
+    one_key_per_user boolean NOT NULL,
+    expiry_days_default bigint,
     version bigint NOT NULL,
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
@@ -126,6 +128,7 @@ CREATE TABLE key (
     revocation_reason text COLLATE "C",
     origin text COLLATE "C" NOT NULL,
     personal boolean NOT NULL,
+    sole boolean NOT NULL,
     stored_in text COLLATE "C",
     metadata text COLLATE "C",
     version bigint NOT NULL,
@@ -136,6 +139,8 @@ CREATE TABLE key (
 CREATE UNIQUE INDEX key_organization ON key (organization_id, id);
 CREATE UNIQUE INDEX key_name ON key (organization_id, name_key, api_id) WHERE standing <> 'revoked';
 CREATE UNIQUE INDEX key_personal ON key (organization_id, owner_id) WHERE personal AND standing <> 'revoked';
+-- What the api says of its keys stands in each of them, since an index looks into one table.
+CREATE UNIQUE INDEX key_sole ON key (organization_id, mapped_user_id, api_id) WHERE sole AND standing <> 'revoked';
 -- Personal keys are few among many, and looked at as a list of users: by their names, which are the keys' own.
 CREATE INDEX key_personal_list ON key (organization_id, id) WHERE personal;
 CREATE INDEX key_personal_name ON key (organization_id, name_key, id) WHERE personal AND standing <> 'revoked';

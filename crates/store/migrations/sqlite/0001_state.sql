@@ -92,6 +92,8 @@ CREATE TABLE api (
     prefix TEXT NOT NULL,
     key_locations TEXT NOT NULL,
     versions TEXT NOT NULL,
+    one_key_per_user INTEGER NOT NULL CHECK (one_key_per_user IN (0, 1)),
+    expiry_days_default INTEGER,
     version INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
@@ -123,6 +125,7 @@ CREATE TABLE key (
     revocation_reason TEXT,
     origin TEXT NOT NULL,
     personal INTEGER NOT NULL CHECK (personal IN (0, 1)),
+    sole INTEGER NOT NULL CHECK (sole IN (0, 1)),
     stored_in TEXT,
     metadata TEXT,
     version INTEGER NOT NULL,
@@ -133,6 +136,8 @@ CREATE TABLE key (
 CREATE UNIQUE INDEX key_organization ON key (organization_id, id);
 CREATE UNIQUE INDEX key_name ON key (organization_id, name_key, api_id) WHERE standing <> 'revoked';
 CREATE UNIQUE INDEX key_personal ON key (organization_id, owner_id) WHERE personal AND standing <> 'revoked';
+-- What the api says of its keys stands in each of them, since an index looks into one table.
+CREATE UNIQUE INDEX key_sole ON key (organization_id, mapped_user_id, api_id) WHERE sole AND standing <> 'revoked';
 -- Personal keys are few among many, and looked at as a list of users: by their names, which are the keys' own.
 CREATE INDEX key_personal_list ON key (organization_id, id) WHERE personal;
 CREATE INDEX key_personal_name ON key (organization_id, name_key, id) WHERE personal AND standing <> 'revoked';

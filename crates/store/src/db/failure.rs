@@ -91,9 +91,10 @@ fn of_postgres(database: &PgDatabaseError) -> Meaning {
 }
 
 /// What is unique: as SQLite names the columns of its index, and by the name of the index itself.
-const UNIQUES: [(&str, &str, Unique); 15] = [
+const UNIQUES: [(&str, &str, Unique); 16] = [
     ("key.organization_id, key.name_key, key.api_id", "key_name", Unique::KeyName),
     ("key.organization_id, key.owner_id", "key_personal", Unique::PersonalKey),
+    ("key.organization_id, key.mapped_user_id, key.api_id", "key_sole", Unique::UserKey),
     ("secret.digest", "secret_digest", Unique::Digest),
     ("role.organization_id, role.name_key", "role_name", Unique::RoleName),
     ("organization.slug", "organization_slug", Unique::OrganizationSlug),

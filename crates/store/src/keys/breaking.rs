@@ -62,8 +62,8 @@ macro_rules! beyond {
         concat!(
             "(SELECT k.id, k.name, k.owner_id, k.expires_at, \
              row_number() OVER (PARTITION BY k.owner_id ORDER BY k.id) AS place FROM ",
-            live!("k.id, k.name, k.owner_id, k.expires_at, k.personal"),
-            "WHERE k.owner_id IS NOT NULL AND NOT k.personal) ranked WHERE ranked.place > $2 "
+            live!("k.id, k.name, k.owner_id, k.expires_at, k.personal, k.sole"),
+            "WHERE k.owner_id IS NOT NULL AND NOT k.personal AND NOT k.sole) ranked WHERE ranked.place > $2 "
         )
     };
 }

@@ -6,6 +6,7 @@
 
 mod condition;
 mod plan;
+mod sole;
 mod statements;
 mod walk;
 
@@ -48,6 +49,7 @@ macro_rules! row {
         )
     };
 }
+use row as row_columns;
 
 statements! {
     FIND_KEY_ROW = concat!(row!(), "WHERE k.id = $1 AND k.organization_id = $2");

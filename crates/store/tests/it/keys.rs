@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use claviger_core::api::Api;
 use claviger_core::key::{Key, KeyPatch, RevocationReason};
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
@@ -94,6 +95,30 @@ async fn user_has_one_personal_key_in_an_organization_until_it_is_revoked() {
     assert_eq!(reader.count_live_keys_of_owner(&world.acme.tenant, world.acme.user.id).await.expect("a count"), 0);
     world.revoke_key(&world.acme, &first).await;
     personal("Ann").await.expect("another personal key");
+}
+
+// S2.5: of an api whose keys are made so, a user has one, whoever owns it.
+#[tokio::test]
+async fn user_has_one_sole_key_of_an_api_until_it_is_revoked() {
+    let world = World::new().await;
+    let (acme, user) = (&world.acme, world.acme.user.id);
+    let sole = async |text: &str, api: &Api| {
+        let (mut key, secret, _) = world.key(acme, text);
+        (key.api_id, key.sole, key.owner_id) = (api.id, api.one_key_per_user, None);
+        try_insert(&world, acme, &key, &[secret]).await.map(|()| key)
+    };
+    let first = sole("Ann", &world.loader).await.expect("a key");
+    assert!(matches!(sole("Ann again", &world.loader).await, Err(Error::Taken(Unique::UserKey))));
+    for text in ["CI", "CD"] {
+        sole(text, &world.api).await.expect("other apis have as many as one wants");
+    }
+    let mut reader = world.store.read().await.expect("a reader");
+    let found = reader.find_sole_keys(&acme.tenant, world.loader.id, &[id(), user], now()).await.expect("an answer");
+    assert_eq!(found.iter().map(|it| &it.key).collect::<Vec<_>>(), [&first]);
+    assert!(reader.find_sole_keys(&acme.tenant, world.api.id, &[user], now()).await.expect("an answer").is_empty());
+    assert!(reader.find_sole_keys(&world.beta.tenant, world.loader.id, &[user], now()).await.expect("one").is_empty());
+    world.revoke_key(acme, &first).await;
+    sole("Ann", &world.loader).await.expect("another key");
 }
 
 #[tokio::test]

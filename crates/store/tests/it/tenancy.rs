@@ -64,7 +64,7 @@ impl Full {
             User { external_id: Some(ExternalId::parse("u-1").expect("an id")), ..self::user(organization_id, "bob") };
         let below = organization(Some(organization_id), "below");
         let (mut key, secret, _) = world.key(&world.acme, "CI");
-        (key.personal, key.role_id) = (true, Some(role.id));
+        (key.personal, key.sole, key.role_id) = (true, true, Some(role.id));
         let (mut child, child_secret, _) = world.key(&world.acme, "Other");
         child.role_id = Some(role.id);
         let import = import(organization_id, api.id, role.id);
@@ -220,6 +220,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(count_breaking_keys(ever_used, bounds), |it| it.keys > 0);
     ask!(find_key_row(key_id, now()), |it| it.is_some());
     ask!(find_personal_key(ann), |it| it.is_some());
+    ask!(find_sole_keys(full.key.api_id, &[ann], now()), |it| !it.is_empty());
     ask!(find_live_secrets(key_id), |it| !it.is_empty());
     ask!(find_secrets(key_id), |it| !it.is_empty());
     ask!(find_data_key(Purpose::Reveal), |it| it.is_some());

@@ -198,6 +198,8 @@ pub(crate) fn api(tenant: &Tenant, slug: &str, prefix: &str) -> Api {
         prefix: KeyPrefix::parse(prefix).expect("a prefix"),
         key_locations: KeyLocations::default(),
         versions: Vec::new(),
+        one_key_per_user: slug == DATA_LOADER_API,
+        expiry_days_default: None,
         version: 1,
         created_at: now(),
         updated_at: now(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use claviger_core::api::Api;
 use claviger_core::key::{Key, KeyDraft, Origin};
 use claviger_core::name::{Description, Name, NameKey};
 use claviger_core::policy::Policy;
@@ -14,8 +15,8 @@ use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, 
 
 use super::ImportLine;
 use crate::app::App;
-use crate::ops::error::OpResult;
-use crate::ops::keys::rules::check_expiry;
+use crate::ops::error::{Error, OpResult};
+use crate::ops::keys::rules::{check_expiry, default_expiry};
 
 /// Characters that are kept of why a line could not be read.
 const FAULT_CHARS_MAX: usize = 200;
@@ -51,10 +52,16 @@ pub(super) async fn sort(
 ) -> OpResult<Sorted> {
     let mut sorted = Sorted::default();
     let now = app.now();
+    let api = tx.find_api(tenant, import.api_id).await?;
+    let api = api.ok_or_else(|| Error::Internal(format!("{} has no api", import.id)))?;
+    let mut has_one = match import.mapped_user_id {
+        Some(id) if api.one_key_per_user => !tx.find_sole_keys(tenant, api.id, &[id], now).await?.is_empty(),
+        _ => false,
+    };
     let mut read = Vec::with_capacity(lines.len());
     for line in lines {
         let number = line.line;
-        match self::read(line, policy, now) {
+        match self::read(line, &api, policy, now) {
             Ok(line) => read.push(line),
             Err(reason) => sorted.reject(number, reason),
         }
@@ -69,10 +76,15 @@ pub(super) async fn sort(
         match verdict(known, seen.insert(*line.digest.as_bytes()), &mut taken, name) {
             Verdict::Existing => sorted.existing += 1,
             Verdict::Rejected(reason) => sorted.reject(line.line, reason.to_owned()),
+            Verdict::New if has_one => {
+                sorted.reject(line.line, "its user has a key of this api already, and has no more than one".to_owned());
+            }
             Verdict::New => {
-                match draft(import, &line).import(tenant.organization_id(), import.api_id, line.digest, now, &mut *rng)
-                {
-                    Ok(key) => sorted.keys.push(key),
+                match draft(import, &line).import(tenant.organization_id(), &api, line.digest, now, &mut *rng) {
+                    Ok(key) => {
+                        has_one = api.one_key_per_user;
+                        sorted.keys.push(key);
+                    }
                     Err(reject) => sorted.reject(line.line, reject.detail.into_owned()),
                 }
             }
@@ -108,7 +120,7 @@ fn verdict(known: Option<Known>, first: bool, taken: &mut HashSet<NameKey>, name
     if taken.insert(name) { Verdict::New } else { Verdict::Rejected("a live key of this name exists") }
 }
 
-fn read(line: ImportLine, policy: &Policy, now: Timestamp) -> Result<Read, String> {
+fn read(line: ImportLine, api: &Api, policy: &Policy, now: Timestamp) -> Result<Read, String> {
     if let Some(fault) = line.fault {
         return Err(fault.chars().filter(|it| !it.is_control()).take(FAULT_CHARS_MAX).collect());
     }
@@ -121,7 +133,7 @@ fn read(line: ImportLine, policy: &Policy, now: Timestamp) -> Result<Read, Strin
     let description = Description::parse(&line.description.unwrap_or_default());
     let description = description.map_err(|error| format!("the description {error}"))?;
     let expires_at = match given(line.expires_at) {
-        None => None,
+        None => default_expiry(api, policy, now),
         Some(text) => Some(text.parse().map_err(|error| format!("expires_at is {error}"))?),
     };
     if expires_at.is_some_and(|at| at <= now) {

@@ -142,6 +142,10 @@ pub async fn create_import(
             let detail = "say a role or a mapped user: keys with neither are allowed nothing";
             return Err(Reject::field("/role_id", detail).into());
         }
+        if api.one_key_per_user && new.mapped_user_id.is_none() {
+            let detail = "say a mapped user: keys of this api are made one for each user";
+            return Err(Reject::field("/mapped_user_id", detail).into());
+        }
         let now = app.now();
         let import = Import {
             id: ImportId::new(now, &mut *app.rng()),

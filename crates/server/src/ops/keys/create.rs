@@ -1,8 +1,6 @@
 //! Creating a key.
 
-use std::time::Duration;
-
-use claviger_core::api::{Api, DATA_LOADER_API, DEFAULT_API};
+use claviger_core::api::{Api, DEFAULT_API};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::key::KeyDraft;
@@ -14,7 +12,7 @@ use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::{Connection, Hold};
 
-use super::rules::{Granted, check_expiry, check_owner};
+use super::rules::{Granted, check_expiry, check_owner, default_expiry};
 use super::{CreatedKey, NewKey, list};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
@@ -22,9 +20,6 @@ use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
 use crate::ops::sealing::seal;
 use crate::ops::transaction::{begin_adding, commit, on_task, settle};
-
-/// How long a key for bulk loading lives when nothing is said.
-const DATA_LOADER_LIFE: Duration = Duration::from_secs(365 * 86_400);
 
 /// Creates a key. Its token leaves in this answer, and in another one only where policy lets somebody see it again.
 ///
@@ -51,13 +46,15 @@ pub async fn create_key(
         let now = app.now();
         let policy = policy_of(&app, organization_id)?;
         let api = find_api(&mut tx, &tenant, &new).await?;
-        let draft = draft(new, &api, &caller, now);
+        let draft = draft(new, &api, &policy, &caller, now);
         if let Whose::Own(user_id) = whose
             && (draft.owner_id != Some(user_id) || draft.mapped_user_id != Some(user_id))
         {
             return Err(Reject::from(claviger_core::decision::Code::InsufficientPermission).into());
         }
-        check_owner(&mut tx, &tenant, &policy, draft.owner_id, 1).await?;
+        // Where there is one for each user, that is bound enough: one person makes them for all.
+        let counted = u32::from(!api.one_key_per_user);
+        check_owner(&mut tx, &tenant, &policy, draft.owner_id, counted).await?;
         let granted = Granted {
             role_id: draft.role_id,
             scopes: draft.scopes.as_ref(),
@@ -93,8 +90,7 @@ async fn find_api(connection: &mut Connection, tenant: &Tenant, new: &NewKey) ->
     Ok(api.ok_or_else(|| Reject::field("/api", "is no api of this organization"))?)
 }
 
-fn draft(new: NewKey, api: &Api, caller: &Caller, now: Timestamp) -> KeyDraft {
-    let by_default = (api.slug.as_str() == DATA_LOADER_API).then(|| now.saturating_add(DATA_LOADER_LIFE));
+fn draft(new: NewKey, api: &Api, policy: &Policy, caller: &Caller, now: Timestamp) -> KeyDraft {
     KeyDraft {
         name: new.name,
         description: new.description,
@@ -102,7 +98,7 @@ fn draft(new: NewKey, api: &Api, caller: &Caller, now: Timestamp) -> KeyDraft {
         scopes: new.scopes,
         owner_id: new.owner_id.unwrap_or(caller.user_id()),
         mapped_user_id: new.mapped_user_id.unwrap_or(caller.user_id()),
-        expires_at: new.expires_at.unwrap_or(by_default),
+        expires_at: new.expires_at.unwrap_or_else(|| default_expiry(api, policy, now)),
         allowed_ips: new.allowed_ips,
         reach: new.reach,
         origin: new.origin,

@@ -225,7 +225,8 @@ pub(super) async fn info_of_new(
     Ok(KeyInfo { secrets: vec![SecretInfo { secret, last_use: None }], ..from_row(app, row, now) })
 }
 
-fn from_row(app: &App, row: KeyRow, now: Timestamp) -> KeyInfo {
+/// What a list says of a key.
+pub(super) fn from_row(app: &App, row: KeyRow, now: Timestamp) -> KeyInfo {
     let state = row.key.state(now);
     let refusal = || app.replica().refusal_by_what_hangs(&row.key, now);
     KeyInfo {

@@ -230,7 +230,7 @@ fn expiry(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// The user's name, or with a number behind it where another live key has that. Past that the end of the user's identifier makes it unique.
-fn names_for(name: &Name, user_id: UserId) -> Vec<Name> {
+pub(super) fn names_for(name: &Name, user_id: UserId) -> Vec<Name> {
     let numbered = (2..=NAMES_TRIED).map(|number| name.with_suffix(&format!(" ({number})")));
     let id = user_id.to_string();
     let unique = name.with_suffix(&format!(" ({})", &id[id.len() - 10..]));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use claviger_core::api::Api;
 use claviger_core::decision::{Code, Reach, rights_of};
 use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::Key;
@@ -189,7 +190,7 @@ impl Granted<'_> {
     }
 }
 
-/// Refuses an owner who may not have keys, or for whom the caller may not make them.
+/// Refuses an owner who may not have keys, or for whom the caller may not make so many more that count.
 pub(crate) async fn check_owner(
     connection: &mut Connection,
     tenant: &Tenant,
@@ -207,6 +208,9 @@ pub(crate) async fn check_owner(
         return Err(denied("/owner_id", "Only an admin makes a key for somebody else.").into());
     }
     refuse_without_api_access(connection, tenant, owner_id).await?;
+    if new_keys == 0 {
+        return Ok(());
+    }
     let (owned, most) = (connection.count_live_keys_of_owner(tenant, owner_id).await?, policy.max_keys_per_user);
     if owned + i64::from(new_keys) > i64::from(most) {
         let detail = format!(
@@ -231,6 +235,13 @@ pub(crate) async fn refuse_without_api_access(
         return Ok(());
     }
     Err(Reject::from(Code::ApiAccessDenied).into())
+}
+
+/// When a key ends for which nothing is said: as its api has it, and no later than policy allows. Where the api says nothing, policy does not
+/// choose either: whoever has to say when a key ends says it.
+pub(crate) fn default_expiry(api: &Api, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    let latest = policy.expiry_days_max.map(|days| now.saturating_add(DAY * u32::from(days)));
+    api.expiry_default(now).map(|at| latest.map_or(at, |latest| at.min(latest)))
 }
 
 /// Refuses an expiry that is missing where policy wants one, or lies too far ahead.

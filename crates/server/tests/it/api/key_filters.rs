@@ -97,7 +97,11 @@ async fn a_copy_has_the_settings_of_a_key_and_a_secret_of_its_own() {
     let role_id = it.built_in_role("readonly").await;
     let ends = it.days_from_now(10);
     let body = json!({"name": "CI", "description": "deploys", "role_id": role_id, "scopes": ["contacts:read"], "expires_at": ends,
-        "allowed_ips": ["127.0.0.1"], "stored_in": "Vault", "metadata": {"team": "7"}, "api": "data-loader"});
+        "allowed_ips": ["127.0.0.1"], "stored_in": "Vault", "metadata": {"team": "7"}, "api": "billing"});
+    it.admin
+        .post(&it.at("/apis"), json!({"name": "Billing", "slug": "billing", "key_prefix": "bill"}))
+        .await
+        .expect(201);
     let first = it.create_key(body).await;
     let path = it.at(&format!("/keys/{}/duplicate", first.id));
     let copy = it.admin.post(&path, json!({})).await.expect(201);
@@ -119,7 +123,7 @@ async fn a_copy_has_the_settings_of_a_key_and_a_secret_of_its_own() {
         assert_eq!(copy.json()["key"].pointer(same), shown.pointer(same), "{same}");
     }
     assert_eq!(copy.json()["key"]["stored_in"], Value::Null, "the new secret is kept nowhere yet");
-    assert_eq!(it.verify(json!({"key": made.token, "api": "data-loader", "ip": "127.0.0.1"})).await["allowed"], true);
+    assert_eq!(it.verify(json!({"key": made.token, "api": "billing", "ip": "127.0.0.1"})).await["allowed"], true);
     assert_eq!(it.admin.post(&path, json!({})).await.expect(201).text_at("/key/name"), "CI copy 2");
     let named = it.admin.post(&path, json!({"name": "Staging", "expires_at": null})).await.expect(201);
     assert_eq!(

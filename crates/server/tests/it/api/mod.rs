@@ -19,6 +19,7 @@ mod key_usage;
 mod keys;
 mod lists;
 pub(crate) mod log;
+mod one_per_user;
 mod personal_keys;
 mod policies;
 mod preconditions;

@@ -7,6 +7,7 @@ use claviger_core::time::Timestamp;
 
 use super::condition::{Beginning, Condition, access_ids};
 use super::plan::{APIS, ROLES, Stage};
+use super::sole::FIND_SOLE_KEY_ROWS;
 use super::walk::{Ask, Few, Mark, Order, Walk};
 use super::{FIND_KEY_ROWS, KeyFilter, KeyHealth, KeyPart, KeyStatus};
 
@@ -79,7 +80,10 @@ fn walks(filter: &KeyFilter, conditions: &[Condition]) -> Vec<(&'static str, Wal
 pub(crate) fn built_statements() -> Vec<(String, String)> {
     let (tenant, now) = (Tenant::system(OrganizationId::from_u128(0), "test"), Timestamp::MIN);
     let stage = Stage { letter: 'p', few: None, keys: 0, besides: vec![] };
-    let mut statements = vec![("FIND_KEY_ROWS".to_owned(), FIND_KEY_ROWS.portable.clone())];
+    let mut statements = vec![
+        ("FIND_KEY_ROWS".to_owned(), FIND_KEY_ROWS.portable.clone()),
+        ("FIND_SOLE_KEY_ROWS".to_owned(), FIND_SOLE_KEY_ROWS.portable.clone()),
+    ];
     for status in STATUSES {
         for (name, filter) in filters() {
             let filter = KeyFilter { status, ..filter };
