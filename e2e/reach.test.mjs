@@ -49,6 +49,7 @@ before(async () => {
     sessions: "/sessions",
     "api-access": "/profile/api-access",
     "api-management": "/security/api-management",
+    "data-loader": "/integrations/data-loader",
   };
 });
 

@@ -1,6 +1,6 @@
 //! The entries of the menus: plain data, in the order in which they stand on their pages.
 
-use super::{api_management, audit};
+use super::{api_management, audit, data_loader};
 
 /// What an entry is shown for.
 #[derive(Debug, Clone, Copy)]
@@ -314,13 +314,22 @@ const INTEGRATIONS: Plan = Plan {
     path: "/integrations",
     title: "Integrations",
     above: Some(Section::SystemSetup),
-    entries: &[Entry {
-        path: "/integrations/keys",
-        icon: "key",
-        label: "API Keys",
-        note: "Let an application act on behalf of a user.",
-        needs: Needs::Keys,
-    }],
+    entries: &[
+        Entry {
+            path: "/integrations/keys",
+            icon: "key",
+            label: "API Keys",
+            note: "Let an application act on behalf of a user.",
+            needs: Needs::Keys,
+        },
+        Entry {
+            path: data_loader::PATH,
+            icon: "plug",
+            label: data_loader::TITLE,
+            note: "Keys for loading data in bulk: one for each user, apart from API keys.",
+            needs: Needs::Permissions(data_loader::NEEDS),
+        },
+    ],
 };
 
 const PROFILE: Plan = Plan {

@@ -15,6 +15,7 @@ mod audit;
 mod confirm;
 mod confirmations;
 mod cookies;
+mod data_loader;
 mod entrance;
 mod failure;
 mod health;
@@ -138,6 +139,9 @@ pub fn router(app: App) -> Router {
         .route("/system-setup", get(|visit| settings::show(visit, Section::SystemSetup)))
         .route("/integrations", get(|visit| settings::show(visit, Section::Integrations)))
         .route("/integrations/keys", get(|visit, query| keys::list::show_keys(visit, query, Door::Integrations)))
+        .route(data_loader::PATH, get(data_loader::show))
+        .route("/integrations/data-loader/{member}/new", get(data_loader::show_new).post(data_loader::create))
+        .route("/integrations/data-loader/{member}/edit", get(data_loader::show_edit).post(data_loader::edit))
         .route("/profile", get(|visit| settings::show(visit, Section::Profile)))
         .route("/profile/edit", get(|visit| settings::show(visit, Section::EditProfile)))
         .route("/profile/security", get(|visit| settings::show(visit, Section::ProfileSecurity)))

@@ -34,6 +34,7 @@ const WORDS: &[(&str, &str)] = &[
         "/integrations",
         "integrations enterprise apps zapier webhooks hooks data loader system setup connected marketplace",
     ),
+    ("/integrations/data-loader", "data loader keys bulk load import upload csv rows etl"),
     (
         "/policies",
         "policy policies rules limits limit rate quota ratelimit throttle reveal lifetime ttl expiry expiration rotation rotate overlap grace idle leak \

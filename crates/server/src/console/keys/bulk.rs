@@ -17,9 +17,8 @@ use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use secrecy::SecretString;
 
-use super::choices::{DAY, Lifetimes, NEVER, ON_DATE};
+use super::choices::{DAY, Lifetimes, NEVER, ON_DATE, end_of_day};
 use super::door::Door;
-use super::form::end_of_day;
 use super::view;
 use crate::console::entrance::{held_back, refused};
 use crate::console::failure::Failure;

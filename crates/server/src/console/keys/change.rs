@@ -3,8 +3,10 @@
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
+use claviger_core::api::DATA_LOADER_API;
 use claviger_core::key::{KeyState, RevocationReason};
 
+use super::door::Door;
 use super::form::find;
 use super::rights::rights_to;
 use super::rotation::tracked;
@@ -13,13 +15,13 @@ use super::view;
 use super::viewing::viewing;
 use crate::console::audit;
 use crate::console::confirm::ConfirmForm;
+use crate::console::data_loader;
 use crate::console::entrance::held_back;
 use crate::console::failure::Failure;
 use crate::console::health;
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::keys::{DeleteKeyPage, KeyPage};
 use crate::console::pages::shell::{Notice, Place};
-use crate::console::pages::snippets::call_with_key;
 use crate::console::visit::Visit;
 use crate::ops::keys::usage::key_usage;
 use crate::ops::keys::{KeyInfo, revoke_key, set_key_active};
@@ -61,7 +63,7 @@ pub(in crate::console) async fn show_key(
         health,
         revisions: audit::latest(&visit, info.key.id.into()).await,
         may_read_history: visit.may_do("claviger/events:read"),
-        snippets: call_with_key(&visit.site.base_url, None),
+        snippets: view::snippets(&visit.site.base_url, info.api.as_str(), None),
         documentation: visit.documentation(info.api.as_str()).await,
     };
     Ok(visit.page(&page))
@@ -127,5 +129,7 @@ pub(in crate::console) async fn delete(
     if let Err(error) = deleted {
         return Ok(visit.failed(error));
     }
-    Ok(visit.done("/keys", &Notice::KeyDeleted(info.key.name.to_string())))
+    // Back to the list that it stood in: keys of the data loader have a place of their own.
+    let list = if info.api.as_str() == DATA_LOADER_API { data_loader::PATH } else { Door::default().path() };
+    Ok(visit.done(list, &Notice::KeyDeleted(info.key.name.to_string())))
 }

@@ -9,7 +9,7 @@ use claviger_core::role::{BuiltIn, Role};
 use claviger_core::time::Timestamp;
 
 use super::view;
-use crate::console::pages::form::Choice;
+use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::shell::Moment;
 use crate::console::visit::Visit;
 use crate::ops::keys::KeyInfo;
@@ -21,7 +21,7 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The spans that the form offers, in days.
 pub(super) const SPANS: [u32; 3] = [30, 90, 365];
 /// In the form, the choice to keep an expiry that is none of the spans.
-pub(super) const KEEP: &str = "keep";
+pub(in crate::console) const KEEP: &str = "keep";
 pub(super) const NEVER: &str = "never";
 pub(super) const ON_DATE: &str = "date";
 /// In the form, the user of a key that is mapped to nobody, or belongs to nobody.
@@ -91,15 +91,27 @@ pub(super) async fn role_choices(visit: &Visit, of: Option<Present<'_>>, chosen:
 
 /// How long keys may live here.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Lifetimes {
+pub(in crate::console) struct Lifetimes {
     days_max: Option<u32>,
+    /// How many days keys of the api live by default.
+    days_default: Option<u32>,
 }
 
 impl Lifetimes {
     /// What the policy of the organization says; nothing where it is not known, since the operation has the last word.
-    pub(super) fn of(visit: &Visit) -> Self {
+    pub(in crate::console) fn of(visit: &Visit) -> Self {
         let policy = visit.app.replica().policy(visit.organization_id());
-        Self { days_max: policy.and_then(|it| it.expiry_days_max).map(u32::from) }
+        Self { days_max: policy.and_then(|it| it.expiry_days_max).map(u32::from), days_default: None }
+    }
+
+    /// The same for an api whose keys live so many days by default.
+    pub(in crate::console) fn by_default(self, days: Option<u16>) -> Self {
+        Self { days_default: days.map(u32::from), ..self }
+    }
+
+    /// How many days a key lives by default.
+    pub(in crate::console) fn days_default(self) -> Option<u32> {
+        self.days_default
     }
 
     /// The latest end that the policy allows; none where it allows any.
@@ -108,19 +120,24 @@ impl Lifetimes {
     }
 
     /// The last day that a form can name, `2027-02-18`: a key that ends with it ends when the next one begins.
-    pub(super) fn last_day(self, now: Timestamp) -> Option<String> {
+    pub(in crate::console) fn last_day(self, now: Timestamp) -> Option<String> {
         let text = |it: Timestamp| it.saturating_sub(DAY).to_string().chars().take("2027-02-18".len()).collect();
         self.latest(now).map(text)
     }
 
     /// Whether a form offers this span of days; whether it is allowed is the operation's to say.
     pub(super) fn offers(self, days: u32) -> bool {
-        SPANS.contains(&days) || self.days_max == Some(days)
+        SPANS.contains(&days) || self.days_max == Some(days) || self.days_default == Some(days)
     }
 
     /// When a key can end. What lies beyond the policy is shown and says so, and cannot be chosen; where nothing else is chosen, the longest
     /// allowed is. `present` is the end of the key that a form changes: it can keep an end, or none, that was allowed before.
-    pub(super) fn choices(self, present: Option<Option<Timestamp>>, chosen: &str, now: Timestamp) -> Vec<Choice> {
+    pub(in crate::console) fn choices(
+        self,
+        present: Option<Option<Timestamp>>,
+        chosen: &str,
+        now: Timestamp,
+    ) -> Vec<Choice> {
         let mut choices = Vec::new();
         match present {
             Some(Some(at)) => choices.push(Choice::new(KEEP, format!("As now ({})", Moment::until(at).text), false)),
@@ -136,7 +153,9 @@ impl Lifetimes {
         choices.push(never.off_if(self.days_max.is_some()));
         let mut spans = SPANS.to_vec();
         let own = self.days_max.filter(|it| SPANS.iter().all(|span| it < span));
-        spans.splice(0..0, own);
+        spans.extend(own.into_iter().chain(self.days_default));
+        spans.sort_unstable();
+        spans.dedup();
         for days in spans {
             let on = now.saturating_add(DAY.saturating_mul(days)).to_date_text();
             let label = if days == 1 { format!("In 1 day ({on})") } else { format!("In {days} days ({on})") };
@@ -153,6 +172,39 @@ impl Lifetimes {
         }
         choices
     }
+}
+
+/// When a key is to end, as a form says it; none at all where it says nothing, or nothing that can be.
+pub(in crate::console) fn read_end(
+    (expires, expires_on): (&str, &str),
+    lifetimes: Lifetimes,
+    now: Timestamp,
+    errors: &mut FormErrors,
+) -> Option<Option<Timestamp>> {
+    match expires {
+        NEVER => Some(None),
+        KEEP | "" => None,
+        ON_DATE => match end_of_day(expires_on) {
+            Some(at) => Some(Some(at)),
+            None => {
+                errors.add("expires_on", "Enter the last day as year, month and day.");
+                None
+            }
+        },
+        span => match span.parse().ok().filter(|it| lifetimes.offers(*it)) {
+            Some(days) => Some(Some(now.saturating_add(DAY.saturating_mul(days)))),
+            None => {
+                errors.add("expires", "Choose when the key expires.");
+                None
+            }
+        },
+    }
+}
+
+/// The end of a day in UTC: a key that expires "on the 19th" works all of the 19th.
+pub(super) fn end_of_day(text: &str) -> Option<Timestamp> {
+    let midnight: Timestamp = format!("{}T00:00:00Z", text.trim()).parse().ok()?;
+    Some(midnight.saturating_add(DAY))
 }
 
 /// Makes what a key has one of the choices, and the chosen one unless another is: a browser would send the first of a list without a chosen one.
@@ -280,7 +332,7 @@ mod tests {
 
     fn offered(days_max: Option<u32>, chosen: &str) -> Vec<(String, bool, bool)> {
         let now = "2026-11-21T05:15:00Z".parse().unwrap();
-        let choices = Lifetimes { days_max }.choices(None, chosen, now);
+        let choices = Lifetimes { days_max, days_default: None }.choices(None, chosen, now);
         choices.into_iter().map(|it| (it.value, it.off, it.chosen)).collect()
     }
 
@@ -311,7 +363,7 @@ mod tests {
     fn a_key_that_is_changed_keeps_the_end_it_has_unless_another_is_chosen() {
         let now = "2026-11-21T05:15:00Z".parse().unwrap();
         let preset = |days_max, present| {
-            let choices = Lifetimes { days_max }.choices(Some(present), KEEP, now);
+            let choices = Lifetimes { days_max, days_default: None }.choices(Some(present), KEEP, now);
             choices.into_iter().find(|it| it.chosen).map(|it| it.value)
         };
         for days_max in [None, Some(90)] {
@@ -324,7 +376,7 @@ mod tests {
     #[test]
     fn the_last_day_to_name_ends_before_the_latest_end() {
         let now = "2026-11-21T05:15:00Z".parse().unwrap();
-        let lifetimes = Lifetimes { days_max: Some(90) };
+        let lifetimes = Lifetimes { days_max: Some(90), days_default: None };
         let last = lifetimes.last_day(now).unwrap();
         assert_eq!(last, "2027-02-18");
         let end: Timestamp = "2027-02-19T00:00:00Z".parse().unwrap();

@@ -1,8 +1,8 @@
 //! What a form of a key has otherwise than the key, where somebody else was faster.
 
-use super::choices::{KEEP, NEVER, ON_DATE};
+use super::choices::{KEEP, NEVER, ON_DATE, end_of_day};
 use super::copied::settings;
-use super::form::{KeyForm, end_of_day};
+use super::form::KeyForm;
 use crate::console::pages::form::{Choice, entries};
 use crate::console::pages::shell::Moment;
 use crate::ops::keys::KeyInfo;

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::choices::{
-    DAY, KEEP, Lifetimes, NEVER, NOBODY, ON_DATE, Present, owner_choices, reach_choices, role_choices, user_choices,
+    KEEP, Lifetimes, NOBODY, Present, owner_choices, reach_choices, read_end, role_choices, user_choices,
 };
 use super::conflict::differences;
 use super::copied::{copy_of, replaced, settings, source_of};
@@ -110,24 +110,7 @@ impl KeyForm {
         let name = keep(errors, "name", "The key's name", Name::parse(&self.name));
         let description = keep(errors, "description", "The description", Description::parse(&self.description));
         let role_id = self.role.as_ref().map(|it| self.optional_id(it, "role", errors));
-        let expires_at = match self.expires.as_str() {
-            NEVER => Some(None),
-            KEEP | "" => None,
-            ON_DATE => match end_of_day(&self.expires_on) {
-                Some(at) => Some(Some(at)),
-                None => {
-                    errors.add("expires_on", "Enter the last day as year, month and day.");
-                    None
-                }
-            },
-            span => match span.parse().ok().filter(|it| lifetimes.offers(*it)) {
-                Some(days) => Some(Some(now.saturating_add(DAY.saturating_mul(days)))),
-                None => {
-                    errors.add("expires", "Choose when the key expires.");
-                    None
-                }
-            },
-        };
+        let expires_at = read_end((&self.expires, &self.expires_on), lifetimes, now, errors);
         let mapped_user_id = match self.mapped_user.as_str() {
             NOBODY => Some(None),
             user => self.optional_id(user, "mapped_user", errors).map(Some),
@@ -164,12 +147,6 @@ fn sentence(error: &impl std::fmt::Display) -> String {
     let mut letters = text.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     format!("{first}{}.", letters.as_str())
-}
-
-/// The end of a day in UTC: a key that expires "on the 19th" works all of the 19th.
-pub(super) fn end_of_day(text: &str) -> Option<Timestamp> {
-    let midnight: Timestamp = format!("{}T00:00:00Z", text.trim()).parse().ok()?;
-    Some(midnight.saturating_add(DAY))
 }
 
 /// What the address of the empty form says.
@@ -361,6 +338,7 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
 fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
         RejectCode::NameTaken => errors.add("name", "A key with this name exists already. Choose another name."),
+        RejectCode::UserHasKey => errors.add("mapped_user", reject.detail),
         RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::InvalidField
         | RejectCode::PolicyDenied
@@ -388,6 +366,7 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::keys::choices::{NEVER, ON_DATE};
 
     fn now() -> Timestamp {
         "2026-11-21T05:15:00Z".parse().unwrap()

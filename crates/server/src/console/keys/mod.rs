@@ -2,7 +2,7 @@
 
 pub(super) mod bulk;
 pub(super) mod change;
-mod choices;
+pub(super) mod choices;
 mod conflict;
 mod copied;
 pub(super) mod door;
@@ -10,7 +10,7 @@ pub(super) mod export;
 pub(super) mod form;
 pub(super) mod list;
 mod locations;
-mod rights;
+pub(super) mod rights;
 pub(super) mod rotation;
 pub(super) mod secrets;
 pub(super) mod usage;

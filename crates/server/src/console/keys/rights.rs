@@ -9,7 +9,7 @@ use crate::console::visit::Visit;
 use crate::ops::keys::KeyInfo;
 
 /// What the viewer may do with this key. The operation has the last word all the same: only it compares what the key holds with what the viewer does.
-pub(super) fn rights_to(visit: &Visit, info: &KeyInfo) -> KeyRights {
+pub(in crate::console) fn rights_to(visit: &Visit, info: &KeyInfo) -> KeyRights {
     if info.state == KeyState::Revoked {
         return KeyRights::default();
     }
@@ -25,7 +25,9 @@ pub(super) fn rights_to(visit: &Visit, info: &KeyInfo) -> KeyRights {
         edit: may_edit,
         switch: may_edit || (to_own("update") && info.key.standing == KeyStanding::Active),
         rotate: may_edit && can_rotate(info, visit.user.id) && (to_all("update") || has_access),
-        replace: !info.key.personal && (to_all("create") || (to_own("create") && is_mapped && has_access)),
+        replace: !info.key.personal
+            && !info.key.sole
+            && (to_all("create") || (to_own("create") && is_mapped && has_access)),
         delete: to_all("delete") || to_own("delete"),
     }
 }

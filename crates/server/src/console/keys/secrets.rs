@@ -26,7 +26,6 @@ use crate::console::pages::form::{Choice, FormErrors, typed};
 use crate::console::pages::secrets::{CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Place};
-use crate::console::pages::snippets::call_with_key;
 use crate::console::shared_secret::bundle;
 use crate::console::visit::Visit;
 use crate::ops::idempotency::{Answer, Idempotency};
@@ -129,7 +128,7 @@ async fn show(
                 },
                 access: created.token.access_id().to_string(),
                 secret: created.token.expose_secret_part().to_owned(),
-                snippets: call_with_key(&visit.site.base_url, Some(token)),
+                snippets: view::snippets(&visit.site.base_url, created.info.api.as_str(), Some(token)),
                 token: token.to_owned(),
                 bundle,
                 replaced,

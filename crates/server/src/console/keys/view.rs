@@ -9,6 +9,7 @@ use claviger_core::time::Timestamp;
 
 use crate::console::pages::keys::{Deletion, KeyFacts, KeyRights, KeyRowView, LastUse, SecretView};
 use crate::console::pages::shell::{Moment, Status, Tone};
+use crate::console::pages::snippets::{Snippet, call_with_key, send_key_along};
 use crate::ops::keys::{self, KeyInfo, KeyTotal, SecretInfo};
 
 /// From how many days before its end on a key's label counts them.
@@ -103,6 +104,11 @@ pub(super) fn status(info: &KeyInfo, now: Timestamp) -> Status {
         (KeyState::Active, ..) => (Tone::Good, "Active".to_owned()),
     };
     Status { tone, words }
+}
+
+/// How a key is used: with this server, whose own api is the default one, or where the host serves another.
+pub(in crate::console) fn snippets(base_url: &str, api: &str, token: Option<&str>) -> Vec<Snippet> {
+    if api == DEFAULT_API { call_with_key(base_url, token) } else { send_key_along(token) }
 }
 
 /// A row of the list.

@@ -52,6 +52,8 @@ pub struct KeyListPage {
     pub shell: Shell,
     /// Along which path it was reached.
     pub door: DoorView,
+    /// Whether the keys of the data loader stand beside them.
+    pub beside_data_loader: bool,
     /// The keys of the organizations below, where it has some and the whole list is looked at.
     pub locations: Option<LocationKeys>,
     /// The rows of this page.

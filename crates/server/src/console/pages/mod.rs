@@ -8,6 +8,7 @@ pub mod account;
 pub mod again;
 pub mod audit;
 pub mod bulk;
+pub mod data_loader;
 pub mod entrance;
 pub mod failure;
 pub mod form;

@@ -56,6 +56,41 @@ pub fn call_with_key(base_url: &str, token: Option<&str>) -> Vec<Snippet> {
     ]
 }
 
+/// How to send a key along to where the host serves its api: for keys of other apis than this server's own, which refuses them.
+///
+/// `token` as for [`call_with_key`]; where the host listens is for the reader to fill in.
+#[must_use]
+pub fn send_key_along(token: Option<&str>) -> Vec<Snippet> {
+    let in_shell = token.unwrap_or("$API_KEY");
+    let in_typescript =
+        token.map_or_else(|| "`Bearer ${process.env.API_KEY}`".to_owned(), |it| format!("\"Bearer {it}\""));
+    let in_python =
+        token.map_or_else(|| "f\"Bearer {os.environ['API_KEY']}\"".to_owned(), |it| format!("\"Bearer {it}\""));
+    vec![
+        Snippet {
+            slug: "curl",
+            language: "curl",
+            code: format!(
+                "curl \"$LOADER_URL\" \\\n  -H \"Authorization: Bearer {in_shell}\" \\\n  -H \"Content-Type: text/csv\" \\\n  --data-binary @rows.csv"
+            ),
+        },
+        Snippet {
+            slug: "typescript",
+            language: "TypeScript",
+            code: format!(
+                "import {{ readFile }} from \"node:fs/promises\";\n\nconst response = await fetch(process.env.LOADER_URL!, {{\n  method: \"POST\",\n  headers: {{ Authorization: {in_typescript}, \"Content-Type\": \"text/csv\" }},\n  body: await readFile(\"rows.csv\"),\n}});\nconsole.log(response.status);"
+            ),
+        },
+        Snippet {
+            slug: "python",
+            language: "Python",
+            code: format!(
+                "import os, urllib.request\n\nwith open(\"rows.csv\", \"rb\") as rows:\n    request = urllib.request.Request(\n        os.environ[\"LOADER_URL\"],\n        data=rows.read(),\n        headers={{\"Authorization\": {in_python}, \"Content-Type\": \"text/csv\"}},\n    )\nwith urllib.request.urlopen(request) as response:\n    print(response.status)"
+            ),
+        },
+    ]
+}
+
 /// How a program signs in with a key and the organization's shared secret: `POST /api/v1/auth/token`.
 #[must_use]
 pub fn sign_in_with_key(base_url: &str, shortname: &str) -> Vec<Snippet> {
@@ -130,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_snippet_without_a_token_reads_it_from_the_environment() {
-        for snippet in call_with_key("http://127.0.0.1:8080", None) {
+        for snippet in [call_with_key("http://127.0.0.1:8080", None), send_key_along(None)].concat() {
             assert!(snippet.code.contains("API_KEY"), "{}", snippet.language);
         }
     }
@@ -149,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_snippet_never_prints_its_code_into_a_log() {
-        let snippets = call_with_key("http://127.0.0.1:8080", Some("ck_secret"));
+        let token = Some("ck_secret");
+        let snippets = [call_with_key("http://127.0.0.1:8080", token), send_key_along(token)].concat();
         assert!(snippets.iter().all(|it| it.code.contains("ck_secret")));
         assert!(!format!("{snippets:?}").contains("ck_secret"));
     }

@@ -113,7 +113,7 @@ pub(super) fn about(setting: Setting) -> About {
         ),
         Setting::MaxKeysPerUser => number(
             "Keys a person may own",
-            "Live keys here that belong to one person; the personal one behind API Access is not counted.",
+            "Live keys here that belong to one person; neither the personal one behind API Access counts, nor Data Loader keys.",
             ("key", "keys"),
             0,
             KEYS_PER_USER_MAX as u64,

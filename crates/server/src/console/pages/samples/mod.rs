@@ -22,6 +22,7 @@ mod access;
 mod account;
 mod audit;
 mod bulk;
+mod data_loader;
 mod failure;
 mod health;
 mod keys;
@@ -272,6 +273,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(access::all(words));
     pages.extend(bulk::all(words));
     pages.extend(account::all(words));
+    pages.extend(data_loader::all(words));
     pages.extend(audit::all(words));
     pages.extend(failure::all(words));
     pages.extend(health::all(words));
@@ -315,7 +317,14 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("organizations-none", render(&OrganizationsPage { rows: Vec::new(), next: None, ..organizations(words) })),
         ("keys", render(&key_list(words, rows(words)))),
         ("keys-25", render(&full)),
-        ("keys-integrations", render(&KeyListPage { door: Door::Integrations.view(), ..key_list(words, rows(words)) })),
+        (
+            "keys-integrations",
+            render(&KeyListPage {
+                door: Door::Integrations.view(),
+                beside_data_loader: true,
+                ..key_list(words, rows(words))
+            }),
+        ),
         ("keys-deleted", render(&after_deletion)),
         (
             "keys-agency",
