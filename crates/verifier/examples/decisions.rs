@@ -5,28 +5,25 @@
 //! With `--load-only` first, it tells only what loading takes. Each figure is one line of JSON on standard output; `cargo xtask bench` reads them. Every thousandth of the keys is an organization of its own
 //! under one root, every tenth a user who is its member; keys are mapped to users and owned by them, one in ten has scopes.
 
+#[path = "shared/installation.rs"]
+mod installation;
+
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use claviger_core::api::KeyLocations;
-use claviger_core::decision::{KeyStanding, Reach};
 use claviger_core::event::Position;
-use claviger_core::feed::{
-    ApiRecord, Change, KeyRecord, MemberRecord, OrganizationRecord, Record, RoleRecord, SecretRecord, UserRecord,
-};
-use claviger_core::id::{ApiId, KeyId, MemberId, OrganizationId, RoleId, SecretId, UserId};
+use claviger_core::feed::{Change, Record};
 use claviger_core::limits::ROWS_PER_EVENT_MAX;
-use claviger_core::name::KeyPrefix;
-use claviger_core::permission::{Asked, PermissionSet};
-use claviger_core::policy::OwnPolicy;
-use claviger_core::secret::{Digest, SecretState, TOKEN_CHARS_AFTER_PREFIX, Token};
+use claviger_core::permission::Asked;
+use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::replica::Replica;
 use claviger_verifier::verify::{About, Ask};
 use claviger_verifier::writer::Writer;
+use installation::{Text, key, key_id, organization_of, surroundings, token};
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -120,9 +117,6 @@ struct Sample {
     token: Text,
 }
 
-/// A token of the prefix `ck`.
-type Text = [u8; "ck".len() + TOKEN_CHARS_AFTER_PREFIX];
-
 /// Another character in the place of the tenth.
 fn mistype(mut token: Text) -> Text {
     token[10] = if token[10] == b'0' { b'1' } else { b'0' };
@@ -164,108 +158,6 @@ fn resident_bytes() -> f64 {
     line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") * 1024.0
 }
 
-const USERS_PER_ORGANIZATION: usize = 100;
-const KEYS_PER_USER: usize = 10;
-
-fn user_of(key: usize) -> usize {
-    key / KEYS_PER_USER
-}
-
-fn organization_number(user: usize) -> usize {
-    1 + user / USERS_PER_ORGANIZATION
-}
-
-fn organization_of(key: usize) -> OrganizationId {
-    OrganizationId::from_u128(1 + organization_number(user_of(key)) as u128)
-}
-
-/// Identifiers as a service makes them: time in front, randomness behind.
-fn key_id(number: usize) -> KeyId {
-    KeyId::from_u128((number as u128) << 80 | ChaCha12Rng::seed_from_u64(number as u64).next_u64() as u128)
-}
-
-fn token(number: usize) -> Text {
-    let prefix = KeyPrefix::parse("ck").expect("a prefix");
-    let token = Token::generate(&prefix, &mut ChaCha12Rng::seed_from_u64(number as u64));
-    token.expose().as_bytes().try_into().expect("all tokens of a prefix are as long")
-}
-
-/// Everything but the keys.
-fn surroundings(keys: usize) -> impl Iterator<Item = Change> {
-    let root = OrganizationId::from_u128(1);
-    let role = Record::Role(RoleRecord {
-        id: RoleId::from_u128(1),
-        name: "sales".into(),
-        permissions: PermissionSet::parse(&["claviger/own-keys:*", "contacts:*", "deals:read"]).expect("permissions"),
-        api_access: true,
-        is_admin: false,
-        version: 1,
-    });
-    let api = Record::Api(ApiRecord {
-        id: ApiId::from_u128(1),
-        slug: "default".into(),
-        prefix: "ck".into(),
-        version: 1,
-        key_locations: KeyLocations::default().to_texts(),
-    });
-    let organization = move |number: usize| {
-        Record::Organization(OrganizationRecord {
-            id: OrganizationId::from_u128(1 + number as u128),
-            parent_id: (number > 0).then_some(root),
-            slug: format!("organization-{number}"),
-            external_id: Some(format!("{number}")),
-            suspended: false,
-            policy: OwnPolicy::default(),
-            allowed_ips: None,
-            version: 1,
-        })
-    };
-    let user = |number: usize| {
-        let id = UserId::from_u128(number as u128);
-        let external_id = Some(format!("{number}"));
-        let user = UserRecord { id, name: format!("User {number}"), external_id, active: true, version: 1 };
-        let member = MemberRecord {
-            id: MemberId::from_u128(number as u128),
-            organization_id: OrganizationId::from_u128(1 + organization_number(number) as u128),
-            user_id: id,
-            role_id: RoleId::from_u128(1),
-            extra_permissions: PermissionSet::nothing(),
-            version: 1,
-        };
-        [Record::User(user), Record::Member(member)]
-    };
-    let users = keys.div_ceil(KEYS_PER_USER);
-    let organizations = 0..=organization_number(users);
-    let records = [role, api].into_iter().chain(organizations.map(organization)).chain((0..users).flat_map(user));
-    records.map(|it| Change::Put(Box::new(it)))
-}
-
-fn key(number: usize, token: &Text) -> Change {
-    let user = UserId::from_u128(user_of(number) as u128);
-    let scopes = number.is_multiple_of(10).then(|| PermissionSet::parse(&["contacts:*"]).expect("permissions"));
-    Change::Put(Box::new(Record::Key(KeyRecord {
-        id: key_id(number),
-        organization_id: organization_of(number),
-        api_id: ApiId::from_u128(1),
-        name: format!("Integration {number}"),
-        role_id: None,
-        scopes,
-        owner_id: Some(user),
-        mapped_user_id: Some(user),
-        expires_at: Timestamp::from_micros(1_800_000_000_000_000).ok(),
-        allowed_ips: None,
-        reach: Reach::Organization,
-        standing: KeyStanding::Active,
-        metadata: None,
-        secrets: vec![SecretRecord {
-            id: SecretId::from_u128((number as u128) << 80 | 1),
-            digest: Digest::of_token(token),
-            state: SecretState::Current,
-        }],
-        version: 1,
-    })))
-}
-
 /// Tells of the keys in frames as large as they come; answers with evenly spread tokens and the processor time, in nanoseconds, that applying took.
 fn fill(writer: &mut Writer, keys: usize) -> (Vec<Sample>, f64) {
     let size = keys.min(SAMPLE_MAX);
@@ -275,7 +167,7 @@ fn fill(writer: &mut Writer, keys: usize) -> (Vec<Sample>, f64) {
         let mut changes = Vec::with_capacity(ROWS_PER_EVENT_MAX);
         for number in begin..keys.min(begin + ROWS_PER_EVENT_MAX) {
             let token = token(number);
-            changes.push(key(number, &token));
+            changes.push(Change::Put(Box::new(Record::Key(key(number, &token)))));
             if number == sample.len() * keys / size {
                 sample.push(Sample { number, token });
             }

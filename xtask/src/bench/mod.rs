@@ -25,7 +25,7 @@ use std::rc::Rc;
 
 use clap::Args;
 
-use crate::shell::{Failure, Outcome, catch_interrupts, heading};
+use crate::shell::{Failure, Outcome, catch_interrupts, heading, run as run_command};
 use installation::Installation;
 use load::{Case, KeyFile, Pace};
 use programs::{Profile, Programs, TokenKind};
@@ -60,6 +60,9 @@ pub(crate) struct Options {
     /// Measure imports, creates, lists and starts on both engines instead, with the greatest number of --keys.
     #[arg(long)]
     changes: bool,
+    /// Look for differences in time that would tell a stranger something (assurance S7), instead of measuring anything.
+    #[arg(long)]
+    timing: bool,
     /// The profile to build with; `release` builds sooner and is some percent slower.
     #[arg(long, value_enum, default_value = "dist")]
     profile: Profile,
@@ -95,6 +98,9 @@ impl Options {
 /// When a tool is missing, something does not start, or an answer under load is not the one that is measured.
 pub(crate) fn run(options: &Options) -> Outcome {
     catch_interrupts()?;
+    if options.timing {
+        return timing(options);
+    }
     if options.changes {
         let programs = Programs::build_service(options.profile)?;
         let folder = Folder::create()?;
@@ -125,6 +131,13 @@ pub(crate) fn run(options: &Options) -> Outcome {
     println!("\n{}\n{}", report::costs(&cases), report::gentle(&cases));
     println!("{}\n{}", report::sustained(&sustained), report::ratios(&cases, &sustained));
     Ok(())
+}
+
+/// Has the verifier's example look, on a core of its own; it fails where it finds something, and where it does not find what it has to.
+fn timing(options: &Options) -> Outcome {
+    let programs = Programs::build_example(options.profile, "timing")?;
+    println!("| classes | median ns of the one | of the other | greatest t | |\n|---|---|---|---|---|");
+    run_command(&mut server::on_core(Core::Server, &programs.example("timing")))
 }
 
 /// Everything that is started and sent.

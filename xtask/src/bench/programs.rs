@@ -78,17 +78,16 @@ impl Programs {
         let mut command = cargo();
         command.args(["build", "--profile", profile.name(), "--package", "claviger", "--bins", "--examples"]);
         run(&mut command)?;
-        let mut command = cargo();
-        command.args([
-            "build",
-            "--profile",
-            profile.name(),
-            "--package",
-            "claviger-verifier",
-            "--example",
-            "decisions",
-        ]);
-        run(&mut command)?;
+        Self::build_example(profile, "decisions")
+    }
+
+    /// Builds one example of the verifier.
+    ///
+    /// # Errors
+    /// When cargo fails.
+    pub(super) fn build_example(profile: Profile, name: &str) -> Outcome<Self> {
+        let package = ["--package", "claviger-verifier", "--example", name];
+        run(cargo().args(["build", "--profile", profile.name()]).args(package))?;
         Ok(Self { folder: target_folder()?.join(profile.name()) })
     }
 
