@@ -8,6 +8,7 @@ pub mod assertion;
 pub mod decision;
 pub mod event;
 pub mod feed;
+pub mod hanging;
 pub mod id;
 pub mod key;
 pub mod limits;

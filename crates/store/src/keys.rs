@@ -20,7 +20,7 @@ pub(crate) use self::breaking::STATEMENTS as BREAKING_STATEMENTS;
 pub use self::breaking::{Bounds, Breach, Breaking, BreakingKey};
 pub use self::health::KeyHealth;
 pub(crate) use self::list::STATEMENTS as LIST_STATEMENTS;
-pub use self::list::{KeyFilter, KeyOrder, KeyPage, KeyPart, KeyRow, KeySort, KeyStatus, KeyTotal};
+pub use self::list::{KeyFilter, KeyOrder, KeyPage, KeyPart, KeyRow, KeySort, KeyStatus, KeyTotal, Question};
 use crate::row::{Columns, Unreadable, brief};
 use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, statements};
 use crate::statement::assert_newer;

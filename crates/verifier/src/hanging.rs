@@ -1,12 +1,12 @@
 //! Why a key would be refused for what it hangs on: its organization, its owner, its mapped user, its role.
 //!
-//! Asked of a key as its row tells it and not of an entry, so that it is answered for a change that this verifier has not been told of yet.
+//! Asked of what a key's row tells and not of an entry, so that it is answered for a change that this verifier has not been told of yet.
 
 use std::time::Duration;
 
 use claviger_core::decision::{self, Check, Code, KeyStanding};
+use claviger_core::hanging::Hanging;
 use claviger_core::id::{RoleId, UserId};
-use claviger_core::key::Key;
 use claviger_core::secret::{Digest, SecretState};
 use claviger_core::time::Timestamp;
 
@@ -24,13 +24,13 @@ const HANGS_ON: [Check; 5] = [Check::Organization, Check::Owner, Check::MappedUs
 impl Replica {
     /// Why every request with the key is refused, whatever it asks for, though the key itself may be good: the decision of a request that asks
     /// for nothing, about a grant that is active and current.
-    pub fn refusal_by_what_hangs(&self, key: &Key, now: Timestamp) -> Option<Code> {
+    pub fn refusal_by_what_hangs(&self, key: &Hanging, now: Timestamp) -> Option<Code> {
         let state = self.state.load();
         let user = |id: Option<UserId>| id.map_or(NONE, |id| state.users.find(id.as_u128()).unwrap_or(UNKNOWN));
         let role = |id: RoleId| state.roles.find(id.as_u128()).unwrap_or(UNKNOWN);
         let held = Held {
             digest: Digest::of_token(&[]),
-            key_id: key.id.as_u128(),
+            key_id: 0,
             secret_id: 0,
             standing: KeyStanding::Active,
             state: SecretState::Current,
@@ -58,7 +58,7 @@ mod tests {
     use claviger_core::api::{Api, DEFAULT_API, KeyLocations};
     use claviger_core::feed::{KeyRecord, OrganizationRecord, UserRecord};
     use claviger_core::id::{ApiId, OrganizationId};
-    use claviger_core::key::{KeyDraft, Origin};
+    use claviger_core::key::{Key, KeyDraft, Origin};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
@@ -120,10 +120,11 @@ mod tests {
                 ))
             {
                 let (row, record) = hanging_on(owner, mapped, role);
-                let foreseen = world.replica.refusal_by_what_hangs(&row, at(100));
+                let hanging = Hanging::from(&row);
+                let foreseen = world.replica.refusal_by_what_hangs(&hanging, at(100));
                 world.tell([KeyRecord { version, ..record }.into()]);
                 assert_eq!(foreseen, world.verify(70, &GOOD).decision().code(), "{owner:?} {mapped:?} {role:?}");
-                assert_eq!(foreseen, world.replica.refusal_by_what_hangs(&row, at(100)), "told of it or not");
+                assert_eq!(foreseen, world.replica.refusal_by_what_hangs(&hanging, at(100)), "told of it or not");
                 reasons.extend((!reasons.contains(&foreseen)).then_some(foreseen));
             }
         }
@@ -139,6 +140,6 @@ mod tests {
         row.standing = KeyStanding::Inactive;
         row.expires_at = Some(at(50));
         row.allowed_ips = Some(claviger_core::network::IpAllowList::parse(&["10.0.0.0/8"]).expect("a list"));
-        assert_eq!(world.replica.refusal_by_what_hangs(&row, at(100)), None);
+        assert_eq!(world.replica.refusal_by_what_hangs(&Hanging::from(&row), at(100)), None);
     }
 }

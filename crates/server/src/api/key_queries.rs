@@ -74,6 +74,8 @@ pub(super) struct KeyListQuery {
     /// Those that look like this now; absent means all but revoked ones.
     #[param(inline)]
     state: Option<KeyStateWord>,
+    /// Of the active ones those that are blocked (`blocked` says why), or those that are not: which work. There is no asking it of another `state`.
+    blocked: Option<bool>,
     /// Those whose name contains this, or whose access key it is; as much of that as lists show is enough. In a long list, names that begin with it come first.
     #[param(max_length = 80)]
     search: Option<String>,
@@ -181,7 +183,10 @@ impl KeyListQuery {
         };
         let sort: KeySort = self.sort.unwrap_or_default().into();
         let descending = self.direction.map_or(sort.is_descending(), |it| it == DirectionWord::Desc);
-        let query = KeyQuery { order: KeyOrder { sort, descending }, ..filter.read(now)? };
+        if self.blocked.is_some() && !matches!(self.state, None | Some(KeyStateWord::Active)) {
+            return Err(Reject::field("blocked", "is asked of active keys only: leave out `state`"));
+        }
+        let query = KeyQuery { order: KeyOrder { sort, descending }, blocked: self.blocked, ..filter.read(now)? };
         let direction = if descending { "-" } else { "" };
         Ok((query, PageQuery { cursor: self.cursor, limit: self.limit }, format!("keys:{direction}{sort:?}")))
     }

@@ -11,7 +11,7 @@ use super::{Failed, note, remote, say};
 const COLUMNS: [Column; 8] = [
     ("ID", |it| text(it, "/id")),
     ("NAME", |it| text(it, "/name")),
-    ("STATE", |it| text(it, "/state")),
+    ("STATE", state),
     ("ROLE", |it| text(it, "/role/name")),
     ("MAPPED USER", |it| text(it, "/mapped_user/name")),
     ("EXPIRES", |it| instant(it, "/expires_at")),
@@ -25,7 +25,10 @@ const FACTS: [Column; 17] = [
     ("description", |it| text(it, "/description")),
     ("organization", |it| text(it, "/organization_id")),
     ("api", |it| text(it, "/api")),
-    ("state", |it| text(it, "/state")),
+    ("state", |it| match (state(it), text(it, "/blocked")) {
+        (state, why) if why.is_empty() => state,
+        (state, why) => format!("{state}: {why}"),
+    }),
     ("revoked", |it| format!("{} {}", instant(it, "/revocation/at"), text(it, "/revocation/reason")).trim().to_owned()),
     ("role", |it| text(it, "/role/name")),
     ("scopes", |it| list(&it["scopes"])),
@@ -42,6 +45,11 @@ const FACTS: [Column; 17] = [
     ("created", |it| instant(it, "/created_at")),
     ("last use", |it| instant(it, "/last_use/at")),
 ];
+
+/// What a key looks like: `blocked` where it is active and what it hangs on refuses its requests.
+fn state(key: &Value) -> String {
+    if key["blocked"].is_string() { "blocked".to_owned() } else { text(key, "/state") }
+}
 
 /// Until when an old secret works, and whether it is the key that ends then.
 fn rotating(key: &Value) -> String {
@@ -105,7 +113,7 @@ fn secret_arg(help: &'static str) -> Arg {
 
 /// `claviger keys …`
 pub(super) fn command() -> Command {
-    let states = PossibleValuesParser::new(["active", "inactive", "expired", "revoked"]);
+    let states = PossibleValuesParser::new(["active", "blocked", "inactive", "expired", "revoked"]);
     let reasons = PossibleValuesParser::new([
         "unspecified",
         "key_compromise",
@@ -243,9 +251,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         match name {
             "list" => {
                 let mut query = Vec::new();
-                for (field, flag) in [("search", "search"), ("state", "state")] {
-                    query.extend(given(matches, flag).map(|it| format!("{field}={}", escaped(it))));
-                }
+                query.extend(given(matches, "search").map(|it| format!("search={}", escaped(it))));
+                query.extend(given(matches, "state").map(|it| match it {
+                    "active" => "blocked=false".to_owned(),
+                    "blocked" => "blocked=true".to_owned(),
+                    other => format!("state={other}"),
+                }));
                 query.extend(matches.get_flag("never-used").then(|| "never_used=true".to_owned()));
                 let path = remote.path("/keys").await?;
                 let path = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };

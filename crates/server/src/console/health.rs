@@ -1,14 +1,14 @@
 //! Key health: what somebody should look at, and what to do about it.
 
 use axum::response::Response;
-use claviger_core::id::KeyId;
+use claviger_core::decision::Code;
 
 use super::failure::Failure;
 use super::keys::view::total;
 use super::pages::health::{HealthCard, HealthLine, HealthPage};
 use super::pages::shell::{Place, Tone};
 use super::visit::Visit;
-use crate::ops::keys::{KeyFilter, KeyHealth, count_keys, get_key_health};
+use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyQuery, count_keys, get_key_health};
 
 /// What is said of a rule: its name, why it counts, what to do about a key, and where that is done (within the key's page).
 struct Words {
@@ -92,6 +92,24 @@ pub(super) fn label(rule: KeyHealth) -> &'static str {
     words(rule).label
 }
 
+/// What is said of keys that are blocked, and of one: by what, and what to do about it. The list has them by their status, since no rule that
+/// the database knows finds them.
+const BLOCKED: Words = Words {
+    label: "Blocked",
+    why: "Active, and refused all the same: what it hangs on lets none of its requests pass.",
+    proposal: "Give back what it lacks, or delete it.",
+    way: None,
+};
+
+const fn unblock(by: Code) -> &'static str {
+    match by {
+        Code::ApiAccessDenied => "Allow API access for its owner’s role (User Roles, Misc), or delete it.",
+        Code::UserInactive => "Enable its mapped user, or map it to somebody who is here.",
+        Code::OrganizationSuspended => "None of its keys works until the organization is resumed.",
+        _ => "Map it to somebody who may do something here, or give that user back a role.",
+    }
+}
+
 /// How many keys a rule is about.
 async fn count(visit: &Visit, rule: KeyHealth) -> Result<(bool, String), Failure> {
     let filter = KeyFilter { health: Some(rule), ..KeyFilter::default() };
@@ -110,16 +128,21 @@ pub(super) async fn show_health(visit: Visit) -> Result<Response, Failure> {
     for rule in KeyHealth::ALL.into_iter().filter(|it| *it != KeyHealth::ToReview) {
         let (any, counted) = count(&visit, rule).await?;
         let Words { label, why, proposal, .. } = words(rule);
-        let card = HealthCard { slug: rule.as_str(), label, why, proposal, any, counted };
+        let card = HealthCard { query: format!("health={}", rule.as_str()), label, why, proposal, any, counted };
         if is_urgent(rule) { urgent.push(card) } else { known.push(card) }
     }
+    let blocked = KeyQuery { blocked: Some(true), ..KeyQuery::default() };
+    let found = count_keys(&visit.app, &visit.caller, visit.organization_id(), blocked).await?;
+    let Words { label, why, proposal, .. } = BLOCKED;
+    let (any, counted) = (found.count > 0 || !found.is_exact, total(found));
+    urgent.insert(0, HealthCard { query: "status=blocked".to_owned(), label, why, proposal, any, counted });
     let page = HealthPage { shell: visit.shell(Place::Settings), to_review: to_review(&visit).await, urgent, known };
     Ok(visit.page(&page))
 }
 
 /// What the rules say of one key, the most urgent first; of several that say the same only the nearest.
-pub(super) async fn lines(visit: &Visit, key_id: KeyId) -> Result<Vec<HealthLine>, Failure> {
-    let mut rules = get_key_health(&visit.app, &visit.caller, visit.organization_id(), key_id).await?;
+pub(super) async fn lines(visit: &Visit, info: &KeyInfo) -> Result<Vec<HealthLine>, Failure> {
+    let mut rules = get_key_health(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
     let ends = [KeyHealth::EndsInADay, KeyHealth::EndsInAWeek, KeyHealth::EndsInAMonth];
     let nearest = ends.into_iter().find(|it| rules.contains(it));
     rules.retain(|it| *it != KeyHealth::ToReview && (!ends.contains(it) || Some(*it) == nearest));
@@ -129,7 +152,11 @@ pub(super) async fn lines(visit: &Visit, key_id: KeyId) -> Result<Vec<HealthLine
         let tone = if is_urgent(rule) { Tone::Warning } else { Tone::Turning };
         HealthLine { tone, label, proposal, way }
     };
-    Ok(rules.into_iter().map(line).collect())
+    let blocked = info.blocked.map(|by| {
+        let way = (by == Code::UserInactive).then_some(("/edit", "Edit the key"));
+        HealthLine { tone: Tone::Warning, label: BLOCKED.label, proposal: unblock(by), way }
+    });
+    Ok(blocked.into_iter().chain(rules.into_iter().map(line)).collect())
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@
 //! back as it is, and its cursor goes on from there.
 
 mod condition;
+mod hanging;
 mod plan;
 mod sole;
 mod statements;
 mod walk;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use claviger_core::id::{ApiId, KeyId, RoleId, SecretId, UserId};
@@ -25,13 +26,14 @@ use sqlx::AssertSqlSafe;
 use self::condition::Condition;
 pub use self::condition::KeyPart;
 pub(super) use self::condition::{Beginning, Query, access_ids};
+pub use self::hanging::Question;
 use self::plan::{Place, Stage};
 pub(crate) use self::statements::built_statements;
 use self::walk::{Ask, Few, Mark, Spot, Walk};
 use super::{KeyHealth, key, key_columns};
 use crate::row::{Columns, Unreadable, decode};
-use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, statements};
-use crate::value::{Argument as _, args};
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, row_of, statements};
+use crate::value::args;
 use crate::{Connection, Cursor, PageRequest, StoreResult};
 
 /// What a list shows of a key, and what it hangs on.
@@ -295,15 +297,10 @@ impl Connection {
         request: &PageRequest,
         now: Timestamp,
     ) -> StoreResult<KeyPage> {
-        let (ids, next, examined) = self.page_key_ids(tenant, filter, order.into(), request, now).await?;
-        let mut rows = HashMap::with_capacity(ids.len());
-        for chunk in ids.chunks(ROWS_PER_STATEMENT) {
-            let mut arguments = args![tenant.organization_id()];
-            arguments.extend(padded(chunk, String::value));
-            let found = self.list_bulk(&FIND_KEY_ROWS, arguments, "key", |it| key_row(it, now)).await?;
-            rows.extend(found.into_iter().map(|it| (it.key.id.to_string(), it)));
-        }
-        let rows = ids.iter().filter_map(|id| rows.remove(id)).collect();
+        let (after, rows) = (request.after.as_ref(), request.rows());
+        let (places, next, examined) = self.page_places(tenant, filter, order.into(), after, rows, now).await?;
+        let mut rows = self.key_rows(tenant, &places, now).await?;
+        let rows = places.iter().filter_map(|it| rows.remove(&it.id)).collect();
         Ok(KeyPage { rows, next, examined })
     }
 
@@ -356,18 +353,19 @@ impl Connection {
         Ok(KeyTotal { count, is_exact: examined <= KEYS_EXAMINED_MAX as u64 })
     }
 
-    /// The identifiers of a page, where the next one begins, and how many keys were looked at for it.
-    async fn page_key_ids(
+    /// The keys of a page, where the next one begins, and how many keys were looked at for it.
+    async fn page_places(
         &mut self,
         tenant: &Tenant,
         filter: &KeyFilter,
         order: KeyOrder,
-        request: &PageRequest,
+        after: Option<&Cursor>,
+        rows: usize,
         now: Timestamp,
-    ) -> StoreResult<(Vec<String>, Option<Cursor>, usize)> {
+    ) -> StoreResult<(Vec<Place>, Option<Cursor>, usize)> {
         let conditions = Condition::of(filter, now);
-        let start = request.after.as_ref().map(Place::parse).transpose()?;
-        let wanted = request.rows() + 1;
+        let start = after.map(Place::parse).transpose()?;
+        let wanted = rows + 1;
         let mut budget = KEYS_EXAMINED_MAX;
         let (mut found, mut stop): (Vec<Place>, Option<Place>) = (Vec::new(), None);
         let stages = self.stages(tenant, filter, order, &conditions, start.as_ref()).await?;
@@ -388,8 +386,9 @@ impl Connection {
                 }
                 budget -= walk.cost(stage);
                 let after = start.take().map(|it| it.spot(walk.order)).transpose()?.flatten();
-                let rows = wanted - found.len();
-                let more = self.walk_along(tenant, stage, walk, &conditions, after.as_ref(), rows, &mut budget).await?;
+                let missing = wanted - found.len();
+                let more =
+                    self.walk_along(tenant, stage, walk, &conditions, after.as_ref(), missing, &mut budget).await?;
                 found.extend(more.spots.into_iter().map(|it| Place::at(stage, walk, it)));
                 if let Some(spot) = more.stopped_at {
                     stop = Some(Place::at(stage, walk, spot));
@@ -400,12 +399,12 @@ impl Connection {
                 return Err(crate::Error::InvalidCursor);
             }
         }
-        let has_more = found.len() > request.rows();
-        found.truncate(request.rows());
+        let has_more = found.len() > rows;
+        found.truncate(rows);
         let next = if has_more { found.last() } else { stop.as_ref() };
         let next = next.map(Place::cursor);
         let examined = KEYS_EXAMINED_MAX - budget;
-        Ok((found.into_iter().map(|it| it.id).collect(), next, examined))
+        Ok((found, next, examined))
     }
 
     /// The next rows of a walk that meet all conditions, at most so many; of several lanes they are put in one order.

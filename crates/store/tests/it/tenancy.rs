@@ -234,6 +234,11 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_denials(key_id), |it| !it.is_empty());
     ask!(page_keys(&any, KeySort::Created, &first, now()), |it| it.rows.iter().any(|it| own_key(&it.key)));
     ask!(count_keys(&any, now()), |it| it.count > 0);
+    ask!(page_keys_that(&any, KeySort::Created, &first, now(), &|_| true), |it| it
+        .rows
+        .iter()
+        .any(|it| own_key(&it.key)));
+    ask!(count_keys_that(&any, now(), &|_| true), |it| it.count > 0);
     ask!(count_live_keys(), |it| it > 0);
     ask!(count_live_keys_of_owner(ann), |it| it > 0);
     ask!(count_breaking_keys(Breach::Endless, bounds), |it| it.keys > 0);

@@ -38,7 +38,7 @@ pub(in crate::console) async fn show_key(
     let info = find(&visit, &key_id).await?;
     let usage = key_usage(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
     let may = rights_to(&visit, &info);
-    let mut health = health::lines(&visit, info.key.id).await?;
+    let mut health = health::lines(&visit, &info).await?;
     for line in &mut health {
         line.way = line.way.filter(|(path, _)| match *path {
             "/delete" => may.delete,

@@ -44,12 +44,14 @@ const CURSOR_BYTES_MAX: usize = 1024;
 /// What the API calls the state that people call deleted; both are understood in an address.
 const REVOKED: &str = "revoked";
 
-const STATES: [(&str, &str, Option<KeyState>); 5] = [
-    ("", "All live", None),
-    ("active", "Active", Some(KeyState::Active)),
-    ("inactive", "Inactive", Some(KeyState::Inactive)),
-    ("expired", "Expired", Some(KeyState::Expired)),
-    ("deleted", "Deleted", Some(KeyState::Revoked)),
+/// The statuses to choose from, as the column has them: in the address and for people, which state it is, and whether such a key is blocked.
+const STATES: [(&str, &str, Option<KeyState>, Option<bool>); 6] = [
+    ("", "All live", None, None),
+    ("active", "Active", Some(KeyState::Active), Some(false)),
+    ("blocked", "Blocked", Some(KeyState::Active), Some(true)),
+    ("inactive", "Inactive", Some(KeyState::Inactive), None),
+    ("expired", "Expired", Some(KeyState::Expired), None),
+    ("deleted", "Deleted", Some(KeyState::Revoked), None),
 ];
 
 /// The columns that the list can be sorted by: what an address calls it, and what people do.
@@ -235,7 +237,8 @@ impl ListQuery {
 
     /// What the operation is asked for.
     pub(super) fn wanted(&self, now: Timestamp) -> KeyQuery {
-        let state = STATES.iter().find(|(word, ..)| *word == self.status).and_then(|it| it.2);
+        let (state, blocked) =
+            STATES.iter().find(|(word, ..)| *word == self.status).map_or((None, None), |it| (it.2, it.3));
         let unused_days = USES.iter().find(|it| it.0 == self.used).and_then(|it| it.2);
         let filter = KeyFilter {
             status: state.into(),
@@ -247,7 +250,7 @@ impl ListQuery {
             unused_since: unused_days.map(|it| now.saturating_sub(DAY.saturating_mul(it))),
             ..KeyFilter::default()
         };
-        KeyQuery { order: self.order(), api: self.api.parse().ok(), ..filter.into() }
+        KeyQuery { order: self.order(), api: self.api.parse().ok(), blocked, ..filter.into() }
     }
 
     /// Rows on a page.
@@ -320,7 +323,7 @@ pub(in crate::console) async fn show_keys(
         },
         previous: query.previous(u64::from(rows_max)),
         next,
-        statuses: STATES.map(|(word, label, _)| Choice::new(word, label, word == query.status)).into(),
+        statuses: STATES.map(|(word, label, ..)| Choice::new(word, label, word == query.status)).into(),
         roles: role_filter(&visit, &query.role).await,
         types: type_filter(&visit, &query.api).await,
         users: user_filter(&visit, &query.user).await,

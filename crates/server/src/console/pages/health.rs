@@ -21,8 +21,8 @@ pub struct HealthPage {
 /// A rule, and how many keys it is about.
 #[derive(Debug, Clone)]
 pub struct HealthCard {
-    /// Its name in the address of the list.
-    pub slug: &'static str,
+    /// The query string of the list of its keys.
+    pub query: String,
     /// Its name for people.
     pub label: &'static str,
     /// Why it counts.

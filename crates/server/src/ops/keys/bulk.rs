@@ -204,6 +204,7 @@ async fn find(
     let Some(filter) = list::filter(connection, tenant, whose, query).await? else {
         return Ok(Part::default());
     };
+    debug_assert!(query.blocked.is_none(), "bulk work asks for what rows say");
     let (ids, next) = connection.find_key_ids(tenant, &filter, after, KEYS_PER_BULK_MAX, now).await?;
     Ok(Part { ids: ids.into_iter().collect(), next })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use claviger_core::hanging::Hanging;
 use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
 use claviger_core::key::{Key, KeyState};
 use claviger_core::reject::Reject;
@@ -9,10 +10,10 @@ use claviger_core::secret::Secret;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::Connection;
-use claviger_store::keys::{KeyRow, KeysBelow};
+use claviger_store::keys::{KeyPage, KeyRow, KeysBelow};
 use claviger_store::usage::SecretUse;
 
-use super::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyQuery, KeyTotal, LastUse, SecretInfo};
+use super::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyQuery, KeyStatus, KeyTotal, LastUse, SecretInfo};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
@@ -37,8 +38,8 @@ pub async fn list_keys(
         let total = KeyTotal { count: 0, is_exact: true };
         return Ok(KeyList { page: Page { items: Vec::new(), next: None }, total });
     };
-    let found = reader.page_keys(&tenant, &filter, query.order, &page.try_into()?, now).await?;
-    let mut total = reader.count_keys(&tenant, &filter, now).await?;
+    let found = find_page(app, &mut reader, &tenant, &filter, &query, page, now).await?;
+    let mut total = count(app, &mut reader, &tenant, &filter, query.blocked, now).await?;
     // Where not all were looked at for counting, more may have been found for the page.
     total.count = total.count.max(found.rows.len() as u64);
     let items = found.rows.into_iter().map(|row| from_row(app, row, now)).collect();
@@ -62,7 +63,7 @@ pub async fn page_keys(
     let Some(filter) = filter(&mut reader, &tenant, whose, &query).await? else {
         return Ok(Page { items: Vec::new(), next: None });
     };
-    let found = reader.page_keys(&tenant, &filter, query.order, &page.try_into()?, now).await?;
+    let found = find_page(app, &mut reader, &tenant, &filter, &query, page, now).await?;
     let items = found.rows.into_iter().map(|row| from_row(app, row, now)).collect();
     Ok(Page { items, next: found.next.map(|it| Cursor(it.to_text())) })
 }
@@ -80,7 +81,7 @@ pub async fn count_keys(
     let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
     let mut reader = app.store().read().await?;
     match filter(&mut reader, &tenant, whose, &query).await? {
-        Some(filter) => Ok(reader.count_keys(&tenant, &filter, app.now()).await?),
+        Some(filter) => count(app, &mut reader, &tenant, &filter, query.blocked, app.now()).await,
         None => Ok(KeyTotal { count: 0, is_exact: true }),
     }
 }
@@ -99,6 +100,51 @@ pub async fn find_keys_below(
 ) -> OpResult<KeysBelow> {
     let tenant = caller.authorize(app, organization_id, "claviger/organizations:read")?;
     Ok(app.store().read().await?.find_keys_below(&tenant, search, at_most).await?)
+}
+
+/// A page, of which the replica says which keys are blocked where that is asked: it is nothing that a row says.
+async fn find_page(
+    app: &App,
+    connection: &mut Connection,
+    tenant: &Tenant,
+    filter: &KeyFilter,
+    query: &KeyQuery,
+    page: PageRequest,
+    now: Timestamp,
+) -> OpResult<KeyPage> {
+    let (order, page) = (query.order, page.try_into()?);
+    Ok(match query.blocked {
+        None => connection.page_keys(tenant, filter, order, &page, now).await?,
+        Some(blocked) => {
+            let is_asked = |it: &Hanging| is_blocked(app, it, now) == blocked;
+            connection.page_keys_that(tenant, &among_active(filter), order, &page, now, &is_asked).await?
+        }
+    })
+}
+
+async fn count(
+    app: &App,
+    connection: &mut Connection,
+    tenant: &Tenant,
+    filter: &KeyFilter,
+    blocked: Option<bool>,
+    now: Timestamp,
+) -> OpResult<KeyTotal> {
+    Ok(match blocked {
+        None => connection.count_keys(tenant, filter, now).await?,
+        Some(blocked) => {
+            let is_asked = |it: &Hanging| is_blocked(app, it, now) == blocked;
+            connection.count_keys_that(tenant, &among_active(filter), now, &is_asked).await?
+        }
+    })
+}
+
+fn among_active(filter: &KeyFilter) -> KeyFilter {
+    KeyFilter { status: KeyStatus::Active, ..filter.clone() }
+}
+
+fn is_blocked(app: &App, hanging: &Hanging, now: Timestamp) -> bool {
+    app.replica().refusal_by_what_hangs(hanging, now).is_some()
 }
 
 /// What somebody should look at about a key; nothing, where it is deleted.
@@ -228,7 +274,7 @@ pub(super) async fn info_of_new(
 /// What a list says of a key.
 pub(super) fn from_row(app: &App, row: KeyRow, now: Timestamp) -> KeyInfo {
     let state = row.key.state(now);
-    let refusal = || app.replica().refusal_by_what_hangs(&row.key, now);
+    let refusal = || app.replica().refusal_by_what_hangs(&Hanging::from(&row.key), now);
     KeyInfo {
         state,
         blocked: (state == KeyState::Active).then(refusal).flatten(),

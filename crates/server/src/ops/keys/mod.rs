@@ -164,6 +164,8 @@ pub struct KeyQuery {
     pub filter: KeyFilter,
     /// Those of the api with this slug.
     pub api: Option<Slug>,
+    /// Of the active ones, whatever the filter says of states, those that are blocked ([`KeyInfo::blocked`]), or those that are not.
+    pub blocked: Option<bool>,
     /// In which order.
     pub order: KeyOrder,
 }

@@ -7,7 +7,9 @@ use claviger_core::decision::Code;
 use claviger_core::role::BuiltIn;
 use claviger_core::user::UserStatus;
 
-use super::browser::Browser;
+use serde_json::{Value, json};
+
+use super::browser::{Browser, Page, selector};
 use crate::app::{TestApp, new_key, permissions};
 
 const NO_ACCESS: &str = "Blocked: its owner has no API access";
@@ -33,7 +35,7 @@ async fn a_key_whose_owner_or_mapped_user_stops_it_is_called_blocked_everywhere(
 
     let blocked = async |id| get_key(&app.app, &app.admin, app.root, id).await.unwrap().blocked;
     assert_eq!((blocked(personal).await, blocked(mapped.info.key.id).await), (None, None));
-    assert!(!admin.get("/o/root/keys").await.text.contains("Blocked"));
+    assert!(!admin.get("/o/root/keys").await.text.contains("Blocked:"));
 
     app.allow_members_keys(app.root, false).await;
     assert_eq!(blocked(personal).await, Some(Code::ApiAccessDenied));
@@ -72,4 +74,81 @@ async fn a_key_whose_owner_or_mapped_user_stops_it_is_called_blocked_everywhere(
     admin.submit(&form).await.expect(303);
     assert_eq!(blocked(personal).await, None);
     assert!(admin.get(&format!("/o/root/keys/{personal}")).await.text.contains("Inactive"));
+}
+
+/// What a path of the API lists: the names of all pages, and the total that the first one tells.
+async fn listed(app: &TestApp, token: &str, query: &str) -> (Vec<String>, Value) {
+    let (mut names, mut cursor, mut total) = (Vec::new(), String::new(), Value::Null);
+    loop {
+        let path = format!("/api/v1/organizations/{}/keys?limit=2&sort=name&{query}{cursor}", app.root);
+        let page = app.get(&path, token).await;
+        assert_eq!(page.status, 200, "{:?}", page.body);
+        let keys = page.body["data"].as_array().unwrap();
+        assert!(keys.len() <= 2);
+        names.extend(keys.iter().map(|it| it["name"].as_str().unwrap().to_owned()));
+        if total.is_null() {
+            total = json!([page.body["total"], page.body["total_is_exact"]]);
+        }
+        match page.body["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return (names, total),
+        }
+    }
+}
+
+// Who looks for what works is not shown what does not: the list knows of blocked keys what no row says.
+#[tokio::test]
+async fn blocked_keys_are_listed_by_themselves_and_not_among_the_active_ones() {
+    let app = TestApp::new().await;
+    let (_, ann_id, _) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    app.allow_members_keys(app.root, true).await;
+    for (name, mapped) in
+        [("a", true), ("b", false), ("c", true), ("d", true), ("e", false), ("f", true), ("off", true)]
+    {
+        let mapped_user_id = Some(Some(if mapped { ann_id } else { app.admin_id }));
+        let new = NewKey { owner_id: Some(None), mapped_user_id, ..new_key(name) };
+        app.create_key(&app.admin, app.root, new).await.unwrap();
+    }
+    let reader = NewKey { scopes: Some(permissions(&["claviger/keys:read"])), ..new_key("reader") };
+    let reader = app.create_key(&app.admin, app.root, reader).await.unwrap().token;
+    let mut browser = Browser::signed_in(&app).await;
+    let off = browser.get("/o/root/keys?q=off").await.expect(200).links();
+    let off = off.iter().find(|it| it.contains("/keys/key_")).unwrap().clone();
+    let form = browser.get(&off).await.form("/deactivate");
+    browser.submit(&form).await.expect(303);
+    assert!(browser.get("/o/root/keys?status=blocked").await.text.contains("No key matches"));
+    let well = browser.get("/o/root/health").await.expect(200);
+    assert!(!well.text.contains("status=blocked"));
+
+    let disabled = UserPatch { status: Some(UserStatus::Disabled), ..UserPatch::default() };
+    update_user(&app.app, &app.admin, app.root, ann_id, disabled, None).await.unwrap();
+    let names = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let token = reader.expose();
+    assert_eq!(listed(&app, token, "blocked=true").await, (names(&["a", "c", "d", "f"]), json!([4, true])));
+    let works = names(&["b", "e", "First key", "reader"]);
+    for query in ["blocked=false", "blocked=false&state=active"] {
+        assert_eq!(listed(&app, token, query).await, (works.clone(), json!([4, true])), "{query}");
+    }
+    assert_eq!(listed(&app, token, "state=active").await.0.len(), 8, "a state is what the key says of itself");
+    let path = format!("/api/v1/organizations/{}/keys?blocked=true&state=inactive", app.root);
+    assert_eq!(app.get(&path, token).await.status, 400);
+
+    let rows = |page: &Page| {
+        page.html().select(&selector("tbody th a")).map(|it| it.text().collect::<String>()).collect::<Vec<_>>()
+    };
+    let active = browser.get("/o/root/keys?status=active&sort=name").await.expect(200);
+    assert_eq!(rows(&active), works);
+    assert!(!active.text.contains(NO_USER));
+    let blocked = browser.get("/o/root/keys?status=blocked&sort=name").await.expect(200);
+    assert_eq!(rows(&blocked), names(&["a", "c", "d", "f"]));
+    assert!(blocked.text.contains("of 4"), "the total is that of the filter");
+    let csv = browser.get("/o/root/keys/csv?status=blocked").await.expect(200).text;
+    assert_eq!(csv.matches(NO_USER).count(), 4);
+
+    // Key health counts them, leads to them, and says of each what to do.
+    let health = browser.get("/o/root/health").await.expect(200);
+    assert!(health.links().contains(&"/o/root/keys?status=blocked".to_owned()));
+    let key = blocked.links().into_iter().find(|it| it.contains("/keys/key_")).unwrap();
+    let page = browser.get(&key).await.expect(200);
+    assert!(page.text.contains("Enable its mapped user, or map it to somebody who is here."));
 }

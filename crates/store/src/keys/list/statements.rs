@@ -113,6 +113,7 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
                 let named = |what: &str| format!("{what} {number} {status:?} {name}");
                 statements.push((named("count_few"), few.count(&tenant).sql));
                 statements.push((named("count_keys"), few.count_meeting(&tenant, &conditions).sql));
+                statements.push((named("count_keys_that"), few.count_hanging(&tenant, &conditions).sql));
                 for (what, parts) in [("role", ROLES), ("api", APIS)] {
                     statements.push((named(what), parts.query(&tenant, false, Some(group), Some("")).sql));
                 }

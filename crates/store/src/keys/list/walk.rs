@@ -311,6 +311,18 @@ impl Few<'_> {
         self.push(&mut query, tenant, false);
         query
     }
+
+    /// On what they hang, up to the limit, whether they meet `rest`, and how many each time.
+    pub(super) fn count_hanging(&self, tenant: &Tenant, rest: &[Condition]) -> Query {
+        let mut query = Query::default();
+        query.text("SELECT k.role_id, k.owner_id, k.mapped_user_id, k.reach, ");
+        query.push("CASE WHEN k.organization_id = ", tenant.organization_id(), "");
+        query.all(rest);
+        query.text(" THEN 1 ELSE 0 END, count(*) FROM ");
+        self.push(&mut query, tenant, false);
+        query.text(" GROUP BY 1, 2, 3, 4, 5");
+        query
+    }
 }
 
 fn limit(rows: usize) -> i64 {

@@ -6,7 +6,7 @@ use crate::console::pages::shell::{Place, Tone};
 
 fn card(slug: &'static str, label: &'static str, counted: &str) -> HealthCard {
     HealthCard {
-        slug,
+        query: format!("health={slug}"),
         label,
         why: "Once used, and not any more: what used it may be gone.",
         proposal: "Deactivate it, and delete it if nothing fails.",
