@@ -73,6 +73,10 @@ kinds! {
     SigningKeyId = SigningKeyKind, "sgk";
     /// Identifies a sign-in: what the tokens of one exchange of credentials have in common.
     SignInId = SignInKind, "sin";
+    /// Identifies a webhook: a subscription to what happens.
+    WebhookId = WebhookKind, "whk";
+    /// Identifies a delivery: one event on its way to one webhook.
+    DeliveryId = DeliveryKind, "dlv";
 }
 
 impl<K: StaticType> Id<K> {

@@ -31,3 +31,4 @@ pub mod tenant;
 pub mod time;
 pub mod usage;
 pub mod user;
+pub mod webhook;

@@ -134,3 +134,11 @@ pub const NODES_NAMED_MAX: usize = 16;
 pub const RECEIPT_MILLIS_MAX: u64 = 1000;
 /// Master keys in the file of a node.
 pub const MASTER_KEYS_MAX: usize = 8;
+/// Bytes in the address of a webhook's receiver.
+pub const TARGET_URL_BYTES_MAX: usize = 2000;
+/// Bytes in the entity and in the operation of what happens.
+pub const TOPIC_WORD_BYTES_MAX: usize = 40;
+/// Hours without a success after which a webhook is disabled.
+pub const WEBHOOK_FAILING_HOURS_MAX: u64 = 5 * 24;
+/// Seconds for which a receiver can ask to be left alone.
+pub const WEBHOOK_WAIT_SECS_MAX: u64 = 24 * 60 * 60;

@@ -5,7 +5,6 @@
 //! With `--load-only` first, it tells only what loading takes. Each figure is one line of JSON on standard output; `cargo xtask bench` reads them. Every thousandth of the keys is an organization of its own
 //! under one root, every tenth a user who is its member; keys are mapped to users and owned by them, one in ten has scopes.
 
-#[path = "shared/installation.rs"]
 mod installation;
 
 use std::hint::black_box;

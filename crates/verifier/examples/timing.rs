@@ -11,7 +11,6 @@
 //! That a key was found takes longer to say than that none was. Who can ask that holds the whole key, and is told what became of it in the answer:
 //! the last lines are for knowing, and nothing fails by them.
 
-#[path = "shared/installation.rs"]
 mod installation;
 
 use std::collections::HashMap;
