@@ -8,6 +8,10 @@ use super::{Breach, Tree};
 /// Files that nobody has to declare, because cargo finds them.
 const ROOTS: [&str; 3] = ["build.rs", "lib.rs", "main.rs"];
 
+fn holds_programs(folder: &str) -> bool {
+    ["/tests", "/benches", "/bin", "/examples"].iter().any(|kind| folder.ends_with(kind))
+}
+
 /// Files that no module declares, and browser tests that no run would find.
 pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
     let mut found = Vec::new();
@@ -16,8 +20,7 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
             continue;
         };
         // Cargo takes each file directly in these folders for a program of its own.
-        let is_program = ["/tests", "/benches", "/bin", "/examples"].iter().any(|kind| folder.ends_with(kind));
-        if ROOTS.contains(&name) || is_program {
+        if ROOTS.contains(&name) || holds_programs(folder) {
             continue;
         }
         let (parent, module) = match name {
@@ -29,7 +32,10 @@ pub(super) fn breaches(tree: &Tree) -> Vec<Breach> {
         // The tests of a long module lie beside it: `#[path = "key_tests.rs"] mod tests;`.
         let attribute = format!("#[path = \"{name}\"]");
         let is_named = tree.rust().any(|other| is_beside(other, folder) && other.text.contains(&attribute));
-        if !declared && !is_named {
+        // What several programs share: each of them declares it.
+        let is_shared = holds_programs(parent)
+            && tree.rust().any(|other| is_beside(other, parent) && declares(&other.text, module));
+        if !declared && !is_named && !is_shared {
             found.push(Breach::new(
                 &file.path,
                 0,

@@ -1,25 +1,24 @@
 //! No function that takes a tenant shows or changes what belongs to another one.
 
+mod full;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use claviger_core::access_token::{PublicKey, SigningKeyInfo, SigningKeyState};
+use claviger_core::access_token::SigningKeyState;
 use claviger_core::api::Api;
 use claviger_core::id::RoleId;
 use claviger_core::key::Key;
-use claviger_core::name::ExternalId;
-use claviger_core::permission::PermissionSet;
 use claviger_core::role::{BuiltIn, Role};
-use claviger_core::sealing::{Purpose, WrappedKey};
+use claviger_core::sealing::Purpose;
 use claviger_core::secret::{Secret, SecretState};
 use claviger_core::shared_secret::SharedSecret;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::usage::Span;
 use claviger_core::user::User;
-use claviger_store::idempotency::IdempotentAnswer;
 use claviger_store::imports::{Import, Known};
 use claviger_store::keys::{Bounds, Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::EventFilter;
@@ -27,137 +26,12 @@ use claviger_store::organizations::{LeftBehind, OrganizationFilter};
 use claviger_store::people::KeysOfMember;
 use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
-use claviger_store::sealing::DataKeyRow;
-use claviger_store::usage::denials::{Denial, KeyDenials};
 use claviger_store::users::UserFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
+use self::full::{Full, answer, data_key, import, signing_key};
 use crate::engine::contents;
-use crate::world::{World, api, event, id, member, name, now, organization, tenant, used_once, user};
-
-/// A world in which Acme has one of everything.
-struct Full {
-    world: World,
-    key: Key,
-    secret: Secret,
-    role: Role,
-    api: Api,
-    user: User,
-    import: Import,
-    below: claviger_core::organization::Organization,
-    child: Key,
-    child_secret: Secret,
-    data_key: DataKeyRow,
-    shared_secret: SharedSecret,
-    signing_key: SigningKeyInfo,
-}
-
-impl Full {
-    async fn new() -> Self {
-        let world = World::new().await;
-        let acme = world.acme.tenant.clone();
-        let organization_id = acme.organization_id();
-        let mut role = Role::built_in(id(), organization_id, BuiltIn::Member, now());
-        role.permissions = PermissionSet::parse(&["a:read"]).expect("permissions");
-        let api = api(&acme, "acme-api", "ac");
-        let user =
-            User { external_id: Some(ExternalId::parse("u-1").expect("an id")), ..self::user(organization_id, "bob") };
-        let below = organization(Some(organization_id), "below");
-        let (mut key, secret, _) = world.key(&world.acme, "CI");
-        (key.personal, key.sole, key.role_id) = (true, true, Some(role.id));
-        let (mut child, child_secret, _) = world.key(&world.acme, "Other");
-        child.role_id = Some(role.id);
-        let import = import(organization_id, api.id, role.id);
-        let mut tx = world.store.begin().await.expect("a transaction");
-        tx.insert_role(&acme, &role).await.expect("a role");
-        tx.insert_api(&acme, &api).await.expect("an api");
-        tx.insert_user(&acme, &user).await.expect("a user");
-        tx.insert_organization(&acme, &below).await.expect("an organization");
-        let ann = self::user(organization_id, "ann");
-        tx.insert_user(&acme, &ann).await.expect("a user");
-        let holder = member(organization_id, ann.id, role.id);
-        tx.insert_member(&acme, &holder).await.expect("a membership");
-        let nearer = member(below.id, world.acme.user.id, world.readonly.id);
-        tx.insert_member(&tenant(below.id), &nearer).await.expect("a membership");
-        tx.insert_key(&acme, &key, std::slice::from_ref(&secret)).await.expect("a key");
-        tx.insert_key(&acme, &child, std::slice::from_ref(&child_secret)).await.expect("a key");
-        let (mut lower, lower_secret, _) = world.key(&world.acme, "Till");
-        lower.organization_id = below.id;
-        tx.insert_key(&tenant(below.id), &lower, std::slice::from_ref(&lower_secret)).await.expect("a key");
-        let data_key = tx.insert_data_key(&acme, Purpose::Reveal, &data_key(), now()).await.expect("a data key");
-        tx.insert_sealed_copy(&acme, &secret, data_key.id, &vec![1]).await.expect("a copy");
-        let state = SecretState::Current;
-        let shared_secret = SharedSecret { id: id(), organization_id, state, created_at: now() };
-        tx.insert_shared_secret(&acme, &shared_secret, data_key.id, &vec![1]).await.expect("a shared secret");
-        let signing_key = signing_key(SigningKeyState::Current);
-        tx.insert_signing_key(&acme, &signing_key, data_key.id, &vec![1]).await.expect("a signing key");
-        tx.insert_import(&acme, &import).await.expect("an import");
-        tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
-        tx.commit(event(&acme, key.id)).await.expect("a commit");
-        let used = used_once(world.acme.organization.id, &secret, now());
-        world.store.record_uses(&[used]).await.expect("a use");
-        let denial = Denial { at: now(), code: "expired".into(), ip: None, user_agent: None };
-        let organization_id = world.acme.organization.id;
-        let denials = KeyDenials { key_id: key.id, organization_id, count: 1, latest: vec![denial] };
-        world.store.record_denials(&[denials]).await.expect("a denial");
-        Self {
-            world,
-            key,
-            secret,
-            role,
-            api,
-            user,
-            import,
-            below,
-            child,
-            child_secret,
-            data_key,
-            shared_secret,
-            signing_key,
-        }
-    }
-}
-
-fn signing_key(state: SigningKeyState) -> SigningKeyInfo {
-    let public_key = PublicKey::from_slice(&[7; 32]).expect("a key");
-    SigningKeyInfo { id: id(), state, public_key, created_at: now(), current_at: None }
-}
-
-fn data_key() -> DataKeyRow {
-    let master_key_id = "0123456789abcdef".parse().expect("an id");
-    DataKeyRow { id: id(), wrapped: WrappedKey { master_key_id, bytes: vec![7; 61] } }
-}
-
-fn answer() -> IdempotentAnswer {
-    IdempotentAnswer { fingerprint: [1; 32], status: 201, response: "{}".into(), created_at: now() }
-}
-
-fn import(
-    organization_id: claviger_core::id::OrganizationId,
-    api_id: claviger_core::id::ApiId,
-    role_id: RoleId,
-) -> Import {
-    Import {
-        id: id::<claviger_core::id::ImportKind>(),
-        organization_id,
-        source_digest: [9; 32],
-        source_name: "keys.csv".into(),
-        api_id,
-        role_id: Some(role_id),
-        scopes: None,
-        owner_id: None,
-        mapped_user_id: None,
-        next_line: 1,
-        accepted: 0,
-        existing: 0,
-        rejected: 0,
-        rejected_lines: vec![],
-        created_at: now(),
-        created_by: None,
-        updated_at: now(),
-        finished_at: None,
-    }
-}
+use crate::world::{World, api, event, id, member, name, now, organization, user};
 
 /// Asks every finder for what is Acme's, as `by`: its name, and whether it showed any of it.
 async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static str, bool)> {
