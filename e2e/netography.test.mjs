@@ -93,6 +93,7 @@ for (const scripts of [true, false]) {
     await scenario.test("A3.2: whoever signed in a while ago gets the bundle after confirming, and the key without it", async () => {
       await wait(11 * MINUTE);
       assert.equal((await createIn("without", "READONLY")).bundle, undefined);
+      await page.getByText("The sign-in bundle, one line with this key and the shared secret, is not shown").waitFor();
       const confirmed = await createIn("with", "READONLY", (it) => it.getByLabel("Your password").fill(dev.admin.password));
       assert.equal(confirmed.bundle.appname, "with");
     });

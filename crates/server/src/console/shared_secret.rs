@@ -21,6 +21,7 @@ use super::failure::Failure;
 use super::keys::secrets::{OVERLAPS, new_once, once_of, overlap_label};
 use super::pages::form::{Choice, FormErrors};
 use super::pages::keys::BundleOffer;
+use super::pages::secrets::Bundle;
 use super::pages::shared_secret::{
     OldSharedSecret, SharedSecretPage, SharedSecretQuestion, SharedSecretQuestionPage, SharedSecretRights,
     SharedSecretShownPage, ShownBecause,
@@ -273,13 +274,18 @@ pub(super) async fn confirm_for_bundle(
     Ok(())
 }
 
-/// The one line with which a client of Netography's Fusion is set up: everything that it needs to sign in with a new key, in base64. Absent where the
-/// organization has no shared secret, or where the reader may not see it or has not proven within ten minutes who they are: a new key must not
-/// be a way around that. No fault of this question stands in the way of a page with a new secret: that would be lost.
-pub(super) async fn bundle(visit: &Visit, key_name: &str, key: &Token) -> Option<String> {
-    if !rights(visit).view || found(visit).await.ok()?.is_empty() {
-        return None;
+/// The one line with which a client of Netography's Fusion is set up: everything that it needs to sign in with a key, in base64. Absent where the
+/// organization has no shared secret, or the reader may not see it, and not shown to who has not proven within ten minutes who they are: a new
+/// key must not be a way around that. No fault of this question stands in the way of a page with a new secret: that would be lost.
+pub(super) async fn bundle(visit: &Visit, key_name: &str, key: &Token) -> Bundle {
+    match offer(visit).await {
+        BundleOffer::None => Bundle::None,
+        BundleOffer::AfterConfirming => Bundle::Unconfirmed,
+        BundleOffer::Comes => line(visit, key_name, key).await.map_or(Bundle::None, Bundle::Shown),
     }
+}
+
+async fn line(visit: &Visit, key_name: &str, key: &Token) -> Option<String> {
     let revealed = reveal_shared_secret(&visit.app, &visit.caller, visit.organization_id(), None).await.ok()?;
     let bundle = serde_json::json!({
         "url": visit.site.base_url,

@@ -15,7 +15,9 @@ use crate::console::entrance::{held_back, refused};
 use crate::console::failure::Failure;
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::rotation::{SecretValues, ShownSecret, ViewSecretPage, ViewedSecretPage, Viewing};
+use crate::console::pages::secrets::Bundle;
 use crate::console::pages::shell::{Moment, Place};
+use crate::console::shared_secret::bundle;
 use crate::console::visit::Visit;
 use crate::ops::keys::{KeyInfo, RevealedSecret, check_reveal, reveal_key};
 
@@ -98,7 +100,13 @@ pub(in crate::console) async fn view(
         }
     };
     let revealed = revealed.ok_or_else(Failure::not_found)?;
+    let current = revealed.secrets.iter().find(|it| it.secret.state == SecretState::Current);
+    let bundle = match current.and_then(|it| it.token.as_ref()) {
+        Some(token) => bundle(&visit, info.key.name.as_str(), token).await,
+        None => Bundle::None,
+    };
     Ok(visit.page(&ViewedSecretPage {
+        bundle,
         shell: visit.shell(Place::Keys),
         key_id: info.key.id.to_string(),
         key_name: info.key.name.to_string(),

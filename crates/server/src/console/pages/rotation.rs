@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::form::{Choice, FormErrors};
 use super::keys::{KeyFacts, LastUse};
+use super::secrets::Bundle;
 use super::shell::{Moment, Shell};
 
 /// One of the secrets of a key that is being rotated.
@@ -165,4 +166,6 @@ pub struct ViewedSecretPage {
     pub key_name: String,
     /// The secrets that are good, the current one first.
     pub secrets: Vec<ShownSecret>,
+    /// The line that sets a program up to sign in with the current one.
+    pub bundle: Bundle,
 }

@@ -32,12 +32,23 @@ pub struct CreatedKeyPage {
     pub access: String,
     /// The part that goes into `secretKey`.
     pub secret: String,
-    /// The line that sets a program up to sign in with it: absent where the organization has no shared secret, or it is not the reader's to see.
-    pub bundle: Option<String>,
+    /// The line that sets a program up to sign in with it.
+    pub bundle: Bundle,
     /// How to try it, with the token filled in.
     pub snippets: Vec<Snippet>,
     /// The key that it takes the place of, where that is still good.
     pub replaced: Option<Replaced>,
+}
+
+/// The line with a key and the shared secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bundle {
+    /// The organization has no shared secret, or it is not the reader's to see.
+    None,
+    /// There is one, and the reader has not proven lately who they are.
+    Unconfirmed,
+    /// In base64.
+    Shown(String),
 }
 
 /// A key that another one was made for, and that works until somebody deactivates it.

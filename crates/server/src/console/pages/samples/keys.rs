@@ -79,6 +79,20 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
     ]
 }
 
+/// A form that somebody else was faster than.
+pub(super) fn conflict(words: &Words<'_>) -> FormErrors {
+    let mut errors = FormErrors::default();
+    errors.add_outdated();
+    errors.compare([
+        ("Name", words.typed.to_owned(), words.names[1].to_owned()),
+        ("Description", words.descriptions[0].to_owned(), String::new()),
+        ("Role", "READONLY".to_owned(), "ADMIN".to_owned()),
+        ("Expires", "Never".to_owned(), "20 Feb 2027, 24:00 UTC".to_owned()),
+        ("Scopes", "contacts:read, scorecards/A:read".to_owned(), words.typed.to_owned()),
+    ]);
+    errors
+}
+
 /// The same where something was searched for.
 pub(super) fn found(words: &Words<'_>) -> LocationKeys {
     let mut below = locations(words);

@@ -8,6 +8,7 @@ use crate::console::pages::rotation::{
     OldSecretView, RotationPage, RotationQuestion, RotationView, SecretValues, ShownSecret, TurningSecret,
     ViewSecretPage, ViewedSecretPage, Viewing,
 };
+use crate::console::pages::secrets::Bundle;
 use crate::console::pages::shell::Place;
 
 pub(super) fn under_way(words: &Words<'_>, old_used: bool, may: bool) -> RotationView {
@@ -96,6 +97,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         secrets,
+        bundle: Bundle::Shown("eyJ1cmwiOiJodHRwczovL2tleXMuYWNtZS5leGFtcGxlIn0=".to_owned()),
     };
     let (current, old) = (None, Some(moment("2026-11-27T12:00:00Z")));
     vec![
