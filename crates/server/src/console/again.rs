@@ -4,6 +4,8 @@
 //! person says so, by a form of ours like any other, and is authorized like any other. No other site can begin this: the origin check refuses
 //! its forms before anybody asks who is signed in, and those that it would send to the sign-in.
 
+mod words;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{OriginalUri, Request, State};
 use axum::middleware::Next;
@@ -11,22 +13,22 @@ use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::BASE64URL_NOPAD;
 use http::{Method, StatusCode};
 
+#[cfg(test)]
+pub(super) use self::words::LABELS;
+use self::words::Reader;
 use super::FORM_BYTES_MAX;
 use super::entrance::show_sign_in_again;
 use super::failure::Failure;
-use super::pages::again::{AgainPage, KeptField};
-use super::pages::form::typed;
-use super::pages::shell::Preferences;
+use super::pages::again::AgainPage;
 use super::paging::query_string;
 use super::respond::own_path;
 use super::visit::Guest;
 use crate::app::App;
+use crate::ops::sessions::CurrentSession;
 use crate::site::Site;
 
 /// Fields that nobody is to find in a page again. A test compares them with the forms that there are.
 pub(super) const SECRET_FIELDS: [&str; 4] = ["confirm", "password", "present", "token"];
-/// What our pages put into a form themselves: it goes along, and is of no interest to people.
-const SILENT_FIELDS: [&str; 4] = ["once", "version", "from", "back"];
 /// Bytes of a form that go along; what is written in base64 must still fit into a form.
 const KEPT_BYTES_MAX: usize = FORM_BYTES_MAX / 2;
 
@@ -52,7 +54,7 @@ impl Kept {
 
     /// As the sign-in page carries it; empty where there is nothing that anybody typed or chose, or too much of it.
     pub(super) fn to_text(&self) -> String {
-        let is_typed = |(name, value): &(String, String)| !value.is_empty() && !SILENT_FIELDS.contains(&name.as_str());
+        let is_typed = |(name, value): &(String, String)| !value.is_empty() && words::label(name).is_some();
         let encoded = serde_urlencoded::to_string(&self.fields).unwrap_or_default();
         if !self.fields.iter().any(is_typed) || KEPT_BYTES_MAX < encoded.len() {
             return String::new();
@@ -68,16 +70,18 @@ impl Kept {
         (action.starts_with("/o/") && !kept.fields.is_empty()).then_some(kept)
     }
 
-    /// The page that asks whether to send it now.
-    pub(super) fn page(self, preferences: Preferences, person: String, page: String) -> AgainPage {
-        let field = |(name, value): &(String, String)| KeptField {
-            label: name.replace('_', " "),
-            is_shown: !value.is_empty() && !SILENT_FIELDS.contains(&name.as_str()),
-            text: typed(value),
-            name: name.clone(),
-            value: value.clone(),
-        };
-        AgainPage { preferences, person, fields: self.fields.iter().map(field).collect(), action: self.action, page }
+    /// The page that asks whoever has signed in whether to send it now.
+    pub(super) async fn page(self, app: &App, guest: &Guest, session: &CurrentSession, page: String) -> AgainPage {
+        let reader = Reader::of(app, &session.caller, &self.action).await;
+        AgainPage {
+            preferences: guest.preferences,
+            person: session.user.email.as_ref().map_or_else(|| session.user.name.to_string(), ToString::to_string),
+            what: reader.what(&self).await,
+            rows: reader.rows(&self).await,
+            fields: self.fields,
+            action: self.action,
+            page,
+        }
     }
 }
 

@@ -156,8 +156,10 @@ pub(super) async fn sign_in(
             end_session(&app, &guest.site, &headers).await?;
             let mut response = enter(&app, &guest, &signed_in, Some(own_path(&form.next))).await?;
             if let Some(kept) = Kept::read(&form.action, &form.kept) {
-                let page = kept.page(guest.preferences, form.email.clone(), own_path(&form.next).to_owned());
-                let mut asking = html(&page);
+                let session = sessions::find_session(&app, &signed_in.token, guest.origin.ip).await?;
+                let session = session.ok_or_else(Failure::not_found)?;
+                let page = own_path(&form.next).to_owned();
+                let mut asking = html(&kept.page(&app, &guest, &session, page).await);
                 asking
                     .headers_mut()
                     .extend(response.headers().get_all(SET_COOKIE).iter().map(|it| (SET_COOKIE, it.clone())));

@@ -22,10 +22,10 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) const SPANS: [u32; 3] = [30, 90, 365];
 /// In the form, the choice to keep an expiry that is none of the spans.
 pub(in crate::console) const KEEP: &str = "keep";
-pub(super) const NEVER: &str = "never";
-pub(super) const ON_DATE: &str = "date";
+pub(in crate::console) const NEVER: &str = "never";
+pub(in crate::console) const ON_DATE: &str = "date";
 /// In the form, the user of a key that is mapped to nobody, or belongs to nobody.
-pub(super) const NOBODY: &str = "nobody";
+pub(in crate::console) const NOBODY: &str = "nobody";
 
 /// What a form begins with: the key that it changes, or the one that it makes a copy of.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use scraper::{ElementRef, Html, Node, Selector};
 
 use super::samples::{self, PLAIN, filled_with};
-use crate::console::again::SECRET_FIELDS;
+use crate::console::again::{LABELS, SECRET_FIELDS};
 use crate::console::assets;
 
 /// Text that would do harm if it were taken for markup, a path, a template or a command.
@@ -171,6 +171,19 @@ fn a_page_of_25_rows_keeps_its_budget() {
 }
 
 // What somebody types who was signed out meanwhile goes along through the sign-in, but for this.
+#[test]
+fn every_field_of_a_form_that_may_go_along_is_called_what_people_know() {
+    for (name, page) in pages() {
+        for form in page.select(&selector("form[method=post][action^='/o/']")) {
+            for field in form.select(&selector("[name]")) {
+                let field = field.attr("name").expect("a name");
+                let is_known = SECRET_FIELDS.contains(&field) || LABELS.iter().any(|it| it.0 == field);
+                assert!(is_known, "{name}: {field}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_field_that_is_secret_is_known_as_one() {
     for (name, page) in pages() {

@@ -1,5 +1,6 @@
 //! A form that is sent after the session has ended: nothing is done, nothing that was typed is lost, and no other site can begin it.
 
+use claviger_core::role::BuiltIn;
 use reqwest::Method;
 
 use super::browser::{Browser, Page, selector};
@@ -32,6 +33,44 @@ async fn what_was_typed_is_shown_after_signing_in_and_sent_when_its_reader_says_
     assert_eq!(app.verify_text(&made.text_of("#token"), &[]), Ok(()));
     let again = browser.submit(&page.form("/keys")).await.expect(200);
     assert_eq!(again.html().select(&selector("#token")).count(), 0, "twice is once");
+}
+
+// Whoever looks before sending reads what they know: the form's labels, names, and what would be done.
+#[tokio::test]
+async fn what_goes_along_is_shown_in_the_words_of_its_form_and_with_names() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let edit = format!("{}/edit", browser.create_key("CI").await.key_path());
+    let form = browser.get(&edit).await.form("/edit").with("description", "Deploys").with("expires", "date");
+    let (_, ann, _) = app.member(app.root, "Ann", BuiltIn::Readonly).await;
+    let form = form.with("expires_on", "2027-02-20").with("mapped_user", &ann.to_string());
+    app.clock.advance(DAY);
+    let page = browser.submit(&form).await.expect(401);
+    let page = sign_in(&mut browser, &page, ADMIN_PASSWORD).await.expect(200);
+    assert_eq!(page.text_of("h2"), "Change the key “CI”");
+    let html = page.html();
+    let rows: Vec<String> = html
+        .select(&selector(".facts > div"))
+        .map(|it| it.text().collect::<Vec<_>>().join(" ").split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for row in ["Name CI", "Description Deploys", "Role READONLY", "Last day 20 Feb 2027", "Mapped user Ann"] {
+        assert!(rows.iter().any(|it| it == row), "{row}: {rows:?}");
+    }
+    let seen = page.text_of("main");
+    for id in ["key_", "rol_", "usr_", "mapped_user", "expires_on"] {
+        assert!(!seen.contains(id), "{id}: {seen}");
+    }
+    drop(html);
+    browser.submit(&page.form("/edit")).await.expect(303);
+    assert!(browser.get(&edit).await.text.contains("Deploys"));
+
+    let id = edit.strip_suffix("/edit").and_then(|it| it.rsplit('/').next()).unwrap();
+    let asked = browser.get(&format!("/o/root/keys/bulk/delete?key={id}")).await.expect(200);
+    app.clock.advance(DAY);
+    let page = browser.submit(&asked.form("/bulk/delete").with("count", "1")).await.expect(401);
+    let page = sign_in(&mut browser, &page, ADMIN_PASSWORD).await.expect(200);
+    assert_eq!(page.text_of("h2"), "Delete 1 key");
+    assert!(page.text_of(".facts").contains("CI"), "{}", page.text_of(".facts"));
 }
 
 #[tokio::test]

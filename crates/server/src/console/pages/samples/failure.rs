@@ -1,7 +1,7 @@
 //! Filled pages of what cannot be shown.
 
 use super::{Shell, Words, moment, render, shell};
-use crate::console::pages::again::{AgainPage, KeptField};
+use crate::console::pages::again::{AgainPage, KeptRow};
 use crate::console::pages::entrance::SignInPage;
 use crate::console::pages::failure::{FailurePage, FailureWithinPage, SuspensionView, Trouble, WayOut};
 use crate::console::pages::shell::{Place, Preferences};
@@ -26,19 +26,26 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let within = trouble(words, &[("/o/acme/keys", "Back to API Keys"), ("/o/acme", "Home")]);
     // The answer to a form: nothing leads back to it, so that nothing is offered that would.
     let answer = shell(words, Place::Elsewhere);
-    let field = |name: &str, is_shown| KeptField {
-        name: name.to_owned(),
-        value: words.typed.to_owned(),
-        label: name.replace('_', " "),
-        text: words.typed.to_owned(),
-        is_shown,
-    };
+    let row = |label, values: &[&str]| KeptRow { label, values: values.iter().map(|it| (*it).to_owned()).collect() };
     let again = AgainPage {
         preferences: Preferences::default(),
         person: words.email.to_owned(),
-        fields: vec![field("name", true), field("expires_on", true), field("once", false)],
-        action: "/o/acme/keys".to_owned(),
-        page: "/o/acme/keys/new".to_owned(),
+        what: format!("Change the key “{}”", words.names[0]),
+        rows: vec![
+            row("Name", &[words.typed]),
+            row("Role", &["READONLY"]),
+            row("Mapped user", &[words.names[4]]),
+            row("Last day", &["20 Feb 2027"]),
+            row("Scopes", &["contacts:read", "scorecards/A:read"]),
+        ],
+        fields: vec![("name".to_owned(), words.typed.to_owned()), ("once".to_owned(), words.typed.to_owned())],
+        action: "/o/acme/keys/key_01jdw7r9x3e5tv/edit".to_owned(),
+        page: "/o/acme/keys/key_01jdw7r9x3e5tv/edit".to_owned(),
+    };
+    let several = AgainPage {
+        what: "Delete 3 keys".to_owned(),
+        rows: vec![row("Keys", &words.names[..3]), row("Typed to confirm", &["3"])],
+        ..again.clone()
     };
     let unsent = SignInPage { unsent: true, email: String::new(), ..super::sign_in(words) };
     let kept = SignInPage {
@@ -67,6 +74,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ("failure-suspended", render(&FailureWithinPage { shell: shell(words, Place::Elsewhere), trouble: to_resume })),
         ("failure-suspended-outside", render(&FailurePage { preferences: Preferences::default(), trouble: closed })),
         ("again", render(&again)),
+        ("again-several", render(&several)),
         ("sign-in-unsent", render(&unsent)),
         ("sign-in-kept", render(&kept)),
         ("failure", render(&FailurePage { preferences: Preferences::default(), trouble: outside })),
