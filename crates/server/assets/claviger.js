@@ -22,6 +22,10 @@ addEventListener("beforeunload", (event) => {
   if (document.querySelector("[data-once]")) event.preventDefault();
 });
 
+// The answer to a form cannot be come back to, nor loaded again without asking: its place in the history becomes that of the page it is about.
+const here = document.querySelector("[data-here]")?.dataset.here;
+if (here) history.replaceState(null, "", here);
+
 // Copying. The button is in the page but hidden, since without a clipboard it could do nothing.
 const prepareCopying = (root) => {
   if (!navigator.clipboard) return;

@@ -108,6 +108,7 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "member-removed" => Notice::MemberRemoved(subject()?),
         "user-disabled" => Notice::UserDisabled(subject()?),
         "user-enabled" => Notice::UserEnabled(subject()?),
+        "link-was-shown" => Notice::LinkWasShown(subject()?),
         "link-withdrawn" => Notice::LinkWithdrawn(subject()?),
         "user-updated" => Notice::UserUpdated(subject()?),
         "policy-saved" => Notice::PolicySaved(subject()?),
@@ -160,6 +161,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::MemberRemoved(name) => ("member-removed", name.as_str()),
         Notice::UserDisabled(name) => ("user-disabled", name.as_str()),
         Notice::UserEnabled(name) => ("user-enabled", name.as_str()),
+        Notice::LinkWasShown(name) => ("link-was-shown", name.as_str()),
         Notice::LinkWithdrawn(name) => ("link-withdrawn", name.as_str()),
         Notice::UserUpdated(name) => ("user-updated", name.as_str()),
         Notice::PolicySaved(name) => ("policy-saved", name.as_str()),
@@ -287,6 +289,7 @@ mod tests {
             Notice::MemberRemoved(named()),
             Notice::UserDisabled(named()),
             Notice::UserEnabled(named()),
+            Notice::LinkWasShown(named()),
             Notice::LinkWithdrawn(named()),
             Notice::UserUpdated(named()),
             Notice::PolicySaved(named()),
@@ -329,6 +332,7 @@ mod tests {
                 | Notice::MemberRemoved(_)
                 | Notice::UserDisabled(_)
                 | Notice::UserEnabled(_)
+                | Notice::LinkWasShown(_)
                 | Notice::LinkWithdrawn(_)
                 | Notice::UserUpdated(_)
                 | Notice::PolicySaved(_)

@@ -1,21 +1,26 @@
 //! A member's own page, and what is done from there without a form: links, disabling, removing.
 
-use axum::extract::Path;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path};
 use axum::response::{IntoResponse, Response};
 use claviger_core::id::MemberId;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::user::{User, UserStatus};
 use claviger_store::links::LinkPurpose;
 use claviger_store::people::{KEYS_COUNTED_MAX, KeysOfMember, PersonRow};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::list::facts;
 use crate::console::audit;
 use crate::console::failure::Failure;
+use crate::console::keys::secrets::{new_once, once_of};
 use crate::console::pages::members::{LinkMadePage, MemberPage, RemoveMemberPage, RemovedMemberPage};
 use crate::console::pages::shell::{Moment, Notice, Place};
 use crate::console::visit::Visit;
+use crate::ops::idempotency::Idempotency;
 use crate::ops::links::{SignInLink, create_sign_in_link, delete_sign_in_link};
 use crate::ops::members::delete_member;
 use crate::ops::people::{get_person, is_last_admin};
@@ -50,6 +55,7 @@ pub(in crate::console) async fn show_member(
         may_change: visit.may_do("claviger/members:update") && visit.may_do("claviger/roles:read"),
         may_remove: visit.may_do("claviger/members:delete"),
         may_change_user: visit.may_do("claviger/users:update") && !person.managed_elsewhere,
+        once: new_once(&visit.app),
         person,
     };
     Ok(visit.page(&page))
@@ -65,13 +71,32 @@ async fn show_removed(visit: &Visit, member_id: &str) -> Result<Response, Failur
     Ok((StatusCode::GONE, visit.page(&page)).into_response())
 }
 
-/// Makes a link by which the member sets a password, and answers with it.
-pub(in crate::console) async fn make_link(visit: Visit, Path((_, member_id)): MemberPath) -> Result<Response, Failure> {
+/// The button that makes a link, as it is sent.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct LinkForm {
+    once: String,
+}
+
+/// Makes a link by which the member sets a password, and answers with it. A page that is loaded again makes no other one, which would end the one
+/// that was shown.
+pub(in crate::console) async fn make_link(
+    visit: Visit,
+    Path((_, member_id)): MemberPath,
+    form: Result<Form<LinkForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let (person, _) = find(&visit, &member_id).await?;
     let user = &person.row.user;
-    let made = create_sign_in_link(&visit.app, &visit.caller, visit.organization_id(), user.id, None).await?;
-    let link = made.fresh().ok_or_else(Failure::not_found)?;
-    Ok(show_link(&visit, &person.row.member.id.to_string(), user, &link))
+    let (key, fingerprint) = once_of("link", &form.once, [&user.id.to_string()]);
+    // Nothing of the link is kept.
+    let once = Idempotency { key, fingerprint, status: 200, render: |_| Value::Null, headers: |_| HeaderMap::new() };
+    let once = Some(once).filter(|_| !form.once.is_empty());
+    let made = create_sign_in_link(&visit.app, &visit.caller, visit.organization_id(), user.id, once).await?;
+    match made.fresh() {
+        Some(link) => Ok(show_link(&visit, &person.row.member.id.to_string(), user, &link)),
+        None => Ok(visit.done(&format!("/members/{member_id}"), &Notice::LinkWasShown(user.name.to_string()))),
+    }
 }
 
 /// The page that shows a link.

@@ -75,6 +75,8 @@ pub struct MemberPage {
     pub may_remove: bool,
     /// Whether the viewer may change the user: make links, disable and enable.
     pub may_change_user: bool,
+    /// Makes a reload of the page with a link harmless.
+    pub once: String,
 }
 
 /// The form that invites somebody.

@@ -252,6 +252,8 @@ pub enum Notice {
     UserEnabled(String),
     /// The link for somebody was taken back.
     LinkWithdrawn(String),
+    /// A link was shown in the answer to the same form before.
+    LinkWasShown(String),
     /// Somebody is called otherwise, or signs in with another address.
     UserUpdated(String),
     /// A setting of the policy was changed.

@@ -144,6 +144,10 @@ async fn a_reset_link_sets_another_password_and_ends_the_sessions() {
     let made = admin.submit(&form).await.expect(200);
     assert!(made.text_of("h1").starts_with("Reset link for"));
     browser.get("/o/root/keys").await.expect(200);
+    // The page that shows it, loaded again, makes no other one, which would end it.
+    let again = admin.submit(&form).await.expect(303);
+    let said = admin.follow(again).await.expect(200).text_of("main [role=status]");
+    assert!(said.contains("was shown before") && said.contains("It still works"), "{said}");
     let mut elsewhere = Browser::new(&app);
     set_password(&mut elsewhere, &path_of_link(&app, &made), "another password").await.expect(303);
     elsewhere.get("/o/root/keys").await.expect(200);
