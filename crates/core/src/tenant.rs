@@ -1,6 +1,8 @@
 //! Tenancy: who acts, and where. A [`Tenant`] is made by authorizing a caller for an organization and in no other way,
 //! and every store function on tenant data takes one; so an unscoped query cannot be written by accident.
 
+use std::net::IpAddr;
+
 use crate::decision::{Code, Decision, Grant, Reach, Request, decide, rights};
 use crate::id::{KeyId, OrganizationId, UserId};
 use crate::permission::PermissionSet;
@@ -16,17 +18,19 @@ pub struct Actor {
     pub key_id: Option<KeyId>,
     /// The job that did it, where nobody asked for it.
     pub job: Option<&'static str>,
+    /// Where the request came from, where that is known.
+    pub ip: Option<IpAddr>,
 }
 
 impl Actor {
     /// A user at the console.
     pub const fn session(user_id: UserId) -> Self {
-        Self { user_id: Some(user_id), key_id: None, job: None }
+        Self { user_id: Some(user_id), key_id: None, job: None, ip: None }
     }
 
     /// A key, in the name of the user it is mapped to.
     pub const fn key(key_id: KeyId, mapped_user_id: Option<UserId>) -> Self {
-        Self { user_id: mapped_user_id, key_id: Some(key_id), job: None }
+        Self { user_id: mapped_user_id, key_id: Some(key_id), job: None, ip: None }
     }
 }
 
@@ -71,8 +75,15 @@ impl Tenant {
 
     /// The service itself, in one of its jobs; its name goes into the audit.
     pub fn system(organization_id: OrganizationId, job: &'static str) -> Self {
-        let actor = Actor { user_id: None, key_id: None, job: Some(job) };
+        let actor = Actor { user_id: None, key_id: None, job: Some(job), ip: None };
         Self { organization_id, actor, rights: PermissionSet::everything(), reach: Reach::Subtree }
+    }
+
+    /// The same, with the address that its caller's request came from.
+    #[must_use]
+    pub const fn calling_from(mut self, ip: Option<IpAddr>) -> Self {
+        self.actor.ip = ip;
+        self
     }
 
     /// The organization that was authorized.

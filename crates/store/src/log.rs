@@ -7,6 +7,7 @@ mod sequence;
 mod unseen;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use claviger_core::event::{Entity, EntityKind, Event, EventKind, Position, Stream};
@@ -145,6 +146,8 @@ pub struct EventRow {
     pub before: Option<Value>,
     /// What it looked like then; absent also once the body is erased.
     pub after: Option<Value>,
+    /// Where the request came from, where the organization may know who sent it; absent also once the body is erased.
+    pub ip: Option<IpAddr>,
 }
 
 /// What can be erased of an event.
@@ -154,6 +157,9 @@ struct Body {
     before: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Value>,
+    /// With the rest, since it tells of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<IpAddr>,
 }
 
 fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
@@ -176,9 +182,13 @@ fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
         entity_name: it.next()?,
         before: None,
         after: None,
+        ip: None,
     };
-    if let Some(Json(Body { before, after })) = it.next::<Option<_>>()? {
-        (row.before, row.after) = (before, after);
+    if let Some(Json(Body { before, after, ip })) = it.next::<Option<_>>()? {
+        // The organization may know where somebody is of whom it may know who it is.
+        let is_known =
+            row.user_name.is_some() || row.key_name.is_some() || row.user_id.is_none() && row.key_id.is_none();
+        (row.before, row.after, row.ip) = (before, after, ip.filter(|_| is_known));
     }
     Ok(row)
 }
@@ -270,8 +280,8 @@ impl Tx {
             (EventId::new(event.at, rng), salt)
         });
         self.insert_touches(&also, id).await?;
-        let has_body = event.before.is_some() || event.after.is_some();
-        let body = has_body.then(|| json(&Body { before: event.before, after: event.after }));
+        let has_body = event.before.is_some() || event.after.is_some() || event.actor.ip.is_some();
+        let body = has_body.then(|| json(&Body { before: event.before, after: event.after, ip: event.actor.ip }));
         let (first_key_id, last_key_id) = self.touched_keys.unzip();
         let stream = Stream::Change.as_str();
         let fields = args![

@@ -61,7 +61,7 @@ fn range(text: &str) -> (String, u16) {
     (name, (quality.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0) as u16)
 }
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "epoch",
     "seq",
     "id",
@@ -74,11 +74,12 @@ const COLUMNS: [&str; 14] = [
     "user_name",
     "key_id",
     "key_name",
+    "ip",
     "before",
     "after",
 ];
 
-fn cells(it: EventView) -> [String; 14] {
+fn cells(it: EventView) -> [String; 15] {
     let json = |it: Option<Value>| it.map(|it| it.to_string()).unwrap_or_default();
     let kind = serde_json::to_value(it.entity.kind).ok().and_then(|it| it.as_str().map(str::to_owned));
     let text = |it: Option<String>| it.unwrap_or_default();
@@ -95,6 +96,7 @@ fn cells(it: EventView) -> [String; 14] {
         text(it.actor.user_name),
         text(it.actor.key_id.map(|it| it.to_string())),
         text(it.actor.key_name),
+        text(it.actor.ip.map(|it| it.to_string())),
         json(it.before),
         json(it.after),
     ]

@@ -1,5 +1,7 @@
 //! Events: list, filter and export what was changed, by whom, and how it looked before and after.
 
+use std::net::IpAddr;
+
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -58,6 +60,10 @@ pub(super) struct ActorView {
     /// The job that did it by itself.
     #[schema(required)]
     pub job: Option<String>,
+    /// The address that the request came from; null where it is not known, where the organization knows neither the user nor
+    /// the key, and once what the event says is erased.
+    #[schema(value_type = Option<String>, required)]
+    pub ip: Option<IpAddr>,
 }
 
 /// One change. No secret stands in it.
@@ -107,6 +113,7 @@ impl From<EventRow> for EventView {
                 key_id: it.key_id,
                 key_name: it.key_name.map(|it| it.to_string()),
                 job: it.job,
+                ip: it.ip,
             },
             before: it.before,
             after: it.after,

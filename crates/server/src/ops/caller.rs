@@ -173,10 +173,11 @@ impl Caller {
     fn decide(&self, app: &App, organization_id: OrganizationId, asked: &[Asked<'_>]) -> Result<Tenant, Reject> {
         refuse_unready(app)?;
         let now = app.now();
-        match self {
+        let tenant = match self {
             Self::Key { credential, ip, .. } => app.replica().authorize(credential, organization_id, asked, *ip, now),
             Self::Session { user_id, .. } => app.replica().authorize_user(*user_id, organization_id, asked, now),
-        }
+        }?;
+        Ok(tenant.calling_from(self.address()))
     }
 
     /// Authorizes for an organization's own record. Nobody is authorized for one that is suspended, so the same permission at its parent

@@ -191,7 +191,7 @@ pub async fn sign_in(app: &App, email: Email, password: SecretString, origin: Or
         let is_the_same =
             |(now, phc): &(User, String)| found.as_ref().is_some_and(|it| (it.0.id, &it.1) == (now.id, phc));
         let (user, _) = find_account(&mut tx, &email).await?.filter(is_the_same).ok_or_else(wrong)?;
-        let tenant = Tenant::system(user.organization_id, "sign-in");
+        let tenant = Tenant::system(user.organization_id, "sign-in").calling_from(origin.ip);
         let event = Event::new(&tenant, EventKind::SessionCreated, user.id, app.now());
         let event = by(user.id, event);
         let signed_in = begin_session(&app, &mut tx, user, origin).await?;
@@ -320,7 +320,7 @@ pub async fn sign_out(app: &App, caller: &Caller) -> OpResult<()> {
 
 /// The event, in the name of the user. The tenant of what happens before anybody is signed in is the service's own.
 pub(super) fn by(user_id: UserId, mut event: Event) -> Event {
-    event.actor = Actor::session(user_id);
+    event.actor = Actor { ip: event.actor.ip, ..Actor::session(user_id) };
     event
 }
 

@@ -185,6 +185,7 @@ fn row(visit: &Visit, event: &EventRow, names: &Names) -> EventRowView {
     let then = [&event.after, &event.before].into_iter().flatten();
     let then = || then.filter_map(|it| it.get("name").and_then(Value::as_str)).next().map(str::to_owned);
     let name = event.entity_name.as_ref().map(ToString::to_string).or_else(then);
+    let name = if event.entity.kind == EntityKind::Role { name.map(|it| role_label(&it)) } else { name };
     let name = name.or_else(|| names.get(&event.entity.to_string()).cloned());
     // A membership is called like its user, also when it is over.
     let pictures = [&event.after, &event.before].into_iter().flatten();
@@ -214,7 +215,13 @@ fn actor(visit: &Visit, event: &EventRow) -> ActorFacts {
         Some(name) => (name.to_string(), Some(visit.path(&format!("/keys/{id}")))),
         None => (id.to_string(), None),
     });
-    ActorFacts { name, named, email: event.user_email.as_ref().map(ToString::to_string), key }
+    ActorFacts {
+        name,
+        named,
+        email: event.user_email.as_ref().map(ToString::to_string),
+        ip: event.ip.map(|it| it.to_string()),
+        key,
+    }
 }
 
 fn subject(visit: &Visit, entity: Entity, name: Option<String>) -> Subject {

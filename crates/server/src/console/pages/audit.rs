@@ -72,6 +72,8 @@ pub struct ActorFacts {
     pub named: bool,
     /// The address that the person signs in with, where it is known.
     pub email: Option<String>,
+    /// Where the request came from, where that is known.
+    pub ip: Option<String>,
     /// The key it was done with: its name and its page, or only its id where it is another organization's.
     pub key: Option<(String, Option<String>)>,
 }

@@ -28,7 +28,9 @@ async fn revision_history_names_the_mapped_user_and_the_key() {
 
     let history = events(&it.admin, &it.at(&format!("/events?entity_id={role}"))).await;
     assert_eq!(operations(&history), ["role.updated", "role.created"], "newest first");
-    let actor = json!({"user_id": ann, "user_name": "Ann Lee", "key_id": made.id, "key_name": "Deploys", "job": null});
+    let actor = json!({
+        "user_id": ann, "user_name": "Ann Lee", "key_id": made.id, "key_name": "Deploys", "job": null, "ip": "127.0.0.1"
+    });
     assert_eq!(history[0]["actor"], actor);
     assert_eq!(history[0]["entity"], json!({"kind": "role", "id": role}));
     assert_eq!(history[0]["before"]["permissions"], json!(["scorecards:read"]));

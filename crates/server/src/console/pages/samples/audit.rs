@@ -27,8 +27,13 @@ fn difference(words: &Words<'_>, path: &str, field: &str, before: Option<&str>, 
 
 /// A few events.
 pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
-    let person =
-        |key| ActorFacts { name: words.person.to_owned(), named: true, email: Some(words.email.to_owned()), key };
+    let person = |key| ActorFacts {
+        name: words.person.to_owned(),
+        named: true,
+        email: Some(words.email.to_owned()),
+        ip: Some("203.0.113.9".to_owned()),
+        key,
+    };
     let integration = (words.names[1].to_owned(), Some("/o/acme/keys/key_01jdw7r9x3e5tw".to_owned()));
     let row = |id: &str, at: &str, what: &str, actor, subject, differences| EventRowView {
         id: id.to_owned(),
@@ -64,6 +69,7 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
                 name: "usr_01jdw7r9x3e5tv".to_owned(),
                 named: false,
                 email: None,
+                ip: None,
                 key: Some(("key_01jdw7r9x3e5tx".to_owned(), None)),
             },
             unnamed,
