@@ -91,7 +91,10 @@ impl RevealedKeyView {
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/reveal",
     tag = "keys",
     params(KeyPath, IdempotencyKey),
-    extensions(("x-permissions" = json!({"all": ["claviger/keys:read"], "own": "claviger/own-keys:read"}))),
+    extensions(
+        ("x-permissions" = json!({"all": ["claviger/keys:read"], "own": "claviger/own-keys:read"})),
+        ("x-leaves-event" = json!(true)),
+    ),
     responses(
         (status = 200, description = "The key and its secrets.", body = RevealedKeyView,
          headers(("ETag", description = "The version."))),

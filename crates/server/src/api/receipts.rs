@@ -62,17 +62,17 @@ pub(super) fn document(document: &mut OpenApi) {
     }
 }
 
-/// What takes no more than a right to read, and leaves an event all the same.
-const LEAVES_AN_EVENT: &str = "reveal_key";
+/// Says of an operation that it leaves an event although it takes no more than a right to read.
+const LEAVES_AN_EVENT: &str = "x-leaves-event";
 
 /// Whether an operation that is not asked by GET changes something: a right to read or to verify is none to change, and what asks for no right
 /// is OAuth's, which knows no receipts.
 fn changes_something(operation: &Operation) -> bool {
-    if operation.operation_id.as_deref() == Some(LEAVES_AN_EVENT) {
+    let extension = |name: &str| operation.extensions.as_ref().and_then(|it| it.get(name));
+    if extension(LEAVES_AN_EVENT).is_some() {
         return true;
     }
-    let needed =
-        operation.extensions.as_ref().and_then(|it| it.get("x-permissions")).and_then(|it| it["all"].as_array());
+    let needed = extension("x-permissions").and_then(|it| it["all"].as_array());
     let asks = |it: &serde_json::Value| it.as_str().is_some_and(|it| it.ends_with(":read") || it.ends_with(":verify"));
     needed.is_some_and(|it| it.is_empty() || !it.iter().all(asks))
 }

@@ -7,7 +7,7 @@ const WORDS: &[(&str, &str)] = &[
     (
         "/keys",
         "api key keys token tokens secret secrets credential credentials access bearer integration application apps root service account rotate \
-         rotation regenerate reroll roll renew replace revoke disable scopes ip allowlist whitelist expiration",
+         rotation regenerate reroll roll renew replace revoke disable scopes ip allowlist whitelist",
     ),
     ("/keys/new", "api key token secret create add generate issue new client"),
     (

@@ -58,7 +58,7 @@ pub(in crate::console) async fn show_key(
         },
         rotation: tracked(&visit, &info, may)?,
         secrets: info.secrets.iter().map(|it| view::secret(it, &info.key, now)).collect(),
-        usage: usage::view(&usage, &query),
+        usage: usage::view(&usage, &query, info.key.revocation.as_ref().map(|it| it.at)),
         may,
         health,
         revisions: audit::latest(&visit, info.key.id.into()).await,

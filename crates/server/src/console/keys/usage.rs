@@ -47,7 +47,7 @@ pub(in crate::console) async fn show_first_request(
 }
 
 /// The section of a key's page.
-pub(super) fn view(usage: &KeyUsage, query: &UsageQuery) -> UsageView {
+pub(super) fn view(usage: &KeyUsage, query: &UsageQuery, deleted_at: Option<Timestamp>) -> UsageView {
     let (word, _, span) = *SPANS.iter().find(|it| it.0 == query.usage).unwrap_or(&SPANS[0]);
     let (stretches, label): (&[Stretch], fn(Timestamp) -> String) = match word {
         "7d" => (&usage.days[usage.days.len().saturating_sub(WEEK)..], Timestamp::to_date_text),
@@ -67,7 +67,7 @@ pub(super) fn view(usage: &KeyUsage, query: &UsageQuery) -> UsageView {
         denied: grouped(stretches.iter().map(|it| it.counts.denied).sum()),
         most: grouped(most),
         is_empty: most == 0,
-        denials: usage.denials.iter().map(denial).collect(),
+        denials: usage.denials.iter().map(|it| denial(it, deleted_at)).collect(),
     }
 }
 
@@ -82,10 +82,13 @@ fn hour(at: Timestamp) -> String {
     text.get(..16).unwrap_or(&text).to_owned()
 }
 
-fn denial(it: &Denial) -> DenialView {
+fn denial(it: &Denial, deleted_at: Option<Timestamp>) -> DenialView {
+    // A secret ends with its key, or by a rotation while the key is there.
+    let is_deleted = deleted_at.is_some_and(|deleted_at| deleted_at <= it.at);
+    let why = if it.code == "revoked" && is_deleted { "The key was deleted" } else { why(&it.code) };
     DenialView {
         at: Moment::new(it.at),
-        why: why(&it.code).to_owned(),
+        why: why.to_owned(),
         code: it.code.clone(),
         ip: it.ip.map(|it| it.to_string()),
         user_agent: it.user_agent.clone(),
@@ -97,7 +100,7 @@ fn why(code: &str) -> &'static str {
     match code {
         "inactive" => "The key was not active",
         "expired" => "The key had expired",
-        "revoked" => "The key was deleted, or its secret ended by a rotation",
+        "revoked" => "Its secret was ended by a rotation",
         "user_inactive" => "Its owner or mapped user was disabled or removed",
         "api_access_denied" => "The role of its owner has no API access",
         "organization_suspended" => "The organization was suspended",

@@ -22,6 +22,9 @@ const HEADERS: [(&str, &str); 5] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
+/// What every answer carries that came over TLS.
+pub(super) const STRICT: &str = "max-age=31536000";
+
 /// Where other surfaces answer, with headers of their own.
 const OTHER_SURFACES: [&str; 2] = ["/api/", "/docs/"];
 
@@ -73,6 +76,8 @@ impl Page {
         let kept = self.path.starts_with("/assets/") && matches!(self.status, 200 | 304);
         let caching = if kept { "public, max-age=31536000, immutable" } else { "no-store" };
         assert_eq!(self.header("cache-control"), caching, "{} {}", self.path, self.status);
+        // Over plain HTTP, on loopback, it would shut the browser out of whatever else is served there.
+        assert!(["", STRICT].contains(&self.header("strict-transport-security")), "{}", self.path);
         for cookie in self.headers.get_all(SET_COOKIE) {
             let cookie = cookie.to_str().unwrap();
             let secure = if cookie.starts_with("__Host-") { " Secure;" } else { "" };

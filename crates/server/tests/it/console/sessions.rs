@@ -1,11 +1,12 @@
 //! Sessions: begun by a password, bound to the host, ended on the server. Assurance S13; where a change may come from is in origins.rs, and that
 //! a confirmation by password renews the session in confirm.rs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::Method;
 
-use super::browser::Browser;
+use super::browser::{Browser, STRICT, selector};
 use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp};
 
 /// Whether a cookie still opens a page.
@@ -143,7 +144,42 @@ async fn behind_tls_the_cookie_is_bound_to_the_host() {
         cookie.starts_with("__Host-sid=") && cookie.contains("; HttpOnly; SameSite=Lax; Secure; Path=/"),
         "{cookie}"
     );
-    assert_eq!(page.header("strict-transport-security"), "max-age=31536000");
+    assert_eq!(page.header("strict-transport-security"), STRICT);
+}
+
+// Assurance S12: not only beside a cookie, and never where the browser would keep it of a server without TLS.
+#[tokio::test]
+async fn every_answer_over_tls_asks_the_browser_to_stay_with_it_and_no_other_does() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::new(&app);
+    let page = browser.get("/sign-in").await;
+    let style = page.html().select(&selector("link[rel=stylesheet]")).next().unwrap().attr("href").unwrap().to_owned();
+    let mut statuses = BTreeSet::new();
+    for (method, path) in [
+        (Method::GET, "/sign-in"),
+        (Method::GET, "/"),
+        (Method::GET, "/o/root/keys"),
+        (Method::GET, "/nothing"),
+        (Method::GET, "/link/never-was-one"),
+        (Method::GET, "/sign-out"),
+        (Method::HEAD, "/sign-in"),
+        (Method::GET, &style),
+        (Method::GET, "/assets/none.css"),
+        (Method::POST, "/sign-in"),
+        (Method::POST, "/o/root/keys"),
+    ] {
+        for (scheme, expected) in [("https", STRICT), ("http", "")] {
+            let request = browser
+                .request(method.clone(), path)
+                .header("host", if scheme == "https" { "keys.acme.example" } else { "localhost" })
+                .header("x-forwarded-proto", scheme)
+                .header("sec-fetch-site", if path == "/o/root/keys" { "cross-site" } else { "same-origin" });
+            let page = browser.send(path, request).await;
+            assert_eq!(page.header("strict-transport-security"), expected, "{method} {path} {}", page.status);
+            statuses.insert(page.status);
+        }
+    }
+    assert!([200, 303, 403, 404, 405, 410, 422].iter().all(|it| statuses.contains(it)), "{statuses:?}");
 }
 
 #[tokio::test]
