@@ -1,19 +1,11 @@
 // How much there is to do: from the set-up link to a key that works, and from a leaked key to one that does not.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { ADMIN, bearer, callWith, createKey, launch, openWindow, setUp, signIn, startServer } from "./harness.mjs";
+import { ADMIN, bearer, callWith, createKey, openWindow, setUp, shared, signIn, startServer } from "./harness.mjs";
 
-let browser;
-
-before(async () => {
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { browser } = await shared();
 
 /** Counts what a person presses, with the mouse or by Enter; typing is none of it. */
 const counted = async (page) => {

@@ -2,22 +2,12 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { ADMIN, bearer, createKey, launch, openWindow, setUp, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
+import { ADMIN, bearer, createKey, openWindow, setUp, shared, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 /** Presses a link to a file and answers with what it holds. */
 const download = async (page, name) => {

@@ -2,23 +2,12 @@
 // request.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import {
-  askAsGateway, bearer, call, callWith, createKey, invite, isRed, launch, openWindow, setApiAccess, setUp, signIn, startDev, startServer, walk,
-  walkProfile, walkToKeys,
-} from "./harness.mjs";
+import { askAsGateway, bearer, call, callWith, createKey, invite, isRed, openWindow, setApiAccess, setUp, shared, signIn, startDev, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
-let browser;
-
-before(async () => {
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { browser } = await shared();
 
 const M = { name: "Mia Moser", email: "mia@example.com", password: "eleven plus one" };
 const EXPIRED = /^401 expired$/;

@@ -1,21 +1,11 @@
 // The console itself: every page in both themes and on a narrow window, by keyboard alone, and what a browser may do with a session.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { ADMIN, bearer, callWith, createKey, inspect, keep, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { ADMIN, bearer, callWith, createKey, inspect, keep, openWindow, setUp, shared, signIn, startServer, walkToKeys } from "./harness.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 test("the set-up link makes the first account, once", async () => {
   const { page, close } = await openWindow(browser, server);

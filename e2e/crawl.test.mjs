@@ -5,9 +5,9 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { ADMIN, launch, openWindow, startServer, walk } from "./harness.mjs";
+import { ADMIN, openWindow, shared, startServer, walk } from "./harness.mjs";
 
 const ROUTES = (await readFile(new URL("../crates/server/tests/it/console/posts.txt", import.meta.url), "utf8")).trim().split("\n");
 
@@ -25,17 +25,7 @@ const AGAIN = {
   "/o/{organization}/tree": /\/move$/,
 };
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 const segments = (path) => path.split("/");
 const fits = (route, path) => {

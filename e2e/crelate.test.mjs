@@ -2,22 +2,12 @@
 // With scripts, and once more without.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import {
-  ADMIN, bearer, callWith, createKey, invite, isRed, launch, newestEvents, openWindow, setApiAccess, setUp, startServer, walk, walkProfile, walkToKeys,
-} from "./harness.mjs";
+import { ADMIN, bearer, callWith, createKey, invite, isRed, newestEvents, openWindow, setApiAccess, setUp, shared, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
-let browser;
-
-before(async () => {
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { browser } = await shared();
 
 const ANN = { name: "Ann Meyer", email: "ann@acme.example", password: "eleven plus one" };
 

@@ -1,23 +1,13 @@
 // Where the documentation opens from, by clicks from home.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { call, createKey, invite, launch, openWindow, setApiAccess, setUp, startServer, walkProfile, walkToKeys } from "./harness.mjs";
+import { call, createKey, invite, openWindow, setApiAccess, setUp, shared, startServer, walkProfile, walkToKeys } from "./harness.mjs";
 
 const BEN = { name: "Ben Ortiz", email: "ben@acme.example", password: "a battery of horses" };
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 /** Follows a link to the reference of the API, which leads home, and comes back. */
 const opens = async (page, link) => {

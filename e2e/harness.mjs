@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import AxeBuilder from "@axe-core/playwright";
@@ -19,6 +20,16 @@ export const launch = () =>
     executablePath: process.env.CLAVIGER_CHROMIUM || "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
   });
+
+/** Chromium for all tests of a file, and a server where one is for all of them; both end with the last test. */
+export const shared = async (start = async () => {}) => {
+  const [browser, server] = await Promise.all([launch(), start()]);
+  after(async () => {
+    await browser.close();
+    await server?.stop();
+  });
+  return { browser, server };
+};
 
 /** A browser window of its own. Whatever the page logs as an error, a breach of the content security policy included, fails the test at `close`. */
 export const openWindow = async (browser, server, options = {}) => {
@@ -64,6 +75,14 @@ export const walkToKeys = async (page) => {
   await page.getByRole("link", { name: "Settings" }).click();
   await page.getByRole("heading", { name: "Settings", level: 1 }).waitFor();
   await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "API Keys" }).click();
+  await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
+};
+
+/** From home over the view switch to an organization: its keys. */
+export const switchTo = async (page, name) => {
+  await page.goto("/");
+  await page.getByRole("button", { name: "Switch organization" }).click();
+  await page.locator("#views").getByRole("link", { name, exact: true }).click();
   await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
 };
 
@@ -115,6 +134,16 @@ export const setApiAccess = async (page, role, choice) => {
   await page.getByRole("group", { name: "API Access" }).getByRole("radio", { name: new RegExp(`^${choice}`) }).check();
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("status").getByText(`Role “${role}” saved.`).waitFor();
+};
+
+/** Settings, Policies, who sees secrets again. */
+export const setReveal = async (page, choice) => {
+  await walk(page, "Policies");
+  await page.getByRole("link", { name: "Edit Show secrets again" }).click();
+  await page.getByLabel(choice).check();
+  await page.getByRole("button", { name: "Review the change" }).click();
+  await page.getByRole("button", { name: "Save the policy" }).click();
+  await page.getByRole("status").getByText("saved.").waitFor();
 };
 
 /** What the newest events were of an organization, newest first, as a key of it reads them. */

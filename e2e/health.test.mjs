@@ -1,22 +1,12 @@
 // Key health, by clicks from home: what asks for a look, the keys behind each rule, and what a key's own page proposes.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { bearer, callWith, createKey, launch, openWindow, signIn, startDev, walk, walkToKeys } from "./harness.mjs";
+import { bearer, callWith, createKey, openWindow, shared, signIn, startDev, walk, walkToKeys } from "./harness.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startDev()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startDev);
 
 test("a key that nobody uses is found by its rule, and deleted by what its page proposes", async () => {
   const { page, close } = await openWindow(browser, server);

@@ -1,23 +1,16 @@
 // What the other products show of keys in lists and forms, as far as the console has it: columns, roles, expiry, editing, last use.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 
-import { bearer, callWith, createKey, isRed, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { bearer, callWith, createKey, isRed, openWindow, setUp, shared, signIn, startServer, walkToKeys } from "./harness.mjs";
 
-let browser;
-let server;
+const { browser, server } = await shared(startServer);
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
   const { page, close } = await openWindow(browser, server);
   await setUp(page, server);
   await close();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
 });
 
 const row = (page, name) => page.getByRole("row", { name });

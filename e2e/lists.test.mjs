@@ -2,22 +2,12 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import {
-  bearer, call, callWith, createKey, isRed, launch, newestEvents, openWindow, setUp, signIn, startDev, startServer, walk,
-} from "./harness.mjs";
+import { bearer, call, callWith, createKey, isRed, newestEvents, openWindow, setUp, shared, signIn, startDev, startServer, switchTo, walk } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
-let browser;
-
-before(async () => {
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { browser } = await shared();
 
 const names = async (page) => (await page.getByRole("rowheader").getByRole("link").allTextContents()).map((it) => it.trim());
 const walkToKeys = (page) => walk(page, "User Management", "API Keys");
@@ -172,9 +162,7 @@ test("S1.3, S1.4: the agency's view shows agency keys and location keys, each wi
     const made = await call(server, agency.token, 201, "POST", `/organizations/${organization.id}/organizations`, { name });
     await call(server, agency.token, 201, "POST", `/organizations/${made.id}/keys`, { name: `Marketing ${name}` });
   }
-  await page.goto("/");
-  await page.getByRole("button", { name: "Switch organization" }).click();
-  await page.locator("#views").getByRole("link", { name: "L1", exact: true }).click();
+  await switchTo(page, "L1");
   assert.equal(await page.getByRole("heading", { name: /^Location/ }).count(), 0, "a location has no locations");
   await page.getByRole("button", { name: "Switch organization" }).click();
   await page.getByRole("link", { name: "Agency view Acme" }).click();
@@ -184,6 +172,14 @@ test("S1.3, S1.4: the agency's view shows agency keys and location keys, each wi
   await page.getByRole("heading", { name: "Location 2" }).waitFor();
   for (const name of ["L1", "L2"]) await page.getByRole("link", { name: `Marketing ${name}` }).waitFor();
   await show(page, "keys-agency");
+  // The search finds the keys of locations too, and leads to them.
+  await page.getByRole("searchbox").fill("marketing l2");
+  await page.getByRole("searchbox").press("Enter");
+  await page.getByText("None of the keys of Acme itself matches.").waitFor();
+  assert.equal(await page.getByRole("link", { name: "Marketing L1" }).count(), 0);
+  await page.getByRole("link", { name: "1 found" }).click();
+  await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
+  await page.getByRole("link", { name: "Marketing L2" }).waitFor();
   await close();
   await server.stop();
 });

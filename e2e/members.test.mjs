@@ -1,22 +1,12 @@
 // What a member is called and may do, changed by clicks from home; seen by signing in, by calls and in the audit.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { bearer, createKey, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { bearer, createKey, openWindow, setUp, shared, signIn, startServer, walkToKeys } from "./harness.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 const openMember = async (page, name) => {
   await page.goto("/");

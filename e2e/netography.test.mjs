@@ -2,20 +2,12 @@
 
 import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { bearer, callWith, createKey, inspect, isRed, launch, openWindow, signIn, startDev, walk } from "./harness.mjs";
+import { bearer, callWith, createKey, inspect, isRed, openWindow, shared, signIn, startDev, walk } from "./harness.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
-let browser;
-
-before(async () => {
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { browser } = await shared();
 
 const MINUTE = 60_000;
 const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");

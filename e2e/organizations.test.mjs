@@ -1,22 +1,12 @@
 // Organizations, by clicks from home: made, renamed, suspended, resumed, moved, and switched to; seen by calls with a key and in the audit.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { bearer, callWith, createKey, launch, openWindow, setUp, startServer, walk } from "./harness.mjs";
+import { bearer, callWith, createKey, openWindow, setUp, shared, startServer, walk } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 for (const javaScriptEnabled of [true, false]) {
   const kind = javaScriptEnabled ? "" : " without JavaScript";

@@ -1,25 +1,18 @@
 // A4: what Orufy's users do, by clicks from home. With scripts, and once more without.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 
-import { basic, bearer, callWith, createKey, isRed, keep, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { basic, bearer, callWith, createKey, isRed, keep, openWindow, setUp, shared, signIn, startServer, walkToKeys } from "./harness.mjs";
 
 const NAME = "Integration with CRM";
 
-let browser;
-let server;
+const { browser, server } = await shared(startServer);
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
   const { page, close } = await openWindow(browser, server);
   await setUp(page, server);
   await close();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
 });
 
 const row = (page) => page.getByRole("row", { name: NAME });

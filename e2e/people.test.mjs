@@ -1,22 +1,12 @@
 // People and roles, by clicks from home: an invitation, the first password, a key, the switch of the role, a lost password.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { bearer, callWith, createKey, keep, launch, openWindow, setApiAccess, setUp, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
+import { bearer, callWith, createKey, keep, openWindow, setApiAccess, setUp, shared, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 const ANN = { name: "Ann Meyer", email: "ann@acme.example", password: "eleven plus one" };
 

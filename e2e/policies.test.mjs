@@ -1,22 +1,12 @@
 // Policies, by clicks from home: what holds and where it comes from, a change with its preview, locks; seen by calls and in the audit.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { bearer, callWith, createKey, launch, openWindow, setUp, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
+import { bearer, callWith, createKey, openWindow, setUp, shared, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 const asAdmin = async (page) => {
   await page.getByLabel("ADMIN", { exact: false }).first().check();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bearer, call, callWith, createKey, invite, keep, launch, openWindow, setApiAccess, setUp, signIn, startServer, walkProfile, walkToKeys } from "./harness.mjs";
+import { bearer, call, callWith, createKey, invite, keep, launch, openWindow, setApiAccess, setUp, signIn, startServer, switchTo, walkProfile, walkToKeys } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
 const BEN = { name: "Ben Ortiz", email: "ben@acme.example", password: "a battery of horses" };
@@ -127,9 +127,7 @@ test("A1.1: an agency without keys of its own says so above those of its locatio
   const agency = await call(server, token, 201, "POST", `/organizations/${organization.id}/organizations`, { name: "Agency" });
   const location = await call(server, token, 201, "POST", `/organizations/${agency.id}/organizations`, { name: "Harbor Street" });
   await call(server, token, 201, "POST", `/organizations/${location.id}/keys`, { name: "Counter" });
-  await page.goto("/");
-  await page.getByRole("button", { name: "Switch organization" }).click();
-  await page.locator("#views").getByRole("link", { name: "Agency", exact: true }).click();
+  await switchTo(page, "Agency");
   await page.getByRole("heading", { name: "Agency has no keys of its own" }).waitFor();
   await page.getByRole("link", { name: "Counter" }).waitFor();
   assert.equal(await page.getByText("No keys yet").count(), 0);

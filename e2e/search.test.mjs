@@ -1,22 +1,12 @@
 // The settings search and the keyboard, by clicks and keys from home.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, openWindow, setUp, signIn, startServer } from "./harness.mjs";
+import { openWindow, setUp, shared, signIn, startServer } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 const openSettings = async (page) => {
   await page.goto("/");

@@ -2,21 +2,11 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, openWindow, startServer } from "./harness.mjs";
+import { openWindow, shared, startServer } from "./harness.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await shared(startServer);
 
 /** The rules of a stylesheet as the browser writes them; where it keeps what it read, as in custom properties, spaces around signs tell nothing. In front of a colon
  * they do: `a :is(b)` is another rule than `a:is(b)`. */

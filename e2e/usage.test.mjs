@@ -1,23 +1,16 @@
 // What a key's pages say of its use: the first request, the chart with its table, and what was refused.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 
-import { bearer, callWith, createKey, inspect, keep, launch, openWindow, setUp, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { bearer, callWith, createKey, inspect, keep, openWindow, setUp, shared, signIn, startServer, walkToKeys } from "./harness.mjs";
 
-let browser;
-let server;
+const { browser, server } = await shared(startServer);
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), startServer()]);
   const { page, close } = await openWindow(browser, server);
   await setUp(page, server);
   await close();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
 });
 
 /** Looks at the page again until what is looked for stands there: what is counted is written down within seconds. */

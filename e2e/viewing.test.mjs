@@ -2,35 +2,14 @@
 // home, with scripts and once more without.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { bearer, callWith, createKey, invite, launch, newestEvents, openWindow, setApiAccess, setUp, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
+import { bearer, callWith, createKey, invite, newestEvents, openWindow, setApiAccess, setReveal, setUp, shared, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
-let browser;
-
-before(async () => {
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { browser } = await shared();
 
 const ANN = { name: "Ann Meyer", email: "ann@acme.example", password: "eleven plus one" };
-
-/** Settings, Policies, who sees secrets again. */
-const setReveal = async (page, choice) => {
-  await walk(page, "Policies");
-  await page.getByRole("link", { name: "Edit Show secrets again" }).click();
-  await page.getByLabel(choice).check();
-  await page.getByRole("button", { name: "Review the change" }).click();
-  await page.getByRole("button", { name: "Save the policy" }).click();
-  await page.getByRole("status").getByText("saved.").waitFor();
-};
-
-/** What pages show of a token. */
-const hint = (token) => `${token.slice(0, 7)}…`;
 
 /** Presses what opens the question, in a dialog where scripts run, and answers it; whoever signed in just now is not asked for a password. */
 const view = async (page, opener) => {

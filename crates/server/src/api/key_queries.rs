@@ -76,7 +76,7 @@ pub(super) struct KeyListQuery {
     state: Option<KeyStateWord>,
     /// Of the active ones those that are blocked (`blocked` says why), or those that are not: which work. There is no asking it of another `state`.
     blocked: Option<bool>,
-    /// Those whose name contains this, or whose access key it is; as much of that as lists show is enough. In a long list, names that begin with it come first.
+    /// Those whose name or description contains this, or whose access key it is; as much of that as lists show is enough. In a long list, names that begin with it come first.
     #[param(max_length = 80)]
     search: Option<String>,
     /// Those of this owner; `none` for those that belong to nobody.
@@ -126,7 +126,7 @@ pub(super) struct KeyListQuery {
 pub(super) struct KeyFilterBody {
     /// Those that look like this now; absent means all but revoked ones.
     state: Option<KeyStateWord>,
-    /// Those whose name contains this, or whose access key it is; as much of that as lists show is enough.
+    /// Those whose name or description contains this, or whose access key it is; as much of that as lists show is enough.
     #[schema(max_length = 80)]
     search: Option<String>,
     /// Those of this owner; `none` for those that belong to nobody.

@@ -131,7 +131,7 @@ pub(super) fn command() -> Command {
         .subcommand(
             Command::new("list")
                 .about("Lists the keys of an organization")
-                .arg(flag("search", "TEXT", "Part of the name"))
+                .arg(flag("search", "TEXT", "Part of the name or description, or an access key"))
                 .arg(
                     flag("state", "STATE", "Only those in this state [default: all that are not revoked]")
                         .value_parser(states),

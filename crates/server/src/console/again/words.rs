@@ -21,7 +21,7 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 35] = [
+pub(in crate::console) const LABELS: [(&str, &str); 36] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
@@ -52,6 +52,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 35] = [
     ("replaces", ""),
     ("role", "Role"),
     ("scopes", "Scopes"),
+    ("secret", ""),
     ("slug", "Short name"),
     ("under", "Below"),
     ("until", "Old secret works until"),
@@ -103,7 +104,8 @@ impl<'a> Reader<'a> {
     pub(super) async fn what(&self, kept: &Kept) -> String {
         let rest = kept.action.strip_prefix("/o/").and_then(|it| it.split_once('/')).map_or("", |it| it.1);
         let parts: Vec<&str> = rest.split('/').collect();
-        let name = match parts.get(1) {
+        let at = if parts.starts_with(&["integrations"]) { 2 } else { 1 };
+        let name = match parts.get(at) {
             Some(id) => self.name(id).await.map(|it| format!(" “{it}”")).unwrap_or_default(),
             None => String::new(),
         };
@@ -114,6 +116,8 @@ impl<'a> Reader<'a> {
             ["keys", "bulk", verb] => format!("{} {several}", verb_of(verb)),
             ["keys", _, "rotation", verb] => format!("{} the rotation of the key{name}", verb_of(verb)),
             ["keys", _, verb] => format!("{} the key{name}", verb_of(verb)),
+            ["integrations", "data-loader", _, "new"] => format!("Make a key of the data loader for{name}"),
+            ["integrations", "data-loader", ..] => format!("Change the key of the data loader of{name}"),
             ["members"] => "Invite a person".to_owned(),
             ["members", _, "role"] => {
                 format!("Change the role of{}", if name.is_empty() { " a member" } else { &name })

@@ -5,6 +5,7 @@ use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::key::{Key, KeyState};
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
 
 use super::form::find;

@@ -179,7 +179,7 @@ async fn every_answer_over_tls_asks_the_browser_to_stay_with_it_and_no_other_doe
             statuses.insert(page.status);
         }
     }
-    assert!([200, 303, 403, 404, 405, 410, 422].iter().all(|it| statuses.contains(it)), "{statuses:?}");
+    assert!([200, 303, 400, 403, 404, 405, 410].iter().all(|it| statuses.contains(it)), "{statuses:?}");
 }
 
 #[tokio::test]
