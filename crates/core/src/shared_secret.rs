@@ -81,10 +81,13 @@ pub fn renew<R: CryptoRng + ?Sized>(
 /// What the audit says of the secrets an organization has: when each ends, never what it is.
 impl Audited for Vec<SharedSecret> {
     fn audit(&self) -> Value {
-        let one = |it: &SharedSecret| match it.state {
-            SecretState::Current => json!({"id": it.id, "state": "current"}),
-            SecretState::Retiring { until } => json!({"id": it.id, "state": "retiring", "until": until}),
-            SecretState::Dead => json!({"id": it.id, "state": "dead"}),
+        let one = |it: &SharedSecret| {
+            let (state, until) = match it.state {
+                SecretState::Current => ("current", None),
+                SecretState::Retiring { until } => ("retiring", Some(until)),
+                SecretState::Dead => ("dead", None),
+            };
+            json!({"id": it.id, "created_at": it.created_at, "state": state, "until": until})
         };
         json!({ "secrets": self.iter().map(one).collect::<Vec<_>>() })
     }

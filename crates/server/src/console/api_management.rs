@@ -145,8 +145,6 @@ pub(super) async fn clear(
         let page = clear_page(&visit, user_id, &info, door, unconfirmed.errors);
         return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
     }
-    if let Err(error) = delete_personal_key(&visit.app, &visit.caller, visit.organization_id(), user_id).await {
-        return Ok(visit.failed(error));
-    }
+    delete_personal_key(&visit.app, &visit.caller, visit.organization_id(), user_id).await?;
     Ok(visit.done(base(door), &Notice::KeyCleared(holder(&visit, &info).name)))
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 use super::pages::form::FormErrors;
+use super::renewal;
 use super::visit::Visit;
 use crate::ops::account;
 use crate::ops::caller::Caller;
@@ -54,7 +55,7 @@ impl Visit {
         self.is_long_ago() && last_use.is_some_and(|it| now.since(it.at) < IN_USE)
     }
 
-    /// Takes the confirmation. Afterwards the visit goes on in a new session.
+    /// Takes the confirmation. Afterwards the visit goes on in a new session, which leaves with the answer whatever that is, see [`renewal`].
     pub(super) async fn confirm(
         &mut self,
         form: Result<Form<ConfirmForm>, FormRejection>,
@@ -73,7 +74,7 @@ impl Visit {
             Ok(signed_in) => {
                 let (user_id, session_id) = (signed_in.user.id, signed_in.session_id);
                 self.caller = Caller::Session { user_id, session_id, ip: self.origin.ip };
-                self.renewed = Some(signed_in);
+                renewal::leave(signed_in);
                 return Ok(Ok(()));
             }
             Err(error) => error.into_reject(),

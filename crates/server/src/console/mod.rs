@@ -28,6 +28,7 @@ mod menu;
 mod organizations;
 mod paging;
 mod policies;
+mod renewal;
 mod respond;
 mod roles;
 mod security;
@@ -167,6 +168,7 @@ pub fn router(app: App) -> Router {
         .route("/members/{member}/withdraw", post(members::change::withdraw_link))
         .route("/members/{member}/disable", post(members::change::disable))
         .route("/members/{member}/enable", post(members::change::enable))
+        .layer(from_fn_with_state(app.clone(), renewal::attend))
         .layer(from_fn_with_state(app.clone(), confirmations::attend))
         .layer(from_fn_with_state(app.clone(), again::attend));
     Router::new()

@@ -150,7 +150,7 @@ pub(super) async fn view(
         Err(error) => {
             let reject = error.into_reject();
             if reject.code != RejectCode::ConfirmationRequired {
-                return Ok(visit.failed(reject));
+                return Err(reject.into());
             }
             // The ten minutes were over between the question and its answer.
             let page = question(&visit, SharedSecretQuestion::View, true, FormErrors::default()).await?;
@@ -240,10 +240,7 @@ pub(super) async fn delete(
         let page = question(&visit, SharedSecretQuestion::Delete, true, unconfirmed.errors).await?;
         return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
     }
-    // By the visit and not by `?`: whoever has just confirmed goes on in a new session, which has to be handed out.
-    if let Err(error) = delete_shared_secret(&visit.app, &visit.caller, visit.organization_id()).await {
-        return Ok(visit.failed(error.into_reject()));
-    }
+    delete_shared_secret(&visit.app, &visit.caller, visit.organization_id()).await?;
     Ok(visit.done(PATH, &Notice::SharedSecretDeleted))
 }
 

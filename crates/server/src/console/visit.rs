@@ -19,7 +19,7 @@ use secrecy::SecretString;
 
 use super::confirmations::Unconfirmed;
 use super::cookies;
-use super::failure::{Failure, Renewed};
+use super::failure::Failure;
 use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
 use super::respond::{html, own_path};
 use super::security::plain_http;
@@ -27,7 +27,7 @@ use crate::app::App;
 use crate::ops::apis::find_documentation;
 use crate::ops::caller::Caller;
 use crate::ops::me::{self, ReachedOrganization, Viewpoint, Viewpoints};
-use crate::ops::sessions::{self, SignedIn};
+use crate::ops::sessions;
 use crate::site::Site;
 
 /// A browser that nobody needs to be signed in with.
@@ -81,8 +81,6 @@ pub(super) struct Visit {
     pub(super) origin: sessions::Origin,
     /// When the reader last proved who they are.
     pub(super) signed_in_at: Timestamp,
-    /// The session that took the place of the one it came with; its token leaves with the answer.
-    pub(super) renewed: Option<SignedIn>,
 }
 
 impl FromRequestParts<App> for Visit {
@@ -143,7 +141,6 @@ impl Visit {
             here: here.to_owned(),
             origin,
             signed_in_at: session.signed_in_at,
-            renewed: None,
         }))
     }
 
@@ -255,7 +252,6 @@ impl Visit {
         if self.unconfirmed == Unconfirmed::Over {
             cookies::clear_change(response.headers_mut(), &self.site);
         }
-        self.hand_out_session(&mut response);
         response
     }
 
@@ -274,25 +270,6 @@ impl Visit {
         let mut response = Redirect::to(path).into_response();
         debug_assert!(response.headers().contains_key(LOCATION));
         cookies::set_notice(response.headers_mut(), &self.site, notice);
-        self.hand_out_session(&mut response);
         response
-    }
-
-    /// Answers a change that was refused. Unlike a bare [`Failure`] it carries the new session of a visit that was confirmed: the old one is
-    /// gone by then.
-    pub(super) fn failed(&self, failure: impl Into<Failure>) -> Response {
-        let mut response = failure.into().into_response();
-        self.hand_out_session(&mut response);
-        if let Some(renewed) = &self.renewed {
-            response.extensions_mut().insert(Renewed(renewed.token.clone()));
-        }
-        response
-    }
-
-    fn hand_out_session(&self, response: &mut Response) {
-        if let Some(renewed) = &self.renewed {
-            let life = renewed.expires_at.since(self.app.now());
-            cookies::set_session(response.headers_mut(), &self.site, &renewed.token, life);
-        }
     }
 }

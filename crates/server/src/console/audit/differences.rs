@@ -30,7 +30,7 @@ pub(super) fn differences(before: Option<&Value>, after: Option<&Value>, names: 
         .into_iter()
         .map(|path| Difference {
             path: path.clone(),
-            field: field_words(path),
+            field: secret_words(path, [new.get(path), old.get(path)]).unwrap_or_else(|| field_words(path)),
             changed: old.get(path) != new.get(path),
             before: text(&old, path),
             after: text(&new, path),
@@ -71,11 +71,16 @@ fn shortened(mut it: Difference) -> Difference {
 fn flat(picture: Option<&Value>) -> BTreeMap<String, Value> {
     let mut fields = BTreeMap::new();
     for (name, value) in picture.and_then(Value::as_object).into_iter().flatten() {
-        match value.as_object() {
-            Some(inner) => {
+        match value {
+            Value::Object(inner) => {
                 fields.extend(inner.iter().map(|(inner, value)| (format!("{name}.{inner}"), value.clone())));
             }
-            None => {
+            // Each by itself, so that the two pictures of one stand beside each other.
+            Value::Array(secrets) if name == SECRETS => fields.extend(secrets.iter().map(|it| {
+                let id = it["id"].as_str().unwrap_or_default();
+                (format!("{SECRETS}.{id}"), it.clone())
+            })),
+            _ => {
                 fields.insert(name.clone(), value.clone());
             }
         }
@@ -83,11 +88,34 @@ fn flat(picture: Option<&Value>) -> BTreeMap<String, Value> {
     fields
 }
 
+/// What pictures call the secrets of a key or an organization.
+const SECRETS: &str = "secrets";
+
+/// What one of these is called: by what it begins with, or by when it was made, as far as its pictures say.
+fn secret_words(path: &str, pictures: [Option<&Value>; 2]) -> Option<String> {
+    path.strip_prefix(SECRETS).filter(|it| it.starts_with('.'))?;
+    let said = |name: &str| pictures.into_iter().flatten().find_map(|it| it[name].as_str());
+    Some(match (said("hint"), said("created_at")) {
+        (Some(hint), _) => format!("Secret {hint}"),
+        (None, Some(made)) => format!("Secret made {}", instant(made)),
+        (None, None) => "Secret".to_owned(),
+    })
+}
+
 /// What stands for nothing.
 const NONE: &str = "none";
 
 /// A value of a field as people read it.
 fn told(path: &str, value: &Value, names: &Names) -> String {
+    if path.starts_with("secrets.")
+        && let Some(state) = value["state"].as_str()
+    {
+        return match (state, value["until"].as_str()) {
+            ("retiring", Some(until)) => format!("works until {}", instant(until)),
+            ("dead", _) => "ended".to_owned(),
+            _ => state.to_owned(),
+        };
+    }
     match value.as_u64() {
         Some(0) if path.ends_with("_secs") => NONE.to_owned(),
         Some(secs) if path.ends_with("_secs") => duration_words(secs),
@@ -114,7 +142,11 @@ fn text(value: &Value, names: &Names) -> String {
         Value::String(text) => names.get(text).cloned().unwrap_or_else(|| instant(text)),
         Value::Array(items) if items.is_empty() => NONE.to_owned(),
         Value::Array(items) => items.iter().map(|it| self::text(it, names)).collect::<Vec<_>>().join(", "),
-        Value::Number(_) | Value::Object(_) => value.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| format!("{} {}", name.replace('_', " "), text(value, names));
+            fields.iter().map(field).collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
@@ -162,6 +194,39 @@ mod tests {
         assert_eq!(overlap(5400), some("90 minutes"));
         assert_eq!(overlap(61), some("61 seconds"));
         assert_eq!(overlap(0), None, "at once is nothing to tell");
+    }
+
+    #[test]
+    fn secrets_are_told_one_by_one_and_by_when_they_end() {
+        let until = |day: &str| json!({"id": "sec_1", "hint": "ck_x0Ra…", "state": "retiring", "until": format!("2026-11-{day}T05:15:00Z")});
+        let some = |it: &str| Some(it.to_owned());
+        assert_eq!(
+            told(Some(json!({"secrets": [until("20")]})), Some(json!({"secrets": [until("28")]}))),
+            [(
+                "Secret ck_x0Ra…".to_owned(),
+                some("works until 2026-11-20 05:15:00 UTC"),
+                some("works until 2026-11-28 05:15:00 UTC")
+            )]
+        );
+        let made = |id: &str, state: &str| json!({"id": id, "state": state, "created_at": "2026-11-20T05:15:00Z"});
+        assert_eq!(
+            told(
+                Some(json!({"secrets": [made("css_1", "current")]})),
+                Some(json!({"secrets": [made("css_1", "dead")]}))
+            ),
+            [("Secret made 2026-11-20 05:15:00 UTC".to_owned(), some("current"), some("ended"))]
+        );
+        assert_eq!(
+            told(None, Some(json!({"secrets": [{"id": "sec_1", "state": "current"}]}))),
+            [("Secret".to_owned(), None, some("current"))]
+        );
+    }
+
+    #[test]
+    fn no_value_is_told_as_json() {
+        let versions = json!({"versions": [{"name": "v2", "is_default": true}, {"name": "v1", "documented_at": null}]});
+        let words = "is default yes, name v2, documented at none, name v1";
+        assert_eq!(told(None, Some(versions)), [("Versions".to_owned(), None, Some(words.to_owned()))]);
     }
 
     #[test]

@@ -193,7 +193,7 @@ pub(in crate::console) async fn change(mut visit: Visit, sent: Sent, verb: Verb)
             errors.add_fields(&reject.fields, &[("/expires_at", "expires_on", "The last day")]);
             Ok(refused(page(&visit, &form, &found, verb, errors, None)))
         }
-        Err(reject) => Ok(visit.failed(reject)),
+        Err(reject) => Err(reject.into()),
     }
 }
 

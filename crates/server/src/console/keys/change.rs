@@ -125,10 +125,7 @@ pub(in crate::console) async fn delete(
         return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
     }
     let reason = RevocationReason::Unspecified;
-    let deleted = revoke_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, reason, None).await;
-    if let Err(error) = deleted {
-        return Ok(visit.failed(error));
-    }
+    revoke_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, reason, None).await?;
     // Back to the list that it stood in: keys of the data loader have a place of their own.
     let list = if info.api.as_str() == DATA_LOADER_API { data_loader::PATH } else { Door::default().path() };
     Ok(visit.done(list, &Notice::KeyDeleted(info.key.name.to_string())))

@@ -274,12 +274,12 @@ async fn complain(
         RejectCode::StateConflict if step == Step::Cancel => {
             errors.add_general("The new secret is in use by now, as this page says: look again before you cancel.");
         }
-        _ => return Ok(visit.failed(reject)),
+        _ => return Err(reject.into()),
     }
     let info = find(visit, key_id).await?;
     match Turning::find(visit, &info, step, secret).and_then(|it| question(visit, &info, &it, until, errors)) {
         Ok(page) => Ok(refused(visit.page(&page))),
         // The rotation is over.
-        Err(_) => Ok(visit.failed(reject)),
+        Err(_) => Err(reject.into()),
     }
 }

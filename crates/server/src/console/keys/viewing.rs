@@ -93,7 +93,7 @@ pub(in crate::console) async fn view(
         Err(error) => {
             let reject = error.into_reject();
             if reject.code != RejectCode::ConfirmationRequired {
-                return Ok(visit.failed(reject));
+                return Err(reject.into());
             }
             // The ten minutes were over between the question and its answer.
             let page = question(&visit, &info, true, FormErrors::default()).await?;

@@ -6,7 +6,7 @@ use claviger_core::key::Key;
 use claviger_core::policy::Policy;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::rotation::OldUntil;
-use claviger_core::secret::{Secret, SecretState};
+use claviger_core::secret::{AccessId, Secret, SecretState};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::{Connection, Hold, Tx};
@@ -147,12 +147,15 @@ fn changed(secrets: &[Secret], others: &[Secret]) -> Vec<Secret> {
 
 /// The states of secrets, as the log has them.
 fn written(secrets: &[Secret]) -> Value {
-    let states = secrets.iter().map(|it| match it.state {
-        SecretState::Current => json!({ "id": it.id.to_string(), "state": "current" }),
-        SecretState::Retiring { until } => {
-            json!({ "id": it.id.to_string(), "state": "retiring", "until": until.to_string() })
-        }
-        SecretState::Dead => json!({ "id": it.id.to_string(), "state": "dead" }),
+    let states = secrets.iter().map(|it| {
+        let mut said = match it.state {
+            SecretState::Current => json!({ "state": "current" }),
+            SecretState::Retiring { until } => json!({ "state": "retiring", "until": until.to_string() }),
+            SecretState::Dead => json!({ "state": "dead" }),
+        };
+        said["id"] = json!(it.id.to_string());
+        said["hint"] = json!(it.access_id.as_ref().map(AccessId::hint));
+        said
     });
     json!({ "secrets": states.collect::<Vec<_>>() })
 }

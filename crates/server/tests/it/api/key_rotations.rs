@@ -201,7 +201,7 @@ async fn of_two_old_secrets_the_one_that_is_named_ends_and_the_others_go_on() {
     assert_eq!(said, expected.map(|(id, state)| (Some(id.as_str()), Some(state))));
     assert_eq!(key["rotating_until"], it.days_from_now(7));
     let (_, before, after) = event(&it, &made[0]).await;
-    assert_eq!(after["secrets"], json!([{"id": ids[1], "state": "dead"}]));
+    assert_eq!(after["secrets"], json!([{"id": ids[1], "hint": format!("{}…", &made[1].token[..7]), "state": "dead"}]));
     assert_eq!((&before["secrets"][0]["id"], &before["secrets"][0]["state"]), (&json!(ids[1]), &json!("retiring")));
     assert_eq!(states(&end(&ids[1]).await.expect(200).json()), ["current", "retiring"], "twice is no error");
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use claviger::ops::keys::NewKey;
+use claviger::ops::shared_secrets::{create_shared_secret, delete_shared_secret};
 use claviger_core::role::BuiltIn;
 
 use super::browser::{Browser, Form};
@@ -150,4 +151,20 @@ async fn clearing_a_key_in_use_asks_too() {
     assert_eq!(app.verify_text(&token, &[]), Ok(()));
     browser.submit(&form.with("confirm", ADMIN_PASSWORD)).await.expect(303);
     assert_eq!(app.verify_text(&token, &[]), Err("revoked"));
+}
+
+// Whichever way a handler ends after it: what the reader came with is gone by then.
+#[tokio::test]
+async fn who_has_confirmed_stays_signed_in_where_the_change_fails_afterwards() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    create_shared_secret(&app.app, &app.admin, app.root, None).await.unwrap();
+    app.clock.advance(10 * MINUTE);
+    let form = browser.get("/o/root/shared-secret/delete").await.expect(200).form("/delete");
+    delete_shared_secret(&app.app, &app.admin, app.root).await.unwrap();
+    let before = browser.cookies["sid"].clone();
+    let answer = browser.submit(&form.with("confirm", ADMIN_PASSWORD)).await.expect(404);
+    assert_ne!(browser.cookies["sid"], before, "a new token");
+    assert!(answer.text.contains("Sign out"), "the page of the failure knows who is there");
+    browser.get("/o/root/keys").await.expect(200);
 }
