@@ -22,6 +22,7 @@ mod health;
 mod home;
 mod keyboard;
 mod keys;
+mod lines;
 mod links;
 mod members;
 mod menu;

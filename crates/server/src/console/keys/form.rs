@@ -24,6 +24,7 @@ use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
+use crate::console::lines::complaint;
 use crate::console::pages::form::{FormErrors, entries, typed, typed_lines};
 use crate::console::pages::keys::{BundleOffer, KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
@@ -122,12 +123,18 @@ impl KeyForm {
         let scopes = self.scopes.as_deref().map(|it| {
             let lines = entries(it);
             let scopes = (!lines.is_empty()).then(|| PermissionSet::parse(&lines));
-            scopes.and_then(|it| it.map_err(|error| errors.add("scopes", sentence(&error))).ok())
+            let is_wrong = |it: &str| PermissionSet::parse(&[it]).is_err();
+            scopes.and_then(|it| {
+                it.map_err(|error| errors.add("scopes", sentence(&complaint(&lines, &error, is_wrong)))).ok()
+            })
         });
         let allowed_ips = self.allowed_ips.as_deref().map(|it| {
             let lines = entries(it);
             let list = (!lines.is_empty()).then(|| IpAllowList::parse(&lines));
-            list.and_then(|it| it.map_err(|error| errors.add("allowed_ips", sentence(&error))).ok())
+            let is_wrong = |it: &str| IpAllowList::parse(&[it]).is_err();
+            list.and_then(|it| {
+                it.map_err(|error| errors.add("allowed_ips", sentence(&complaint(&lines, &error, is_wrong)))).ok()
+            })
         });
         let (Some(name), Some(description), true) = (name, description, errors.is_empty()) else { return None };
         Some(Wanted { name, description, role_id, expires_at, mapped_user_id, reach, scopes, allowed_ips })
@@ -142,11 +149,10 @@ impl KeyForm {
 }
 
 /// An error of the domain as a sentence.
-fn sentence(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
+fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    format!("{first}{}.", letters.as_str())
+    format!("{first}{}", letters.as_str())
 }
 
 /// What the address of the empty form says.

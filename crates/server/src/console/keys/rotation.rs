@@ -14,6 +14,7 @@ use claviger_core::time::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::choices::DAY;
 use super::form::find;
 use super::rights::rights_to;
 use super::view;
@@ -28,7 +29,6 @@ use crate::ops::keys::{
     KeyInfo, OldSecret, Rotation, RotationChange, RotationStep, SecretInfo, change_rotation, rotation_of,
 };
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// By how much the form offers to put the end off, beside as long as policy lets it.
 const LONGER: [(Duration, &str); 2] = [(DAY, "A day later"), (DAY.saturating_mul(7), "7 days later")];
 

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::door::Door;
 use super::form::find;
+use super::rights::rights_to;
 use super::view;
 use super::viewing::is_shown_again;
 use crate::app::App;
@@ -137,12 +138,14 @@ async fn show(
         Answer::Replayed { body: kept, .. } => {
             let text =
                 |name: &str| kept.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(Failure::not_found);
+            let may_rotate = find(visit, &text("id")?).await.is_ok_and(|it| rights_to(visit, &it).rotate);
             Ok(visit.page(&SecretShownPage {
                 shell: visit.shell(Place::Keys),
                 crumbs,
                 key_id: text("id")?,
                 key_name: text("name")?,
                 made,
+                may_rotate,
                 replaced,
             }))
         }

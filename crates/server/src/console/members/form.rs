@@ -15,6 +15,7 @@ use super::list::{facts, may_invite};
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::keys::view::{self, grouped};
+use crate::console::lines::complaint;
 use crate::console::pages::form::{Choice, FormErrors, entries, typed, typed_lines};
 use crate::console::pages::members::{InvitePage, MemberRolePage};
 use crate::console::pages::shell::{Notice, Place};
@@ -92,7 +93,10 @@ pub(in crate::console) struct RoleForm {
 
 /// Permissions as they are typed, one a line.
 fn read_extra(text: &str, errors: &mut FormErrors) -> Option<PermissionSet> {
-    PermissionSet::parse(&entries(text)).map_err(|error| errors.add("extra", format!("Here {error}."))).ok()
+    let lines = entries(text);
+    let is_wrong = |it: &str| PermissionSet::parse(&[it]).is_err();
+    let said = |error| format!("Here {}", complaint(&lines, &error, is_wrong));
+    PermissionSet::parse(&lines).map_err(|error| errors.add("extra", said(error))).ok()
 }
 
 /// Shows the form with a member's present role.

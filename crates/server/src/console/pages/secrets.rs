@@ -99,6 +99,8 @@ pub struct SecretShownPage {
     pub key_name: String,
     /// What the form did.
     pub made: Made,
+    /// Whether the reader may give the key a new secret.
+    pub may_rotate: bool,
     /// The key that it takes the place of, where that is still good.
     pub replaced: Option<Replaced>,
 }

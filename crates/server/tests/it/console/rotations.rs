@@ -88,7 +88,17 @@ async fn a_rotation_is_extended_by_one_of_the_ends_that_policy_lets_it() {
         assert!(refused.text_of("#until-error").contains(said), "{typed}: {}", refused.text_of("#until-error"));
     }
     let answer = browser.submit(&form.clone().with("until", &ends[2])).await.expect(303);
-    assert!(browser.follow(answer).await.text_of("#rotation").contains("2027-01-31 00:00:00 UTC"));
+    let page = browser.follow(answer).await;
+    assert!(page.text_of("#rotation").contains("2027-01-31 00:00:00 UTC"));
+    // The audit tells it in words, wherever it does.
+    let event = page.links().into_iter().find(|it| it.contains("/audit/")).unwrap();
+    let key = path.rsplit_once('/').unwrap().1;
+    for path in [path.clone(), event, format!("/o/root/audit?about={key}")] {
+        let told = browser.get(&path).await.expect(200).html().root_element().text().collect::<String>();
+        let secret = format!("Secret {}", hint(&old));
+        assert!(told.contains(&secret) && told.contains("works until 2027-01-31 00:00:00 UTC"), "{path}: {told}");
+        assert!(!told.contains("\"state\""), "{path}: {told}");
+    }
     app.clock.advance(29 * DAY);
     assert_eq!(app.verify_text(&old, &[]), Ok(()));
     browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);

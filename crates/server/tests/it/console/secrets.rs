@@ -1,6 +1,8 @@
 //! A secret stands in the answer to the request that made it, and nowhere else, ever.
 
 use super::browser::Browser;
+use claviger_core::role::BuiltIn;
+
 use crate::app::TestApp;
 
 #[tokio::test]
@@ -93,4 +95,34 @@ async fn a_repeated_regeneration_leads_to_api_access() {
     assert!(again.text_of("h1").contains("was regenerated; its new secret is not shown again"));
     assert!(again.text_of(".buttons").contains("API Access"));
     assert_eq!(app.verify_text(&token, &[]), Ok(()));
+}
+
+// Whoever pastes a list mends all of it in one go.
+#[tokio::test]
+async fn a_field_of_lines_names_all_that_are_wrong() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/keys/new").await.form("/keys").with("name", "Lines");
+    let form = form.with("allowed_ips", "10.0.0.0/8\n300.1.1.1\n192.0.2.1\nhere").with("scopes", "contacts:read\nx\ny");
+    let page = browser.submit(&form).await.expect(422);
+    let ips = page.text_of("#allowed_ips-error");
+    assert!(ips.contains("`300.1.1.1` is neither") && ips.contains("So it is with `here`."), "{ips}");
+    assert!(!ips.contains("192.0.2.1") && !ips.contains("10.0.0.0"), "{ips}");
+    assert!(page.text_of("#scopes-error").contains("So it is with `y`."));
+}
+
+// A member has a key of their own and may not rotate it: a reload of the page that showed it offers what they may do.
+#[tokio::test]
+async fn a_repeated_form_offers_a_rotation_only_to_who_may_rotate() {
+    let app = TestApp::new().await;
+    let (_, user_id, _) = app.member(app.root, "Mia", BuiltIn::Member).await;
+    app.allow_members_keys(app.root, true).await;
+    let mut browser = Browser::of_user(&app, user_id).await;
+    let form = browser.get("/o/root/keys/new").await.expect(200).form("/keys").with("name", "Mine");
+    let created = browser.submit(&form).await.expect(200);
+    let path = created.key_path();
+    assert!(browser.submit(&form).await.expect(200).links().contains(&format!("{path}/rotate")));
+    app.allow_members_keys(app.root, false).await;
+    let again = browser.submit(&form).await;
+    assert!(!again.links().contains(&format!("{path}/rotate")), "{}", again.text);
 }

@@ -270,6 +270,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         made,
+        may_rotate: made != Made::Key,
         replaced: None,
     };
     let mut pages = members::all(words);
