@@ -103,13 +103,14 @@ pub(super) struct ImportChunkBody {
 pub(super) struct ImportLineBody {
     /// Its number in the source.
     line: u64,
-    /// SHA-256 of the key, in hex or base64.
+    /// SHA-256 of the key, in hex or base64. A key of two parts, which is sent as `accessKey` and `secretKey` or as user and password, is
+    /// hashed as `claviger:pair:v1`, a zero byte, and each part behind its length in bytes, written as eight bytes with the greatest first.
     sha256: String,
     /// The name; absent means one made from the digest.
     name: Option<String>,
     /// The description.
     description: Option<String>,
-    /// When the key ends (RFC 3339); absent means never.
+    /// When the key ends (RFC 3339); absent means never, or as its api has it.
     expires_at: Option<String>,
     /// Why the line could not be read at the source; it is then named among those that were not taken.
     #[schema(max_length = 200)]

@@ -2,7 +2,7 @@
 
 use claviger_core::api::{DATA_LOADER_API, DEFAULT_API};
 use claviger_core::decision::{Code, Reach};
-use claviger_core::key::{Key, KeyState, Revocation, RevocationReason};
+use claviger_core::key::{Key, KeyState, Origin, Revocation, RevocationReason};
 use claviger_core::role::BuiltIn;
 use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
@@ -166,6 +166,7 @@ pub(in crate::console) fn facts(info: &KeyInfo, now: Timestamp) -> KeyFacts {
         deleted: info.key.revocation.as_ref().map(deletion),
         owner: info.owner_name.as_ref().map(ToString::to_string),
         mapped_user: info.mapped_user_name.as_ref().map(ToString::to_string),
+        imported: info.key.origin == Origin::Import,
         created: Moment::new(info.key.created_at),
         expires: info.key.expires_at.map(Moment::until),
         last_use: last_use(info.last_use.as_ref()),

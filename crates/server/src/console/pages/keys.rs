@@ -278,6 +278,8 @@ pub struct KeyPage {
     pub key: KeyFacts,
     /// Its secrets, the current one first.
     pub secrets: Vec<SecretView>,
+    /// Whether its current secret came from another product.
+    pub foreign: bool,
     /// Whether the viewer is shown them again; nothing of a key that is deleted.
     pub viewing: Option<Viewing>,
     /// The rotation that is under way.
@@ -325,7 +327,9 @@ pub struct KeyFacts {
     pub owner: Option<String>,
     /// The mapped user's name; none where nobody is mapped.
     pub mapped_user: Option<String>,
-    /// When it was made.
+    /// Whether it was taken over from another product, with the value that it had there.
+    pub imported: bool,
+    /// When it was made, or taken over.
     pub created: Moment,
     /// When it expires; none for never.
     pub expires: Option<Moment>,

@@ -9,6 +9,7 @@ mod events;
 pub(crate) mod fixture;
 mod generated;
 mod idempotency;
+mod imported;
 mod introspection;
 mod key_bulk;
 mod key_filters;

@@ -137,6 +137,7 @@ pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
         deleted: None,
         owner: Some(words.person.to_owned()),
         mapped_user: Some(words.person.to_owned()),
+        imported: false,
         created: moment("2026-09-02T08:15:00Z"),
         expires: Some(Moment::until(super::at("2027-01-20T00:00:00Z"))),
         last_use: used("2026-11-20T18:59:11Z", "203.0.113.9"),

@@ -227,6 +227,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         shell: shell(words, Place::Keys),
         key: facts(words),
         secrets: secrets(words),
+        foreign: !may.edit,
         viewing: Some(if may.edit { Viewing::May } else { rotation::refused(words) }),
         rotation: Some(rotation::under_way(words, may.edit, may.edit)),
         usage: usage(words),
