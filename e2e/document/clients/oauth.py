@@ -94,7 +94,7 @@ for method in methods:
             check(f"{header}.{body}.{client.fetch_token()['access_token'].split('.')[2]}")
 
         # A resource server with a key of its own looks into it, and Authlib calls with it, until it is taken back.
-        with session("client_secret_basic") as host:
+        with session(method) as host:
             host.client_id, host.client_secret = os.environ["HOST_ACCESS_KEY"], os.environ["HOST_SECRET_KEY"]
             said = active(host, access)
             expected = {
@@ -125,6 +125,6 @@ for method in methods:
     with session(method) as host:
         host.client_id, host.client_secret = os.environ["HOST_ACCESS_KEY"], os.environ["HOST_SECRET_KEY"]
         answer = host.introspect_token(metadata["introspection_endpoint"], token="nonsense")
-        is_told = method in metadata["introspection_endpoint_auth_methods_supported"]
-        assert (answer.status_code == 200) == is_told, f"{method}: {answer.status_code} {answer.text}"
+        assert method in metadata["introspection_endpoint_auth_methods_supported"]
+        assert answer.status_code == 200, f"{method}: {answer.status_code} {answer.text}"
 print(f"worked with {' '.join(methods)}")

@@ -13,6 +13,12 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// Fields of a form at most: more are nobody's who means well.
 const FIELDS_MAX: usize = 64;
 
+/// Whether the body says that it is a form.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM)
+}
+
 /// A form that was read.
 pub(super) struct Form(Vec<(String, SecretString)>);
 
@@ -22,8 +28,7 @@ impl Form {
     /// # Errors
     /// Refuses another media type, and a field that stands twice.
     pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Reject> {
-        let value = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-        if !value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM) {
+        if !is_form(headers) {
             let detail = format!("The body has to be a form, and to say so: Content-Type: {FORM}.");
             return Err(Reject::new(RejectCode::InvalidBody, detail));
         }

@@ -126,7 +126,9 @@ pub fn router(app: App) -> Router {
     };
     let announced = |router: Router<App>| deprecation::announced(router, &deprecation::DEPRECATED);
     announced(guarded(operations()))
-        .merge(guarded(oauth::router()).route_layer(from_fn(oauth::speak_oauth)))
+        .merge(
+            guarded(oauth::router()).route_layer(from_fn(oauth::read_client)).route_layer(from_fn(oauth::speak_oauth)),
+        )
         .merge(open(oauth_tokens::router()).route_layer(from_fn(oauth::speak_oauth)))
         .merge(open(sign_in::router()).route_layer(from_fn(sign_in::speak_plainly)))
         .merge(reference::router())

@@ -6,10 +6,11 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
+use claviger_core::limits;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,8 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::Authenticated;
-use super::body::Query;
-use super::form::Form;
+use super::body::{self, Query};
+use super::form::{self, Form};
 use super::problem::{ApiResult, Problem, ProblemCode};
 use crate::app::App;
 use crate::ops;
@@ -42,6 +43,14 @@ pub(super) struct IntrospectBody {
     #[schema(required = false)]
     #[expect(dead_code, reason = "a hint; it stands here for the document")]
     token_type_hint: Option<String>,
+    /// The access part of the caller's key, where it does not stand in a header.
+    #[schema(required = false)]
+    #[expect(dead_code, reason = "it stands here for the document; `read_client` reads it")]
+    client_id: Option<String>,
+    /// The secret part of that key.
+    #[schema(required = false)]
+    #[expect(dead_code, reason = "it stands here for the document; `read_client` reads it")]
+    client_secret: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for IntrospectBody {
@@ -49,7 +58,8 @@ impl<S: Send + Sync> FromRequest<S> for IntrospectBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body): (_, Body) = request.into_parts();
-        Ok(Self { token: Form::read(&parts.headers, body).await?.secret("token")?, token_type_hint: None })
+        let token = Form::read(&parts.headers, body).await?.secret("token")?;
+        Ok(Self { token, token_type_hint: None, client_id: None, client_secret: None })
     }
 }
 
@@ -164,6 +174,12 @@ pub(super) struct OauthErrorView {
     pub code: &'static str,
 }
 
+/// What a client of OAuth is asked for besides (RFC 6749 §5.2): most of them know no other scheme.
+const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"claviger\"");
+/// Where the two parts of a key stand in headers.
+const ACCESS_KEY: HeaderName = HeaderName::from_static("accesskey");
+const SECRET_KEY: HeaderName = HeaderName::from_static("secretkey");
+
 /// What a caller who may not introspect is told it lacks (RFC 6750 §3.1).
 const LACKS_SCOPE: HeaderValue =
     HeaderValue::from_static("Bearer realm=\"claviger\", error=\"insufficient_scope\", scope=\"claviger/keys:verify\"");
@@ -189,6 +205,31 @@ impl OauthErrorView {
     }
 }
 
+/// Lets a client authenticate in the form (`client_secret_post`, RFC 6749 §2.3.1): puts what stands there where credentials are looked for, so that
+/// one that differs from another in the headers is refused as ever. A `client_id` alone is no credential.
+pub(super) async fn read_client(request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if !form::is_form(&parts.headers) {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    let body = match body::read(body, &parts.headers, limits::BODY_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(reject) => return Problem::from(reject).into_response(),
+    };
+    // What is wrong with the form is said once it is known who asks.
+    let form = Form::parse(&body).ok();
+    let field = |name: &str| form.as_ref().and_then(|it| it.text(name)).filter(|it| !it.is_empty());
+    if let (Some(access), Some(secret)) = (field("client_id"), field("client_secret")) {
+        for (name, value) in [(ACCESS_KEY, access), (SECRET_KEY, secret)] {
+            if let Ok(mut value) = HeaderValue::from_str(value) {
+                value.set_sensitive(true);
+                parts.headers.append(name, value);
+            }
+        }
+    }
+    next.run(Request::from_parts(parts, Body::from(body))).await
+}
+
 /// Answers problems as OAuth's errors, and says to the caches of its time what `Cache-Control` says to all others.
 pub(super) async fn speak_oauth(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -201,6 +242,9 @@ pub(super) async fn speak_oauth(request: Request, next: Next) -> Response {
         let mut error = (status, Json(view)).into_response();
         let kept = parts.headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
         error.headers_mut().extend(kept.filter(|(name, _)| *name != header::CONTENT_LENGTH));
+        if status == StatusCode::UNAUTHORIZED {
+            error.headers_mut().append(header::WWW_AUTHENTICATE, BASIC);
+        }
         response = error;
     }
     response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
@@ -210,7 +254,7 @@ pub(super) async fn speak_oauth(request: Request, next: Next) -> Response {
 /// Introspects a token.
 ///
 /// RFC 7662, for resource servers whose libraries know it: whether a key or an access token is good, for whom it acts and what it may do. The caller
-/// authenticates with a key of its own, in any presentation. Whatever is not good, or not the caller's to know of, is `{"active": false}`.
+/// authenticates with a key of its own, in any presentation, or with its two parts as `client_id` and `client_secret` in the form. Whatever is not good, or not the caller's to know of, is `{"active": false}`.
 /// Counts a use, as verifying does. The address may name the api that asks and the organization, such as `/oauth/introspect?api=billing`.
 #[utoipa::path(
     post,

@@ -315,7 +315,7 @@ pub(super) struct MetadataView {
     /// How clients authenticate to take them back.
     revocation_endpoint_auth_methods_supported: [&'static str; 2],
     /// How resource servers authenticate.
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    introspection_endpoint_auth_methods_supported: [&'static str; 3],
     /// The documentation.
     service_documentation: String,
 }
@@ -344,7 +344,7 @@ pub(super) async fn get_metadata(State(app): State<App>) -> Json<MetadataView> {
         response_types_supported: [],
         token_endpoint_auth_methods_supported: methods,
         revocation_endpoint_auth_methods_supported: methods,
-        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "Bearer"],
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "Bearer"],
         service_documentation: at("/docs/api"),
         issuer,
     })

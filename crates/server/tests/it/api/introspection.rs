@@ -129,6 +129,47 @@ async fn a_caller_introspects_with_a_key_in_any_presentation_and_only_what_it_re
     assert_eq!(ask(&own_only, INTROSPECT, &[("token", &there)]).await.text, r#"{"active":false}"#);
 }
 
+// RFC 6749 §2.3.1: what stands in the form is the client's credential as if it stood in a header, and no other way in.
+#[tokio::test]
+async fn a_client_authenticates_in_the_form_as_it_does_in_a_header() {
+    let it = Fixture::start().await;
+    let host = it.create_key(json!({"name": "Host", "scopes": ["claviger/keys:verify"]})).await;
+    let subject = it.create_key(json!({"name": "Subject", "scopes": ["contacts:read"]})).await;
+    let nobody = it.admin.without();
+    let (token, id, secret) = (
+        ("token", subject.token.as_str()),
+        ("client_id", host.access_key.as_str()),
+        ("client_secret", host.secret_key.as_str()),
+    );
+    let good = ask(&nobody, INTROSPECT, &[token, id, secret]).await.expect(200).json();
+    assert_eq!((&good["active"], &good["client_id"]), (&json!(true), &json!(subject.id)));
+    it.flush_uses().await;
+    let used = it.admin.get(&it.at(&format!("/keys/{}", host.id))).await.expect(200).json();
+    assert_eq!(used["last_use"]["at"], it.now());
+    for form in [
+        &[token, id][..],
+        &[token, secret],
+        &[token, id, ("client_secret", "wrong")],
+        &[token, ("client_id", ""), secret],
+    ] {
+        let refused = ask(&nobody, INTROSPECT, form).await;
+        assert_eq!(error(&refused), (401, "invalid_client".to_owned()), "{form:?}");
+        let challenges: Vec<_> =
+            refused.headers.get_all("www-authenticate").iter().map(|it| it.to_str().unwrap()).collect();
+        assert_eq!(challenges, ["Bearer realm=\"claviger\"", "Basic realm=\"claviger\""]);
+    }
+    // The same twice is one credential, two that differ are refused, and a mere name beside a key is none.
+    let whole = nobody.with(&host.token);
+    ask(&whole, INTROSPECT, &[token, id, secret]).await.expect(200);
+    ask(&whole, INTROSPECT, &[token, id]).await.expect(200);
+    let other = [token, ("client_id", &subject.access_key), ("client_secret", &subject.secret_key)];
+    assert_eq!(error(&ask(&whole, INTROSPECT, &other).await), (400, "invalid_request".to_owned()));
+    assert_eq!(error(&ask(&nobody, INTROSPECT, &other).await), (403, "insufficient_scope".to_owned()));
+    // Nowhere else: a form is a body, and no key authenticates from one.
+    let elsewhere = nobody.request("POST", "/api/v1/verify").form(&[id, secret]);
+    assert_eq!(nobody.of_a_double().send(elsewhere).await.status, 401);
+}
+
 #[tokio::test]
 async fn a_refusal_to_introspect_is_one_that_oauth_knows() {
     let it = Fixture::start().await;
