@@ -172,7 +172,7 @@ pub(super) struct NewApiBody {
     #[schema(required = false)]
     one_key_per_user: bool,
     /// How many days a key lives for which nothing is said, as far as policy allows; left out or null, it is for ever.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 65_535)]
     expiry_days_default: Option<u16>,
 }
 
@@ -213,7 +213,7 @@ pub(super) struct ApiPatchBody {
     versions: Option<Vec<Object<ApiVersionView>>>,
     /// How many days a key lives for which nothing is said; null is for ever. Keys that are there stay as they are.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<u16>, minimum = 1)]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 65_535)]
     expiry_days_default: Option<Option<u16>>,
 }
 
