@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { askAsGateway, bearer, call, callWith, createKey, invite, isRed, openWindow, setApiAccess, setUp, shared, signIn, startDev, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
+import { askAsGateway, bearer, call, callWith, createKey, invite, isRed, openWindow, setApiAccess, setReveal, setUp, shared, signIn, startDev, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
 const { browser } = await shared();
@@ -15,16 +15,6 @@ const EXPIRED = /^401 expired$/;
 const walkToIntegrations = (page) => walk(page, "System Settings", "System setup", "Integrations", "API Keys");
 const row = (page, name = "Integration") => page.getByRole("row", { name });
 const minutes = (count) => new Date(Date.now() + count * 60_000).toISOString();
-
-/** Settings, Policies, who sees secrets again. */
-const setReveal = async (page, choice) => {
-  await walk(page, "Policies");
-  await page.getByRole("link", { name: "Edit Show secrets again" }).click();
-  await page.getByLabel(choice).check();
-  await page.getByRole("button", { name: "Review the change" }).click();
-  await page.getByRole("button", { name: "Save the policy" }).click();
-  await page.getByRole("status").getByText("saved.").waitFor();
-};
 
 /** From a key's page: View, the password where it was typed a while ago, and both values. */
 const view = async (page, password) => {

@@ -3,20 +3,12 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { basic, bearer, call, callWith, createKey, launch, openWindow, setUp, startServer, walkToKeys } from "./harness.mjs";
+import { basic, bearer, call, callWith, createKey, openWindow, setUp, shared, startServer, walkToKeys } from "./harness.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
-let browser;
-
-before(async () => {
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { browser } = await shared();
 
 const part = (json) => Buffer.from(JSON.stringify(json)).toString("base64url");
 const JWT = `${part({ alg: "HS256", typ: "JWT" })}.${part({ location_id: "ve9EPM428h8vShlRW1KT", version: 1 })}.${Buffer.alloc(32, 7).toString("base64url")}`;
