@@ -179,7 +179,7 @@ test("S1.3, S1.4: the agency's view shows agency keys and location keys, each wi
   assert.equal(await page.getByRole("link", { name: "Marketing L1" }).count(), 0);
   await page.getByRole("link", { name: "1 found" }).click();
   await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
-  await page.getByRole("link", { name: "Marketing L2" }).waitFor();
+  await page.getByRole("link", { name: "Marketing L2", exact: true }).waitFor();
   await close();
   await server.stop();
 });

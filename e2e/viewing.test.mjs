@@ -11,6 +11,9 @@ const { browser } = await shared();
 
 const ANN = { name: "Ann Meyer", email: "ann@acme.example", password: "eleven plus one" };
 
+/** What pages show of a token. */
+const hint = (token) => `${token.slice(0, 7)}…`;
+
 /** Presses what opens the question, in a dialog where scripts run, and answers it; whoever signed in just now is not asked for a password. */
 const view = async (page, opener) => {
   await page.getByRole("main").getByRole("link", { name: opener, exact: true }).click();
