@@ -108,6 +108,8 @@ pub const ACCESS_TOKEN_SECS: u64 = 15 * 60;
 pub const REFRESH_TOKEN_SECS: u64 = 24 * 60 * 60;
 /// Days after which another key signs access tokens.
 pub const SIGNING_KEY_DAYS: u64 = 30;
+/// Sign-ins of one key that were ended before their time and are remembered.
+pub const ENDED_SIGN_INS_PER_KEY_MAX: u32 = 10_000;
 /// Shared secrets of one organization that are good at once.
 pub const SHARED_SECRETS_MAX: usize = 5;
 /// Characters in a password, least and most; the least is NIST SP 800-63B's for a password without a second factor plus four.

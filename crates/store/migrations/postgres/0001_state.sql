@@ -269,9 +269,11 @@ CREATE INDEX signing_key_data_key ON signing_key (data_key_id);
 CREATE TABLE ended_sign_in (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
     organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),
+    key_id text COLLATE "C" NOT NULL,
     until bigint NOT NULL
 );
 CREATE INDEX ended_sign_in_end ON ended_sign_in (until);
+CREATE INDEX ended_sign_in_key ON ended_sign_in (key_id, id);
 
 CREATE TABLE import (
     id text COLLATE "C" NOT NULL PRIMARY KEY,

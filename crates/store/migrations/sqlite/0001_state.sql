@@ -266,9 +266,11 @@ CREATE INDEX signing_key_data_key ON signing_key (data_key_id);
 CREATE TABLE ended_sign_in (
     id TEXT NOT NULL PRIMARY KEY,
     organization_id TEXT NOT NULL REFERENCES organization (id),
+    key_id TEXT NOT NULL,
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ended_sign_in_end ON ended_sign_in (until);
+CREATE INDEX ended_sign_in_key ON ended_sign_in (key_id, id);
 
 CREATE TABLE import (
     id TEXT NOT NULL PRIMARY KEY,

@@ -85,6 +85,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_api_by_slug(full.api.slug.as_str()), |it| it.is_some());
     ask!(page_apis(&first), |it| it.rows.iter().any(|it| it.id == full.api.id));
     ask!(count_apis(), |it| it > 0);
+    ask!(count_ended_sign_ins(full.key.id, 100), |it| it > 0);
     ask!(count_keys_of_api(full.key.api_id, 100), |it| it > 0);
     ask!(find_apis(), |it| it.iter().any(|it| it.id == full.api.id));
     ask!(find_key(key_id), |it| it.is_some());
@@ -248,7 +249,7 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
             tx.insert_signing_key(by, &signing_key(SigningKeyState::Next), full.data_key.id, &vec![2]).await
         }
         "use_assertion" => tx.use_assertion(by, [1; 32], now()).await.map(drop),
-        "end_sign_in" => tx.end_sign_in(by, id(), now()).await.map(drop),
+        "end_sign_in" => tx.end_sign_in(by, id(), full.key.id, now()).await.map(drop),
         "insert_data_key" => tx.insert_data_key(by, Purpose::SharedSecret, &data_key(), now()).await.map(drop),
         "hold_idempotency_key" => tx.hold_idempotency_key(by, "abd").await,
         "insert_idempotent" => tx.insert_idempotent(by, "abd", &answer()).await,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_core::access_token::TokenKind;
+use claviger_core::decision::Code;
 use claviger_core::event::{Event, EventKind};
-use claviger_core::limits::REFRESH_TOKEN_SECS;
+use claviger_core::limits::{ENDED_SIGN_INS_PER_KEY_MAX, REFRESH_TOKEN_SECS};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::{Actor, Tenant};
 use claviger_verifier::credential::Presented;
@@ -20,6 +21,8 @@ use crate::ops::error::OpResult;
 use crate::ops::transaction::{commit, on_task, settle};
 
 const JOB: &str = "token-revocation";
+/// When somebody may try again whose key has ended too many sign-ins: one by one they are forgotten.
+const LATER_SECS: u64 = 3600;
 
 /// What is asked.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ pub struct RevokeRequest {
 /// as good as revoked. Only the key that a token was made for takes it back; a key itself is revoked by other means.
 ///
 /// # Errors
-/// Refusals: `state_conflict` for a whole key, `policy_denied` for the token of another key.
+/// Refusals: `state_conflict` for a whole key, `policy_denied` for the token of another key, `rate_limited`.
 pub async fn revoke_token(app: &App, presented: &Presented<'_>, request: &RevokeRequest, peer: &Peer) -> OpResult<()> {
     let now = app.now();
     let actor = client(app, presented, peer)?;
@@ -82,8 +85,15 @@ async fn end(app: &App, actor: Actor, token: Arc<Proven>) -> OpResult<()> {
         let until = now.saturating_add(Duration::from_secs(REFRESH_TOKEN_SECS));
         let id = token.claims().sid;
         let mut tx = app.store().begin().await?;
-        if !tx.end_sign_in(&tenant, id, until).await? {
+        if !tx.end_sign_in(&tenant, id, token.key_id(), until).await? {
             return settle(&app, &mut tx).await;
+        }
+        // Every node keeps them all in memory, and each is a change in the log: whoever may do nothing else may do this.
+        if tx.count_ended_sign_ins(&tenant, token.key_id(), ENDED_SIGN_INS_PER_KEY_MAX + 1).await?
+            > u64::from(ENDED_SIGN_INS_PER_KEY_MAX)
+        {
+            let detail = "Too many tokens of this key were taken back within a day. Let them end by themselves, or rotate the key.";
+            return Err(Reject::until_later(RejectCode::Decision(Code::RateLimited), detail, LATER_SECS).into());
         }
         let what = json!({ "key_id": token.key_id().to_string() });
         let event = Event::new(&tenant, EventKind::SignInEnded, id, now).after(&what);

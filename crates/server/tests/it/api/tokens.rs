@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use claviger_core::id::SignInId;
+use claviger_core::limits::ENDED_SIGN_INS_PER_KEY_MAX;
+use claviger_core::tenant::Tenant;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
 
@@ -459,4 +462,30 @@ async fn the_published_keys_check_what_was_signed_and_follow_a_rotation() {
     let reader = it.create_key(json!({"name": "reader", "scopes": ["*:read"]})).await;
     let denied = it.admin.with(&reader.token).post("/api/v1/signing-keys/rotate", json!({})).await;
     assert_eq!(denied.refusal(), (403, "insufficient_permission".into()));
+}
+
+#[tokio::test]
+async fn whoever_takes_back_tokens_without_end_is_told_to_wait() {
+    let it = Fixture::start().await;
+    let key = it.create_key(json!({"name": "CI"})).await;
+    let client = it.admin.with(&key.token);
+    let token =
+        form(&client, TOKEN, &[("grant_type", "client_credentials")]).await.expect(200).text_at("/access_token");
+    let (tenant, until) = (Tenant::system(it.app.root, "test"), it.app.now().saturating_add(Duration::from_secs(60)));
+    let mut tx = it.app.app.store().begin().await.unwrap();
+    for number in 0..u128::from(ENDED_SIGN_INS_PER_KEY_MAX) {
+        let id = SignInId::from_u128(number);
+        tx.end_sign_in(&tenant, id, key.id.parse().unwrap(), until).await.unwrap();
+    }
+    tx.commit_unaudited("of a test").await.unwrap();
+    let refused = form(&client, "/oauth/revoke", &[("token", &token)]).await;
+    assert_eq!((refused.status, refused.text_at("/error")), (429, "temporarily_unavailable".into()), "{refused:?}");
+    assert_eq!(refused.header("retry-after"), "3600");
+    it.admin.with(&token).get("/api/v1/me").await.expect(200);
+    it.app.clock.advance(Duration::from_secs(60));
+    let mut tx = it.app.app.store().begin().await.unwrap();
+    while tx.purge_sign_ins_unchecked(it.app.now()).await.unwrap() > 0 {}
+    tx.commit_unaudited("of a test").await.unwrap();
+    form(&client, "/oauth/revoke", &[("token", &token)]).await.expect(200);
+    assert_eq!(it.admin.with(&token).get("/api/v1/me").await.refusal(), (401, "revoked".into()));
 }

@@ -77,6 +77,7 @@ impl Full {
         tx.insert_shared_secret(&acme, &shared_secret, data_key.id, &vec![1]).await.expect("a shared secret");
         let signing_key = signing_key(SigningKeyState::Current);
         tx.insert_signing_key(&acme, &signing_key, data_key.id, &vec![1]).await.expect("a signing key");
+        tx.end_sign_in(&acme, id(), key.id, now()).await.expect("an end");
         tx.insert_import(&acme, &import).await.expect("an import");
         tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
         tx.commit(event(&acme, key.id)).await.expect("a commit");
