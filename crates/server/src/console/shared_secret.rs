@@ -29,6 +29,7 @@ use super::pages::shared_secret::{
 use super::pages::shell::{Moment, Notice, Place};
 use super::pages::snippets::sign_in_with_key;
 use super::visit::Visit;
+use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency};
 use crate::ops::keys::Overlap;
 use crate::ops::shared_secrets::{
@@ -275,21 +276,26 @@ pub(super) async fn confirm_for_bundle(
 /// organization has no shared secret, or the reader may not see it, and not shown to who has not proven within ten minutes who they are: a new
 /// key must not be a way around that. No fault of this question stands in the way of a page with a new secret: that would be lost.
 pub(super) async fn bundle(visit: &Visit, key_name: &str, key: &Token) -> Bundle {
-    match offer(visit).await {
-        BundleOffer::None => Bundle::None,
-        BundleOffer::AfterConfirming => Bundle::Unconfirmed,
-        BundleOffer::Comes => line(visit, key_name, key).await.map_or(Bundle::None, Bundle::Shown),
+    if offer(visit).await == BundleOffer::None {
+        return Bundle::None;
+    }
+    // The operation knows best whether the reader has proven who they are: they may have done so with this very form.
+    match line(visit, key_name, key).await.map_err(Error::into_reject) {
+        Ok(line) => line.map_or(Bundle::None, Bundle::Shown),
+        Err(reject) if reject.code == RejectCode::ConfirmationRequired => Bundle::Unconfirmed,
+        Err(_) => Bundle::None,
     }
 }
 
-async fn line(visit: &Visit, key_name: &str, key: &Token) -> Option<String> {
-    let revealed = reveal_shared_secret(&visit.app, &visit.caller, visit.organization_id(), None).await.ok()?;
+async fn line(visit: &Visit, key_name: &str, key: &Token) -> OpResult<Option<String>> {
+    let revealed = reveal_shared_secret(&visit.app, &visit.caller, visit.organization_id(), None).await?;
+    let Some(revealed) = revealed.fresh() else { return Ok(None) };
     let bundle = serde_json::json!({
         "url": visit.site.base_url,
         "shortname": visit.organization.slug.as_str(),
         "appname": key_name,
-        "sharedsecret": revealed.fresh()?.token.expose(),
+        "sharedsecret": revealed.token.expose(),
         "appkey": key.expose(),
     });
-    Some(data_encoding::BASE64.encode(bundle.to_string().as_bytes()))
+    Ok(Some(data_encoding::BASE64.encode(bundle.to_string().as_bytes())))
 }
