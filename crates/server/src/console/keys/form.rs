@@ -54,7 +54,7 @@ pub(in crate::console) struct KeyForm {
     pub(super) description: String,
     /// A role's id; empty for the mapped user's role, none where nothing was chosen.
     pub(super) role: Option<String>,
-    /// [`NEVER`], [`KEEP`], [`ON_DATE`] or a number of days; empty is [`KEEP`].
+    /// A choice of [`Lifetimes`], or a number of days; empty is [`KEEP`].
     pub(super) expires: String,
     /// The last day, `2027-02-19`.
     pub(super) expires_on: String,
