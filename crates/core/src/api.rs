@@ -14,7 +14,7 @@ pub use version::{ApiVersion, ApiVersionStatus, DocsUrl, DocsUrlError, VersionSl
 
 /// The slug of the api that every organization's keys belong to unless something else is said.
 pub const DEFAULT_API: &str = "default";
-/// The slug of the built-in api for bulk loading, whose keys stand apart: one for each user, for a year.
+/// The slug of the built-in api for bulk loading, whose keys stand apart: one for each user, and for a year unless something else is set.
 pub const DATA_LOADER_API: &str = "data-loader";
 
 const DAY: Duration = Duration::from_secs(86_400);

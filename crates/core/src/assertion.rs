@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -32,6 +33,11 @@ struct Said {
     shortname: String,
     exp: Option<f64>,
     nbf: Option<f64>,
+}
+
+fn header_of(token: &str) -> Option<Map<String, Value>> {
+    let [header, _, _] = token.split('.').collect::<Vec<_>>().try_into().ok()?;
+    serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).ok()?).ok()
 }
 
 impl Said {
@@ -66,6 +72,9 @@ pub enum NoAssertion {
     /// It is signed with another algorithm.
     #[error("`alg` is not `HS256`")]
     OtherAlgorithm,
+    /// Its header asks for something that nobody here knows.
+    #[error("the header has `crit`, and nothing that could stand there is known here")]
+    Critical,
     /// This claim is missing, or of another form.
     #[error("the claim `{0}` is missing, or is not {1}")]
     Claim(&'static str, &'static str),
@@ -94,10 +103,14 @@ impl Assertion {
         if token.len() > limits::ASSERTION_BYTES_MAX {
             return Err(NoAssertion::NotJwt);
         }
-        // A header with an algorithm that nobody knows does not decode.
-        let header = jsonwebtoken::decode_header(token).map_err(|_| NoAssertion::OtherAlgorithm)?;
-        if header.alg != Algorithm::HS256 {
+        // As it is, since one with an algorithm that the library does not know it would not read at all.
+        let header = header_of(token).ok_or(NoAssertion::NotJwt)?;
+        if header.get("alg").and_then(Value::as_str) != Some("HS256") {
             return Err(NoAssertion::OtherAlgorithm);
+        }
+        // Whoever reads on without knowing what is critical there is wrong (RFC 7515 §4.1.11).
+        if header.contains_key("crit") {
+            return Err(NoAssertion::Critical);
         }
         let said: Map<String, Value> =
             jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| NoAssertion::NotJwt)?;
@@ -221,9 +234,14 @@ mod tests {
             let error = error(signed(Algorithm::HS256, &other, &secret(1)));
             assert!(matches!(error, NoAssertion::Claim(name, _) if name == claim), "{error}");
         }
-        for text in ["", "a", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "..", "eyJ"] {
-            assert!(Assertion::parse(text.to_owned().into()).is_err(), "{text}");
+        for text in ["", "a", "a.b.c", "..", "eyJ", "e30.e30", "eyJhbGciOiJIUzI1NiJ9.x.y"] {
+            assert_eq!(error(text.to_owned().into()), NoAssertion::NotJwt, "{text}");
         }
+        assert_eq!(error("eyJhbGciOiJub25lIn0.e30.".to_owned().into()), NoAssertion::OtherAlgorithm);
+        let header = Header { crit: Some(vec!["b64".into()]), ..Header::new(Algorithm::HS256) };
+        let key = EncodingKey::from_secret(secret(1).expose().as_bytes());
+        let critical = jsonwebtoken::encode(&header, &claims(), &key).expect("a token");
+        assert_eq!(error(critical.into()), NoAssertion::Critical);
     }
 
     #[test]

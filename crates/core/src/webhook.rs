@@ -23,13 +23,13 @@ use self::topic::Subscription;
 pub enum WebhookStatus {
     /// It is sent what happens.
     Active,
-    /// Somebody paused it; what happens meanwhile it never learns.
+    /// Somebody paused it, or its key has another secret and policy pauses its webhooks then. What happens meanwhile it never learns.
     Paused,
     /// Its receiver failed for too long. Playing it tries again.
     DisabledFailing,
     /// Its receiver said that it is gone (410, or `webhook-delivery: disable`), and is sent nothing any more.
     Gone,
-    /// Its key was revoked, cleared or regenerated.
+    /// Its key was revoked or cleared. Whoever has another key subscribes again.
     OffByKey,
 }
 
@@ -110,14 +110,14 @@ impl Webhook {
     /// Lets it go on: the same subscription, with the same identifier and signing secret.
     ///
     /// # Errors
-    /// Refuses one whose receiver is gone, which has to subscribe again, and one whose key is good no more.
-    pub fn play(&mut self, key_is_live: bool) -> Result<(), Reject> {
-        if !key_is_live {
-            let detail = "The key that made it is good no more. Subscribe again with another key.";
-            return Err(no_way(detail));
-        }
-        if self.status == WebhookStatus::Gone {
-            return Err(no_way("Its receiver said that it is gone. Subscribe again there."));
+    /// Refuses one whose receiver is gone, and one whose key is good no more: both have to subscribe again.
+    pub fn play(&mut self) -> Result<(), Reject> {
+        match self.status {
+            WebhookStatus::Gone => return Err(no_way("Its receiver said that it is gone. Subscribe again there.")),
+            WebhookStatus::OffByKey => {
+                return Err(no_way("The key that made it is good no more. Subscribe again with another key."));
+            }
+            WebhookStatus::Active | WebhookStatus::Paused | WebhookStatus::DisabledFailing => {}
         }
         self.status = WebhookStatus::Active;
         self.failing_since = None;
@@ -203,14 +203,13 @@ mod tests {
             (Paused, Some(Paused), Some(Active)),
             (DisabledFailing, None, Some(Active)),
             (Gone, None, None),
-            (OffByKey, None, Some(Active)),
+            (OffByKey, None, None),
         ] {
             let after = |change: &dyn Fn(&mut Webhook) -> Result<(), Reject>| {
                 let mut it = webhook(status);
                 change(&mut it).ok().map(|()| it.status)
             };
-            assert_eq!((after(&Webhook::pause), after(&|it| it.play(true))), (paused, played), "{status:?}");
-            assert_eq!(after(&|it| it.play(false)), None, "{status:?}");
+            assert_eq!((after(&Webhook::pause), after(&Webhook::play)), (paused, played), "{status:?}");
         }
     }
 
@@ -243,7 +242,7 @@ mod tests {
         assert!(!it.note(&failed, at(120)) && !it.note(&failed, at(239)), "a success begins anew");
         assert!(it.note(&failed, at(240)) && it.status == WebhookStatus::DisabledFailing);
         assert!(!it.note(&failed, at(241)), "and is told once");
-        it.play(true).expect("it goes on");
+        it.play().expect("it goes on");
         assert!(it.note(&Verdict::Gone, at(242)) && !it.note(&Verdict::Gone, at(243)));
         assert_eq!(it.status, WebhookStatus::Gone);
     }

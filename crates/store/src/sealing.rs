@@ -62,7 +62,9 @@ statements! {
          (SELECT c.key_id, c.secret_id FROM data_key d JOIN sealed_copy c ON c.data_key_id = d.id WHERE d.wrapped IS NULL LIMIT $1)";
     PURGE_DESTROYED =
         "DELETE FROM data_key WHERE id IN (SELECT d.id FROM data_key d WHERE d.wrapped IS NULL \
-         AND NOT EXISTS (SELECT 1 FROM sealed_copy c WHERE c.data_key_id = d.id) ORDER BY d.id LIMIT $1)";
+         AND NOT EXISTS (SELECT 1 FROM sealed_copy c WHERE c.data_key_id = d.id) \
+         AND NOT EXISTS (SELECT 1 FROM shared_secret s WHERE s.data_key_id = d.id) \
+         AND NOT EXISTS (SELECT 1 FROM signing_key g WHERE g.data_key_id = d.id) ORDER BY d.id LIMIT $1)";
 }
 
 static DELETE_OF_KEYS: LazyLock<Bulk> = LazyLock::new(|| {

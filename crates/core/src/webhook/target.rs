@@ -59,6 +59,10 @@ impl TargetUrl {
             return Err(TargetError::Port);
         }
         url.set_fragment(None);
+        // As it is kept: what is no plain letter takes three bytes there.
+        if url.as_str().len() > limits::TARGET_URL_BYTES_MAX {
+            return Err(TargetError::TooLong);
+        }
         Ok(Self(url))
     }
 
@@ -265,6 +269,8 @@ mod tests {
         }
         let long = format!("https://example.com/{}", "a".repeat(limits::TARGET_URL_BYTES_MAX));
         assert_eq!(TargetUrl::parse(&long), Err(TargetError::TooLong));
+        let wide = format!("https://example.com/{}", "ä".repeat(limits::TARGET_URL_BYTES_MAX / 4));
+        assert_eq!(TargetUrl::parse(&wide), Err(TargetError::TooLong), "as it would be kept");
         let url = TargetUrl::parse("https://Example.com:443/Secret?token=x#part").expect("an address");
         assert_eq!(
             (url.as_str(), url.origin().as_str()),

@@ -79,6 +79,8 @@ pub(super) enum LeakOutcomeWord {
     Revoked,
     /// It is on record, and the key is still good, as the policy `leak_action` has it.
     Reported,
+    /// It was an access token or a refresh token: with it ended all tokens of the same sign-in, on every node. Its key is as good as before.
+    TokenEnded,
 }
 
 /// The answer to a report.
@@ -111,6 +113,7 @@ impl From<&LeakReport> for LeakReportView {
             LeakOutcome::Dead => LeakOutcomeWord::Dead,
             LeakOutcome::Revoked => LeakOutcomeWord::Revoked,
             LeakOutcome::Reported => LeakOutcomeWord::Reported,
+            LeakOutcome::TokenEnded => LeakOutcomeWord::TokenEnded,
         };
         let key = it.key.as_ref().map(|(id, organization_id, name)| LeakedKeyView {
             id: *id,

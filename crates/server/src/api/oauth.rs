@@ -219,13 +219,13 @@ pub(super) async fn read_client(request: Request, next: Next) -> Response {
     // What is wrong with the form is said once it is known who asks.
     let form = Form::parse(&body).ok();
     let field = |name: &str| form.as_ref().and_then(|it| it.text(name)).filter(|it| !it.is_empty());
-    if let (Some(access), Some(secret)) = (field("client_id"), field("client_secret")) {
-        for (name, value) in [(ACCESS_KEY, access), (SECRET_KEY, secret)] {
-            if let Ok(mut value) = HeaderValue::from_str(value) {
-                value.set_sensitive(true);
-                parts.headers.append(name, value);
-            }
-        }
+    if let (Some(access), Some(secret)) = (field("client_id"), field("client_secret"))
+        // What no header can hold is part of no key, and half a pair would say something else than the form.
+        && let (Ok(access), Ok(mut secret)) = (HeaderValue::from_str(access), HeaderValue::from_str(secret))
+    {
+        secret.set_sensitive(true);
+        parts.headers.append(ACCESS_KEY, access);
+        parts.headers.append(SECRET_KEY, secret);
     }
     next.run(Request::from_parts(parts, Body::from(body))).await
 }
@@ -247,7 +247,9 @@ pub(super) async fn speak_oauth(request: Request, next: Next) -> Response {
         }
         response = error;
     }
-    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    if response.headers().get(header::CACHE_CONTROL).is_none_or(|it| it == "no-store") {
+        response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    }
     response
 }
 

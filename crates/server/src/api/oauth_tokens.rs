@@ -156,7 +156,7 @@ impl From<&Issued> for TokenView {
         (status = 401, description = "`invalid_client`: no valid credential was sent.", body = OauthErrorView),
         (status = 403, description = "`unauthorized_client`: the credential is good, but not from here, or not for that organization.", body = OauthErrorView),
         (status = 413, description = "`invalid_request`: the body is too large.", body = OauthErrorView),
-        (status = 429, description = "`temporarily_unavailable`: too many tries from this network.", body = OauthErrorView),
+        (status = 429, description = "`temporarily_unavailable`: too many tries from this network, or too much of this key.", body = OauthErrorView),
         (status = 500, description = "`server_error`: a fault of the service.", body = OauthErrorView),
         (status = 503, description = "`temporarily_unavailable`: the service cannot tell now.", body = OauthErrorView),
         (status = 507, description = "`server_error`: the disk is full.", body = OauthErrorView),
@@ -173,7 +173,7 @@ pub(super) async fn create_token(
         Some(CLIENT_CREDENTIALS) => by_credentials(&app, &request, &client).await,
         Some(_) => {
             // No refreshing either: who has the key gets another token with it, and a refresh token alone would authenticate no client (RFC 6749 §6).
-            let detail = format!("The grant type is `{CLIENT_CREDENTIALS}`.");
+            let detail = format!("is not `{CLIENT_CREDENTIALS}`, the one there is");
             Err(Problem::from(Reject::field("grant_type", detail)).called("unsupported_grant_type"))
         }
     };
@@ -211,7 +211,7 @@ async fn by_credentials(app: &App, request: &ClientForm, client: &ops::tokens::P
         (status = 401, description = "`invalid_client`: no valid credential was sent.", body = OauthErrorView),
         (status = 403, description = "`unauthorized_client`: the token was made for another key, or the credential is not good from here.", body = OauthErrorView),
         (status = 413, description = "`invalid_request`: the body is too large.", body = OauthErrorView),
-        (status = 429, description = "`temporarily_unavailable`: too many tries from this network.", body = OauthErrorView),
+        (status = 429, description = "`temporarily_unavailable`: too many tries from this network, or too much of this key.", body = OauthErrorView),
         (status = 500, description = "`server_error`: a fault of the service.", body = OauthErrorView),
         (status = 503, description = "`temporarily_unavailable`: the service cannot tell now.", body = OauthErrorView),
         (status = 507, description = "`server_error`: the disk is full.", body = OauthErrorView),
@@ -289,7 +289,9 @@ pub(super) async fn get_key_set(State(app): State<App>) -> Response {
         x: it.public_key.to_jwk_x(),
     });
     let view = KeySetView { keys: keys.collect() };
-    let kept = HeaderValue::try_from(format!("public, max-age={KEY_SET_SECS}")).expect("letters and digits");
+    // The first key is made when the first token is, and whoever asked before must not go on believing that there is none.
+    let kept = if view.keys.is_empty() { "no-store".to_owned() } else { format!("public, max-age={KEY_SET_SECS}") };
+    let kept = HeaderValue::try_from(kept).expect("letters and digits");
     ([(header::CACHE_CONTROL, kept)], Json(view)).into_response()
 }
 

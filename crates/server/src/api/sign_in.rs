@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use claviger_core::limits;
+use claviger_core::reject::RejectCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -176,7 +177,7 @@ pub(super) async fn create_access_token(
     JsonBody(body): JsonBody<AssertionBody>,
 ) -> Response {
     let signed_in = ops::tokens::sign_in(&app, body.jwt, &client_of(address, &headers)).await;
-    answer(&app, address, signed_in.map_err(Problem::from))
+    answer(&app, address, signed_in.map_err(|error| unproven(error.into())))
 }
 
 /// Creates another access token from a refresh token.
@@ -219,6 +220,15 @@ fn as_bad_request(mut response: Response) -> Response {
         }
     }
     response
+}
+
+/// Of somebody who has proven nothing neither the signature nor the key is called wrong.
+fn unproven(mut problem: Problem) -> Problem {
+    if problem.code == RejectCode::Unauthenticated.as_str() {
+        problem.detail = "The JWT proves nothing: its signature, or the key in `appkey`, is not good.".into();
+        problem.fix = "Sign it with the shared secret of the organization in which the key stands, and put the whole live key into `appkey`.";
+    }
+    problem
 }
 
 fn answer(app: &App, address: SocketAddr, signed_in: ApiResult<Issued>) -> Response {

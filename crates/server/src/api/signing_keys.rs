@@ -66,7 +66,7 @@ pub(super) struct SigningKeyListView {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RotateSigningKeysBody {
-    /// Whether what the present key signed is good no more, at once: for when it has leaked. All clients then sign in again.
+    /// Whether what this key and those before it signed is good no more, at once: for when one has leaked. All clients then sign in again.
     #[serde(default)]
     #[schema(default = false)]
     revoke: bool,

@@ -65,7 +65,10 @@ fn pause_after(rows: usize) -> Duration {
 }
 
 /// Clears away sessions, links, kept answers, sealed copies and shared secrets that have run out, what was remembered of sign-ins, nodes that were lost long ago, and what was counted long ago.
-async fn purge(app: &App) -> OpResult<()> {
+///
+/// # Errors
+/// What any transaction can meet; it is tried again.
+pub async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
     let kept_from = now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600));
     // So many at a time, and others write in between.

@@ -17,13 +17,13 @@ macro_rules! below {
          ORDER BY c.descendant_id LIMIT $2) found "
     };
 }
-/// Those of which an index finds a live key with an access id like the one searched for, wherever they stand below.
+/// Those of which an index finds a live key with an access id like the one searched for, wherever they stand below. Each key is asked by itself:
+/// an engine that may join would rather go through the keys of all.
 macro_rules! by_access {
     () => {
-        "SELECT k.organization_id FROM (SELECT t.key_id FROM secret t WHERE t.access_id >= $4 AND t.access_id < $5 \
-         ORDER BY t.access_id LIMIT $2) found JOIN key k ON k.id = found.key_id \
-         JOIN organization_closure c ON c.ancestor_id = $1 AND c.descendant_id = k.organization_id AND c.depth > 0 \
-         WHERE k.standing <> 'revoked' "
+        "SELECT (SELECT k.organization_id FROM key k WHERE k.id = found.key_id AND k.standing <> 'revoked' \
+         AND EXISTS (SELECT 1 FROM organization_closure c WHERE c.ancestor_id = $1 AND c.descendant_id = k.organization_id AND c.depth > 0)) \
+         FROM (SELECT t.key_id FROM secret t WHERE t.access_id >= $4 AND t.access_id < $5 ORDER BY t.access_id LIMIT $2) found "
     };
 }
 /// Those that hold a live key of which something is said. It is asked of each by itself, since an engine that may join would rather go through

@@ -106,9 +106,15 @@ pub(super) fn status(info: &KeyInfo, now: Timestamp) -> Status {
     Status { tone, words }
 }
 
-/// How a key is used: with this server, whose own api is the default one, or where the host serves another.
+/// How a key is used: with this server, whose own api is the default one, or where the host serves another. Those of the data loader are sent along
+/// with what is loaded.
 pub(in crate::console) fn snippets(base_url: &str, api: &str, token: Option<&str>) -> Vec<Snippet> {
-    if api == DEFAULT_API { call_with_key(base_url, token) } else { send_key_along(token) }
+    match api {
+        DEFAULT_API => call_with_key(base_url, token),
+        DATA_LOADER_API => send_key_along(token),
+        // Where that is, only the host knows.
+        _ => call_with_key("$API_URL", token),
+    }
 }
 
 /// A row of the list.

@@ -204,7 +204,10 @@ async fn check(
     new_keys: usize,
 ) -> OpResult<()> {
     let policy = policy_of(app, tenant.organization_id())?;
-    check_owner(tx, tenant, &policy, import.owner_id, u32::try_from(new_keys).unwrap_or(u32::MAX)).await?;
+    let api = tx.find_api(tenant, import.api_id).await?.ok_or_else(Reject::not_found)?;
+    // As where keys are made one by one: where there is one for each user, that is bound enough.
+    let counted = if api.one_key_per_user { 0 } else { u32::try_from(new_keys).unwrap_or(u32::MAX) };
+    check_owner(tx, tenant, &policy, import.owner_id, counted).await?;
     let granted = Granted {
         role_id: import.role_id,
         scopes: import.scopes.as_ref(),

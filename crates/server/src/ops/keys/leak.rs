@@ -1,5 +1,8 @@
-//! A leak that somebody reports: the secret is found by its digest, and policy says what becomes of its key.
+//! A leak that somebody reports: the secret is found by its digest, and policy says what becomes of its key. Of a token the sign-in is ended.
 
+use std::sync::Arc;
+
+use claviger_core::access_token::TokenKind;
 use claviger_core::event::{Audited, Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::{Key, RevocationReason};
@@ -10,6 +13,7 @@ use claviger_core::secret::{Digest, SECRET_CHARS, Shape, shape};
 use claviger_store::Hold;
 use claviger_store::imports::Known;
 use claviger_verifier::credential::Presented;
+use claviger_verifier::tokens::Proven;
 use claviger_verifier::verify::{About, Ask};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -20,6 +24,7 @@ use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
 use crate::ops::receipts;
+use crate::ops::tokens::end_sign_in;
 use crate::ops::transaction::{begin_beside, commit, on_task};
 use crate::ops::verify::Subject;
 
@@ -73,6 +78,8 @@ pub enum LeakOutcome {
     Revoked,
     /// It is on record, and the key is still good.
     Reported,
+    /// It was a token that stands for a key for a while: the sign-in it comes from is ended, and the key is as good as before.
+    TokenEnded,
 }
 
 /// The answer to a report.
@@ -107,9 +114,15 @@ pub async fn report_leak(
     caller.authorize_keys(app, organization_id, "delete")?;
     // By whether there is a receipt nobody shall tell a key that is not theirs from none.
     receipts::note_present(app);
-    let Some((digest, key_id, place)) = locate(app, &leak.subject) else {
-        return Ok(Answer::Fresh(LeakReport::UNKNOWN));
+    let token = token_of(app, &leak.subject);
+    let located = match &token {
+        Some(token) => {
+            let place = app.replica().organization_of(token.key_id());
+            place.map(|place| (None, token.key_id(), place))
+        }
+        None => locate(app, &leak.subject).map(|(digest, key_id, place)| (Some(digest), key_id, place)),
     };
+    let Some((digest, key_id, place)) = located else { return Ok(Answer::Fresh(LeakReport::UNKNOWN)) };
     let is_below = app.replica().path(place).contains(&organization_id);
     if !is_below || caller.authorize_keys(app, place, "delete").is_err() {
         return Ok(Answer::Fresh(LeakReport::UNKNOWN));
@@ -128,12 +141,24 @@ pub async fn report_leak(
             Whose::Own(user_id) => it.owner_id == Some(user_id),
         };
         let Some(before) = key.filter(is_callers) else { return Ok(Answer::Fresh(LeakReport::UNKNOWN)) };
-        let known = tx.find_digests(&tenant, &[digest]).await?;
+        let now = app.now();
+        let told = json!({ "found_at": found_at.as_ref().map(Description::as_str) });
+        if let Some(token) = token {
+            let ended =
+                if now < token.expires_at() { end_sign_in(&mut tx, &tenant, &token, &told, now).await? } else { None };
+            let Some(event) = ended else { return Ok(Answer::Fresh(LeakReport::of(LeakOutcome::Dead, &before))) };
+            let report = LeakReport::of(LeakOutcome::TokenEnded, &before);
+            keep(idempotency.as_ref(), &mut tx, &tenant, &report, now).await?;
+            commit(&app, tx, event).await?;
+            return Ok(Answer::Fresh(report));
+        }
+        let known = match digest {
+            Some(digest) => tx.find_digests(&tenant, &[digest]).await?,
+            None => Vec::new(),
+        };
         if !matches!(known[..], [Some(Known::Own(id))] if id == key_id) {
             return Ok(Answer::Fresh(LeakReport::of(LeakOutcome::Dead, &before)));
         }
-        let now = app.now();
-        let told = json!({ "found_at": found_at.as_ref().map(Description::as_str) });
         let (report, event) = match policy_of(&app, place)?.leak_action {
             LeakAction::Revoke => {
                 let mut key = before.clone();
@@ -152,6 +177,14 @@ pub async fn report_leak(
         Ok(Answer::Fresh(report))
     })
     .await
+}
+
+/// The token that was found, of either kind, where one of our keys has signed it.
+fn token_of(app: &App, subject: &Subject) -> Option<Arc<Proven>> {
+    let Subject::Key(text) = subject else { return None };
+    let text = text.expose_secret().trim().as_bytes();
+    let prove = |kind| app.replica().prove(text, kind, app.now());
+    prove(TokenKind::Access).or_else(|| prove(TokenKind::Refresh))
 }
 
 /// Which key has a secret, in whatever form it was found: asked of memory, which holds every digest that was ever good in the last 90 days.

@@ -19,6 +19,7 @@ use crate::rates::{Subject, Surface};
 
 pub use client::{ClientRequest, token_for_client};
 pub use issue::Issued;
+pub(in crate::ops) use revoke::end_sign_in;
 pub use revoke::{RevokeRequest, revoke_token};
 pub use sign_in::{refresh, sign_in};
 pub use signing_keys::{keep_signing_keys, list_signing_keys, rotate_signing_keys};

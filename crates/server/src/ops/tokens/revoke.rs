@@ -9,11 +9,13 @@ use claviger_core::event::{Event, EventKind};
 use claviger_core::limits::{ENDED_SIGN_INS_PER_KEY_MAX, REFRESH_TOKEN_SECS};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::{Actor, Tenant};
+use claviger_core::time::Timestamp;
+use claviger_store::Tx;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::tokens::Proven;
 use claviger_verifier::verify::{About, Ask};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Peer, admitted};
 use crate::app::App;
@@ -76,28 +78,49 @@ fn refuse_key(app: &App, token: &SecretString) -> Result<(), Reject> {
 }
 
 async fn end(app: &App, actor: Actor, token: Arc<Proven>) -> OpResult<()> {
+    // Where the key stands, and not what the token is for: a key that reaches many organizations is still one.
+    let place = app.replica().organization_of(token.key_id()).unwrap_or_else(|| token.organization_id());
     let task = app.clone();
     on_task(app, async move {
         let app = task;
-        let tenant = Tenant::system(token.organization_id(), JOB);
-        let now = app.now();
-        // As long as any token of the sign-in could be good.
-        let until = now.saturating_add(Duration::from_secs(REFRESH_TOKEN_SECS));
-        let id = token.claims().sid;
+        let tenant = Tenant::system(place, JOB);
         let mut tx = app.store().begin().await?;
-        if !tx.end_sign_in(&tenant, id, token.key_id(), until).await? {
-            return settle(&app, &mut tx).await;
+        match end_sign_in(&mut tx, &tenant, &token, &Value::Null, app.now()).await? {
+            Some(event) => commit(&app, tx, Event { actor, ..event }).await,
+            None => settle(&app, &mut tx).await,
         }
-        // Every node keeps them all in memory, and each is a change in the log: whoever may do nothing else may do this.
-        if tx.count_ended_sign_ins(&tenant, token.key_id(), ENDED_SIGN_INS_PER_KEY_MAX + 1).await?
-            > u64::from(ENDED_SIGN_INS_PER_KEY_MAX)
-        {
-            let detail = "Too many tokens of this key were taken back within a day. Let them end by themselves, or rotate the key.";
-            return Err(Reject::until_later(RejectCode::Decision(Code::RateLimited), detail, LATER_SECS).into());
-        }
-        let what = json!({ "key_id": token.key_id().to_string() });
-        let event = Event::new(&tenant, EventKind::SignInEnded, id, now).after(&what);
-        commit(&app, tx, Event { actor, ..event }).await
     })
     .await
+}
+
+/// Ends the sign-in that a token comes from; nothing where it has ended before. What is told beside stands in the event.
+///
+/// # Errors
+/// `rate_limited` for too many of one key.
+pub(in crate::ops) async fn end_sign_in(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    token: &Proven,
+    told: &Value,
+    now: Timestamp,
+) -> OpResult<Option<Event>> {
+    // As long as any token of the sign-in could be good.
+    let until = now.saturating_add(Duration::from_secs(REFRESH_TOKEN_SECS));
+    let (id, key_id) = (token.claims().sid, token.key_id());
+    if !tx.end_sign_in(tenant, id, key_id, until).await? {
+        return Ok(None);
+    }
+    // Every node keeps them all in memory, and each is a change in the log: whoever may do nothing else may do this.
+    if tx.count_ended_sign_ins(tenant, key_id, ENDED_SIGN_INS_PER_KEY_MAX + 1).await?
+        > u64::from(ENDED_SIGN_INS_PER_KEY_MAX)
+    {
+        let detail =
+            "Too many tokens of this key were taken back within a day. Let them end by themselves, or rotate the key.";
+        return Err(Reject::until_later(RejectCode::Decision(Code::RateLimited), detail, LATER_SECS).into());
+    }
+    let mut what = json!({ "key_id": key_id.to_string() });
+    if !told.is_null() {
+        what["leak"] = told.clone();
+    }
+    Ok(Some(Event::new(tenant, EventKind::SignInEnded, id, now).after(&what)))
 }

@@ -56,8 +56,8 @@ pub async fn list_signing_keys(app: &App, caller: &Caller) -> OpResult<Vec<Signi
     Ok(rows.into_iter().map(|it| it.info).collect())
 }
 
-/// Lets the next key sign from now on, and publishes another next one. With `revoke` whatever the present key has signed is good no more at
-/// once: for when it has leaked. Else it stays published until nothing that it signed is good any more. Needs `claviger/signing-keys:update` at
+/// Lets the next key sign from now on, and publishes another next one. With `revoke` whatever this key and those before it have signed is good
+/// no more at once: for when one has leaked. Else it stays published until nothing that it signed is good any more. Needs `claviger/signing-keys:update` at
 /// the root.
 ///
 /// # Errors
@@ -143,15 +143,18 @@ fn has_signed_enough(row: &SigningKeyRow, now: Timestamp) -> bool {
 async fn rotate(app: &App, tx: &mut Tx, tenant: &Tenant, revoke: bool, now: Timestamp) -> OpResult<Event> {
     let rows = tx.find_signing_keys(tenant).await?;
     let before = find(&rows, SigningKeyState::Current).map(|it| &it.info);
-    if let Some(info) = before {
-        if revoke {
-            tx.delete_signing_key(tenant, info.id).await?;
-        } else {
-            let state = SigningKeyState::Retired { until: now.saturating_add(KEPT_FOR) };
-            tx.update_signing_key(tenant, &SigningKeyInfo { state, ..info.clone() }).await?;
-        }
-    }
     let mut touched: Vec<_> = before.iter().map(|it| it.id).collect();
+    if revoke {
+        // Those before it too: they lay sealed under one data key, and a leak may be learnt of after a rotation.
+        let signed = rows.iter().filter(|it| it.info.state != SigningKeyState::Next).map(|it| it.info.id);
+        touched = signed.collect();
+        for id in &touched {
+            tx.delete_signing_key(tenant, *id).await?;
+        }
+    } else if let Some(info) = before {
+        let state = SigningKeyState::Retired { until: now.saturating_add(KEPT_FOR) };
+        tx.update_signing_key(tenant, &SigningKeyInfo { state, ..info.clone() }).await?;
+    }
     let current = match find(&rows, SigningKeyState::Next) {
         Some(row) => {
             let info = SigningKeyInfo { state: SigningKeyState::Current, current_at: Some(now), ..row.info.clone() };

@@ -1,5 +1,6 @@
 //! Leaks that are reported by hand.
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -41,6 +42,42 @@ async fn a_leaked_secret_ends_its_key_whatever_form_it_was_found_in() {
     let shown = it.admin.get(&it.at(&format!("/keys/{}", whole.id))).await.expect(200);
     assert_eq!(shown.text_at("/revocation/reason"), "key_compromise");
     assert_eq!(shown.json()["last_use"], Value::Null, "a report is no use");
+}
+
+// A token is not its key: with a report all tokens of its sign-in end, and the key stays.
+#[tokio::test]
+async fn a_leaked_token_of_either_kind_ends_its_sign_in_and_not_its_key() {
+    let it = Fixture::start().await;
+    let key = it.create_key(json!({"name": "ci"})).await;
+    let secret = it.admin.post(&it.at("/shared-secret"), json!({})).await.expect(201).text_at("/shared_secret");
+    let sign_in = async |jti: &str| {
+        let iat = it.app.now().as_secs();
+        let claims = json!({"iat": iat, "jti": jti, "appname": "ci", "appkey": key.token, "shortname": "root"});
+        let signed = EncodingKey::from_secret(secret.as_bytes());
+        let jwt = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &signed).unwrap();
+        it.admin.without().post("/api/v1/auth/token", json!({ "jwt": jwt })).await.expect(200)
+    };
+    for kind in ["access_token", "refresh_token"] {
+        let said = sign_in(kind).await;
+        let token = said.text_at(&format!("/{kind}"));
+        let body = json!({"key": token, "found_at": "a public repository"});
+        assert_eq!(report(&it.admin, &it, body.clone()).await, ("token_ended".into(), json!(key.id)), "{kind}");
+        let bearer = it.admin.with(&said.text_at("/access_token"));
+        assert_eq!(bearer.get("/api/v1/me").await.refusal(), (401, "revoked".into()));
+        assert_eq!(report(&it.admin, &it, body).await, ("dead".into(), json!(key.id)));
+        let events = it.admin.get(&it.at("/events?limit=1")).await.expect(200);
+        assert_eq!(events.text_at("/data/0/operation"), "sign_in.ended");
+        assert_eq!(events.text_at("/data/0/after/leak/found_at"), "a public repository");
+    }
+    it.admin.with(&key.token).get("/api/v1/me").await.expect(200);
+    let over = sign_in("over").await.text_at("/access_token");
+    it.app.clock.advance(std::time::Duration::from_secs(900));
+    assert_eq!(report(&it.admin, &it, json!({"key": over})).await, ("dead".into(), json!(key.id)));
+    let stranger = it.create_key(json!({"name": "Reader", "scopes": ["*:read"]})).await;
+    let live = sign_in("live").await.text_at("/access_token");
+    let refused = it.admin.with(&stranger.token).post(&it.at("/leaks"), json!({"key": live})).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    it.admin.with(&live).get("/api/v1/me").await.expect(200);
 }
 
 // A secret that was replaced and is dead ends nothing.

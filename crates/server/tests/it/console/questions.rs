@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use claviger::ops::apis::{ApiPatch, list_apis, update_api};
+use claviger::ops::apis::{ApiPatch, NewApi, create_api, list_apis, update_api};
 use claviger::ops::keys::{KeyInfo, NewKey, Toggled, get_key, put_personal_key};
 use claviger::ops::members::{MemberPatch, update_member};
 use claviger::ops::page::PageRequest;
 use claviger::ops::roles::{NewRole, create_role};
+use claviger_core::api::KeyLocations;
 use claviger_core::id::KeyId;
 use claviger_core::key::Metadata;
 use claviger_core::permission::PermissionSet;
 use claviger_core::role::BuiltIn;
 
 use super::browser::{Browser, selector};
-use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp, new_key};
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp, name, new_key};
 
 #[tokio::test]
 async fn a_question_about_several_keys_leaves_out_what_is_gone_and_leads_back_to_the_same_list() {
@@ -112,7 +113,17 @@ async fn a_copy_by_a_member_who_cannot_list_roles_has_the_role_of_the_key() {
 async fn a_copy_belongs_to_whom_the_key_does_acts_for_the_same_and_is_of_the_same_type() {
     let app = TestApp::new().await;
     let role_id = Some(app.built_in(app.root, BuiltIn::Admin).await.id);
-    let api = Some("data-loader".parse().unwrap());
+    let (prefix, slug) = ("pt".parse().unwrap(), "partners".parse().unwrap());
+    let api = NewApi {
+        slug,
+        prefix,
+        name: name("Partners"),
+        key_locations: KeyLocations::default(),
+        versions: Vec::new(),
+        one_key_per_user: false,
+        expiry_days_default: None,
+    };
+    let api = Some(create_api(&app.app, &app.admin, app.root, api, None).await.unwrap().fresh().unwrap().slug);
     let expires_at = Some(Some(app.now().saturating_add(DAY * 30)));
     let new = NewKey { role_id, owner_id: Some(None), mapped_user_id: Some(None), api, expires_at, ..new_key("CI") };
     let of = app.create_key(&app.admin, app.root, new).await.unwrap().info;

@@ -281,7 +281,7 @@ impl Sender {
             self.request(Method::GET, &format!("/api/v1/me?api_key={encoded}")),
             self.request(Method::GET, &format!("/api/v1/keys/{encoded}")),
             by_admin(self.request(Method::GET, &format!("{keys}/{encoded}"))),
-            by_admin(self.request(Method::GET, &format!("{keys}?q={encoded}"))),
+            by_admin(self.request(Method::GET, &format!("{keys}?search={encoded}"))),
             by_admin(self.request(Method::GET, &format!("{keys}?cursor={encoded}"))),
             by_admin(self.request(Method::POST, &keys)).body(format!("{{\"name\": \"{text}")),
             by_admin(self.request(Method::POST, &keys)).json(&json!({ "name": text.repeat(10), "role_id": text })),
