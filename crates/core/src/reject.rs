@@ -251,12 +251,14 @@ pub struct Reject {
     pub fields: Vec<FieldReject>,
     /// Seconds after which it makes sense to try again, where that is known.
     pub retry_after_secs: Option<u64>,
+    /// What the caller can do about it, where more is known than the code says.
+    pub fix: Option<&'static str>,
 }
 
 impl Reject {
     /// A refusal without fields.
     pub fn new(code: RejectCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), fields: Vec::new(), retry_after_secs: None }
+        Self { code, detail: detail.into(), fields: Vec::new(), retry_after_secs: None, fix: None }
     }
 
     /// A refusal of one field.
@@ -273,6 +275,20 @@ impl Reject {
     /// A refusal that ends by itself after so many seconds.
     pub fn until_later(code: RejectCode, detail: impl Into<Cow<'static, str>>, retry_after_secs: u64) -> Self {
         Self { retry_after_secs: Some(retry_after_secs), ..Self::new(code, detail) }
+    }
+
+    /// The answer to the bearer of a secret that a rotation has ended, while its key lives. Under the code of a revoked key, which is one of a
+    /// closed list: to a program it is the same.
+    pub fn ended_secret() -> Self {
+        let fix =
+            "Send the key's present secret; whoever looks after the key has it, or rotates the key for another one.";
+        let detail = "This secret of the key was replaced by another one and has ended; the key itself is not revoked.";
+        Self { fix: Some(fix), ..Self::new(RejectCode::Decision(Code::Revoked), detail) }
+    }
+
+    /// What the caller can do about it.
+    pub fn fix(&self) -> &'static str {
+        self.fix.unwrap_or_else(|| self.code.fix())
     }
 
     /// The one answer for what does not exist and for what belongs to others.

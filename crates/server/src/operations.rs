@@ -53,7 +53,7 @@ async fn show_metrics(State(app): State<App>, request: Request) -> Response {
         && let Err(reject) = authorize(&app, request.headers(), peer)
     {
         let status = StatusCode::from_u16(reject.code.http_status()).unwrap_or(StatusCode::FORBIDDEN);
-        return (status, format!("{}\n", reject.code.fix())).into_response();
+        return (status, format!("{}\n", reject.fix())).into_response();
     }
     let counts = app.replica().counts();
     let gauge = |name, help, value| Gauge { name, help, values: vec![(None, value)] };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claviger_core::decision::{self, Grant};
+use claviger_core::decision::{self, Grant, KeyStanding};
 use claviger_core::feed::{OrganizationRecord, UserRecord};
 use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
 use claviger_core::permission::PermissionSet;
@@ -38,6 +38,12 @@ impl<'v> Facts<'v> {
     /// Which of its secrets was presented.
     pub fn secret_id(&self) -> SecretId {
         SecretId::from_u128(self.found.hit.held.secret_id)
+    }
+
+    /// Whether what was presented is a secret that has ended while its key has not, so that another one of this key may be good.
+    pub fn is_ended_secret(&self) -> bool {
+        let held = &self.found.hit.held;
+        self.token().is_none() && held.state == SecretState::Dead && held.standing == KeyStanding::Active
     }
 
     /// What is left of the credential, to decide about it again.

@@ -91,7 +91,11 @@ impl State {
 
     /// Finds the secret that a token was got with.
     pub(crate) fn find_of_token(&self, token: &Proven) -> Option<Hit> {
-        let (key_id, secret_id) = (token.key_id().as_u128(), token.claims().secret.as_u128());
+        self.find_secret(token.key_id().as_u128(), token.claims().secret.as_u128())
+    }
+
+    /// Finds one of the secrets of a key by its identifier.
+    pub(crate) fn find_secret(&self, key_id: u128, secret_id: u128) -> Option<Hit> {
         self.by_key.find(self.seed.of_id(key_id), |at| {
             let is_it = |hit: &Hit| hit.held.key_id == key_id && hit.held.secret_id == secret_id;
             self.again(at).filter(is_it)

@@ -122,12 +122,30 @@ impl Replica {
     /// written down.
     pub fn last_use(&self, key_id: KeyId) -> Option<(Timestamp, Option<IpAddr>)> {
         let state = self.state.load();
-        let entry = state.entries.get(state.find_key(key_id.as_u128())?.at)?;
+        let (at, ip, _) = self.last_use_at(&state, state.find_key(key_id.as_u128())?.at)?;
+        Some((at, ip))
+    }
+
+    /// The same of one of its secrets, and with what it was used.
+    pub fn last_use_of(
+        &self,
+        key_id: KeyId,
+        secret_id: SecretId,
+    ) -> Option<(Timestamp, Option<IpAddr>, Option<Box<str>>)> {
+        let state = self.state.load();
+        let hit = state.find_secret(key_id.as_u128(), secret_id.as_u128())?;
+        self.last_use_at(&state, hit.at)
+    }
+
+    fn last_use_at(&self, state: &State, at: u32) -> Option<(Timestamp, Option<IpAddr>, Option<Box<str>>)> {
+        let entry = state.entries.get(at)?;
         let is_drained = entry.uses.load(SeqCst) == 0;
         let last = entry.last_use.load(Relaxed);
         let millis = i64::try_from(last >> ORIGIN_BITS).ok().filter(|it| *it > 0)?;
-        let ip = self.origins.load().get(last as u16).filter(|_| !is_drained).and_then(Origin::ip);
-        Some((Timestamp::from_micros(millis * 1000).ok()?, ip))
+        let origins = self.origins.load();
+        let origin = origins.get(last as u16).filter(|_| !is_drained);
+        let user_agent = origin.and_then(Origin::user_agent);
+        Some((Timestamp::from_micros(millis * 1000).ok()?, origin.and_then(Origin::ip), user_agent))
     }
 }
 

@@ -104,13 +104,14 @@ impl From<Reject> for Problem {
     fn from(reject: Reject) -> Self {
         let passing = matches!(reject.code, RejectCode::Unavailable | RejectCode::Decision(Code::Stale));
         let field = |FieldReject { pointer, detail }| ProblemField { pointer, detail };
+        let fix = reject.fix();
         Self {
             kind: format!("urn:claviger:problem:{}", reject.code.as_str()),
             title: title(reject.code),
             status: reject.code.http_status(),
             detail: reject.detail,
             code: reject.code.as_str(),
-            fix: reject.code.fix(),
+            fix,
             request_id: String::new(),
             errors: reject.fields.into_iter().map(field).collect(),
             retry_after_secs: reject.retry_after_secs.or(passing.then_some(RETRY_SECS)),

@@ -20,6 +20,7 @@ use super::pages::shell::{Notice, Place};
 use super::paging::{Forward, forward};
 use super::visit::Visit;
 use crate::ops::idempotency::Answer;
+use crate::ops::keys::usage::with_uses_here;
 use crate::ops::keys::{
     ApiAccess, KeyFilter, KeyInfo, Toggled, delete_personal_key, get_personal_access, list_keys, put_personal_key,
     rotate_personal_key,
@@ -117,7 +118,7 @@ async fn ask(
 ) -> Result<Response, Failure> {
     let access = get_personal_access(&visit.app, &visit.caller, visit.organization_id()).await?;
     let off = || Reject::new(RejectCode::StateConflict, "Your API access is off: there is no key.");
-    let key: KeyInfo = access.key.ok_or_else(off)?;
+    let key: KeyInfo = with_uses_here(&visit.app, access.key.ok_or_else(off)?);
     Ok(visit.page(&AskPage {
         shell: visit.shell(Place::Elsewhere),
         crumbs: below(),

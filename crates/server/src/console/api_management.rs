@@ -20,6 +20,7 @@ use super::pages::shell::{Notice, Place};
 use super::paging::{Forward, forward};
 use super::visit::Visit;
 use crate::ops::error::Error;
+use crate::ops::keys::usage::with_uses_here;
 use crate::ops::keys::{KeyFilter, KeyInfo, delete_personal_key, get_personal_key, list_keys};
 
 /// The last part of the path, behind that of its section.
@@ -81,7 +82,7 @@ async fn find(visit: &Visit, user: &str) -> Result<(UserId, KeyInfo), Failure> {
     let user_id: UserId = user.parse().map_err(|_| Failure::not_found())?;
     match get_personal_key(&visit.app, &visit.caller, organization_id, user_id).await.map_err(Error::into_reject) {
         Err(reject) if reject.code == RejectCode::NotFound => Err(Failure::no_key_held()),
-        found => Ok((user_id, found?)),
+        found => Ok((user_id, with_uses_here(&visit.app, found?))),
     }
 }
 

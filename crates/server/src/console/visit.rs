@@ -26,6 +26,7 @@ use super::security::plain_http;
 use crate::app::App;
 use crate::ops::apis::find_documentation;
 use crate::ops::caller::Caller;
+use crate::ops::keys::usage::is_behind;
 use crate::ops::me::{self, ReachedOrganization, Viewpoint, Viewpoints};
 use crate::ops::sessions;
 use crate::site::Site;
@@ -226,6 +227,7 @@ impl Visit {
             now: self.app.now().to_string(),
             notice: self.notice.clone(),
             unconfirmed: self.unconfirmed.sentence(),
+            behind: is_behind(&self.app),
         }
     }
 

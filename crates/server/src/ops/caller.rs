@@ -78,6 +78,9 @@ impl Caller {
         if let Some(code) = verdict.refusal() {
             verdict.record_denial(code, now, ip, user_agent);
             return Err(match code {
+                RejectCode::Decision(Code::Revoked) if verdict.facts().is_some_and(|it| it.is_ended_secret()) => {
+                    Reject::ended_secret()
+                }
                 RejectCode::Decision(code) => code.into(),
                 code => Reject::new(code, "This organization does not accept keys in query strings."),
             });

@@ -13,8 +13,18 @@ const VALUE_CHARS_MAX: usize = 60;
 /// Differences that a row of the list has room for.
 const TOLD_MAX: usize = 2;
 /// Where there is nothing to compare with, what says most.
-const TELLING: [&str; 9] =
-    ["ip", "role_id", "user_id", "mapped_user_id", "expires_at", "permissions", "reason", "email", "overlap_secs"];
+const TELLING: [&str; 10] = [
+    "ended_secrets",
+    "ip",
+    "role_id",
+    "user_id",
+    "mapped_user_id",
+    "expires_at",
+    "permissions",
+    "reason",
+    "email",
+    "overlap_secs",
+];
 
 /// Names of what identifiers in a picture stand for.
 pub(super) type Names = HashMap<String, String>;

@@ -29,6 +29,7 @@ use crate::console::respond::own_path;
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::Answer;
+use crate::ops::keys::usage::with_uses_here;
 use crate::ops::keys::{BulkChange, BulkOutcome, KeyInfo, Selection, change_keys, get_key};
 
 /// What is done to the keys.
@@ -118,7 +119,7 @@ impl BulkForm {
         for id in &self.keys {
             match get_key(&visit.app, &visit.caller, visit.organization_id(), *id).await {
                 Ok(key) if key.state == KeyState::Revoked => {}
-                Ok(key) => keys.push(key),
+                Ok(key) => keys.push(with_uses_here(&visit.app, key)),
                 Err(Error::Reject(reject)) if reject.code == RejectCode::NotFound => {}
                 Err(error) => return Err(error.into()),
             }

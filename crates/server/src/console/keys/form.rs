@@ -30,7 +30,8 @@ use crate::console::pages::keys::{BundleOffer, KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::shared_secret::{confirm_for_bundle, offer};
 use crate::console::visit::Visit;
-use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, update_key};
+use crate::ops::keys::usage::with_uses_here;
+use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, is_about_owned_keys, update_key};
 
 /// The form as it is sent; empty fields and missing ones are the same, but for the role.
 ///
@@ -231,7 +232,7 @@ pub(in crate::console) async fn create(
             Err(error) => {
                 let reject = error.into_reject();
                 let at_limit = reject.code == RejectCode::LimitReached && form.owner != NOBODY && visit.is_admin();
-                complain(&mut errors, reject)?;
+                complain(&visit, &mut errors, reject)?;
                 if at_limit {
                     errors.add("owner", "Choose “Nobody” here to make the key all the same.");
                 }
@@ -281,7 +282,7 @@ pub(in crate::console) async fn edit(
                 let notice = Notice::KeyUpdated(changed.key.name.to_string());
                 return Ok(visit.done(&format!("/keys/{}", changed.key.id), &notice));
             }
-            Err(error) => complain(&mut errors, error.into_reject())?,
+            Err(error) => complain(&visit, &mut errors, error.into_reject())?,
         }
     }
     Ok(refused(visit.page(&form_page(&visit, Some(&info), form, errors).await)))
@@ -290,7 +291,9 @@ pub(in crate::console) async fn edit(
 /// A key of the organization by the id in a path.
 pub(super) async fn find(visit: &Visit, key_id: &str) -> Result<KeyInfo, Failure> {
     let key_id: KeyId = key_id.parse().map_err(|_| Failure::not_found())?;
-    Ok(get_key(&visit.app, &visit.caller, visit.organization_id(), key_id).await?)
+    let info = get_key(&visit.app, &visit.caller, visit.organization_id(), key_id).await?;
+    // Nobody is told of a key that it was never used while this very node has seen it used.
+    Ok(with_uses_here(&visit.app, info))
 }
 
 async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut errors: FormErrors) -> KeyFormPage {
@@ -341,8 +344,17 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
 }
 
 /// Puts a refusal of the operation beside the field it is about.
-fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
+fn complain(visit: &Visit, errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
+        _ if is_about_owned_keys(&reject) => {
+            let detail = "This person owns as many keys here as the policy “Keys a person may own” allows. An admin can raise it where it is not \
+                          locked above, and can make keys that belong to nobody.";
+            errors.add_general(detail);
+            if visit.may_do("claviger/organizations:update") {
+                errors
+                    .add_way(visit.path("/policies/max_keys_per_user"), "Settings › Policies › Keys a person may own");
+            }
+        }
         RejectCode::NameTaken => errors.add("name", "A key with this name exists already. Choose another name."),
         RejectCode::UserHasKey => errors.add("mapped_user", reject.detail),
         RejectCode::VersionMismatch => errors.add_outdated(),

@@ -90,11 +90,11 @@ fn secret_view(it: &SecretInfo, used_since: bool) -> TurningSecret {
     }
 }
 
-fn new_view(it: &SecretInfo) -> TurningSecret {
+pub(super) fn new_view(it: &SecretInfo) -> TurningSecret {
     secret_view(it, it.last_use.is_some())
 }
 
-fn old_view(it: &OldSecret, may: KeyRights) -> OldSecretView {
+pub(super) fn old_view(it: &OldSecret, may: KeyRights) -> OldSecretView {
     OldSecretView {
         secret: secret_view(&it.info, it.is_used_since()),
         until: Moment::new(it.until.at),

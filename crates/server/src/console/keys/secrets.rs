@@ -10,6 +10,7 @@ use claviger_core::id::UserId;
 use claviger_core::key::KeyState;
 use claviger_core::policy::ROTATION_OVERLAP_HOURS_MAX;
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::SecretState;
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::door::Door;
 use super::form::find;
 use super::rights::rights_to;
+use super::rotation::{new_view, old_view};
 use super::view;
 use super::viewing::is_shown_again;
 use crate::app::App;
@@ -30,7 +32,9 @@ use crate::console::pages::shell::{Moment, Place};
 use crate::console::shared_secret::bundle;
 use crate::console::visit::Visit;
 use crate::ops::idempotency::{Answer, Idempotency};
-use crate::ops::keys::{CreatedKey, KeyInfo, Overlap, OverlapBounds, overlap_bounds, rotate_key, rotation_of};
+use crate::ops::keys::{
+    CreatedKey, KeyInfo, Overlap, OverlapBounds, Rotation, overlap_bounds, rotate_key, rotation_of,
+};
 
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
@@ -83,7 +87,7 @@ pub(super) async fn show_created(
     door: Door,
     replaced: Option<Replaced>,
 ) -> Result<Response, Failure> {
-    show(visit, answer, below(door), door.path(), Made::Key, replaced).await
+    show(visit, answer, (below(door), door.path()), Made::Key, 1, replaced).await
 }
 
 /// The way to what stands below the list.
@@ -101,15 +105,15 @@ pub(in crate::console) async fn show_new(
     done: &'static str,
     made: Made,
 ) -> Result<Response, Failure> {
-    show(visit, answer, crumbs, done, made, None).await
+    show(visit, answer, (crumbs, done), made, 1, None).await
 }
 
 async fn show(
     visit: &Visit,
     answer: Answer<CreatedKey>,
-    crumbs: Vec<Crumb>,
-    done: &'static str,
+    (crumbs, done): (Vec<Crumb>, &'static str),
     made: Made,
+    good_before: usize,
     replaced: Option<Replaced>,
 ) -> Result<Response, Failure> {
     match answer {
@@ -125,7 +129,7 @@ async fn show(
                 key_name: created.info.key.name.to_string(),
                 origin: match made {
                     Made::Key => SecretOrigin::Created,
-                    Made::Secret | Made::PersonalSecret => rotated(visit, &created.info),
+                    Made::Secret | Made::PersonalSecret => rotated(visit, &created.info, good_before),
                 },
                 access: created.token.access_id().to_string(),
                 secret: created.token.expose_secret_part().to_owned(),
@@ -153,11 +157,12 @@ async fn show(
 }
 
 /// What becomes of the secret that was replaced. No fault of this question stands in the way of a page with a new secret: that would be lost.
-fn rotated(visit: &Visit, info: &KeyInfo) -> SecretOrigin {
+fn rotated(visit: &Visit, info: &KeyInfo, good_before: usize) -> SecretOrigin {
     let old = rotation_of(&visit.app, info).ok().flatten().map(|it| it.old.until);
     SecretOrigin::Rotated {
         old_until: old.map(|it| Moment::new(it.at)),
         ends_with_key: old.is_some_and(|it| it.with_key),
+        ended: good_before,
     }
 }
 
@@ -210,15 +215,21 @@ pub(in crate::console) async fn rotate(
             Ok(answer) => {
                 let door = Door::default();
                 let made = if info.key.personal { Made::PersonalSecret } else { Made::Secret };
-                return show_new(&visit, answer, below(door), door.path(), made).await;
+                // No fault of this question either.
+                let rotation = rotation_of(&visit.app, &info).ok().flatten();
+                let good_before = 1 + rotation.map_or(0, |it| it.all_old().count());
+                return show(&visit, answer, (below(door), door.path()), made, good_before, None).await;
             }
             Err(error) => {
                 let reject = error.into_reject();
                 match reject.code {
-                    RejectCode::PolicyDenied
-                    | RejectCode::LimitReached
-                    | RejectCode::StateConflict
-                    | RejectCode::InvalidField => {
+                    RejectCode::LimitReached => {
+                        let detail = "Two old secrets of this key still work, and it has no room for another. End one of them with “End now” on \
+                                      the key’s page, wait until one ends, or choose “Now”, which ends all of them.";
+                        errors.add("overlap", detail);
+                        errors.add_way(visit.path(&format!("/keys/{}#rotation", info.key.id)), "The key’s old secrets");
+                    }
+                    RejectCode::PolicyDenied | RejectCode::StateConflict | RejectCode::InvalidField => {
                         errors.add("overlap", reject.detail);
                     }
                     _ => return Err(reject.into()),
@@ -240,18 +251,29 @@ async fn rotate_page(
     errors: FormErrors,
 ) -> Result<RotateKeyPage, Failure> {
     let now = visit.app.now();
+    let present =
+        info.secrets.iter().find(|it| it.secret.state == SecretState::Current).ok_or_else(Failure::not_found)?;
+    let rotation = rotation_of(&visit.app, info)?;
+    let older: Vec<_> =
+        rotation.iter().flat_map(Rotation::all_old).map(|it| old_view(it, rights_to(visit, info))).collect();
     let OverlapBounds { preset, max } = overlap_bounds(&visit.app, &info.key)?;
     let offered: BTreeSet<_> =
         OVERLAPS.into_iter().filter(|secs| *secs <= max.as_secs()).chain([preset.as_secs()]).collect();
     let preset = chosen.filter(|it| offered.contains(it)).unwrap_or(preset.as_secs());
+    let both = if older.is_empty() { "Both secrets work" } else { "It and the new one work" };
     let overlaps = offered.into_iter().map(|secs| {
         let until = now.saturating_add(Duration::from_secs(secs));
         let note = match info.key.expires_at {
-            _ if secs == 0 => "Everything that still uses it fails at once.".to_owned(),
+            _ if secs == 0 && older.is_empty() => "Everything that still uses it fails at once.".to_owned(),
+            _ if secs == 0 => format!(
+                "So {} at once: everything that still uses one of these {} secrets fails.",
+                if older.len() == 1 { "does the old one" } else { "do the old ones" },
+                older.len() + 1
+            ),
             Some(expiry) if expiry < until => {
-                format!("Both secrets work until {} UTC: the key expires then, before that.", expiry.to_table_text())
+                format!("{both} until {} UTC: the key expires then, before that.", expiry.to_table_text())
             }
-            _ => format!("Both secrets work until {} UTC.", until.to_table_text()),
+            _ => format!("{both} until {} UTC.", until.to_table_text()),
         };
         Choice::new(secs.to_string(), overlap_label(secs), secs == preset).with_note(note)
     });
@@ -259,8 +281,10 @@ async fn rotate_page(
         shell: visit.shell(Place::Keys),
         shown_again: is_shown_again(visit, info).await,
         key: view::facts(info, now),
+        present: new_view(present),
         once,
         overlaps: overlaps.collect(),
+        older,
         errors,
     })
 }

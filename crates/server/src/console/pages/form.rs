@@ -29,6 +29,8 @@ pub struct FormError {
     pub field: Option<&'static str>,
     /// What to do about it, as a sentence.
     pub message: String,
+    /// Where that is done: a path, and what it is called.
+    pub way: Option<(String, &'static str)>,
 }
 
 /// Said of a form that was opened before somebody else changed the same thing.
@@ -64,12 +66,19 @@ impl FormErrors {
 
     /// Adds a complaint about a field.
     pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        self.list.push(FormError { field: Some(field), message: message.into() });
+        self.list.push(FormError { field: Some(field), message: message.into(), way: None });
     }
 
     /// Adds a complaint about the form as a whole.
     pub fn add_general(&mut self, message: impl Into<String>) {
-        self.list.push(FormError { field: None, message: message.into() });
+        self.list.push(FormError { field: None, message: message.into(), way: None });
+    }
+
+    /// Puts a link behind what was complained about last.
+    pub fn add_way(&mut self, path: String, label: &'static str) {
+        if let Some(last) = self.list.last_mut() {
+            last.way = Some((path, label));
+        }
     }
 
     /// Adds what an operation said of fields, each beside the input that `known` has for its pointer, with the name it has there; what the
@@ -82,7 +91,7 @@ impl FormErrors {
             let is_sentence = detail.ends_with('.') && detail.starts_with(char::is_uppercase);
             let end = if detail.ends_with('.') { "" } else { "." };
             let message = if is_sentence { detail.clone() } else { format!("{what} {detail}{end}") };
-            self.list.push(FormError { field: found.map(|it| it.1), message });
+            self.list.push(FormError { field: found.map(|it| it.1), message, way: None });
         }
     }
 

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::form::{Choice, FormErrors};
 use super::keys::KeyFacts;
+use super::rotation::{OldSecretView, TurningSecret};
 use super::settings::Crumb;
 use super::shell::{Moment, Shell};
 use super::snippets::Snippet;
@@ -71,6 +72,8 @@ pub enum SecretOrigin {
         old_until: Option<Moment>,
         /// Whether it is the key that ends then, before the overlap is over.
         ends_with_key: bool,
+        /// How many it has ended at once.
+        ended: usize,
     },
 }
 
@@ -117,6 +120,10 @@ pub struct RotateKeyPage {
     pub key: KeyFacts,
     /// Makes a reload of the answer harmless.
     pub once: String,
+    /// The present secret.
+    pub present: TurningSecret,
+    /// Those before it that are still good: whoever chooses "Now" ends them too.
+    pub older: Vec<OldSecretView>,
     /// Now, and the overlaps that policy allows.
     pub overlaps: Vec<Choice>,
     /// What was wrong with the form that was sent.

@@ -25,6 +25,8 @@ pub struct Shell {
     pub notice: Option<Notice>,
     /// Which nodes have not confirmed the last change yet, in a sentence; absent when all have.
     pub unconfirmed: Option<String>,
+    /// Whether other nodes may have seen keys used that this one does not know of yet.
+    pub behind: bool,
 }
 
 impl Shell {

@@ -44,6 +44,7 @@ pub use personal::{
 pub use reveal::{RevealedKey, RevealedSecret, check_reveal, reveal_key};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 pub use rotation::{OldSecret, Rotation, RotationChange, RotationStep, change_rotation, rotation_of};
+pub use rules::is_about_owned_keys;
 
 pub(super) use create::{policy_of, refuse_too_many};
 

@@ -7,6 +7,7 @@ use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::Key;
 use claviger_core::policy::{Policy, ROTATION_OVERLAP_HOURS_MAX, Setting};
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::{AccessId, Secret, SecretState};
 use claviger_store::Hold;
 use serde_json::json;
 
@@ -71,7 +72,15 @@ pub async fn rotate_key(
         tx.update_key(&tenant, &key, before.version).await?;
         let created = CreatedKey { info: list::info(&app, &mut tx, &tenant, key_id, now).await?, token };
         keep(idempotency.as_ref(), &mut tx, &tenant, &created, now).await?;
-        let what = json!({ "secret_id": new.id.to_string(), "overlap_secs": overlap.as_secs() });
+        let mut what = json!({ "secret_id": new.id.to_string(), "overlap_secs": overlap.as_secs() });
+        // By what each begins with, as everybody knows it; an imported one has only its identifier.
+        let called = |it: &Secret| it.access_id.as_ref().map_or_else(|| it.id.to_string(), AccessId::hint);
+        let ended =
+            secrets.iter().zip(&states).filter(|(it, before)| it.state == SecretState::Dead && **before != it.state);
+        let ended: Vec<_> = ended.map(|(it, _)| called(it)).collect();
+        if !ended.is_empty() {
+            what["ended_secrets"] = json!(ended);
+        }
         commit(&app, tx, Event::new(&tenant, EventKind::KeyRotated, key_id, now).after(&what)).await?;
         Ok(Answer::Fresh(created))
     })

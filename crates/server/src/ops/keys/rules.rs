@@ -214,13 +214,21 @@ pub(crate) async fn check_owner(
     let (owned, most) = (connection.count_live_keys_of_owner(tenant, owner_id).await?, policy.max_keys_per_user);
     if owned + i64::from(new_keys) > i64::from(most) {
         let detail = format!(
-            "A user owns at most {most} keys in this organization: its policy `max_keys_per_user`. An admin can raise it by PATCH \
+            "A user owns at most {most} keys in this organization: its policy {OWNED_KEYS_POLICY}. An admin can raise it by PATCH \
              /api/v1/organizations/{}/policy, where it is not locked above, and can make keys that belong to nobody (`owner_id: null`).",
             tenant.organization_id()
         );
         return Err(Reject::new(RejectCode::LimitReached, detail).into());
     }
     Ok(())
+}
+
+/// What the refusal of one key too many of an owner calls the policy.
+const OWNED_KEYS_POLICY: &str = "`max_keys_per_user`";
+
+/// Whether a refusal says that an owner has as many keys as policy allows: others under this code say other things.
+pub fn is_about_owned_keys(reject: &Reject) -> bool {
+    reject.code == RejectCode::LimitReached && reject.detail.contains(OWNED_KEYS_POLICY)
 }
 
 /// Refuses a key whose owner's role has no API access: it would be denied wherever it is shown.

@@ -59,6 +59,28 @@ pub async fn latest_use(
     Ok(here.into_iter().chain(info.last_use).max_by_key(|it| it.at))
 }
 
+/// Puts in what this node has counted and not written down yet: of the key and of each of its secrets the later of both last uses.
+pub fn with_uses_here(app: &App, mut info: KeyInfo) -> KeyInfo {
+    // Of two that are the same use, the one that was written down says more.
+    let later =
+        |here: Option<LastUse>, written: Option<LastUse>| here.into_iter().chain(written).max_by_key(|it| it.at);
+    let key_id = info.key.id;
+    for it in &mut info.secrets {
+        let here = app.replica().last_use_of(key_id, it.secret.id);
+        let here = here.map(|(at, ip, user_agent)| LastUse { at, ip, user_agent: user_agent.map(Into::into) });
+        it.last_use = later(here, it.last_use.take());
+    }
+    let here = app.replica().last_use(key_id).map(|(at, ip)| LastUse { at, ip, user_agent: None });
+    let of_secrets = info.secrets.iter().filter_map(|it| it.last_use.clone());
+    info.last_use = here.into_iter().chain(of_secrets).chain(info.last_use.take()).max_by_key(|it| it.at);
+    info
+}
+
+/// Whether other nodes may have answered for keys meanwhile, whose uses are known here within a minute.
+pub fn is_behind(app: &App) -> bool {
+    !app.nodes().last_known().is_empty()
+}
+
 /// Tells how a key is used. Other nodes' requests are in it within a minute.
 ///
 /// # Errors

@@ -55,6 +55,26 @@ async fn a_key_in_use_is_deleted_by_whoever_still_knows_the_password_and_the_ses
 }
 
 #[tokio::test]
+async fn a_use_that_nothing_has_written_down_yet_is_told_and_asked_about() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let created = browser.create_key("In use").await;
+    let (token, path) = (created.text_of("#token"), created.key_path());
+    app.clock.advance(10 * MINUTE);
+    let before = browser.get(&format!("{path}/delete")).await.expect(200);
+    assert!(before.text_of(".ask").contains("It was never used.") && !before.text.contains("id=\"confirm\""));
+    assert_eq!(app.http.get(app.url("/api/v1/me")).bearer_auth(&token).send().await.unwrap().status(), 200);
+    let question = browser.get(&format!("{path}/delete")).await.expect(200);
+    let asked = question.text_of(".ask");
+    assert!(asked.contains("It was last used on") && asked.contains("from 127.0.0.1"), "{asked}");
+    assert!(question.text.contains("id=\"confirm\""), "what is in use is not ended by a press alone");
+    browser.submit(&question.form("/delete")).await.expect(422);
+    let id = path.rsplit_once('/').unwrap().1;
+    let several = browser.get(&format!("/o/root/keys/bulk/delete?key={id}")).await.expect(200);
+    assert!(several.text.contains("id=\"confirm\""));
+}
+
+#[tokio::test]
 async fn nobody_is_asked_about_a_key_that_is_not_in_use() {
     let app = TestApp::new().await;
     let mut browser = Browser::signed_in(&app).await;

@@ -167,6 +167,55 @@ async fn all_old_secrets_end_at_once_and_the_question_names_each_of_them() {
     assert_eq!([&first, &second, &third].map(|it| app.verify_text(it, &[]).is_ok()), [false, false, true]);
 }
 
+#[tokio::test]
+async fn a_rotation_that_ends_older_secrets_names_each_of_them_before_and_after() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (path, first, second) = rotated(&mut browser, "Twice").await;
+    let form = browser.get(&format!("{path}/rotate")).await.form("/rotate").with("overlap", "86400");
+    let third = browser.submit(&form).await.expect(200).text_of("#token");
+    app.clock.advance(MINUTE);
+    let request = app.http.get(app.url("/api/v1/me")).bearer_auth(&first).header("user-agent", "nightly <b>");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+
+    // There is no room for a fourth, and the console says what there is to do in its own words.
+    let question = browser.get(&format!("{path}/rotate")).await.expect(200);
+    let refused = browser.submit(&question.form("/rotate").with("overlap", "86400")).await.expect(422);
+    let told = refused.text_of("#summary");
+    assert!(told.contains("End now") && !told.contains("overlap_secs"), "{told}");
+    assert!(refused.links().contains(&format!("{path}#rotation")));
+
+    // Also what was used a moment ago is said, though nothing has written it down.
+    let asked = question.text_of(".ask");
+    for it in [&first, &second, &third] {
+        assert!(asked.contains(&hint(it)), "{it}: {asked}");
+    }
+    assert!(asked.contains("from 127.0.0.1 by nightly <b>"), "{asked}");
+    assert!(asked.contains("2027-01-08 00:00:00") && asked.contains("2027-01-02 00:00:00"), "{asked}");
+    assert!(asked.contains("one of these 3 secrets"), "{asked}");
+    let done = browser.submit(&question.form("/rotate").with("overlap", "0")).await.expect(200);
+    assert!(done.text_of(".aside").contains("The 3 old secrets are refused from now on"), "{}", done.text_of(".aside"));
+    assert_eq!([&first, &second, &third].map(|it| app.verify_text(it, &[]).is_ok()), [false; 3]);
+    let key = path.rsplit_once('/').unwrap().1;
+    let audit = browser.get(&format!("/o/root/audit?about={key}")).await.expect(200);
+    let told = audit.html().root_element().text().collect::<String>();
+    let all = [&third, &second, &first].map(|it| hint(it)).join(", ");
+    assert!(told.contains(&format!("Ended secrets: {all}")), "{all}: {told}");
+
+    // To the bearer of one of them the key is not gone.
+    let answer = app.http.get(app.url("/api/v1/me")).bearer_auth(&second).send().await.unwrap();
+    assert_eq!(answer.status(), 401);
+    let problem: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(problem["code"], "revoked");
+    assert!(problem["detail"].as_str().unwrap().contains("was replaced"), "{problem}");
+    assert!(problem["fix"].as_str().unwrap().contains("present secret"), "{problem}");
+    let form = browser.get(&format!("{path}/delete")).await.form("/delete");
+    browser.submit(&form).await.expect(303);
+    let answer = app.http.get(app.url("/api/v1/me")).bearer_auth(&second).send().await.unwrap();
+    let problem: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(problem["detail"], "The key is revoked.");
+}
+
 // The page promises no overlap that the end of the key cuts short.
 #[tokio::test]
 async fn an_overlap_beyond_the_end_of_the_key_is_shown_as_ending_with_it_and_an_expired_key_stays_so() {

@@ -69,6 +69,14 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
             status(Tone::Paused, "Inactive"),
         ),
         row(
+            4,
+            "ck_Hb3w…",
+            "READONLY",
+            LastUse::Never,
+            None,
+            status(Tone::Warning, "Blocked: its mapped user is disabled or gone"),
+        ),
+        row(
             5,
             "ck_1LxT…",
             "READONLY",

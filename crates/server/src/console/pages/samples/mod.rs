@@ -112,6 +112,7 @@ fn shell(words: &Words<'_>, place: Place) -> Shell {
         now: "2026-11-21T05:15:00Z".to_owned(),
         notice: None,
         unconfirmed: None,
+        behind: true,
     }
 }
 
@@ -187,7 +188,8 @@ fn organizations(words: &Words<'_>) -> OrganizationsPage {
 pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let token = "ck_7Fq2xV9mKd0RtYbL_hN4sW8eZ1uPqC3vJ6gTfA5oXyBnMkEiQrDlHw2S7c";
     let (access, secret) = token.rsplit_once('_').expect("two parts");
-    let rotated = |old_until: Option<Moment>| SecretOrigin::Rotated { ends_with_key: old_until.is_some(), old_until };
+    let rotated =
+        |old_until: Option<Moment>| SecretOrigin::Rotated { ended: 2, ends_with_key: old_until.is_some(), old_until };
     let created = |origin: SecretOrigin| CreatedKeyPage {
         shell: shell(words, Place::Keys),
         shown_again: origin == SecretOrigin::Created,
@@ -449,6 +451,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 shown_again: true,
                 key: facts(words),
                 once: "5uYd1s".to_owned(),
+                present: rotation::under_way(words, true, true).new,
+                older: rotation::under_way(words, true, true).old,
                 overlaps: vec![
                     Choice::new("0", "Now", false).with_note("Everything that still uses it fails at once."),
                     Choice::new("3600", "In 1 hour", false),
