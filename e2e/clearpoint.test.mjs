@@ -252,6 +252,7 @@ for (const scripts of [true, false]) {
     await scenario.test("disabling M refuses the key, and the page warns the admin", async () => {
       await walk(page, "User Management", "Members");
       await page.getByRole("link", { name: M.name }).click();
+      await page.getByRole("link", { name: "Disable" }).click();
       await press("Disable");
       await tell("disabled");
       assert.equal(await askFor(server, "data-loader", token), "401 user_inactive");

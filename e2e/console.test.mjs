@@ -9,6 +9,8 @@ const { browser, server } = await shared(startServer);
 
 test("the set-up link makes the first account, once", async () => {
   const { page, close } = await openWindow(browser, server);
+  await page.goto("/");
+  await page.getByText("Not set up yet: open the link that the server printed").waitFor();
   await page.goto(server.setUpLink);
   await inspect(page, "set-up");
   await page.getByLabel("E-mail").fill("not an address");

@@ -56,7 +56,13 @@ test("S0.4, S0.5: an admin invites somebody, who sets a password and creates a k
   await walk(admin.page, "User Management", "Members");
   await admin.page.getByRole("link", { name: ANN.name }).click();
   await show(admin.page, "member");
-  await admin.page.getByRole("button", { name: "Disable" }).click();
+  await admin.page.getByRole("link", { name: "Disable" }).click();
+  const question = admin.page.getByRole("dialog");
+  await question.getByRole("link", { name: "1 active key" }).waitFor();
+  await question.getByRole("link", { name: "Ann's reports" }).waitFor();
+  await question.getByText("Enable them again to undo it").waitFor();
+  await keep(admin.page, "member-disable-dialog");
+  await question.getByRole("button", { name: "Disable" }).click();
   await admin.page.getByRole("status").getByText("disabled").waitFor();
   assert.notEqual(await callWith(server, bearer(key.token)), 200);
   await admin.page.getByRole("button", { name: "Enable" }).click();

@@ -169,7 +169,9 @@ impl RejectCode {
             Self::Decision(Code::Malformed | Code::NotFound) | Self::Unauthenticated => {
                 "Send a live key as `Authorization: Bearer`, `X-Api-Key`, Basic, or `accessKey` and `secretKey`."
             }
-            Self::Decision(Code::Inactive) => "Ask an admin of the organization to activate the key.",
+            Self::Decision(Code::Inactive) => {
+                "Activate the key in the console, or ask an admin of the organization to."
+            }
             Self::Decision(Code::Expired) => "Give the key a later expiry, or use the secret that replaced this one.",
             Self::Decision(Code::Revoked) => "Create another key; a revoked one never works again.",
             Self::Decision(Code::UserInactive) => "Map the key to an active member of its organization.",

@@ -4,12 +4,14 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query};
 use axum::response::Response;
 use claviger_core::api::DEFAULT_API;
+use claviger_core::decision::KeyStanding;
 use claviger_core::limits;
 use claviger_core::policy::Reveal;
 use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 
 use super::failure::Failure;
+use super::keys::rights::rights_to;
 use super::keys::{secrets, view};
 use super::menu::Section;
 use super::pages::access::{ApiAccessPage, AskPage, MappedKeyView, MappedKeysPage};
@@ -40,6 +42,10 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
         has_access: access.access != ApiAccess::NotAllowed,
         allowed: access.access != ApiAccess::NotAllowed && visit.may("create"),
         role: visit.organization.role_name.as_deref().map(view::role_label).unwrap_or_default(),
+        may_activate: access
+            .key
+            .as_ref()
+            .is_some_and(|it| it.key.standing == KeyStanding::Inactive && rights_to(&visit, it).switch),
         hint: access.key.as_ref().and_then(|it| it.access_hint.clone()).unwrap_or_default(),
         key: access.key.as_ref().map(|it| view::facts(it, now)),
         shows: access.reveal != Reveal::Once,

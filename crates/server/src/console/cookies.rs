@@ -106,7 +106,12 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "member-added" => Notice::MemberAdded(subject()?),
         "member-updated" => Notice::MemberUpdated(subject()?),
         "member-removed" => Notice::MemberRemoved(subject()?),
-        "user-disabled" => Notice::UserDisabled(subject()?),
+        "user-disabled" => {
+            let (name, stopped) = subjects()?;
+            let stopped =
+                stopped.split_once('.').and_then(|(count, user)| Some((count.parse().ok()?, user.to_owned())));
+            Notice::UserDisabled(name, stopped)
+        }
         "user-enabled" => Notice::UserEnabled(subject()?),
         "link-was-shown" => Notice::LinkWasShown(subject()?),
         "link-withdrawn" => Notice::LinkWithdrawn(subject()?),
@@ -159,7 +164,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::MemberAdded(name) => ("member-added", name.as_str()),
         Notice::MemberUpdated(name) => ("member-updated", name.as_str()),
         Notice::MemberRemoved(name) => ("member-removed", name.as_str()),
-        Notice::UserDisabled(name) => ("user-disabled", name.as_str()),
+        Notice::UserDisabled(name, _) => ("user-disabled", name.as_str()),
         Notice::UserEnabled(name) => ("user-enabled", name.as_str()),
         Notice::LinkWasShown(name) => ("link-was-shown", name.as_str()),
         Notice::LinkWithdrawn(name) => ("link-withdrawn", name.as_str()),
@@ -179,6 +184,10 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
     | Notice::RotationCancelled(_, other) = notice
     {
         value = format!("{value}.{}", encoded(other));
+    }
+    if let Notice::UserDisabled(_, stopped) = notice {
+        let stopped = stopped.as_ref().map(|(count, user)| format!("{count}.{user}")).unwrap_or_default();
+        value = format!("{value}.{}", encoded(&stopped));
     }
     set(headers, site, NOTICE, value, NOTICE_LIFE);
 }
@@ -287,7 +296,8 @@ mod tests {
             Notice::MemberAdded(named()),
             Notice::MemberUpdated(named()),
             Notice::MemberRemoved(named()),
-            Notice::UserDisabled(named()),
+            Notice::UserDisabled(named(), None),
+            Notice::UserDisabled(named(), Some((12, named()))),
             Notice::UserEnabled(named()),
             Notice::LinkWasShown(named()),
             Notice::LinkWithdrawn(named()),
@@ -330,7 +340,7 @@ mod tests {
                 | Notice::MemberAdded(_)
                 | Notice::MemberUpdated(_)
                 | Notice::MemberRemoved(_)
-                | Notice::UserDisabled(_)
+                | Notice::UserDisabled(..)
                 | Notice::UserEnabled(_)
                 | Notice::LinkWasShown(_)
                 | Notice::LinkWithdrawn(_)

@@ -120,13 +120,15 @@ pub(super) struct SignInForm {
 
 /// Shows the sign-in form.
 pub(super) async fn show_sign_in(
+    State(app): State<App>,
     guest: Guest,
     query: Result<Query<SignInQuery>, axum::extract::rejection::QueryRejection>,
-) -> Response {
+) -> Result<Response, Failure> {
     let query = query.map(|Query(it)| it).unwrap_or_default();
     let unsent = if query.unsent.is_some() { "1" } else { "" }.to_owned();
     let form = SignInForm { next: query.next, unsent, ..SignInForm::default() };
-    html(&sign_in_page(&guest, &form, query.signed_out.is_some(), FormErrors::default()))
+    let page = sign_in_page(&guest, &form, query.signed_out.is_some(), FormErrors::default());
+    Ok(html(&SignInPage { unclaimed: sessions::is_unclaimed(&app).await?, ..page }))
 }
 
 /// The sign-in form as the answer to another form, which goes along with it.
@@ -187,6 +189,7 @@ fn sign_in_page(guest: &Guest, form: &SignInForm, signed_out: bool, errors: Form
         unsent: !form.unsent.is_empty(),
         action: form.action.clone(),
         kept: form.kept.clone(),
+        unclaimed: false,
         signed_out,
         errors,
     }

@@ -49,8 +49,8 @@ fn words(rule: KeyHealth) -> Words {
         ),
         KeyHealth::NobodyAnswers => words(
             "Nobody answers for it",
-            "It belongs to nobody, or its owner or mapped user is disabled.",
-            "Map it to somebody who is here, or delete it.",
+            "It belongs to nobody and acts as nobody who is here, or its owner or mapped user is disabled.",
+            "Edit it: choose as “Belongs to” and mapped user people who are here; or delete it.",
             EXTEND,
         ),
         KeyHealth::NeverUsed => words(

@@ -51,6 +51,8 @@ pub(super) async fn show_home(visit: Visit) -> Result<Response, Failure> {
             .collect(),
         starting: sorted && keys.is_empty(),
         may_create: visit.may_create_keys(),
+        has_access: visit.has_api_access(),
+        role: visit.organization.role_name.as_deref().map(view::role_label).unwrap_or_default(),
         snippets: check_key(&visit.site.base_url),
     };
     Ok(visit.page(&page))

@@ -167,7 +167,7 @@ pub fn router(app: App) -> Router {
         .route("/members/{member}/remove", get(members::change::show_remove).post(members::change::remove))
         .route("/members/{member}/link", post(members::change::make_link))
         .route("/members/{member}/withdraw", post(members::change::withdraw_link))
-        .route("/members/{member}/disable", post(members::change::disable))
+        .route("/members/{member}/disable", get(members::change::show_disable).post(members::change::disable))
         .route("/members/{member}/enable", post(members::change::enable))
         .layer(from_fn_with_state(app.clone(), renewal::attend))
         .layer(from_fn_with_state(app.clone(), confirmations::attend))

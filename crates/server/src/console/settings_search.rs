@@ -7,7 +7,7 @@ const WORDS: &[(&str, &str)] = &[
     (
         "/keys",
         "api key keys token tokens secret secrets credential credentials access bearer integration application apps root service account rotate \
-         rotation regenerate reroll roll renew replace revoke disable scopes ip allowlist whitelist",
+         mapped user delete rotation regenerate reroll roll renew replace revoke disable scopes ip allowlist whitelist mapped user delete remove",
     ),
     ("/keys/new", "api key token secret create add generate issue new client"),
     (
@@ -130,6 +130,8 @@ mod tests {
             ("rotate", "/keys"),
             ("rotation", "/keys"),
             ("reroll", "/keys"),
+            ("mapped user", "/keys"),
+            ("delete key", "/keys"),
             ("credentials", "/keys"),
             ("whitelist", "/keys"),
             ("sign-in", "/sessions"),

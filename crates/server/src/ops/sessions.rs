@@ -91,6 +91,15 @@ pub struct CurrentSession {
     pub expires_at: Timestamp,
 }
 
+/// Whether nobody has claimed the installation yet: then there is nobody who could sign in.
+///
+/// # Errors
+/// Faults only.
+pub async fn is_unclaimed(app: &App) -> OpResult<bool> {
+    let installation = app.store().read().await?.find_installation_unchecked().await?;
+    Ok(installation.is_some_and(|it| it.claimed_at.is_none()))
+}
+
 /// Finds a set-up link that is still good.
 ///
 /// # Errors

@@ -26,7 +26,7 @@ pub enum KeyHealth {
     EndsInAMonth,
     /// A secret that was replaced is used all the same.
     OldSecretUsed,
-    /// It belongs to nobody, or to somebody who is disabled, or carries the rights of such a one.
+    /// It belongs to nobody and acts as nobody who is here, or its owner or mapped user is disabled.
     NobodyAnswers,
     /// It is older than thirty days and was never used.
     NeverUsed,
@@ -109,7 +109,10 @@ impl KeyHealth {
                 );
             }
             Self::NobodyAnswers => query.text(
-                "(k.owner_id IS NULL OR EXISTS (SELECT 1 FROM \"user\" gone WHERE gone.id IN (k.owner_id, k.mapped_user_id) \
+                // Made for nobody, and acting as somebody who is here, a key is as it was meant; that of a leaver acts as nobody here.
+                "((k.owner_id IS NULL AND NOT EXISTS (SELECT 1 FROM \"user\" here JOIN member m ON m.user_id = here.id \
+                 JOIN organization_closure a ON a.ancestor_id = m.organization_id AND a.descendant_id = k.organization_id \
+                 WHERE here.id = k.mapped_user_id AND here.status = 'active')) OR EXISTS (SELECT 1 FROM \"user\" gone WHERE gone.id IN (k.owner_id, k.mapped_user_id) \
                  AND gone.status <> 'active'))",
             ),
             Self::NeverUsed => {

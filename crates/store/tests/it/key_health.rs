@@ -24,7 +24,9 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
     };
     let mut tx = world.store.begin().await.expect("a transaction");
     let (mut keys, mut uses) = (Vec::new(), Vec::new());
-    for name in ["calm", "day", "week", "month", "never", "idle", "endless", "old", "anywhere", "nobody", "turned"] {
+    for name in
+        ["calm", "day", "week", "month", "never", "idle", "endless", "old", "anywhere", "nobody", "shared", "turned"]
+    {
         let (mut key, mut secret, _) = world.key(&world.acme, name);
         calm(&mut key);
         let mut used = Some(ago(1));
@@ -37,7 +39,9 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
             "endless" => key.expires_at = None,
             "old" => key.created_at = ago(366),
             "anywhere" => key.allowed_ips = None,
-            "nobody" => key.owner_id = None,
+            "nobody" => (key.owner_id, key.mapped_user_id) = (None, None),
+            // Made for nobody on purpose, and acting as somebody who is here: nothing to look at.
+            "shared" => (key.owner_id, key.mapped_user_id) = (None, Some(world.acme.user.id)),
             _ => {}
         }
         let mut secrets = Vec::new();

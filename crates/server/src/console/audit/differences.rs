@@ -56,6 +56,7 @@ pub(super) fn in_short(before: Option<&Value>, after: Option<&Value>, names: &Na
     let mut found = differences(before, after, names);
     found.retain(|it| it.changed);
     if compared {
+        revocation_in_one(&mut found);
         let more = found.len().saturating_sub(TOLD_MAX);
         found.truncate(TOLD_MAX);
         return (found.into_iter().map(shortened).collect(), more);
@@ -66,6 +67,23 @@ pub(super) fn in_short(before: Option<&Value>, after: Option<&Value>, names: &Na
     found.sort_by_key(rank);
     found.truncate(TOLD_MAX);
     (found.into_iter().map(shortened).collect(), 0)
+}
+
+/// That a key is revoked is said once, and why with it.
+fn revocation_in_one(found: &mut Vec<Difference>) {
+    let reason = |it: &Difference| it.path == "revocation_reason" && it.before.as_deref() == Some(NONE);
+    let is_revoked = found.iter().any(|it| it.path == "standing" && it.after.as_deref() == Some("revoked"));
+    let Some(at) = found.iter().position(reason).filter(|_| is_revoked) else { return };
+    let mut said = found.remove(at);
+    said.field = "Revoked".to_owned();
+    said.before = None;
+    found.retain(|it| it.path != "standing");
+    found.insert(0, said);
+}
+
+/// Whether a value of a row was cut.
+pub(super) fn is_cut(it: &Difference) -> bool {
+    [&it.before, &it.after].into_iter().flatten().any(|it| it.ends_with('…'))
 }
 
 fn shortened(mut it: Difference) -> Difference {
@@ -193,6 +211,17 @@ mod tests {
         );
         let ends = json!({ "name": "CI", "expires_at": "2026-11-28T05:15:00Z", "description": "" });
         assert_eq!(told(None, Some(ends)), [("Expires".to_owned(), None, some("2026-11-28 05:15:00 UTC"))]);
+    }
+
+    #[test]
+    fn a_revocation_is_told_once_with_its_reason() {
+        let before = json!({ "standing": "active", "revocation_reason": null });
+        let after = json!({ "standing": "revoked", "revocation_reason": "unspecified" });
+        assert_eq!(
+            told(Some(before), Some(after)),
+            [("Revoked".to_owned(), None, Some("unspecified".to_owned()))],
+            "neither the reason before nor the switch is told beside it"
+        );
     }
 
     #[test]

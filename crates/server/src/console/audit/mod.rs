@@ -14,7 +14,7 @@ use claviger_core::id::{ApiId, EventId, RoleId};
 use claviger_core::limits;
 use serde_json::{Value, json};
 
-use self::differences::{Names, differences, in_short};
+use self::differences::{Names, differences, in_short, is_cut};
 use self::query::AuditQuery;
 use super::failure::Failure;
 use super::keys::view::{role_label, type_label};
@@ -38,6 +38,8 @@ struct Known {
 const LATEST: u32 = 5;
 /// Identifiers on a page that are looked up; the rest stand as they are.
 const NAMED_MAX: usize = 100;
+/// The same on an event's own page: as many as a change of many things together can name, and a few beside them.
+const NAMED_OF_ONE_MAX: usize = limits::ROWS_PER_EVENT_MAX + NAMED_MAX;
 /// Bytes of a text that may be an identifier.
 const ID_BYTES_MAX: usize = 40;
 const ALL: PageRequest = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
@@ -58,14 +60,14 @@ impl Known {
 
 /// What the identifiers in some events stand for, as far as the viewer may know. Each is looked up by itself: the first page of all people,
 /// keys and roles would name others than those that stand there.
-async fn names_in(visit: &Visit, events: &[EventRow]) -> Names {
+async fn names_in(visit: &Visit, events: &[EventRow], at_most: usize) -> Names {
     let mut ids: BTreeSet<&str> = BTreeSet::new();
     for picture in events.iter().flat_map(|it| [&it.before, &it.after]).flatten() {
         mentioned(picture, &mut ids);
     }
     let entities: Vec<_> = events.iter().map(|it| it.entity.to_string()).collect();
     ids.extend(entities.iter().map(String::as_str));
-    let ids: Vec<_> = ids.into_iter().take(NAMED_MAX).collect();
+    let ids: Vec<_> = ids.into_iter().take(at_most).collect();
     let found = names_of(&visit.app, &visit.caller, visit.organization_id(), &ids).await.unwrap_or_default();
     let words = |(id, name): (String, String)| {
         let name = if id.parse::<RoleId>().is_ok() {
@@ -119,7 +121,7 @@ async fn show(
     let request = PageRequest { after, ..PageRequest::default() };
     let found = list_events(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), request).await?;
     let known = Known::of(&visit).await;
-    let names = names_in(&visit, &found.items).await;
+    let names = names_in(&visit, &found.items, NAMED_MAX).await;
     let rows: Vec<_> = found.items.iter().map(|it| row(&visit, it, &names)).collect();
     let about = query.about.map(|it| {
         let listed = rows.iter().find(|row| row.subject.id == it.to_string()).map(|row| row.subject.clone());
@@ -151,7 +153,7 @@ pub(super) async fn latest(visit: &Visit, entity: Entity) -> Vec<EventRowView> {
     let few = PageRequest { after: None, limit: LATEST };
     match list_events(&visit.app, &visit.caller, visit.organization_id(), &filter, few).await {
         Ok(found) => {
-            let names = names_in(visit, &found.items).await;
+            let names = names_in(visit, &found.items, NAMED_MAX).await;
             found.items.iter().map(|it| row(visit, it, &names)).collect()
         }
         Err(_) => Vec::new(),
@@ -162,7 +164,7 @@ pub(super) async fn latest(visit: &Visit, entity: Entity) -> Vec<EventRowView> {
 pub(super) async fn show_event(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
     let id: EventId = id.parse().map_err(|_| Failure::not_found())?;
     let event = get_event(&visit.app, &visit.caller, visit.organization_id(), id).await?;
-    let names = names_in(&visit, std::slice::from_ref(&event)).await;
+    let names = names_in(&visit, std::slice::from_ref(&event), NAMED_OF_ONE_MAX).await;
     let page = EventPage {
         shell: visit.shell(Place::Settings),
         row: row(&visit, &event, &names),
@@ -198,6 +200,7 @@ fn row(visit: &Visit, event: &EventRow, names: &Names) -> EventRowView {
         actor: actor(visit, event),
         what: words::kind_words(event.kind),
         subject: subject(visit, event.entity, name),
+        cut: differences.iter().any(is_cut),
         differences,
         more,
     }

@@ -6,6 +6,7 @@ use axum::response::Response;
 use claviger_core::decision::{Code, Reach};
 use claviger_core::id::{KeyId, RoleId, UserId};
 use claviger_core::key::{Key, KeyPatch, KeyState, Origin};
+use claviger_core::limits;
 use claviger_core::name::{Description, Name};
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
@@ -31,7 +32,10 @@ use crate::console::pages::shell::{Notice, Place};
 use crate::console::shared_secret::{confirm_for_bundle, offer};
 use crate::console::visit::Visit;
 use crate::ops::keys::usage::with_uses_here;
-use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, is_about_owned_keys, update_key};
+use crate::ops::keys::{
+    KeyFilter, KeyInfo, KeyQuery, NewKey, create_key, get_key, is_about_owned_keys, list_keys, update_key,
+};
+use crate::ops::page::PageRequest;
 
 /// The form as it is sent; empty fields and missing ones are the same, but for the role.
 ///
@@ -312,6 +316,7 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         // What is saved from here on takes the place of what is shown as the present.
         form.version = info.key.version.to_string();
     }
+    let taken = errors.of("name").is_some_and(|it| it == NAME_TAKEN);
     KeyFormPage {
         shell: visit.shell(Place::Keys),
         door: Door::parse(&form.door).view(),
@@ -339,8 +344,22 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         description: typed(&form.description),
         expires_on: typed(&form.expires_on),
         bundle: if info.is_none() { offer(visit).await } else { BundleOffer::None },
+        taken_by: if taken { holder_of_name(visit, &form.name, &form.api).await } else { None },
         errors,
     }
+}
+
+/// What is said of a name that is taken.
+const NAME_TAKEN: &str = "A key with this name exists already. Choose another name.";
+
+/// The live key that has a name, by id, where the viewer may see it.
+async fn holder_of_name(visit: &Visit, name: &str, api: &str) -> Option<String> {
+    let name = Name::parse(name).ok()?.key();
+    let filter = KeyFilter { search: Some(name.as_str().to_owned()), ..KeyFilter::default() };
+    let query = KeyQuery { api: api.parse().ok(), ..filter.into() };
+    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let found = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, all).await.ok()?;
+    found.page.items.iter().find(|it| it.key.name.key() == name).map(|it| it.key.id.to_string())
 }
 
 /// Puts a refusal of the operation beside the field it is about.
@@ -355,7 +374,7 @@ fn complain(visit: &Visit, errors: &mut FormErrors, reject: Reject) -> Result<()
                     .add_way(visit.path("/policies/max_keys_per_user"), "Settings › Policies › Keys a person may own");
             }
         }
-        RejectCode::NameTaken => errors.add("name", "A key with this name exists already. Choose another name."),
+        RejectCode::NameTaken => errors.add("name", NAME_TAKEN),
         RejectCode::UserHasKey => errors.add("mapped_user", reject.detail),
         RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::InvalidField

@@ -25,6 +25,8 @@ pub struct ApiAccessPage {
     pub role: String,
     /// The reader's key, if access is on.
     pub key: Option<KeyFacts>,
+    /// Whether the key is switched off and the reader may switch it on.
+    pub may_activate: bool,
     /// The start of its token.
     pub hint: String,
     /// Whether its secret is shown again.

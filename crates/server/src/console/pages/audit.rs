@@ -93,6 +93,8 @@ pub struct EventRowView {
     pub subject: Subject,
     /// What says most of how it looked before and after.
     pub differences: Vec<Difference>,
+    /// Whether one of these is longer than there is room for.
+    pub cut: bool,
     /// How many more differences there are.
     pub more: usize,
 }

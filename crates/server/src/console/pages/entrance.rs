@@ -41,6 +41,8 @@ pub struct SignInPage {
     pub action: String,
     /// What was sent, without secrets; it goes along and is looked at afterwards.
     pub kept: String,
+    /// Whether nobody has claimed the installation yet.
+    pub unclaimed: bool,
     /// Whether the reader has just signed out.
     pub signed_out: bool,
     /// What was wrong with the form that was sent.

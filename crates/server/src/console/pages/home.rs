@@ -24,6 +24,10 @@ pub struct HomePage {
     pub starting: bool,
     /// Whether the viewer may create keys.
     pub may_create: bool,
+    /// Whether the viewer's role may have keys at all.
+    pub has_access: bool,
+    /// The name of the viewer's role as people read it; empty for none.
+    pub role: String,
     /// How to check a key, with a placeholder for it.
     pub snippets: Vec<Snippet>,
 }

@@ -395,6 +395,8 @@ pub struct KeyFormPage {
     pub door: DoorView,
     /// The key that is changed; none when one is created.
     pub key: Option<KeyFacts>,
+    /// The key that has the name already, by id, where the name is refused for that and the viewer may see the key.
+    pub taken_by: Option<String>,
     /// The key that the new one is a copy of; empty for none.
     pub from: String,
     /// What that key is called, where the new one is to take its place.

@@ -155,6 +155,33 @@ pub struct RemoveMemberPage {
     pub more: bool,
 }
 
+/// Asks before somebody is disabled.
+#[derive(Template, Debug)]
+#[template(path = "members/disable.html")]
+pub struct DisableMemberPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Who.
+    pub person: PersonFacts,
+    /// What stops; none where the viewer may not look at keys.
+    pub keys: Option<StoppingKeys>,
+}
+
+/// The keys that stop when somebody is disabled.
+#[derive(Debug, Clone)]
+pub struct StoppingKeys {
+    /// How many.
+    pub count: u64,
+    /// The same in digits as people read them.
+    pub counted: String,
+    /// How many of them were used within the last day; none where that is too much to find out.
+    pub used_lately: Option<String>,
+    /// Some of them, those used last first: id and name.
+    pub named: Vec<(String, String)>,
+    /// The id of the user whom they act as.
+    pub user_id: String,
+}
+
 /// A link just made: the one page that shows it.
 #[derive(Template)]
 #[template(path = "members/link.html")]

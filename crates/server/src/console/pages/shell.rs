@@ -248,8 +248,8 @@ pub enum Notice {
     MemberUpdated(String),
     /// Somebody was removed from the organization.
     MemberRemoved(String),
-    /// Somebody was disabled.
-    UserDisabled(String),
+    /// Somebody was disabled, and with them so many keys that act as the user with this id, where any did and the reader may know.
+    UserDisabled(String, Option<(u64, String)>),
     /// Somebody was enabled again.
     UserEnabled(String),
     /// The link for somebody was taken back.

@@ -87,6 +87,8 @@ async fn api_access_is_shown_to_every_role_and_switched_on_by_who_may_make_own_k
         browser.get("/o/root/profile/api-access").await.expect(200).text_of("main section h2, main form")
     };
     assert_eq!(said(&mut browser).await, "API access is not allowed for your role");
+    let home = browser.get("/o/root").await.expect(200).text_of(".steps");
+    assert!(home.contains("Scorecard A") && home.contains("is not allowed API access"), "{home}");
     let allow = |texts: &[&str]| RolePatch {
         api_access: Some(true),
         permissions: Some(permissions(texts)),
@@ -102,4 +104,17 @@ async fn api_access_is_shown_to_every_role_and_switched_on_by_who_may_make_own_k
     browser.submit(&form).await.expect(200);
     let page = browser.get("/o/root/profile/api-access").await.expect(200);
     assert_eq!(page.text_of("main section h2"), "Your API Key");
+
+    // Switched off by an administrator, it says so, and who may change own keys switches it on there.
+    let key = page.links().into_iter().find(|it| it.contains("/keys/key_")).expect("a way to the key");
+    let mut admin = Browser::signed_in(&app).await;
+    let form = admin.get(&key).await.expect(200).form("/deactivate");
+    admin.submit(&form).await.expect(303);
+    let text = browser.get("/o/root/profile/api-access").await.expect(200).text_of("main .aside");
+    assert!(text.contains("inactive") && text.contains("An administrator of"), "{text}");
+    let with_own = ["scorecards/A:read", "claviger/own-keys:create", "claviger/own-keys:update"];
+    update_role(&app.app, &app.admin, app.root, role_id, allow(&with_own), None).await.unwrap();
+    let form = browser.get("/o/root/profile/api-access").await.form("/activate");
+    browser.submit(&form).await.expect(303);
+    assert!(!browser.get("/o/root/profile/api-access").await.text.contains("Your key is inactive"));
 }

@@ -112,7 +112,8 @@ async fn a_link_that_is_used_withdrawn_replaced_or_over_is_answered_like_one_tha
     dead.push(path_of_link(&app, &replaced));
     let disabled = invite(&mut admin, "disabled@example.com", member).await.expect(200);
     for action in ["/disable", "/enable"] {
-        let form = admin.get(&path_of_member(&disabled)).await.form(action);
+        let page = if action == "/disable" { action } else { "" };
+        let form = admin.get(&format!("{}{page}", path_of_member(&disabled))).await.form(action);
         admin.submit(&form).await.expect(303);
     }
     dead.push(path_of_link(&app, &disabled));
@@ -196,9 +197,21 @@ async fn who_is_disabled_loses_sessions_and_keys_until_enabled_again() {
     allow_api_access(&app, true).await;
     let (mut browser, member) = ann(&app, &mut admin).await;
     let token = browser.create_key("Ann's").await.text_of("#token");
-    let form = admin.get(&member).await.form("/disable");
-    let answer = admin.submit(&form).await.expect(303);
-    assert!(admin.follow(answer).await.text_of(".banner").contains("disabled"));
+    assert_eq!(app.verify_text(&token, &[]), Ok(()));
+    assert!(!admin.get(&member).await.text.contains("<form method=\"post\" action=\"/o/root/members/disable"));
+    // The question says what stops and how it is undone, before anything does.
+    let asked = admin.get(&format!("{member}/disable")).await.expect(200);
+    let said = asked.text_of("[data-ask]");
+    for words in ["signed out everywhere", "Enable them again", "1 active key", "1 used in the last 24 hours", "Ann's"]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(app.verify_text(&token, &[]), Ok(()));
+    let answer = admin.submit(&asked.form("/disable")).await.expect(303);
+    let done = admin.follow(answer).await;
+    assert!(done.text_of(".banner").contains("disabled") && done.text_of(".banner").contains("1 key stopped"));
+    assert!(done.text.contains("/o/root/keys?user=usr_"), "the banner leads to what stopped");
+    admin.get(&format!("{member}/disable")).await.expect(409);
     assert_eq!(app.verify_text(&token, &[]), Err("user_inactive"));
     browser.get("/o/root/keys").await.expect(303);
     browser.sign_in(ANN, PASSWORD).await.expect(422);
@@ -326,4 +339,15 @@ async fn the_choice_of_a_role_says_how_many_keys_stop_or_start_working() {
         assert_eq!(app.verify_text(&token, &[]), verified);
         assert!(!told(&browser.get(&path).await, role).contains("API access"), "the present role changes nothing");
     }
+}
+
+#[tokio::test]
+async fn a_taken_name_leads_to_the_key_that_has_it() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let made = app.create_key(&app.admin, app.root, new_key("CI deploy")).await.unwrap().info.key.id;
+    let form = admin.get("/o/root/keys/new").await.expect(200).form("/keys").with("name", "ci Deploy");
+    let page = admin.submit(&form).await.expect(422);
+    assert!(page.text_of("#name-error").contains("Choose another name"));
+    assert!(page.links().contains(&format!("/o/root/keys/{made}")), "{:?}", page.links());
 }

@@ -18,6 +18,7 @@ fn own(words: &Words<'_>) -> ApiAccessPage {
         has_access: true,
         role: words.names[1].to_owned(),
         key: Some(facts(words)),
+        may_activate: false,
         hint: "ck_9Ks1…".to_owned(),
         shows: true,
         reveal: "Policy shows a secret once, when it is made. If it is lost, regenerate the key.",

@@ -42,11 +42,13 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
         what: what.to_owned(),
         subject,
         differences,
+        cut: true,
         more: 0,
     };
     let unnamed = Subject { kind: "user".to_owned(), id: "usr_01jdw7r9x3e5tv".to_owned(), name: None, href: None };
     vec![
         EventRowView {
+            cut: false,
             more: 2,
             ..row(
                 "evt_1",

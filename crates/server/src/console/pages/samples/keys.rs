@@ -271,6 +271,7 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
         shell: shell(words, Place::Keys),
         door: Door::default().view(),
         key: None,
+        taken_by: None,
         from: String::new(),
         replaces: None,
         metadata: String::new(),

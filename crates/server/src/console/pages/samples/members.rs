@@ -3,8 +3,8 @@
 use super::{Words, complaints, moment, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::members::{
-    EditMemberPage, InvitePage, LinkMadePage, MemberListPage, MemberPage, MemberRolePage, PasswordLinkPage,
-    PersonFacts, RemoveMemberPage, RemovedMemberPage,
+    DisableMemberPage, EditMemberPage, InvitePage, LinkMadePage, MemberListPage, MemberPage, MemberRolePage,
+    PasswordLinkPage, PersonFacts, RemoveMemberPage, RemovedMemberPage, StoppingKeys,
 };
 use crate::console::pages::shell::{Notice, Place, Preferences, Tone};
 
@@ -145,6 +145,17 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         mapped,
         more: mapped > 100,
     };
+    let disable = |count: u64| DisableMemberPage {
+        shell: shell(words, Place::Settings),
+        person: person(words),
+        keys: Some(StoppingKeys {
+            count,
+            counted: count.to_string(),
+            used_lately: Some("1".to_owned()),
+            named: words.names.iter().take(2).map(|it| ("key_1".to_owned(), (*it).to_owned())).collect(),
+            user_id: "usr_1".to_owned(),
+        }),
+    };
     let invite = |errors| InvitePage {
         shell: shell(words, Place::Settings),
         name: words.person.to_owned(),
@@ -205,6 +216,9 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ("member-role-errors", render(&role(complaints(words, &["role", "extra"])))),
         ("member-remove", render(&remove(1, 2, 1000))),
         ("member-remove-nothing", render(&remove(0, 0, 0))),
+        ("member-disable", render(&disable(12))),
+        ("member-disable-nothing", render(&disable(0))),
+        ("member-disable-unseen", render(&DisableMemberPage { keys: None, ..disable(0) })),
         ("member-invite", render(&invite(FormErrors::default()))),
         ("member-invite-errors", render(&invite(complaints(words, &["name", "email", "role"])))),
         ("member-invitation", render(&link(words, true))),

@@ -149,6 +149,7 @@ fn sign_in(words: &Words<'_>) -> SignInPage {
         unsent: false,
         action: String::new(),
         kept: String::new(),
+        unclaimed: false,
         signed_out: false,
         errors: FormErrors::default(),
     }
@@ -217,6 +218,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         recent,
         starting: live_keys < 2,
         may_create: true,
+        has_access: true,
+        role: words.names[1].to_owned(),
         snippets: check_key(BASE_URL),
     };
     let mut recent: Vec<RecentKey> = rows(words)
@@ -302,6 +305,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
             }),
         ),
         ("sign-in", render(&sign_in(words))),
+        ("sign-in-unclaimed", render(&SignInPage { unclaimed: true, ..sign_in(words) })),
         ("sign-in-signed-out", render(&SignInPage { signed_out: true, ..sign_in(words) })),
         (
             "sign-in-errors",
@@ -318,6 +322,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("home-alone", render(&alone)),
         ("home-quiet", render(&home(1, Vec::new()))),
         ("home-first", render(&home(0, Vec::new()))),
+        ("home-not-allowed", render(&HomePage { may_create: false, has_access: false, ..home(0, Vec::new()) })),
         ("keyboard", render(&KeyboardPage { shell: shell(words, Place::Elsewhere) })),
         ("keyboard-off", render(&keyboard_off)),
         ("organizations", render(&organizations(words))),
@@ -368,6 +373,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         (
             "key-new-errors",
             render(&KeyFormPage {
+                taken_by: Some("key_1".to_owned()),
                 name: words.typed.to_owned(),
                 description: words.typed.to_owned(),
                 roles: keys::roles("admin"),
