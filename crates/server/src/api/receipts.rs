@@ -58,6 +58,10 @@ pub(super) fn document(document: &mut OpenApi) {
                     response.headers.insert(SHOWN.to_owned(), RefOr::Ref(header));
                 }
             }
+            // It has done its work; and of two extensions the document would have now the one first and now the other.
+            if let Some(extensions) = &mut operation.extensions {
+                extensions.remove(LEAVES_AN_EVENT);
+            }
         }
     }
 }

@@ -43,7 +43,14 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
             Some("2027-01-20T00:00:00Z"),
             status(Tone::Good, "Active"),
         ),
-        row(1, "ck_9Ks1…", "READONLY", used("2026-11-21T07:12:40Z", "203.0.113.9"), None, status(Tone::Good, "Active")),
+        row(
+            1,
+            "ck_9Ks1…",
+            "READONLY",
+            used("2026-11-21T07:12:40Z", "203.0.113.9"),
+            None,
+            status(Tone::Warning, "Blocked: its mapped user is disabled or gone"),
+        ),
         row(
             2,
             "ck_Bz04…",
@@ -67,14 +74,6 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<KeyRowView> {
             used("2026-11-02T23:04:51Z", "198.51.100.40"),
             None,
             status(Tone::Paused, "Inactive"),
-        ),
-        row(
-            4,
-            "ck_Hb3w…",
-            "READONLY",
-            LastUse::Never,
-            None,
-            status(Tone::Warning, "Blocked: its mapped user is disabled or gone"),
         ),
         row(
             5,
