@@ -68,7 +68,7 @@ test("a leaked key is revoked in three actions: from home where it is found by e
   await seen.page.getByRole("heading", { name: "Acme", level: 1 }).waitFor();
   const home = presses();
   await seen.page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "API Keys" }).click();
-  await seen.page.getByRole("searchbox", { name: "Search by name or access key" }).waitFor();
+  await seen.page.getByRole("searchbox", { name: "Search by name, description or access key" }).waitFor();
   const list = presses();
   await seen.page.keyboard.press("/");
   await seen.page.keyboard.type(leaked[1].access);

@@ -65,7 +65,11 @@ pub(super) fn run(binary: &Path) -> Report {
 /// When there is no node, or no test.
 pub(super) fn test_runner(below: &str) -> Outcome<Command> {
     let mut command = Command::new(node()?);
-    command.args(["--test", "--test-reporter=spec"]).args(test_files(below)?).current_dir(folder());
+    // A server that a failed test has not stopped would keep its file, and with it all others, for ever.
+    command
+        .args(["--test", "--test-force-exit", "--test-reporter=spec"])
+        .args(test_files(below)?)
+        .current_dir(folder());
     Ok(command)
 }
 
