@@ -31,6 +31,7 @@ const SNAPSHOTS_MAX: usize = 100;
 
 statements! {
     CLEAR_HEADS = "DELETE FROM log_head";
+    CLEAR_READERS = "DELETE FROM reader";
     CLEAR_USES = "DELETE FROM secret_use";
     CLEAR_COUNTS = "DELETE FROM key_usage";
     CLEAR_DENIALS = "DELETE FROM denied_request";
@@ -94,7 +95,9 @@ impl Store {
             return Err(Error::Taken(Unique::OrganizationRoot));
         }
         tx.be_patient().await?;
+        // What the migrations have put there.
         tx.execute(CLEAR_HEADS, args![]).await?;
+        tx.execute(CLEAR_READERS, args![]).await?;
         if !tx.is_shared() {
             // What an import that broke off has left in the other file.
             let mut uses = self.begin_usage().await?;

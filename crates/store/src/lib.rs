@@ -24,6 +24,7 @@ pub mod organizations;
 pub mod page;
 pub mod passwords;
 pub mod people;
+pub mod readers;
 pub mod role_impact;
 pub mod roles;
 mod row;
@@ -74,6 +75,7 @@ pub fn statements() -> Vec<(String, String)> {
         organizations::STATEMENTS,
         passwords::STATEMENTS,
         people::STATEMENTS,
+        readers::STATEMENTS,
         role_impact::STATEMENTS,
         roles::STATEMENTS,
         sealing::STATEMENTS,

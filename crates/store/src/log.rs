@@ -81,6 +81,11 @@ statements! {
          AND EXISTS (SELECT 1 FROM key z WHERE z.id = $11 AND z.origin = 'import')) "
     );
     FIND_EVENT = concat!("SELECT ", columns!(), "WHERE e.id = $1 AND e.organization_id = $2 AND e.stream = 'change'");
+    EVENTS_BEHIND = concat!(
+        "SELECT ",
+        columns!(),
+        "WHERE e.stream = $1 AND (e.epoch, e.seq) > ($2, $3) ORDER BY e.epoch, e.seq LIMIT $4"
+    );
     INSERT_TOUCH = "INSERT INTO event_touch (entity_id, event_id) VALUES ($1, $2)";
 }
 
@@ -213,6 +218,37 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_event(&mut self, tenant: &Tenant, id: EventId) -> StoreResult<Option<EventRow>> {
         self.find(FIND_EVENT, args![id, tenant.organization_id()], "event", event).await
+    }
+
+    /// What stands in a stream behind a place, in all organizations, oldest first: each with its place. An event that cannot be read is absent
+    /// behind its own, so that a reader passes it by and is not held up by it for ever.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn events_behind_unchecked(
+        &mut self,
+        stream: Stream,
+        place: Position,
+        events_max: u32,
+    ) -> StoreResult<Vec<(Position, Option<EventRow>)>> {
+        let arguments = args![stream.as_str(), place.epoch, place.seq, i64::from(events_max)];
+        let rows = self.fetch_all(EVENTS_BEHIND, arguments).await?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut it = Columns::new(row);
+            it.skip(1);
+            let place = position(&mut it).map_err(|Unreadable(detail)| Error::Corrupt {
+                table: "event",
+                id: "its place".into(),
+                detail,
+            })?;
+            let read = event(&mut Columns::new(row));
+            if let Err(Unreadable(why)) = &read {
+                tracing::error!(epoch = place.epoch, seq = place.seq, why, "an event cannot be read, and is passed by");
+            }
+            events.push((place, read.ok()));
+        }
+        Ok(events)
     }
 
     /// Changes in the tenant's organization, newest first.

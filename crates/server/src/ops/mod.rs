@@ -26,6 +26,7 @@ pub(crate) mod passwords;
 pub mod people;
 pub mod policies;
 pub mod precondition;
+pub mod readers;
 pub mod receipts;
 pub mod role_preview;
 pub mod roles;

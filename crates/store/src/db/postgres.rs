@@ -42,6 +42,7 @@ const LOSE_A_MINUTE: &str = "SET LOCAL synchronous_commit = off";
 const FILES: &[(i64, &str, &str)] = &[
     (1, "state", include_str!("../../migrations/postgres/0001_state.sql")),
     (2, "usage", include_str!("../../migrations/postgres/0002_usage.sql")),
+    (3, "readers", include_str!("../../migrations/postgres/0003_readers.sql")),
 ];
 
 /// The pools of a node.

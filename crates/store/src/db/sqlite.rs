@@ -21,7 +21,10 @@ const READERS: u32 = 8;
 const PAGE_BYTES: u64 = 4096;
 
 /// The migrations of the state and of what is written often: one schema on PostgreSQL, two files here.
-const STATE: &[(i64, &str, &str)] = &[(1, "state", include_str!("../../migrations/sqlite/0001_state.sql"))];
+const STATE: &[(i64, &str, &str)] = &[
+    (1, "state", include_str!("../../migrations/sqlite/0001_state.sql")),
+    (3, "readers", include_str!("../../migrations/sqlite/0003_readers.sql")),
+];
 const USAGE: &[(i64, &str, &str)] = &[(2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql"))];
 
 /// The open files.

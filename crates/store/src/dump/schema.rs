@@ -2,9 +2,10 @@
 
 use crate::value::Value;
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_state.sql"),
     include_str!("../../migrations/postgres/0002_usage.sql"),
+    include_str!("../../migrations/postgres/0003_readers.sql"),
 ];
 /// Arguments in one statement; SQLite takes no more than 32,766.
 const ARGUMENTS_MAX: usize = 1500;

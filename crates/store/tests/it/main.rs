@@ -15,6 +15,7 @@ mod opening;
 mod organizations;
 mod people;
 mod previews;
+mod readers;
 mod schema;
 mod sealing;
 mod sign_in;
