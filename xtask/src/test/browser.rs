@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::counts::{Report, of_node_line, run_counted};
+use super::counts::{NODE, Report, run_counted};
 use crate::shell::{Failure, Outcome, find_program, read, run as run_command, workspace_root};
 
 /// The variable that tells the browser tests which program to start.
@@ -51,26 +51,28 @@ pub(super) fn ensure(no_install: bool) -> Outcome {
 
 /// Runs every `*.test.mjs` of `e2e/`.
 pub(super) fn run(binary: &Path) -> Report {
-    let mut command = match test_runner("") {
-        Ok(command) => command,
-        Err(failure) => return Report::from(failure),
-    };
-    command.env(BINARY_VARIABLE, binary).env(CHROMIUM_VARIABLE, chromium().unwrap_or_default());
-    run_counted(&mut command, of_node_line)
+    run_tests("", |command| {
+        command.env(BINARY_VARIABLE, binary).env(CHROMIUM_VARIABLE, chromium().unwrap_or_default());
+    })
 }
 
-/// Node's test runner with every `*.test.mjs` of a folder below `e2e/`.
-///
-/// # Errors
-/// When there is no node, or no test.
-pub(super) fn test_runner(below: &str) -> Outcome<Command> {
-    let mut command = Command::new(node()?);
-    // A server that a failed test has not stopped would keep its file, and with it all others, for ever.
-    command
-        .args(["--test", "--test-force-exit", "--test-reporter=spec"])
-        .args(test_files(below)?)
-        .current_dir(folder());
-    Ok(command)
+/// Runs every `*.test.mjs` of a folder below `e2e/` by node's own test runner, which `prepare` tells what they need.
+pub(super) fn run_tests(below: &str, prepare: impl Fn(&mut Command)) -> Report {
+    let (node, files) = match node().and_then(|node| Ok((node, test_files(below)?))) {
+        Ok(found) => found,
+        Err(failure) => return Report::from(failure),
+    };
+    let command = |named: &[String]| {
+        let mut command = Command::new(&node);
+        // A server that a failed test has not stopped would keep its file, and with it all others, for ever.
+        command
+            .args(["--test", "--test-force-exit", "--test-reporter=spec"])
+            .args(if named.is_empty() { &files } else { named })
+            .current_dir(folder());
+        prepare(&mut command);
+        command
+    };
+    run_counted(command, NODE)
 }
 
 /// The node of the lock file, so that the tests run on the same version everywhere. Its folder is looked up, because not

@@ -1,5 +1,10 @@
-//! How many tests passed and failed, read from what the runners print.
+//! How many tests passed and failed, read from what the runners print; and which failed, so that those can be run once more.
+//!
+//! What fails is run a second time by itself. If it passes then, the run is good, but says at its end that the test is unsteady: a run of
+//! thousands of real processes, browsers and killed databases that one late answer turns red would be run again as a whole by hand, and be
+//! believed less each time. That many fail at once is no such thing, and they get no second chance.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::process::Command;
 
@@ -34,11 +39,24 @@ impl fmt::Display for Counts {
     }
 }
 
+/// How many failed tests, or files of them, are run a second time; more of them are one fault.
+const SECOND_CHANCES_MAX: usize = 5;
+
 /// What a runner did: its counts, and why it did not succeed.
 #[derive(Default)]
 pub(super) struct Report {
     pub(super) counts: Counts,
     pub(super) failure: Option<Failure>,
+    /// What failed at first and passed by itself.
+    pub(super) unsteady: Vec<String>,
+}
+
+/// How to read what a runner prints, line by line.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) count: fn(&str) -> Option<Counts>,
+    /// What to name when this is to be run again.
+    pub(super) failed: fn(&str) -> Option<String>,
 }
 
 impl From<Failure> for Report {
@@ -54,16 +72,31 @@ impl From<Outcome> for Report {
     }
 }
 
-/// Runs the command and adds up the counts that `count` finds in the lines it prints.
-pub(super) fn run_counted(command: &mut Command, count: fn(&str) -> Option<Counts>) -> Report {
-    let mut counts = Counts::default();
+/// Runs tests and adds up what is printed of them. `command` says how all are run, or just those of these names; a failed one is run once more.
+pub(super) fn run_counted(command: impl Fn(&[String]) -> Command, reading: Reading) -> Report {
+    let (first, failed) = run_once(&mut command(&[]), reading);
+    if first.failure.is_none() || failed.is_empty() || SECOND_CHANCES_MAX < failed.len() {
+        return first;
+    }
+    println!("once more, by themselves: {}", failed.join(", "));
+    let (second, _) = run_once(&mut command(&failed), reading);
+    if second.failure.is_some() {
+        return first;
+    }
+    let counts = Counts { passed: first.counts.passed + first.counts.failed, failed: 0, ..first.counts };
+    Report { counts, failure: None, unsteady: failed }
+}
+
+fn run_once(command: &mut Command, reading: Reading) -> (Report, Vec<String>) {
+    let (mut counts, mut failed) = (Counts::default(), BTreeSet::new());
     let outcome = run_watched(command, |line| {
-        if let Some(more) = count(line) {
+        if let Some(more) = (reading.count)(line) {
             counts = counts.plus(more);
         }
+        failed.extend((reading.failed)(line));
     });
     let failure = outcome.and_then(|status| check(status.success(), counts, command)).err();
-    Report { counts, failure }
+    (Report { counts, failure, ..Report::default() }, failed.into_iter().collect())
 }
 
 fn check(is_success: bool, counts: Counts, command: &Command) -> Outcome {
@@ -81,8 +114,26 @@ fn check(is_success: bool, counts: Counts, command: &Command) -> Outcome {
     Ok(())
 }
 
+/// How cargo's lines are read.
+pub(super) const CARGO: Reading = Reading { count: of_cargo_line, failed: failed_of_cargo };
+
+/// How the lines of node's `spec` reporter are read.
+pub(super) const NODE: Reading = Reading { count: of_node_line, failed: failed_of_node };
+
+/// The test of a line such as `test process::crash::a_lost_write_is_found ... FAILED`.
+fn failed_of_cargo(line: &str) -> Option<String> {
+    let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+    Some(name.trim_end_matches(" - should panic").to_owned())
+}
+
+/// The file of a line such as `test at keys.test.mjs:12:1`, which stands above what went wrong.
+fn failed_of_node(line: &str) -> Option<String> {
+    let (file, place) = line.trim_start().strip_prefix("test at ")?.split_once(':')?;
+    (file.ends_with(".test.mjs") && place.starts_with(|it: char| it.is_ascii_digit())).then(|| file.to_owned())
+}
+
 /// Reads a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s`.
-pub(super) fn of_cargo_line(line: &str) -> Option<Counts> {
+fn of_cargo_line(line: &str) -> Option<Counts> {
     let rest = line.strip_prefix("test result: ")?;
     let number = |what: &str| {
         let part = rest.split([';', '.']).find(|part| part.trim_end().ends_with(what))?;
@@ -92,7 +143,7 @@ pub(super) fn of_cargo_line(line: &str) -> Option<Counts> {
 }
 
 /// Reads a line of the closing block of node's `spec` reporter, such as `ℹ pass 5`.
-pub(super) fn of_node_line(line: &str) -> Option<Counts> {
+fn of_node_line(line: &str) -> Option<Counts> {
     let (what, number) = line.strip_prefix('ℹ')?.trim_start().split_once(' ')?;
     let number = number.parse().ok()?;
     let none = Counts::default();
@@ -125,16 +176,56 @@ mod tests {
         assert_eq!(sum, Counts { passed: 3, failed: 2, skipped: 1 });
     }
 
+    /// A command whose tests print this, all of them and those that are named.
+    fn run_printing(all: &'static str, named: &'static str) -> Report {
+        let command = |names: &[String]| {
+            let mut command = Command::new("sh");
+            command.args(["-c", if names.is_empty() { all } else { named }]).args(names);
+            command
+        };
+        run_counted(command, CARGO)
+    }
+
+    const PASSED: &str = "echo 'test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out'";
+    const FAILED: &str =
+        "echo 'test a::b ... FAILED'; echo 'test result: FAILED. 7 passed; 1 failed; 0 ignored'; exit 1";
+
     #[test]
     fn run_without_any_test_is_a_failure() {
-        let report = run_counted(Command::new("sh").args(["-c", "true"]), of_cargo_line);
+        let report = run_printing("true", "true");
         assert!(report.failure.is_some_and(|failure| failure.to_string().contains("ran no test")));
     }
 
     #[test]
     fn test_left_out_is_a_failure() {
-        let line = "test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out";
-        let report = run_counted(Command::new("echo").arg(line), of_cargo_line);
+        let line = "echo 'test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out'";
+        let report = run_printing(line, line);
         assert!(report.failure.is_some_and(|failure| failure.to_string().contains("1 tests were left out")));
+    }
+
+    #[test]
+    fn test_that_fails_and_then_passes_by_itself_is_named_as_unsteady() {
+        let report = run_printing(FAILED, PASSED);
+        assert!(report.failure.is_none());
+        assert_eq!((report.counts.passed, report.counts.failed), (8, 0));
+        assert_eq!(report.unsteady, ["a::b"]);
+    }
+
+    #[test]
+    fn test_that_fails_twice_or_beside_many_or_cannot_be_run_again_is_a_failure() {
+        assert_eq!(run_printing(FAILED, FAILED).counts.failed, 1);
+        assert!(run_printing(FAILED, FAILED).failure.is_some());
+        assert!(run_printing(FAILED, "true").failure.is_some());
+        let many = "for it in 1 2 3 4 5 6; do echo \"test $it ... FAILED\"; done; exit 1";
+        assert!(run_printing(many, PASSED).failure.is_some());
+        assert!(run_printing("exit 1", PASSED).failure.is_some());
+    }
+
+    #[test]
+    fn names_of_failed_tests_are_read() {
+        assert_eq!(failed_of_cargo("test a::b - should panic ... FAILED").as_deref(), Some("a::b"));
+        assert_eq!(failed_of_cargo("test a::b ... ok"), None);
+        assert_eq!(failed_of_node("test at keys.test.mjs:12:1").as_deref(), Some("keys.test.mjs"));
+        assert_eq!(failed_of_node("test at noon"), None);
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::browser;
-use super::counts::{Report, of_node_line, run_counted};
+use super::counts::Report;
 use crate::python::Environment;
 
 /// The variable that tells the tests where the Python programs lie.
@@ -22,13 +22,10 @@ pub(super) const TOOLS: Environment = Environment {
 
 /// Runs every `*.test.mjs` of `e2e/document/`; `examples` requests are made up for each operation, where it is not the usual number.
 pub(super) fn run(binary: &Path, examples: Option<u32>) -> Report {
-    let mut command = match browser::test_runner("document") {
-        Ok(command) => command,
-        Err(failure) => return Report::from(failure),
-    };
-    command.env(browser::BINARY_VARIABLE, binary).env(TOOLS_VARIABLE, TOOLS.programs());
-    if let Some(examples) = examples {
-        command.env(EXAMPLES_VARIABLE, examples.to_string());
-    }
-    run_counted(&mut command, of_node_line)
+    browser::run_tests("document", |command| {
+        command.env(browser::BINARY_VARIABLE, binary).env(TOOLS_VARIABLE, TOOLS.programs());
+        if let Some(examples) = examples {
+            command.env(EXAMPLES_VARIABLE, examples.to_string());
+        }
+    })
 }

@@ -10,12 +10,13 @@ mod packages;
 pub(crate) mod postgres;
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
 use crate::shell::{Failure, Outcome, cargo, catch_interrupts, heading, program_folders, run as run_command};
-use counts::{Counts, Report, of_cargo_line, run_counted};
+use counts::{CARGO, Counts, Report, run_counted};
 pub(crate) use packages::ensure_python;
 
 /// Options of `cargo xtask test`.
@@ -182,15 +183,23 @@ fn measure(steps: &mut Vec<Step>, name: &'static str, step: impl FnOnce() -> Rep
 }
 
 fn cargo_tests(options: &Options, postgres_url: Option<&str>) -> Report {
-    let mut command = cargo();
-    command.args(["test", "--no-fail-fast"]);
-    if options.only.is_empty() {
-        command.arg("--workspace");
-    }
-    for package in options.only.iter().filter_map(|part| part.package()) {
-        command.args(["--package", package]);
-    }
-    run_cargo_tests(command.args(&options.cargo_arguments), postgres_url)
+    let command = |named: &[String]| {
+        let mut command = cargo();
+        command.args(["test", "--no-fail-fast"]);
+        if options.only.is_empty() {
+            command.arg("--workspace");
+        }
+        for package in options.only.iter().filter_map(|part| part.package()) {
+            command.args(["--package", package]);
+        }
+        if named.is_empty() {
+            command.args(&options.cargo_arguments);
+        } else {
+            command.args(["--tests", "--", "--exact"]).args(named);
+        }
+        command
+    };
+    run_cargo_tests(command, postgres_url)
 }
 
 /// The tests of files, of the schemas beside each other and of what the process prints at its start: on SQLite, or on both, whichever engine the others
@@ -208,29 +217,40 @@ fn runs_on_node(parts: &[Part]) -> bool {
 
 /// The same tests again, with PostgreSQL below them.
 fn tests_on_postgres(options: &Options, parts: &[Part], postgres_url: Option<&str>) -> Report {
-    let mut command = cargo();
-    command.args(["test", "--no-fail-fast", "--test", "it"]).env(postgres::ENGINE_VARIABLE, "postgres");
-    for package in parts.iter().filter(|part| part.needs_postgres()).filter_map(|part| part.package()) {
-        command.args(["--package", package]);
-    }
-    command.args(&options.cargo_arguments);
-    if !options.cargo_arguments.iter().any(|it| it == "--") {
-        command.arg("--");
-    }
-    for tests in OF_THEIR_OWN_ENGINE {
-        command.args(["--skip", tests]);
-    }
-    run_cargo_tests(&mut command, postgres_url)
+    let command = |named: &[String]| {
+        let mut command = cargo();
+        command.args(["test", "--no-fail-fast", "--test", "it"]).env(postgres::ENGINE_VARIABLE, "postgres");
+        for package in parts.iter().filter(|part| part.needs_postgres()).filter_map(|part| part.package()) {
+            command.args(["--package", package]);
+        }
+        if !named.is_empty() {
+            command.args(["--", "--exact"]).args(named);
+            return command;
+        }
+        command.args(&options.cargo_arguments);
+        if !options.cargo_arguments.iter().any(|it| it == "--") {
+            command.arg("--");
+        }
+        for tests in OF_THEIR_OWN_ENGINE {
+            command.args(["--skip", tests]);
+        }
+        command
+    };
+    run_cargo_tests(command, postgres_url)
 }
 
-fn run_cargo_tests(command: &mut std::process::Command, postgres_url: Option<&str>) -> Report {
-    if let Some(url) = postgres_url {
-        command.env(postgres::URL_VARIABLE, url);
-    }
-    if let Ok(path) = std::env::join_paths(program_folders()) {
-        command.env("PATH", path);
-    }
-    run_counted(command, of_cargo_line)
+fn run_cargo_tests(command: impl Fn(&[String]) -> Command, postgres_url: Option<&str>) -> Report {
+    let prepared = |named: &[String]| {
+        let mut command = command(named);
+        if let Some(url) = postgres_url {
+            command.env(postgres::URL_VARIABLE, url);
+        }
+        if let Ok(path) = std::env::join_paths(program_folders()) {
+            command.env("PATH", path);
+        }
+        command
+    };
+    run_counted(prepared, CARGO)
 }
 
 /// The program that the tests start: built beside this one.
@@ -251,6 +271,9 @@ fn summarize(steps: &[Step]) -> Outcome {
     let failures: Vec<&Failure> = steps.iter().filter_map(|step| step.report.failure.as_ref()).collect();
     for failure in &failures {
         println!("{failure}");
+    }
+    for test in steps.iter().flat_map(|step| &step.report.unsteady) {
+        println!("unsteady: {test} failed at first, and passed by itself");
     }
     println!("{} passed, {} failed", total.passed, total.failed);
     if failures.is_empty() { Ok(()) } else { Err(Failure::printed()) }
