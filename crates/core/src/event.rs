@@ -182,6 +182,34 @@ operations! {
     SigningKeyDeleted = "signing_key.deleted",
     /// The access tokens of a sign-in were taken back.
     SignInEnded = "sign_in.ended",
+    /// A webhook was made.
+    WebhookCreated = "webhook.created",
+    /// A webhook's address or description changed.
+    WebhookUpdated = "webhook.updated",
+    /// A webhook was paused.
+    WebhookPaused = "webhook.paused",
+    /// A webhook goes on.
+    WebhookPlayed = "webhook.played",
+    /// A webhook was deleted.
+    WebhookDeleted = "webhook.deleted",
+    /// A webhook's deliveries are signed with another secret.
+    WebhookSecretRotated = "webhook.secret_rotated",
+    /// A webhook was sent a test.
+    WebhookTested = "webhook.tested",
+    /// Somebody had a delivery sent again.
+    WebhookResent = "webhook.resent",
+    /// Somebody had the deliveries sent again that had failed.
+    WebhookRecovered = "webhook.recovered",
+    /// A webhook was disabled, since its receiver failed for too long.
+    WebhookDisabled = "webhook.disabled",
+    /// A webhook's receiver said that it is gone.
+    WebhookGone = "webhook.gone",
+    /// A type of a host's events was put into the catalogue.
+    EventTypeCreated = "event_type.created",
+    /// A type of a host's events changed in the catalogue.
+    EventTypeUpdated = "event_type.updated",
+    /// A type of a host's events was taken out of the catalogue.
+    EventTypeDeleted = "event_type.deleted",
 }
 
 /// One change, as it is handed to the commit; the log gives it its position.

@@ -77,6 +77,10 @@ kinds! {
     WebhookId = WebhookKind, "whk";
     /// Identifies a delivery: one event on its way to one webhook.
     DeliveryId = DeliveryKind, "dlv";
+    /// Identifies one version of a webhook's signing secret.
+    WebhookSecretId = WebhookSecretKind, "whs";
+    /// Identifies a type of a host's events in its catalogue.
+    EventTypeId = EventTypeKind, "ety";
 }
 
 impl<K: StaticType> Id<K> {

@@ -144,3 +144,31 @@ pub const TOPIC_WORD_BYTES_MAX: usize = 40;
 pub const WEBHOOK_FAILING_HOURS_MAX: u64 = 5 * 24;
 /// Seconds for which a receiver can ask to be left alone.
 pub const WEBHOOK_WAIT_SECS_MAX: u64 = 24 * 60 * 60;
+/// Webhooks that one key makes.
+pub const WEBHOOKS_PER_KEY_MAX: u64 = 100;
+/// Webhooks of one organization, its keys' included.
+pub const WEBHOOKS_PER_ORGANIZATION_MAX: u64 = 10_000;
+/// Hours for which a webhook's old signing secret stays good in a rotation, most and by default.
+pub const WEBHOOK_OVERLAP_HOURS_MAX: u64 = 7 * 24;
+/// Hours for which it stays good where a rotation does not say.
+pub const WEBHOOK_OVERLAP_HOURS_DEFAULT: u64 = 24;
+/// Signing secrets of one webhook that are good at once.
+pub const WEBHOOK_SECRETS_MAX: usize = 3;
+/// Deliveries that one request has sent again; it says whether there are more.
+pub const DELIVERIES_RECOVERED_MAX: usize = 1000;
+/// Days for which deliveries and their attempts are kept.
+pub const DELIVERY_DAYS_KEPT: u64 = 30;
+/// Days for which what a host reported is kept.
+pub const HOST_EVENT_DAYS_KEPT: u64 = 90;
+/// Events that a host reports at a time.
+pub const HOST_EVENTS_PER_BATCH_MAX: usize = 100;
+/// Bytes of one event of a host as it is sent to receivers, who are promised less than 20 kB (Standard Webhooks).
+pub const HOST_EVENT_BYTES_MAX: usize = 18 * 1024;
+/// Bytes of the identifier that a host gives an event, and of that of the thing that it is about.
+pub const HOST_ID_BYTES_MAX: usize = 128;
+/// Hours by which an event may have happened after it is reported: clocks differ.
+pub const HOST_EVENT_AHEAD_HOURS_MAX: u64 = 1;
+/// Types of events in the catalogue of one organization.
+pub const EVENT_TYPES_PER_ORGANIZATION_MAX: u64 = 500;
+/// Bytes of the schema of a type of events, and of its example.
+pub const EVENT_TYPE_BYTES_MAX: usize = 64 * 1024;

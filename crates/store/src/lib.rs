@@ -10,7 +10,9 @@ pub mod apis;
 pub mod db;
 pub mod dump;
 pub mod error;
+pub mod event_types;
 pub mod feed;
+pub mod host_events;
 pub mod idempotency;
 pub mod imports;
 pub mod installation;
@@ -38,6 +40,7 @@ mod statement;
 pub mod usage;
 pub mod users;
 mod value;
+pub mod webhooks;
 
 pub use db::{Connection, Doorbell, Durability, Hold, Options, Reader, Store, Tx};
 pub use error::{Error, StoreResult, Unique};
@@ -58,8 +61,10 @@ pub fn statements() -> Vec<(String, String)> {
     let constant = [
         apis::STATEMENTS,
         dump::STATEMENTS,
+        event_types::STATEMENTS,
         feed::RECORD_STATEMENTS,
         feed::STATEMENTS,
+        host_events::STATEMENTS,
         idempotency::STATEMENTS,
         imports::STATEMENTS,
         installation::STATEMENTS,
@@ -87,6 +92,9 @@ pub fn statements() -> Vec<(String, String)> {
         usage::counts::STATEMENTS,
         usage::denials::STATEMENTS,
         users::STATEMENTS,
+        webhooks::STATEMENTS,
+        webhooks::deliveries::STATEMENTS,
+        webhooks::secrets::STATEMENTS,
     ];
     let mut statements: Vec<_> =
         constant.concat().into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect();

@@ -305,7 +305,8 @@ impl Tx {
         let touched: BTreeSet<Entity> = event.touched.iter().copied().chain(self.touched.iter().copied()).collect();
         let keys_written = self.secrets_touched.iter().all(|it| self.touched.contains(&Entity::from(*it)));
         assert!(keys_written, "a key counts its version up with every change of its secrets");
-        let also = touched.iter().filter(|it| it.kind == EntityKind::Key && **it != event.entity).copied();
+        let is_looked_at = |it: &Entity| matches!(it.kind, EntityKind::Key | EntityKind::Webhook);
+        let also = touched.iter().filter(|it| is_looked_at(it) && **it != event.entity).copied();
         let also: Vec<Entity> = also.collect();
         let touched = touched.iter().filter(|it| REPLICATED.contains(&it.kind));
         let touched = json(&touched.map(ToString::to_string).collect::<Vec<_>>());

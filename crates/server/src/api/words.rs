@@ -272,6 +272,10 @@ words! {
         SigningKey,
         /// A sign-in, of which access tokens come.
         SignIn,
+        /// A webhook.
+        Webhook,
+        /// A type of a host's events.
+        EventType,
     }
 }
 

@@ -24,4 +24,5 @@ mod tenancy;
 mod transactions;
 mod unseen;
 mod usage;
+mod webhooks;
 mod world;

@@ -27,6 +27,7 @@ use claviger_store::people::KeysOfMember;
 use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
 use claviger_store::users::UserFilter;
+use claviger_store::webhooks::WebhookFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
 use self::full::{Full, answer, data_key, import, signing_key};
@@ -128,6 +129,23 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(page_events(&EventFilter::default(), &first), |it| !it.rows.is_empty());
     ask!(find_event(told), |it| it.is_some());
     ask!(find_key_health(key_id, now()), |it| !it.is_empty());
+    let told = &full.told;
+    let (webhook, topic, delivery) = (told.webhook.id, &told.event_type.topic, told.delivery.id);
+    ask!(find_webhook(webhook), |it| it.is_some());
+    ask!(page_webhooks(&WebhookFilter::default(), &first), |it| it.rows.iter().any(|it| it.webhook.id == webhook));
+    ask!(count_webhooks(None), |it| it > 0);
+    ask!(find_subscribers(topic), |it| it.iter().any(|it| it.id == webhook));
+    ask!(find_webhook_secrets(webhook), |it| !it.is_empty());
+    ask!(find_delivery(webhook, delivery), |it| it.is_some());
+    ask!(page_deliveries(webhook, None, &first), |it| it.rows.iter().any(|it| it.id == delivery));
+    ask!(find_attempts(delivery), |it| !it.is_empty());
+    ask!(find_event_type(topic), |it| it.is_some());
+    ask!(find_own_event_type(topic), |it| it.is_some());
+    ask!(page_event_types(&first), |it| !it.rows.is_empty());
+    ask!(count_event_types(), |it| it > 0);
+    ask!(find_host_event(told.host_event.id), |it| it.is_some());
+    ask!(find_reported(&told.host_event), |it| it.is_some());
+    ask!(latest_host_events(topic, 9), |it| !it.is_empty());
     ask!(find_organization_counts(full.world.acme.organization.id), |it| it.is_some());
     shown
 }
@@ -158,19 +176,26 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 36] = [
+const WRITERS: [&str; 51] = [
     "delete_api",
+    "delete_event_type",
     "delete_member",
     "delete_role",
     "delete_sealed_copies",
     "delete_shared_secret",
     "delete_signing_key",
+    "delete_webhook",
     "destroy_shared_secret_key",
     "destroy_unrevealed",
     "end_sign_in",
     "hold_idempotency_key",
     "insert_api",
+    "insert_attempt",
     "insert_data_key",
+    "insert_delivery",
+    "insert_event_type",
+    "insert_farewell",
+    "insert_host_event",
     "insert_idempotent",
     "insert_import",
     "insert_key",
@@ -183,8 +208,14 @@ const WRITERS: [&str; 36] = [
     "insert_shared_secret",
     "insert_signing_key",
     "insert_user",
+    "insert_webhook",
+    "insert_webhook_secret",
+    "pause_webhooks_of_key",
+    "recover_deliveries",
     "release_keys",
+    "resend_delivery",
     "update_api",
+    "update_event_type",
     "update_import",
     "update_key",
     "update_member",
@@ -194,6 +225,8 @@ const WRITERS: [&str; 36] = [
     "update_shared_secret",
     "update_signing_key",
     "update_user",
+    "update_webhook",
+    "update_webhook_secret",
     "use_assertion",
 ];
 
@@ -294,7 +327,7 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
             tx.update_secret(by, &changed, now()).await
         }
         "update_user" => tx.update_user(by, &User { version: 2, ..full.user.clone() }, 1).await,
-        other => panic!("{other} is no writer"),
+        other => full.told.write(other, tx, by, full.data_key.id).await,
     }
 }
 

@@ -17,6 +17,7 @@ use claviger_store::imports::Import;
 use claviger_store::sealing::DataKeyRow;
 use claviger_store::usage::denials::{Denial, KeyDenials};
 
+use crate::webhooks::Told;
 use crate::world::{World, api, event, id, member, now, organization, tenant, used_once};
 
 /// A world in which Acme has one of everything.
@@ -34,6 +35,7 @@ pub(super) struct Full {
     pub(super) data_key: DataKeyRow,
     pub(super) shared_secret: SharedSecret,
     pub(super) signing_key: SigningKeyInfo,
+    pub(super) told: Told,
 }
 
 impl Full {
@@ -78,6 +80,7 @@ impl Full {
         let signing_key = signing_key(SigningKeyState::Current);
         tx.insert_signing_key(&acme, &signing_key, data_key.id, &vec![1]).await.expect("a signing key");
         tx.end_sign_in(&acme, id(), key.id, now()).await.expect("an end");
+        let told = crate::webhooks::tell(&mut tx, &acme, &child, data_key.id).await;
         tx.insert_import(&acme, &import).await.expect("an import");
         tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
         tx.commit(event(&acme, key.id)).await.expect("a commit");
@@ -101,6 +104,7 @@ impl Full {
             data_key,
             shared_secret,
             signing_key,
+            told,
         }
     }
 }
