@@ -172,3 +172,11 @@ pub const HOST_EVENT_AHEAD_HOURS_MAX: u64 = 1;
 pub const EVENT_TYPES_PER_ORGANIZATION_MAX: u64 = 500;
 /// Bytes of the schema of a type of events, and of its example.
 pub const EVENT_TYPE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a receiver's answer that are read and kept.
+pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 4096;
+/// Seconds in which a receiver's name has to be found, and a connection to it made.
+pub const WEBHOOK_CONNECT_SECS_MAX: u64 = 5;
+/// Seconds that an attempt at a delivery takes, from the first question for the receiver's name to the end of its answer.
+pub const WEBHOOK_ATTEMPT_SECS_MAX: u64 = 15;
+/// Names of receivers that a node looks up at once.
+pub const WEBHOOK_LOOKUPS_MAX: usize = 32;

@@ -21,6 +21,7 @@ use crate::data_folder::MasterKeyFile;
 use crate::metrics::{Metrics, Tally};
 use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
+use crate::outgoing::{Connector, Names, SystemNames};
 use crate::rates::Rates;
 use crate::replica::{Follower, Following, Identity, Nodes, Uses};
 
@@ -53,6 +54,7 @@ struct Parts {
     passwords: Passwords,
     throttle: Throttle,
     rates: Rates,
+    outgoing: Connector,
     metrics: Arc<Metrics>,
     tally: Arc<Tally>,
     request_ids: RequestIds,
@@ -98,6 +100,18 @@ impl App {
         randomness: Randomness,
         master_keys: impl Into<MasterKeyFile>,
     ) -> Self {
+        Self::start_with_names(config, store, clock, randomness, master_keys, Arc::new(SystemNames::default()))
+    }
+
+    /// The same, where `names` says where the names of webhooks' receivers lead.
+    pub fn start_with_names(
+        config: Config,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        randomness: Randomness,
+        master_keys: impl Into<MasterKeyFile>,
+        names: Arc<dyn Names>,
+    ) -> Self {
         let following_tasks = TaskTracker::new();
         let stop_following = CancellationToken::new();
         let mut seed = [0; 32];
@@ -119,6 +133,7 @@ impl App {
             request_ids: RequestIds::new(&mut *randomness()),
             throttle: Throttle::default(),
             rates: Rates::new(&config),
+            outgoing: Connector::new(config.webhook_allow_networks.clone(), names),
             config,
             store,
             replica,
@@ -205,6 +220,11 @@ impl App {
     /// How often callers of the management API may ask.
     pub(crate) fn rates(&self) -> &Rates {
         &self.0.rates
+    }
+
+    /// Calls receivers of webhooks.
+    pub fn outgoing(&self) -> &Connector {
+        &self.0.outgoing
     }
 
     /// What is counted in this process.

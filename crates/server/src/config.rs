@@ -58,6 +58,8 @@ pub struct Config {
     pub api_rate: Option<Rate>,
     /// How often each key may verify; absent means as often as it likes.
     pub verify_rate: Option<Rate>,
+    /// Networks that webhooks may be sent to although they are private, and without TLS; absent means none.
+    pub webhook_allow_networks: Option<IpAllowList>,
     /// By what people recognise this node; absent means its machine and process.
     pub node_name: Option<NodeName>,
     /// Which messages are logged, in the language of `RUST_LOG`.
@@ -126,7 +128,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the help.
-pub const SETTINGS: [Setting; 13] = [
+pub const SETTINGS: [Setting; 14] = [
     Setting {
         name: "listen",
         value_name: "ADDRESS",
@@ -186,6 +188,12 @@ pub const SETTINGS: [Setting; 13] = [
         value_name: "RATE",
         default: "off",
         help: "How often each key may verify and introspect; the callers are gateways, which mostly should not be held back",
+    },
+    Setting {
+        name: "webhook_allow_networks",
+        value_name: "NETWORKS",
+        default: "none",
+        help: "Private networks that webhooks may be sent to, also without TLS, such as 10.1.0.0/16; all others have to be public and under TLS",
     },
     Setting {
         name: "node_name",
@@ -378,6 +386,7 @@ impl Config {
             trusted_proxies: values.read("trusted_proxies", None, read_networks)?,
             api_rate: values.read("api_rate", Some(default_api_rate()), read_rate)?,
             verify_rate: values.read("verify_rate", None, read_rate)?,
+            webhook_allow_networks: values.read("webhook_allow_networks", None, read_networks)?,
             node_name: values.read("node_name", None, read_node_name)?,
             log: values.read("log", "warn,claviger=info".to_owned(), read_filter)?,
             log_format: values.read("log_format", LogFormat::Text, read_format)?,

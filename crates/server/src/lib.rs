@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod metrics;
 pub mod operations;
 pub mod ops;
+pub mod outgoing;
 pub mod replica;
 pub mod service;
 

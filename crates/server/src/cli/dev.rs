@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use clap::{Arg, ArgMatches, Command};
+use claviger_core::network::IpAllowList;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::sealing::MasterKey;
 use claviger_core::time::{Clock, Timestamp};
@@ -30,6 +31,9 @@ const ADVANCE_DAYS_MAX: u64 = 3660;
 /// Settings about what is kept: here nothing is.
 const KEPT: [&str; 2] = ["data_dir", "database"];
 
+/// Where webhooks may be sent unless it is set.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
+
 pub(super) fn command() -> Command {
     let clock = Arg::new("clock")
         .long("clock")
@@ -48,10 +52,12 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
-    let config = read_config(matches)?;
+    let mut config = read_config(matches)?;
     if config.database.is_some() {
         return Err(Failed::new("dev keeps nothing: take the setting `database` away, or run `claviger serve`"));
     }
+    // Whoever tries webhooks out receives them on this machine.
+    config.webhook_allow_networks = config.webhook_allow_networks.or_else(|| IpAllowList::parse(&LOOPBACK).ok());
     telemetry::start(&config);
     let start = match matches.get_one::<String>("clock") {
         Some(text) => text.parse().map_err(|error| Failed::new(format!("--clock {text}: {error}")))?,

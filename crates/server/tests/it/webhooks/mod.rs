@@ -1,0 +1,5 @@
+//! Webhooks: what is sent, to whom, and to whom not.
+
+mod receiver;
+mod receivers;
+mod target;
