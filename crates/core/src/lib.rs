@@ -5,6 +5,7 @@
 pub mod access_token;
 pub mod api;
 pub mod assertion;
+pub mod chain;
 pub mod decision;
 pub mod event;
 pub mod event_type;

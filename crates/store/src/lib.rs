@@ -7,6 +7,7 @@
 //! [`db`] is the only room that knows the engines; everything else is statements in the subset that SQLite and PostgreSQL share.
 
 pub mod apis;
+pub mod chain;
 pub mod db;
 pub mod dump;
 pub mod error;
@@ -60,6 +61,8 @@ pub fn postgres_statements() -> Vec<(String, String)> {
 pub fn statements() -> Vec<(String, String)> {
     let constant = [
         apis::STATEMENTS,
+        chain::STATEMENTS,
+        chain::verify::STATEMENTS,
         dump::STATEMENTS,
         event_types::STATEMENTS,
         feed::RECORD_STATEMENTS,
@@ -98,6 +101,7 @@ pub fn statements() -> Vec<(String, String)> {
     ];
     let mut statements: Vec<_> =
         constant.concat().into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect();
+    statements.extend(chain::built_statements());
     statements.extend(dump::built_statements());
     statements.extend(imports::built_statements());
     statements.extend(keys::built_statements());

@@ -382,7 +382,7 @@ impl Tx {
 }
 
 /// What stays of a body: enough to prove it while it is there, and no help in guessing it once it is erased.
-fn commitment(salt: &[u8; 32], body: &str) -> [u8; 32] {
+pub(crate) fn commitment(salt: &[u8; 32], body: &str) -> [u8; 32] {
     Sha256::new().chain_update(salt).chain_update(body).finalize().into()
 }
 

@@ -6,6 +6,7 @@ use claviger_core::limits::IDEMPOTENCY_HOURS;
 use claviger_store::ROWS_PURGED_MAX;
 
 use crate::app::App;
+use crate::ops::chain::extend_chains;
 use crate::ops::error::OpResult;
 use crate::ops::leaving::finish_leaving;
 use crate::ops::tokens::keep_signing_keys;
@@ -24,6 +25,9 @@ const PURGE_EVERY: Duration = Duration::from_secs(600);
 /// Between two times that it is seen to whether the key that signs access tokens has done so for long enough.
 const SIGN_EVERY: Duration = Duration::from_secs(600);
 
+/// Between two times that what happened is linked to what happened before: as long as an event may stand in the log unproved.
+const LINK_EVERY: Duration = Duration::from_secs(5);
+
 /// After the start, and between two times that it is seen to whether keys of users who left are still to be released. Only a fault or a
 /// restart leaves any.
 const LEAVE_FIRST: Duration = Duration::from_secs(1);
@@ -40,6 +44,9 @@ pub fn start(app: &App) {
     let signing = app.clone();
     let sign = async |app: &App| keep_signing_keys(app).await.map(|()| SIGN_EVERY);
     drop(app.spawn(async move { repeat(SIGN_EVERY, &signing, "signing-keys", sign).await }));
+    let linking = app.clone();
+    let link = async |app: &App| extend_chains(app).await.map(|()| LINK_EVERY);
+    drop(app.spawn(async move { repeat(LINK_EVERY, &linking, "chain", link).await }));
     let releasing = app.clone();
     let leave = async |app: &App| finish_leaving(app).await.map(|()| LEAVE_EVERY);
     drop(app.spawn(async move { repeat(LEAVE_FIRST, &releasing, "leaving", leave).await }));

@@ -6,6 +6,7 @@ pub mod account;
 mod admins;
 pub mod apis;
 pub mod caller;
+pub mod chain;
 pub mod error;
 pub mod events;
 pub mod idempotency;

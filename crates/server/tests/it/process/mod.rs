@@ -1,5 +1,6 @@
 //! The binary itself, as a process: what it prints, what stops its start, and what survives its sudden end.
 
+mod audit;
 mod canary;
 mod cluster;
 mod crash;
