@@ -180,3 +180,11 @@ pub const WEBHOOK_CONNECT_SECS_MAX: u64 = 5;
 pub const WEBHOOK_ATTEMPT_SECS_MAX: u64 = 15;
 /// Names of receivers that a node looks up at once.
 pub const WEBHOOK_LOOKUPS_MAX: usize = 32;
+/// Seconds for which a node has a webhook to itself while it sends; what a node leaves behind that was lost is sent again after them.
+pub const WEBHOOK_LEASE_SECS: u64 = 30;
+/// Attempts at deliveries that a node makes at once: two for each webhook, and half of all for those whose receivers fail.
+pub const WEBHOOK_ATTEMPTS_AT_ONCE_MAX: usize = 256;
+/// Deliveries of a webhook that are sent before others have their turn.
+pub const WEBHOOK_TURN_DELIVERIES_MAX: usize = 20;
+/// Times that a receiver is told, by a `DELETE` of its address, that its webhook ended with its key.
+pub const FAREWELL_ATTEMPTS_MAX: u64 = 4;

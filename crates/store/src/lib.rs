@@ -98,6 +98,7 @@ pub fn statements() -> Vec<(String, String)> {
         webhooks::STATEMENTS,
         webhooks::deliveries::STATEMENTS,
         webhooks::secrets::STATEMENTS,
+        webhooks::sending::STATEMENTS,
     ];
     let mut statements: Vec<_> =
         constant.concat().into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect();

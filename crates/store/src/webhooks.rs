@@ -5,6 +5,7 @@
 
 pub mod deliveries;
 pub mod secrets;
+pub mod sending;
 
 use claviger_core::id::{KeyId, OrganizationId, UserId, WebhookId};
 use claviger_core::name::Name;

@@ -20,6 +20,7 @@ macro_rules! columns {
          d.due_at, d.is_manual, d.created_at, d.ended_at FROM delivery d "
     };
 }
+pub(super) use columns;
 
 macro_rules! page {
     ($state:literal) => {

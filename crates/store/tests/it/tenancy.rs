@@ -142,6 +142,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_event_type(topic), |it| it.is_some());
     ask!(find_own_event_type(topic), |it| it.is_some());
     ask!(page_event_types(&first), |it| !it.rows.is_empty());
+    ask!(find_due_deliveries(webhook, now(), 9), |it| it.iter().any(|it| it.id == delivery));
+    ask!(holds_lease(webhook, told.lease), |it| it);
     ask!(count_event_types(), |it| it > 0);
     ask!(find_host_event(told.host_event.id), |it| it.is_some());
     ask!(find_reported(&told.host_event), |it| it.is_some());
@@ -176,7 +178,7 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 51] = [
+const WRITERS: [&str; 57] = [
     "delete_api",
     "delete_event_type",
     "delete_member",
@@ -210,9 +212,15 @@ const WRITERS: [&str; 51] = [
     "insert_user",
     "insert_webhook",
     "insert_webhook_secret",
+    "lease_farewell",
+    "lease_webhook",
+    "note_attempt",
+    "note_farewell",
+    "note_webhook",
     "pause_webhooks_of_key",
     "recover_deliveries",
     "release_keys",
+    "release_webhook",
     "resend_delivery",
     "update_api",
     "update_event_type",

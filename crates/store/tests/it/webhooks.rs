@@ -16,6 +16,7 @@ use claviger_core::webhook::target::TargetUrl;
 use claviger_core::webhook::topic::{Subscription, Topic};
 use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::webhooks::deliveries::{AttemptRow, NewDelivery};
+use claviger_store::webhooks::sending::Standing;
 use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
 use claviger_store::{Error, PageRequest, StoreResult, Tx};
 
@@ -94,6 +95,10 @@ fn delivery<'t>(webhook: &Webhook, event_id: EventId, topic: &'t Topic) -> NewDe
     }
 }
 
+fn later() -> Timestamp {
+    now().saturating_add(std::time::Duration::from_secs(30))
+}
+
 fn attempt(number: u64) -> AttemptRow {
     AttemptRow {
         number,
@@ -111,6 +116,8 @@ pub(crate) struct Told {
     pub(crate) webhook: Webhook,
     pub(crate) secret: WebhookSecret,
     pub(crate) delivery: claviger_store::webhooks::deliveries::DeliveryRow,
+    /// Until when the webhook is leased.
+    pub(crate) lease: Timestamp,
     pub(crate) event_type: EventType,
     pub(crate) host_event: HostEvent,
 }
@@ -131,7 +138,9 @@ pub(crate) async fn tell(tx: &mut Tx, tenant: &Tenant, key: &Key, data_key_id: D
     assert!(tx.insert_delivery(tenant, &new, now()).await.expect("a delivery"));
     tx.insert_attempt(tenant, new.id, &attempt(1)).await.expect("an attempt");
     let delivery = tx.find_delivery(tenant, webhook.id, new.id).await.expect("an answer").expect("the delivery");
-    Told { webhook, secret, delivery, event_type, host_event }
+    let lease = later();
+    assert!(tx.lease_webhook(tenant, webhook.id, now(), lease).await.expect("a lease"));
+    Told { webhook, secret, delivery, lease, event_type, host_event }
 }
 
 impl Told {
@@ -185,8 +194,33 @@ impl Told {
                 let place = tx.begin_reporting().await?;
                 tx.insert_host_event(by, &host_event(organization_id, "h-2"), place).await.map(drop)
             }
-            other => panic!("{other} is no writer"),
+            other => self.send(other, tx, by).await,
         }
+    }
+}
+
+impl Told {
+    /// Lets `by` do what whoever sends these does; what answers whether it did, says that it did.
+    async fn send(&self, writer: &str, tx: &mut Tx, by: &Tenant) -> StoreResult<()> {
+        let (own, id) = (tenant(self.webhook.organization_id), self.webhook.id);
+        if writer.ends_with("_farewell") {
+            tx.insert_farewell(&own, &self.webhook, now()).await?;
+        }
+        let standing = Standing { state: DeliveryState::Pending, due_at: Some(later()), ended_at: None };
+        let did = match writer {
+            "lease_webhook" => {
+                assert!(tx.release_webhook(&own, id, self.lease).await?);
+                tx.lease_webhook(by, id, now(), later()).await?
+            }
+            "release_webhook" => tx.release_webhook(by, id, self.lease).await?,
+            "note_attempt" => tx.note_attempt(by, &self.delivery, &attempt(2), standing).await?,
+            "note_webhook" => tx.note_webhook(by, &self.webhook).await?,
+            "lease_farewell" => tx.lease_farewell(by, id, now(), later()).await?,
+            "note_farewell" => tx.note_farewell(by, id, 1, None).await?,
+            other => panic!("{other} is no writer"),
+        };
+        assert!(did, "it is Acme's");
+        Ok(())
     }
 }
 
@@ -380,4 +414,53 @@ async fn of_two_who_say_something_of_a_type_the_upper_one_counts() {
     assert_eq!(tx.find_event_type(&acme, &topic()).await.expect("an answer").map(|it| it.id), Some(upper.id));
     assert_eq!(tx.find_own_event_type(&acme, &topic()).await.expect("an answer").map(|it| it.id), Some(lower.id));
     assert_eq!(tx.page_event_types(&acme, &PageRequest::first(9)).await.expect("a page").rows.len(), 2);
+}
+
+#[tokio::test]
+async fn a_webhook_is_leased_once_and_found_again_when_its_lease_has_run_out() {
+    let it = Subscribed::new().await;
+    let acme = it.world.acme.tenant.clone();
+    it.deliver(&it.own, id(), now()).await;
+    let due = async |at| {
+        let mut reader = it.world.store.read().await.expect("a reader");
+        let [healthy, failing] = [
+            reader.find_due_webhooks_unchecked(false, at, 9).await.expect("an answer"),
+            reader.find_due_webhooks_unchecked(true, at, 9).await.expect("an answer"),
+        ];
+        (healthy.len(), failing.len())
+    };
+    let lease = async |at, until| it.change(async |tx| tx.lease_webhook(&acme, it.own.id, at, until).await).await;
+    let much_later = later().saturating_add(std::time::Duration::from_secs(30));
+    assert_eq!(due(Timestamp::MIN).await, (0, 0));
+    assert_eq!(due(now()).await, (1, 0));
+    assert!(lease(now(), later()).await && !lease(now(), later()).await);
+    assert_eq!(due(now()).await, (0, 0));
+    assert_eq!(due(later()).await, (1, 0), "its holder is gone");
+    assert!(lease(later(), much_later).await);
+    let released = it.change(async |tx| tx.release_webhook(&acme, it.own.id, later()).await).await;
+    assert!(!released, "that was another lease");
+    assert!(it.change(async |tx| tx.release_webhook(&acme, it.own.id, much_later).await).await);
+
+    let mut reader = it.world.store.read().await.expect("a reader");
+    let found = reader.find_due_deliveries(&acme, it.own.id, now(), 9).await.expect("an answer").remove(0);
+    let standing = Standing { state: DeliveryState::Pending, due_at: Some(later()), ended_at: None };
+    let note = async |number| {
+        it.change(async |tx| {
+            let noted = tx.note_attempt(&acme, &found, &attempt(number), standing).await?;
+            let failing = Webhook { failing_since: Some(now()), ..it.own.clone() };
+            assert!(tx.note_webhook(&acme, &failing).await?);
+            Ok(noted)
+        })
+        .await
+    };
+    assert!(note(1).await && !note(1).await, "one attempt is written down once");
+    assert_eq!((due(now()).await, due(later()).await), ((0, 0), (0, 1)), "it waits for its next attempt");
+    it.change(async |tx| tx.resend_delivery(&acme, it.own.id, found.id, now()).await).await;
+    let again = reader.find_due_deliveries(&acme, it.own.id, now(), 9).await.expect("an answer").remove(0);
+    assert_eq!((again.attempts, again.is_manual), (1, true));
+    // Somebody asks once more while an attempt is under way that nobody had asked for.
+    let read = claviger_store::webhooks::deliveries::DeliveryRow { is_manual: false, ..again.clone() };
+    it.change(async |tx| tx.note_attempt(&acme, &read, &attempt(2), standing).await).await;
+    let still = reader.find_due_deliveries(&acme, it.own.id, now(), 9).await.expect("an answer");
+    assert_eq!((still.len(), still[0].attempts), (1, 2), "it is counted, and made again");
 }
