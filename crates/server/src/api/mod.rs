@@ -12,6 +12,10 @@ mod fault_words;
 mod fields;
 mod form;
 mod headers;
+mod hook_deliveries;
+mod hook_views;
+mod hooks;
+mod host_events;
 mod idempotency;
 mod imports;
 mod key_bodies;
@@ -98,6 +102,9 @@ fn operations() -> OpenApiRouter<App> {
         .merge(apis::router())
         .merge(imports::router())
         .merge(events::router())
+        .merge(hooks::router())
+        .merge(hook_deliveries::router())
+        .merge(host_events::router())
         .merge(nodes::router())
         .merge(shared_secrets::router())
         .merge(signing_keys::router())

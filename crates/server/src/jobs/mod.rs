@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger_core::limits::IDEMPOTENCY_HOURS;
+use claviger_core::limits::{DELIVERY_DAYS_KEPT, HOST_EVENT_DAYS_KEPT, IDEMPOTENCY_HOURS};
 use claviger_store::ROWS_PURGED_MAX;
 
 use crate::app::App;
@@ -10,6 +10,7 @@ use crate::ops::chain::extend_chains;
 use crate::ops::error::OpResult;
 use crate::ops::leaving::finish_leaving;
 use crate::ops::tokens::keep_signing_keys;
+use crate::ops::webhooks::fan_out;
 
 /// Between two times that counted uses are written down, least and most. A kill −9 loses a pause and the writing behind it, and a minute
 /// is promised: the writing of a million secrets has the rest of it.
@@ -33,6 +34,9 @@ const LINK_EVERY: Duration = Duration::from_secs(5);
 const LEAVE_FIRST: Duration = Duration::from_secs(1);
 const LEAVE_EVERY: Duration = Duration::from_secs(60);
 
+/// Between two times that it is looked whether something has happened that webhooks ask for.
+const FAN_OUT_EVERY: Duration = Duration::from_millis(500);
+
 /// Starts the jobs; they end when the service stops.
 pub fn start(app: &App) {
     let flushing = app.clone();
@@ -47,6 +51,12 @@ pub fn start(app: &App) {
     let linking = app.clone();
     let link = async |app: &App| extend_chains(app).await.map(|()| LINK_EVERY);
     drop(app.spawn(async move { repeat(LINK_EVERY, &linking, "chain", link).await }));
+    let telling = app.clone();
+    let tell = async |app: &App| {
+        while fan_out(app).await? {}
+        Ok(FAN_OUT_EVERY)
+    };
+    drop(app.spawn(async move { repeat(FAN_OUT_EVERY, &telling, "webhooks", tell).await }));
     let releasing = app.clone();
     let leave = async |app: &App| finish_leaving(app).await.map(|()| LEAVE_EVERY);
     drop(app.spawn(async move { repeat(LEAVE_FIRST, &releasing, "leaving", leave).await }));
@@ -71,13 +81,14 @@ fn pause_after(rows: usize) -> Duration {
     Duration::from_secs(rows as u64 / ROWS_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
 }
 
-/// Clears away sessions, links, kept answers, sealed copies and shared secrets that have run out, what was remembered of sign-ins, nodes that were lost long ago, and what was counted long ago.
+/// Clears away sessions, links, kept answers, sealed copies and shared secrets that have run out, what was remembered of sign-ins, what webhooks were sent and hosts reported long ago, nodes that were lost long ago, and what was counted long ago.
 ///
 /// # Errors
 /// What any transaction can meet; it is tried again.
 pub async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
     let kept_from = now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600));
+    let days_ago = |days: u64| now.saturating_sub(Duration::from_secs(days * 24 * 3600));
     // So many at a time, and others write in between.
     loop {
         let mut tx = app.store().begin().await?;
@@ -87,8 +98,13 @@ pub async fn purge(app: &App) -> OpResult<()> {
         let copies = tx.purge_sealed_copies_unchecked(now).await?;
         let shared_secrets = tx.purge_shared_secrets_unchecked(now).await?;
         let sign_ins = tx.purge_sign_ins_unchecked(now).await?;
+        let signing_secrets = tx.purge_webhook_secrets_unchecked(now).await?;
+        let deliveries = tx.purge_deliveries_unchecked(days_ago(DELIVERY_DAYS_KEPT)).await?;
+        let webhooks = tx.purge_webhooks_unchecked().await?;
+        let host_events = tx.purge_host_events_unchecked(days_ago(HOST_EVENT_DAYS_KEPT)).await?;
+        let told = signing_secrets.max(deliveries).max(webhooks).max(host_events);
         tx.commit_unaudited("what has run out is cleared away").await?;
-        if sessions.max(links).max(answers).max(copies).max(shared_secrets).max(sign_ins)
+        if told.max(sessions).max(links).max(answers).max(copies).max(shared_secrets).max(sign_ins)
             < ROWS_PURGED_MAX.unsigned_abs()
         {
             break;

@@ -15,11 +15,12 @@ use crate::value::args;
 use crate::{Connection, StoreResult, Tx};
 
 statements! {
-    /// Newest first: the current one.
+    /// The current one first: two that were made in one millisecond are in no order by their identifiers.
     FIND_WEBHOOK_SECRETS =
         "SELECT s.id, s.state, s.retiring_until, s.created_at, s.sealed, d.id, d.master_key_id, d.wrapped \
          FROM webhook_secret s JOIN data_key d ON d.id = s.data_key_id \
-         WHERE s.webhook_id = $1 AND s.organization_id = $2 AND d.wrapped IS NOT NULL ORDER BY s.id DESC";
+         WHERE s.webhook_id = $1 AND s.organization_id = $2 AND d.wrapped IS NOT NULL \
+         ORDER BY CASE s.state WHEN 'current' THEN 0 ELSE 1 END, s.id DESC";
     INSERT_WEBHOOK_SECRET =
         "INSERT INTO webhook_secret (id, webhook_id, organization_id, state, retiring_until, data_key_id, sealed, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";

@@ -45,6 +45,15 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         }
         "extend_keys" => json!({"keys": {"ids": ["key_01kapxb4q0e8mv5r3g2t9w7yzn"]}, "expires_at": null}),
         "report_leak" => json!({"key": "nobody's"}),
+        "create_hook" => {
+            let nowhere = "org_01kapxb4q0e8mv5r3g2t9w7yzn";
+            json!({"target_url": "https://hooks.example.com/", "entity": "contact", "operation": "create", "organization_id": nowhere})
+        }
+        "update_hook" | "rotate_hook_secret" | "test_hook" | "resend_delivery" | "put_event_type" => json!({}),
+        "recover_deliveries" => json!({"since": "2026-11-20T00:00:00Z"}),
+        "report_events" => {
+            json!({"events": [{"id": "m", "type": "contact.created", "at": "2026-11-20T00:00:00Z", "organization": "nobody's"}]})
+        }
         id if id.starts_with("get_") || id.starts_with("list_") || id.starts_with("delete_") => return None,
         other => panic!("{other} has no body here: say what the matrix sends it"),
     })
@@ -58,6 +67,10 @@ fn path(template: &str, it: &Fixture) -> String {
         ("{member_id}", "mem_01kapxb4q0e8mv5r3g2t9w7yzn"),
         ("{api_id}", "api_01kapxb4q0e8mv5r3g2t9w7yzn"),
         ("{import_id}", "imp_01kapxb4q0e8mv5r3g2t9w7yzn"),
+        ("{hook_id}", "whk_01kapxb4q0e8mv5r3g2t9w7yzn"),
+        ("{delivery_id}", "dlv_01kapxb4q0e8mv5r3g2t9w7yzn"),
+        // One of our own, which no catalogue has or takes.
+        ("{event_type}", "key.created"),
         ("{external_id}", "nobody"),
         ("{organization_id}", &it.root),
     ];

@@ -1,5 +1,6 @@
 //! Webhooks: what is sent, to whom, and to whom not.
 
+mod hooks;
 mod receiver;
 mod receivers;
 mod target;
