@@ -13,6 +13,7 @@ use claviger_store::Store;
 use claviger_verifier::replica::Replica;
 use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,6 +56,7 @@ struct Parts {
     throttle: Throttle,
     rates: Rates,
     outgoing: Connector,
+    deliveries_due: Notify,
     metrics: Arc<Metrics>,
     tally: Arc<Tally>,
     request_ids: RequestIds,
@@ -134,6 +136,7 @@ impl App {
             throttle: Throttle::default(),
             rates: Rates::new(&config),
             outgoing: Connector::new(config.webhook_allow_networks.clone(), names),
+            deliveries_due: Notify::new(),
             config,
             store,
             replica,
@@ -225,6 +228,11 @@ impl App {
     /// Calls receivers of webhooks.
     pub fn outgoing(&self) -> &Connector {
         &self.0.outgoing
+    }
+
+    /// Rung by whoever has made deliveries that are due at once: they are sent without waiting until somebody looks.
+    pub fn deliveries_due(&self) -> &Notify {
+        &self.0.deliveries_due
     }
 
     /// What is counted in this process.

@@ -1,5 +1,7 @@
 //! What runs by the clock.
 
+mod sending;
+
 use std::time::Duration;
 
 use claviger_core::limits::{DELIVERY_DAYS_KEPT, HOST_EVENT_DAYS_KEPT, IDEMPOTENCY_HOURS};
@@ -57,6 +59,7 @@ pub fn start(app: &App) {
         Ok(FAN_OUT_EVERY)
     };
     drop(app.spawn(async move { repeat(FAN_OUT_EVERY, &telling, "webhooks", tell).await }));
+    drop(app.spawn(sending::send(app.clone())));
     let releasing = app.clone();
     let leave = async |app: &App| finish_leaving(app).await.map(|()| LEAVE_EVERY);
     drop(app.spawn(async move { repeat(LEAVE_FIRST, &releasing, "leaving", leave).await }));

@@ -34,6 +34,7 @@ pub mod receipts;
 pub mod role_preview;
 pub mod roles;
 mod sealing;
+pub mod sending;
 pub mod sessions;
 pub mod shared_secrets;
 mod standing;

@@ -160,6 +160,7 @@ pub async fn resend_delivery(
         keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
         let what = json!({ "delivery_id": delivery_id.to_string() });
         commit(&app, tx, Event::new(&tenant, EventKind::WebhookResent, id, now).after(&what)).await?;
+        app.deliveries_due().notify_one();
         Ok(Answer::Fresh(info))
     })
     .await
@@ -191,6 +192,7 @@ pub async fn recover_deliveries(
         keep(idempotency.as_ref(), &mut tx, &tenant, &recovered, now).await?;
         let what = json!({ "since": since, "deliveries": deliveries });
         commit(&app, tx, Event::new(&tenant, EventKind::WebhookRecovered, id, now).after(&what)).await?;
+        app.deliveries_due().notify_one();
         Ok(Answer::Fresh(recovered))
     })
     .await
@@ -245,6 +247,7 @@ pub async fn test_webhook(
         keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
         let what = json!({ "delivery_id": new.id.to_string() });
         commit(&app, tx, Event::new(&tenant, EventKind::WebhookTested, id, now).after(&what)).await?;
+        app.deliveries_due().notify_one();
         Ok(Answer::Fresh(info))
     })
     .await

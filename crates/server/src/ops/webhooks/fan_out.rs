@@ -37,17 +37,25 @@ struct Happened<'a> {
 /// # Errors
 /// What any transaction can meet; then nothing was done, and the same events come again.
 pub async fn fan_out(app: &App) -> OpResult<bool> {
-    let changes =
-        take_turn(app, LogReader::Webhooks, Stream::Change, async |app: &App, tx: &mut Tx, events: &[EventRow]| {
-            fan_out_changes(app, tx, events).await
-        });
-    Ok(changes.await? | fan_out_host_events(app).await?)
+    let mut made = 0;
+    let read = async |app: &App, tx: &mut Tx, events: &[EventRow]| {
+        made = fan_out_changes(app, tx, events).await?;
+        Ok(())
+    };
+    let has_more_changes = take_turn(app, LogReader::Webhooks, Stream::Change, read).await?;
+    let (made_more, has_more_reports) = fan_out_host_events(app).await?;
+    if 0 < made + made_more {
+        app.deliveries_due().notify_one();
+    }
+    Ok(has_more_changes | has_more_reports)
 }
 
-async fn fan_out_changes(app: &App, tx: &mut Tx, events: &[EventRow]) -> OpResult<()> {
+/// Says how many deliveries were made.
+async fn fan_out_changes(app: &App, tx: &mut Tx, events: &[EventRow]) -> OpResult<usize> {
     // What keys may hear is decided from memory, which has to know of all that happened up to here.
     settle(app, tx).await?;
     let needed = Permission::parse(OWN_CHANGES).expect("a permission");
+    let mut made = 0;
     for event in events {
         let Some(topic) = Topic::of_change(event.kind) else { continue };
         let happened = Happened {
@@ -58,14 +66,15 @@ async fn fan_out_changes(app: &App, tx: &mut Tx, events: &[EventRow]) -> OpResul
             needed: &needed,
             entity_id: None,
         };
-        deliver(app, tx, &happened).await?;
+        made += deliver(app, tx, &happened).await?;
     }
-    Ok(())
+    Ok(made)
 }
 
-async fn fan_out_host_events(app: &App) -> OpResult<bool> {
+/// Says how many deliveries were made, and whether there may be more.
+async fn fan_out_host_events(app: &App) -> OpResult<(usize, bool)> {
     if !app.store().read().await?.is_behind_unchecked(LogReader::Webhooks, Stream::Host).await? {
-        return Ok(false);
+        return Ok((0, false));
     }
     let mut tx = app.store().begin().await?;
     let place = tx.take_turn_unchecked(LogReader::Webhooks, Stream::Host).await?;
@@ -75,16 +84,17 @@ async fn fan_out_host_events(app: &App) -> OpResult<bool> {
         let head = tx.head(Stream::Host).await?;
         tx.move_reader_unchecked(LogReader::Webhooks, Stream::Host, head).await?;
         tx.commit_unaudited("a reader of the log has gone on").await?;
-        return Ok(false);
+        return Ok((0, false));
     };
     let (last, is_full) = (*last, behind.len() == HOST_EVENTS_PER_TURN as usize);
     settle(app, &mut tx).await?;
+    let mut made = 0;
     for event in behind.iter().filter_map(|(_, event)| event.as_ref()) {
-        deliver(app, &mut tx, &happened(event)).await?;
+        made += deliver(app, &mut tx, &happened(event)).await?;
     }
     tx.move_reader_unchecked(LogReader::Webhooks, Stream::Host, last).await?;
     tx.commit_unaudited("a reader of the log has gone on").await?;
-    Ok(is_full)
+    Ok((made, is_full))
 }
 
 fn happened(it: &HostEvent) -> Happened<'_> {
@@ -103,8 +113,8 @@ async fn settle(app: &App, tx: &mut Tx) -> OpResult<()> {
     app.follower().applied(head).await.map_err(Error::NotBegun)
 }
 
-async fn deliver(app: &App, tx: &mut Tx, it: &Happened<'_>) -> OpResult<()> {
-    let now = app.now();
+async fn deliver(app: &App, tx: &mut Tx, it: &Happened<'_>) -> OpResult<usize> {
+    let (now, mut made) = (app.now(), 0);
     for subscriber in tx.find_subscribers(&Tenant::system(it.organization_id, JOB), it.topic).await? {
         if !is_told(app, &subscriber, it.organization_id, (it.needed, it.entity_id)) {
             continue;
@@ -119,7 +129,8 @@ async fn deliver(app: &App, tx: &mut Tx, it: &Happened<'_>) -> OpResult<()> {
             body: None,
             is_manual: false,
         };
-        tx.insert_delivery(&Tenant::system(subscriber.organization_id, JOB), &new, now).await?;
+        let is_new = tx.insert_delivery(&Tenant::system(subscriber.organization_id, JOB), &new, now).await?;
+        made += usize::from(is_new);
     }
-    Ok(())
+    Ok(made)
 }

@@ -3,4 +3,6 @@
 mod hooks;
 mod receiver;
 mod receivers;
+mod sending;
 mod target;
+mod world;

@@ -57,6 +57,10 @@ impl Received {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |it| it)
     }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
 }
 
 /// A receiver; it ends with the test.
@@ -67,6 +71,7 @@ pub(crate) struct Receiver {
     connections: Arc<AtomicUsize>,
     /// Bytes that were taken of its answers.
     written: Arc<AtomicUsize>,
+    open_most: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -87,8 +92,15 @@ impl Receiver {
         let address = listener.local_addr().unwrap();
         let manner = Arc::new(Mutex::new(manner));
         let (received, connections) = (Arc::default(), Arc::<AtomicUsize>::default());
-        let written = Arc::<AtomicUsize>::default();
-        let each = Each { manner: Arc::clone(&manner), received: Arc::clone(&received), written: Arc::clone(&written) };
+        let counts: [Arc<AtomicUsize>; 3] = std::array::from_fn(|_| Arc::default());
+        let [written, open, open_most] = counts;
+        let each = Each {
+            manner: Arc::clone(&manner),
+            received: Arc::clone(&received),
+            written: Arc::clone(&written),
+            open,
+            open_most: Arc::clone(&open_most),
+        };
         let counted = Arc::clone(&connections);
         #[expect(clippy::disallowed_methods, reason = "a stand-in may be cut off when the test ends")]
         let task = tokio::spawn(async move {
@@ -99,7 +111,7 @@ impl Receiver {
                 tokio::spawn(async move { drop(each.serve(stream).await) });
             }
         });
-        Self { address, manner, received, connections, written, task }
+        Self { address, manner, received, connections, written, open_most, task }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -127,6 +139,23 @@ impl Receiver {
     pub(crate) fn written(&self) -> usize {
         self.written.load(Ordering::SeqCst)
     }
+
+    /// Requests that were under way at once, at most.
+    pub(crate) fn open_most(&self) -> usize {
+        self.open_most.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many have arrived.
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<Received> {
+        for _ in 0..1000 {
+            let received = self.received();
+            if received.len() >= count {
+                return received;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} have arrived and not {count}", self.received().len());
+    }
 }
 
 #[derive(Clone)]
@@ -134,6 +163,8 @@ struct Each {
     manner: Arc<Mutex<Manner>>,
     received: Arc<Mutex<Vec<Received>>>,
     written: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
+    open_most: Arc<AtomicUsize>,
 }
 
 impl Each {
@@ -143,9 +174,13 @@ impl Each {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         }
         while let Some(request) = read(&mut stream).await? {
+            let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+            self.open_most.fetch_max(open, Ordering::SeqCst);
             self.received.lock().unwrap().push(request);
             let manner = self.manner.lock().unwrap().clone();
-            self.answer(&mut stream, manner).await?;
+            let answered = self.answer(&mut stream, manner).await;
+            self.open.fetch_sub(1, Ordering::SeqCst);
+            answered?;
         }
         Ok(())
     }
