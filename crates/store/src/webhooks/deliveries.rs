@@ -52,9 +52,10 @@ statements! {
          state, attempts, due_at, is_manual, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', 0, $10, $11, $10) \
          ON CONFLICT (webhook_id, event_id) DO NOTHING";
     /// What waits is due at once; where the webhook is sent nothing now, it waits until that is played.
+    /// Written also where it stays as it is: whoever notes what came of an attempt would not wait else, and overlook this delivery.
     BRING_FORWARD =
-        "UPDATE webhook SET due_at = $3 WHERE id = $1 AND organization_id = $2 AND status = 'active' AND deleted_at IS NULL \
-         AND (due_at IS NULL OR due_at > $3)";
+        "UPDATE webhook SET due_at = CASE WHEN due_at <= $3 THEN due_at ELSE $3 END \
+         WHERE id = $1 AND organization_id = $2 AND status = 'active' AND deleted_at IS NULL";
     FIND_DELIVERY = concat!("SELECT ", columns!(), "WHERE d.id = $1 AND d.webhook_id = $2 AND d.organization_id = $3");
     PAGE_DELIVERIES = page!("");
     PAGE_DELIVERIES_IN_STATE = page!("AND d.state = $5");

@@ -18,7 +18,7 @@ use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::webhooks::deliveries::{AttemptRow, NewDelivery};
 use claviger_store::webhooks::sending::Standing;
 use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
-use claviger_store::{Error, PageRequest, StoreResult, Tx};
+use claviger_store::{Error, Hold, PageRequest, StoreResult, Tx};
 
 use crate::engine::harm;
 use crate::world::{World, event, id, now, tenant};
@@ -463,4 +463,25 @@ async fn a_webhook_is_leased_once_and_found_again_when_its_lease_has_run_out() {
     it.change(async |tx| tx.note_attempt(&acme, &read, &attempt(2), standing).await).await;
     let still = reader.find_due_deliveries(&acme, it.own.id, now(), 9).await.expect("an answer");
     assert_eq!((still.len(), still[0].attempts), (1, 2), "it is counted, and made again");
+}
+
+/// Who notes what came of an attempt asks which deliveries are left, and one that is made at that moment is one of them.
+#[tokio::test]
+async fn a_delivery_that_is_made_beside_a_note_is_not_overlooked() {
+    let it = Subscribed::new().await;
+    let (acme, topic) = (it.world.acme.tenant.clone(), topic());
+    it.deliver(&it.own, id(), now()).await;
+    harm(&it.world.store, "UPDATE delivery SET state = 'delivered', due_at = NULL").await;
+    let mut making = it.world.store.begin().await.expect("a transaction");
+    assert!(making.insert_delivery(&acme, &delivery(&it.own, id(), &topic), now()).await.expect("a delivery"));
+    let noting = it.change(async |tx| {
+        tx.hold([Hold::alone(it.own.id)]).await?;
+        tx.note_webhook(&acme, &it.own).await
+    });
+    let made = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        making.commit(event(&acme, it.key.id)).await.expect("a commit")
+    };
+    assert!(tokio::join!(noting, made).0);
+    assert_eq!(it.number("SELECT count(*) FROM webhook WHERE due_at IS NOT NULL").await, 1);
 }
