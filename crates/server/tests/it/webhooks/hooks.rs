@@ -46,7 +46,7 @@ async fn member(it: &Fixture, name: &str, permissions: &[&str]) -> Client {
     it.admin.with(&it.create_key(key).await.token)
 }
 
-// A0.4: subscribing with a key gives 201, an id and, once, the secret; what happens comes to it as a delivery.
+// Subscribing with a key gives 201, an id and, once, the secret; what happens comes to it as a delivery.
 #[tokio::test]
 async fn a_key_subscribes_and_hears_of_what_it_may_read() {
     let it = Fixture::start().await;
@@ -109,7 +109,7 @@ async fn an_event_is_taken_once_and_a_batch_whole_or_not_at_all() {
     assert_eq!(second["data"][0]["is_new"], true, "nothing of what was refused is there");
 }
 
-// S0.24, S0.25: what is paused is sent nothing, and goes on as the same subscription.
+// What is paused is sent nothing, and goes on as the same subscription.
 #[tokio::test]
 async fn a_paused_webhook_never_learns_of_what_happens_meanwhile() {
     let it = Fixture::start().await;
