@@ -134,6 +134,14 @@ operations! {
     KeyRevealed = "key.revealed",
     /// A key's secret was reported as leaked, and policy leaves it good.
     KeyLeakReported = "key.leak_reported",
+    /// Whom it concerns is told that a key ends soon for want of use.
+    KeyIdleNoticed = "key.idle_noticed",
+    /// Whom it concerns is told that a key expires soon.
+    KeyExpiryNoticed = "key.expiry_noticed",
+    /// The date passed until which a key was good.
+    KeyExpired = "key.expired",
+    /// Somebody keeps a key that was about to end for want of use: it counts as used now.
+    KeyKept = "key.kept",
     /// Keys were switched on together.
     KeysActivated = "keys.activated",
     /// Keys were switched off together.

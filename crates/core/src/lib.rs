@@ -7,6 +7,7 @@ pub mod api;
 pub mod assertion;
 pub mod chain;
 pub mod decision;
+pub mod ending;
 pub mod event;
 pub mod event_type;
 pub mod feed;

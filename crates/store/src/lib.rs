@@ -8,6 +8,7 @@
 
 pub mod apis;
 pub mod chain;
+pub mod clocks;
 pub mod db;
 pub mod dump;
 pub mod error;
@@ -63,6 +64,7 @@ pub fn statements() -> Vec<(String, String)> {
         apis::STATEMENTS,
         chain::STATEMENTS,
         chain::verify::STATEMENTS,
+        clocks::STATEMENTS,
         dump::STATEMENTS,
         event_types::STATEMENTS,
         feed::RECORD_STATEMENTS,

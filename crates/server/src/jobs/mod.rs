@@ -9,6 +9,7 @@ use claviger_store::ROWS_PURGED_MAX;
 
 use crate::app::App;
 use crate::ops::chain::extend_chains;
+use crate::ops::clocks::{Rounds, ring};
 use crate::ops::error::OpResult;
 use crate::ops::leaving::finish_leaving;
 use crate::ops::tokens::keep_signing_keys;
@@ -22,6 +23,10 @@ const FLUSH_EVERY_AT_MOST: Duration = Duration::from_secs(45);
 /// meanwhile, its own row (some ten microseconds of a core) and that of its key's hour: where few are in use, the console shows their last use
 /// within seconds, and where very many are, a longer pause writes far less, up to the million that the longest pause is meant for.
 const ROWS_PER_SEC: u64 = 12_000;
+/// Who was let in a moment ago may not be counted yet.
+const IN_FLIGHT: Duration = Duration::from_secs(1);
+/// Between two times that it is seen to whether keys have come near their end, or to it.
+const CLOCKS_EVERY: Duration = Duration::from_secs(60);
 /// Between two times that what has run out is cleared away.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
@@ -42,7 +47,7 @@ const FAN_OUT_EVERY: Duration = Duration::from_millis(500);
 /// Starts the jobs; they end when the service stops.
 pub fn start(app: &App) {
     let flushing = app.clone();
-    let flush = async |app: &App| Ok(pause_after(app.uses().flush().await?));
+    let flush = async |app: &App| Ok(pause_after(flush(app).await?));
     drop(app.spawn(async move { repeat(FLUSH_EVERY, &flushing, "flush", flush).await }));
     let purging = app.clone();
     let purge = async |app: &App| purge(app).await.map(|()| PURGE_EVERY);
@@ -60,6 +65,8 @@ pub fn start(app: &App) {
     };
     drop(app.spawn(async move { repeat(FAN_OUT_EVERY, &telling, "webhooks", tell).await }));
     drop(app.spawn(sending::send(app.clone())));
+    let ending = app.clone();
+    drop(app.spawn(async move { keep_clocks(&ending).await }));
     let releasing = app.clone();
     let leave = async |app: &App| finish_leaving(app).await.map(|()| LEAVE_EVERY);
     drop(app.spawn(async move { repeat(LEAVE_FIRST, &releasing, "leaving", leave).await }));
@@ -77,6 +84,40 @@ async fn repeat(mut pause: Duration, app: &App, job: &str, run: impl AsyncFn(&Ap
             Err(error) => tracing::warn!(job, %error, "a job failed and is tried again"),
         }
     }
+}
+
+/// Writes down what was used, and says up to when that is done. Says how many rows that were.
+///
+/// # Errors
+/// What any transaction can meet; it is tried again.
+pub async fn flush(app: &App) -> OpResult<usize> {
+    let until = app.now().saturating_sub(IN_FLIGHT);
+    let rows = app.uses().flush().await?;
+    app.nodes().say_flushed(until).await?;
+    Ok(rows)
+}
+
+/// Goes round the keys that come near their end, again and again.
+async fn keep_clocks(app: &App) {
+    let mut rounds = Rounds::default();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(CLOCKS_EVERY) => {}
+            () = app.stop().cancelled() => return,
+        }
+        if let Err(error) = go_round(app, &mut rounds).await {
+            tracing::warn!(job = "clocks", %error, "a job failed and is tried again");
+        }
+    }
+}
+
+/// Goes round the keys that come near their end once, with all uses of this node written down.
+///
+/// # Errors
+/// What any transaction can meet; it is tried again.
+pub async fn go_round(app: &App, rounds: &mut Rounds) -> OpResult<()> {
+    flush(app).await?;
+    ring(app, rounds).await
 }
 
 /// The pause after so many rows have been written down.

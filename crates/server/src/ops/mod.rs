@@ -7,6 +7,7 @@ mod admins;
 pub mod apis;
 pub mod caller;
 pub mod chain;
+pub mod clocks;
 pub mod error;
 pub mod event_types;
 pub mod events;

@@ -26,6 +26,7 @@ const STATE: &[(i64, &str, &str)] = &[
     (3, "readers", include_str!("../../migrations/sqlite/0003_readers.sql")),
     (6, "chain", include_str!("../../migrations/sqlite/0006_chain.sql")),
     (4, "webhooks", include_str!("../../migrations/sqlite/0004_webhooks.sql")),
+    (5, "notifications", include_str!("../../migrations/sqlite/0005_notifications.sql")),
 ];
 const USAGE: &[(i64, &str, &str)] = &[(2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql"))];
 

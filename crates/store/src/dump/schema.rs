@@ -8,6 +8,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0003_readers.sql"),
     include_str!("../../migrations/postgres/0006_chain.sql"),
     include_str!("../../migrations/postgres/0004_webhooks.sql"),
+    include_str!("../../migrations/postgres/0005_notifications.sql"),
 ];
 /// Arguments in one statement; SQLite takes no more than 32,766.
 const ARGUMENTS_MAX: usize = 1500;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use claviger_core::access_token::SigningKeyState;
 use claviger_core::api::Api;
+use claviger_core::ending::Ending;
 use claviger_core::id::RoleId;
 use claviger_core::key::Key;
 use claviger_core::role::{BuiltIn, Role};
@@ -19,6 +20,7 @@ use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::usage::Span;
 use claviger_core::user::User;
+use claviger_store::clocks::IdleWalk;
 use claviger_store::imports::{Import, Known};
 use claviger_store::keys::{Bounds, Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::EventFilter;
@@ -30,7 +32,7 @@ use claviger_store::users::UserFilter;
 use claviger_store::webhooks::WebhookFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
-use self::full::{Full, answer, data_key, import, signing_key};
+use self::full::{Full, answer, clock, data_key, import, signing_key};
 use crate::engine::contents;
 use crate::world::{World, api, event, id, member, name, now, organization, user};
 
@@ -148,6 +150,10 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_host_event(told.host_event.id), |it| it.is_some());
     ask!(find_reported(&told.host_event), |it| it.is_some());
     ask!(latest_host_events(topic, 9), |it| !it.is_empty());
+    ask!(find_idle_walk(), |it| it.is_some());
+    ask!(page_keys_made(None, Timestamp::MAX, 100), |it| it.contains(&key_id));
+    ask!(page_last_uses((Timestamp::MIN, None), Timestamp::MAX, 100), |it| it.iter().any(|it| it.0 == key_id));
+    ask!(find_key_clock(key_id, Ending::Idle), |it| it.is_some());
     ask!(find_organization_counts(full.world.acme.organization.id), |it| it.is_some());
     shown
 }
@@ -178,9 +184,10 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 57] = [
+const WRITERS: [&str; 60] = [
     "delete_api",
     "delete_event_type",
+    "delete_key_clock",
     "delete_member",
     "delete_role",
     "delete_sealed_copies",
@@ -219,6 +226,8 @@ const WRITERS: [&str; 57] = [
     "note_webhook",
     "pause_webhooks_of_key",
     "recover_deliveries",
+    "put_idle_walk",
+    "put_key_clock",
     "release_keys",
     "release_webhook",
     "resend_delivery",
@@ -309,6 +318,9 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
         }
         "insert_secret" => tx.insert_secret(by, &further).await,
         "insert_user" => tx.insert_user(by, &user(acme_id, "new")).await,
+        "delete_key_clock" => tx.delete_key_clock(by, full.key.id, Ending::Idle).await,
+        "put_key_clock" => tx.put_key_clock(by, &clock(&full.key)).await,
+        "put_idle_walk" => tx.put_idle_walk(by, &IdleWalk::begin(30)).await,
         "release_keys" => {
             tx.delete_member(&full.world.acme.tenant, membership.id, 1).await?;
             let released = tx.release_keys(by, full.world.acme.user.id, None, now()).await?;
@@ -349,8 +361,15 @@ async fn writer_changes_rows_of_its_tenant_and_of_no_other() {
         let own = write(writer, &full, &mut tx, &full.world.acme.tenant).await;
         assert!(own.is_ok(), "{writer}: {own:?}");
         drop(tx);
-        if ["hold_idempotency_key", "insert_data_key", "insert_idempotent", "use_assertion", "end_sign_in"]
-            .contains(&writer)
+        if [
+            "hold_idempotency_key",
+            "insert_data_key",
+            "insert_idempotent",
+            "use_assertion",
+            "end_sign_in",
+            "put_idle_walk",
+        ]
+        .contains(&writer)
         {
             continue;
         }

@@ -17,6 +17,8 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::KeyLeakReported => "Key reported as leaked",
         EventKind::OrganizationPolicyUpdated => "Policy changed",
         EventKind::SessionRefused => "Sign-in failed",
+        EventKind::KeyIdleNoticed => "Told of a key that nobody uses",
+        EventKind::KeyExpiryNoticed => "Told of a key that expires soon",
         EventKind::KeysActivated => "Keys activated together",
         EventKind::KeysDeactivated => "Keys deactivated together",
         EventKind::KeysRevoked => "Keys deleted together",

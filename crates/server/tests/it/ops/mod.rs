@@ -2,6 +2,7 @@
 
 mod api_access;
 mod changes;
+mod clocks;
 mod imports;
 mod keys;
 mod people;

@@ -2,6 +2,7 @@
 
 use claviger_core::access_token::{PublicKey, SigningKeyInfo, SigningKeyState};
 use claviger_core::api::Api;
+use claviger_core::ending::Countdown;
 use claviger_core::id::{ApiId, ImportKind, OrganizationId, RoleId};
 use claviger_core::key::Key;
 use claviger_core::name::ExternalId;
@@ -12,6 +13,7 @@ use claviger_core::sealing::{Purpose, WrappedKey};
 use claviger_core::secret::{Secret, SecretState};
 use claviger_core::shared_secret::SharedSecret;
 use claviger_core::user::User;
+use claviger_store::clocks::{IdleWalk, KeyClock};
 use claviger_store::idempotency::IdempotentAnswer;
 use claviger_store::imports::Import;
 use claviger_store::sealing::DataKeyRow;
@@ -81,6 +83,8 @@ impl Full {
         tx.insert_signing_key(&acme, &signing_key, data_key.id, &vec![1]).await.expect("a signing key");
         tx.end_sign_in(&acme, id(), key.id, now()).await.expect("an end");
         let told = crate::webhooks::tell(&mut tx, &acme, &child, data_key.id).await;
+        tx.put_key_clock(&acme, &clock(&key)).await.expect("a clock");
+        tx.put_idle_walk(&acme, &IdleWalk::begin(90)).await.expect("a walk");
         tx.insert_import(&acme, &import).await.expect("an import");
         tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
         tx.commit(event(&acme, key.id)).await.expect("a commit");
@@ -144,4 +148,10 @@ pub(super) fn import(organization_id: OrganizationId, api_id: ApiId, role_id: Ro
         updated_at: now(),
         finished_at: None,
     }
+}
+
+/// What is noted of a key that nobody uses.
+pub(super) fn clock(key: &Key) -> KeyClock {
+    let countdown = Countdown::of_idle(now(), 90);
+    KeyClock { key_id: key.id, organization_id: key.organization_id, countdown, due_at: now() }
 }
