@@ -69,8 +69,8 @@ export const startServer = async () => {
 };
 
 /** Starts the server with sample data and a clock that can be set, which `setClock` does. */
-export const startDev = async () => {
-  const server = await start(["dev"], /\/api\/v1\/verify/);
+export const startDev = async (flags = []) => {
+  const server = await start(["dev", ...flags], /\/api\/v1\/verify/);
   const setClock = async (at) => {
     const headers = { "Content-Type": "application/json" };
     const answer = await fetch(`${server.base}/dev/clock`, { method: "POST", headers, body: JSON.stringify({ set: at }) });

@@ -16,17 +16,20 @@ pub enum Ending {
     Idle,
     /// The date that it was given.
     Expiry,
+    /// Of its old secret alone, after a rotation: the overlap.
+    Overlap,
 }
 
 impl Ending {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Idle, Self::Expiry];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Idle, Self::Expiry, Self::Overlap];
 
     /// The name in storage.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Idle => "idle",
             Self::Expiry => "expiry",
+            Self::Overlap => "overlap",
         }
     }
 
@@ -36,10 +39,11 @@ impl Ending {
     }
 
     /// So many days before, whom it concerns is told; the first notice comes first.
-    pub const fn leads(self) -> [u16; 3] {
+    pub const fn leads(self) -> &'static [u16] {
         match self {
-            Self::Idle => [15, 7, 1],
-            Self::Expiry => [30, 7, 1],
+            Self::Idle => &[15, 7, 1],
+            Self::Expiry => &[30, 7, 1],
+            Self::Overlap => &[1],
         }
     }
 
@@ -78,7 +82,7 @@ impl Countdown {
     /// at the very beginning: who chose "in 30 days" knows it.
     fn leads(&self) -> impl DoubleEndedIterator<Item = u16> + use<> {
         let whole = self.deadline.since(self.since);
-        self.ending.leads().into_iter().filter(move |it| DAY * u32::from(*it) < whole)
+        self.ending.leads().iter().copied().filter(move |it| DAY * u32::from(*it) < whole)
     }
 
     fn moment(&self, lead: u16) -> Timestamp {

@@ -140,6 +140,8 @@ operations! {
     KeyExpiryNoticed = "key.expiry_noticed",
     /// The date passed until which a key was good.
     KeyExpired = "key.expired",
+    /// The old secret of a key ends soon, and is used all the same.
+    KeyOldSecretUsed = "key.old_secret_used",
     /// Somebody keeps a key that was about to end for want of use: it counts as used now.
     KeyKept = "key.kept",
     /// Keys were switched on together.

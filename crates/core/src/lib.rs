@@ -21,6 +21,7 @@ pub mod member;
 pub mod name;
 pub mod network;
 pub mod node;
+pub mod notification;
 pub mod organization;
 pub mod permission;
 pub mod policy;

@@ -134,6 +134,18 @@ pub const NODES_MAX: u32 = 1000;
 pub const NODES_NAMED_MAX: usize = 16;
 /// Milliseconds that an answer to a change waits for other nodes.
 pub const RECEIPT_MILLIS_MAX: u64 = 1000;
+/// Admins who are told of one event.
+pub const NOTIFIED_ADMINS_MAX: u64 = 100;
+/// Unread notifications that are counted; beyond, there are more.
+pub const NOTIFICATIONS_COUNTED_MAX: u64 = 100;
+/// Days for which a notification is kept.
+pub const NOTIFICATION_DAYS_KEPT: u64 = 180;
+/// Keys that a page warns of because they end within a day.
+pub const BANNERS_MAX: u64 = 3;
+/// Lines in one mail; it says how much more there is.
+pub const MAIL_LINES_MAX: usize = 50;
+/// Times that one mail is tried.
+pub const MAIL_TRIES_MAX: u64 = 12;
 /// Master keys in the file of a node.
 pub const MASTER_KEYS_MAX: usize = 8;
 /// Bytes in the address of a webhook's receiver.

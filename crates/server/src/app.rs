@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::data_folder::MasterKeyFile;
+use crate::mail::Mailer;
 use crate::metrics::{Metrics, Tally};
 use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
@@ -57,6 +58,7 @@ struct Parts {
     rates: Rates,
     outgoing: Connector,
     deliveries_due: Notify,
+    mailer: Option<Mailer>,
     metrics: Arc<Metrics>,
     tally: Arc<Tally>,
     request_ids: RequestIds,
@@ -137,6 +139,7 @@ impl App {
             rates: Rates::new(&config),
             outgoing: Connector::new(config.webhook_allow_networks.clone(), names),
             deliveries_due: Notify::new(),
+            mailer: Mailer::of(&config),
             config,
             store,
             replica,
@@ -233,6 +236,11 @@ impl App {
     /// Rung by whoever has made deliveries that are due at once: they are sent without waiting until somebody looks.
     pub fn deliveries_due(&self) -> &Notify {
         &self.0.deliveries_due
+    }
+
+    /// What mail goes out by; absent where none does.
+    pub(crate) fn mailer(&self) -> Option<&Mailer> {
+        self.0.mailer.as_ref()
     }
 
     /// What is counted in this process.

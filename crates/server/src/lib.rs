@@ -12,6 +12,7 @@ pub mod data_folder;
 pub mod gateway;
 pub mod http;
 pub mod jobs;
+pub mod mail;
 pub mod metrics;
 pub mod operations;
 pub mod ops;

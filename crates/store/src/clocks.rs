@@ -38,6 +38,13 @@ statements! {
          LEFT JOIN key_clock c ON c.key_id = k.id AND c.ending = 'expiry' \
          WHERE k.expires_at IS NOT NULL AND k.standing <> 'revoked' AND (k.expires_at, k.id) > ($1, $2) AND k.expires_at <= $3 \
          ORDER BY k.expires_at, k.id LIMIT $4";
+    /// Old secrets that were used after they were replaced, with the end of an overlap that is noted of their keys already.
+    PAGE_RETIRING =
+        "SELECT s.key_id, s.organization_id, s.retiring_until, s.replaced_at, c.deadline FROM secret s \
+         JOIN secret_use u ON u.key_id = s.key_id AND u.secret_id = s.id \
+         LEFT JOIN key_clock c ON c.key_id = s.key_id AND c.ending = 'overlap' \
+         WHERE s.state = 'retiring' AND (s.retiring_until, s.key_id) > ($1, $2) AND s.retiring_until <= $3 \
+         AND s.replaced_at <= u.last_used_at ORDER BY s.retiring_until, s.key_id LIMIT $4";
     PAGE_DUE = concat!(
         "SELECT ", columns!(), " FROM key_clock c WHERE c.ending = $1 AND c.due_at <= $2 AND (c.due_at, c.key_id) > ($3, $4) \
          ORDER BY c.due_at, c.key_id LIMIT $5"
@@ -86,7 +93,7 @@ impl IdleWalk {
     }
 }
 
-/// A key that expires.
+/// A key that expires, or whose old secret does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiring {
     /// Which key.
@@ -95,7 +102,7 @@ pub struct Expiring {
     pub organization_id: OrganizationId,
     /// When.
     pub expires_at: Timestamp,
-    /// When the key was changed last: it got that date then, or before.
+    /// When the key was changed last, or the secret replaced: it got that date then, or before.
     pub updated_at: Timestamp,
     /// The date that is noted of it already.
     pub noted: Option<Timestamp>,
@@ -107,6 +114,16 @@ fn clock(it: &mut Columns<'_>) -> Result<KeyClock, Unreadable> {
     let ending = Ending::parse(&ending).ok_or_else(|| Unreadable("a key ends otherwise".into()))?;
     let countdown = Countdown { ending, since: it.next()?, deadline: it.next()?, told: it.next()? };
     Ok(KeyClock { key_id, organization_id, countdown, due_at: it.next()? })
+}
+
+fn expiring(it: &mut Columns<'_>) -> Result<Expiring, Unreadable> {
+    Ok(Expiring {
+        key_id: it.next()?,
+        organization_id: it.next()?,
+        expires_at: it.next()?,
+        updated_at: it.next()?,
+        noted: it.next()?,
+    })
 }
 
 fn text(id: Option<KeyId>) -> String {
@@ -185,16 +202,23 @@ impl Connection {
         until: Timestamp,
         limit: u32,
     ) -> StoreResult<Vec<Expiring>> {
-        let read = |it: &mut Columns<'_>| {
-            Ok(Expiring {
-                key_id: it.next()?,
-                organization_id: it.next()?,
-                expires_at: it.next()?,
-                updated_at: it.next()?,
-                noted: it.next()?,
-            })
-        };
-        self.list(PAGE_EXPIRING, args![after, text(key_id), until, i64::from(limit)], "key", read).await
+        let arguments = args![after, text(key_id), until, i64::from(limit)];
+        self.list(PAGE_EXPIRING, arguments, "key", expiring).await
+    }
+
+    /// Keys of all organizations whose old secret ends after a place and up to an instant, and was used although another one is there: when it ends,
+    /// since when it is old, and what is noted already.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn page_retiring_unchecked(
+        &mut self,
+        (after, key_id): (Timestamp, Option<KeyId>),
+        until: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<Expiring>> {
+        let arguments = args![after, text(key_id), until, i64::from(limit)];
+        self.list(PAGE_RETIRING, arguments, "secret", expiring).await
     }
 
     /// Keys of all organizations that are to be looked at by an instant, behind a place, the longest due first.

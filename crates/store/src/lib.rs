@@ -24,6 +24,7 @@ pub mod links;
 pub mod log;
 pub mod members;
 pub mod nodes;
+pub mod notifications;
 pub mod organizations;
 pub mod page;
 pub mod passwords;
@@ -82,6 +83,7 @@ pub fn statements() -> Vec<(String, String)> {
         log::STATEMENTS,
         log::UNSEEN_STATEMENTS,
         members::STATEMENTS,
+        notifications::STATEMENTS,
         organizations::STATEMENTS,
         passwords::STATEMENTS,
         people::STATEMENTS,
@@ -110,6 +112,7 @@ pub fn statements() -> Vec<(String, String)> {
     statements.extend(keys::built_statements());
     statements.extend(leaving::built_statements());
     statements.extend(log::built_statements());
+    statements.extend(notifications::built_statements());
     statements.extend(sealing::built_statements());
     statements.extend(usage::built_statements());
     statements

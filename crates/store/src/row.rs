@@ -11,6 +11,7 @@ use claviger_core::key::{Metadata, Origin, RevocationReason};
 use claviger_core::name::{Description, Email, ExternalId, KeyPrefix, Name, Slug};
 use claviger_core::network::IpAllowList;
 use claviger_core::node::NodeName;
+use claviger_core::notification::{NotificationKind, NotificationState};
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::permission::{Permission, PermissionSet};
 use claviger_core::policy::OwnPolicy;
@@ -278,6 +279,8 @@ named_columns!(
     EntityKind,
     EventKind,
     KeyStanding,
+    NotificationKind,
+    NotificationState,
     OrganizationStatus,
     Origin,
     Reach,

@@ -1,7 +1,7 @@
 //! `claviger dev`: the service for trying out and for tests of hosts. It keeps nothing, knows a few organizations, and has a clock that can be set.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -20,9 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use super::serve::{Running, Signals, curl_line, runtime};
 use super::{Failed, read_config, samples, say, setting_args, telemetry};
-use crate::app::system_randomness;
+use crate::app::{App, system_randomness};
 use crate::clock::SettableClock;
 use crate::http::problem;
+use crate::ops::clocks::{Rounds, go_round};
+use crate::ops::notifications::read_log;
 use crate::service::Sockets;
 
 /// How far the clock can be put forward at once, which covers every deadline there is.
@@ -70,10 +72,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         let randomness = system_randomness();
         let store = Store::throwaway(randomness()).await.map_err(Failed::new)?;
         let open = Arc::new(AtomicBool::new(false));
-        let extra = router(DevClock { clock: Arc::clone(&clock), open: Arc::clone(&open) });
+        let app = Arc::new(OnceLock::new());
+        let extra = router(DevClock { clock: Arc::clone(&clock), open: Arc::clone(&open), app: Arc::clone(&app) });
         let master_key = MasterKey::generate(&mut *randomness());
         let running = Running::start(sockets, config, store, clock, randomness, master_key.into(), Some(extra)).await?;
         let samples = samples::make(&running).await.map_err(Failed::new)?;
+        drop(app.set(running.service.app.clone()));
         open.store(true, Ordering::Release);
         say(&greeting(&running, &samples))?;
         running.until_stopped(signals).await;
@@ -116,6 +120,7 @@ struct ClockView {
 struct DevClock {
     clock: Arc<SettableClock>,
     open: Arc<AtomicBool>,
+    app: Arc<OnceLock<App>>,
 }
 
 fn router(clock: DevClock) -> Router {
@@ -128,8 +133,23 @@ async fn get_clock(State(DevClock { clock, .. }): State<DevClock>) -> Json<Clock
 
 async fn put_clock(State(dev): State<DevClock>, body: Result<Json<ClockBody>, JsonRejection>) -> Response {
     match put(&dev, body) {
-        Ok(()) => get_clock(State(dev)).await.into_response(),
+        Ok(()) => {
+            see_to_clocks(&dev).await;
+            get_clock(State(dev)).await.into_response()
+        }
         Err(reject) => problem(reject),
+    }
+}
+
+/// What the clock brings comes at once, and not only with the next round of a job, which goes by the machine's clock.
+async fn see_to_clocks(dev: &DevClock) {
+    let Some(app) = dev.app.get() else { return };
+    let done = async {
+        go_round(app, &mut Rounds::default()).await?;
+        read_log(app).await
+    };
+    if let Err(error) = done.await {
+        tracing::warn!(%error, "the clocks that end keys were not seen to");
     }
 }
 

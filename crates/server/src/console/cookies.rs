@@ -82,6 +82,10 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "not-sent" => Notice::NotSent,
         "key-updated" => Notice::KeyUpdated(subject()?),
         "key-deactivated" => Notice::KeyDeactivated(subject()?),
+        "key-kept" => Notice::KeyKept(subject()?),
+        "notification-dismissed" => Notice::NotificationDismissed,
+        "notifications-read" => Notice::NotificationsRead,
+        "choices-saved" => Notice::ChoicesSaved,
         "key-activated" => Notice::KeyActivated(subject()?),
         "key-deleted" => Notice::KeyDeleted(subject()?),
         "no-key-ticked" => Notice::NoKeyTicked,
@@ -140,6 +144,10 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::NotSent => ("not-sent", ""),
         Notice::KeyUpdated(name) => ("key-updated", name.as_str()),
         Notice::KeyDeactivated(name) => ("key-deactivated", name.as_str()),
+        Notice::KeyKept(name) => ("key-kept", name.as_str()),
+        Notice::NotificationDismissed => ("notification-dismissed", ""),
+        Notice::NotificationsRead => ("notifications-read", ""),
+        Notice::ChoicesSaved => ("choices-saved", ""),
         Notice::KeyActivated(name) => ("key-activated", name.as_str()),
         Notice::KeyDeleted(name) => ("key-deleted", name.as_str()),
         Notice::NoKeyTicked => ("no-key-ticked", ""),
@@ -273,6 +281,10 @@ mod tests {
             Notice::KeyUpdated(named()),
             Notice::KeyDeactivated(named()),
             Notice::KeyActivated(named()),
+            Notice::KeyKept(named()),
+            Notice::NotificationDismissed,
+            Notice::NotificationsRead,
+            Notice::ChoicesSaved,
             Notice::KeyDeleted(named()),
             Notice::NoKeyTicked,
             Notice::TickedKeysGone,
@@ -317,6 +329,10 @@ mod tests {
                 | Notice::KeyUpdated(_)
                 | Notice::KeyDeactivated(_)
                 | Notice::KeyActivated(_)
+                | Notice::KeyKept(_)
+                | Notice::NotificationDismissed
+                | Notice::NotificationsRead
+                | Notice::ChoicesSaved
                 | Notice::KeyDeleted(_)
                 | Notice::NoKeyTicked
                 | Notice::TickedKeysGone

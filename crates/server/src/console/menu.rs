@@ -352,6 +352,13 @@ const PROFILE: Plan = Plan {
             needs: Needs::Section(Section::EditProfile),
         },
         Entry {
+            path: "/profile/notifications",
+            icon: "bell",
+            label: "Notification preferences",
+            note: "What you are told, at the bell and by mail.",
+            needs: Needs::Nothing,
+        },
+        Entry {
             path: "/sessions",
             icon: "clock",
             label: "Sessions",

@@ -26,6 +26,7 @@ mod lines;
 mod links;
 mod members;
 mod menu;
+mod notifications;
 mod organizations;
 mod paging;
 mod policies;
@@ -131,6 +132,12 @@ pub fn router(app: App) -> Router {
         .route("/policies", get(policies::show_policies))
         .route("/policies/{setting}", get(policies::show_setting).post(policies::save))
         .route("/policies/{setting}/review", get(policies::show_review))
+        .route(notifications::PATH, get(notifications::show_list))
+        .route("/notifications/read-all", post(notifications::mark_all_read))
+        .route("/notifications/{notification}/open", post(notifications::open))
+        .route("/notifications/{notification}/keep", post(notifications::keep))
+        .route("/notifications/{notification}/dismiss", post(notifications::dismiss))
+        .route("/profile/notifications", get(notifications::show_choices).post(notifications::save_choices))
         .route("/sessions", get(account::show_sessions))
         .route("/sessions/end-others", post(account::end_others))
         .route("/sessions/{session}/end", post(account::end_session))

@@ -28,6 +28,7 @@ use crate::ops::apis::find_documentation;
 use crate::ops::caller::Caller;
 use crate::ops::keys::usage::is_behind;
 use crate::ops::me::{self, ReachedOrganization, Viewpoint, Viewpoints};
+use crate::ops::notifications::count_unread;
 use crate::ops::sessions;
 use crate::site::Site;
 
@@ -78,6 +79,8 @@ pub(super) struct Visit {
     notice: Option<Notice>,
     unconfirmed: Unconfirmed,
     viewpoints: Option<Viewpoints>,
+    /// How many notifications the reader has not looked at.
+    unread: u64,
     here: String,
     pub(super) origin: sessions::Origin,
     /// When the reader last proved who they are.
@@ -127,6 +130,8 @@ impl Visit {
             None => me::get_me(app, &session.caller).await?.organization,
         };
         let viewpoints = me::find_viewpoints(app, &session.caller, &organization).await?;
+        // A bell that cannot be read keeps nobody from a page.
+        let unread = count_unread(app, &session.caller).await.unwrap_or_default();
         let notice = cookies::notice(headers, &site);
         let change = cookies::change(headers, &site, organization.id);
         Ok(Some(Self {
@@ -139,6 +144,7 @@ impl Visit {
             preferences,
             notice,
             viewpoints,
+            unread,
             here: here.to_owned(),
             origin,
             signed_in_at: session.signed_in_at,
@@ -227,6 +233,7 @@ impl Visit {
             now: self.app.now().to_string(),
             notice: self.notice.clone(),
             unconfirmed: self.unconfirmed.sentence(),
+            unread: self.unread,
             behind: is_behind(&self.app),
         }
     }

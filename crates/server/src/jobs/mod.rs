@@ -9,9 +9,11 @@ use claviger_store::ROWS_PURGED_MAX;
 
 use crate::app::App;
 use crate::ops::chain::extend_chains;
-use crate::ops::clocks::{Rounds, ring};
+use crate::ops::clocks::{Rounds, flush, go_round};
 use crate::ops::error::OpResult;
 use crate::ops::leaving::finish_leaving;
+use crate::ops::notifications::mail::send_due;
+use crate::ops::notifications::{self, read_log};
 use crate::ops::tokens::keep_signing_keys;
 use crate::ops::webhooks::fan_out;
 
@@ -23,10 +25,12 @@ const FLUSH_EVERY_AT_MOST: Duration = Duration::from_secs(45);
 /// meanwhile, its own row (some ten microseconds of a core) and that of its key's hour: where few are in use, the console shows their last use
 /// within seconds, and where very many are, a longer pause writes far less, up to the million that the longest pause is meant for.
 const ROWS_PER_SEC: u64 = 12_000;
-/// Who was let in a moment ago may not be counted yet.
-const IN_FLIGHT: Duration = Duration::from_secs(1);
 /// Between two times that it is seen to whether keys have come near their end, or to it.
 const CLOCKS_EVERY: Duration = Duration::from_secs(60);
+/// Between two looks for what people have to be told.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+/// Between two times that mail goes out that waits.
+const MAIL_EVERY: Duration = Duration::from_secs(20);
 /// Between two times that what has run out is cleared away.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
@@ -67,6 +71,12 @@ pub fn start(app: &App) {
     drop(app.spawn(sending::send(app.clone())));
     let ending = app.clone();
     drop(app.spawn(async move { keep_clocks(&ending).await }));
+    let telling = app.clone();
+    let tell = async |app: &App| read_log(app).await.map(|()| TELL_EVERY);
+    drop(app.spawn(async move { repeat(TELL_EVERY, &telling, "notifications", tell).await }));
+    let mailing = app.clone();
+    let mail = async |app: &App| send_due(app).await.map(|()| MAIL_EVERY);
+    drop(app.spawn(async move { repeat(MAIL_EVERY, &mailing, "mail", mail).await }));
     let releasing = app.clone();
     let leave = async |app: &App| finish_leaving(app).await.map(|()| LEAVE_EVERY);
     drop(app.spawn(async move { repeat(LEAVE_FIRST, &releasing, "leaving", leave).await }));
@@ -86,17 +96,6 @@ async fn repeat(mut pause: Duration, app: &App, job: &str, run: impl AsyncFn(&Ap
     }
 }
 
-/// Writes down what was used, and says up to when that is done. Says how many rows that were.
-///
-/// # Errors
-/// What any transaction can meet; it is tried again.
-pub async fn flush(app: &App) -> OpResult<usize> {
-    let until = app.now().saturating_sub(IN_FLIGHT);
-    let rows = app.uses().flush().await?;
-    app.nodes().say_flushed(until).await?;
-    Ok(rows)
-}
-
 /// Goes round the keys that come near their end, again and again.
 async fn keep_clocks(app: &App) {
     let mut rounds = Rounds::default();
@@ -109,15 +108,6 @@ async fn keep_clocks(app: &App) {
             tracing::warn!(job = "clocks", %error, "a job failed and is tried again");
         }
     }
-}
-
-/// Goes round the keys that come near their end once, with all uses of this node written down.
-///
-/// # Errors
-/// What any transaction can meet; it is tried again.
-pub async fn go_round(app: &App, rounds: &mut Rounds) -> OpResult<()> {
-    flush(app).await?;
-    ring(app, rounds).await
 }
 
 /// The pause after so many rows have been written down.
@@ -154,6 +144,7 @@ pub async fn purge(app: &App) -> OpResult<()> {
             break;
         }
     }
+    notifications::purge(app).await?;
     app.replica().forget_sign_ins(now);
     app.store().purge_nodes().await?;
     while app.store().fold_counts(now).await? {}

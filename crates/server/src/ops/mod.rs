@@ -24,6 +24,7 @@ pub mod me;
 pub mod members;
 pub mod moves;
 pub mod nodes;
+pub mod notifications;
 pub mod organizations;
 pub mod page;
 pub(crate) mod passwords;

@@ -12,6 +12,7 @@ use claviger_core::api::Api;
 use claviger_core::ending::Ending;
 use claviger_core::id::RoleId;
 use claviger_core::key::Key;
+use claviger_core::notification::NotificationKind;
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::sealing::Purpose;
 use claviger_core::secret::{Secret, SecretState};
@@ -32,7 +33,7 @@ use claviger_store::users::UserFilter;
 use claviger_store::webhooks::WebhookFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
-use self::full::{Full, answer, clock, data_key, import, signing_key};
+use self::full::{Full, answer, clock, data_key, import, notification, signing_key};
 use crate::engine::contents;
 use crate::world::{World, api, event, id, member, name, now, organization, user};
 
@@ -150,6 +151,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_host_event(told.host_event.id), |it| it.is_some());
     ask!(find_reported(&told.host_event), |it| it.is_some());
     ask!(latest_host_events(topic, 9), |it| !it.is_empty());
+    ask!(find_admins_concerned(), |it| it.contains(&ann));
     ask!(find_idle_walk(), |it| it.is_some());
     ask!(page_keys_made(None, Timestamp::MAX, 100), |it| it.contains(&key_id));
     ask!(page_last_uses((Timestamp::MIN, None), Timestamp::MAX, 100), |it| it.iter().any(|it| it.0 == key_id));
@@ -184,7 +186,7 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 60] = [
+const WRITERS: [&str; 62] = [
     "delete_api",
     "delete_event_type",
     "delete_key_clock",
@@ -210,6 +212,7 @@ const WRITERS: [&str; 60] = [
     "insert_key",
     "insert_keys",
     "insert_member",
+    "insert_notification",
     "insert_organization",
     "insert_role",
     "insert_sealed_copy",
@@ -245,11 +248,12 @@ const WRITERS: [&str; 60] = [
     "update_webhook",
     "update_webhook_secret",
     "use_assertion",
+    "withdraw_notifications",
 ];
 
 /// Lets `by` do to Acme's rows what Acme could do.
 async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResult<()> {
-    let acme_id = full.world.acme.organization.id;
+    let (acme_id, ann) = (full.world.acme.organization.id, full.world.acme.user.id);
     let (new_key, new_secret, _) = full.world.key(&full.world.acme, "New");
     let further = Secret { key_id: full.key.id, state: SecretState::Dead, ..new_secret.clone() };
     let mut membership = full.world.acme.member.clone();
@@ -318,6 +322,14 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
         }
         "insert_secret" => tx.insert_secret(by, &further).await,
         "insert_user" => tx.insert_user(by, &user(acme_id, "new")).await,
+        "insert_notification" => tx.insert_notification(by, &notification(&full.key, ann), id(), None).await,
+        "withdraw_notifications" => {
+            let kinds = [NotificationKind::KeyIdle, NotificationKind::KeyIdleAgain];
+            tx.withdraw_notifications(by, full.key.id, kinds).await?;
+            let page = tx.page_notifications_unchecked(ann, true, &PageRequest::first(1)).await?;
+            assert!(page.rows.is_empty(), "it is Acme's");
+            Ok(())
+        }
         "delete_key_clock" => tx.delete_key_clock(by, full.key.id, Ending::Idle).await,
         "put_key_clock" => tx.put_key_clock(by, &clock(&full.key)).await,
         "put_idle_walk" => tx.put_idle_walk(by, &IdleWalk::begin(30)).await,

@@ -18,6 +18,7 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::OrganizationPolicyUpdated => "Policy changed",
         EventKind::SessionRefused => "Sign-in failed",
         EventKind::KeyIdleNoticed => "Told of a key that nobody uses",
+        EventKind::KeyOldSecretUsed => "Told of an old secret that is still used",
         EventKind::KeyExpiryNoticed => "Told of a key that expires soon",
         EventKind::KeysActivated => "Keys activated together",
         EventKind::KeysDeactivated => "Keys deactivated together",

@@ -19,6 +19,7 @@ use crate::console::data_loader;
 use crate::console::entrance::held_back;
 use crate::console::failure::Failure;
 use crate::console::health;
+use crate::console::notifications;
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::keys::{DeleteKeyPage, KeyPage};
 use crate::console::pages::shell::{Notice, Place};
@@ -50,6 +51,7 @@ pub(in crate::console) async fn show_key(
     let query = query.map(|it| it.0).unwrap_or_default();
     let now = visit.app.now();
     let page = KeyPage {
+        ending: notifications::ending(&visit, Some(info.key.id)).await,
         shell: visit.shell(Place::Keys),
         key: view::facts(&info, now),
         viewing: match info.state {

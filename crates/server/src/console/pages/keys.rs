@@ -5,6 +5,7 @@ use askama::Template;
 use super::audit::EventRowView;
 use super::form::{Choice, FormErrors};
 use super::health::HealthLine;
+use super::notifications::Ending;
 use super::rotation::{RotationView, Viewing};
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
@@ -274,6 +275,8 @@ impl KeyRights {
 pub struct KeyPage {
     /// The frame.
     pub shell: Shell,
+    /// Whether it ends within a day, and how.
+    pub ending: Vec<Ending>,
     /// The key.
     pub key: KeyFacts,
     /// Its secrets, the current one first.

@@ -17,6 +17,7 @@ pub mod home;
 pub mod keyboard;
 pub mod keys;
 pub mod members;
+pub mod notifications;
 pub mod organizations;
 pub mod policies;
 pub mod roles;

@@ -1,5 +1,6 @@
 //! What every page has around it: who looks at which organization, and the words and signs that all pages share.
 
+use claviger_core::limits::NOTIFICATIONS_COUNTED_MAX;
 use claviger_core::time::Timestamp;
 
 /// The frame of a signed-in page.
@@ -25,11 +26,22 @@ pub struct Shell {
     pub notice: Option<Notice>,
     /// Which nodes have not confirmed the last change yet, in a sentence; absent when all have.
     pub unconfirmed: Option<String>,
+    /// How many notifications the reader has not looked at, up to a bound.
+    pub unread: u64,
     /// Whether other nodes may have seen keys used that this one does not know of yet.
     pub behind: bool,
 }
 
 impl Shell {
+    /// What stands at the bell: a number, as far as it is counted.
+    #[must_use]
+    pub fn bell(&self) -> String {
+        match self.unread {
+            NOTIFICATIONS_COUNTED_MAX.. => "99+".to_owned(),
+            unread => unread.to_string(),
+        }
+    }
+
     /// A path within the organization, `shell.path("/keys")`; its own page with `shell.path("")`.
     #[must_use]
     pub fn path(&self, rest: &str) -> String {
@@ -198,6 +210,14 @@ pub enum Notice {
     NotSent,
     /// A key's name, role, expiry or mapped user was changed.
     KeyUpdated(String),
+    /// The reader keeps a key that was about to end for want of use.
+    KeyKept(String),
+    /// The reader put a notification away.
+    NotificationDismissed,
+    /// The reader marked all notifications as read.
+    NotificationsRead,
+    /// The reader chose how to be told.
+    ChoicesSaved,
     /// A key was deactivated.
     KeyDeactivated(String),
     /// A key was activated again.

@@ -81,6 +81,7 @@ async fn look(app: &App, organization_id: OrganizationId, key_id: KeyId) -> OpRe
         tx.delete_key_clock(&tenant, key_id, Ending::Expiry).await?;
         return Ok(tx.commit_unaudited("a key does not expire then any more").await?);
     }
+    let first = countdown.told.is_none();
     let kind = if let Some(lead) = countdown.due_notice(now) {
         countdown.told = Some(lead);
         EventKind::KeyExpiryNoticed
@@ -96,8 +97,10 @@ async fn look(app: &App, organization_id: OrganizationId, key_id: KeyId) -> OpRe
         clock.due_at = Timestamp::MAX;
     }
     tx.put_key_clock(&tenant, &clock).await?;
-    let what =
-        json!({ "ends_at": countdown.deadline, "days": countdown.told.filter(|_| kind != EventKind::KeyExpired) });
+    let what = match kind {
+        EventKind::KeyExpired => json!({ "ends_at": countdown.deadline }),
+        _ => json!({ "ends_at": countdown.deadline, "days": countdown.told, "first": first }),
+    };
     tx.commit(Event::new(&tenant, kind, key_id, now).after(&what)).await?;
     Ok(())
 }

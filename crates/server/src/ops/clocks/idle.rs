@@ -5,6 +5,7 @@ use claviger_core::ending::{Countdown, Ending};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::{Key, RevocationReason};
+use claviger_core::notification::NotificationKind;
 use claviger_core::policy::{IdleAction, Policy};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -140,9 +141,10 @@ async fn look(app: &App, organization_id: OrganizationId, key_id: KeyId, as_of: 
     let deadline = if told.is_some() { noted.countdown.deadline } else { fresh.deadline };
     let mut countdown = Countdown { told, deadline, ..fresh }.announced(as_of);
     if let Some(lead) = countdown.due_notice(as_of) {
+        let first = countdown.told.is_none();
         countdown.told = Some(lead);
         tx.put_key_clock(&tenant, &KeyClock { countdown, due_at: countdown.next(as_of), ..noted }).await?;
-        let what = json!({ "ends_at": countdown.deadline, "days": lead, "action": policy.idle_action });
+        let what = json!({ "ends_at": countdown.deadline, "days": lead, "first": first, "action": policy.idle_action });
         tx.commit(Event::new(&tenant, EventKind::KeyIdleNoticed, key_id, app.now()).after(&what)).await?;
         return Ok(());
     }
@@ -154,11 +156,21 @@ async fn look(app: &App, organization_id: OrganizationId, key_id: KeyId, as_of: 
 
 async fn forget(mut tx: Tx, tenant: &Tenant, key_id: KeyId, why: &'static str) -> OpResult<()> {
     tx.delete_key_clock(tenant, key_id, Ending::Idle).await?;
+    withdraw(&mut tx, tenant, key_id).await?;
     Ok(tx.commit_unaudited(why).await?)
+}
+
+/// Takes back what was told. What the reader of the log has still to tell, it sees to be over.
+async fn withdraw(tx: &mut Tx, tenant: &Tenant, key_id: KeyId) -> OpResult<()> {
+    let kinds = NotificationKind::of_ending(Ending::Idle);
+    Ok(tx.withdraw_notifications(tenant, key_id, kinds).await?)
 }
 
 async fn wait(mut tx: Tx, tenant: &Tenant, clock: KeyClock) -> OpResult<()> {
     tx.put_key_clock(tenant, &clock).await?;
+    if clock.countdown.told.is_none() {
+        withdraw(&mut tx, tenant, clock.key_id).await?;
+    }
     Ok(tx.commit_unaudited("a key that nobody uses is not due yet").await?)
 }
 

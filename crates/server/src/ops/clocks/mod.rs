@@ -7,6 +7,9 @@
 
 mod expiry;
 mod idle;
+mod overlap;
+
+use std::time::Duration;
 
 use claviger_core::ending::Ending;
 use claviger_core::id::{KeyId, OrganizationId};
@@ -21,6 +24,9 @@ const PAGE: u32 = 500;
 /// Pages of each kind of work in one round; the next round goes on behind them.
 const PAGES_PER_ROUND: usize = 40;
 
+/// Who was let in a moment ago may not be counted yet.
+const IN_FLIGHT: Duration = Duration::from_secs(1);
+
 /// Where the next round goes on, of what is gone through again and again.
 #[derive(Debug, Default)]
 pub struct Rounds {
@@ -32,13 +38,34 @@ pub struct Rounds {
     told: Option<KeyId>,
 }
 
-/// Goes round once: finds keys whose end has come near, tells of them what is due, and ends those whose time is over.
+/// Writes down what was used, and says up to when that is done. Says how many rows that were.
+///
+/// # Errors
+/// What any transaction can meet; it is tried again.
+pub async fn flush(app: &App) -> OpResult<usize> {
+    let until = app.now().saturating_sub(IN_FLIGHT);
+    let rows = app.uses().flush().await?;
+    app.nodes().say_flushed(until).await?;
+    Ok(rows)
+}
+
+/// Goes round the keys that come near their end once, with all uses of this node written down.
+///
+/// # Errors
+/// What any transaction can meet; it is tried again.
+pub async fn go_round(app: &App, rounds: &mut Rounds) -> OpResult<()> {
+    flush(app).await?;
+    ring(app, rounds).await
+}
+
+/// Finds keys whose end has come near, tells of them what is due, and ends those whose time is over.
 ///
 /// # Errors
 /// What any transaction can meet; it is tried again, and what was done before stays so.
-pub async fn ring(app: &App, rounds: &mut Rounds) -> OpResult<()> {
+async fn ring(app: &App, rounds: &mut Rounds) -> OpResult<()> {
     expiry::meet(app, &mut rounds.expiring).await?;
     expiry::ring(app).await?;
+    overlap::meet(app).await?;
     // Without it nobody knows what nobody uses.
     let Some(as_of) = app.nodes().flushed_until().await? else { return Ok(()) };
     idle::meet(app, &mut rounds.organization, as_of).await?;

@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod duplicate;
 mod for_user;
+mod keep;
 mod leak;
 mod list;
 mod personal;
@@ -35,6 +36,7 @@ pub use change::{revoke_key, set_key_active, update_key};
 pub use create::create_key;
 pub use duplicate::{Copy, duplicate_key};
 pub use for_user::{KeysOfUsers, create_key_for_user, find_keys_of_users};
+pub use keep::keep_key;
 pub use leak::{Leak, LeakOutcome, LeakReport, report_leak};
 pub use list::{count_keys, find_keys_below, get_key, get_key_health, list_keys, page_keys};
 pub use personal::{

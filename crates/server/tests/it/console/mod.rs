@@ -15,6 +15,7 @@ mod files;
 mod hostile;
 mod limits;
 mod locations;
+mod notifications;
 mod organizations;
 mod origins;
 mod own_keys;

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use claviger::jobs::{flush, go_round};
-use claviger::ops::clocks::Rounds;
-use claviger::ops::keys::{CreatedKey, NewKey, update_key};
+use claviger::ops::clocks::{Rounds, flush, go_round};
+use claviger::ops::keys::{CreatedKey, NewKey, revoke_key, update_key};
 use claviger_core::event::EventKind;
 use claviger_core::id::{KeyId, OrganizationId};
-use claviger_core::key::KeyPatch;
+use claviger_core::key::{KeyPatch, RevocationReason};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::PageRequest;
@@ -23,35 +22,41 @@ use crate::engine::is_postgres;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A replay: days since the keys were made.
-struct Days {
-    it: TestApp,
-    start: Timestamp,
-    rounds: Rounds,
+pub(super) struct Days {
+    pub(super) it: TestApp,
+    pub(super) start: Timestamp,
+    pub(super) rounds: Rounds,
 }
 
 impl Days {
-    async fn with_policy(json: &str) -> Self {
-        let it = TestApp::new().await;
+    pub(super) async fn with_policy(json: &str) -> Self {
+        Self::of(TestApp::new().await, json).await
+    }
+
+    /// Of a service on which nothing is yet: its first key, which nobody uses, is gone.
+    pub(super) async fn of(it: TestApp, json: &str) -> Self {
         it.set_policy(it.root, json).await;
+        let first = it.caller(&it.first_key).key_id().unwrap();
+        revoke_key(&it.app, &it.admin, it.root, first, RevocationReason::Superseded, None).await.unwrap();
         Self { start: it.now(), it, rounds: Rounds::default() }
     }
 
-    fn at(&self, day: u32) -> Timestamp {
+    pub(super) fn at(&self, day: u32) -> Timestamp {
         self.start.saturating_add(DAY * day)
     }
 
     /// Lets the clocks look, two hours into a day.
-    async fn look(&mut self, day: u32) {
+    pub(super) async fn look(&mut self, day: u32) {
         self.it.clock.set(self.at(day).saturating_add(2 * HOUR));
         go_round(&self.it.app, &mut self.rounds).await.unwrap();
     }
 
-    async fn make(&self, text: &str) -> CreatedKey {
+    pub(super) async fn make(&self, text: &str) -> CreatedKey {
         self.it.create_key(&self.it.admin, self.it.root, new_key(text)).await.unwrap()
     }
 
     /// Uses keys, an hour into a day.
-    async fn use_keys(&self, day: u32, keys: impl IntoIterator<Item = &CreatedKey>) {
+    pub(super) async fn use_keys(&self, day: u32, keys: impl IntoIterator<Item = &CreatedKey>) {
         let used = |it: &CreatedKey| SecretUse {
             key_id: it.info.key.id,
             secret_id: it.info.secrets[0].secret.id,

@@ -5,6 +5,7 @@ mod changes;
 mod clocks;
 mod imports;
 mod keys;
+mod notifications;
 mod people;
 mod replica;
 mod reveal;

@@ -9,6 +9,7 @@ mod import;
 mod master_key;
 mod moving;
 mod nodes;
+mod notifications;
 mod reconcile;
 mod start;
 mod terminal;

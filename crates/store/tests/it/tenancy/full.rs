@@ -3,9 +3,10 @@
 use claviger_core::access_token::{PublicKey, SigningKeyInfo, SigningKeyState};
 use claviger_core::api::Api;
 use claviger_core::ending::Countdown;
-use claviger_core::id::{ApiId, ImportKind, OrganizationId, RoleId};
+use claviger_core::id::{ApiId, ImportKind, OrganizationId, RoleId, UserId};
 use claviger_core::key::Key;
 use claviger_core::name::ExternalId;
+use claviger_core::notification::{Facts, Notification, NotificationKind, NotificationState};
 use claviger_core::organization::Organization;
 use claviger_core::permission::PermissionSet;
 use claviger_core::role::{BuiltIn, Role};
@@ -84,6 +85,8 @@ impl Full {
         tx.end_sign_in(&acme, id(), key.id, now()).await.expect("an end");
         let told = crate::webhooks::tell(&mut tx, &acme, &child, data_key.id).await;
         tx.put_key_clock(&acme, &clock(&key)).await.expect("a clock");
+        let notice = notification(&key, world.acme.user.id);
+        tx.insert_notification(&acme, &notice, id(), None).await.expect("a notification");
         tx.put_idle_walk(&acme, &IdleWalk::begin(90)).await.expect("a walk");
         tx.insert_import(&acme, &import).await.expect("an import");
         tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
@@ -154,4 +157,19 @@ pub(super) fn import(organization_id: OrganizationId, api_id: ApiId, role_id: Ro
 pub(super) fn clock(key: &Key) -> KeyClock {
     let countdown = Countdown::of_idle(now(), 90);
     KeyClock { key_id: key.id, organization_id: key.organization_id, countdown, due_at: now() }
+}
+
+/// What a user is told of a key that nobody uses.
+pub(super) fn notification(key: &Key, user_id: UserId) -> Notification {
+    Notification {
+        id: id(),
+        user_id,
+        organization_id: key.organization_id,
+        kind: NotificationKind::KeyIdle,
+        subject_id: key.id.to_string(),
+        facts: Facts::default(),
+        deadline: None,
+        state: NotificationState::Unread,
+        created_at: now(),
+    }
 }

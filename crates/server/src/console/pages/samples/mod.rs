@@ -15,9 +15,7 @@ use crate::console::pages::secrets::{
     Bundle, CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage,
 };
 use crate::console::pages::settings::Crumb;
-use crate::console::pages::shell::{
-    Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone, ViewLink, ViewSwitch, Viewer,
-};
+use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone};
 use crate::console::pages::snippets::{call_with_key, check_key};
 
 mod access;
@@ -26,9 +24,11 @@ mod audit;
 mod bulk;
 mod data_loader;
 mod failure;
+mod frame;
 mod health;
 mod keys;
 mod members;
+mod notifications;
 mod policies;
 mod roles;
 mod rotation;
@@ -36,6 +36,7 @@ mod settings;
 mod shared_secret;
 mod tree;
 
+use frame::shell;
 use keys::{deleted_facts, expiries, facts, first_request, key_form, key_list, no_usage, rows, secrets, usage};
 
 const BASE_URL: &str = "https://keys.acme.example";
@@ -98,31 +99,6 @@ fn moment(text: &str) -> Moment {
 
 fn used(text: &str, ip: &str) -> LastUse {
     LastUse::At { at: moment(text), ip: Some(ip.to_owned()) }
-}
-
-fn shell(words: &Words<'_>, place: Place) -> Shell {
-    Shell {
-        organization_name: words.organization.to_owned(),
-        organization_slug: "acme".to_owned(),
-        views: Some(view_switch(words)),
-        viewer: Viewer { name: words.person.to_owned(), email: words.email.to_owned() },
-        place,
-        preferences: Preferences::default(),
-        here: "/o/acme/keys?status=active".to_owned(),
-        now: "2026-11-21T05:15:00Z".to_owned(),
-        notice: None,
-        unconfirmed: None,
-        behind: true,
-    }
-}
-
-fn view_switch(words: &Words<'_>) -> ViewSwitch {
-    let link = |name: &str, slug: &str, here| ViewLink { name: name.to_owned(), slug: slug.to_owned(), here };
-    let slugs = ["harbor-street", "hill-road", "mill-lane", "north", "old-town", "station", "west-end", "zoo"];
-    ViewSwitch {
-        agency: Some(link(words.organization, "acme", true)),
-        locations: slugs.iter().zip(words.names.iter().cycle()).map(|(slug, name)| link(name, slug, false)).collect(),
-    }
 }
 
 fn status(tone: Tone, words: &str) -> Status {
@@ -211,6 +187,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     };
     let replaced = || Some(Replaced { id: "key_01jdw7r9x3e5tw".to_owned(), name: words.names[0].to_owned() });
     let home = |live_keys: u64, recent| HomePage {
+        ending: frame::ending(words),
         shell: shell(words, Place::Home),
         live_keys,
         live_keys_counted: live_keys.to_string(),
@@ -229,6 +206,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         .collect();
     recent.swap(0, 1);
     let key_page = |may: KeyRights| KeyPage {
+        ending: frame::ending(words),
         shell: shell(words, Place::Keys),
         key: facts(words),
         secrets: secrets(words),
@@ -287,6 +265,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(audit::all(words));
     pages.extend(failure::all(words));
     pages.extend(health::all(words));
+    pages.extend(notifications::all(words));
     pages.extend(roles::all(words));
     pages.extend(rotation::all(words));
     pages.extend(settings::all(words));

@@ -1,0 +1,30 @@
+"""A mail server (aiosmtpd) that prints what it takes, one JSON object a line. The first message it refuses for now, as a busy server does."""
+
+import email
+import email.policy
+import json
+import time
+
+from aiosmtpd.controller import Controller
+
+
+class Keeper:
+    refused = False
+
+    async def handle_DATA(self, server, session, envelope):
+        if not self.refused:
+            self.refused = True
+            print(json.dumps({"refused": True}), flush=True)
+            return "451 try again later"
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+        told = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "subject": message["subject"], "parts": parts}
+        print(json.dumps(told), flush=True)
+        return "250 taken"
+
+
+controller = Controller(Keeper(), hostname="127.0.0.1", port=0)
+controller.start()
+print(json.dumps({"port": controller.server.sockets[0].getsockname()[1]}), flush=True)
+while True:
+    time.sleep(60)
