@@ -129,7 +129,7 @@ fn view(reported: &[ReportedEvent]) -> ReportedEventsView {
     ReportedEventsView { data: reported.iter().map(one).collect() }
 }
 
-fn render(reported: &Vec<ReportedEvent>) -> Value {
+fn render(reported: &[ReportedEvent]) -> Value {
     serde_json::to_value(view(reported)).expect("a view is JSON")
 }
 
@@ -187,7 +187,7 @@ pub(super) async fn report_events(
     Authenticated(caller): Authenticated,
     post: Post<ReportEventsBody>,
 ) -> ApiResult<Response> {
-    let (body, idempotency) = post.split(OK, render, no_headers);
+    let (body, idempotency) = post.split(OK, |it: &Vec<ReportedEvent>| render(it), no_headers);
     if !(1..=HOST_EVENTS_PER_BATCH_MAX).contains(&body.events.len()) {
         let detail = format!("must have between 1 and {HOST_EVENTS_PER_BATCH_MAX} events");
         return Err(Reject::field("/events", detail).into());

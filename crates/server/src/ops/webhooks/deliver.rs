@@ -149,7 +149,7 @@ pub async fn resend_delivery(
         let app = task;
         let (mut tx, tenant, webhook) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
             Begun::Again(answer) => return Ok(answer),
-            Begun::Now(tx, tenant, webhook) => (tx, tenant, webhook),
+            Begun::Now(begun) => *begun,
         };
         tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
         let now = app.now();
@@ -182,9 +182,9 @@ pub async fn recover_deliveries(
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
-        let (mut tx, tenant) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
+        let (mut tx, tenant, _) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
             Begun::Again(answer) => return Ok(answer),
-            Begun::Now(tx, tenant, _) => (tx, tenant),
+            Begun::Now(begun) => *begun,
         };
         let now = app.now();
         let deliveries = tx.recover_deliveries(&tenant, id, since, now).await?;
@@ -215,7 +215,7 @@ pub async fn test_webhook(
         let app = task;
         let (mut tx, tenant, webhook) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
             Begun::Again(answer) => return Ok(answer),
-            Begun::Now(tx, tenant, webhook) => (tx, tenant, webhook),
+            Begun::Now(begun) => *begun,
         };
         let now = app.now();
         let topic = example_topic(&webhook);
@@ -265,7 +265,7 @@ enum Begun<T> {
     /// It was made before.
     Again(Answer<T>),
     /// It goes on.
-    Now(Tx, Tenant, Webhook),
+    Now(Box<(Tx, Tenant, Webhook)>),
 }
 
 /// Opens the transaction of somebody who has something sent. Whoever sends more to an address reads more by it.
@@ -289,5 +289,5 @@ async fn begin<T>(
         let detail = "The webhook is sent nothing now: play it first. One that has ended is subscribed again.";
         return Err(Reject::new(RejectCode::StateConflict, detail).into());
     }
-    Ok(Begun::Now(tx, tenant, webhook))
+    Ok(Begun::Now(Box::new((tx, tenant, webhook))))
 }
