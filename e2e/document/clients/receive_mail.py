@@ -3,6 +3,7 @@
 import email
 import email.policy
 import json
+import socket
 import time
 
 from aiosmtpd.controller import Controller
@@ -23,8 +24,11 @@ class Keeper:
         return "250 taken"
 
 
-controller = Controller(Keeper(), hostname="127.0.0.1", port=0)
-controller.start()
-print(json.dumps({"port": controller.server.sockets[0].getsockname()[1]}), flush=True)
+# The controller calls itself by the number that it was given, so it cannot be left to choose one.
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+Controller(Keeper(), hostname="127.0.0.1", port=port).start()
+print(json.dumps({"port": port}), flush=True)
 while True:
     time.sleep(60)
