@@ -23,6 +23,8 @@ const rankOf = (route) => RANKS.findLastIndex((it) => it.test(route));
 /** What has to be done again first: each of the former needs a key and takes it away, and to move an organization there have to be two. */
 const AGAIN = {
   "/o/{organization}/keys/{key}/rotate": /\/rotation\/(end|extend|cancel)$/,
+  "/o/{organization}/shared-secret": /\/shared-secret\/(end|extend|rotate|view|delete)$/,
+  "/o/{organization}/shared-secret/rotate": /\/shared-secret\/(end|extend)$/,
   "/o/{organization}/profile/api-access": /\/(clear|off)$/,
   "/o/{organization}/tree": /\/move$/,
 };

@@ -178,6 +178,10 @@ operations! {
     SharedSecretCreated = "shared_secret.created",
     /// An organization got another shared secret in place of the one before.
     SharedSecretRotated = "shared_secret.rotated",
+    /// Older shared secrets of an organization ended before their time.
+    SharedSecretRotationEnded = "shared_secret.rotation_ended",
+    /// An older shared secret of an organization stays good for longer.
+    SharedSecretRotationExtended = "shared_secret.rotation_extended",
     /// An organization's shared secret was shown again.
     SharedSecretRevealed = "shared_secret.revealed",
     /// An organization's shared secret was deleted, and every older one with it.

@@ -13,7 +13,7 @@ use super::entrance::held_back;
 use super::failure::Failure;
 use super::keys::view;
 use super::menu::Section;
-use super::pages::access::{AskPage, HolderPage, HolderView, HoldersPage};
+use super::pages::access::{AskPage, HeldKey, HolderPage, HolderView, HoldersPage};
 use super::pages::form::FormErrors;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
@@ -21,7 +21,7 @@ use super::paging::{Forward, forward};
 use super::visit::Visit;
 use crate::ops::error::Error;
 use crate::ops::keys::usage::with_uses_here;
-use crate::ops::keys::{KeyFilter, KeyInfo, delete_personal_key, get_personal_key, list_keys};
+use crate::ops::keys::{KeyFilter, KeyInfo, delete_personal_key, find_possible_holder, get_personal_key, list_keys};
 
 /// The last part of the path, behind that of its section.
 pub(super) const NAME: &str = "/api-management";
@@ -92,15 +92,34 @@ pub(super) async fn show_holder(
     Path((_, user)): Path<(String, String)>,
     door: Section,
 ) -> Result<Response, Failure> {
-    let (_, info) = find(&visit, &user).await?;
+    let organization_id = authorize(&visit)?;
+    let user_id: UserId = user.parse().map_err(|_| Failure::not_found())?;
+    let found = get_personal_key(&visit.app, &visit.caller, organization_id, user_id).await;
+    let (name, key) = match found.map_err(Error::into_reject) {
+        Ok(info) => {
+            let info = with_uses_here(&visit.app, info);
+            let held = HeldKey { hint: holder(&visit, &info).hint, facts: view::facts(&info, visit.app.now()) };
+            (holder(&visit, &info).name, Some(held))
+        }
+        // Who is here and holds none still has a page: what else is theirs stands below, and a link that was kept says what became of the key.
+        Err(reject) if reject.code == RejectCode::NotFound => (name_of(&visit, user_id).await?, None),
+        Err(reject) => return Err(reject.into()),
+    };
     let page = HolderPage {
         shell: visit.shell(Place::Settings),
         crumbs: below(door),
         base: base(door).to_owned(),
-        holder: holder(&visit, &info),
-        key: view::facts(&info, visit.app.now()),
+        user_id: user_id.to_string(),
+        name,
+        key,
     };
     Ok(visit.page(&page))
+}
+
+/// What somebody is called who holds no key; nobody is told of who is not here.
+async fn name_of(visit: &Visit, user_id: UserId) -> Result<String, Failure> {
+    let found = find_possible_holder(&visit.app, &visit.caller, visit.organization_id(), user_id).await?;
+    Ok(found.ok_or_else(Failure::no_key_held)?.to_string())
 }
 
 /// Asks before a key is cleared.

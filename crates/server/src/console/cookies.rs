@@ -95,7 +95,11 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "rotation-extended" => subjects().map(|(name, hint)| Notice::RotationExtended(name, hint))?,
         "rotation-cancelled" => subjects().map(|(name, hint)| Notice::RotationCancelled(name, hint))?,
         "keys-deactivated" => counts().map(|(done, left)| Notice::KeysDeactivated(done, left))?,
-        "keys-extended" => counts().map(|(done, left)| Notice::KeysExtended(done, left))?,
+        "keys-extended" => {
+            let (counted, unchanged) = subject_of.split_once('.')?;
+            let (done, left) = counted.split_once('x')?;
+            Notice::KeysExtended(done.parse().ok()?, left.parse().ok()?, decoded(unchanged)?)
+        }
         "keys-deleted" => counts().map(|(done, left)| Notice::KeysDeleted(done, left))?,
         "key-cleared" => Notice::KeyCleared(subject()?),
         "access-off" => Notice::ApiAccessOff,
@@ -106,6 +110,8 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "session-ended" => Notice::SessionEnded,
         "sessions-ended" => Notice::SessionsEnded,
         "shared-secret-deleted" => Notice::SharedSecretDeleted,
+        "old-shared-secret-ended" => Notice::OldSharedSecretEnded,
+        "old-shared-secret-extended" => Notice::OldSharedSecretExtended,
         "password-set" => Notice::PasswordSet,
         "member-added" => Notice::MemberAdded(subject()?),
         "member-updated" => Notice::MemberUpdated(subject()?),
@@ -135,7 +141,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
     let counts = match notice {
         Notice::KeysActivated(done, left)
         | Notice::KeysDeactivated(done, left)
-        | Notice::KeysExtended(done, left)
+        | Notice::KeysExtended(done, left, _)
         | Notice::KeysDeleted(done, left) => format!("{done}x{left}"),
         _ => String::new(),
     };
@@ -168,6 +174,8 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::SessionEnded => ("session-ended", ""),
         Notice::SessionsEnded => ("sessions-ended", ""),
         Notice::SharedSecretDeleted => ("shared-secret-deleted", ""),
+        Notice::OldSharedSecretEnded => ("old-shared-secret-ended", ""),
+        Notice::OldSharedSecretExtended => ("old-shared-secret-extended", ""),
         Notice::PasswordSet => ("password-set", ""),
         Notice::MemberAdded(name) => ("member-added", name.as_str()),
         Notice::MemberUpdated(name) => ("member-updated", name.as_str()),
@@ -187,6 +195,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
     let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
     let mut value = format!("{kind}.{}", encoded(subject));
     if let Notice::OrganizationCreated(_, other)
+    | Notice::KeysExtended(_, _, other)
     | Notice::RotationEnded(_, other)
     | Notice::RotationExtended(_, other)
     | Notice::RotationCancelled(_, other) = notice
@@ -293,7 +302,7 @@ mod tests {
             Notice::RotationExtended(named(), named()),
             Notice::RotationCancelled(named(), named()),
             Notice::KeysDeactivated(12, 0),
-            Notice::KeysExtended(12, 2),
+            Notice::KeysExtended(12, 2, "CI, a.b & <c>".to_owned()),
             Notice::KeysDeleted(12, 1),
             Notice::KeyCleared(named()),
             Notice::ApiAccessOff,
@@ -304,6 +313,8 @@ mod tests {
             Notice::SessionEnded,
             Notice::SessionsEnded,
             Notice::SharedSecretDeleted,
+            Notice::OldSharedSecretEnded,
+            Notice::OldSharedSecretExtended,
             Notice::PasswordSet,
             Notice::MemberAdded(named()),
             Notice::MemberUpdated(named()),
@@ -352,6 +363,8 @@ mod tests {
                 | Notice::SessionEnded
                 | Notice::SessionsEnded
                 | Notice::SharedSecretDeleted
+                | Notice::OldSharedSecretEnded
+                | Notice::OldSharedSecretExtended
                 | Notice::PasswordSet
                 | Notice::MemberAdded(_)
                 | Notice::MemberUpdated(_)

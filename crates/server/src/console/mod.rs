@@ -53,6 +53,7 @@ use self::keys::bulk::Verb;
 use self::keys::door::Door;
 use self::keys::rotation::Step;
 use self::menu::Section;
+use self::shared_secret::overlap;
 use crate::app::App;
 
 /// Bytes of a form; the largest holds a description and a handful of short fields.
@@ -84,6 +85,12 @@ fn rotation(step: Step) -> MethodRouter<App> {
         .post(move |visit, path, form| keys::rotation::change(visit, path, form, step))
 }
 
+/// The question before an old shared secret is changed, and its answer.
+fn overlap(step: overlap::Step) -> MethodRouter<App> {
+    get(move |visit, query| overlap::show(visit, query, step))
+        .post(move |visit, form| overlap::change(visit, form, step))
+}
+
 /// The routes of the console, and its page for what is not there.
 ///
 /// From outside in: the headers of every answer, the log and the pages of failures, what a panic is turned into, what is refused for safety, the origin check, the handler.
@@ -110,12 +117,15 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/rotation/extend", rotation(Step::Extend))
         .route("/keys/{key}/rotation/cancel", rotation(Step::Cancel))
         .route("/keys/{key}/view", get(keys::viewing::show).post(keys::viewing::view))
+        .route("/keys/{key}/bundle", post(shared_secret::bundle::show_bundle))
         .route("/keys/{key}/activate", post(keys::change::activate))
         .route("/keys/{key}/deactivate", post(keys::change::deactivate))
         .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))
         .route("/shared-secret", get(shared_secret::show).post(shared_secret::create))
         .route("/shared-secret/view", get(shared_secret::show_view).post(shared_secret::view))
         .route("/shared-secret/rotate", get(shared_secret::show_rotate).post(shared_secret::rotate))
+        .route("/shared-secret/end", overlap(overlap::Step::End))
+        .route("/shared-secret/extend", overlap(overlap::Step::Extend))
         .route("/shared-secret/delete", get(shared_secret::show_delete).post(shared_secret::delete))
         .route("/audit", get(audit::show_audit))
         .route("/audit/{event}", get(audit::show_event))

@@ -98,11 +98,11 @@ impl FromRequestParts<App> for Visit {
         let here = uri.path_and_query().filter(|_| is_page).map_or("", |it| own_path(it.as_str())).to_owned();
         // What was posted cannot be posted again by signing in, so a change leads back to the start.
         let next = if is_page { here.clone() } else { "/".to_owned() };
-        let signed_out = || Failure::SignedOut { next: next.clone() };
-        let token = guest.site.session(&parts.headers).ok_or_else(signed_out)?;
+        let signed_out = |has_ended| Failure::SignedOut { next: next.clone(), has_ended };
+        let token = guest.site.session(&parts.headers).ok_or_else(|| signed_out(false))?;
         let slug = slug(parts, app).await;
         let visit = Self::open(app, guest, &parts.headers, &token, &here, slug.as_deref()).await?;
-        visit.ok_or_else(signed_out)
+        visit.ok_or_else(|| signed_out(true))
     }
 }
 
@@ -195,7 +195,12 @@ impl Visit {
 
     /// Whether the viewer's role here may have keys.
     pub(super) fn has_api_access(&self) -> bool {
-        let membership = self.app.replica().membership_at(self.user.id, self.organization.id);
+        self.has_api_access_at(self.organization.id)
+    }
+
+    /// The same of an organization below.
+    pub(super) fn has_api_access_at(&self, place: OrganizationId) -> bool {
+        let membership = self.app.replica().membership_at(self.user.id, place);
         membership.is_some_and(|it| it.is_admin || it.api_access)
     }
 
@@ -244,7 +249,11 @@ impl Visit {
             slug: it.slug.to_string(),
             here: it.id == self.organization.id,
         };
-        ViewSwitch { agency: points.agency.as_ref().map(link), locations: points.locations.iter().map(link).collect() }
+        ViewSwitch {
+            top: points.top.as_ref().map(link),
+            agency: points.agency.as_ref().map(link),
+            locations: points.locations.iter().map(link).collect(),
+        }
     }
 
     /// A path within the organization; empty for its own page.

@@ -184,6 +184,9 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     let path = "/shared-secret";
     calls.call("create_shared_secret", "POST", path, Value::Null).await;
     calls.call("rotate_shared_secret", "POST", &format!("{path}/rotate"), Value::Null).await;
+    let later = json!({"until": "2027-01-20T00:00:00Z"});
+    calls.call("extend_shared_secret_rotation", "POST", &format!("{path}/rotation/extend"), later).await;
+    calls.call("end_shared_secret_rotation", "POST", &format!("{path}/rotation/end"), Value::Null).await;
     calls.reveal("reveal_shared_secret", path).await;
     calls.call("delete_shared_secret", "DELETE", path, Value::Null).await;
     calls.call_at_root("rotate_signing_keys", "/api/v1/signing-keys/rotate").await;

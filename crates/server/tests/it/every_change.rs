@@ -188,9 +188,17 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     call("reveal_key", "POST", format!("{path}/keys/{key}/reveal"), json!({}));
 
     let path = |organization: &str| format!("/api/v1/organizations/{organization}/shared-secret");
-    for organization in [&rotated, &shown, &ended] {
+    let overlapping = [it.create_organization("Early").await, it.create_organization("Late").await];
+    for organization in [&rotated, &shown, &ended].into_iter().chain(&overlapping) {
         it.admin.post(&path(organization), json!({})).await.expect(201);
     }
+    let [early, late] = &overlapping;
+    for organization in [early, late] {
+        it.admin.post(&format!("{}/rotate", path(organization)), json!({})).await.expect(200);
+    }
+    call("end_shared_secret_rotation", "POST", format!("{}/rotation/end", path(early)), json!({}));
+    let later = json!({"until": it.days_from_now(20)});
+    call("extend_shared_secret_rotation", "POST", format!("{}/rotation/extend", path(late)), later);
     call("create_shared_secret", "POST", path(&organization), json!({}));
     call("rotate_shared_secret", "POST", format!("{}/rotate", path(&rotated)), json!({}));
     call("reveal_shared_secret", "POST", format!("{}/reveal", path(&shown)), json!({}));

@@ -34,6 +34,8 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::SessionsEnded => "Signed out elsewhere",
         EventKind::SharedSecretCreated => "Created the shared secret",
         EventKind::SharedSecretRotated => "Rotated the shared secret",
+        EventKind::SharedSecretRotationEnded => "Ended old shared secrets",
+        EventKind::SharedSecretRotationExtended => "Extended an old shared secret",
         EventKind::SharedSecretRevealed => "Looked at the shared secret",
         EventKind::SharedSecretDeleted => "Deleted the shared secret",
         EventKind::SigningKeyCreated => "Made the first key that signs access tokens",
@@ -82,6 +84,7 @@ pub(super) fn field_words(path: &str) -> String {
         "expires_at" => "expires".to_owned(),
         "standing" => "switched".to_owned(),
         "api_access" => "API access".to_owned(),
+        "copy_destroyed" => "kept copy of its secret destroyed".to_owned(),
         _ => spaced(name.strip_suffix("_id").or_else(|| name.strip_suffix("_secs")).unwrap_or(name)),
     };
     match path.split_once('.') {

@@ -107,10 +107,21 @@ pub struct HolderPage {
     pub crumbs: Vec<Crumb>,
     /// The path of the list within the organization.
     pub base: String,
-    /// Who.
-    pub holder: HolderView,
-    /// The key.
-    pub key: KeyFacts,
+    /// The user's id.
+    pub user_id: String,
+    /// What the user is called: free text.
+    pub name: String,
+    /// The key; none where the user holds none, or none any more.
+    pub key: Option<HeldKey>,
+}
+
+/// A personal key that somebody holds.
+#[derive(Debug, Clone)]
+pub struct HeldKey {
+    /// The start of its token.
+    pub hint: String,
+    /// What is known of it.
+    pub facts: KeyFacts,
 }
 
 /// Asks before a personal key stops working.

@@ -52,7 +52,9 @@ impl Shell {
 /// What the view switch of the top bar offers at once; the page of organizations has the others.
 #[derive(Debug, Clone)]
 pub struct ViewSwitch {
-    /// The topmost organization, where there are others below it.
+    /// The topmost organization, where the agency is another one.
+    pub top: Option<ViewLink>,
+    /// The nearest agency: the present organization, or the one right above it.
     pub agency: Option<ViewLink>,
     /// Some of the others.
     pub locations: Vec<ViewLink>,
@@ -238,8 +240,9 @@ pub enum Notice {
     RotationCancelled(String, String),
     /// Several keys were deactivated.
     KeysDeactivated(usize, usize),
-    /// Several keys were given a later end.
-    KeysExtended(usize, usize),
+    /// Several keys were given a later end: how many, how many were gone meanwhile, and which were left since they end later already; empty for
+    /// none.
+    KeysExtended(usize, usize, String),
     /// Several keys were deleted.
     KeysDeleted(usize, usize),
     /// An administrator cleared somebody's personal key.
@@ -260,6 +263,10 @@ pub enum Notice {
     SessionsEnded,
     /// The organization's shared secret was deleted.
     SharedSecretDeleted,
+    /// An old shared secret was ended.
+    OldSharedSecretEnded,
+    /// An old shared secret works for longer.
+    OldSharedSecretExtended,
     /// The reader set a password by a link.
     PasswordSet,
     /// Somebody who had an account was made a member.

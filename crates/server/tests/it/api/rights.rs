@@ -36,7 +36,8 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         "update_organization" | "update_key" | "update_role" | "update_user" | "update_member" => json!({}),
         "activate_key" | "deactivate_key" | "rotate_key" | "revoke_key" | "duplicate_key" => json!({}),
         "end_rotation" | "cancel_rotation" | "rotate_master_key" => json!({}),
-        "extend_rotation" => json!({"until": "2027-01-20T00:00:00Z"}),
+        "end_shared_secret_rotation" => json!({}),
+        "extend_rotation" | "extend_shared_secret_rotation" => json!({"until": "2027-01-20T00:00:00Z"}),
         "create_shared_secret" | "rotate_shared_secret" | "reveal_shared_secret" | "rotate_signing_keys" => json!({}),
         "rotate_personal_key" | "create_sign_in_link" | "reveal_key" => json!({}),
         "put_personal_key" => return None,
@@ -112,10 +113,10 @@ async fn observed(it: &Fixture, callers: &[(String, Client)]) -> Matrix {
 }
 
 fn written(matrix: &Matrix, columns: &[&str]) -> String {
-    let mut text = format!("{:24}{}\n", "", columns.join("  "));
+    let mut text = format!("{:32}{}\n", "", columns.join("  "));
     for (id, row) in matrix {
         let cells = columns.iter().map(|it| format!("{:width$}", row[*it], width = it.len())).collect::<Vec<_>>();
-        writeln!(text, "{}", format!("{id:24}{}", cells.join("  ")).trim_end()).unwrap();
+        writeln!(text, "{}", format!("{id:32}{}", cells.join("  ")).trim_end()).unwrap();
     }
     text
 }

@@ -3,7 +3,7 @@
 use super::keys::{facts, rows};
 use super::{Words, complaints, shell, status, used};
 use crate::console::pages::access::{
-    ApiAccessPage, AskPage, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
+    ApiAccessPage, AskPage, HeldKey, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
 };
 use crate::console::pages::keys::LastUse;
 use crate::console::pages::settings::Crumb;
@@ -103,8 +103,20 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
                 shell: shell(words, Place::Settings),
                 crumbs: vec![Crumb { path: "/settings", label: "Settings" }],
                 base: "/security/api-management".to_owned(),
-                holder: everybody[0].clone(),
-                key: facts(words),
+                user_id: everybody[0].user_id.clone(),
+                name: words.person.to_owned(),
+                key: Some(HeldKey { hint: "ck_9Ks1…".to_owned(), facts: facts(words) }),
+            }),
+        ),
+        (
+            "api-management-no-key",
+            render(&HolderPage {
+                shell: shell(words, Place::Settings),
+                crumbs: vec![Crumb { path: "/settings", label: "Settings" }],
+                base: "/security/api-management".to_owned(),
+                user_id: "usr_01kapxb4q0e8mv5r3g2t9w7yzn".to_owned(),
+                name: words.person.to_owned(),
+                key: None,
             }),
         ),
         ("api-management-clear", render(&ask(words, Some(words.person), ""))),

@@ -26,6 +26,7 @@ fn view_switch(words: &Words<'_>) -> ViewSwitch {
     let link = |name: &str, slug: &str, here| ViewLink { name: name.to_owned(), slug: slug.to_owned(), here };
     let slugs = ["harbor-street", "hill-road", "mill-lane", "north", "old-town", "station", "west-end", "zoo"];
     ViewSwitch {
+        top: Some(link(words.names[2], "top", false)),
         agency: Some(link(words.organization, "acme", true)),
         locations: slugs.iter().zip(words.names.iter().cycle()).map(|(slug, name)| link(name, slug, false)).collect(),
     }

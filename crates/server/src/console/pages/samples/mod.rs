@@ -11,9 +11,7 @@ use crate::console::pages::keyboard::KeyboardPage;
 use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, KeyRights, LastUse};
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::rotation::Viewing;
-use crate::console::pages::secrets::{
-    Bundle, CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage,
-};
+use crate::console::pages::secrets::{CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone};
 use crate::console::pages::snippets::{call_with_key, check_key};
@@ -125,6 +123,7 @@ fn sign_in(words: &Words<'_>) -> SignInPage {
         unsent: false,
         action: String::new(),
         kept: String::new(),
+        has_ended: true,
         unclaimed: false,
         signed_out: false,
         errors: FormErrors::default(),
@@ -175,10 +174,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         token: token.to_owned(),
-        bundle: match origin {
-            SecretOrigin::Created => Bundle::Shown("eyJ1cmwiOiJodHRwczovL2tleXMuYWNtZS5leGFtcGxlIn0=".to_owned()),
-            SecretOrigin::Rotated { .. } => Bundle::None,
-        },
+        offers_bundle: origin == SecretOrigin::Created,
         access: access.to_owned(),
         secret: secret.to_owned(),
         snippets: call_with_key(BASE_URL, Some(token)),
@@ -390,12 +386,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ),
         ("key-created", render(&created(SecretOrigin::Created))),
         (
-            "key-created-unconfirmed",
-            render(&CreatedKeyPage {
-                bundle: Bundle::Unconfirmed,
-                shown_again: false,
-                ..created(SecretOrigin::Created)
-            }),
+            "key-created-once",
+            render(&CreatedKeyPage { offers_bundle: false, shown_again: false, ..created(SecretOrigin::Created) }),
         ),
         ("key-replacement", render(&CreatedKeyPage { replaced: replaced(), ..created(SecretOrigin::Created) })),
         ("key-shown-replacement", render(&SecretShownPage { replaced: replaced(), ..shown(Made::Key) })),
