@@ -115,5 +115,6 @@ pub fn statements() -> Vec<(String, String)> {
     statements.extend(notifications::built_statements());
     statements.extend(sealing::built_statements());
     statements.extend(usage::built_statements());
+    statements.extend(webhooks::built_statements());
     statements
 }

@@ -7,6 +7,9 @@ pub mod deliveries;
 pub mod secrets;
 pub mod sending;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use claviger_core::id::{KeyId, OrganizationId, UserId, WebhookId};
 use claviger_core::name::Name;
 use claviger_core::tenant::Tenant;
@@ -16,9 +19,9 @@ use claviger_core::webhook::topic::{Subscription, Topic};
 use claviger_core::webhook::{Webhook, WebhookStatus};
 
 use crate::row::{Columns, Unreadable, brief};
-use crate::sql::{ROWS_PURGED_MAX, statements};
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, ROWS_PURGED_MAX, padded, row_of, statements};
 use crate::statement::assert_newer;
-use crate::value::args;
+use crate::value::{Argument as _, args};
 use crate::{Connection, Cursor, Page, PageRequest, StoreResult, Tx};
 
 macro_rules! columns {
@@ -79,6 +82,19 @@ statements! {
         "DELETE FROM webhook WHERE id IN (SELECT w.id FROM webhook w WHERE w.deleted_at IS NOT NULL \
          AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.webhook_id = w.id) \
          AND NOT EXISTS (SELECT 1 FROM webhook_secret s WHERE s.webhook_id = w.id) ORDER BY w.deleted_at LIMIT $1)";
+}
+
+static COUNT_OF_KEYS: LazyLock<Bulk> = LazyLock::new(|| {
+    let keys = row_of(ROWS_PER_STATEMENT, 1);
+    Bulk::new(format!(
+        "SELECT w.key_id, count(*) FROM webhook w WHERE w.organization_id = $1 AND w.deleted_at IS NULL \
+         AND w.status IN ('active', 'paused', 'disabled_failing') AND w.key_id IN {keys} GROUP BY w.key_id"
+    ))
+});
+
+/// Every statement that is put together here, by name.
+pub(crate) fn built_statements() -> Vec<(String, String)> {
+    vec![("COUNT_OF_KEYS".to_owned(), COUNT_OF_KEYS.portable.clone())]
 }
 
 /// A webhook, and what the key that made it is called.
@@ -215,6 +231,25 @@ impl Connection {
             None => self.number(COUNT_WEBHOOKS, place).await,
             Some(id) => self.number(COUNT_WEBHOOKS_OF_KEY, [place, args![id]].concat()).await,
         }
+    }
+
+    /// How many webhooks that have not ended hang on each of these keys of the tenant's; of a key that has none nothing is said.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn count_webhooks_of_keys(
+        &mut self,
+        tenant: &Tenant,
+        key_ids: &[KeyId],
+    ) -> StoreResult<HashMap<KeyId, u64>> {
+        let mut counts = HashMap::new();
+        for chunk in key_ids.chunks(ROWS_PER_STATEMENT) {
+            let mut arguments = args![tenant.organization_id()];
+            arguments.extend(padded(chunk, KeyId::value));
+            let count = |it: &mut Columns<'_>| Ok((it.next()?, it.next()?));
+            counts.extend(self.list_bulk::<(KeyId, u64)>(&COUNT_OF_KEYS, arguments, "webhook", count).await?);
+        }
+        Ok(counts)
     }
 
     /// The active webhooks, there and above, that ask for what has happened in an organization. What their keys may hear is judged one by one.

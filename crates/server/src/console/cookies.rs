@@ -112,6 +112,15 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "shared-secret-deleted" => Notice::SharedSecretDeleted,
         "old-shared-secret-ended" => Notice::OldSharedSecretEnded,
         "old-shared-secret-extended" => Notice::OldSharedSecretExtended,
+        "webhook-played" => Notice::WebhookPlayed,
+        "webhook-paused" => Notice::WebhookPaused,
+        "webhook-updated" => Notice::WebhookUpdated,
+        "webhook-deleted" => Notice::WebhookDeleted,
+        "signing-secret-was-shown" => Notice::SigningSecretWasShown,
+        "delivery-resent" => Notice::DeliveryResent,
+        "test-sent" => Notice::TestSent,
+        "no-webhook-selected" => Notice::NoWebhookSelected,
+        "deliveries-recovered" => Notice::DeliveriesRecovered(subject()?.parse().ok()?),
         "password-set" => Notice::PasswordSet,
         "member-added" => Notice::MemberAdded(subject()?),
         "member-updated" => Notice::MemberUpdated(subject()?),
@@ -143,6 +152,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         | Notice::KeysDeactivated(done, left)
         | Notice::KeysExtended(done, left, _)
         | Notice::KeysDeleted(done, left) => format!("{done}x{left}"),
+        Notice::DeliveriesRecovered(count) => count.to_string(),
         _ => String::new(),
     };
     let (kind, subject) = match notice {
@@ -176,6 +186,15 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::SharedSecretDeleted => ("shared-secret-deleted", ""),
         Notice::OldSharedSecretEnded => ("old-shared-secret-ended", ""),
         Notice::OldSharedSecretExtended => ("old-shared-secret-extended", ""),
+        Notice::WebhookPlayed => ("webhook-played", ""),
+        Notice::WebhookPaused => ("webhook-paused", ""),
+        Notice::WebhookUpdated => ("webhook-updated", ""),
+        Notice::WebhookDeleted => ("webhook-deleted", ""),
+        Notice::SigningSecretWasShown => ("signing-secret-was-shown", ""),
+        Notice::DeliveryResent => ("delivery-resent", ""),
+        Notice::TestSent => ("test-sent", ""),
+        Notice::NoWebhookSelected => ("no-webhook-selected", ""),
+        Notice::DeliveriesRecovered(_) => ("deliveries-recovered", counts.as_str()),
         Notice::PasswordSet => ("password-set", ""),
         Notice::MemberAdded(name) => ("member-added", name.as_str()),
         Notice::MemberUpdated(name) => ("member-updated", name.as_str()),
@@ -315,6 +334,15 @@ mod tests {
             Notice::SharedSecretDeleted,
             Notice::OldSharedSecretEnded,
             Notice::OldSharedSecretExtended,
+            Notice::WebhookPlayed,
+            Notice::WebhookPaused,
+            Notice::WebhookUpdated,
+            Notice::WebhookDeleted,
+            Notice::SigningSecretWasShown,
+            Notice::DeliveryResent,
+            Notice::TestSent,
+            Notice::NoWebhookSelected,
+            Notice::DeliveriesRecovered(12),
             Notice::PasswordSet,
             Notice::MemberAdded(named()),
             Notice::MemberUpdated(named()),
@@ -365,6 +393,15 @@ mod tests {
                 | Notice::SharedSecretDeleted
                 | Notice::OldSharedSecretEnded
                 | Notice::OldSharedSecretExtended
+                | Notice::WebhookPlayed
+                | Notice::WebhookPaused
+                | Notice::WebhookUpdated
+                | Notice::WebhookDeleted
+                | Notice::SigningSecretWasShown
+                | Notice::DeliveryResent
+                | Notice::TestSent
+                | Notice::NoWebhookSelected
+                | Notice::DeliveriesRecovered(_)
                 | Notice::PasswordSet
                 | Notice::MemberAdded(_)
                 | Notice::MemberUpdated(_)

@@ -1,6 +1,6 @@
 //! The entries of the menus: plain data, in the order in which they stand on their pages.
 
-use super::{api_management, audit, data_loader};
+use super::{api_management, audit, data_loader, webhooks};
 
 /// What an entry is shown for.
 #[derive(Debug, Clone, Copy)]
@@ -328,6 +328,13 @@ const INTEGRATIONS: Plan = Plan {
             label: data_loader::TITLE,
             note: "Keys for loading data in bulk: one for each user, apart from API keys.",
             needs: Needs::Permissions(data_loader::NEEDS),
+        },
+        Entry {
+            path: webhooks::PATH,
+            icon: "switch",
+            label: webhooks::TITLE,
+            note: "Tell other programs that something happened, and see what became of it.",
+            needs: Needs::Permissions(webhooks::NEEDS),
         },
     ],
 };

@@ -39,6 +39,7 @@ mod settings_search;
 mod shared_secret;
 mod tree;
 mod visit;
+mod webhooks;
 
 #[cfg(test)]
 mod contrast;
@@ -66,6 +67,10 @@ fn api_management(door: Section) -> Router<App> {
         .route(door.path(), get(move |visit| settings::show(visit, door)))
         .route(&page, get(move |visit, query| api_management::show_holders(visit, query, door)))
         .route(&format!("{page}/{{user}}"), get(move |visit, path| api_management::show_holder(visit, path, door)))
+        .route(
+            &format!("{page}/{{user}}/configure"),
+            get(move |visit, path, query| api_management::configure(visit, path, query, door)),
+        )
         .route(
             &format!("{page}/{{user}}/clear"),
             get(move |visit, path| api_management::show_clear(visit, path, door))
@@ -127,6 +132,18 @@ pub fn router(app: App) -> Router {
         .route("/shared-secret/end", overlap(overlap::Step::End))
         .route("/shared-secret/extend", overlap(overlap::Step::Extend))
         .route("/shared-secret/delete", get(shared_secret::show_delete).post(shared_secret::delete))
+        .route(webhooks::PATH, get(webhooks::show_webhooks))
+        .route("/integrations/webhooks/new", get(webhooks::show_new).post(webhooks::create))
+        .route("/webhooks/{webhook}", get(webhooks::show_webhook))
+        .route("/webhooks/{webhook}/edit", get(webhooks::show_edit).post(webhooks::edit))
+        .route("/webhooks/{webhook}/pause", post(webhooks::pause))
+        .route("/webhooks/{webhook}/play", post(webhooks::play))
+        .route("/webhooks/{webhook}/rotate", get(webhooks::show_rotate).post(webhooks::rotate))
+        .route("/webhooks/{webhook}/test", post(webhooks::send_test))
+        .route("/webhooks/{webhook}/recover", post(webhooks::recover))
+        .route("/webhooks/{webhook}/delete", get(webhooks::show_delete).post(webhooks::delete))
+        .route("/webhooks/{webhook}/deliveries/{delivery}", get(webhooks::show_delivery))
+        .route("/webhooks/{webhook}/deliveries/{delivery}/resend", post(webhooks::resend))
         .route("/audit", get(audit::show_audit))
         .route("/audit/{event}", get(audit::show_event))
         .route(audit::REVISIONS.0, get(audit::show_revisions))

@@ -283,6 +283,11 @@ impl Visit {
         self.done_at(&self.path(rest), notice)
     }
 
+    /// Leads to a page within the organization where nothing was changed.
+    pub(super) fn redirect(&self, rest: &str) -> Response {
+        Redirect::to(&self.path(rest)).into_response()
+    }
+
     /// The same with a page that is not this organization's, or not under the address that it had.
     pub(super) fn done_at(&self, path: &str, notice: &Notice) -> Response {
         let mut response = Redirect::to(path).into_response();

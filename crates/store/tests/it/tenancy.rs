@@ -137,6 +137,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_webhook(webhook), |it| it.is_some());
     ask!(page_webhooks(&WebhookFilter::default(), &first), |it| it.rows.iter().any(|it| it.webhook.id == webhook));
     ask!(count_webhooks(None), |it| it > 0);
+    ask!(count_webhooks_of_keys(&[key_id]), |it| !it.is_empty());
     ask!(find_subscribers(topic), |it| it.iter().any(|it| it.id == webhook));
     ask!(find_webhook_secrets(webhook), |it| !it.is_empty());
     ask!(find_delivery(webhook, delivery), |it| it.is_some());

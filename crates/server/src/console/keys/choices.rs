@@ -278,7 +278,7 @@ fn choices_of_a_copy(visit: &Visit, of: Option<Present<'_>>, mut mine: Choice, o
 /// How far down the tree a key can reach: a choice only for who reaches down there too.
 ///
 /// It is offered before there is anything below: a key that makes organizations would else stand before closed doors with the first one.
-pub(super) fn reach_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str) -> Vec<Choice> {
+pub(in crate::console) fn reach_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str) -> Vec<Choice> {
     let reaches_below =
         visit.caller.reach(&visit.app, visit.organization_id()).is_ok_and(|it| it.reach() == Reach::Subtree);
     if !reaches_below {

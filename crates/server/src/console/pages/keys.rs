@@ -11,6 +11,7 @@ use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
 use super::usage::{Spark, UsageView};
+use super::webhooks::WebhookView;
 
 /// When a key or a secret was last used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -346,6 +347,8 @@ pub struct KeyPage {
     pub snippets: Vec<Snippet>,
     /// The address of the page where its api is documented.
     pub documentation: String,
+    /// What subscribed with it, newest first.
+    pub webhooks: Vec<WebhookView>,
 }
 
 /// All that is known of a key.
@@ -427,6 +430,8 @@ pub struct DeleteKeyPage {
     pub key: KeyFacts,
     /// Requests that passed in the last 24 hours.
     pub last_day: String,
+    /// What becomes of its webhooks, where it has any.
+    pub webhooks: Option<String>,
     /// Whether the reader has to type their password.
     pub must_confirm: bool,
     /// What was wrong with the answer that was sent.

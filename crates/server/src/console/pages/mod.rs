@@ -29,6 +29,7 @@ pub mod shell;
 pub mod snippets;
 pub mod tree;
 pub mod usage;
+pub mod webhooks;
 
 #[cfg(test)]
 mod samples;

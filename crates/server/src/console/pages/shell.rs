@@ -267,6 +267,24 @@ pub enum Notice {
     OldSharedSecretEnded,
     /// An old shared secret works for longer.
     OldSharedSecretExtended,
+    /// A webhook goes on.
+    WebhookPlayed,
+    /// A webhook is sent nothing until somebody plays it.
+    WebhookPaused,
+    /// A webhook's address or description was changed.
+    WebhookUpdated,
+    /// A webhook was deleted.
+    WebhookDeleted,
+    /// The form that shows a signing secret was sent again.
+    SigningSecretWasShown,
+    /// A delivery is sent again.
+    DeliveryResent,
+    /// A test is on its way.
+    TestSent,
+    /// Configure was pressed, and no webhook was selected.
+    NoWebhookSelected,
+    /// So many deliveries are sent again.
+    DeliveriesRecovered(u64),
     /// The reader set a password by a link.
     PasswordSet,
     /// Somebody who had an account was made a member.

@@ -1,6 +1,8 @@
 //! Looking at webhooks.
 
-use claviger_core::id::{OrganizationId, WebhookId};
+use std::collections::HashMap;
+
+use claviger_core::id::{KeyId, OrganizationId, WebhookId};
 use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
 
 use super::{WebhookInfo, authorize, info, organization_of, place_of, shows_target};
@@ -44,4 +46,18 @@ pub async fn get_webhook(app: &App, caller: &Caller, id: WebhookId) -> OpResult<
     let organization_id = place_of(app, caller, id).await?;
     let (tenant, access) = authorize(app, caller, organization_id, "read")?;
     info(app, caller, &mut *app.store().read().await?, (&tenant, access), id).await
+}
+
+/// How many webhooks that have not ended hang on each of these keys; of a key that has none nothing is said. Needs `claviger/webhooks:read`.
+///
+/// # Errors
+/// Refusals.
+pub async fn count_webhooks_of_keys(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_ids: &[KeyId],
+) -> OpResult<HashMap<KeyId, u64>> {
+    let tenant = caller.authorize(app, organization_id, "claviger/webhooks:read")?;
+    Ok(app.store().read().await?.count_webhooks_of_keys(&tenant, key_ids).await?)
 }

@@ -32,7 +32,7 @@ pub use deliver::{
 };
 pub use fan_out::fan_out;
 pub(super) use hear::permission_of;
-pub use look::{get_webhook, list_webhooks};
+pub use look::{count_webhooks_of_keys, get_webhook, list_webhooks};
 pub use samples::list_samples;
 pub use secrets::{rotate_secret, signing_secrets};
 pub use subscribe::{NewWebhook, Owner, create_webhook};

@@ -33,6 +33,7 @@ mod rotation;
 mod settings;
 mod shared_secret;
 mod tree;
+mod webhooks;
 
 use frame::shell;
 use keys::{deleted_facts, expiries, facts, first_request, key_form, key_list, no_usage, rows, secrets, usage};
@@ -216,6 +217,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         revisions: audit::rows(words),
         snippets: call_with_key(BASE_URL, None),
         documentation: if may.edit { "https://docs.acme.example/v2" } else { "/docs/api" }.to_owned(),
+        webhooks: if may.edit { webhooks::webhooks(words) } else { Vec::new() },
     };
     let mut after_deletion = key_list(words, rows(words));
     after_deletion.shell.notice = Some(Notice::KeyDeleted(words.names[2].to_owned()));
@@ -259,6 +261,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(account::all(words));
     pages.extend(data_loader::all(words));
     pages.extend(audit::all(words));
+    pages.extend(webhooks::all(words));
     pages.extend(failure::all(words));
     pages.extend(health::all(words));
     pages.extend(notifications::all(words));
@@ -446,6 +449,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 shell: shell(words, Place::Keys),
                 key: facts(words),
                 last_day: "1,204".into(),
+                webhooks: Some("One webhook ends with it, and its receiver is told.".to_owned()),
                 must_confirm: true,
                 errors: complaints(words, &["confirm"]),
             }),
@@ -458,6 +462,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 shell: shell(words, Place::Keys),
                 key: facts(words),
                 last_day: "1,204".into(),
+                webhooks: None,
                 must_confirm: false,
                 errors: FormErrors::default(),
             }),
