@@ -1,6 +1,8 @@
 //! What hosts report, in the stream `host`. Unlike a change's, an event's place is taken by its own transaction on both engines: the head's row is
 //! held until the commit, so places are committed in their order. Those who report wait for each other, and nobody else does.
 
+pub mod revisions;
+
 use claviger_core::event::{Position, Stream};
 use claviger_core::host_event::HostEvent;
 use claviger_core::id::EventId;
@@ -17,10 +19,11 @@ use crate::{Connection, StoreResult, Tx};
 
 macro_rules! columns {
     () => {
-        "SELECT e.id, e.organization_id, e.reporter_organization_id, e.given_id, e.entity, e.operation, e.entity_id, e.permission, e.at, \
-         e.received_at, e.actor_user_id, e.actor_key_id, e.reporter_user_id, e.reporter_key_id, e.body FROM host_event e "
+        "e.id, e.organization_id, e.reporter_organization_id, e.given_id, e.entity, e.operation, e.entity_id, e.permission, e.at, \
+         e.received_at, e.actor_user_id, e.actor_key_id, e.reporter_user_id, e.reporter_key_id, e.body"
     };
 }
+use columns;
 
 statements! {
     HOLD_HEAD = "UPDATE log_head SET seq = seq WHERE stream = $1 RETURNING epoch, seq";
@@ -32,10 +35,11 @@ statements! {
     FIND_REPORTED =
         "SELECT e.id, e.fingerprint FROM host_event e \
          WHERE e.reporter_organization_id = $1 AND e.organization_id = $2 AND e.given_id = $3";
-    FIND_HOST_EVENT = concat!(columns!(), "WHERE e.id = $1 AND e.organization_id = $2");
+    FIND_HOST_EVENT = concat!("SELECT ", columns!(), " FROM host_event e WHERE e.id = $1 AND e.organization_id = $2");
     LATEST_HOST_EVENTS = concat!(
+        "SELECT ",
         columns!(),
-        "WHERE e.organization_id = $1 AND e.entity = $2 AND e.operation = $3 ORDER BY e.epoch DESC, e.seq DESC LIMIT $4"
+        " FROM host_event e WHERE e.organization_id = $1 AND e.entity = $2 AND e.operation = $3 ORDER BY e.epoch DESC, e.seq DESC LIMIT $4"
     );
     PLACES_BEHIND =
         "SELECT e.id, e.epoch, e.seq, e.organization_id FROM host_event e WHERE (e.epoch, e.seq) > ($1, $2) ORDER BY e.epoch, e.seq LIMIT $3";

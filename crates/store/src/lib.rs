@@ -71,6 +71,7 @@ pub fn statements() -> Vec<(String, String)> {
         feed::RECORD_STATEMENTS,
         feed::STATEMENTS,
         host_events::STATEMENTS,
+        host_events::revisions::STATEMENTS,
         idempotency::STATEMENTS,
         imports::STATEMENTS,
         installation::STATEMENTS,

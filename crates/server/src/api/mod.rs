@@ -46,6 +46,7 @@ mod rates;
 mod receipts;
 mod reference;
 mod role_preview;
+mod revisions;
 mod roles;
 mod shared_secrets;
 mod sign_in;
@@ -105,6 +106,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(hooks::router())
         .merge(hook_deliveries::router())
         .merge(host_events::router())
+        .merge(revisions::router())
         .merge(nodes::router())
         .merge(shared_secrets::router())
         .merge(signing_keys::router())

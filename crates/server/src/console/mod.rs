@@ -32,6 +32,7 @@ mod paging;
 mod policies;
 mod renewal;
 mod respond;
+mod revisions;
 mod roles;
 mod security;
 mod settings;
@@ -146,7 +147,8 @@ pub fn router(app: App) -> Router {
         .route("/webhooks/{webhook}/deliveries/{delivery}/resend", post(webhooks::resend))
         .route("/audit", get(audit::show_audit))
         .route("/audit/{event}", get(audit::show_event))
-        .route(audit::REVISIONS.0, get(audit::show_revisions))
+        .route("/revision-history", get(revisions::show_revisions))
+        .route("/revision-history/{event}", get(revisions::show_revision))
         .route("/tree", get(tree::show_tree).post(tree::create))
         .route("/tree/new", get(tree::show_new))
         .route("/tree/{id}", get(tree::show_organization))

@@ -29,10 +29,10 @@ const TELLING: [&str; 10] = [
 ];
 
 /// Names of what identifiers in a picture stand for.
-pub(super) type Names = HashMap<String, String>;
+pub(in crate::console) type Names = HashMap<String, String>;
 
 /// Every field of either picture, those that differ first.
-pub(super) fn differences(before: Option<&Value>, after: Option<&Value>, names: &Names) -> Vec<Difference> {
+pub(in crate::console) fn differences(before: Option<&Value>, after: Option<&Value>, names: &Names) -> Vec<Difference> {
     let (old, new) = (flat(before), flat(after));
     let mut paths: Vec<&String> = old.keys().chain(new.keys()).collect();
     paths.sort();
@@ -53,7 +53,7 @@ pub(super) fn differences(before: Option<&Value>, after: Option<&Value>, names: 
 }
 
 /// The most telling differences in short, and how many more there are.
-pub(super) fn in_short(before: Option<&Value>, after: Option<&Value>, names: &Names) -> (Vec<Difference>, usize) {
+pub(in crate::console) fn in_short(before: Option<&Value>, after: Option<&Value>, names: &Names) -> (Vec<Difference>, usize) {
     let compared = before.is_some() && after.is_some();
     let mut found = differences(before, after, names);
     found.retain(|it| it.changed);
@@ -84,7 +84,7 @@ fn revocation_in_one(found: &mut Vec<Difference>) {
 }
 
 /// Whether a value of a row was cut.
-pub(super) fn is_cut(it: &Difference) -> bool {
+pub(in crate::console) fn is_cut(it: &Difference) -> bool {
     [&it.before, &it.after].into_iter().flatten().any(|it| it.ends_with('…'))
 }
 

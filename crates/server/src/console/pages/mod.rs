@@ -20,6 +20,7 @@ pub mod members;
 pub mod notifications;
 pub mod organizations;
 pub mod policies;
+pub mod revisions;
 pub mod roles;
 pub mod rotation;
 pub mod secrets;

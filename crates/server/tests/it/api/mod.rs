@@ -27,6 +27,7 @@ mod policies;
 mod preconditions;
 mod presentations;
 mod rates;
+mod revisions;
 mod rights;
 mod role_previews;
 mod schema;

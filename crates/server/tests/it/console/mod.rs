@@ -24,6 +24,7 @@ mod pages;
 mod people;
 mod questions;
 mod rights;
+mod revisions;
 mod roles;
 mod rotations;
 mod secrets;
