@@ -49,7 +49,7 @@ statements! {
         "SELECT count(*) FROM (SELECT 1 FROM notification n WHERE n.user_id = $1 AND n.state = 'unread' LIMIT $2) unread";
     FIND_ENDING = concat!(
         rows!(), "WHERE n.user_id = $1 AND n.deadline IS NOT NULL AND n.state IN ('unread', 'read') \
-         AND n.deadline > $2 AND n.deadline <= $3 ORDER BY n.deadline, n.id LIMIT $4"
+         AND n.deadline > $2 AND n.deadline <= $3 AND (n.subject_id = $4 OR $4 IS NULL) ORDER BY n.deadline, n.id LIMIT $5"
     );
     SET_STATE =
         "UPDATE notification SET state = $3 WHERE id = $1 AND user_id = $2 AND state <> $3 AND state <> 'dismissed'";
@@ -178,7 +178,7 @@ impl Connection {
         self.number(COUNT_UNREAD, args![user_id, NOTIFICATIONS_COUNTED_MAX]).await
     }
 
-    /// What a user was warned of that happens between two instants, the nearest first; a few.
+    /// What a user was warned of that happens between two instants, the nearest first; a few. Of everything, or of one thing alone.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -186,8 +186,15 @@ impl Connection {
         &mut self,
         user_id: UserId,
         (from, until): (Timestamp, Timestamp),
+        subject: Option<Entity>,
     ) -> StoreResult<Vec<NotificationRow>> {
-        self.list(FIND_ENDING, args![user_id, from, until, BANNERS_MAX], "notification", row).await
+        self.list(
+            FIND_ENDING,
+            args![user_id, from, until, subject.map(|it| it.to_string()), BANNERS_MAX],
+            "notification",
+            row,
+        )
+        .await
     }
 
     /// What a user chose of how to be told of each kind; where nothing is said, it is as for everybody.

@@ -111,9 +111,8 @@ fn view(row: &NotificationRow) -> NotificationView {
 
 /// What ends within a day and concerns the reader, for the banner; of one key only, where the page is that key's.
 pub(super) async fn ending(visit: &Visit, key_id: Option<KeyId>) -> Vec<Ending> {
-    let found = list_ending(&visit.app, &visit.caller).await.unwrap_or_default();
-    let shown = found.iter().filter(|it| key_id.is_none_or(|key_id| key_of(it) == Some(key_id)));
-    shown.map(|it| Ending { sentence: sentence(&it.notification), href: subject_path(it) }).collect()
+    let found = list_ending(&visit.app, &visit.caller, key_id).await.unwrap_or_default();
+    found.iter().map(|it| Ending { sentence: sentence(&it.notification), href: subject_path(it) }).collect()
 }
 
 type NotificationPath = Path<(String, String)>;

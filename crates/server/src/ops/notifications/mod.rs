@@ -7,7 +7,8 @@ pub mod words;
 
 use std::time::Duration;
 
-use claviger_core::id::{NotificationId, UserId};
+use claviger_core::event::Entity;
+use claviger_core::id::{KeyId, NotificationId, UserId};
 use claviger_core::limits::NOTIFICATION_DAYS_KEPT;
 use claviger_core::notification::NotificationState;
 use claviger_core::reject::Reject;
@@ -54,15 +55,15 @@ pub async fn list_notifications(
     Ok(app.store().read().await?.page_notifications_unchecked(user_id, only_unread, &request).await?.into())
 }
 
-/// What the caller was warned of that happens within a day, the nearest first; a few.
+/// What the caller was warned of that happens within a day, the nearest first; a few. Of everything, or of one key alone.
 ///
 /// # Errors
 /// Refuses a key.
-pub async fn list_ending(app: &App, caller: &Caller) -> OpResult<Vec<NotificationRow>> {
+pub async fn list_ending(app: &App, caller: &Caller, key_id: Option<KeyId>) -> OpResult<Vec<NotificationRow>> {
     const DAY: Duration = Duration::from_secs(86_400);
     let (user_id, now) = (person(caller)?, app.now());
     let within = (now, now.saturating_add(DAY));
-    Ok(app.store().read().await?.find_ending_unchecked(user_id, within).await?)
+    Ok(app.store().read().await?.find_ending_unchecked(user_id, within, key_id.map(Entity::from)).await?)
 }
 
 /// Changes what has become of one of the caller's notifications. One of somebody else's is answered like one that does not exist.

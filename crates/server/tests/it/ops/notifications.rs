@@ -73,7 +73,7 @@ async fn owner_agency_and_own_admins_are_told_of_an_idle_key_and_siblings_are_no
         days.pass(day).await;
         for it in told {
             assert_eq!(unread(&days.it, it).await, [kind], "day {day}");
-            let banner = list_ending(&days.it.app, it).await.unwrap();
+            let banner = list_ending(&days.it.app, it, None).await.unwrap();
             assert_eq!(!banner.is_empty(), is_near, "day {day}");
         }
     }
@@ -81,7 +81,7 @@ async fn owner_agency_and_own_admins_are_told_of_an_idle_key_and_siblings_are_no
     days.pass(89).await;
     for it in told {
         assert_eq!(unread(&days.it, it).await, []);
-        assert_eq!(list_ending(&days.it.app, it).await.unwrap(), []);
+        assert_eq!(list_ending(&days.it.app, it, None).await.unwrap(), []);
     }
     days.pass(90).await;
     assert_eq!(days.it.verify(&made.token, &[]), Ok(()));
