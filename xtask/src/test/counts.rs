@@ -49,12 +49,16 @@ pub(super) struct Report {
     pub(super) failure: Option<Failure>,
     /// What failed at first and passed by itself.
     pub(super) unsteady: Vec<String>,
+    /// Whether all that was begun came to an end.
+    is_whole: bool,
 }
 
 /// How to read what a runner prints, line by line.
 #[derive(Clone, Copy)]
 pub(super) struct Reading {
     pub(super) count: fn(&str) -> Option<Counts>,
+    /// How many tests it has begun with.
+    pub(super) begun: fn(&str) -> Option<u64>,
     /// What to name when this is to be run again.
     pub(super) failed: fn(&str) -> Option<String>,
 }
@@ -75,28 +79,33 @@ impl From<Outcome> for Report {
 /// Runs tests and adds up what is printed of them. `command` says how all are run, or just those of these names; a failed one is run once more.
 pub(super) fn run_counted(command: impl Fn(&[String]) -> Command, reading: Reading) -> Report {
     let (first, failed) = run_once(&mut command(&[]), reading);
-    if first.failure.is_none() || failed.is_empty() || SECOND_CHANCES_MAX < failed.len() {
+    let may_be_unsteady = 0 < failed.len() && failed.len() <= SECOND_CHANCES_MAX && first.counts.skipped == 0;
+    if first.failure.is_none() || !first.is_whole || !may_be_unsteady {
         return first;
     }
     println!("once more, by themselves: {}", failed.join(", "));
     let (second, _) = run_once(&mut command(&failed), reading);
-    if second.failure.is_some() {
+    // What was named and did not run, an example of the documentation say, has not passed.
+    if second.failure.is_some() || second.counts.passed < failed.len() as u64 {
         return first;
     }
     let counts = Counts { passed: first.counts.passed + first.counts.failed, failed: 0, ..first.counts };
-    Report { counts, failure: None, unsteady: failed }
+    Report { counts, failure: None, unsteady: failed, is_whole: true }
 }
 
 fn run_once(command: &mut Command, reading: Reading) -> (Report, Vec<String>) {
-    let (mut counts, mut failed) = (Counts::default(), BTreeSet::new());
+    let (mut counts, mut failed, mut begun) = (Counts::default(), BTreeSet::new(), 0);
     let outcome = run_watched(command, |line| {
         if let Some(more) = (reading.count)(line) {
             counts = counts.plus(more);
         }
+        begun += (reading.begun)(line).unwrap_or_default();
         failed.extend((reading.failed)(line));
     });
     let failure = outcome.and_then(|status| check(status.success(), counts, command)).err();
-    (Report { counts, failure, ..Report::default() }, failed.into_iter().collect())
+    // A program that died in the middle tells of no more tests, and what it did not run would be forgotten.
+    let is_whole = begun == counts.passed + counts.failed + counts.skipped;
+    (Report { counts, failure, is_whole, ..Report::default() }, failed.into_iter().collect())
 }
 
 fn check(is_success: bool, counts: Counts, command: &Command) -> Outcome {
@@ -115,10 +124,21 @@ fn check(is_success: bool, counts: Counts, command: &Command) -> Outcome {
 }
 
 /// How cargo's lines are read.
-pub(super) const CARGO: Reading = Reading { count: of_cargo_line, failed: failed_of_cargo };
+pub(super) const CARGO: Reading = Reading { count: of_cargo_line, begun: begun_of_cargo, failed: failed_of_cargo };
 
 /// How the lines of node's `spec` reporter are read.
-pub(super) const NODE: Reading = Reading { count: of_node_line, failed: failed_of_node };
+pub(super) const NODE: Reading = Reading { count: of_node_line, begun: begun_of_node, failed: failed_of_node };
+
+/// The number of a line such as `running 43 tests`.
+fn begun_of_cargo(line: &str) -> Option<u64> {
+    let (number, rest) = line.strip_prefix("running ")?.split_once(' ')?;
+    matches!(rest, "test" | "tests").then(|| number.parse().ok())?
+}
+
+/// The number of a line such as `ℹ tests 6`.
+fn begun_of_node(line: &str) -> Option<u64> {
+    line.strip_prefix('ℹ')?.trim_start().strip_prefix("tests ")?.parse().ok()
+}
 
 /// The test of a line such as `test process::crash::a_lost_write_is_found ... FAILED`.
 fn failed_of_cargo(line: &str) -> Option<String> {
@@ -186,9 +206,9 @@ mod tests {
         run_counted(command, CARGO)
     }
 
-    const PASSED: &str = "echo 'test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out'";
-    const FAILED: &str =
-        "echo 'test a::b ... FAILED'; echo 'test result: FAILED. 7 passed; 1 failed; 0 ignored'; exit 1";
+    const PASSED: &str =
+        "echo 'running 1 test'; echo 'test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out'";
+    const FAILED: &str = "echo 'running 8 tests'; echo 'test a::b ... FAILED'; echo 'test result: FAILED. 7 passed; 1 failed; 0 ignored'; exit 1";
 
     #[test]
     fn run_without_any_test_is_a_failure() {
@@ -219,6 +239,15 @@ mod tests {
         let many = "for it in 1 2 3 4 5 6; do echo \"test $it ... FAILED\"; done; exit 1";
         assert!(run_printing(many, PASSED).failure.is_some());
         assert!(run_printing("exit 1", PASSED).failure.is_some());
+        // Another program died beside it, another test was left out, and another one failed that cannot be named.
+        for beside in [
+            "echo 'running 3 tests'",
+            "echo 'running 1 test'; echo 'test result: ok. 0 passed; 0 failed; 1 ignored'",
+            "echo 'running 1 test'; echo 'test src/a.rs - b (line 3) ... FAILED'; echo 'test result: FAILED. 0 passed; 1 failed; 0 ignored'",
+        ] {
+            let all: &'static str = Box::leak(format!("{beside}; {FAILED}").into_boxed_str());
+            assert!(run_printing(all, PASSED).failure.is_some(), "{beside}");
+        }
     }
 
     #[test]
