@@ -79,7 +79,7 @@ impl From<Outcome> for Report {
 /// Runs tests and adds up what is printed of them. `command` says how all are run, or just those of these names; a failed one is run once more.
 pub(super) fn run_counted(command: impl Fn(&[String]) -> Command, reading: Reading) -> Report {
     let (first, failed) = run_once(&mut command(&[]), reading);
-    let may_be_unsteady = 0 < failed.len() && failed.len() <= SECOND_CHANCES_MAX && first.counts.skipped == 0;
+    let may_be_unsteady = !failed.is_empty() && failed.len() <= SECOND_CHANCES_MAX && first.counts.skipped == 0;
     if first.failure.is_none() || !first.is_whole || !may_be_unsteady {
         return first;
     }
