@@ -170,7 +170,7 @@ test("S1.3, S1.4: the agency's view shows agency keys and location keys, each wi
   await page.locator("nav.index").getByRole("link", { name: /^API Keys/ }).click();
   await page.getByRole("heading", { name: "Agency 2" }).waitFor();
   await page.getByRole("heading", { name: "Location 2" }).waitFor();
-  for (const name of ["L1", "L2"]) await page.getByRole("link", { name: `Marketing ${name}` }).waitFor();
+  for (const name of ["L1", "L2"]) await page.getByRole("link", { name: `Marketing ${name}`, exact: true }).waitFor();
   await show(page, "keys-agency");
   // The search finds the keys of locations too, and leads to them.
   await page.getByRole("searchbox").fill("marketing l2");

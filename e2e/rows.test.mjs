@@ -129,7 +129,7 @@ test("A1.1: an agency without keys of its own says so above those of its locatio
   await call(server, token, 201, "POST", `/organizations/${location.id}/keys`, { name: "Counter" });
   await switchTo(page, "Agency");
   await page.getByRole("heading", { name: "Agency has no keys of its own" }).waitFor();
-  await page.getByRole("link", { name: "Counter" }).waitFor();
+  await page.getByRole("link", { name: "Counter", exact: true }).waitFor();
   assert.equal(await page.getByText("No keys yet").count(), 0);
   await show(page, "keys-agency-none");
   await close();

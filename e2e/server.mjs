@@ -57,10 +57,10 @@ const start = async (command, ready) => {
   return { base: `http://127.0.0.1:${port}`, authz: `http://127.0.0.1:${authzPort}/authz`, found, printed: () => printed, stop };
 };
 
-/** Starts the server on a fresh data folder; answers with its address and the set-up link it prints. */
-export const startServer = async () => {
+/** Starts the server on a fresh data folder, with these settings; answers with its address and the set-up link it prints. */
+export const startServer = async (settings = []) => {
   const data = await mkdtemp(path.join(tmpdir(), "claviger-e2e-"));
-  const server = await start(["serve", "--data-dir", data], /https?:\/\/\S+\/setup\/[\w-]+/);
+  const server = await start(["serve", "--data-dir", data, ...settings], /https?:\/\/\S+\/setup\/[\w-]+/);
   const stop = async () => {
     await server.stop();
     await rm(data, { recursive: true, force: true });
@@ -69,8 +69,8 @@ export const startServer = async () => {
 };
 
 /** Starts the server with sample data and a clock that can be set, which `setClock` does. */
-export const startDev = async () => {
-  const server = await start(["dev"], /\/api\/v1\/verify/);
+export const startDev = async (flags = []) => {
+  const server = await start(["dev", ...flags], /\/api\/v1\/verify/);
   const setClock = async (at) => {
     const headers = { "Content-Type": "application/json" };
     const answer = await fetch(`${server.base}/dev/clock`, { method: "POST", headers, body: JSON.stringify({ set: at }) });

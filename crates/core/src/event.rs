@@ -134,6 +134,16 @@ operations! {
     KeyRevealed = "key.revealed",
     /// A key's secret was reported as leaked, and policy leaves it good.
     KeyLeakReported = "key.leak_reported",
+    /// Whom it concerns is told that a key ends soon for want of use.
+    KeyIdleNoticed = "key.idle_noticed",
+    /// Whom it concerns is told that a key expires soon.
+    KeyExpiryNoticed = "key.expiry_noticed",
+    /// The date passed until which a key was good.
+    KeyExpired = "key.expired",
+    /// The old secret of a key ends soon, and is used all the same.
+    KeyOldSecretUsed = "key.old_secret_used",
+    /// Somebody keeps a key that was about to end for want of use: it counts as used now.
+    KeyKept = "key.kept",
     /// Keys were switched on together.
     KeysActivated = "keys.activated",
     /// Keys were switched off together.
@@ -168,6 +178,10 @@ operations! {
     SharedSecretCreated = "shared_secret.created",
     /// An organization got another shared secret in place of the one before.
     SharedSecretRotated = "shared_secret.rotated",
+    /// Older shared secrets of an organization ended before their time.
+    SharedSecretRotationEnded = "shared_secret.rotation_ended",
+    /// An older shared secret of an organization stays good for longer.
+    SharedSecretRotationExtended = "shared_secret.rotation_extended",
     /// An organization's shared secret was shown again.
     SharedSecretRevealed = "shared_secret.revealed",
     /// An organization's shared secret was deleted, and every older one with it.
@@ -182,6 +196,34 @@ operations! {
     SigningKeyDeleted = "signing_key.deleted",
     /// The access tokens of a sign-in were taken back.
     SignInEnded = "sign_in.ended",
+    /// A webhook was made.
+    WebhookCreated = "webhook.created",
+    /// A webhook's address or description changed.
+    WebhookUpdated = "webhook.updated",
+    /// A webhook was paused.
+    WebhookPaused = "webhook.paused",
+    /// A webhook goes on.
+    WebhookPlayed = "webhook.played",
+    /// A webhook was deleted.
+    WebhookDeleted = "webhook.deleted",
+    /// A webhook's deliveries are signed with another secret.
+    WebhookSecretRotated = "webhook.secret_rotated",
+    /// A webhook was sent a test.
+    WebhookTested = "webhook.tested",
+    /// Somebody had a delivery sent again.
+    WebhookResent = "webhook.resent",
+    /// Somebody had the deliveries sent again that had failed.
+    WebhookRecovered = "webhook.recovered",
+    /// A webhook was disabled, since its receiver failed for too long.
+    WebhookDisabled = "webhook.disabled",
+    /// A webhook's receiver said that it is gone.
+    WebhookGone = "webhook.gone",
+    /// A type of a host's events was put into the catalogue.
+    EventTypeCreated = "event_type.created",
+    /// A type of a host's events changed in the catalogue.
+    EventTypeUpdated = "event_type.updated",
+    /// A type of a host's events was taken out of the catalogue.
+    EventTypeDeleted = "event_type.deleted",
 }
 
 /// One change, as it is handed to the commit; the log gives it its position.

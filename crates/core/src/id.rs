@@ -77,6 +77,12 @@ kinds! {
     WebhookId = WebhookKind, "whk";
     /// Identifies a delivery: one event on its way to one webhook.
     DeliveryId = DeliveryKind, "dlv";
+    /// Identifies one version of a webhook's signing secret.
+    WebhookSecretId = WebhookSecretKind, "whs";
+    /// Identifies a type of a host's events in its catalogue.
+    EventTypeId = EventTypeKind, "ety";
+    /// Identifies a notification: something that a person has to know.
+    NotificationId = NotificationKind, "ntf";
 }
 
 impl<K: StaticType> Id<K> {
@@ -89,6 +95,12 @@ impl<K: StaticType> Id<K> {
         rng.fill_bytes(&mut random);
         let millis = u64::try_from(now.as_millis()).unwrap_or(0);
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// The least of all identifiers that are made at an instant: what was made before comes before it.
+    pub fn least_at(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
     }
 
     /// The identifier with these bits.

@@ -318,6 +318,8 @@ pub struct KeyPatch {
     pub role_id: Option<Option<RoleId>>,
     /// See [`Key::scopes`].
     pub scopes: Option<Option<PermissionSet>>,
+    /// See [`Key::owner_id`].
+    pub owner_id: Option<Option<UserId>>,
     /// See [`Key::mapped_user_id`].
     pub mapped_user_id: Option<Option<UserId>>,
     /// See [`Key::expires_at`].
@@ -378,6 +380,9 @@ impl Key {
         if self.personal && patch.mapped_user_id.is_some_and(|it| it != self.mapped_user_id) {
             return Err(Reject::field("/mapped_user_id", "cannot be changed: a personal key acts for its user alone"));
         }
+        if self.personal && patch.owner_id.is_some_and(|it| it != self.owner_id) {
+            return Err(Reject::field("/owner_id", "cannot be changed: a personal key belongs to its user alone"));
+        }
         refuse_nobody(self.sole, patch.mapped_user_id.unwrap_or(self.mapped_user_id))?;
         fn set<T>(place: &mut T, value: Option<T>) {
             if let Some(value) = value {
@@ -388,6 +393,7 @@ impl Key {
         set(&mut self.description, patch.description);
         set(&mut self.role_id, patch.role_id);
         set(&mut self.scopes, patch.scopes);
+        set(&mut self.owner_id, patch.owner_id);
         set(&mut self.mapped_user_id, patch.mapped_user_id);
         set(&mut self.expires_at, patch.expires_at);
         set(&mut self.allowed_ips, patch.allowed_ips);

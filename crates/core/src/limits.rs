@@ -134,6 +134,18 @@ pub const NODES_MAX: u32 = 1000;
 pub const NODES_NAMED_MAX: usize = 16;
 /// Milliseconds that an answer to a change waits for other nodes.
 pub const RECEIPT_MILLIS_MAX: u64 = 1000;
+/// Admins who are told of one event.
+pub const NOTIFIED_ADMINS_MAX: u64 = 100;
+/// Unread notifications that are counted; beyond, there are more.
+pub const NOTIFICATIONS_COUNTED_MAX: u64 = 100;
+/// Days for which a notification is kept.
+pub const NOTIFICATION_DAYS_KEPT: u64 = 180;
+/// Keys that a page warns of because they end within a day.
+pub const BANNERS_MAX: u64 = 3;
+/// Lines in one mail; it says how much more there is.
+pub const MAIL_LINES_MAX: usize = 50;
+/// Times that one mail is tried.
+pub const MAIL_TRIES_MAX: u64 = 12;
 /// Master keys in the file of a node.
 pub const MASTER_KEYS_MAX: usize = 8;
 /// Bytes in the address of a webhook's receiver.
@@ -144,3 +156,47 @@ pub const TOPIC_WORD_BYTES_MAX: usize = 40;
 pub const WEBHOOK_FAILING_HOURS_MAX: u64 = 5 * 24;
 /// Seconds for which a receiver can ask to be left alone.
 pub const WEBHOOK_WAIT_SECS_MAX: u64 = 24 * 60 * 60;
+/// Webhooks that one key makes.
+pub const WEBHOOKS_PER_KEY_MAX: u64 = 100;
+/// Webhooks of one organization, its keys' included.
+pub const WEBHOOKS_PER_ORGANIZATION_MAX: u64 = 10_000;
+/// Hours for which a webhook's old signing secret stays good in a rotation, most and by default.
+pub const WEBHOOK_OVERLAP_HOURS_MAX: u64 = 7 * 24;
+/// Hours for which it stays good where a rotation does not say.
+pub const WEBHOOK_OVERLAP_HOURS_DEFAULT: u64 = 24;
+/// Signing secrets of one webhook that are good at once.
+pub const WEBHOOK_SECRETS_MAX: usize = 3;
+/// Deliveries that one request has sent again; it says whether there are more.
+pub const DELIVERIES_RECOVERED_MAX: usize = 1000;
+/// Days for which deliveries and their attempts are kept.
+pub const DELIVERY_DAYS_KEPT: u64 = 30;
+/// Days for which what a host reported is kept.
+pub const HOST_EVENT_DAYS_KEPT: u64 = 90;
+/// Events that a host reports at a time.
+pub const HOST_EVENTS_PER_BATCH_MAX: usize = 100;
+/// Bytes of one event of a host as it is sent to receivers, who are promised less than 20 kB (Standard Webhooks).
+pub const HOST_EVENT_BYTES_MAX: usize = 18 * 1024;
+/// Bytes of the identifier that a host gives an event, and of that of the thing that it is about.
+pub const HOST_ID_BYTES_MAX: usize = 128;
+/// Hours by which an event may have happened after it is reported: clocks differ.
+pub const HOST_EVENT_AHEAD_HOURS_MAX: u64 = 1;
+/// Types of events in the catalogue of one organization.
+pub const EVENT_TYPES_PER_ORGANIZATION_MAX: u64 = 500;
+/// Bytes of the schema of a type of events, and of its example.
+pub const EVENT_TYPE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a receiver's answer that are read and kept.
+pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 4096;
+/// Seconds in which a receiver's name has to be found, and a connection to it made.
+pub const WEBHOOK_CONNECT_SECS_MAX: u64 = 5;
+/// Seconds that an attempt at a delivery takes, from the first question for the receiver's name to the end of its answer.
+pub const WEBHOOK_ATTEMPT_SECS_MAX: u64 = 15;
+/// Names of receivers that a node looks up at once.
+pub const WEBHOOK_LOOKUPS_MAX: usize = 32;
+/// Seconds for which a node has a webhook to itself while it sends; what a node leaves behind that was lost is sent again after them.
+pub const WEBHOOK_LEASE_SECS: u64 = 30;
+/// Attempts at deliveries that a node makes at once: two for each webhook, and half of all for those whose receivers fail.
+pub const WEBHOOK_ATTEMPTS_AT_ONCE_MAX: usize = 256;
+/// Deliveries of a webhook that are sent before others have their turn.
+pub const WEBHOOK_TURN_DELIVERIES_MAX: usize = 20;
+/// Times that a receiver is told, by a `DELETE` of its address, that its webhook ended with its key.
+pub const FAREWELL_ATTEMPTS_MAX: u64 = 4;

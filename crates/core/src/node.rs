@@ -84,6 +84,8 @@ pub struct Node {
     pub read_at: Timestamp,
     /// Up to where it has applied the log; absent while it loads and answers nobody.
     pub position: Option<Position>,
+    /// Up to which instant, by its own clock, it has written down what was used there; absent before the first time.
+    pub flushed_until: Option<Timestamp>,
 }
 
 impl Node {
@@ -134,6 +136,7 @@ mod tests {
             last_contact: now.saturating_sub(silent),
             read_at: now,
             position: None,
+            flushed_until: None,
         };
         let lease = Duration::from_secs(NODE_LEASE_SECS);
         assert_eq!(silent_for(Duration::ZERO).state(), NodeState::Live);

@@ -12,7 +12,7 @@ pub enum BuiltIn {
     Admin,
     /// Every read and nothing else.
     Readonly,
-    /// The own profile and own keys; the host's resources only when granted.
+    /// The own profile, own keys and their webhooks; the host's resources only when granted.
     Member,
 }
 
@@ -39,7 +39,7 @@ impl BuiltIn {
         let texts: &[&str] = match self {
             Self::Admin => &["*:*"],
             Self::Readonly => &["*:read"],
-            Self::Member => &["claviger/profile:*", "claviger/own-keys:*"],
+            Self::Member => &["claviger/profile:*", "claviger/own-keys:*", "claviger/own-webhooks:*"],
         };
         PermissionSet::parse(texts).expect("the built-in permissions are well formed")
     }

@@ -38,6 +38,8 @@ pub enum Purpose {
     SharedSecret,
     /// To sign access tokens.
     SigningKey,
+    /// To sign what webhooks are sent.
+    Webhook,
 }
 
 impl Purpose {
@@ -47,12 +49,13 @@ impl Purpose {
             Self::Reveal => "reveal",
             Self::SharedSecret => "shared_secret",
             Self::SigningKey => "signing_key",
+            Self::Webhook => "webhook",
         }
     }
 
     /// Reads the name in storage.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Reveal, Self::SharedSecret, Self::SigningKey].into_iter().find(|it| it.as_str() == text)
+        [Self::Reveal, Self::SharedSecret, Self::SigningKey, Self::Webhook].into_iter().find(|it| it.as_str() == text)
     }
 }
 

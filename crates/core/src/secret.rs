@@ -50,7 +50,7 @@ impl Token {
         Self(SecretString::from(text))
     }
 
-    /// Takes a token whose sealed copy was opened; absent where the text is none of ours.
+    /// Takes a token whose sealed copy was opened, or that somebody brings along; absent where the text is none of ours.
     pub fn from_opened(text: SecretString) -> Option<Self> {
         matches!(shape(text.expose_secret().as_bytes()), Shape::Ours(_)).then_some(Self(text))
     }

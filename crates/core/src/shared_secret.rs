@@ -41,6 +41,14 @@ impl SharedSecret {
             SecretState::Dead => false,
         }
     }
+
+    /// Until when an old one is taken; absent of the current one, and where it is not good any more.
+    pub fn retiring_until(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.state {
+            SecretState::Retiring { until } if now < until => Some(until),
+            SecretState::Current | SecretState::Retiring { .. } | SecretState::Dead => None,
+        }
+    }
 }
 
 /// Makes an organization's shared secret, or another one in its place: the one before stays good for `overlap`, and ends at once where that
@@ -76,6 +84,77 @@ pub fn renew<R: CryptoRng + ?Sized>(
     };
     secrets.push(made.clone());
     Ok((made, Token::generate(&prefix, rng)))
+}
+
+/// Ends old shared secrets early: the one that is named, or all of them. What has ended is taken out of `secrets`. False where none of these was
+/// good any more, and then nothing has changed.
+///
+/// # Errors
+/// Refuses the current one, and one that is not among them.
+pub fn end_old(secrets: &mut Vec<SharedSecret>, which: Option<SharedSecretId>, now: Timestamp) -> Result<bool, Reject> {
+    if let Some(id) = which
+        && find_named(secrets, id)?.state == SecretState::Current
+    {
+        let detail = "This is the current shared secret and no old one. Rotate it to replace it, or delete it.";
+        return Err(Reject::new(RejectCode::StateConflict, detail));
+    }
+    let is_meant = |it: &SharedSecret| it.retiring_until(now).is_some() && which.is_none_or(|id| it.id == id);
+    let before = secrets.len();
+    secrets.retain(|it| !is_meant(it));
+    Ok(secrets.len() < before)
+}
+
+/// Lets an old shared secret be good until a later instant: the one that is named, or the one that was replaced last.
+///
+/// # Errors
+/// Refuses where none is good any more, the current one, one that is not among them, and an instant that is not later, or too late.
+pub fn extend_old(
+    secrets: &mut [SharedSecret],
+    which: Option<SharedSecretId>,
+    until: Timestamp,
+    max: Duration,
+    now: Timestamp,
+) -> Result<(), Reject> {
+    let named = match which {
+        Some(id) => Some(find_named(secrets, id)?),
+        None => secrets.iter().filter(|it| it.retiring_until(now).is_some()).max_by_key(|it| it.created_at),
+    };
+    let (id, present) = named.and_then(|it| it.retiring_until(now).map(|until| (it.id, until))).ok_or_else(|| {
+        let detail = match which {
+            Some(_) => "This shared secret is no old one that is still good.",
+            None => "No old shared secret is good any more.",
+        };
+        Reject::new(RejectCode::StateConflict, detail)
+    })?;
+    if until <= present {
+        return Err(Reject::field("/until", format!("must be later than {present}, when the old one stops already")));
+    }
+    let latest = extendable_until(secrets, id, max);
+    if latest.is_none_or(|latest| latest < until) {
+        let hours = max.as_secs() / 3600;
+        let latest = latest.map(|it| format!(", this one until {it}")).unwrap_or_default();
+        let detail =
+            format!("An old shared secret stays good for at most {hours} hours after it was replaced{latest}.");
+        return Err(Reject::new(RejectCode::PolicyDenied, detail));
+    }
+    for secret in secrets.iter_mut().filter(|it| it.id == id) {
+        secret.state = SecretState::Retiring { until };
+    }
+    Ok(())
+}
+
+/// Until when an old shared secret can be good at most, where policy lets old ones be good for `max`: counted from when it was replaced, since a
+/// rotation could be extended for ever were it counted from now. It was replaced when the next one was made; where that one is gone, which only
+/// somebody who ended it brings about, it is the one after. Absent of the current one.
+pub fn extendable_until(secrets: &[SharedSecret], id: SharedSecretId, max: Duration) -> Option<Timestamp> {
+    let made_at = secrets.iter().find(|it| it.id == id)?.created_at;
+    let later = secrets.iter().filter(|it| it.id != id && made_at <= it.created_at);
+    later.map(|it| it.created_at).min().map(|it| it.saturating_add(max))
+}
+
+fn find_named(secrets: &[SharedSecret], id: SharedSecretId) -> Result<&SharedSecret, Reject> {
+    let missing = || Reject::field("/shared_secret_id", "is no shared secret of the organization that is still good");
+    secrets.iter().find(|it| it.id == id).ok_or_else(missing)
 }
 
 /// What the audit says of the secrets an organization has: when each ends, never what it is.
@@ -124,5 +203,34 @@ mod tests {
         assert_eq!(all.len(), limits::SHARED_SECRETS_MAX);
         renew(&mut all, 0, 82).expect("a secret");
         assert_eq!(all.len(), 1);
+    }
+
+    #[test]
+    fn old_ones_end_early_or_go_on_as_long_as_policy_lets_them() {
+        let (mut all, rng) = (Vec::new(), &mut ChaCha20Rng::seed_from_u64(1));
+        let mut made = Vec::new();
+        for now in [0, 10, 20] {
+            made.push(
+                renew(&mut all, OrganizationId::from_u128(1), Duration::from_secs(60), at(now), rng).unwrap().0.id,
+            );
+        }
+        let [first, second, current] = made[..] else { panic!("three were made") };
+        let max = Duration::from_secs(100);
+        let extend =
+            |all: &mut Vec<_>, which, until, now| extend_old(all, which, at(until), max, at(now)).map_err(|it| it.code);
+        assert_eq!(extend(&mut all, Some(first), 110, 21), Ok(()), "replaced at 10");
+        assert_eq!(extend(&mut all, Some(first), 111, 21), Err(RejectCode::PolicyDenied));
+        assert_eq!(extend(&mut all, Some(first), 109, 21), Err(RejectCode::InvalidField), "never earlier");
+        assert_eq!(extend(&mut all, None, 120, 21), Ok(()), "by default the one that was replaced last");
+        assert_eq!(all.iter().find(|it| it.id == second).unwrap().retiring_until(at(21)), Some(at(120)));
+        assert_eq!(extend(&mut all, Some(current), 120, 21), Err(RejectCode::StateConflict));
+        assert_eq!(extend(&mut all, None, 130, 120), Err(RejectCode::StateConflict), "what has ended is over");
+        assert_eq!(end_old(&mut all, Some(current), at(22)).map_err(|it| it.code), Err(RejectCode::StateConflict));
+        assert_eq!(end_old(&mut all, Some(second), at(22)), Ok(true));
+        assert_eq!(all.iter().map(|it| it.id).collect::<Vec<_>>(), [first, current]);
+        assert_eq!(end_old(&mut all, Some(second), at(22)).map_err(|it| it.code), Err(RejectCode::InvalidField));
+        assert_eq!(end_old(&mut all, None, at(22)), Ok(true));
+        assert_eq!(end_old(&mut all, None, at(22)), Ok(false), "twice is no error");
+        assert_eq!(all.iter().map(|it| it.id).collect::<Vec<_>>(), [current]);
     }
 }

@@ -4,10 +4,17 @@
 //! status; how often a delivery is tried is [`attempt`]; that it is from us the receiver sees by its [`signature`].
 
 pub mod attempt;
+pub mod delivery;
+pub mod message;
+pub mod secrets;
 pub mod signature;
 pub mod target;
 pub mod topic;
 
+use serde_json::{Value, json};
+
+use crate::decision::Reach;
+use crate::event::Audited;
 use crate::id::{KeyId, OrganizationId, WebhookId};
 use crate::limits;
 use crate::name::Description;
@@ -78,12 +85,33 @@ pub struct Webhook {
     pub subscription: Subscription,
     /// What it is for.
     pub description: Description,
+    /// How far down the tree it hears; never further than its key reaches.
+    pub reach: Reach,
     /// Whether it is sent anything.
     pub status: WebhookStatus,
     /// Since when every delivery has failed; absent after a success.
     pub failing_since: Option<Timestamp>,
+    /// Counts its changes; how its receiver fares is none.
+    pub version: u64,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The address without path and query, in which a secret may stand.
+impl Audited for Webhook {
+    fn audit(&self) -> Value {
+        json!({
+            "key_id": self.key_id.map(|it| it.to_string()),
+            "target": self.target_url.origin(),
+            "entity": self.subscription.entity(),
+            "operation": self.subscription.operation(),
+            "description": self.description.as_str(),
+            "reach": self.reach.as_str(),
+            "status": self.status.as_str(),
+        })
+    }
 }
 
 impl Webhook {
@@ -189,9 +217,12 @@ mod tests {
             target_url: TargetUrl::parse("https://example.com/hook").expect("an address"),
             subscription: Subscription::parse("contact", "create").expect("a subscription"),
             description: Description::default(),
+            reach: Reach::Organization,
             status,
             failing_since: None,
+            version: 1,
             created_at: at(0),
+            updated_at: at(0),
         }
     }
 

@@ -203,7 +203,18 @@ const prepareWatching = (root) => {
   }
 };
 
+// What acts on a selected row waits until one is.
+const prepareChoosing = (root) => {
+  for (const form of root.querySelectorAll("[data-choose]")) {
+    const button = form.querySelector("button");
+    const tell = () => (button.disabled = !form.querySelector(":checked"));
+    form.addEventListener("change", tell);
+    tell();
+  }
+};
+
 const prepare = (root) => {
+  prepareChoosing(root);
   prepareSelecting(root);
   prepareWatching(root);
   prepareCopying(root);

@@ -13,14 +13,17 @@ use claviger_store::Store;
 use claviger_verifier::replica::Replica;
 use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::data_folder::MasterKeyFile;
+use crate::mail::Mailer;
 use crate::metrics::{Metrics, Tally};
 use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
+use crate::outgoing::{Connector, Names, SystemNames};
 use crate::rates::Rates;
 use crate::replica::{Follower, Following, Identity, Nodes, Uses};
 
@@ -53,6 +56,9 @@ struct Parts {
     passwords: Passwords,
     throttle: Throttle,
     rates: Rates,
+    outgoing: Connector,
+    deliveries_due: Notify,
+    mailer: Option<Mailer>,
     metrics: Arc<Metrics>,
     tally: Arc<Tally>,
     request_ids: RequestIds,
@@ -98,6 +104,18 @@ impl App {
         randomness: Randomness,
         master_keys: impl Into<MasterKeyFile>,
     ) -> Self {
+        Self::start_with_names(config, store, clock, randomness, master_keys, Arc::new(SystemNames::default()))
+    }
+
+    /// The same, where `names` says where the names of webhooks' receivers lead.
+    pub fn start_with_names(
+        config: Config,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        randomness: Randomness,
+        master_keys: impl Into<MasterKeyFile>,
+        names: Arc<dyn Names>,
+    ) -> Self {
         let following_tasks = TaskTracker::new();
         let stop_following = CancellationToken::new();
         let mut seed = [0; 32];
@@ -119,6 +137,9 @@ impl App {
             request_ids: RequestIds::new(&mut *randomness()),
             throttle: Throttle::default(),
             rates: Rates::new(&config),
+            outgoing: Connector::new(config.webhook_allow_networks.clone(), names),
+            deliveries_due: Notify::new(),
+            mailer: Mailer::of(&config),
             config,
             store,
             replica,
@@ -205,6 +226,21 @@ impl App {
     /// How often callers of the management API may ask.
     pub(crate) fn rates(&self) -> &Rates {
         &self.0.rates
+    }
+
+    /// Calls receivers of webhooks.
+    pub fn outgoing(&self) -> &Connector {
+        &self.0.outgoing
+    }
+
+    /// Rung by whoever has made deliveries that are due at once: they are sent without waiting until somebody looks.
+    pub fn deliveries_due(&self) -> &Notify {
+        &self.0.deliveries_due
+    }
+
+    /// What mail goes out by; absent where none does.
+    pub(crate) fn mailer(&self) -> Option<&Mailer> {
+        self.0.mailer.as_ref()
     }
 
     /// What is counted in this process.

@@ -6,6 +6,7 @@
 //! otherwise it would silently not hold.
 
 mod read;
+mod urls;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,10 +21,12 @@ use claviger_core::node::NodeName;
 use claviger_core::rate::Rate;
 use http::Uri;
 use http::uri::Scheme;
+use lettre::message::Mailbox;
 
+pub use self::urls::{DatabaseUrl, SmtpUrl};
 use read::{
-    is_loopback, read_address, read_database, read_filter, read_folder, read_format, read_networks, read_node_name,
-    read_rate, read_url, read_workers,
+    is_loopback, read_address, read_database, read_filter, read_folder, read_format, read_mailbox, read_networks,
+    read_node_name, read_rate, read_smtp, read_url, read_workers,
 };
 
 /// The file that is read from the working directory when none is named.
@@ -52,35 +55,24 @@ pub struct Config {
     pub organization: Name,
     /// How browsers reach the console; absent means as it listens.
     pub public_url: Option<Uri>,
+    /// The SMTP server that mail goes out by; absent means that none does.
+    pub smtp_url: Option<SmtpUrl>,
+    /// Whom mail comes from.
+    pub mail_from: Option<Mailbox>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Option<IpAllowList>,
     /// How often each caller may call the management API; absent means as often as it likes.
     pub api_rate: Option<Rate>,
     /// How often each key may verify; absent means as often as it likes.
     pub verify_rate: Option<Rate>,
+    /// Networks that webhooks may be sent to although they are private, and without TLS; absent means none.
+    pub webhook_allow_networks: Option<IpAllowList>,
     /// By what people recognise this node; absent means its machine and process.
     pub node_name: Option<NodeName>,
     /// Which messages are logged, in the language of `RUST_LOG`.
     pub log: String,
     /// How messages are logged.
     pub log_format: LogFormat,
-}
-
-/// The address of a PostgreSQL. A password may stand in it, so it is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// The address with the password, to connect with.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(…)")
-    }
 }
 
 /// How messages are logged.
@@ -126,7 +118,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the help.
-pub const SETTINGS: [Setting; 13] = [
+pub const SETTINGS: [Setting; 16] = [
     Setting {
         name: "listen",
         value_name: "ADDRESS",
@@ -170,6 +162,18 @@ pub const SETTINGS: [Setting; 13] = [
         help: "How browsers reach the console, such as https://keys.example.com behind a TLS proxy",
     },
     Setting {
+        name: SMTP_URL,
+        value_name: "URL",
+        default: "no mail",
+        help: "The SMTP server that mail goes out by: smtps://user:password@host, or smtp://user:password@host:587?tls=required; better given as a variable. Links in mail begin with public_url",
+    },
+    Setting {
+        name: "mail_from",
+        value_name: "ADDRESS",
+        default: "none",
+        help: "Whom mail comes from, such as `Claviger <keys@example.com>`; goes with smtp_url",
+    },
+    Setting {
         name: "trusted_proxies",
         value_name: "NETWORKS",
         default: "none",
@@ -188,6 +192,12 @@ pub const SETTINGS: [Setting; 13] = [
         help: "How often each key may verify and introspect; the callers are gateways, which mostly should not be held back",
     },
     Setting {
+        name: "webhook_allow_networks",
+        value_name: "NETWORKS",
+        default: "none",
+        help: "Private networks that webhooks may be sent to, also without TLS, such as 10.1.0.0/16; all others have to be public and under TLS",
+    },
+    Setting {
         name: "node_name",
         value_name: "NAME",
         default: "machine and process",
@@ -202,8 +212,9 @@ pub const SETTINGS: [Setting; 13] = [
     Setting { name: "log_format", value_name: "FORMAT", default: "text", help: "How it is logged: `text` or `json`" },
 ];
 
-/// The setting whose value is not repeated in messages.
+/// The settings whose values are not repeated in messages.
 const DATABASE: &str = "database";
+const SMTP_URL: &str = "smtp_url";
 
 /// Where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -312,7 +323,7 @@ impl Values {
             Source::Variable => variable_of(name),
             Source::File(path) => format!("{}: {name}", path.display()),
         };
-        if name == DATABASE {
+        if [DATABASE, SMTP_URL].contains(&name) {
             return ConfigError(format!("{place}: {expected}"));
         }
         let shown: String = given.text.chars().filter(|it| !it.is_control()).take(80).collect();
@@ -375,9 +386,12 @@ impl Config {
                 Name::parse(text).map_err(|error| format!("the name {error}"))
             })?,
             public_url: values.read("public_url", None, |text| read_url(text).map(Some))?,
+            smtp_url: values.read(SMTP_URL, None, |text| read_smtp(text).map(Some))?,
+            mail_from: values.read("mail_from", None, |text| read_mailbox(text).map(Some))?,
             trusted_proxies: values.read("trusted_proxies", None, read_networks)?,
             api_rate: values.read("api_rate", Some(default_api_rate()), read_rate)?,
             verify_rate: values.read("verify_rate", None, read_rate)?,
+            webhook_allow_networks: values.read("webhook_allow_networks", None, read_networks)?,
             node_name: values.read("node_name", None, read_node_name)?,
             log: values.read("log", "warn,claviger=info".to_owned(), read_filter)?,
             log_format: values.read("log_format", LogFormat::Text, read_format)?,
@@ -400,7 +414,15 @@ impl Config {
         if self.listen == self.authz_listen && self.listen.port() != 0 {
             return Err(values.wrong("authz_listen", "the console listens there already; choose another port"));
         }
+        if self.smtp_url.is_some() && self.mail_from.is_none() {
+            return Err(values.wrong("mail_from", "mail has to come from somebody; write keys@example.com"));
+        }
         Ok(())
+    }
+
+    /// Whether people are told by mail too.
+    pub const fn sends_mail(&self) -> bool {
+        self.smtp_url.is_some()
     }
 
     /// How browsers reach the console, without a slash at the end. `bound` is where it listens in fact.

@@ -39,6 +39,21 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_file() {
 }
 
 #[test]
+fn webhooks_go_to_private_networks_only_where_these_are_named() {
+    assert_eq!(from_flags(&[]).expect("the defaults").webhook_allow_networks, None);
+    for config in [
+        from_flags(&[("webhook_allow_networks", "10.1.0.0/16, ::1")]),
+        from_variables(&[("CLAVIGER_WEBHOOK_ALLOW_NETWORKS", "10.1.0.0/16,::1")]),
+        from_file("webhook_allow_networks = ['10.1.0.0/16', '::1']"),
+    ] {
+        let allowed = config.expect("a configuration").webhook_allow_networks.expect("networks");
+        assert_eq!(allowed.to_string(), "10.1.0.0/16, ::1/128");
+    }
+    let error = from_flags(&[("webhook_allow_networks", "everything")]).expect_err("no network").to_string();
+    assert!(error.starts_with("--webhook-allow-networks is `everything`: "), "{error}");
+}
+
+#[test]
 fn a_server_starts_where_its_clients_have_their_variables() {
     for variable in ["CLAVIGER_KEY", "CLAVIGER_URL"] {
         assert!(from_variables(&[(variable, "http://127.0.0.1:7400")]).is_ok(), "{variable}");

@@ -12,9 +12,11 @@ pub mod data_folder;
 pub mod gateway;
 pub mod http;
 pub mod jobs;
+pub mod mail;
 pub mod metrics;
 pub mod operations;
 pub mod ops;
+pub mod outgoing;
 pub mod replica;
 pub mod service;
 

@@ -10,7 +10,10 @@ pub(crate) fn harmless(cell: String) -> String {
 ///
 /// # Errors
 /// None that writing to memory has.
-pub(crate) fn lines<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> std::io::Result<Vec<u8>> {
+pub(crate) fn lines<R>(rows: impl IntoIterator<Item = R>) -> std::io::Result<Vec<u8>>
+where
+    R: IntoIterator<Item = String>,
+{
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     for row in rows {
         writer.write_record(row).map_err(std::io::Error::other)?;

@@ -7,10 +7,14 @@
 //! [`db`] is the only room that knows the engines; everything else is statements in the subset that SQLite and PostgreSQL share.
 
 pub mod apis;
+pub mod chain;
+pub mod clocks;
 pub mod db;
 pub mod dump;
 pub mod error;
+pub mod event_types;
 pub mod feed;
+pub mod host_events;
 pub mod idempotency;
 pub mod imports;
 pub mod installation;
@@ -20,6 +24,7 @@ pub mod links;
 pub mod log;
 pub mod members;
 pub mod nodes;
+pub mod notifications;
 pub mod organizations;
 pub mod page;
 pub mod passwords;
@@ -38,6 +43,7 @@ mod statement;
 pub mod usage;
 pub mod users;
 mod value;
+pub mod webhooks;
 
 pub use db::{Connection, Doorbell, Durability, Hold, Options, Reader, Store, Tx};
 pub use error::{Error, StoreResult, Unique};
@@ -57,9 +63,15 @@ pub fn postgres_statements() -> Vec<(String, String)> {
 pub fn statements() -> Vec<(String, String)> {
     let constant = [
         apis::STATEMENTS,
+        chain::STATEMENTS,
+        chain::verify::STATEMENTS,
+        clocks::STATEMENTS,
         dump::STATEMENTS,
+        event_types::STATEMENTS,
         feed::RECORD_STATEMENTS,
         feed::STATEMENTS,
+        host_events::STATEMENTS,
+        host_events::revisions::STATEMENTS,
         idempotency::STATEMENTS,
         imports::STATEMENTS,
         installation::STATEMENTS,
@@ -72,6 +84,7 @@ pub fn statements() -> Vec<(String, String)> {
         log::STATEMENTS,
         log::UNSEEN_STATEMENTS,
         members::STATEMENTS,
+        notifications::STATEMENTS,
         organizations::STATEMENTS,
         passwords::STATEMENTS,
         people::STATEMENTS,
@@ -87,15 +100,22 @@ pub fn statements() -> Vec<(String, String)> {
         usage::counts::STATEMENTS,
         usage::denials::STATEMENTS,
         users::STATEMENTS,
+        webhooks::STATEMENTS,
+        webhooks::deliveries::STATEMENTS,
+        webhooks::secrets::STATEMENTS,
+        webhooks::sending::STATEMENTS,
     ];
     let mut statements: Vec<_> =
         constant.concat().into_iter().map(|(name, sql)| (name.to_owned(), sql.to_owned())).collect();
+    statements.extend(chain::built_statements());
     statements.extend(dump::built_statements());
     statements.extend(imports::built_statements());
     statements.extend(keys::built_statements());
     statements.extend(leaving::built_statements());
     statements.extend(log::built_statements());
+    statements.extend(notifications::built_statements());
     statements.extend(sealing::built_statements());
     statements.extend(usage::built_statements());
+    statements.extend(webhooks::built_statements());
     statements
 }

@@ -305,7 +305,8 @@ impl Tx {
         let touched: BTreeSet<Entity> = event.touched.iter().copied().chain(self.touched.iter().copied()).collect();
         let keys_written = self.secrets_touched.iter().all(|it| self.touched.contains(&Entity::from(*it)));
         assert!(keys_written, "a key counts its version up with every change of its secrets");
-        let also = touched.iter().filter(|it| it.kind == EntityKind::Key && **it != event.entity).copied();
+        let is_looked_at = |it: &Entity| matches!(it.kind, EntityKind::Key | EntityKind::Webhook);
+        let also = touched.iter().filter(|it| is_looked_at(it) && **it != event.entity).copied();
         let also: Vec<Entity> = also.collect();
         let touched = touched.iter().filter(|it| REPLICATED.contains(&it.kind));
         let touched = json(&touched.map(ToString::to_string).collect::<Vec<_>>());
@@ -381,7 +382,7 @@ impl Tx {
 }
 
 /// What stays of a body: enough to prove it while it is there, and no help in guessing it once it is erased.
-fn commitment(salt: &[u8; 32], body: &str) -> [u8; 32] {
+pub(crate) fn commitment(salt: &[u8; 32], body: &str) -> [u8; 32] {
     Sha256::new().chain_update(salt).chain_update(body).finalize().into()
 }
 

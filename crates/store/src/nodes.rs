@@ -28,10 +28,12 @@ statements! {
         "INSERT INTO node (id, name, started_at, seen_at, epoch, seq) VALUES ($1, $2, $3, ", now!(), ", $4, $5) \
          ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, epoch = excluded.epoch, seq = excluded.seq"
     );
+    /// Of what a node says later, it takes nothing back.
+    FLUSHED = "UPDATE node SET flushed_until = $2 WHERE id = $1 AND (flushed_until IS NULL OR flushed_until < $2)";
     SUCCEED = concat!("DELETE FROM node WHERE name = $1 AND seen_at <= ", now!(), " - $2");
     LEAVE = "DELETE FROM node WHERE id = $1";
     LIST = concat!(
-        "SELECT id, name, started_at, seen_at, ", now!(), ", epoch, seq FROM node ORDER BY seen_at DESC LIMIT $1"
+        "SELECT id, name, started_at, seen_at, ", now!(), ", epoch, seq, flushed_until FROM node ORDER BY seen_at DESC LIMIT $1"
     );
     PURGE = concat!(
         "DELETE FROM node WHERE seen_at <= ", now!(), " - $1 AND (seen_at <= ", now!(), " - $2 \
@@ -57,6 +59,16 @@ impl Store {
         let Some(mut tx) = self.begin_telling().await? else { return Ok(()) };
         let (epoch, seq) = position.map(|it| (it.epoch, it.seq)).unzip();
         tx.execute(TELL, args![id, name, started_at, epoch, seq]).await?;
+        tx.commit().await
+    }
+
+    /// Says for a node up to which instant it has written down what was used there.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn tell_flushed(&self, id: NodeId, until: Timestamp) -> StoreResult<()> {
+        let Some(mut tx) = self.begin_telling().await? else { return Ok(()) };
+        tx.execute(FLUSHED, args![id, until]).await?;
         tx.commit().await
     }
 
@@ -96,7 +108,8 @@ impl Store {
                 let (last_contact, read_at) = (it.next()?, it.next()?);
                 let at: (Option<u64>, Option<u64>) = (it.next()?, it.next()?);
                 let position = at.0.zip(at.1).map(|(epoch, seq)| Position { epoch, seq });
-                Ok(Node { id, name, started_at, last_contact, read_at, position })
+                let flushed_until = it.next()?;
+                Ok(Node { id, name, started_at, last_contact, read_at, position, flushed_until })
             })
             .await
     }

@@ -11,14 +11,17 @@ use claviger_core::key::{Metadata, Origin, RevocationReason};
 use claviger_core::name::{Description, Email, ExternalId, KeyPrefix, Name, Slug};
 use claviger_core::network::IpAllowList;
 use claviger_core::node::NodeName;
+use claviger_core::notification::{NotificationKind, NotificationState};
 use claviger_core::organization::OrganizationStatus;
-use claviger_core::permission::PermissionSet;
+use claviger_core::permission::{Permission, PermissionSet};
 use claviger_core::policy::OwnPolicy;
 use claviger_core::role::BuiltIn;
 use claviger_core::sealing::MasterKeyId;
 use claviger_core::secret::{AccessId, Digest};
 use claviger_core::time::Timestamp;
 use claviger_core::user::UserStatus;
+use claviger_core::webhook::WebhookStatus;
+use claviger_core::webhook::delivery::{self, DeliveryState};
 use data_encoding::HEXUPPER_PERMISSIVE;
 use serde::de::DeserializeOwned;
 use type_safe_id::StaticType;
@@ -257,7 +260,7 @@ macro_rules! parsed_columns {
         }
     )*};
 }
-parsed_columns!(Entity, Name, Description, Email, ExternalId, Slug, KeyPrefix, IpAddr, MasterKeyId);
+parsed_columns!(Entity, Name, Description, Email, ExternalId, Slug, KeyPrefix, IpAddr, MasterKeyId, Permission);
 
 /// Closed lists are stored by name.
 macro_rules! named_columns {
@@ -272,14 +275,19 @@ macro_rules! named_columns {
 }
 named_columns!(
     BuiltIn,
+    DeliveryState,
     EntityKind,
     EventKind,
     KeyStanding,
+    NotificationKind,
+    NotificationState,
     OrganizationStatus,
     Origin,
     Reach,
     RevocationReason,
+    delivery::Source,
     UserStatus,
+    WebhookStatus,
     crate::links::LinkPurpose,
 );
 

@@ -64,7 +64,8 @@ statements! {
         "DELETE FROM data_key WHERE id IN (SELECT d.id FROM data_key d WHERE d.wrapped IS NULL \
          AND NOT EXISTS (SELECT 1 FROM sealed_copy c WHERE c.data_key_id = d.id) \
          AND NOT EXISTS (SELECT 1 FROM shared_secret s WHERE s.data_key_id = d.id) \
-         AND NOT EXISTS (SELECT 1 FROM signing_key g WHERE g.data_key_id = d.id) ORDER BY d.id LIMIT $1)";
+         AND NOT EXISTS (SELECT 1 FROM signing_key g WHERE g.data_key_id = d.id) \
+         AND NOT EXISTS (SELECT 1 FROM webhook_secret w WHERE w.data_key_id = d.id) ORDER BY d.id LIMIT $1)";
 }
 
 static DELETE_OF_KEYS: LazyLock<Bulk> = LazyLock::new(|| {

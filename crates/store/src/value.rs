@@ -69,6 +69,7 @@ text_arguments!(
     claviger_core::name::KeyPrefix,
     claviger_core::name::Slug,
     claviger_core::node::NodeName,
+    claviger_core::permission::Permission,
     claviger_core::sealing::MasterKeyId,
     claviger_core::secret::AccessId,
     std::net::IpAddr,

@@ -8,12 +8,12 @@ use std::time::Duration;
 use arc_swap::Guard;
 use claviger_core::access_token::TokenKind;
 use claviger_core::api::DEFAULT_API;
-use claviger_core::decision::{self, Code, Decision, Node, Traced};
+use claviger_core::decision::{self, Code, Decision, Node, Place, Target, Traced};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::permission::Asked;
 use claviger_core::policy::{Policy, QueryStringKeys};
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_core::secret::Digest;
+use claviger_core::secret::{Digest, SecretState};
 use claviger_core::tenant::{Actor, Tenant};
 use claviger_core::time::Timestamp;
 
@@ -278,6 +278,32 @@ impl Replica {
         let actor = Actor::key(KeyId::from_u128(held.key_id), mapped_user_id);
         let request = found.request(Some(api_node(&state, DEFAULT_API)), permissions, ip);
         answer(actor, &found.grant(self.age()), &request)
+    }
+
+    /// Whether a key may hear of something in an organization: what it could find out itself, from wherever it may be used. The secret that was
+    /// presented when it subscribed may have been replaced since; the key is who hears.
+    pub fn may_hear(
+        &self,
+        key_id: KeyId,
+        organization_id: OrganizationId,
+        permission: &Asked<'_>,
+        now: Timestamp,
+    ) -> bool {
+        let state = self.state.load();
+        let Some(hit) = state.find_key(key_id.as_u128()) else { return false };
+        let aim = Aim::at(&state, state.organizations.find(organization_id.as_u128()));
+        let found = Resolved::load(&state, hit, None, aim);
+        let grant = found.grant(self.age());
+        let organization = Place { allowed_ips: None, ..grant.organization };
+        let grant = decision::Grant { secret: SecretState::Current, allowed_ips: None, organization, ..grant };
+        let request = found.request(Some(api_node(&state, DEFAULT_API)), std::slice::from_ref(permission), None);
+        let organization = match request.organization {
+            Target::At(place) => Target::At(Place { allowed_ips: None, ..place }),
+            other => other,
+        };
+        let decision = decision::decide(&grant, &decision::Request { organization, ..request }, now);
+        // By element it hears of single things, and this is about all of them.
+        matches!(decision, Decision::Allowed { elements: None })
     }
 
     /// Authorizes a user at the console. Allow-lists are about keys and do not bind sessions: an admin who mistypes one has to be able to mend it.

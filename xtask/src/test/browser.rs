@@ -25,26 +25,34 @@ pub(super) fn chromium() -> Option<PathBuf> {
     ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| find_program(name))
 }
 
-/// Installs the npm packages that the tests are written with, unless exactly those are there.
+/// The folders that have npm packages: those of the tests, and of what the tests run.
+const PACKAGES: [&str; 2] = ["e2e", "integrations/zapier"];
+
+/// Installs the npm packages that the tests are written with, and those of what they run, unless exactly those are there.
 ///
 /// # Errors
 /// When they are missing and cannot or may not be installed.
 pub(super) fn ensure(no_install: bool) -> Outcome {
-    let lock = folder().join("package-lock.json");
+    PACKAGES.iter().try_for_each(|name| ensure_in(name, no_install))
+}
+
+fn ensure_in(name: &str, no_install: bool) -> Outcome {
+    let folder = workspace_root().join(name);
+    let lock = folder.join("package-lock.json");
     // A copy of the lock file that was installed, so that a second run need not ask npm.
-    let installed = folder().join("node_modules/.installed-package-lock.json");
+    let installed = folder.join("node_modules/.installed-package-lock.json");
     let wanted = fs::read(&lock).map_err(|error| Failure::new(format!("cannot read {}: {error}", lock.display())))?;
     if fs::read(&installed).is_ok_and(|there| there == wanted) {
-        println!("nothing is missing");
+        println!("nothing is missing in {name}");
         return Ok(());
     }
     if no_install {
-        return Err(Failure::new(
-            "the npm packages of the tests in e2e are not installed. Run this:\n  npm ci --prefix e2e",
-        ));
+        return Err(Failure::new(format!(
+            "the npm packages of {name} are not installed. Run this:\n  npm ci --prefix {name}"
+        )));
     }
-    println!("installing what e2e/package-lock.json names, with npm, into e2e/node_modules");
-    run_command(Command::new("npm").arg("ci").current_dir(folder()).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
+    println!("installing what {name}/package-lock.json names, with npm, into {name}/node_modules");
+    run_command(Command::new("npm").arg("ci").current_dir(&folder).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))?;
     fs::write(&installed, wanted)
         .map_err(|error| Failure::new(format!("cannot write {}: {error}", installed.display())))
 }

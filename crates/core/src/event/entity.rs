@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::id::{
-    ApiId, ImportId, KeyId, MemberId, OrganizationId, RoleId, SessionId, SharedSecretId, SignInId, SigningKeyId, UserId,
+    ApiId, EventTypeId, ImportId, KeyId, MemberId, OrganizationId, RoleId, SessionId, SharedSecretId, SignInId,
+    SigningKeyId, UserId, WebhookId,
 };
 
 /// The kinds of things that events are about.
@@ -32,10 +33,14 @@ pub enum EntityKind {
     SigningKey,
     /// A sign-in, of which access tokens come.
     SignIn,
+    /// A webhook.
+    Webhook,
+    /// A type of a host's events.
+    EventType,
 }
 
 impl EntityKind {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Organization,
         Self::User,
         Self::Member,
@@ -47,6 +52,8 @@ impl EntityKind {
         Self::SharedSecret,
         Self::SigningKey,
         Self::SignIn,
+        Self::Webhook,
+        Self::EventType,
     ];
 
     /// The name on the wire and in storage.
@@ -63,6 +70,8 @@ impl EntityKind {
             Self::SharedSecret => "shared_secret",
             Self::SigningKey => "signing_key",
             Self::SignIn => "sign_in",
+            Self::Webhook => "webhook",
+            Self::EventType => "event_type",
         }
     }
 
@@ -101,7 +110,9 @@ entities!(
     SessionId => Session,
     SharedSecretId => SharedSecret,
     SigningKeyId => SigningKey,
-    SignInId => SignIn
+    SignInId => SignIn,
+    WebhookId => Webhook,
+    EventTypeId => EventType
 );
 
 /// The identifier with its kind in front, as it stands on the wire and in storage.
@@ -119,6 +130,8 @@ impl fmt::Display for Entity {
             EntityKind::SharedSecret => SharedSecretId::from_u128(self.id).fmt(f),
             EntityKind::SigningKey => SigningKeyId::from_u128(self.id).fmt(f),
             EntityKind::SignIn => SignInId::from_u128(self.id).fmt(f),
+            EntityKind::Webhook => WebhookId::from_u128(self.id).fmt(f),
+            EntityKind::EventType => EventTypeId::from_u128(self.id).fmt(f),
         }
     }
 }
@@ -146,6 +159,8 @@ impl FromStr for Entity {
             SharedSecretId::PREFIX => text.parse::<SharedSecretId>().map(Self::from),
             SigningKeyId::PREFIX => text.parse::<SigningKeyId>().map(Self::from),
             SignInId::PREFIX => text.parse::<SignInId>().map(Self::from),
+            WebhookId::PREFIX => text.parse::<WebhookId>().map(Self::from),
+            EventTypeId::PREFIX => text.parse::<EventTypeId>().map(Self::from),
             _ => text.parse::<KeyId>().map(Self::from),
         };
         entity.map_err(|_| EntityError)

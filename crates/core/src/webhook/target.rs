@@ -36,6 +36,9 @@ pub enum TargetError {
     /// Its host is an address that is not for the public.
     #[error("leads to an address within a private network")]
     NotPublic,
+    /// What it is sent would cross the Internet in clear.
+    #[error("is called without TLS; begin it with https://")]
+    Clear,
 }
 
 impl TargetUrl {
@@ -66,19 +69,30 @@ impl TargetUrl {
         Ok(Self(url))
     }
 
-    /// Whether it may be called as far as it says itself: a literal address has to be public, or among those that the operator allows.
+    /// Whether it may be called as far as it says itself: a literal address has to be public, or among those that the operator allows, and only
+    /// those are called without TLS.
     ///
     /// # Errors
-    /// [`TargetError::NotPublic`].
+    /// [`TargetError::NotPublic`], [`TargetError::Clear`].
     pub fn check(&self, allowed: Option<&IpAllowList>) -> Result<(), TargetError> {
         let address = match self.0.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
             // A resolver may answer this from a file, without being asked for it.
             Some(Host::Domain(name)) if is_local_name(name) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            Some(Host::Domain(_)) | None => return Ok(()),
+            Some(Host::Domain(_)) | None => {
+                return if self.is_encrypted() || allowed.is_some() { Ok(()) } else { Err(TargetError::Clear) };
+            }
         };
-        if may_call(address, allowed) { Ok(()) } else { Err(TargetError::NotPublic) }
+        if !may_call(address, allowed) {
+            return Err(TargetError::NotPublic);
+        }
+        if self.is_encrypted() || may_call_in_clear(address, allowed) { Ok(()) } else { Err(TargetError::Clear) }
+    }
+
+    /// Whether it is called under TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.scheme() == "https"
     }
 
     /// The address, as it is called.
@@ -106,6 +120,11 @@ fn is_local_name(name: &str) -> bool {
 /// Whether a delivery may go to this address.
 pub fn may_call(address: IpAddr, allowed: Option<&IpAllowList>) -> bool {
     is_public(address) || allowed.is_some_and(|it| it.allows(address))
+}
+
+/// Whether a delivery may go to this address without TLS: the operator answers for the networks that they name.
+pub fn may_call_in_clear(address: IpAddr, allowed: Option<&IpAllowList>) -> bool {
+    allowed.is_some_and(|it| it.allows(address))
 }
 
 /// Networks within the Internet's that are for special purposes (IANA's registries of special-purpose addresses for IPv4 and IPv6, 2026-11).
@@ -242,13 +261,18 @@ mod tests {
         ] {
             assert_eq!(check(text), Err(TargetError::NotPublic), "{text}");
         }
-        for text in ["https://hooks.example.com/a/b?c=d#e", "http://8.8.8.8:8080/", "https://例え.example/"] {
+        for text in ["https://hooks.example.com/a/b?c=d#e", "https://8.8.8.8:8080/", "https://例え.example/"] {
             assert_eq!(check(text), Ok(()), "{text}");
+        }
+        for text in ["http://hooks.example.com/", "http://8.8.8.8:8080/"] {
+            assert_eq!(check(text), Err(TargetError::Clear), "{text}");
         }
         let allowed = IpAllowList::parse(&["10.1.0.0/16", "127.0.0.1"]).expect("a list");
         let check = |text: &str| TargetUrl::parse(text).and_then(|it| it.check(Some(&allowed)));
         assert_eq!((check("http://10.1.2.3/"), check("http://localhost:3000/")), (Ok(()), Ok(())));
         assert_eq!(check("http://10.2.2.3/"), Err(TargetError::NotPublic));
+        assert_eq!(check("http://8.8.8.8/"), Err(TargetError::Clear));
+        assert_eq!(check("http://hooks.internal/"), Ok(()), "where its name leads is judged when it is called");
     }
 
     #[test]

@@ -50,6 +50,7 @@ Beyond, the answer is 429, and `Retry-After` says when to try again.";
         (name = "members", description = "Users in an organization, each with a role."),
         (name = "roles", description = "Named sets of permissions."),
         (name = "events", description = "What was changed, by whom, and how it looked before and after."),
+        (name = "webhooks", description = "What happens, sent to whoever asked for it; what hosts report, and the catalogue of it."),
         (name = "apis", description = "The resource servers whose keys are checked."),
         (name = "imports", description = "Keys that exist elsewhere, as digests."),
         (name = "nodes", description = "The running processes of the installation."),

@@ -1,4 +1,4 @@
-//! Exports of events: CSV for spreadsheets, JSON Lines for programs, streamed page by page.
+//! Exports of what happened: CSV for spreadsheets, JSON Lines for programs, streamed page by page.
 
 use std::cmp::Reverse;
 use std::io;
@@ -8,15 +8,15 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use claviger_core::reject::Reject;
 use hyper::body::Frame;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
-use super::events::EventView;
 use crate::app::App;
-use crate::ops::events::EventExport;
+use crate::ops::exports::{Export, Listed};
 use crate::spreadsheet::{harmless, lines};
 
 /// In which form a list is answered.
@@ -61,49 +61,32 @@ fn range(text: &str) -> (String, u16) {
     (name, (quality.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0) as u16)
 }
 
-const COLUMNS: [&str; 15] = [
-    "epoch",
-    "seq",
-    "id",
-    "at",
-    "organization_id",
-    "operation",
-    "entity_kind",
-    "entity_id",
-    "user_id",
-    "user_name",
-    "key_id",
-    "key_name",
-    "ip",
-    "before",
-    "after",
-];
-
-fn cells(it: EventView) -> [String; 15] {
-    let json = |it: Option<Value>| it.map(|it| it.to_string()).unwrap_or_default();
-    let kind = serde_json::to_value(it.entity.kind).ok().and_then(|it| it.as_str().map(str::to_owned));
-    let text = |it: Option<String>| it.unwrap_or_default();
-    [
-        it.epoch.to_string(),
-        it.seq.to_string(),
-        it.id.to_string(),
-        it.at.to_string(),
-        it.organization_id.to_string(),
-        it.operation.to_owned(),
-        text(kind),
-        it.entity.id,
-        text(it.actor.user_id.map(|it| it.to_string()).or(it.actor.job.map(|it| format!("job {it}")))),
-        text(it.actor.user_name),
-        text(it.actor.key_id.map(|it| it.to_string())),
-        text(it.actor.key_name),
-        text(it.actor.ip.map(|it| it.to_string())),
-        json(it.before),
-        json(it.after),
-    ]
-    .map(harmless)
+/// Refuses what only pages have.
+pub(super) fn without_pages(cursor: Option<&str>, limit: Option<u32>) -> Result<(), Reject> {
+    let name = if cursor.is_some() { "cursor" } else { "limit" };
+    if cursor.is_none() && limit.is_none() {
+        return Ok(());
+    }
+    Err(Reject::field(name, "is for pages, and an export has none"))
 }
 
-fn json_lines(views: Vec<EventView>) -> io::Result<Vec<u8>> {
+/// What is exported, a line each.
+pub(super) trait Line: Serialize + Send + 'static {
+    /// What the file is called, without its ending.
+    const FILE: &'static str;
+    /// The names of a CSV's columns.
+    const COLUMNS: &'static [&'static str];
+
+    /// What stands in them.
+    fn cells(self) -> Vec<String>;
+}
+
+/// A value of no fixed form, in one cell.
+pub(super) fn json_cell(it: Option<Value>) -> String {
+    it.map(|it| it.to_string()).unwrap_or_default()
+}
+
+fn json_lines(views: Vec<impl Serialize>) -> io::Result<Vec<u8>> {
     let mut lines = Vec::new();
     for view in views {
         serde_json::to_writer(&mut lines, &view).map_err(io::Error::other)?;
@@ -124,20 +107,26 @@ impl hyper::body::Body for Parts {
     }
 }
 
-/// Answers with all events of an export, as fast as they are taken.
-pub(super) fn respond(app: &App, mut export: EventExport, format: Format) -> Response {
+/// Answers with all lines of an export, as fast as they are taken.
+pub(super) fn respond<L: Listed, V: Line + From<L::Row>>(
+    app: &App,
+    mut export: Export<L>,
+    format: Format,
+) -> Response {
     let (sender, receiver) = mpsc::channel(1);
+    let csv = |rows: Vec<Vec<String>>| lines(rows.into_iter().map(|it| it.into_iter().map(harmless)));
     app.spawn(async move {
-        if format == Format::Csv && sender.send(lines([COLUMNS.map(str::to_owned)]).map(Bytes::from)).await.is_err() {
+        let names = || vec![V::COLUMNS.iter().map(|it| (*it).to_owned()).collect()];
+        if format == Format::Csv && sender.send(csv(names()).map(Bytes::from)).await.is_err() {
             return;
         }
         loop {
             let part = match export.next_page().await {
                 Ok(rows) if rows.is_empty() => return,
                 Ok(rows) => {
-                    let views: Vec<_> = rows.into_iter().map(EventView::from).collect();
+                    let views: Vec<_> = rows.into_iter().map(V::from).collect();
                     match format {
-                        Format::Csv => lines(views.into_iter().map(cells)),
+                        Format::Csv => csv(views.into_iter().map(V::cells).collect()),
                         Format::Json | Format::Jsonl => json_lines(views),
                     }
                 }
@@ -150,11 +139,12 @@ pub(super) fn respond(app: &App, mut export: EventExport, format: Format) -> Res
             }
         }
     });
-    let (media_type, name) = match format {
-        Format::Csv => ("text/csv; charset=utf-8; header=present", "attachment; filename=\"events.csv\""),
-        Format::Json | Format::Jsonl => ("application/jsonl", "attachment; filename=\"events.jsonl\""),
+    let (media_type, ending) = match format {
+        Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
+        Format::Json | Format::Jsonl => ("application/jsonl", "jsonl"),
     };
-    let headers = [(header::CONTENT_TYPE, media_type), (header::CONTENT_DISPOSITION, name)];
+    let name = format!("attachment; filename=\"{}.{ending}\"", V::FILE);
+    let headers = [(header::CONTENT_TYPE, media_type.to_owned()), (header::CONTENT_DISPOSITION, name)];
     (headers, Body::new(Parts(receiver))).into_response()
 }
 

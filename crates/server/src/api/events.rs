@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::auth::Authenticated;
 use super::body::{Path, Query};
-use super::event_exports::{self, Format};
+use super::event_exports::{self, Format, Line, json_cell};
 use super::fields::{Field, all_fields, at, optional};
 use super::page::{PageQuery, PageView, page};
 use super::paths::OrganizationPath;
@@ -121,6 +121,50 @@ impl From<EventRow> for EventView {
     }
 }
 
+impl Line for EventView {
+    const FILE: &'static str = "events";
+    const COLUMNS: &'static [&'static str] = &[
+        "epoch",
+        "seq",
+        "id",
+        "at",
+        "organization_id",
+        "operation",
+        "entity_kind",
+        "entity_id",
+        "user_id",
+        "user_name",
+        "key_id",
+        "key_name",
+        "ip",
+        "before",
+        "after",
+    ];
+
+    fn cells(self) -> Vec<String> {
+        let kind = serde_json::to_value(self.entity.kind).ok().and_then(|it| it.as_str().map(str::to_owned));
+        let text = |it: Option<String>| it.unwrap_or_default();
+        let job = self.actor.job.map(|it| format!("job {it}"));
+        vec![
+            self.epoch.to_string(),
+            self.seq.to_string(),
+            self.id.to_string(),
+            self.at.to_string(),
+            self.organization_id.to_string(),
+            self.operation.to_owned(),
+            text(kind),
+            self.entity.id,
+            text(self.actor.user_id.map(|it| it.to_string()).or(job)),
+            text(self.actor.user_name),
+            text(self.actor.key_id.map(|it| it.to_string())),
+            text(self.actor.key_name),
+            text(self.actor.ip.map(|it| it.to_string())),
+            json_cell(self.before),
+            json_cell(self.after),
+        ]
+    }
+}
+
 /// Which events are asked for; what is left out narrows nothing.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -209,10 +253,7 @@ pub(super) async fn list_events(
         let found = ops::events::list_events(&app, &caller, organization_id, &filter, request).await?;
         return Ok(page(&uri, LIST, found, EventView::from));
     }
-    if query.cursor.is_some() || query.limit.is_some() {
-        let name = if query.cursor.is_some() { "cursor" } else { "limit" };
-        return Err(Reject::field(name, "is for pages, and an export has none").into());
-    }
+    event_exports::without_pages(query.cursor.as_deref(), query.limit)?;
     let export = ops::events::export_events(&app, &caller, organization_id, filter)?;
-    Ok(event_exports::respond(&app, export, format))
+    Ok(event_exports::respond::<_, EventView>(&app, export, format))
 }

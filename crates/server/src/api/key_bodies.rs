@@ -144,7 +144,13 @@ pub(super) struct KeyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>, max_items = 256)]
     scopes: Option<Option<Vec<String>>>,
-    /// The user whose rights it carries.
+    /// The user it belongs to; null, for nobody. Only an admin changes that, and never of a personal key. See `mapped_user_id` for what becomes
+    /// of a kept copy of its secret.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    owner_id: Option<Option<String>>,
+    /// The user whose rights it carries. Where policy shows secrets again (`reveal`), whoever becomes its mapped user or owner is shown this
+    /// key's from then on, but only if the caller is too: otherwise the kept copy is destroyed, and nobody is until the key is rotated.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     mapped_user_id: Option<Option<String>>,
@@ -178,17 +184,30 @@ impl TryFrom<KeyPatchBody> for KeyPatch {
         let description = optional("/description", body.description.as_deref());
         let role_id = nullable("/role_id", body.role_id.as_ref());
         let scopes = body.scopes.map(|it| it.map(|it| permissions("/scopes", &it)).transpose()).transpose();
+        let owner_id = nullable("/owner_id", body.owner_id.as_ref());
         let mapped_user_id = nullable("/mapped_user_id", body.mapped_user_id.as_ref());
         let expires_at = nullable("/expires_at", body.expires_at.as_ref());
         let allowed_ips =
             body.allowed_ips.map(|it| it.map(|it| allow_list("/allowed_ips", &it)).transpose()).transpose();
         let stored_in = body.stored_in.map(|it| stored_in("/stored_in", it.as_deref())).transpose();
         let metadata = body.metadata.map(|it| metadata("/metadata", it.unwrap_or_default())).transpose();
-        let (name, description, role_id, scopes, mapped_user_id, expires_at, allowed_ips, stored_in, metadata) = all_fields!(
+        let (
             name,
             description,
             role_id,
             scopes,
+            owner_id,
+            mapped_user_id,
+            expires_at,
+            allowed_ips,
+            stored_in,
+            metadata,
+        ) = all_fields!(
+            name,
+            description,
+            role_id,
+            scopes,
+            owner_id,
             mapped_user_id,
             expires_at,
             allowed_ips,
@@ -201,6 +220,7 @@ impl TryFrom<KeyPatchBody> for KeyPatch {
             description,
             role_id,
             scopes,
+            owner_id,
             mapped_user_id,
             expires_at,
             allowed_ips,

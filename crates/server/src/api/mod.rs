@@ -12,6 +12,10 @@ mod fault_words;
 mod fields;
 mod form;
 mod headers;
+mod hook_deliveries;
+mod hook_views;
+mod hooks;
+mod host_events;
 mod idempotency;
 mod imports;
 mod key_bodies;
@@ -42,6 +46,7 @@ mod rates;
 mod receipts;
 mod reference;
 mod role_preview;
+mod revisions;
 mod roles;
 mod shared_secrets;
 mod sign_in;
@@ -98,6 +103,10 @@ fn operations() -> OpenApiRouter<App> {
         .merge(apis::router())
         .merge(imports::router())
         .merge(events::router())
+        .merge(hooks::router())
+        .merge(hook_deliveries::router())
+        .merge(host_events::router())
+        .merge(revisions::router())
         .merge(nodes::router())
         .merge(shared_secrets::router())
         .merge(signing_keys::router())

@@ -7,7 +7,7 @@ use axum::response::Response;
 use claviger_core::id::SharedSecretId;
 use claviger_core::shared_secret::SharedSecret;
 use claviger_core::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,21 +15,24 @@ use utoipa_axum::routes;
 
 use super::auth::Authenticated;
 use super::body::Path;
+use super::fields::{all_fields, optional, text};
 use super::headers::IdempotencyKey;
-use super::idempotency::{CREATED, NoBody, OK, Post, no_headers, respond};
+use super::idempotency::{CREATED, NoBody, OK, Post, PostBody, no_headers, respond};
 use super::key_bodies::RotateKeyBody;
 use super::key_views::{SecretStateWord, state_of};
 use super::paths::OrganizationPath;
 use super::problem::{ApiResult, Refusals, WriteRefusals};
 use crate::app::App;
 use crate::ops;
-use crate::ops::shared_secrets::ShownSharedSecret;
+use crate::ops::shared_secrets::{OldSharedSecretChange, ShownSharedSecret, change_old_shared_secrets};
 
 /// The routes of shared secrets.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_shared_secrets, create_shared_secret, delete_shared_secret))
         .routes(routes!(rotate_shared_secret))
+        .routes(routes!(end_shared_secret_rotation))
+        .routes(routes!(extend_shared_secret_rotation))
         .routes(routes!(reveal_shared_secret))
 }
 
@@ -87,6 +90,46 @@ impl From<&ShownSharedSecret> for ShownSharedSecretView {
     }
 }
 
+impl From<&Vec<SharedSecret>> for SharedSecretListView {
+    fn from(it: &Vec<SharedSecret>) -> Self {
+        Self { data: it.iter().map(Into::into).collect() }
+    }
+}
+
+impl SharedSecretListView {
+    /// The answer as it is kept for a repetition; no secret is in it.
+    fn render(it: &Vec<SharedSecret>) -> Value {
+        serde_json::to_value(Self::from(it)).expect("a view is JSON")
+    }
+}
+
+/// Which old shared secrets end.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EndSharedSecretRotationBody {
+    /// Which one; the others keep their time. Absent means all of them.
+    shared_secret_id: Option<String>,
+}
+
+/// Until when an old shared secret stays good.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtendSharedSecretRotationBody {
+    /// When it stops (RFC 3339): later than it does now, and at most as long after it was replaced as policy lets an overlap be, which is 30 days
+    /// unless it is locked.
+    #[schema(format = DateTime)]
+    until: String,
+    /// Which one; absent means the one that was replaced last.
+    shared_secret_id: Option<String>,
+}
+
+impl PostBody for EndSharedSecretRotationBody {
+    fn empty() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+impl PostBody for ExtendSharedSecretRotationBody {}
+
 impl ShownSharedSecretView {
     /// The answer as it is kept for a repetition: without the secret.
     fn render(it: &ShownSharedSecret) -> Value {
@@ -112,7 +155,7 @@ pub(super) async fn list_shared_secrets(
     Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
 ) -> ApiResult<Json<SharedSecretListView>> {
     let secrets = ops::shared_secrets::list_shared_secrets(&app, &caller, organization_id).await?;
-    Ok(Json(SharedSecretListView { data: secrets.iter().map(Into::into).collect() }))
+    Ok(Json(SharedSecretListView::from(&secrets)))
 }
 
 /// Creates an organization's shared secret.
@@ -160,6 +203,60 @@ pub(super) async fn rotate_shared_secret(
     let answer =
         ops::shared_secrets::rotate_shared_secret(&app, &caller, organization_id, overlap, idempotency).await?;
     Ok(respond(OK, answer, no_headers, |it: &ShownSharedSecret| ShownSharedSecretView::from(it)))
+}
+
+/// Ends old shared secrets early.
+///
+/// What is signed with them is refused at once: with the one that is named, or with all of them. The current one goes on as it is. Doing it twice
+/// is no error, where none is named. Access tokens that were given out stay good until they end.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/shared-secret/rotation/end",
+    tag = "tokens",
+    params(OrganizationPath, IdempotencyKey),
+    request_body = Option<EndSharedSecretRotationBody>,
+    extensions(("x-permissions" = json!({"all": ["claviger/shared-secrets:update"]}))),
+    responses((status = 200, description = "Those that are good.", body = SharedSecretListView), WriteRefusals)
+)]
+pub(super) async fn end_shared_secret_rotation(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    post: Post<EndSharedSecretRotationBody>,
+) -> ApiResult<Response> {
+    let (body, idempotency) = post.split(OK, SharedSecretListView::render, no_headers);
+    let which = optional("/shared_secret_id", body.shared_secret_id.as_deref());
+    let (which,) = all_fields!(which)?;
+    let change = OldSharedSecretChange::End;
+    let answer = change_old_shared_secrets(&app, &caller, organization_id, change, which, idempotency).await?;
+    Ok(respond(OK, answer, no_headers, |it: &Vec<SharedSecret>| SharedSecretListView::from(it)))
+}
+
+/// Lets an old shared secret be good for longer.
+///
+/// The one that is named, or the one that was replaced last; other old ones keep their own time.
+#[utoipa::path(
+    post,
+    path = "/api/v1/organizations/{organization_id}/shared-secret/rotation/extend",
+    tag = "tokens",
+    params(OrganizationPath, IdempotencyKey),
+    request_body = ExtendSharedSecretRotationBody,
+    extensions(("x-permissions" = json!({"all": ["claviger/shared-secrets:update"]}))),
+    responses((status = 200, description = "Those that are good.", body = SharedSecretListView), WriteRefusals)
+)]
+pub(super) async fn extend_shared_secret_rotation(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(OrganizationPath { organization_id }): Path<OrganizationPath>,
+    post: Post<ExtendSharedSecretRotationBody>,
+) -> ApiResult<Response> {
+    let (body, idempotency) = post.split(OK, SharedSecretListView::render, no_headers);
+    let until = text("/until", &body.until);
+    let which = optional("/shared_secret_id", body.shared_secret_id.as_deref());
+    let (until, which) = all_fields!(until, which)?;
+    let change = OldSharedSecretChange::Extend { until };
+    let answer = change_old_shared_secrets(&app, &caller, organization_id, change, which, idempotency).await?;
+    Ok(respond(OK, answer, no_headers, |it: &Vec<SharedSecret>| SharedSecretListView::from(it)))
 }
 
 /// Shows an organization's shared secret again.

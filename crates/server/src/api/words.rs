@@ -248,6 +248,36 @@ words! {
 }
 
 words! {
+    /// Where a webhook stands.
+    HookStatusWord for claviger_core::webhook::WebhookStatus {
+        /// It is sent what happens.
+        Active,
+        /// It is sent nothing until somebody plays it.
+        Paused,
+        /// Its receiver failed for five days. Playing it tries again.
+        DisabledFailing,
+        /// Its receiver said that it is gone.
+        Gone,
+        /// Its key is good no more.
+        OffByKey,
+    }
+}
+
+words! {
+    /// Where a delivery stands.
+    DeliveryStateWord for claviger_core::webhook::delivery::DeliveryState {
+        /// It is still to be made, or tried again.
+        Pending,
+        /// It arrived.
+        Delivered,
+        /// It is not tried again, unless somebody asks for it.
+        Failed,
+        /// Its webhook ended before it could be made.
+        Cancelled,
+    }
+}
+
+words! {
     /// The kind of a thing that events are about.
     EntityKindWord for claviger_core::event::EntityKind {
         /// An organization, its policy included.
@@ -272,6 +302,10 @@ words! {
         SigningKey,
         /// A sign-in, of which access tokens come.
         SignIn,
+        /// A webhook.
+        Webhook,
+        /// A type of a host's events.
+        EventType,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `claviger dev`: the service for trying out and for tests of hosts. It keeps nothing, knows a few organizations, and has a clock that can be set.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use clap::{Arg, ArgMatches, Command};
+use claviger_core::network::IpAllowList;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::sealing::MasterKey;
 use claviger_core::time::{Clock, Timestamp};
@@ -19,9 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use super::serve::{Running, Signals, curl_line, runtime};
 use super::{Failed, read_config, samples, say, setting_args, telemetry};
-use crate::app::system_randomness;
+use crate::app::{App, system_randomness};
 use crate::clock::SettableClock;
 use crate::http::problem;
+use crate::ops::clocks::{Rounds, go_round};
+use crate::ops::notifications::read_log;
 use crate::service::Sockets;
 
 /// How far the clock can be put forward at once, which covers every deadline there is.
@@ -29,6 +32,9 @@ const ADVANCE_DAYS_MAX: u64 = 3660;
 
 /// Settings about what is kept: here nothing is.
 const KEPT: [&str; 2] = ["data_dir", "database"];
+
+/// Where webhooks may be sent unless it is set.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 
 pub(super) fn command() -> Command {
     let clock = Arg::new("clock")
@@ -48,10 +54,12 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
-    let config = read_config(matches)?;
+    let mut config = read_config(matches)?;
     if config.database.is_some() {
         return Err(Failed::new("dev keeps nothing: take the setting `database` away, or run `claviger serve`"));
     }
+    // Whoever tries webhooks out receives them on this machine.
+    config.webhook_allow_networks = config.webhook_allow_networks.or_else(|| IpAllowList::parse(&LOOPBACK).ok());
     telemetry::start(&config);
     let start = match matches.get_one::<String>("clock") {
         Some(text) => text.parse().map_err(|error| Failed::new(format!("--clock {text}: {error}")))?,
@@ -64,10 +72,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         let randomness = system_randomness();
         let store = Store::throwaway(randomness()).await.map_err(Failed::new)?;
         let open = Arc::new(AtomicBool::new(false));
-        let extra = router(DevClock { clock: Arc::clone(&clock), open: Arc::clone(&open) });
+        let app = Arc::new(OnceLock::new());
+        let extra = router(DevClock { clock: Arc::clone(&clock), open: Arc::clone(&open), app: Arc::clone(&app) });
         let master_key = MasterKey::generate(&mut *randomness());
         let running = Running::start(sockets, config, store, clock, randomness, master_key.into(), Some(extra)).await?;
         let samples = samples::make(&running).await.map_err(Failed::new)?;
+        drop(app.set(running.service.app.clone()));
         open.store(true, Ordering::Release);
         say(&greeting(&running, &samples))?;
         running.until_stopped(signals).await;
@@ -110,6 +120,7 @@ struct ClockView {
 struct DevClock {
     clock: Arc<SettableClock>,
     open: Arc<AtomicBool>,
+    app: Arc<OnceLock<App>>,
 }
 
 fn router(clock: DevClock) -> Router {
@@ -122,8 +133,23 @@ async fn get_clock(State(DevClock { clock, .. }): State<DevClock>) -> Json<Clock
 
 async fn put_clock(State(dev): State<DevClock>, body: Result<Json<ClockBody>, JsonRejection>) -> Response {
     match put(&dev, body) {
-        Ok(()) => get_clock(State(dev)).await.into_response(),
+        Ok(()) => {
+            see_to_clocks(&dev).await;
+            get_clock(State(dev)).await.into_response()
+        }
         Err(reject) => problem(reject),
+    }
+}
+
+/// What the clock brings comes at once, and not only with the next round of a job, which goes by the machine's clock.
+async fn see_to_clocks(dev: &DevClock) {
+    let Some(app) = dev.app.get() else { return };
+    let done = async {
+        go_round(app, &mut Rounds::default()).await?;
+        read_log(app).await
+    };
+    if let Err(error) = done.await {
+        tracing::warn!(%error, "the clocks that end keys were not seen to");
     }
 }
 

@@ -149,7 +149,8 @@ pub(super) fn command() -> Command {
                 .arg(flag("scope", "PERMISSION", "What it is narrowed to; may be repeated").action(ArgAction::Append))
                 .arg(flag("expires", "INSTANT", "When it ends, such as 2027-12-31T00:00:00Z"))
                 .arg(flag("api", "SLUG", "For which api [default: default]"))
-                .arg(flag("mapped-user", "ID", "Whose rights it carries [default: yours]")),
+                .arg(flag("mapped-user", "ID", "Whose rights it carries, or nobody [default: yours]"))
+                .arg(flag("owner", "ID", "Whom it belongs to, or nobody [default: you]")),
         )
         .subcommand(
             of_one("rotate", "Gives a key a new secret, which is shown in the answer, once").arg(
@@ -268,13 +269,23 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
     })
 }
 
+/// What a flag calls nobody: null is what the API calls it. No user's id is that word.
+const NOBODY: &str = "nobody";
+
+fn user_or_nobody(user: &str) -> Value {
+    if user == NOBODY { Value::Null } else { user.into() }
+}
+
 async fn create(remote: &Remote, matches: &ArgMatches) -> Result<(), Failed> {
     let mut body = json!({ "name": given(matches, "name") });
-    for (field, flag) in
-        [("description", "description"), ("expires_at", "expires"), ("api", "api"), ("mapped_user_id", "mapped-user")]
-    {
+    for (field, flag) in [("description", "description"), ("expires_at", "expires"), ("api", "api")] {
         if let Some(value) = given(matches, flag) {
             body[field] = value.into();
+        }
+    }
+    for (field, flag) in [("mapped_user_id", "mapped-user"), ("owner_id", "owner")] {
+        if let Some(user) = given(matches, flag) {
+            body[field] = user_or_nobody(user);
         }
     }
     if let Some(role) = given(matches, "role") {

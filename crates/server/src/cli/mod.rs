@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod client;
 mod dev;
 mod import;
@@ -65,6 +66,7 @@ pub fn run() -> ExitCode {
         Some(("master-key", matches)) => master_key::run(matches),
         Some(("verify", matches)) => verify::run(matches),
         Some(("doctor", matches)) => verify::doctor(matches),
+        Some(("audit", matches)) => audit::run(matches),
         Some(("completions", matches)) => completions(matches),
         Some(("openapi", _)) => say(&crate::http::api_document()),
         _ => unreachable!("clap asks for one of the subcommands"),
@@ -149,6 +151,7 @@ fn command() -> Command {
         .subcommand(keys::organizations_command())
         .subcommand(keys::roles_command())
         .subcommand(master_key::command())
+        .subcommand(audit::command())
         .subcommand(verify::command())
         .subcommand(verify::doctor_command())
         .subcommand(

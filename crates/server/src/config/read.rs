@@ -10,7 +10,10 @@ use claviger_core::rate::Rate;
 use http::Uri;
 use http::uri::Scheme;
 
-use super::{DatabaseUrl, LogFormat};
+use lettre::message::Mailbox;
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
+
+use super::{DatabaseUrl, LogFormat, SmtpUrl};
 
 pub(super) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -32,6 +35,22 @@ pub(super) fn read_database(text: &str) -> Result<DatabaseUrl, String> {
     let is_url = ["postgres://", "postgresql://"].iter().any(|it| text.starts_with(it) && it.len() < text.len());
     let expected = "write postgres://user:password@host:port/database";
     is_url.then(|| DatabaseUrl(text.to_owned())).ok_or_else(|| expected.to_owned())
+}
+
+pub(super) fn read_smtp(text: &str) -> Result<SmtpUrl, String> {
+    let expected = "write smtps://user:password@host, or smtp://user:password@host:587?tls=required";
+    let url: Uri = text.parse().map_err(|_| expected.to_owned())?;
+    let secure = text.starts_with("smtps://") || text.ends_with("tls=required");
+    let authority = url.authority().ok_or_else(|| expected.to_owned())?;
+    if !secure && authority.as_str().contains('@') && !is_loopback(authority.host()) {
+        return Err("the password would cross the network in clear; add ?tls=required, or write smtps://".to_owned());
+    }
+    let known = AsyncSmtpTransport::<Tokio1Executor>::from_url(text);
+    known.map(|_| SmtpUrl(text.to_owned())).map_err(|_| expected.to_owned())
+}
+
+pub(super) fn read_mailbox(text: &str) -> Result<Mailbox, String> {
+    text.parse().map_err(|_| "write an address such as keys@example.com or `Claviger <keys@example.com>`".to_owned())
 }
 
 pub(super) fn read_folder(text: &str) -> Result<PathBuf, String> {

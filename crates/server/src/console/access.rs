@@ -21,6 +21,7 @@ use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
 use super::paging::{Forward, forward};
 use super::visit::Visit;
+use super::webhooks;
 use crate::ops::idempotency::Answer;
 use crate::ops::keys::usage::with_uses_here;
 use crate::ops::keys::{
@@ -35,7 +36,12 @@ const PATH: &str = "/profile/api-access";
 pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
     let access = get_personal_access(&visit.app, &visit.caller, visit.organization_id()).await?;
     let now = visit.app.now();
+    let hooks = match &access.key {
+        Some(info) => webhooks::of_key(&visit, info.key.id).await?,
+        None => Vec::new(),
+    };
     let page = ApiAccessPage {
+        webhooks: hooks.iter().map(webhooks::view_of).collect(),
         shell: visit.shell(Place::Elsewhere),
         crumbs: Section::Profile.crumbs_below(),
         is_admin: access.access == ApiAccess::Always,
@@ -131,6 +137,10 @@ async fn ask(
         title,
         whose: None,
         consequence,
+        webhooks: match action {
+            "/off" => webhooks::ending_with(visit, key.key.id).await?,
+            _ => webhooks::pausing_with(visit, key.key.id).await?,
+        },
         last_use: view::facts(&key, visit.app.now()).last_use,
         action: format!("{PATH}{action}"),
         button,

@@ -82,6 +82,10 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "not-sent" => Notice::NotSent,
         "key-updated" => Notice::KeyUpdated(subject()?),
         "key-deactivated" => Notice::KeyDeactivated(subject()?),
+        "key-kept" => Notice::KeyKept(subject()?),
+        "notification-dismissed" => Notice::NotificationDismissed,
+        "notifications-read" => Notice::NotificationsRead,
+        "choices-saved" => Notice::ChoicesSaved,
         "key-activated" => Notice::KeyActivated(subject()?),
         "key-deleted" => Notice::KeyDeleted(subject()?),
         "no-key-ticked" => Notice::NoKeyTicked,
@@ -91,7 +95,11 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "rotation-extended" => subjects().map(|(name, hint)| Notice::RotationExtended(name, hint))?,
         "rotation-cancelled" => subjects().map(|(name, hint)| Notice::RotationCancelled(name, hint))?,
         "keys-deactivated" => counts().map(|(done, left)| Notice::KeysDeactivated(done, left))?,
-        "keys-extended" => counts().map(|(done, left)| Notice::KeysExtended(done, left))?,
+        "keys-extended" => {
+            let (counted, unchanged) = subject_of.split_once('.')?;
+            let (done, left) = counted.split_once('x')?;
+            Notice::KeysExtended(done.parse().ok()?, left.parse().ok()?, decoded(unchanged)?)
+        }
         "keys-deleted" => counts().map(|(done, left)| Notice::KeysDeleted(done, left))?,
         "key-cleared" => Notice::KeyCleared(subject()?),
         "access-off" => Notice::ApiAccessOff,
@@ -102,6 +110,17 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "session-ended" => Notice::SessionEnded,
         "sessions-ended" => Notice::SessionsEnded,
         "shared-secret-deleted" => Notice::SharedSecretDeleted,
+        "old-shared-secret-ended" => Notice::OldSharedSecretEnded,
+        "old-shared-secret-extended" => Notice::OldSharedSecretExtended,
+        "webhook-played" => Notice::WebhookPlayed,
+        "webhook-paused" => Notice::WebhookPaused,
+        "webhook-updated" => Notice::WebhookUpdated,
+        "webhook-deleted" => Notice::WebhookDeleted,
+        "signing-secret-was-shown" => Notice::SigningSecretWasShown,
+        "delivery-resent" => Notice::DeliveryResent,
+        "test-sent" => Notice::TestSent,
+        "no-webhook-selected" => Notice::NoWebhookSelected,
+        "deliveries-recovered" => Notice::DeliveriesRecovered(subject()?.parse().ok()?),
         "password-set" => Notice::PasswordSet,
         "member-added" => Notice::MemberAdded(subject()?),
         "member-updated" => Notice::MemberUpdated(subject()?),
@@ -131,8 +150,9 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
     let counts = match notice {
         Notice::KeysActivated(done, left)
         | Notice::KeysDeactivated(done, left)
-        | Notice::KeysExtended(done, left)
+        | Notice::KeysExtended(done, left, _)
         | Notice::KeysDeleted(done, left) => format!("{done}x{left}"),
+        Notice::DeliveriesRecovered(count) => count.to_string(),
         _ => String::new(),
     };
     let (kind, subject) = match notice {
@@ -140,6 +160,10 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::NotSent => ("not-sent", ""),
         Notice::KeyUpdated(name) => ("key-updated", name.as_str()),
         Notice::KeyDeactivated(name) => ("key-deactivated", name.as_str()),
+        Notice::KeyKept(name) => ("key-kept", name.as_str()),
+        Notice::NotificationDismissed => ("notification-dismissed", ""),
+        Notice::NotificationsRead => ("notifications-read", ""),
+        Notice::ChoicesSaved => ("choices-saved", ""),
         Notice::KeyActivated(name) => ("key-activated", name.as_str()),
         Notice::KeyDeleted(name) => ("key-deleted", name.as_str()),
         Notice::NoKeyTicked => ("no-key-ticked", ""),
@@ -160,6 +184,17 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::SessionEnded => ("session-ended", ""),
         Notice::SessionsEnded => ("sessions-ended", ""),
         Notice::SharedSecretDeleted => ("shared-secret-deleted", ""),
+        Notice::OldSharedSecretEnded => ("old-shared-secret-ended", ""),
+        Notice::OldSharedSecretExtended => ("old-shared-secret-extended", ""),
+        Notice::WebhookPlayed => ("webhook-played", ""),
+        Notice::WebhookPaused => ("webhook-paused", ""),
+        Notice::WebhookUpdated => ("webhook-updated", ""),
+        Notice::WebhookDeleted => ("webhook-deleted", ""),
+        Notice::SigningSecretWasShown => ("signing-secret-was-shown", ""),
+        Notice::DeliveryResent => ("delivery-resent", ""),
+        Notice::TestSent => ("test-sent", ""),
+        Notice::NoWebhookSelected => ("no-webhook-selected", ""),
+        Notice::DeliveriesRecovered(_) => ("deliveries-recovered", counts.as_str()),
         Notice::PasswordSet => ("password-set", ""),
         Notice::MemberAdded(name) => ("member-added", name.as_str()),
         Notice::MemberUpdated(name) => ("member-updated", name.as_str()),
@@ -179,6 +214,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
     let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
     let mut value = format!("{kind}.{}", encoded(subject));
     if let Notice::OrganizationCreated(_, other)
+    | Notice::KeysExtended(_, _, other)
     | Notice::RotationEnded(_, other)
     | Notice::RotationExtended(_, other)
     | Notice::RotationCancelled(_, other) = notice
@@ -273,6 +309,10 @@ mod tests {
             Notice::KeyUpdated(named()),
             Notice::KeyDeactivated(named()),
             Notice::KeyActivated(named()),
+            Notice::KeyKept(named()),
+            Notice::NotificationDismissed,
+            Notice::NotificationsRead,
+            Notice::ChoicesSaved,
             Notice::KeyDeleted(named()),
             Notice::NoKeyTicked,
             Notice::TickedKeysGone,
@@ -281,7 +321,7 @@ mod tests {
             Notice::RotationExtended(named(), named()),
             Notice::RotationCancelled(named(), named()),
             Notice::KeysDeactivated(12, 0),
-            Notice::KeysExtended(12, 2),
+            Notice::KeysExtended(12, 2, "CI, a.b & <c>".to_owned()),
             Notice::KeysDeleted(12, 1),
             Notice::KeyCleared(named()),
             Notice::ApiAccessOff,
@@ -292,6 +332,17 @@ mod tests {
             Notice::SessionEnded,
             Notice::SessionsEnded,
             Notice::SharedSecretDeleted,
+            Notice::OldSharedSecretEnded,
+            Notice::OldSharedSecretExtended,
+            Notice::WebhookPlayed,
+            Notice::WebhookPaused,
+            Notice::WebhookUpdated,
+            Notice::WebhookDeleted,
+            Notice::SigningSecretWasShown,
+            Notice::DeliveryResent,
+            Notice::TestSent,
+            Notice::NoWebhookSelected,
+            Notice::DeliveriesRecovered(12),
             Notice::PasswordSet,
             Notice::MemberAdded(named()),
             Notice::MemberUpdated(named()),
@@ -317,6 +368,10 @@ mod tests {
                 | Notice::KeyUpdated(_)
                 | Notice::KeyDeactivated(_)
                 | Notice::KeyActivated(_)
+                | Notice::KeyKept(_)
+                | Notice::NotificationDismissed
+                | Notice::NotificationsRead
+                | Notice::ChoicesSaved
                 | Notice::KeyDeleted(_)
                 | Notice::NoKeyTicked
                 | Notice::TickedKeysGone
@@ -336,6 +391,17 @@ mod tests {
                 | Notice::SessionEnded
                 | Notice::SessionsEnded
                 | Notice::SharedSecretDeleted
+                | Notice::OldSharedSecretEnded
+                | Notice::OldSharedSecretExtended
+                | Notice::WebhookPlayed
+                | Notice::WebhookPaused
+                | Notice::WebhookUpdated
+                | Notice::WebhookDeleted
+                | Notice::SigningSecretWasShown
+                | Notice::DeliveryResent
+                | Notice::TestSent
+                | Notice::NoWebhookSelected
+                | Notice::DeliveriesRecovered(_)
                 | Notice::PasswordSet
                 | Notice::MemberAdded(_)
                 | Notice::MemberUpdated(_)

@@ -6,7 +6,7 @@ use claviger_core::limits;
 use claviger_core::name::{Email, Name, TextError};
 use claviger_core::reject::{Reject, RejectCode};
 use http::header::{RETRY_AFTER, SET_COOKIE};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -100,6 +100,7 @@ fn set_up_page(guest: &Guest, link: &SetUpLink, form: &SetUpForm, errors: FormEr
 pub(super) struct SignInQuery {
     next: String,
     signed_out: Option<String>,
+    ended: Option<String>,
     unsent: Option<String>,
 }
 
@@ -128,7 +129,8 @@ pub(super) async fn show_sign_in(
     let unsent = if query.unsent.is_some() { "1" } else { "" }.to_owned();
     let form = SignInForm { next: query.next, unsent, ..SignInForm::default() };
     let page = sign_in_page(&guest, &form, query.signed_out.is_some(), FormErrors::default());
-    Ok(html(&SignInPage { unclaimed: sessions::is_unclaimed(&app).await?, ..page }))
+    let has_ended = query.ended.is_some();
+    Ok(html(&SignInPage { unclaimed: sessions::is_unclaimed(&app).await?, has_ended, ..page }))
 }
 
 /// The sign-in form as the answer to another form, which goes along with it.
@@ -190,6 +192,7 @@ fn sign_in_page(guest: &Guest, form: &SignInForm, signed_out: bool, errors: Form
         action: form.action.clone(),
         kept: form.kept.clone(),
         unclaimed: false,
+        has_ended: false,
         signed_out,
         errors,
     }
@@ -221,6 +224,8 @@ pub(super) async fn sign_out(State(app): State<App>, guest: Guest, headers: Head
     end_session(&app, &guest.site, &headers).await?;
     let mut response = Redirect::to("/sign-in?signed_out").into_response();
     cookies::clear_session(response.headers_mut(), &guest.site);
+    // Forms that came back with their complaints are within reach of Back; not for whoever sits there next.
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
     Ok(response)
 }
 

@@ -41,6 +41,8 @@ pub(super) enum Failure {
     SignedOut {
         /// A path on this server.
         next: String,
+        /// Whether somebody was, whose session has ended.
+        has_ended: bool,
     },
     /// The organization is suspended, itself or from above.
     Suspended,
@@ -188,7 +190,7 @@ impl From<Reject> for Failure {
         let title = match reject.code {
             RejectCode::NotFound => return Self::not_found(),
             RejectCode::Decision(Code::OrganizationSuspended) => return Self::Suspended,
-            RejectCode::Unauthenticated => return Self::SignedOut { next: "/".to_owned() },
+            RejectCode::Unauthenticated => return Self::SignedOut { next: "/".to_owned(), has_ended: true },
             RejectCode::Unavailable => "Claviger is not ready",
             RejectCode::StorageFull => "The disk is full",
             RejectCode::TooManyTries => "Too many tries",
@@ -214,9 +216,10 @@ impl IntoResponse for Failure {
     /// Leaves the page to [`attend`], which knows the request.
     fn into_response(self) -> Response {
         match self {
-            Self::SignedOut { next } => {
-                let mut response =
-                    Redirect::to(&format!("/sign-in?{}", query_string([("next", next)]))).into_response();
+            Self::SignedOut { next, has_ended } => {
+                let ended = has_ended.then(|| ("ended", String::new()));
+                let query = query_string([("next", next)].into_iter().chain(ended));
+                let mut response = Redirect::to(&format!("/sign-in?{query}")).into_response();
                 response.extensions_mut().insert(SignedOut);
                 response
             }

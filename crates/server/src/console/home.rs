@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::health;
 use super::keys::list::is_about_sort;
 use super::keys::view;
+use super::notifications;
 use super::pages::home::{HomePage, RecentKey};
 use super::pages::shell::Place;
 use super::pages::snippets::check_key;
@@ -40,6 +41,7 @@ pub(super) async fn show_home(visit: Visit) -> Result<Response, Failure> {
     let keys: Vec<&KeyInfo> = list.page.items.iter().filter(|it| sorted && it.last_use.is_some()).collect();
     let now = visit.app.now();
     let page = HomePage {
+        ending: notifications::ending(&visit, None).await,
         shell: visit.shell(Place::Home),
         live_keys: list.total.count,
         live_keys_counted: view::total(list.total),

@@ -1,6 +1,6 @@
 //! The entries of the menus: plain data, in the order in which they stand on their pages.
 
-use super::{api_management, audit, data_loader};
+use super::{api_management, data_loader, webhooks};
 
 /// What an entry is shown for.
 #[derive(Debug, Clone, Copy)]
@@ -144,10 +144,10 @@ const SETTINGS: Plan = Plan {
             needs: Needs::Permissions(&["claviger/events:read"]),
         },
         Entry {
-            path: audit::REVISIONS.0,
+            path: "/revision-history",
             icon: "clock",
-            label: audit::REVISIONS.1,
-            note: "Every revision of keys, people, roles and policies, and on whose behalf it was made.",
+            label: "Revision History",
+            note: "What was changed in your product, on whose behalf and by which key.",
             needs: Needs::Permissions(&["claviger/events:read"]),
         },
         Entry {
@@ -164,7 +164,7 @@ const SETTINGS: Plan = Plan {
 pub(super) const GROUPS: [(&str, &[&str]); 3] = [
     ("Keys", &["/keys", "/health", "/policies", "/docs/api"]),
     ("People", &[USER_MANAGEMENT.path, SECURITY.path, ADVANCED_SETTINGS.path]),
-    ("Organization", &["/tree", "/organizations", SYSTEM_SETTINGS.path, "/audit", audit::REVISIONS.0]),
+    ("Organization", &["/tree", "/organizations", SYSTEM_SETTINGS.path, "/audit", "/revision-history"]),
 ];
 
 /// Pages that are found by a search though no section leads to them.
@@ -329,6 +329,13 @@ const INTEGRATIONS: Plan = Plan {
             note: "Keys for loading data in bulk: one for each user, apart from API keys.",
             needs: Needs::Permissions(data_loader::NEEDS),
         },
+        Entry {
+            path: webhooks::PATH,
+            icon: "switch",
+            label: webhooks::TITLE,
+            note: "Tell other programs that something happened, and see what became of it.",
+            needs: Needs::Permissions(webhooks::NEEDS),
+        },
     ],
 };
 
@@ -350,6 +357,13 @@ const PROFILE: Plan = Plan {
             label: EDIT_PROFILE.title,
             note: "Your password, your sessions, and keys made for you.",
             needs: Needs::Section(Section::EditProfile),
+        },
+        Entry {
+            path: "/profile/notifications",
+            icon: "bell",
+            label: "Notification preferences",
+            note: "What you are told, at the bell and by mail.",
+            needs: Needs::Nothing,
         },
         Entry {
             path: "/sessions",

@@ -26,11 +26,13 @@ mod lines;
 mod links;
 mod members;
 mod menu;
+mod notifications;
 mod organizations;
 mod paging;
 mod policies;
 mod renewal;
 mod respond;
+mod revisions;
 mod roles;
 mod security;
 mod settings;
@@ -38,6 +40,7 @@ mod settings_search;
 mod shared_secret;
 mod tree;
 mod visit;
+mod webhooks;
 
 #[cfg(test)]
 mod contrast;
@@ -52,6 +55,7 @@ use self::keys::bulk::Verb;
 use self::keys::door::Door;
 use self::keys::rotation::Step;
 use self::menu::Section;
+use self::shared_secret::overlap;
 use crate::app::App;
 
 /// Bytes of a form; the largest holds a description and a handful of short fields.
@@ -64,6 +68,10 @@ fn api_management(door: Section) -> Router<App> {
         .route(door.path(), get(move |visit| settings::show(visit, door)))
         .route(&page, get(move |visit, query| api_management::show_holders(visit, query, door)))
         .route(&format!("{page}/{{user}}"), get(move |visit, path| api_management::show_holder(visit, path, door)))
+        .route(
+            &format!("{page}/{{user}}/configure"),
+            get(move |visit, path, query| api_management::configure(visit, path, query, door)),
+        )
         .route(
             &format!("{page}/{{user}}/clear"),
             get(move |visit, path| api_management::show_clear(visit, path, door))
@@ -81,6 +89,12 @@ fn bulk(verb: Verb) -> MethodRouter<App> {
 fn rotation(step: Step) -> MethodRouter<App> {
     get(move |visit, path, query| keys::rotation::show(visit, path, query, step))
         .post(move |visit, path, form| keys::rotation::change(visit, path, form, step))
+}
+
+/// The question before an old shared secret is changed, and its answer.
+fn overlap(step: overlap::Step) -> MethodRouter<App> {
+    get(move |visit, query| overlap::show(visit, query, step))
+        .post(move |visit, form| overlap::change(visit, form, step))
 }
 
 /// The routes of the console, and its page for what is not there.
@@ -109,16 +123,32 @@ pub fn router(app: App) -> Router {
         .route("/keys/{key}/rotation/extend", rotation(Step::Extend))
         .route("/keys/{key}/rotation/cancel", rotation(Step::Cancel))
         .route("/keys/{key}/view", get(keys::viewing::show).post(keys::viewing::view))
+        .route("/keys/{key}/bundle", post(shared_secret::bundle::show_bundle))
         .route("/keys/{key}/activate", post(keys::change::activate))
         .route("/keys/{key}/deactivate", post(keys::change::deactivate))
         .route("/keys/{key}/delete", get(keys::change::show_delete).post(keys::change::delete))
         .route("/shared-secret", get(shared_secret::show).post(shared_secret::create))
         .route("/shared-secret/view", get(shared_secret::show_view).post(shared_secret::view))
         .route("/shared-secret/rotate", get(shared_secret::show_rotate).post(shared_secret::rotate))
+        .route("/shared-secret/end", overlap(overlap::Step::End))
+        .route("/shared-secret/extend", overlap(overlap::Step::Extend))
         .route("/shared-secret/delete", get(shared_secret::show_delete).post(shared_secret::delete))
+        .route(webhooks::PATH, get(webhooks::show_webhooks))
+        .route("/integrations/webhooks/new", get(webhooks::show_new).post(webhooks::create))
+        .route("/webhooks/{webhook}", get(webhooks::show_webhook))
+        .route("/webhooks/{webhook}/edit", get(webhooks::show_edit).post(webhooks::edit))
+        .route("/webhooks/{webhook}/pause", post(webhooks::pause))
+        .route("/webhooks/{webhook}/play", post(webhooks::play))
+        .route("/webhooks/{webhook}/rotate", get(webhooks::show_rotate).post(webhooks::rotate))
+        .route("/webhooks/{webhook}/test", post(webhooks::send_test))
+        .route("/webhooks/{webhook}/recover", post(webhooks::recover))
+        .route("/webhooks/{webhook}/delete", get(webhooks::show_delete).post(webhooks::delete))
+        .route("/webhooks/{webhook}/deliveries/{delivery}", get(webhooks::show_delivery))
+        .route("/webhooks/{webhook}/deliveries/{delivery}/resend", post(webhooks::resend))
         .route("/audit", get(audit::show_audit))
         .route("/audit/{event}", get(audit::show_event))
-        .route(audit::REVISIONS.0, get(audit::show_revisions))
+        .route("/revision-history", get(revisions::show_revisions))
+        .route("/revision-history/{event}", get(revisions::show_revision))
         .route("/tree", get(tree::show_tree).post(tree::create))
         .route("/tree/new", get(tree::show_new))
         .route("/tree/{id}", get(tree::show_organization))
@@ -131,6 +161,12 @@ pub fn router(app: App) -> Router {
         .route("/policies", get(policies::show_policies))
         .route("/policies/{setting}", get(policies::show_setting).post(policies::save))
         .route("/policies/{setting}/review", get(policies::show_review))
+        .route(notifications::PATH, get(notifications::show_list))
+        .route("/notifications/read-all", post(notifications::mark_all_read))
+        .route("/notifications/{notification}/open", post(notifications::open))
+        .route("/notifications/{notification}/keep", post(notifications::keep))
+        .route("/notifications/{notification}/dismiss", post(notifications::dismiss))
+        .route("/profile/notifications", get(notifications::show_choices).post(notifications::save_choices))
         .route("/sessions", get(account::show_sessions))
         .route("/sessions/end-others", post(account::end_others))
         .route("/sessions/{session}/end", post(account::end_session))

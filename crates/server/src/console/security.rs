@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::failure::Failure;
@@ -28,7 +28,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// Adds the headers that every answer carries. Pages are never stored; assets say otherwise themselves.
 pub(super) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let tls = Site::of(request.headers(), app.config().public_url.as_ref()).is_ok_and(|it| it.tls);
+    let action = (request.method() == Method::POST).then(|| request.uri().path().to_owned());
     let mut response = next.run(request).await;
+    let can_be_gone_back_to = action.is_some_and(|it| is_within_reach_of_back(&it, response.status()));
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -36,8 +38,20 @@ pub(super) async fn headers(State(app): State<App>, request: Request, next: Next
     if tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(if can_be_gone_back_to {
+        "private, no-cache"
+    } else {
+        "no-store"
+    }));
     response
+}
+
+/// Whether a form that comes back with its complaints stays within reach of the browser's Back. What is `no-store` does not: browsers answer Back
+/// to it with an error of their own, since they would have to send the form again, and all that was typed is lost. None of these pages holds a
+/// secret, passwords are never sent back; but the one with a key's token, and those outside of an organization, whose links are secrets themselves.
+/// To lead to the form by a 303 instead, with what was typed kept on the server, would take a place for it that all nodes share.
+fn is_within_reach_of_back(action: &str, status: StatusCode) -> bool {
+    status == StatusCode::UNPROCESSABLE_ENTITY && action.starts_with("/o/") && !action.ends_with("/bundle")
 }
 
 /// Refuses what could not be kept safe: plain HTTP from afar, and changes that did not demonstrably come from our own pages.

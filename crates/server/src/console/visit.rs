@@ -28,6 +28,7 @@ use crate::ops::apis::find_documentation;
 use crate::ops::caller::Caller;
 use crate::ops::keys::usage::is_behind;
 use crate::ops::me::{self, ReachedOrganization, Viewpoint, Viewpoints};
+use crate::ops::notifications::count_unread;
 use crate::ops::sessions;
 use crate::site::Site;
 
@@ -78,6 +79,8 @@ pub(super) struct Visit {
     notice: Option<Notice>,
     unconfirmed: Unconfirmed,
     viewpoints: Option<Viewpoints>,
+    /// How many notifications the reader has not looked at.
+    unread: u64,
     here: String,
     pub(super) origin: sessions::Origin,
     /// When the reader last proved who they are.
@@ -95,11 +98,11 @@ impl FromRequestParts<App> for Visit {
         let here = uri.path_and_query().filter(|_| is_page).map_or("", |it| own_path(it.as_str())).to_owned();
         // What was posted cannot be posted again by signing in, so a change leads back to the start.
         let next = if is_page { here.clone() } else { "/".to_owned() };
-        let signed_out = || Failure::SignedOut { next: next.clone() };
-        let token = guest.site.session(&parts.headers).ok_or_else(signed_out)?;
+        let signed_out = |has_ended| Failure::SignedOut { next: next.clone(), has_ended };
+        let token = guest.site.session(&parts.headers).ok_or_else(|| signed_out(false))?;
         let slug = slug(parts, app).await;
         let visit = Self::open(app, guest, &parts.headers, &token, &here, slug.as_deref()).await?;
-        visit.ok_or_else(signed_out)
+        visit.ok_or_else(|| signed_out(true))
     }
 }
 
@@ -127,6 +130,8 @@ impl Visit {
             None => me::get_me(app, &session.caller).await?.organization,
         };
         let viewpoints = me::find_viewpoints(app, &session.caller, &organization).await?;
+        // A bell that cannot be read keeps nobody from a page.
+        let unread = count_unread(app, &session.caller).await.unwrap_or_default();
         let notice = cookies::notice(headers, &site);
         let change = cookies::change(headers, &site, organization.id);
         Ok(Some(Self {
@@ -139,6 +144,7 @@ impl Visit {
             preferences,
             notice,
             viewpoints,
+            unread,
             here: here.to_owned(),
             origin,
             signed_in_at: session.signed_in_at,
@@ -189,7 +195,12 @@ impl Visit {
 
     /// Whether the viewer's role here may have keys.
     pub(super) fn has_api_access(&self) -> bool {
-        let membership = self.app.replica().membership_at(self.user.id, self.organization.id);
+        self.has_api_access_at(self.organization.id)
+    }
+
+    /// The same of an organization below.
+    pub(super) fn has_api_access_at(&self, place: OrganizationId) -> bool {
+        let membership = self.app.replica().membership_at(self.user.id, place);
         membership.is_some_and(|it| it.is_admin || it.api_access)
     }
 
@@ -227,6 +238,7 @@ impl Visit {
             now: self.app.now().to_string(),
             notice: self.notice.clone(),
             unconfirmed: self.unconfirmed.sentence(),
+            unread: self.unread,
             behind: is_behind(&self.app),
         }
     }
@@ -237,7 +249,11 @@ impl Visit {
             slug: it.slug.to_string(),
             here: it.id == self.organization.id,
         };
-        ViewSwitch { agency: points.agency.as_ref().map(link), locations: points.locations.iter().map(link).collect() }
+        ViewSwitch {
+            top: points.top.as_ref().map(link),
+            agency: points.agency.as_ref().map(link),
+            locations: points.locations.iter().map(link).collect(),
+        }
     }
 
     /// A path within the organization; empty for its own page.
@@ -265,6 +281,11 @@ impl Visit {
     /// Answers a change with the way to a page that says what was done.
     pub(super) fn done(&self, rest: &str, notice: &Notice) -> Response {
         self.done_at(&self.path(rest), notice)
+    }
+
+    /// Leads to a page within the organization where nothing was changed.
+    pub(super) fn redirect(&self, rest: &str) -> Response {
+        Redirect::to(&self.path(rest)).into_response()
     }
 
     /// The same with a page that is not this organization's, or not under the address that it had.

@@ -1,14 +1,21 @@
 //! What runs by the clock.
 
+mod sending;
+
 use std::time::Duration;
 
-use claviger_core::limits::IDEMPOTENCY_HOURS;
+use claviger_core::limits::{DELIVERY_DAYS_KEPT, HOST_EVENT_DAYS_KEPT, IDEMPOTENCY_HOURS};
 use claviger_store::ROWS_PURGED_MAX;
 
 use crate::app::App;
+use crate::ops::chain::extend_chains;
+use crate::ops::clocks::{Rounds, flush, go_round};
 use crate::ops::error::OpResult;
 use crate::ops::leaving::finish_leaving;
+use crate::ops::notifications::mail::send_due;
+use crate::ops::notifications::{self, read_log};
 use crate::ops::tokens::keep_signing_keys;
+use crate::ops::webhooks::fan_out;
 
 /// Between two times that counted uses are written down, least and most. A kill −9 loses a pause and the writing behind it, and a minute
 /// is promised: the writing of a million secrets has the rest of it.
@@ -18,21 +25,33 @@ const FLUSH_EVERY_AT_MOST: Duration = Duration::from_secs(45);
 /// meanwhile, its own row (some ten microseconds of a core) and that of its key's hour: where few are in use, the console shows their last use
 /// within seconds, and where very many are, a longer pause writes far less, up to the million that the longest pause is meant for.
 const ROWS_PER_SEC: u64 = 12_000;
+/// Between two times that it is seen to whether keys have come near their end, or to it.
+const CLOCKS_EVERY: Duration = Duration::from_secs(60);
+/// Between two looks for what people have to be told.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+/// Between two times that mail goes out that waits.
+const MAIL_EVERY: Duration = Duration::from_secs(20);
 /// Between two times that what has run out is cleared away.
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// Between two times that it is seen to whether the key that signs access tokens has done so for long enough.
 const SIGN_EVERY: Duration = Duration::from_secs(600);
 
+/// Between two times that what happened is linked to what happened before: as long as an event may stand in the log unproved.
+const LINK_EVERY: Duration = Duration::from_secs(5);
+
 /// After the start, and between two times that it is seen to whether keys of users who left are still to be released. Only a fault or a
 /// restart leaves any.
 const LEAVE_FIRST: Duration = Duration::from_secs(1);
 const LEAVE_EVERY: Duration = Duration::from_secs(60);
 
+/// Between two times that it is looked whether something has happened that webhooks ask for.
+const FAN_OUT_EVERY: Duration = Duration::from_millis(500);
+
 /// Starts the jobs; they end when the service stops.
 pub fn start(app: &App) {
     let flushing = app.clone();
-    let flush = async |app: &App| Ok(pause_after(app.uses().flush().await?));
+    let flush = async |app: &App| Ok(pause_after(flush(app).await?));
     drop(app.spawn(async move { repeat(FLUSH_EVERY, &flushing, "flush", flush).await }));
     let purging = app.clone();
     let purge = async |app: &App| purge(app).await.map(|()| PURGE_EVERY);
@@ -40,6 +59,24 @@ pub fn start(app: &App) {
     let signing = app.clone();
     let sign = async |app: &App| keep_signing_keys(app).await.map(|()| SIGN_EVERY);
     drop(app.spawn(async move { repeat(SIGN_EVERY, &signing, "signing-keys", sign).await }));
+    let linking = app.clone();
+    let link = async |app: &App| extend_chains(app).await.map(|()| LINK_EVERY);
+    drop(app.spawn(async move { repeat(LINK_EVERY, &linking, "chain", link).await }));
+    let telling = app.clone();
+    let tell = async |app: &App| {
+        while fan_out(app).await? {}
+        Ok(FAN_OUT_EVERY)
+    };
+    drop(app.spawn(async move { repeat(FAN_OUT_EVERY, &telling, "webhooks", tell).await }));
+    drop(app.spawn(sending::send(app.clone())));
+    let ending = app.clone();
+    drop(app.spawn(async move { keep_clocks(&ending).await }));
+    let telling = app.clone();
+    let tell = async |app: &App| read_log(app).await.map(|()| TELL_EVERY);
+    drop(app.spawn(async move { repeat(TELL_EVERY, &telling, "notifications", tell).await }));
+    let mailing = app.clone();
+    let mail = async |app: &App| send_due(app).await.map(|()| MAIL_EVERY);
+    drop(app.spawn(async move { repeat(MAIL_EVERY, &mailing, "mail", mail).await }));
     let releasing = app.clone();
     let leave = async |app: &App| finish_leaving(app).await.map(|()| LEAVE_EVERY);
     drop(app.spawn(async move { repeat(LEAVE_FIRST, &releasing, "leaving", leave).await }));
@@ -59,18 +96,33 @@ async fn repeat(mut pause: Duration, app: &App, job: &str, run: impl AsyncFn(&Ap
     }
 }
 
+/// Goes round the keys that come near their end, again and again.
+async fn keep_clocks(app: &App) {
+    let mut rounds = Rounds::default();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(CLOCKS_EVERY) => {}
+            () = app.stop().cancelled() => return,
+        }
+        if let Err(error) = go_round(app, &mut rounds).await {
+            tracing::warn!(job = "clocks", %error, "a job failed and is tried again");
+        }
+    }
+}
+
 /// The pause after so many rows have been written down.
 fn pause_after(rows: usize) -> Duration {
     Duration::from_secs(rows as u64 / ROWS_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
 }
 
-/// Clears away sessions, links, kept answers, sealed copies and shared secrets that have run out, what was remembered of sign-ins, nodes that were lost long ago, and what was counted long ago.
+/// Clears away sessions, links, kept answers, sealed copies and shared secrets that have run out, what was remembered of sign-ins, what webhooks were sent and hosts reported long ago, nodes that were lost long ago, and what was counted long ago.
 ///
 /// # Errors
 /// What any transaction can meet; it is tried again.
 pub async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
     let kept_from = now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600));
+    let days_ago = |days: u64| now.saturating_sub(Duration::from_secs(days * 24 * 3600));
     // So many at a time, and others write in between.
     loop {
         let mut tx = app.store().begin().await?;
@@ -80,13 +132,19 @@ pub async fn purge(app: &App) -> OpResult<()> {
         let copies = tx.purge_sealed_copies_unchecked(now).await?;
         let shared_secrets = tx.purge_shared_secrets_unchecked(now).await?;
         let sign_ins = tx.purge_sign_ins_unchecked(now).await?;
+        let signing_secrets = tx.purge_webhook_secrets_unchecked(now).await?;
+        let deliveries = tx.purge_deliveries_unchecked(days_ago(DELIVERY_DAYS_KEPT)).await?;
+        let webhooks = tx.purge_webhooks_unchecked().await?;
+        let host_events = tx.purge_host_events_unchecked(days_ago(HOST_EVENT_DAYS_KEPT)).await?;
+        let told = signing_secrets.max(deliveries).max(webhooks).max(host_events);
         tx.commit_unaudited("what has run out is cleared away").await?;
-        if sessions.max(links).max(answers).max(copies).max(shared_secrets).max(sign_ins)
+        if told.max(sessions).max(links).max(answers).max(copies).max(shared_secrets).max(sign_ins)
             < ROWS_PURGED_MAX.unsigned_abs()
         {
             break;
         }
     }
+    notifications::purge(app).await?;
     app.replica().forget_sign_ins(now);
     app.store().purge_nodes().await?;
     while app.store().fold_counts(now).await? {}

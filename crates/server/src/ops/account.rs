@@ -1,5 +1,6 @@
 //! What somebody at the console does to their own account: look at the sessions, end them, change the password.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use claviger_core::event::{Event, EventKind};
@@ -52,6 +53,7 @@ pub async fn list_own_sessions(app: &App, caller: &Caller) -> OpResult<Vec<OwnSe
 /// Refusals.
 pub async fn end_own_session(app: &App, caller: &Caller, id: SessionId) -> OpResult<()> {
     let (user_id, _) = person(caller)?;
+    let ip = caller.address();
     let task = app.clone();
     on_task(app, async move {
         let app = task;
@@ -63,7 +65,7 @@ pub async fn end_own_session(app: &App, caller: &Caller, id: SessionId) -> OpRes
             return Ok(());
         }
         tx.delete_session_unchecked(id).await?;
-        let event = Event::new(&home(&user), EventKind::SessionEnded, user_id, now);
+        let event = Event::new(&home(&user, ip), EventKind::SessionEnded, user_id, now);
         commit(&app, tx, by(user_id, event)).await
     })
     .await
@@ -75,6 +77,7 @@ pub async fn end_own_session(app: &App, caller: &Caller, id: SessionId) -> OpRes
 /// Refusals.
 pub async fn end_other_sessions(app: &App, caller: &Caller) -> OpResult<u64> {
     let (user_id, session_id) = person(caller)?;
+    let ip = caller.address();
     let task = app.clone();
     on_task(app, async move {
         let app = task;
@@ -82,7 +85,7 @@ pub async fn end_other_sessions(app: &App, caller: &Caller) -> OpResult<u64> {
         let user = signed_in(&mut tx, user_id).await?;
         let ended = tx.delete_sessions_of_user_unchecked(user_id, Some(session_id)).await?;
         if ended > 0 {
-            let event = Event::new(&home(&user), EventKind::SessionsEnded, user_id, app.now());
+            let event = Event::new(&home(&user, ip), EventKind::SessionsEnded, user_id, app.now());
             commit(&app, tx, by(user_id, event.after(&json!({ "sessions": ended })))).await?;
         }
         Ok(ended)
@@ -104,6 +107,7 @@ pub async fn change_own_password(
     Passwords::check(&wanted)?;
     let phc = verify_password(app, user_id, present).await?;
     let new_phc = app.passwords().hash(wanted, &mut *app.rng()).await?;
+    let ip = caller.address();
     let task = app.clone();
     on_task(app, async move {
         let app = task;
@@ -114,7 +118,7 @@ pub async fn change_own_password(
         tx.withdraw_links_unchecked(user_id, now).await?;
         let ended = tx.delete_sessions_of_user_unchecked(user_id, Some(session_id)).await?;
         let facts = json!({ "by": "present_password", "ended_sessions": ended });
-        let event = Event::new(&home(&user), EventKind::UserPasswordSet, user_id, now).after(&facts);
+        let event = Event::new(&home(&user, ip), EventKind::UserPasswordSet, user_id, now).after(&facts);
         commit(&app, tx, by(user_id, event)).await
     })
     .await
@@ -128,13 +132,14 @@ pub async fn change_own_password(
 pub async fn confirm(app: &App, caller: &Caller, password: SecretString, origin: Origin) -> OpResult<SignedIn> {
     let (user_id, session_id) = person(caller)?;
     let phc = verify_password(app, user_id, password).await?;
+    let ip = caller.address();
     let task = app.clone();
     on_task(app, async move {
         let app = task;
         let mut tx = app.store().begin().await?;
         let user = signed_in_still(&mut tx, user_id, phc.as_deref()).await?;
         tx.delete_session_unchecked(session_id).await?;
-        let event = Event::new(&home(&user), EventKind::SessionConfirmed, user_id, app.now());
+        let event = Event::new(&home(&user, ip), EventKind::SessionConfirmed, user_id, app.now());
         let signed_in = begin_session(&app, &mut tx, user, origin).await?;
         commit(&app, tx, by(user_id, event)).await?;
         Ok(signed_in)
@@ -207,6 +212,7 @@ async fn signed_in_still(connection: &mut Connection, user_id: UserId, phc: Opti
     }
 }
 
-fn home(user: &User) -> Tenant {
-    Tenant::system(user.organization_id, JOB)
+/// Where the account is managed, with the address that its user's request came from.
+fn home(user: &User, ip: Option<IpAddr>) -> Tenant {
+    Tenant::system(user.organization_id, JOB).calling_from(ip)
 }

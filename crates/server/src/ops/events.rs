@@ -1,13 +1,13 @@
 //! Events: what was changed, by whom, and how it looked before and after.
 
 use claviger_core::id::{EventId, OrganizationId};
-use claviger_core::limits::{EXPORTED_EVENTS_MAX, PAGE_ITEMS_MAX};
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 
 use super::caller::Caller;
 use super::error::OpResult;
-use super::page::{Cursor, Page, PageRequest};
+use super::exports::{Export, Listed};
+use super::page::{Page, PageRequest};
 use crate::app::App;
 
 pub use claviger_store::log::{EventFilter, EventRow};
@@ -81,19 +81,21 @@ pub async fn names_of(
     Ok(names)
 }
 
-/// The whole of a list, page by page, as long as the caller may see it.
-#[derive(Debug)]
-pub struct EventExport {
-    app: App,
-    caller: Caller,
-    organization_id: OrganizationId,
-    filter: EventFilter,
-    next: Option<Cursor>,
-    is_over: bool,
-    left: u32,
+impl Listed for EventFilter {
+    type Row = EventRow;
+
+    async fn page(
+        &self,
+        app: &App,
+        caller: &Caller,
+        organization_id: OrganizationId,
+        page: PageRequest,
+    ) -> OpResult<Page<EventRow>> {
+        list_events(app, caller, organization_id, self, page).await
+    }
 }
 
-/// Prepares the export of a list: the newest [`EXPORTED_EVENTS_MAX`] events that the filter lets through.
+/// Prepares the export of a list.
 ///
 /// # Errors
 /// Refusals.
@@ -102,26 +104,7 @@ pub fn export_events(
     caller: &Caller,
     organization_id: OrganizationId,
     filter: EventFilter,
-) -> OpResult<EventExport> {
+) -> OpResult<Export<EventFilter>> {
     authorize(app, caller, organization_id)?;
-    let (app, caller) = (app.clone(), caller.clone());
-    Ok(EventExport { app, caller, organization_id, filter, next: None, is_over: false, left: EXPORTED_EVENTS_MAX })
-}
-
-impl EventExport {
-    /// The next events; none at the end.
-    ///
-    /// # Errors
-    /// Refusals: who loses the right meanwhile is told no more.
-    pub async fn next_page(&mut self) -> OpResult<Vec<EventRow>> {
-        if self.is_over || self.left == 0 {
-            return Ok(Vec::new());
-        }
-        let page = PageRequest { after: self.next.take(), limit: self.left.min(PAGE_ITEMS_MAX) };
-        let page = list_events(&self.app, &self.caller, self.organization_id, &self.filter, page).await?;
-        self.left -= u32::try_from(page.items.len()).unwrap_or(self.left).min(self.left);
-        self.is_over = page.next.is_none();
-        self.next = page.next;
-        Ok(page.items)
-    }
+    Ok(Export::new(app, caller, organization_id, filter))
 }

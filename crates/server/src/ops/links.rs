@@ -168,7 +168,7 @@ pub async fn use_sign_in_link(
         tx.withdraw_links_unchecked(open.user.id, now).await?;
         let ended = tx.delete_sessions_of_user_unchecked(open.user.id, None).await?;
         tx.put_password_unchecked(open.user.id, &phc, now).await?;
-        let tenant = Tenant::system(open.user.organization_id, JOB);
+        let tenant = Tenant::system(open.user.organization_id, JOB).calling_from(origin.ip);
         let facts = json!({ "by": open.purpose.as_str(), "ended_sessions": ended });
         let event = Event::new(&tenant, EventKind::UserPasswordSet, open.user.id, now).after(&facts);
         let event = by(open.user.id, event);

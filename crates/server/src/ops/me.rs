@@ -93,10 +93,13 @@ pub struct Viewpoint {
 /// The organizations that can be looked at from one of them, as far as they are offered without a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewpoints {
-    /// The topmost within reach, where there are others below it.
+    /// The topmost within reach, where the agency is another one: the way up again.
+    pub top: Option<Viewpoint>,
+    /// The nearest agency: where the caller stands, if there is something below, else the one right above. Absent where the caller may not look
+    /// at what is below either.
     pub agency: Option<Viewpoint>,
-    /// Some of those directly below it, by name, and those that the caller is a member of. Where the caller stands is always among these or the
-    /// agency itself.
+    /// Some of those directly below the agency, by name, and those that the caller is a member of. Where the caller stands is always among these
+    /// or the agency itself.
     pub locations: Vec<Viewpoint>,
 }
 
@@ -113,53 +116,80 @@ impl From<&ReachedOrganization> for Viewpoint {
 }
 
 impl Viewpoints {
+    fn all(&self) -> impl Iterator<Item = &Viewpoint> {
+        self.top.iter().chain(&self.agency).chain(&self.locations)
+    }
+
     fn offers(&self, id: OrganizationId) -> bool {
-        self.agency.iter().chain(&self.locations).any(|it| it.id == id)
+        self.all().any(|it| it.id == id)
     }
 }
 
-/// What the caller can look at from an organization; nothing where that is this one alone. Asked for every page, so it stays at two questions of
-/// a few rows: the replica knows who reaches what but not what it is called.
+/// What the caller can look at from an organization; nothing where that is this one alone. Asked for every page, so it stays at three questions
+/// of a few rows: the replica knows who reaches what but not what it is called.
 ///
 /// # Errors
 /// Faults.
 pub async fn find_viewpoints(app: &App, caller: &Caller, here: &ReachedOrganization) -> OpResult<Option<Viewpoints>> {
     let top_id = top_of_reach(app, caller, here.id);
     let mut reader = app.store().read().await?;
-    // What is suspended is closed, and takes no room among the few.
-    let children = OrganizationFilter { active_only: true, ..OrganizationFilter::default() };
-    let below = match caller.authorize(app, top_id, "claviger/organizations:read") {
-        Ok(tenant) => reader.page_organizations(&tenant, &children, &StorePage::first(VIEWPOINTS_MAX)).await?.rows,
-        // Who may not look at what is below goes from membership to membership.
-        Err(_) => Vec::new(),
-    };
+    let (mut agency_id, mut below) = (here.id, find_below(app, caller, &mut reader, here.id).await?);
+    let above = app.replica().path(here.id).into_iter().nth(1).filter(|it| caller.reach(app, *it).is_ok());
+    if let Some(above) = above.filter(|_| below.is_empty()) {
+        (agency_id, below) = (above, find_below(app, caller, &mut reader, above).await?);
+    }
     let is_agency = !below.is_empty();
     // A nearer membership may keep the caller out of one.
     let open = below.into_iter().filter(|it| caller.reach(app, it.id).is_ok());
     let mut locations: Vec<_> = open.map(Viewpoint::from).collect();
     let memberships = caller.user_id().map_or_else(Vec::new, |it| app.replica().memberships(it));
     let room = (VIEWPOINTS_MAX as usize).saturating_sub(locations.len());
+    let ends = if is_agency { vec![top_id, agency_id] } else { vec![top_id] };
     let others = memberships.iter().map(|it| it.organization_id);
-    let others = others.filter(|id| *id != top_id && *id != here.id && !locations.iter().any(|it| it.id == *id));
-    let named: Vec<_> =
-        [top_id].into_iter().chain(others.take(room)).filter_map(|it| caller.reach(app, it).ok()).collect();
-    let mut found = reader.find_organizations(&named).await?;
+    let others =
+        others.filter(|id| !ends.contains(id) && *id != here.id && !locations.iter().any(|it| it.id == *id)).take(room);
+    let wanted: Vec<_> = ends.iter().copied().chain(others).filter_map(|it| caller.reach(app, it).ok()).collect();
+    let mut found = reader.find_organizations(&wanted).await?;
     // In the order of the memberships, whatever order they were found in.
-    found.sort_by_key(|found| named.iter().position(|it| it.organization_id() == found.id));
-    let (top, members): (Vec<_>, Vec<_>) = found.into_iter().map(Viewpoint::from).partition(|it| it.id == top_id);
+    found.sort_by_key(|found| wanted.iter().position(|it| it.organization_id() == found.id));
+    let (ends, members): (Vec<_>, Vec<_>) =
+        found.into_iter().map(Viewpoint::from).partition(|it| ends.contains(&it.id));
     locations.extend(members);
-    let mut agency = top.into_iter().next();
-    if !is_agency {
-        locations.splice(0..0, agency.take());
+    let end = |id| ends.iter().find(|it| it.id == id).cloned();
+    let (mut top, agency) = (end(top_id), end(agency_id).filter(|_| is_agency));
+    match agency {
+        // The agency is the topmost itself.
+        Some(_) if top_id == agency_id => top = None,
+        Some(_) => {}
+        None => locations.splice(0..0, top.take()).for_each(drop),
     }
-    let mut points = Viewpoints { agency, locations };
+    if let Some(top) = &top {
+        locations.retain(|it| it.id != top.id);
+    }
+    if let Some(agency) = &agency {
+        locations.retain(|it| it.id != agency.id);
+    }
+    let mut points = Viewpoints { top, agency, locations };
     if !points.offers(here.id) {
-        // Behind the topmost, which stands among them where it is no agency.
+        // Behind the topmost, which stands among them where there is no agency.
         let at = usize::from(points.agency.is_none()).min(points.locations.len());
         points.locations.insert(at, here.into());
     }
-    let others = points.agency.iter().chain(&points.locations).any(|it| it.id != here.id);
+    let others = points.all().any(|it| it.id != here.id);
     Ok(others.then_some(points))
+}
+
+/// Some of the organizations right below one, by name, as far as the caller may look at them. What is suspended is closed, and takes no room
+/// among the few. Who may not look at what is below goes from membership to membership.
+async fn find_below(
+    app: &App,
+    caller: &Caller,
+    reader: &mut Connection,
+    id: OrganizationId,
+) -> OpResult<Vec<Organization>> {
+    let Ok(tenant) = caller.authorize(app, id, "claviger/organizations:read") else { return Ok(Vec::new()) };
+    let children = OrganizationFilter { active_only: true, ..OrganizationFilter::default() };
+    Ok(reader.page_organizations(&tenant, &children, &StorePage::first(VIEWPOINTS_MAX)).await?.rows)
 }
 
 async fn key_me(app: &App, caller: &Caller, credential: &Credential, ip: Option<IpAddr>) -> OpResult<Me> {

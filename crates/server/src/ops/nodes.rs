@@ -38,7 +38,8 @@ pub async fn list_nodes(app: &App, caller: &Caller) -> OpResult<Vec<NodeInfo>> {
     let position = app.replica().position();
     let read_at = nodes.first().map_or(now, |it| it.read_at);
     let (id, name, started_at) = (own.id, own.name.clone(), own.started_at);
-    nodes.push(Node { id, name, started_at, last_contact: read_at, read_at, position });
+    let flushed_until = app.nodes().own_flushed();
+    nodes.push(Node { id, name, started_at, last_contact: read_at, read_at, position, flushed_until });
     nodes.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
     let info = |node: Node| {
         let at = node.position.filter(|it| it.epoch == head.epoch);

@@ -213,6 +213,7 @@ mod tests {
             last_contact: now.saturating_sub(Duration::from_secs(silent_secs)),
             read_at: now,
             position: seq.map(|seq| Position { epoch: 1, seq }),
+            flushed_until: None,
         }
     }
 

@@ -146,7 +146,7 @@ pub async fn claim_set_up_link(app: &App, token: SecretString, claim: Claim, ori
         tx.use_link_unchecked(link.id, now).await.map_err(used_up)?;
         tx.claim_installation_unchecked(now).await.map_err(used_up)?;
         let before = tx.find_user_unchecked(link.user_id).await?.ok_or_else(gone)?;
-        let tenant = Tenant::system(before.organization_id, "set-up");
+        let tenant = Tenant::system(before.organization_id, "set-up").calling_from(origin.ip);
         let mut user = before.clone();
         (user.name, user.email) = (claim.name, Some(claim.email));
         (user.version, user.updated_at) = (before.version + 1, now);
@@ -219,7 +219,7 @@ fn note_failure(app: &App, user: User, email: &Email, ip: Option<IpAddr>) {
     }
     let task = app.clone();
     drop(app.spawn(async move {
-        let tenant = Tenant::system(user.organization_id, "sign-in");
+        let tenant = Tenant::system(user.organization_id, "sign-in").calling_from(ip);
         let from = json!({ "ip": ip.map(|it| it.to_string()) });
         let event = Event::new(&tenant, EventKind::SessionRefused, user.id, now).after(&from);
         let written = async { commit(&task, task.store().begin().await?, event).await };
@@ -313,14 +313,14 @@ async fn note_seen(app: &App, id: SessionId, at: Timestamp) -> OpResult<()> {
 /// # Errors
 /// Faults.
 pub async fn sign_out(app: &App, caller: &Caller) -> OpResult<()> {
-    let Caller::Session { user_id, session_id, .. } = *caller else { return Ok(()) };
+    let Caller::Session { user_id, session_id, ip } = *caller else { return Ok(()) };
     let task = app.clone();
     on_task(app, async move {
         let app = task;
         let mut tx = app.store().begin().await?;
         let Some(user) = tx.find_user_unchecked(user_id).await? else { return Ok(()) };
         tx.delete_session_unchecked(session_id).await?;
-        let tenant = Tenant::system(user.organization_id, "sign-out");
+        let tenant = Tenant::system(user.organization_id, "sign-out").calling_from(ip);
         let event = Event::new(&tenant, EventKind::SessionEnded, user_id, app.now());
         commit(&app, tx, by(user_id, event)).await
     })

@@ -130,6 +130,76 @@ async fn renew(
     .await
 }
 
+/// What is done to the old shared secrets that are still good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldSharedSecretChange {
+    /// They stop now. Where none of them is good any more, nothing changes and that is no error.
+    End,
+    /// One stops later.
+    Extend {
+        /// When.
+        until: Timestamp,
+    },
+}
+
+/// Changes until when old shared secrets are good: that of the one that is named; by default all end, and the one that was replaced last is
+/// extended. Answers those that are good then. Needs `claviger/shared-secrets:update`, as the rotation did that left them good.
+///
+/// # Errors
+/// Refusals: `not_found` where there is none, `state_conflict` for the current one and where none is to be extended, `policy_denied` for an end
+/// that is too late, `invalid_field` for one that is not the organization's.
+pub async fn change_old_shared_secrets(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    change: OldSharedSecretChange,
+    which: Option<SharedSecretId>,
+    idempotency: Option<Idempotency<Vec<SharedSecret>>>,
+) -> OpResult<Answer<Vec<SharedSecret>>> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, organization_id, "claviger/shared-secrets:update");
+        let (mut tx, tenant) = begin_alone(&app, &caller, organization_id, authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let now = app.now();
+        let before: Vec<_> = good(&mut tx, &tenant, now).await?.into_iter().map(|it| it.secret).collect();
+        let current = before.iter().find(|it| it.state == SecretState::Current).ok_or_else(not_there)?;
+        let mut after = before.clone();
+        let kind = match change {
+            OldSharedSecretChange::End => {
+                if !shared_secret::end_old(&mut after, which, now)? {
+                    keep(idempotency.as_ref(), &mut tx, &tenant, &after, now).await?;
+                    if idempotency.is_some() {
+                        tx.commit_unaudited("they had ended already; the answer is kept for a repetition").await?;
+                    }
+                    return Ok(Answer::Fresh(after));
+                }
+                EventKind::SharedSecretRotationEnded
+            }
+            OldSharedSecretChange::Extend { until } => {
+                let max = OverlapBounds::of(&policy_of(&app, organization_id)?).max;
+                shared_secret::extend_old(&mut after, which, until, max, now)?;
+                EventKind::SharedSecretRotationExtended
+            }
+        };
+        for old in &before {
+            match after.iter().find(|it| it.id == old.id) {
+                None => tx.delete_shared_secret(&tenant, old).await?,
+                Some(kept) if kept != old => tx.update_shared_secret(&tenant, kept, now).await?,
+                Some(_) => {}
+            }
+        }
+        keep(idempotency.as_ref(), &mut tx, &tenant, &after, now).await?;
+        let event = Event::new(&tenant, kind, current.id, now).before(&before).after(&after);
+        commit(&app, tx, event).await?;
+        Ok(Answer::Fresh(after))
+    })
+    .await
+}
+
 /// Shows the current shared secret again, to a person who has just proven who they are, and with an event each time. Needs
 /// `claviger/shared-secrets:reveal`, which who may only read does not hold.
 ///

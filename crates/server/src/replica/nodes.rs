@@ -57,6 +57,8 @@ struct Inner {
     last: tokio::sync::Mutex<(u64, Vec<Node>)>,
     /// What was found last, for who must not wait.
     known: Mutex<Vec<Node>>,
+    /// Up to when this node has written down what was used here.
+    flushed: Mutex<Option<Timestamp>>,
 }
 
 impl Nodes {
@@ -69,6 +71,7 @@ impl Nodes {
             begun: AtomicU64::new(0),
             last: tokio::sync::Mutex::default(),
             known: Mutex::default(),
+            flushed: Mutex::default(),
         }))
     }
 
@@ -114,6 +117,32 @@ impl Nodes {
     async fn succeed(&self) -> StoreResult<()> {
         let Identity { name, is_named, .. } = &self.0.own;
         if *is_named { self.0.store.succeed_node(name).await } else { Ok(()) }
+    }
+
+    /// Says up to when this node has written down what was used here.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn say_flushed(&self, until: Timestamp) -> StoreResult<()> {
+        self.0.store.tell_flushed(self.0.own.id, until).await?;
+        *self.0.flushed.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        Ok(())
+    }
+
+    /// Up to when this node has said that it has written down what was used here.
+    pub fn own_flushed(&self) -> Option<Timestamp> {
+        *self.0.flushed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The instant up to which every node that lives has written down what was used there; absent while one has not yet said so. Of a lost one
+    /// nobody knows, and it would hold up everything for as long as it is named.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn flushed_until(&self) -> StoreResult<Option<Timestamp>> {
+        let others = self.read().await?;
+        let live = others.iter().filter(|it| it.state() == NodeState::Live).map(|it| it.flushed_until);
+        Ok(live.chain([self.own_flushed()]).min().flatten())
     }
 
     /// All nodes but this one, read after this was asked.

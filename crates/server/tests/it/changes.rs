@@ -30,7 +30,8 @@ pub(crate) const ASKING: [&str; 8] = [
 /// What OAuth asks for in its own way, without a receipt or an `Idempotency-Key`: its event is looked for where all of OAuth is.
 pub(crate) const OAUTHS: [&str; 1] = ["revoke_token"];
 /// An import that has brought no key yet has changed nothing that anybody is told of; its lines do.
-const UNHEARD: [&str; 1] = ["create_import"];
+/// Nor has what a host reports: it is a stream of its own.
+const UNHEARD: [&str; 2] = ["create_import", "report_events"];
 
 /// Every operation of the document that is not read by GET.
 pub(crate) fn writing_operations() -> BTreeSet<String> {
@@ -183,6 +184,9 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     let path = "/shared-secret";
     calls.call("create_shared_secret", "POST", path, Value::Null).await;
     calls.call("rotate_shared_secret", "POST", &format!("{path}/rotate"), Value::Null).await;
+    let later = json!({"until": "2027-01-20T00:00:00Z"});
+    calls.call("extend_shared_secret_rotation", "POST", &format!("{path}/rotation/extend"), later).await;
+    calls.call("end_shared_secret_rotation", "POST", &format!("{path}/rotation/end"), Value::Null).await;
     calls.reveal("reveal_shared_secret", path).await;
     calls.call("delete_shared_secret", "DELETE", path, Value::Null).await;
     calls.call_at_root("rotate_signing_keys", "/api/v1/signing-keys/rotate").await;
@@ -208,6 +212,20 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     let import = calls.test.call("POST", &path, &calls.token, &source).await.body;
     let lines = json!({"lines": [{"line": 2, "sha256": "cd".repeat(32)}]});
     calls.call("append_import", "POST", &format!("/imports/{}/lines", id(&import)), lines).await;
+
+    let hook = json!({"target_url": "https://hooks.example.com/", "entity": "contact", "operation": "create"});
+    let hook = calls.call_path("create_hook", "POST", "/api/v1/hooks".to_owned(), hook).await;
+    let path = format!("/api/v1/hooks/{}", id(&hook));
+    calls.call_path("update_hook", "PATCH", path.clone(), json!({"description": "changed"})).await;
+    calls.call_path("rotate_hook_secret", "POST", format!("{path}/rotate-secret"), json!({})).await;
+    let delivery = calls.call_path("test_hook", "POST", format!("{path}/test"), Value::Null).await;
+    let resend = format!("{path}/deliveries/{}/resend", id(&delivery));
+    calls.call_path("resend_delivery", "POST", resend, Value::Null).await;
+    let since = json!({"since": "2026-11-01T00:00:00Z"});
+    calls.call_path("recover_deliveries", "POST", format!("{path}/recover"), since).await;
+    calls.call_path("delete_hook", "DELETE", path, Value::Null).await;
+    calls.call("put_event_type", "PUT", "/event-types/contact.created", json!({"description": "New"})).await;
+    calls.call("delete_event_type", "DELETE", "/event-types/contact.created", Value::Null).await;
 
     assert_eq!(calls.called, writing_operations(), "the document and the calls of this test");
 }

@@ -188,14 +188,46 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     call("reveal_key", "POST", format!("{path}/keys/{key}/reveal"), json!({}));
 
     let path = |organization: &str| format!("/api/v1/organizations/{organization}/shared-secret");
-    for organization in [&rotated, &shown, &ended] {
+    let overlapping = [it.create_organization("Early").await, it.create_organization("Late").await];
+    for organization in [&rotated, &shown, &ended].into_iter().chain(&overlapping) {
         it.admin.post(&path(organization), json!({})).await.expect(201);
     }
+    let [early, late] = &overlapping;
+    for organization in [early, late] {
+        it.admin.post(&format!("{}/rotate", path(organization)), json!({})).await.expect(200);
+    }
+    call("end_shared_secret_rotation", "POST", format!("{}/rotation/end", path(early)), json!({}));
+    let later = json!({"until": it.days_from_now(20)});
+    call("extend_shared_secret_rotation", "POST", format!("{}/rotation/extend", path(late)), later);
     call("create_shared_secret", "POST", path(&organization), json!({}));
     call("rotate_shared_secret", "POST", format!("{}/rotate", path(&rotated)), json!({}));
     call("reveal_shared_secret", "POST", format!("{}/reveal", path(&shown)), json!({}));
     call("delete_shared_secret", "DELETE", path(&ended), Value::Null);
     call("rotate_signing_keys", "POST", "/api/v1/signing-keys/rotate".to_owned(), json!({}));
+
+    let hook = |entity: &str| {
+        json!({"target_url": "https://hooks.example.com/", "entity": entity, "operation": "create",
+               "organization_id": organization, "owner": "organization"})
+    };
+    call("create_hook", "POST", "/api/v1/hooks".to_owned(), hook("contact"));
+    for (operation, method, action, body) in [
+        ("update_hook", "PATCH", "", json!({"description": "Changed"})),
+        ("rotate_hook_secret", "POST", "/rotate-secret", json!({})),
+        ("test_hook", "POST", "/test", json!({})),
+        ("recover_deliveries", "POST", "/recover", json!({"since": "2026-11-01T00:00:00Z"})),
+        ("delete_hook", "DELETE", "", Value::Null),
+    ] {
+        let id = it.admin.post("/api/v1/hooks", hook("deal")).await.expect(201).text_at("/id");
+        call(operation, method, format!("/api/v1/hooks/{id}{action}"), body);
+    }
+    let path =
+        format!("/api/v1/hooks/{}", it.admin.post("/api/v1/hooks", hook("deal")).await.expect(201).text_at("/id"));
+    let delivery = it.admin.post(&format!("{path}/test"), json!({})).await.expect(201).text_at("/id");
+    call("resend_delivery", "POST", format!("{path}/deliveries/{delivery}/resend"), json!({}));
+    call("put_event_type", "PUT", format!("{at}/event-types/contact.created"), json!({"description": "New"}));
+    let path = format!("{at}/event-types/deal.won");
+    it.admin.send(it.admin.request("PUT", &path).json(&json!({}))).await.expect(201);
+    call("delete_event_type", "DELETE", path, Value::Null);
 
     let source = json!({"source_digest": "ab".repeat(32), "source_name": "keys.csv", "role_id": role});
     let import = it.admin.post(&format!("{at}/imports"), source).await.expect(200).text_at("/id");

@@ -21,3 +21,4 @@ mod raw;
 mod receipts;
 mod repetition;
 mod routes;
+mod webhooks;

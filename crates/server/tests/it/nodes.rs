@@ -40,6 +40,15 @@ async fn two_nodes() -> Option<(TestApp, App)> {
     Some((first, second))
 }
 
+/// A further node with a clock of its own, which shows what the first one's does.
+pub(crate) async fn beside(first: &TestApp) -> (App, Arc<SettableClock>) {
+    let (randomness, clock) = (seeded(2), Arc::new(SettableClock::standing(first.now())));
+    let store = node(&address_of(first.app.store()), randomness()).await;
+    let second = App::start(config(), store, clock.clone(), randomness, master_key());
+    second.follower().ready().await;
+    (second, clock)
+}
+
 /// A further node; `options` go behind the address of its database.
 async fn further(first: &TestApp, options: &str) -> App {
     let randomness = seeded(2);

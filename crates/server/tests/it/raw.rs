@@ -18,8 +18,8 @@ pub(crate) enum Raw {
 /// The rows of each table, as text.
 pub(crate) type Contents = BTreeMap<String, Vec<String>>;
 
-/// What is written beside all changes: how keys are used and refused, and when nodes were last heard.
-const BESIDE: [&str; 4] = ["secret_use", "key_usage", "denied_request", "node"];
+/// What is written beside all changes: how keys are used and refused, when nodes were last heard, and what readers of the log have come to.
+const BESIDE: [&str; 6] = ["secret_use", "key_usage", "denied_request", "node", "reader", "chain_link"];
 
 impl Raw {
     pub(crate) async fn of(store: &Store) -> Self {

@@ -42,7 +42,7 @@ fn request(client: &Client, call: &Call, key: &str, body: String) -> reqwest::Re
 /// What an answer says, without what is said once.
 fn said(answer: &Answer) -> Value {
     let mut body = answer.json();
-    for once in ["secret", "revealed", "shared_secret", "secret_note"] {
+    for once in ["secret", "revealed", "shared_secret", "signing_secret", "secret_note"] {
         body.as_object_mut().map(|it| it.remove(once));
     }
     json!([answer.status, answer.header("location"), answer.header("etag"), body])
@@ -113,6 +113,8 @@ async fn of_every_post_that_many_send_under_one_key_one_is_done() {
         ASKING.iter().chain(&ONCE_BY_THEMSELVES).chain(&OAUTHS).map(|it| (*it).to_owned()).collect();
     assert_eq!(all.difference(&keyed).cloned().collect::<BTreeSet<_>>(), others, "POSTs without an Idempotency-Key");
     let calls: Vec<_> = calls.into_iter().filter(|call| keyed.contains(call.operation)).collect();
+    // What hosts report is known by its own identifiers besides, and leaves no event of ours: it is tried where webhooks are.
+    let keyed: BTreeSet<_> = keyed.into_iter().filter(|it| it != "report_events").collect();
     assert_eq!(calls.len(), keyed.len());
 
     let head = async || it.app.app.store().read().await.unwrap().head(Stream::Change).await.unwrap().seq;

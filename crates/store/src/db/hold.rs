@@ -21,6 +21,7 @@ const KEY: [&str; 2] = hold!("key");
 const USER: [&str; 2] = hold!("\"user\"");
 const ORGANIZATION: [&str; 2] = hold!("organization");
 const IMPORT: [&str; 2] = hold!("import");
+const WEBHOOK: [&str; 2] = hold!("webhook");
 
 /// Of a text that is no row yet. Class and schema keep it apart from other locks; two texts with one hash wait for each other in vain, and no harm.
 const TEXT: &str = "SELECT 1 FROM pg_advisory_xact_lock(hashtext('text ' || current_schema()), hashtext($1))";
@@ -40,6 +41,8 @@ pub(crate) const STATEMENTS: &[(&str, &str)] = &[
     ("HOLD_ORGANIZATION_SHARED", ORGANIZATION[1]),
     ("HOLD_IMPORT", IMPORT[0]),
     ("HOLD_IMPORT_SHARED", IMPORT[1]),
+    ("HOLD_WEBHOOK", WEBHOOK[0]),
+    ("HOLD_WEBHOOK_SHARED", WEBHOOK[1]),
 ];
 
 /// A row that a transaction relies on.
@@ -105,6 +108,7 @@ impl Tx {
                 EntityKind::User => USER,
                 EntityKind::Organization => ORGANIZATION,
                 EntityKind::Import => IMPORT,
+                EntityKind::Webhook => WEBHOOK,
                 // They change only in transactions that have the database for themselves, or are nobody's but their owner's.
                 EntityKind::Member
                 | EntityKind::Role
@@ -112,7 +116,8 @@ impl Tx {
                 | EntityKind::Session
                 | EntityKind::SharedSecret
                 | EntityKind::SigningKey
-                | EntityKind::SignIn => continue,
+                | EntityKind::SignIn
+                | EntityKind::EventType => continue,
             };
             self.fetch_optional(if shared { together } else { alone }, args![entity.to_string()]).await?;
         }

@@ -6,6 +6,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_state.sql"),
     include_str!("../../migrations/postgres/0002_usage.sql"),
     include_str!("../../migrations/postgres/0003_readers.sql"),
+    include_str!("../../migrations/postgres/0006_chain.sql"),
+    include_str!("../../migrations/postgres/0004_webhooks.sql"),
+    include_str!("../../migrations/postgres/0005_notifications.sql"),
 ];
 /// Arguments in one statement; SQLite takes no more than 32,766.
 const ARGUMENTS_MAX: usize = 1500;

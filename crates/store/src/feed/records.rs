@@ -301,7 +301,11 @@ impl Connection {
             EntityKind::Key => return self.key_page(after, limit, now).await,
             EntityKind::SigningKey => (SIGNING_KEYS, signing_key),
             EntityKind::SignIn => (ENDED_SIGN_INS, ended_sign_in),
-            EntityKind::Import | EntityKind::Session | EntityKind::SharedSecret => {
+            EntityKind::Import
+            | EntityKind::Session
+            | EntityKind::SharedSecret
+            | EntityKind::Webhook
+            | EntityKind::EventType => {
                 return Ok((Rows(Form::Changes(vec![])), None));
             }
         };
@@ -338,7 +342,11 @@ impl Connection {
             }
             EntityKind::SigningKey => (SIGNING_KEY, signing_key),
             EntityKind::SignIn => (ENDED_SIGN_IN, ended_sign_in),
-            EntityKind::Import | EntityKind::Session | EntityKind::SharedSecret => return Ok(vec![]),
+            EntityKind::Import
+            | EntityKind::Session
+            | EntityKind::SharedSecret
+            | EntityKind::Webhook
+            | EntityKind::EventType => return Ok(vec![]),
         };
         let Some(row) = self.fetch_optional(statement, args![entity.to_string()]).await? else {
             return Ok(vec![Change::Gone(entity)]);

@@ -1,5 +1,6 @@
 //! The contract of the store, on real databases.
 
+mod chain;
 mod counts;
 mod dump;
 mod engine;
@@ -24,4 +25,5 @@ mod tenancy;
 mod transactions;
 mod unseen;
 mod usage;
+mod webhooks;
 mod world;

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use claviger_core::access_token::SigningKeyState;
 use claviger_core::api::Api;
+use claviger_core::ending::Ending;
 use claviger_core::id::RoleId;
 use claviger_core::key::Key;
+use claviger_core::notification::NotificationKind;
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::sealing::Purpose;
 use claviger_core::secret::{Secret, SecretState};
@@ -19,6 +21,7 @@ use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::usage::Span;
 use claviger_core::user::User;
+use claviger_store::clocks::IdleWalk;
 use claviger_store::imports::{Import, Known};
 use claviger_store::keys::{Bounds, Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::EventFilter;
@@ -27,9 +30,10 @@ use claviger_store::people::KeysOfMember;
 use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
 use claviger_store::users::UserFilter;
+use claviger_store::webhooks::WebhookFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
-use self::full::{Full, answer, data_key, import, signing_key};
+use self::full::{Full, answer, clock, data_key, import, notification, signing_key};
 use crate::engine::contents;
 use crate::world::{World, api, event, id, member, name, now, organization, user};
 
@@ -128,6 +132,31 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(page_events(&EventFilter::default(), &first), |it| !it.rows.is_empty());
     ask!(find_event(told), |it| it.is_some());
     ask!(find_key_health(key_id, now()), |it| !it.is_empty());
+    let told = &full.told;
+    let (webhook, topic, delivery) = (told.webhook.id, &told.event_type.topic, told.delivery.id);
+    ask!(find_webhook(webhook), |it| it.is_some());
+    ask!(page_webhooks(&WebhookFilter::default(), &first), |it| it.rows.iter().any(|it| it.webhook.id == webhook));
+    ask!(count_webhooks(None), |it| it > 0);
+    ask!(count_webhooks_of_keys(&[key_id]), |it| !it.is_empty());
+    ask!(find_subscribers(topic), |it| it.iter().any(|it| it.id == webhook));
+    ask!(find_webhook_secrets(webhook), |it| !it.is_empty());
+    ask!(find_delivery(webhook, delivery), |it| it.is_some());
+    ask!(page_deliveries(webhook, None, &first), |it| it.rows.iter().any(|it| it.id == delivery));
+    ask!(find_attempts(delivery), |it| !it.is_empty());
+    ask!(find_event_type(topic), |it| it.is_some());
+    ask!(find_own_event_type(topic), |it| it.is_some());
+    ask!(page_event_types(&first), |it| !it.rows.is_empty());
+    ask!(find_due_deliveries(webhook, now(), 9), |it| it.iter().any(|it| it.id == delivery));
+    ask!(holds_lease(webhook, told.lease), |it| it);
+    ask!(count_event_types(), |it| it > 0);
+    ask!(find_host_event(told.host_event.id), |it| it.is_some());
+    ask!(find_reported(&told.host_event), |it| it.is_some());
+    ask!(latest_host_events(topic, 9), |it| !it.is_empty());
+    ask!(find_admins_concerned(), |it| it.contains(&ann));
+    ask!(find_idle_walk(), |it| it.is_some());
+    ask!(page_keys_made(None, Timestamp::MAX, 100), |it| it.contains(&key_id));
+    ask!(page_last_uses((Timestamp::MIN, None), Timestamp::MAX, 100), |it| it.iter().any(|it| it.0 == key_id));
+    ask!(find_key_clock(key_id, Ending::Idle), |it| it.is_some());
     ask!(find_organization_counts(full.world.acme.organization.id), |it| it.is_some());
     shown
 }
@@ -158,24 +187,33 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 36] = [
+const WRITERS: [&str; 62] = [
     "delete_api",
+    "delete_event_type",
+    "delete_key_clock",
     "delete_member",
     "delete_role",
     "delete_sealed_copies",
     "delete_shared_secret",
     "delete_signing_key",
+    "delete_webhook",
     "destroy_shared_secret_key",
     "destroy_unrevealed",
     "end_sign_in",
     "hold_idempotency_key",
     "insert_api",
+    "insert_attempt",
     "insert_data_key",
+    "insert_delivery",
+    "insert_event_type",
+    "insert_farewell",
+    "insert_host_event",
     "insert_idempotent",
     "insert_import",
     "insert_key",
     "insert_keys",
     "insert_member",
+    "insert_notification",
     "insert_organization",
     "insert_role",
     "insert_sealed_copy",
@@ -183,8 +221,22 @@ const WRITERS: [&str; 36] = [
     "insert_shared_secret",
     "insert_signing_key",
     "insert_user",
+    "insert_webhook",
+    "insert_webhook_secret",
+    "lease_farewell",
+    "lease_webhook",
+    "note_attempt",
+    "note_farewell",
+    "note_webhook",
+    "pause_webhooks_of_key",
+    "recover_deliveries",
+    "put_idle_walk",
+    "put_key_clock",
     "release_keys",
+    "release_webhook",
+    "resend_delivery",
     "update_api",
+    "update_event_type",
     "update_import",
     "update_key",
     "update_member",
@@ -194,12 +246,15 @@ const WRITERS: [&str; 36] = [
     "update_shared_secret",
     "update_signing_key",
     "update_user",
+    "update_webhook",
+    "update_webhook_secret",
     "use_assertion",
+    "withdraw_notifications",
 ];
 
 /// Lets `by` do to Acme's rows what Acme could do.
 async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResult<()> {
-    let acme_id = full.world.acme.organization.id;
+    let (acme_id, ann) = (full.world.acme.organization.id, full.world.acme.user.id);
     let (new_key, new_secret, _) = full.world.key(&full.world.acme, "New");
     let further = Secret { key_id: full.key.id, state: SecretState::Dead, ..new_secret.clone() };
     let mut membership = full.world.acme.member.clone();
@@ -268,6 +323,17 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
         }
         "insert_secret" => tx.insert_secret(by, &further).await,
         "insert_user" => tx.insert_user(by, &user(acme_id, "new")).await,
+        "insert_notification" => tx.insert_notification(by, &notification(&full.key, ann), id(), None).await,
+        "withdraw_notifications" => {
+            let kinds = [NotificationKind::KeyIdle, NotificationKind::KeyIdleAgain];
+            tx.withdraw_notifications(by, full.key.id, kinds).await?;
+            let page = tx.page_notifications_unchecked(ann, true, &PageRequest::first(1)).await?;
+            assert!(page.rows.is_empty(), "it is Acme's");
+            Ok(())
+        }
+        "delete_key_clock" => tx.delete_key_clock(by, full.key.id, Ending::Idle).await,
+        "put_key_clock" => tx.put_key_clock(by, &clock(&full.key)).await,
+        "put_idle_walk" => tx.put_idle_walk(by, &IdleWalk::begin(30)).await,
         "release_keys" => {
             tx.delete_member(&full.world.acme.tenant, membership.id, 1).await?;
             let released = tx.release_keys(by, full.world.acme.user.id, None, now()).await?;
@@ -294,7 +360,7 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
             tx.update_secret(by, &changed, now()).await
         }
         "update_user" => tx.update_user(by, &User { version: 2, ..full.user.clone() }, 1).await,
-        other => panic!("{other} is no writer"),
+        other => full.told.write(other, tx, by, full.data_key.id).await,
     }
 }
 
@@ -308,8 +374,15 @@ async fn writer_changes_rows_of_its_tenant_and_of_no_other() {
         let own = write(writer, &full, &mut tx, &full.world.acme.tenant).await;
         assert!(own.is_ok(), "{writer}: {own:?}");
         drop(tx);
-        if ["hold_idempotency_key", "insert_data_key", "insert_idempotent", "use_assertion", "end_sign_in"]
-            .contains(&writer)
+        if [
+            "hold_idempotency_key",
+            "insert_data_key",
+            "insert_idempotent",
+            "use_assertion",
+            "end_sign_in",
+            "put_idle_walk",
+        ]
+        .contains(&writer)
         {
             continue;
         }

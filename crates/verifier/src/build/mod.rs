@@ -126,7 +126,11 @@ impl Build {
             EntityKind::Key => self.gone_key(entity.id),
             EntityKind::SigningKey => self.state.signing_keys.remove(entity.id),
             EntityKind::SignIn => self.state.ended_sign_ins.remove(entity.id),
-            EntityKind::Import | EntityKind::Session | EntityKind::SharedSecret => {}
+            EntityKind::Import
+            | EntityKind::Session
+            | EntityKind::SharedSecret
+            | EntityKind::Webhook
+            | EntityKind::EventType => {}
         }
     }
 
@@ -159,7 +163,11 @@ impl Build {
                 let record = EndedSignInRecord { id: SignInId::from_u128(id), until: Timestamp::MAX };
                 self.state.ended_sign_ins.put(&record);
             }
-            EntityKind::Import | EntityKind::Session | EntityKind::SharedSecret => {}
+            EntityKind::Import
+            | EntityKind::Session
+            | EntityKind::SharedSecret
+            | EntityKind::Webhook
+            | EntityKind::EventType => {}
         }
     }
 

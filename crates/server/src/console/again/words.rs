@@ -21,7 +21,7 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 36] = [
+pub(in crate::console) const LABELS: [(&str, &str); 39] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
@@ -37,10 +37,13 @@ pub(in crate::console) const LABELS: [(&str, &str); 36] = [
     ("external_id", "External id"),
     ("extra", "Extra permissions"),
     ("from", ""),
+    ("in_app", "Bell"),
     ("key", "Keys"),
     ("locked", "Locked below"),
+    ("mail", "Mail"),
     ("mapped_user", "Mapped user"),
     ("name", "Name"),
+    ("newest", ""),
     ("number", "Number"),
     ("once", ""),
     ("overlap", "Old secret stops"),

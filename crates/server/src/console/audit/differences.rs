@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use claviger_core::id::SecretId;
+use claviger_core::key::RevocationReason;
 use claviger_core::time::Timestamp;
 use serde_json::Value;
 
@@ -27,10 +29,10 @@ const TELLING: [&str; 10] = [
 ];
 
 /// Names of what identifiers in a picture stand for.
-pub(super) type Names = HashMap<String, String>;
+pub(in crate::console) type Names = HashMap<String, String>;
 
 /// Every field of either picture, those that differ first.
-pub(super) fn differences(before: Option<&Value>, after: Option<&Value>, names: &Names) -> Vec<Difference> {
+pub(in crate::console) fn differences(before: Option<&Value>, after: Option<&Value>, names: &Names) -> Vec<Difference> {
     let (old, new) = (flat(before), flat(after));
     let mut paths: Vec<&String> = old.keys().chain(new.keys()).collect();
     paths.sort();
@@ -51,7 +53,7 @@ pub(super) fn differences(before: Option<&Value>, after: Option<&Value>, names: 
 }
 
 /// The most telling differences in short, and how many more there are.
-pub(super) fn in_short(before: Option<&Value>, after: Option<&Value>, names: &Names) -> (Vec<Difference>, usize) {
+pub(in crate::console) fn in_short(before: Option<&Value>, after: Option<&Value>, names: &Names) -> (Vec<Difference>, usize) {
     let compared = before.is_some() && after.is_some();
     let mut found = differences(before, after, names);
     found.retain(|it| it.changed);
@@ -82,7 +84,7 @@ fn revocation_in_one(found: &mut Vec<Difference>) {
 }
 
 /// Whether a value of a row was cut.
-pub(super) fn is_cut(it: &Difference) -> bool {
+pub(in crate::console) fn is_cut(it: &Difference) -> bool {
     [&it.before, &it.after].into_iter().flatten().any(|it| it.ends_with('…'))
 }
 
@@ -144,6 +146,16 @@ fn told(path: &str, value: &Value, names: &Names) -> String {
             _ => state.to_owned(),
         };
     }
+    // Nobody knows a secret by its identifier; where it has begun otherwise, its picture says how.
+    match (path, value) {
+        ("secret_id", Value::String(_)) => return "a new one".to_owned(),
+        ("secret_ids", Value::Array(ids)) if ids.len() == 1 => return "1 secret".to_owned(),
+        ("secret_ids", Value::Array(ids)) => return format!("{} secrets", ids.len()),
+        ("reason" | "revocation_reason", Value::String(reason)) if RevocationReason::parse(reason).is_some() => {
+            return reason.replace('_', " ");
+        }
+        _ => {}
+    }
     match value.as_u64() {
         Some(0) if path.ends_with("_secs") => NONE.to_owned(),
         Some(secs) if path.ends_with("_secs") => duration_words(secs),
@@ -167,6 +179,7 @@ fn text(value: &Value, names: &Names) -> String {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) if text.is_empty() => NONE.to_owned(),
+        Value::String(text) if text.parse::<SecretId>().is_ok() => "an imported one".to_owned(),
         Value::String(text) => names.get(text).cloned().unwrap_or_else(|| instant(text)),
         Value::Array(items) if items.is_empty() => NONE.to_owned(),
         Value::Array(items) => items.iter().map(|it| self::text(it, names)).collect::<Vec<_>>().join(", "),
@@ -222,6 +235,18 @@ mod tests {
             [("Revoked".to_owned(), None, Some("unspecified".to_owned()))],
             "neither the reason before nor the switch is told beside it"
         );
+    }
+
+    #[test]
+    fn no_value_is_told_by_an_identifier_or_a_word_of_the_wire() {
+        let id = "sec_01kapxb4q0e8mv5r3g2t9w7yzn";
+        let rotated = json!({ "secret_id": id, "overlap_secs": 60, "ended_secrets": ["ck_x0Ra…", id] });
+        let some = |it: &str| Some(it.to_owned());
+        let facts = differences(None, Some(&rotated), &Names::new());
+        let of = |path: &str| facts.iter().find(|it| it.path == path).and_then(|it| it.after.clone());
+        assert_eq!((of("secret_id"), of("ended_secrets")), (some("a new one"), some("ck_x0Ra…, an imported one")));
+        assert_eq!(told(None, Some(json!({ "secret_ids": [id] })))[0].2, some("1 secret"));
+        assert_eq!(told(None, Some(json!({ "reason": "privilege_withdrawn" })))[0].2, some("privilege withdrawn"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The audit: what was changed here, by whom, and how it looked before and after.
 
-mod differences;
+pub(super) mod asked;
+pub(super) mod differences;
 mod query;
 mod words;
 
@@ -27,11 +28,11 @@ use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::people::list_people;
 
 /// Whom the list can be narrowed to: the first hundred people and keys. Names on a page are those of [`names_in`].
-struct Known {
+pub(super) struct Known {
     /// Users by name.
-    people: Vec<(String, String)>,
+    pub(super) people: Vec<(String, String)>,
     /// Live keys by name.
-    keys: Vec<(String, String)>,
+    pub(super) keys: Vec<(String, String)>,
 }
 
 /// Events on the page of the thing that they are about.
@@ -46,7 +47,7 @@ const ALL: PageRequest = PageRequest { after: None, limit: limits::PAGE_ITEMS_MA
 
 impl Known {
     /// Reads what this viewer may see; what they may not is no reason to show nothing.
-    async fn of(visit: &Visit) -> Self {
+    pub(super) async fn of(visit: &Visit) -> Self {
         let (app, caller, id) = (&visit.app, &visit.caller, visit.organization_id());
         let people = list_people(app, caller, id, None, ALL).await.map(|it| it.items).unwrap_or_default();
         let by_name = KeyQuery { order: KeySort::Name.into(), ..KeyQuery::default() };
@@ -92,31 +93,14 @@ fn mentioned<'a>(picture: &'a Value, ids: &mut BTreeSet<&'a str>) {
     }
 }
 
-/// Path and name of the list.
-const AUDIT: (&str, &str) = ("/audit", "Audit");
-/// The same under the name and at the path that people know from elsewhere.
-pub(super) const REVISIONS: (&str, &str) = ("/revision-history", "Revision History");
-
-type AuditAddress = Result<Query<Vec<(String, String)>>, QueryRejection>;
+/// What an address of such a list says.
+pub(super) type Address = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// The list of events.
-pub(super) async fn show_audit(visit: Visit, query: AuditAddress) -> Result<Response, Failure> {
-    show(visit, query, AUDIT).await
-}
-
-/// The list of events, come to by its other name.
-pub(super) async fn show_revisions(visit: Visit, query: AuditAddress) -> Result<Response, Failure> {
-    show(visit, query, REVISIONS).await
-}
-
-async fn show(
-    visit: Visit,
-    query: AuditAddress,
-    (path, title): (&'static str, &'static str),
-) -> Result<Response, Failure> {
+pub(super) async fn show_audit(visit: Visit, query: Address) -> Result<Response, Failure> {
     let unreadable = query.is_err();
     let (query, misread) = AuditQuery::read(query.map(|Query(it)| it).unwrap_or_default());
-    let after = Some(query.after.clone()).filter(|it| !it.is_empty()).map(Cursor);
+    let after = Some(query.asked.after.clone()).filter(|it| !it.is_empty()).map(Cursor);
     let is_first = after.is_none();
     let request = PageRequest { after, ..PageRequest::default() };
     let found = list_events(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), request).await?;
@@ -129,13 +113,11 @@ async fn show(
     });
     let page = AuditPage {
         shell: visit.shell(Place::Settings),
-        path,
-        title,
-        actors: query.actors(&known.people, &known.keys),
+        actors: query.asked.actors(&known.people, &known.keys),
         kinds: query.kinds(),
         about,
-        from: query.from.clone(),
-        until: query.until.clone(),
+        from: query.asked.from.clone(),
+        until: query.asked.until.clone(),
         filtered: query.narrows(),
         misread: misread || unreadable,
         is_first,

@@ -1,27 +1,13 @@
 //! What the address of the audit says, and what its form offers.
 
-use std::time::Duration;
-
 use claviger_core::event::{Entity, EntityKind, EventKind};
-use claviger_core::id::{KeyId, UserId};
-use claviger_core::time::Timestamp;
 
+use super::asked::{Asked, read};
 use super::words::{group_words, kind_words};
 use crate::console::pages::audit::ChoiceGroup;
 use crate::console::pages::form::Choice;
 use crate::console::paging::query_string;
 use crate::ops::events::EventFilter;
-
-/// Bytes of a cursor that is passed on; ours are shorter.
-const CURSOR_BYTES_MAX: usize = 256;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Who did it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
-    User(UserId),
-    Key(KeyId),
-}
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,70 +21,35 @@ enum What {
 /// What the list's address says.
 #[derive(Debug, Default)]
 pub(super) struct AuditQuery {
-    who: Option<Who>,
     what: Option<What>,
     /// One thing, whose history is asked for.
     pub(super) about: Option<Entity>,
-    /// The first day, `2026-11-01`.
-    pub(super) from: String,
-    /// The last day.
-    pub(super) until: String,
-    /// Where the page before ended.
-    pub(super) after: String,
-}
-
-/// The first instant of a day as the form sends it.
-fn day(text: &str) -> Option<Timestamp> {
-    if text.len() == "2026-11-01".len() { format!("{text}T00:00:00Z").parse().ok() } else { None }
+    /// By whom, in which days, and behind which page.
+    pub(super) asked: Asked,
 }
 
 impl AuditQuery {
     /// Reads what an address says, and whether it says something that is not understood.
     pub(super) fn read(pairs: Vec<(String, String)>) -> (Self, bool) {
-        let (mut query, mut misread) = (Self::default(), false);
-        for (name, value) in pairs {
-            let value = value.trim();
-            if value.is_empty() {
-                continue;
+        let mut query = Self::default();
+        let misread = read(pairs, |name, value| match name {
+            "what" => {
+                let kind = || EntityKind::parse(value).map(What::Anything);
+                query.what = EventKind::parse(value).map(What::Kind).or_else(kind);
+                query.what.is_some()
             }
-            let understood = match name.as_str() {
-                "who" => {
-                    let key = || value.parse().ok().map(Who::Key);
-                    query.who = value.parse().ok().map(Who::User).or_else(key);
-                    query.who.is_some()
-                }
-                "what" => {
-                    let kind = || EntityKind::parse(value).map(What::Anything);
-                    query.what = EventKind::parse(value).map(What::Kind).or_else(kind);
-                    query.what.is_some()
-                }
-                "about" => {
-                    query.about = value.parse().ok();
-                    query.about.is_some()
-                }
-                "from" | "until" => {
-                    let into = if name == "from" { &mut query.from } else { &mut query.until };
-                    let is_day = day(value).is_some();
-                    if is_day {
-                        value.clone_into(into);
-                    }
-                    is_day
-                }
-                "after" if value.len() <= CURSOR_BYTES_MAX => {
-                    value.clone_into(&mut query.after);
-                    true
-                }
-                // Long, it is none of ours; the list begins anew.
-                "after" => true,
-                _ => false,
-            };
-            misread |= !understood;
-        }
+            "about" => {
+                query.about = value.parse().ok();
+                query.about.is_some()
+            }
+            _ => query.asked.take(name, value),
+        });
         (query, misread)
     }
 
-    /// What it asks of the log. The last day counts as a whole.
+    /// What it asks of the log.
     pub(super) fn filter(&self) -> EventFilter {
+        let (from, until) = self.asked.between();
         EventFilter {
             entity: self.about,
             entity_kind: match self.what {
@@ -109,29 +60,16 @@ impl AuditQuery {
                 Some(What::Kind(kind)) => Some(kind),
                 _ => None,
             },
-            user_id: match self.who {
-                Some(Who::User(id)) => Some(id),
-                _ => None,
-            },
-            key_id: match self.who {
-                Some(Who::Key(id)) => Some(id),
-                _ => None,
-            },
-            from: day(&self.from),
-            until: day(&self.until).map(|it| it.saturating_add(DAY)),
+            user_id: self.asked.user_id(),
+            key_id: self.asked.key_id(),
+            from,
+            until,
         }
     }
 
     /// Whether it narrows the list at all.
     pub(super) fn narrows(&self) -> bool {
         self.pairs().next().is_some()
-    }
-
-    fn who_value(&self) -> Option<String> {
-        self.who.map(|it| match it {
-            Who::User(id) => id.to_string(),
-            Who::Key(id) => id.to_string(),
-        })
     }
 
     fn what_value(&self) -> Option<&'static str> {
@@ -142,15 +80,8 @@ impl AuditQuery {
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
-        [
-            ("who", self.who_value()),
-            ("what", self.what_value().map(str::to_owned)),
-            ("about", self.about.map(|it| it.to_string())),
-            ("from", Some(self.from.clone())),
-            ("until", Some(self.until.clone())),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.filter(|it| !it.is_empty())?)))
+        let own = [("what", self.what_value().map(str::to_owned)), ("about", self.about.map(|it| it.to_string()))];
+        own.into_iter().chain(self.asked.pairs()).filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// The query string of the page behind `after`; of the first where that is empty.
@@ -172,25 +103,6 @@ impl AuditQuery {
             ("until", filter.until.map(|it| it.to_string())),
         ];
         query_string(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))))
-    }
-
-    /// The choice of who did it: people and keys by name, and whoever is chosen though not among them.
-    pub(super) fn actors(&self, people: &[(String, String)], keys: &[(String, String)]) -> Vec<ChoiceGroup> {
-        let chosen = self.who_value().unwrap_or_default();
-        let choices = |of: &[(String, String)]| -> Vec<_> {
-            of.iter().map(|(id, name)| Choice::new(id, name, *id == chosen)).collect()
-        };
-        let mut first = vec![Choice::new("", "Anyone", chosen.is_empty())];
-        if !chosen.is_empty() && !people.iter().chain(keys).any(|it| it.0 == chosen) {
-            first.push(Choice::new(&chosen, &chosen, true));
-        }
-        let groups =
-            [(String::new(), first), ("People".to_owned(), choices(people)), ("By key".to_owned(), choices(keys))];
-        groups
-            .into_iter()
-            .filter(|it| !it.1.is_empty())
-            .map(|(label, choices)| ChoiceGroup { label, choices })
-            .collect()
     }
 
     /// The choice of what happened, in groups of what it happened to.
@@ -242,7 +154,7 @@ mod tests {
         assert_eq!(filter.until, "2026-11-03T00:00:00Z".parse().ok());
         assert_eq!(
             query.link("c.1"),
-            "who=usr%5F01h45ytscbebyvny4gc8cr8ma2&what=key%2Erotated&about=key%5F01h45ytscbebyvny4gc8cr8ma2\
+            "what=key%2Erotated&about=key%5F01h45ytscbebyvny4gc8cr8ma2&who=usr%5F01h45ytscbebyvny4gc8cr8ma2\
              &from=2026%2D11%2D01&until=2026%2D11%2D02&after=c%2E1"
         );
         assert!(query.export().contains("operation=key%2Erotated&from=2026%2D11%2D01T00%3A00%3A00Z"));
@@ -255,6 +167,6 @@ mod tests {
             assert!(misread && !query.narrows(), "{pair:?}");
         }
         let (query, misread) = read(&[("who", ""), ("from", ""), ("after", &"x".repeat(1000))]);
-        assert!(!misread && !query.narrows() && query.after.is_empty());
+        assert!(!misread && !query.narrows() && query.asked.after.is_empty());
     }
 }

@@ -17,6 +17,9 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::KeyLeakReported => "Key reported as leaked",
         EventKind::OrganizationPolicyUpdated => "Policy changed",
         EventKind::SessionRefused => "Sign-in failed",
+        EventKind::KeyIdleNoticed => "Told of a key that nobody uses",
+        EventKind::KeyOldSecretUsed => "Told of an old secret that is still used",
+        EventKind::KeyExpiryNoticed => "Told of a key that expires soon",
         EventKind::KeysActivated => "Keys activated together",
         EventKind::KeysDeactivated => "Keys deactivated together",
         EventKind::KeysRevoked => "Keys deleted together",
@@ -31,6 +34,8 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::SessionsEnded => "Signed out elsewhere",
         EventKind::SharedSecretCreated => "Created the shared secret",
         EventKind::SharedSecretRotated => "Rotated the shared secret",
+        EventKind::SharedSecretRotationEnded => "Ended old shared secrets",
+        EventKind::SharedSecretRotationExtended => "Extended an old shared secret",
         EventKind::SharedSecretRevealed => "Looked at the shared secret",
         EventKind::SharedSecretDeleted => "Deleted the shared secret",
         EventKind::SigningKeyCreated => "Made the first key that signs access tokens",
@@ -79,6 +84,7 @@ pub(super) fn field_words(path: &str) -> String {
         "expires_at" => "expires".to_owned(),
         "standing" => "switched".to_owned(),
         "api_access" => "API access".to_owned(),
+        "copy_destroyed" => "kept copy of its secret destroyed".to_owned(),
         _ => spaced(name.strip_suffix("_id").or_else(|| name.strip_suffix("_secs")).unwrap_or(name)),
     };
     match path.split_once('.') {

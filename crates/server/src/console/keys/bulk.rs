@@ -17,7 +17,7 @@ use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use secrecy::SecretString;
 
-use super::choices::{DAY, Lifetimes, NEVER, ON_DATE, end_of_day};
+use super::choices::{DAY, Lifetimes, NEVER, ON_DATE, last_day};
 use super::door::Door;
 use super::view;
 use crate::console::entrance::{held_back, refused};
@@ -49,15 +49,20 @@ impl Verb {
         }
     }
 
-    const fn notice(self) -> fn(usize, usize) -> Notice {
+    /// What is said of so many keys that were changed, where so many were gone before, and of those that were so already.
+    fn notice(self, done: usize, gone: usize, unchanged: String) -> Notice {
         match self {
-            Self::Activate => Notice::KeysActivated,
-            Self::Deactivate => Notice::KeysDeactivated,
-            Self::Extend => Notice::KeysExtended,
-            Self::Delete => Notice::KeysDeleted,
+            Self::Activate => Notice::KeysActivated(done, gone),
+            Self::Deactivate => Notice::KeysDeactivated(done, gone),
+            Self::Extend => Notice::KeysExtended(done, gone, unchanged),
+            Self::Delete => Notice::KeysDeleted(done, gone),
         }
     }
 }
+
+/// In the form, how much longer keys are good unless something else is chosen, in days: nobody makes many keys immortal by one press. Where policy
+/// allows less, it is the longest that it does.
+const SPAN_PRESET: &str = "90";
 
 /// A form with several values of one name.
 type Pairs = Vec<(String, String)>;
@@ -189,7 +194,11 @@ pub(in crate::console) async fn change(mut visit: Visit, sent: Sent, verb: Verb)
     }
     form.keys = found.keys.iter().map(|it| it.key.id).collect();
     match form.change(&visit, change).await.map_err(Error::into_reject) {
-        Ok(outcome) => outcome_page(&visit, form, found.gone, &outcome, verb).await,
+        Ok(outcome) => {
+            let unchanged =
+                if outcome.unchanged > 0 { not_extended(&found.keys, &outcome, change) } else { String::new() };
+            outcome_page(&visit, form, found.gone, &outcome, verb, unchanged).await
+        }
         Err(reject) if reject.code == RejectCode::InvalidField => {
             errors.add_fields(&reject.fields, &[("/expires_at", "expires_on", "The last day")]);
             Ok(refused(page(&visit, &form, &found, verb, errors, None)))
@@ -205,11 +214,13 @@ async fn outcome_page(
     gone: usize,
     outcome: &BulkOutcome,
     verb: Verb,
+    unchanged: String,
 ) -> Result<Response, Failure> {
-    // What was deleted before was deleted by somebody else.
+    // What was deleted before was deleted by somebody else; what ends later already was not extended, and is named.
     let (done, gone) = match verb {
         Verb::Delete => (outcome.done, gone + outcome.unchanged),
-        Verb::Activate | Verb::Deactivate | Verb::Extend => (outcome.done + outcome.unchanged, gone),
+        Verb::Extend => (outcome.done, gone),
+        Verb::Activate | Verb::Deactivate => (outcome.done + outcome.unchanged, gone),
     };
     let of = form.keys.len();
     let left: HashMap<_, _> = outcome.left_out.iter().map(|it| (it.key_id, reason(&it.reject))).collect();
@@ -217,13 +228,33 @@ async fn outcome_page(
     let mut found = rest.find(visit).await?;
     found.gone += gone;
     if found.keys.is_empty() {
-        let notice = if done > 0 { verb.notice()(done, found.gone) } else { Notice::TickedKeysGone };
+        let notice = match done {
+            0 if unchanged.is_empty() => Notice::TickedKeysGone,
+            _ => verb.notice(done, found.gone, unchanged),
+        };
         return Ok(visit.done(&rest.back, &notice));
     }
     let so_far = SoFar { done, of, left };
     let page = page(visit, &rest, &found, verb, FormErrors::default(), Some(so_far));
     // What was done was done; only where nothing was it is a refusal.
     Ok(if done > 0 { page } else { refused(page) })
+}
+
+/// Keys that are named by name of those that were not extended.
+const NAMED_MAX: usize = 3;
+
+/// The names of keys that were not extended since they end later already, or never; empty of any other change.
+fn not_extended(keys: &[KeyInfo], outcome: &BulkOutcome, change: BulkChange) -> String {
+    let BulkChange::Extend(wanted) = change else { return String::new() };
+    let is_left_out = |it: &KeyInfo| outcome.left_out.iter().any(|left| left.key_id == it.key.id);
+    let ends_later = |it: &KeyInfo| it.key.expires_at.is_none_or(|end| wanted.is_some_and(|wanted| wanted <= end));
+    let names: Vec<_> =
+        keys.iter().filter(|it| !is_left_out(it) && ends_later(it)).map(|it| it.key.name.as_str()).collect();
+    let named = names.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// How far a change has come.
@@ -246,13 +277,7 @@ fn end(visit: &Visit, form: &BulkForm, errors: &mut FormErrors) -> Option<Option
     let span = form.of("expires").parse::<u32>().ok().filter(|it| Lifetimes::of(visit).offers(*it));
     match (form.of("expires"), span) {
         (NEVER, _) => Some(None),
-        (ON_DATE, _) => {
-            let day = end_of_day(form.of("expires_on"));
-            if day.is_none() {
-                errors.add("expires_on", "Enter the last day as year, month and day.");
-            }
-            day.map(Some)
-        }
+        (ON_DATE, _) => last_day(form.of("expires_on"), now, errors).map(Some),
         (_, Some(days)) => {
             let span: Duration = DAY.saturating_mul(days);
             Some(Some(now.saturating_add(span)))
@@ -277,7 +302,11 @@ fn page(
         Verb::Activate => BulkQuestion::Activate,
         Verb::Deactivate => BulkQuestion::Deactivate,
         Verb::Extend => BulkQuestion::Extend {
-            expiries: Lifetimes::of(visit).choices(None, form.of("expires"), now),
+            expiries: Lifetimes::of(visit).choices(
+                None,
+                if form.of("expires").is_empty() { SPAN_PRESET } else { form.of("expires") },
+                now,
+            ),
             expires_on: typed(form.of("expires_on")),
             latest: Lifetimes::of(visit).last_day(now),
         },

@@ -19,10 +19,12 @@ use crate::console::data_loader;
 use crate::console::entrance::held_back;
 use crate::console::failure::Failure;
 use crate::console::health;
+use crate::console::notifications;
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::keys::{DeleteKeyPage, KeyPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
+use crate::console::webhooks;
 use crate::ops::keys::usage::key_usage;
 use crate::ops::keys::{KeyInfo, revoke_key, set_key_active};
 
@@ -50,6 +52,7 @@ pub(in crate::console) async fn show_key(
     let query = query.map(|it| it.0).unwrap_or_default();
     let now = visit.app.now();
     let page = KeyPage {
+        ending: notifications::ending(&visit, Some(info.key.id)).await,
         shell: visit.shell(Place::Keys),
         key: view::facts(&info, now),
         viewing: match info.state {
@@ -66,6 +69,7 @@ pub(in crate::console) async fn show_key(
         may_read_history: visit.may_do("claviger/events:read"),
         snippets: view::snippets(&visit.site.base_url, info.api.as_str(), None),
         documentation: visit.documentation(info.api.as_str()).await,
+        webhooks: webhooks::of_key(&visit, info.key.id).await?.iter().map(webhooks::view_of).collect(),
     };
     Ok(visit.page(&page))
 }
@@ -105,6 +109,7 @@ async fn delete_page(visit: &Visit, info: &KeyInfo, errors: FormErrors) -> Resul
         shell: visit.shell(Place::Keys),
         key: view::facts(info, visit.app.now()),
         last_day: usage::of_last_day(&usage),
+        webhooks: webhooks::ending_with(visit, info.key.id).await?,
         must_confirm: visit.must_confirm([info]),
         errors,
     })

@@ -184,13 +184,7 @@ pub(in crate::console) fn read_end(
     match expires {
         NEVER => Some(None),
         KEEP | "" => None,
-        ON_DATE => match end_of_day(expires_on) {
-            Some(at) => Some(Some(at)),
-            None => {
-                errors.add("expires_on", "Enter the last day as year, month and day.");
-                None
-            }
-        },
+        ON_DATE => last_day(expires_on, now, errors).map(Some),
         span => match span.parse().ok().filter(|it| lifetimes.offers(*it)) {
             Some(days) => Some(Some(now.saturating_add(DAY.saturating_mul(days)))),
             None => {
@@ -199,6 +193,18 @@ pub(in crate::console) fn read_end(
             }
         },
     }
+}
+
+/// The end of the last day that a form names; complains of what is none, and of one that is over, with whatever else is wrong with the form.
+pub(super) fn last_day(text: &str, now: Timestamp, errors: &mut FormErrors) -> Option<Timestamp> {
+    let end = end_of_day(text);
+    let complaint = match end {
+        None => "Enter the last day as year, month and day.",
+        Some(end) if end <= now => "This day is over. Enter today or a later one.",
+        Some(_) => return end,
+    };
+    errors.add("expires_on", complaint);
+    None
 }
 
 /// The end of a day in UTC: a key that expires "on the 19th" works all of the 19th.
@@ -243,16 +249,10 @@ pub(super) async fn user_choices(visit: &Visit, of: Option<Present<'_>>, chosen:
     if !visit.is_admin() {
         return choices_of_a_copy(visit, of, mine, own);
     }
-    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
-    let members = list_members(&visit.app, &visit.caller, visit.organization_id(), all)
-        .await
-        .map(|it| it.items)
-        .unwrap_or_default();
     let mut choices = vec![mine];
-    choices.extend(members.iter().filter(|it| it.user.id != me).map(|it| {
-        let id = it.user.id.to_string();
+    choices.extend(members(visit).await.into_iter().filter(|it| it.0 != me.to_string()).map(|(id, name)| {
         let chosen = id == preset;
-        Choice::new(id, it.user.name.as_str(), chosen)
+        Choice::new(id, name, chosen)
     }));
     if let Some(own) = own {
         offer_present(&mut choices, own);
@@ -278,7 +278,7 @@ fn choices_of_a_copy(visit: &Visit, of: Option<Present<'_>>, mut mine: Choice, o
 /// How far down the tree a key can reach: a choice only for who reaches down there too.
 ///
 /// It is offered before there is anything below: a key that makes organizations would else stand before closed doors with the first one.
-pub(super) fn reach_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str) -> Vec<Choice> {
+pub(in crate::console) fn reach_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str) -> Vec<Choice> {
     let reaches_below =
         visit.caller.reach(&visit.app, visit.organization_id()).is_ok_and(|it| it.reach() == Reach::Subtree);
     if !reaches_below {
@@ -301,29 +301,42 @@ pub(super) fn owner_value(key: &Key) -> String {
     key.owner_id.map_or_else(|| NOBODY.to_owned(), |it| it.to_string())
 }
 
-/// Whom a new key can belong to, for administrators only, and for others where a copy would else become theirs without a word; who has a key
-/// can be seen everywhere, but not changed.
-pub(super) fn owner_choices(visit: &Visit, of: Option<Present<'_>>, chosen: &str) -> Vec<Choice> {
-    if of.is_some_and(|it| !it.is_copy) {
+/// Whom a key can belong to, for administrators only, and for others where a copy would else become theirs without a word. A key's own owner
+/// always is among them; that of a personal key is no choice.
+pub(super) async fn owner_choices(visit: &Visit, of: Option<Present<'_>>, chosen: &str) -> Vec<Choice> {
+    if of.is_some_and(|it| !it.is_copy && it.info.key.personal) {
         return Vec::new();
     }
     let me = visit.user.id.to_string();
-    let mine = Choice::new(me.clone(), format!("{} (me)", visit.user.name), chosen.is_empty() || chosen == me);
-    let nobody = Choice::new(NOBODY, "Nobody", chosen == NOBODY);
     let own = of.map(|it| {
         let value = owner_value(&it.info.key);
         let label = it.info.owner_name.as_ref().map_or_else(|| "Nobody".to_owned(), ToString::to_string);
         let chosen = chosen == value;
         Choice::new(value, label, chosen)
     });
+    let is_mine = chosen == me || chosen.is_empty() && own.is_none();
+    let mine = Choice::new(me.clone(), format!("{} (me)", visit.user.name), is_mine);
     if !visit.is_admin() {
         return choices_of_a_copy(visit, of, mine, own);
     }
+    let nobody = Choice::new(NOBODY, "Nobody", chosen == NOBODY);
     let mut choices = vec![mine, nobody];
+    choices.extend(members(visit).await.into_iter().filter(|it| it.0 != me).map(|(id, name)| {
+        let chosen = id == chosen;
+        Choice::new(id, name, chosen)
+    }));
     if let Some(own) = own {
         offer_present(&mut choices, own);
     }
     choices
+}
+
+/// The members of the organization up to a page, by id and name; none where the viewer may not list them.
+async fn members(visit: &Visit) -> Vec<(String, String)> {
+    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let found = list_members(&visit.app, &visit.caller, visit.organization_id(), all).await;
+    let found = found.map(|it| it.items).unwrap_or_default();
+    found.iter().map(|it| (it.user.id.to_string(), it.user.name.to_string())).collect()
 }
 
 #[cfg(test)]

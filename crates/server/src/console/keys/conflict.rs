@@ -11,7 +11,7 @@ use crate::ops::keys::KeyInfo;
 pub(super) fn differences(
     info: &KeyInfo,
     form: &KeyForm,
-    [roles, mapped_users]: [&[Choice]; 2],
+    [roles, mapped_users, owners]: [&[Choice]; 3],
 ) -> Vec<(&'static str, String, String)> {
     let now = settings(info);
     let label = |choices: &[Choice], value: &str| {
@@ -38,6 +38,7 @@ pub(super) fn differences(
     let role_now = now.role.clone().unwrap_or_default();
     let role = label(roles, form.role.as_deref().unwrap_or(&role_now));
     let (user, user_now) = chosen(&form.mapped_user, &now.mapped_user, mapped_users);
+    let (owner, owner_now) = chosen(&form.owner, &now.owner, owners);
     let reach = if form.reach.is_empty() { now.reach.clone() } else { form.reach.clone() };
     vec![
         ("Name", form.name.clone(), now.name),
@@ -45,6 +46,7 @@ pub(super) fn differences(
         ("Role", role, label(roles, &role_now)),
         ("Expires", wanted_end, end),
         ("Mapped user", user, user_now),
+        ("Belongs to", owner, owner_now),
         ("Reach", reach, now.reach),
         ("Scopes", scopes, scopes_now),
         ("Allowed IPs", ips, ips_now),

@@ -17,6 +17,7 @@ pub(super) fn settings(info: &KeyInfo) -> KeyForm {
         description: info.key.description.to_string(),
         role: Some(role_value(&info.key)),
         mapped_user: mapped_user_value(&info.key),
+        owner: owner_value(&info.key),
         reach: info.key.reach.as_str().to_owned(),
         scopes: info.key.scopes.as_ref().map(|it| it.to_texts().join("\n")),
         allowed_ips: info.key.allowed_ips.as_ref().map(|it| it.to_texts().join("\n")),
@@ -56,7 +57,6 @@ pub(super) fn copy_of(info: &KeyInfo, replaces: bool, lifetimes: Lifetimes, now:
             None => NEVER.to_owned(),
         },
         expires_on: if is_beyond { String::new() } else { last_day },
-        owner: owner_value(&info.key),
         ..settings(info)
     }
 }

@@ -12,7 +12,6 @@ use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
-use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::choices::{
@@ -27,13 +26,13 @@ use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
 use crate::console::lines::complaint;
 use crate::console::pages::form::{FormErrors, entries, typed, typed_lines};
-use crate::console::pages::keys::{BundleOffer, KeyFacts, KeyFormPage};
+use crate::console::pages::keys::{KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
-use crate::console::shared_secret::{confirm_for_bundle, offer};
 use crate::console::visit::Visit;
 use crate::ops::keys::usage::with_uses_here;
 use crate::ops::keys::{
-    KeyFilter, KeyInfo, KeyQuery, NewKey, create_key, get_key, is_about_owned_keys, list_keys, update_key,
+    KeyFilter, KeyInfo, KeyQuery, NewKey, create_key, get_key, hides_when_given, is_about_owned_keys, list_keys,
+    update_key,
 };
 use crate::ops::page::PageRequest;
 
@@ -65,7 +64,7 @@ pub(in crate::console) struct KeyForm {
     pub(super) expires_on: String,
     /// A user's id or [`NOBODY`]; empty where there was no choice.
     pub(super) mapped_user: String,
-    /// A user's id or [`NOBODY`]; empty for the viewer, and where there was no choice.
+    /// A user's id or [`NOBODY`]; empty where there was no choice, and then the viewer for a new key.
     pub(super) owner: String,
     /// A [`Reach`]; empty where there was no choice.
     pub(super) reach: String,
@@ -73,8 +72,6 @@ pub(in crate::console) struct KeyForm {
     pub(super) scopes: Option<String>,
     /// Addresses and networks, one a line; none where they were not sent.
     pub(super) allowed_ips: Option<String>,
-    /// The viewer's password; empty where the line for signing in is not wanted.
-    pub(super) confirm: SecretString,
 }
 
 /// What a form asks for, parsed. The outer `Option` of a field says whether the form speaks of it at all.
@@ -84,6 +81,7 @@ struct Wanted {
     role_id: Option<Option<RoleId>>,
     expires_at: Option<Option<Timestamp>>,
     mapped_user_id: Option<Option<UserId>>,
+    owner_id: Option<Option<UserId>>,
     reach: Option<Reach>,
     scopes: Option<Option<PermissionSet>>,
     allowed_ips: Option<Option<IpAllowList>>,
@@ -103,6 +101,7 @@ impl Wanted {
             role_id: self.role_id.filter(|it| *it != key.role_id),
             expires_at: self.expires_at.filter(|it| *it != key.expires_at),
             mapped_user_id: self.mapped_user_id.filter(|it| *it != key.mapped_user_id),
+            owner_id: self.owner_id.filter(|it| *it != key.owner_id),
             reach: self.reach.filter(|it| *it != key.reach),
             scopes: self.scopes.filter(|it| !same_scopes(it)),
             allowed_ips: self.allowed_ips.filter(|it| *it != key.allowed_ips),
@@ -120,6 +119,10 @@ impl KeyForm {
         let mapped_user_id = match self.mapped_user.as_str() {
             NOBODY => Some(None),
             user => self.optional_id(user, "mapped_user", errors).map(Some),
+        };
+        let owner_id = match self.owner.as_str() {
+            NOBODY => Some(None),
+            user => self.optional_id(user, "owner", errors).map(Some),
         };
         let reach = Reach::parse(&self.reach);
         if reach.is_none() && !self.reach.is_empty() {
@@ -142,7 +145,7 @@ impl KeyForm {
             })
         });
         let (Some(name), Some(description), true) = (name, description, errors.is_empty()) else { return None };
-        Some(Wanted { name, description, role_id, expires_at, mapped_user_id, reach, scopes, allowed_ips })
+        Some(Wanted { name, description, role_id, expires_at, mapped_user_id, owner_id, reach, scopes, allowed_ips })
     }
 
     fn optional_id<T: std::str::FromStr>(&self, text: &str, field: &'static str, errors: &mut FormErrors) -> Option<T> {
@@ -192,7 +195,7 @@ pub(in crate::console) async fn show_new_key(visit: Visit, came: Query<Came>) ->
 
 /// Creates a key and answers with its token: the one page that shows it, and the one POST that is not answered with the way to another page.
 pub(in crate::console) async fn create(
-    mut visit: Visit,
+    visit: Visit,
     form: Result<Form<KeyForm>, FormRejection>,
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
@@ -201,12 +204,7 @@ pub(in crate::console) async fn create(
     if form.role.is_none() {
         errors.add("role", "Choose a role.");
     }
-    let owner_id = match form.owner.as_str() {
-        NOBODY => Some(None),
-        user => form.optional_id(user, "owner", &mut errors).map(Some),
-    };
     let api = form.optional_id(&form.api, "api", &mut errors);
-    confirm_for_bundle(&mut visit, &form.confirm, &mut errors).await?;
     let source = source_of(&visit, &form).await;
     if let Some(wanted) = form.read(Lifetimes::of(&visit), visit.app.now(), &mut errors) {
         let new = NewKey {
@@ -215,7 +213,7 @@ pub(in crate::console) async fn create(
             role_id: wanted.role_id.flatten(),
             expires_at: wanted.expires_at,
             mapped_user_id: wanted.mapped_user_id,
-            owner_id,
+            owner_id: wanted.owner_id,
             reach: wanted.reach.unwrap_or(Reach::Organization),
             scopes: wanted.scopes.flatten(),
             allowed_ips: wanted.allowed_ips.flatten(),
@@ -238,7 +236,7 @@ pub(in crate::console) async fn create(
                 let at_limit = reject.code == RejectCode::LimitReached && form.owner != NOBODY && visit.is_admin();
                 complain(&visit, &mut errors, reject)?;
                 if at_limit {
-                    errors.add("owner", "Choose “Nobody” here to make the key all the same.");
+                    errors.put_at("owner", "Choose “Nobody” here to make the key all the same.");
                 }
             }
         }
@@ -293,7 +291,7 @@ pub(in crate::console) async fn edit(
 }
 
 /// A key of the organization by the id in a path.
-pub(super) async fn find(visit: &Visit, key_id: &str) -> Result<KeyInfo, Failure> {
+pub(in crate::console) async fn find(visit: &Visit, key_id: &str) -> Result<KeyInfo, Failure> {
     let key_id: KeyId = key_id.parse().map_err(|_| Failure::not_found())?;
     let info = get_key(&visit.app, &visit.caller, visit.organization_id(), key_id).await?;
     // Nobody is told of a key that it was never used while this very node has seen it used.
@@ -311,8 +309,16 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
     let roles = role_choices(visit, of, form.role.as_deref()).await;
     let expiries = lifetimes.choices(info.map(|it| it.key.expires_at), &form.expires, now);
     let mapped_users = user_choices(visit, of, &form.mapped_user).await;
+    let owners = owner_choices(visit, of, &form.owner).await;
+    // No fault of this question stands in the way of the form: the operation decides for itself.
+    let hides_secret = match info {
+        Some(info) if !mapped_users.is_empty() || !owners.is_empty() => {
+            hides_when_given(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await.unwrap_or_default()
+        }
+        _ => false,
+    };
     if let Some(info) = info.filter(|_| errors.is_outdated()) {
-        errors.compare(differences(info, &form, [&roles, &mapped_users]));
+        errors.compare(differences(info, &form, [&roles, &mapped_users, &owners]));
         // What is saved from here on takes the place of what is shown as the present.
         form.version = info.key.version.to_string();
     }
@@ -324,7 +330,8 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         expiries,
         latest: lifetimes.last_day(now),
         mapped_users,
-        owners: owner_choices(visit, of, &form.owner),
+        owners,
+        hides_secret,
         reaches: reach_choices(visit, info, &form.reach),
         scopes: typed_lines(form.scopes.as_deref().unwrap_or_default()),
         allowed_ips: typed_lines(form.allowed_ips.as_deref().unwrap_or_default()),
@@ -343,7 +350,6 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         name: typed(&form.name),
         description: typed(&form.description),
         expires_on: typed(&form.expires_on),
-        bundle: if info.is_none() { offer(visit).await } else { BundleOffer::None },
         taken_by: if taken { holder_of_name(visit, &form.name, &form.api).await } else { None },
         errors,
     }

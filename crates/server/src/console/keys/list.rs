@@ -46,7 +46,7 @@ const REVOKED: &str = "revoked";
 
 /// The statuses to choose from, as the column has them: in the address and for people, which state it is, and whether such a key is blocked.
 const STATES: [(&str, &str, Option<KeyState>, Option<bool>); 6] = [
-    ("", "All live", None, None),
+    ("", "All but deleted", None, None),
     ("active", "Active", Some(KeyState::Active), Some(false)),
     ("blocked", "Blocked", Some(KeyState::Active), Some(true)),
     ("inactive", "Inactive", Some(KeyState::Inactive), None),

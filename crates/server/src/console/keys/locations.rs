@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use claviger_core::decision::Code;
+use claviger_core::id::OrganizationId;
 use claviger_core::organization::Organization;
 use claviger_core::reject::RejectCode;
 
+use super::rights::rights_to;
 use super::view;
 use crate::console::failure::Failure;
-use crate::console::pages::keys::{LocationKeys, LocationView};
+use crate::console::pages::keys::{KeyRowView, LocationKeys, LocationView};
 use crate::console::paging::query_string;
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
@@ -80,13 +82,29 @@ pub(super) async fn location_keys(visit: &Visit, search: &str) -> Result<Option<
             slug: it.slug.to_string(),
             total: list.map(|it| view::total(it.total)),
             found: matches!(keys, Keys::Found(_)).then(|| query_string(search.map(|it| ("q", it)))),
-            keys: list.into_iter().flat_map(|it| &it.page.items).map(|it| view::row(it, now)).collect(),
+            is_agency: has_others_below(visit, it.id).await?,
+            keys: list
+                .into_iter()
+                .flat_map(|it| &it.page.items)
+                .map(|it| KeyRowView { may: rights_to(visit, it), ..view::row(it, now) })
+                .collect(),
         });
     }
     // Keys that were found are not counted together with those of organizations that were.
     let total = if found.count > 0 { found } else { all };
     let total = view::total(KeyTotal { is_exact: total.is_exact && !more && !cut, ..total });
     Ok((cut || !locations.is_empty()).then_some(LocationKeys { total, locations, more, cut }))
+}
+
+/// Whether an organization has others below it: those are its locations, and it is an agency itself.
+async fn has_others_below(visit: &Visit, id: OrganizationId) -> Result<bool, Failure> {
+    let query = OrganizationQuery { is_children_only: true, search: None };
+    let one = PageRequest { after: None, limit: 2 };
+    match list_organizations(&visit.app, &visit.caller, id, query, one).await {
+        Ok(found) => Ok(found.items.iter().any(|it| it.id != id)),
+        Err(Error::Reject(_)) => Ok(false),
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 /// The organizations below: those that are called like what is searched for, and those that have keys which are.

@@ -10,17 +10,19 @@ use crate::ops::keys::KeyInfo;
 
 /// What the viewer may do with this key. The operation has the last word all the same: only it compares what the key holds with what the viewer does.
 pub(in crate::console) fn rights_to(visit: &Visit, info: &KeyInfo) -> KeyRights {
+    let place = info.key.organization_id;
+    let may_do = |permission: &str| visit.caller.authorize(&visit.app, place, permission).is_ok();
     if info.state == KeyState::Revoked {
         return KeyRights::default();
     }
-    let to_all = |action: &str| visit.may_do(&format!("claviger/keys:{action}"));
+    let to_all = |action: &str| may_do(&format!("claviger/keys:{action}"));
     let is_own = info.key.owner_id == Some(visit.user.id);
-    let to_own = |action: &str| is_own && visit.may_do(&format!("claviger/own-keys:{action}"));
+    let to_own = |action: &str| is_own && may_do(&format!("claviger/own-keys:{action}"));
     // Who may act on own keys alone stops one that acts under another name, and neither changes nor starts nor copies it.
     let is_mapped = info.key.mapped_user_id == Some(visit.user.id);
     let may_edit = to_all("update") || (to_own("update") && is_mapped);
     // Without it nobody gets a secret that is for themselves.
-    let has_access = visit.has_api_access();
+    let has_access = visit.has_api_access_at(place);
     KeyRights {
         edit: may_edit,
         switch: may_edit || (to_own("update") && info.key.standing == KeyStanding::Active),

@@ -30,7 +30,8 @@ use crate::ops::keys::{
 };
 
 /// By how much the form offers to put the end off, beside as long as policy lets it.
-const LONGER: [(Duration, &str); 2] = [(DAY, "A day later"), (DAY.saturating_mul(7), "7 days later")];
+pub(in crate::console) const LONGER: [(Duration, &str); 2] =
+    [(DAY, "A day later"), (DAY.saturating_mul(7), "7 days later")];
 
 /// The organization's slug and the key's id in a path.
 type KeyPath = Path<(String, String)>;

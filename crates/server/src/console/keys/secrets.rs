@@ -29,7 +29,7 @@ use crate::console::pages::form::{Choice, FormErrors, typed};
 use crate::console::pages::secrets::{CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Place};
-use crate::console::shared_secret::bundle;
+use crate::console::shared_secret::bundle::is_offered;
 use crate::console::visit::Visit;
 use crate::ops::idempotency::{Answer, Idempotency};
 use crate::ops::keys::{
@@ -119,7 +119,6 @@ async fn show(
     match answer {
         Answer::Fresh(created) => {
             let token = created.token.expose();
-            let bundle = bundle(visit, created.info.key.name.as_str(), &created.token).await;
             Ok(visit.page(&CreatedKeyPage {
                 shell: visit.shell(Place::Keys),
                 shown_again: is_shown_again(visit, &created.info).await,
@@ -135,7 +134,7 @@ async fn show(
                 secret: created.token.expose_secret_part().to_owned(),
                 snippets: view::snippets(&visit.site.base_url, created.info.api.as_str(), Some(token)),
                 token: token.to_owned(),
-                bundle,
+                offers_bundle: is_offered(visit).await,
                 replaced,
             }))
         }

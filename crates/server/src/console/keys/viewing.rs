@@ -5,7 +5,6 @@ use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::key::{Key, KeyState};
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
 
 use super::form::find;
@@ -16,9 +15,8 @@ use crate::console::entrance::{held_back, refused};
 use crate::console::failure::Failure;
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::rotation::{SecretValues, ShownSecret, ViewSecretPage, ViewedSecretPage, Viewing};
-use crate::console::pages::secrets::Bundle;
 use crate::console::pages::shell::{Moment, Place};
-use crate::console::shared_secret::bundle;
+use crate::console::shared_secret::bundle::is_offered;
 use crate::console::visit::Visit;
 use crate::ops::keys::{KeyInfo, RevealedSecret, check_reveal, reveal_key};
 
@@ -101,13 +99,8 @@ pub(in crate::console) async fn view(
         }
     };
     let revealed = revealed.ok_or_else(Failure::not_found)?;
-    let current = revealed.secrets.iter().find(|it| it.secret.state == SecretState::Current);
-    let bundle = match current.and_then(|it| it.token.as_ref()) {
-        Some(token) => bundle(&visit, info.key.name.as_str(), token).await,
-        None => Bundle::None,
-    };
     Ok(visit.page(&ViewedSecretPage {
-        bundle,
+        offers_bundle: is_offered(&visit).await,
         shell: visit.shell(Place::Keys),
         key_id: info.key.id.to_string(),
         key_name: info.key.name.to_string(),

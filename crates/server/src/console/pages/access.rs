@@ -6,6 +6,7 @@ use super::form::FormErrors;
 use super::keys::{KeyFacts, KeyRowView, LastUse};
 use super::settings::Crumb;
 use super::shell::{Shell, Status};
+use super::webhooks::WebhookView;
 
 /// The reader's own API access.
 #[derive(Template, Debug)]
@@ -33,6 +34,8 @@ pub struct ApiAccessPage {
     pub shows: bool,
     /// What policy says of seeing its secret again, as a sentence.
     pub reveal: &'static str,
+    /// What subscribed with the key, newest first.
+    pub webhooks: Vec<WebhookView>,
     /// The address of the page where the api of such keys is documented.
     pub documentation: String,
 }
@@ -74,6 +77,8 @@ pub struct HoldersPage {
     pub crumbs: Vec<Crumb>,
     /// The path of this page within the organization.
     pub base: String,
+    /// Whether the reader may see webhooks.
+    pub shows_webhooks: bool,
     /// The holders of this page.
     pub rows: Vec<HolderView>,
     /// Whether nothing stands before these.
@@ -95,6 +100,8 @@ pub struct HolderView {
     pub last_use: LastUse,
     /// The key's state in words.
     pub status: Status,
+    /// How many webhooks hang on the key that have not ended.
+    pub webhooks: u64,
 }
 
 /// A holder of a personal key, and what can be done about it.
@@ -107,10 +114,23 @@ pub struct HolderPage {
     pub crumbs: Vec<Crumb>,
     /// The path of the list within the organization.
     pub base: String,
-    /// Who.
-    pub holder: HolderView,
-    /// The key.
-    pub key: KeyFacts,
+    /// The user's id.
+    pub user_id: String,
+    /// What the user is called: free text.
+    pub name: String,
+    /// The key; none where the user holds none, or none any more.
+    pub key: Option<HeldKey>,
+    /// The webhooks of the user's keys, newest first; none where the reader may see none.
+    pub webhooks: Option<Vec<WebhookView>>,
+}
+
+/// A personal key that somebody holds.
+#[derive(Debug, Clone)]
+pub struct HeldKey {
+    /// The start of its token.
+    pub hint: String,
+    /// What is known of it.
+    pub facts: KeyFacts,
 }
 
 /// Asks before a personal key stops working.
@@ -127,6 +147,8 @@ pub struct AskPage {
     pub whose: Option<String>,
     /// What follows.
     pub consequence: &'static str,
+    /// What becomes of the key's webhooks, where it has any.
+    pub webhooks: Option<String>,
     /// The key's last use, to be seen before anything is done.
     pub last_use: LastUse,
     /// Where the answer is sent, within the organization.

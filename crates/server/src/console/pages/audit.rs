@@ -11,10 +11,6 @@ use super::shell::{Moment, Shell};
 pub struct AuditPage {
     /// The frame.
     pub shell: Shell,
-    /// The path within the organization under which it was opened.
-    pub path: &'static str,
-    /// What it is called there.
-    pub title: &'static str,
     /// The rows of this page, newest first.
     pub rows: Vec<EventRowView>,
     /// Who did it: people and keys.

@@ -43,6 +43,8 @@ pub struct SignInPage {
     pub kept: String,
     /// Whether nobody has claimed the installation yet.
     pub unclaimed: bool,
+    /// Whether the reader's session has ended, by time or from elsewhere.
+    pub has_ended: bool,
     /// Whether the reader has just signed out.
     pub signed_out: bool,
     /// What was wrong with the form that was sent.

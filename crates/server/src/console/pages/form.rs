@@ -74,6 +74,14 @@ impl FormErrors {
         self.list.push(FormError { field: None, message: message.into(), way: None });
     }
 
+    /// Puts what was complained about last beside a field by which it is mended, and says how: one fault is one thing to mend.
+    pub fn put_at(&mut self, field: &'static str, way_out: &str) {
+        if let Some(last) = self.list.last_mut() {
+            last.field = Some(field);
+            last.message = format!("{} {way_out}", last.message);
+        }
+    }
+
     /// Puts a link behind what was complained about last.
     pub fn add_way(&mut self, path: String, label: &'static str) {
         if let Some(last) = self.list.last_mut() {

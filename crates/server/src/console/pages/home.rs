@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::keys::LastUse;
+use super::notifications::Ending;
 use super::shell::Shell;
 use super::snippets::Snippet;
 
@@ -12,6 +13,8 @@ use super::snippets::Snippet;
 pub struct HomePage {
     /// The frame.
     pub shell: Shell,
+    /// What ends within a day and concerns the reader.
+    pub ending: Vec<Ending>,
     /// Keys that are live.
     pub live_keys: u64,
     /// The same in digits as people read them.

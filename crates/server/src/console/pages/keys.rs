@@ -5,11 +5,13 @@ use askama::Template;
 use super::audit::EventRowView;
 use super::form::{Choice, FormErrors};
 use super::health::HealthLine;
+use super::notifications::Ending;
 use super::rotation::{RotationView, Viewing};
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
 use super::usage::{Spark, UsageView};
+use super::webhooks::WebhookView;
 
 /// When a key or a secret was last used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,19 +128,39 @@ impl KeyListPage {
         offers(&self.users)
     }
 
-    fn any_to_switch(&self, active: bool) -> bool {
-        self.rows.iter().any(|it| it.may.switch && it.active == active)
-    }
-
     /// What can be done to several of these rows at once: to each of them, what its reader may.
     #[must_use]
-    pub fn bulk(&self) -> KeyRights {
-        let any = |right: fn(&KeyRights) -> bool| self.rows.iter().any(|it| right(&it.may));
-        KeyRights {
-            edit: any(|it| it.edit),
-            switch: any(|it| it.switch),
-            delete: any(|it| it.delete),
-            ..KeyRights::default()
+    pub fn bulk(&self) -> BulkRights {
+        BulkRights::of(&self.rows)
+    }
+}
+
+/// What can be done to several keys of a table at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BulkRights {
+    /// Switch some on.
+    pub activate: bool,
+    /// Switch some off.
+    pub deactivate: bool,
+    /// Let them end later.
+    pub extend: bool,
+    /// Delete them.
+    pub delete: bool,
+    /// Whether any can be ticked.
+    pub any: bool,
+}
+
+impl BulkRights {
+    /// What the reader may do to any of these.
+    #[must_use]
+    pub fn of(rows: &[KeyRowView]) -> Self {
+        let any = |right: fn(&KeyRowView) -> bool| rows.iter().any(right);
+        Self {
+            activate: any(|it| it.may.switch && !it.active),
+            deactivate: any(|it| it.may.switch && it.active),
+            extend: any(|it| it.may.edit),
+            delete: any(|it| it.may.delete),
+            any: any(|it| it.may.any_of_bulk()),
         }
     }
 }
@@ -169,8 +191,33 @@ pub struct LocationView {
     pub total: Option<String>,
     /// The query string of the list of those that a search found in it, where it is shown for these.
     pub found: Option<String>,
-    /// A few of them, the newest first.
+    /// Whether others stand below it: an agency of its own.
+    pub is_agency: bool,
+    /// A few of its keys, the newest first.
     pub keys: Vec<KeyRowView>,
+}
+
+impl LocationView {
+    /// What can be done to several of its keys at once.
+    fn bulk(&self) -> BulkRights {
+        BulkRights::of(&self.keys)
+    }
+
+    fn base(&self) -> String {
+        format!("/o/{}", self.slug)
+    }
+
+    /// The form that its ticks belong to.
+    fn form(&self) -> String {
+        format!("bulk-{}", self.slug)
+    }
+}
+
+impl LocationKeys {
+    /// Whether one of them has others below it: that is no location, whoever looks from above.
+    fn any_agency(&self) -> bool {
+        self.locations.iter().any(|it| it.is_agency)
+    }
 }
 
 /// The head of a column: the way to the list sorted by it.
@@ -274,6 +321,8 @@ impl KeyRights {
 pub struct KeyPage {
     /// The frame.
     pub shell: Shell,
+    /// Whether it ends within a day, and how.
+    pub ending: Vec<Ending>,
     /// The key.
     pub key: KeyFacts,
     /// Its secrets, the current one first.
@@ -298,6 +347,8 @@ pub struct KeyPage {
     pub snippets: Vec<Snippet>,
     /// The address of the page where its api is documented.
     pub documentation: String,
+    /// What subscribed with it, newest first.
+    pub webhooks: Vec<WebhookView>,
 }
 
 /// All that is known of a key.
@@ -379,6 +430,8 @@ pub struct DeleteKeyPage {
     pub key: KeyFacts,
     /// Requests that passed in the last 24 hours.
     pub last_day: String,
+    /// What becomes of its webhooks, where it has any.
+    pub webhooks: Option<String>,
     /// Whether the reader has to type their password.
     pub must_confirm: bool,
     /// What was wrong with the answer that was sent.
@@ -425,27 +478,16 @@ pub struct KeyFormPage {
     pub latest: Option<String>,
     /// The users that the viewer may map a key to; empty where there is no choice.
     pub mapped_users: Vec<Choice>,
-    /// Whom a new key can belong to; empty where there is no choice.
+    /// Whom the key can belong to; empty where there is no choice.
     pub owners: Vec<Choice>,
+    /// Whether to give the key to somebody else destroys the copy of its secret by which it can be viewed again.
+    pub hides_secret: bool,
     /// How far down the tree it can reach; empty where there is no choice.
     pub reaches: Vec<Choice>,
     /// The permissions that narrow it as typed, one a line.
     pub scopes: String,
     /// The addresses and networks that it may be used from as typed, one a line.
     pub allowed_ips: String,
-    /// Whether the new key comes with the line for signing in.
-    pub bundle: BundleOffer,
     /// What was wrong with the form that was sent.
     pub errors: FormErrors,
-}
-
-/// Whether a new key comes with the line for signing in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BundleOffer {
-    /// The organization has no shared secret, or it is not the reader's to see.
-    None,
-    /// It does.
-    Comes,
-    /// It does once the reader has confirmed who they are.
-    AfterConfirming,
 }

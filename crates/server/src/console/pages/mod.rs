@@ -17,8 +17,10 @@ pub mod home;
 pub mod keyboard;
 pub mod keys;
 pub mod members;
+pub mod notifications;
 pub mod organizations;
 pub mod policies;
+pub mod revisions;
 pub mod roles;
 pub mod rotation;
 pub mod secrets;
@@ -28,6 +30,7 @@ pub mod shell;
 pub mod snippets;
 pub mod tree;
 pub mod usage;
+pub mod webhooks;
 
 #[cfg(test)]
 mod samples;

@@ -4,7 +4,6 @@ use askama::Template;
 
 use super::form::{Choice, FormErrors};
 use super::keys::{KeyFacts, LastUse};
-use super::secrets::Bundle;
 use super::shell::{Moment, Shell};
 
 /// One of the secrets of a key that is being rotated.
@@ -166,6 +165,6 @@ pub struct ViewedSecretPage {
     pub key_name: String,
     /// The secrets that are good, the current one first.
     pub secrets: Vec<ShownSecret>,
-    /// The line that sets a program up to sign in with the current one.
-    pub bundle: Bundle,
+    /// Whether the line that sets a program up to sign in with the current one can be asked for.
+    pub offers_bundle: bool,
 }

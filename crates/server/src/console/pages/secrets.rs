@@ -33,23 +33,30 @@ pub struct CreatedKeyPage {
     pub access: String,
     /// The part that goes into `secretKey`.
     pub secret: String,
-    /// The line that sets a program up to sign in with it.
-    pub bundle: Bundle,
+    /// Whether the line that sets a program up to sign in with it can be asked for.
+    pub offers_bundle: bool,
     /// How to try it, with the token filled in.
     pub snippets: Vec<Snippet>,
     /// The key that it takes the place of, where that is still good.
     pub replaced: Option<Replaced>,
 }
 
-/// The line with a key and the shared secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bundle {
-    /// The organization has no shared secret, or it is not the reader's to see.
-    None,
-    /// There is one, and the reader has not proven lately who they are.
-    Unconfirmed,
-    /// In base64.
-    Shown(String),
+/// Shows the line with a key's token and the shared secret, to whoever asked for it.
+#[derive(Template)]
+#[template(path = "keys/bundle.html")]
+pub struct BundlePage {
+    /// The frame.
+    pub shell: Shell,
+    /// The key's id.
+    pub key_id: String,
+    /// Free text.
+    pub key_name: String,
+    /// The whole token: the page that showed it is gone now.
+    pub token: String,
+    /// In base64; absent where the reader has to confirm first who they are.
+    pub line: Option<String>,
+    /// What was wrong with the last try.
+    pub errors: FormErrors,
 }
 
 /// A key that another one was made for, and that works until somebody deactivates it.

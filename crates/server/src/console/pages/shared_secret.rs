@@ -22,10 +22,14 @@ pub struct SharedSecretRights {
 /// One that was replaced and is still accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldSharedSecret {
+    /// Its identifier.
+    pub id: String,
     /// When it was made.
     pub made: Moment,
     /// Until when it is accepted.
     pub until: Moment,
+    /// Whether the reader may let it be good for longer.
+    pub may_extend: bool,
 }
 
 /// What there is, and how to sign in with it.
@@ -55,6 +59,18 @@ pub enum SharedSecretQuestion {
         once: String,
         /// The overlaps that policy allows.
         overlaps: Vec<Choice>,
+    },
+    /// Whether an old one stops now.
+    End {
+        /// Which.
+        old: OldSharedSecret,
+    },
+    /// Until when an old one goes on instead.
+    Extend {
+        /// Which.
+        old: OldSharedSecret,
+        /// The ends that policy allows.
+        ends: Vec<Choice>,
     },
     /// Whether it is deleted.
     Delete,

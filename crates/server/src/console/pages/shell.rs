@@ -1,5 +1,6 @@
 //! What every page has around it: who looks at which organization, and the words and signs that all pages share.
 
+use claviger_core::limits::NOTIFICATIONS_COUNTED_MAX;
 use claviger_core::time::Timestamp;
 
 /// The frame of a signed-in page.
@@ -25,11 +26,22 @@ pub struct Shell {
     pub notice: Option<Notice>,
     /// Which nodes have not confirmed the last change yet, in a sentence; absent when all have.
     pub unconfirmed: Option<String>,
+    /// How many notifications the reader has not looked at, up to a bound.
+    pub unread: u64,
     /// Whether other nodes may have seen keys used that this one does not know of yet.
     pub behind: bool,
 }
 
 impl Shell {
+    /// What stands at the bell: a number, as far as it is counted.
+    #[must_use]
+    pub fn bell(&self) -> String {
+        match self.unread {
+            NOTIFICATIONS_COUNTED_MAX.. => "99+".to_owned(),
+            unread => unread.to_string(),
+        }
+    }
+
     /// A path within the organization, `shell.path("/keys")`; its own page with `shell.path("")`.
     #[must_use]
     pub fn path(&self, rest: &str) -> String {
@@ -40,7 +52,9 @@ impl Shell {
 /// What the view switch of the top bar offers at once; the page of organizations has the others.
 #[derive(Debug, Clone)]
 pub struct ViewSwitch {
-    /// The topmost organization, where there are others below it.
+    /// The topmost organization, where the agency is another one.
+    pub top: Option<ViewLink>,
+    /// The nearest agency: the present organization, or the one right above it.
     pub agency: Option<ViewLink>,
     /// Some of the others.
     pub locations: Vec<ViewLink>,
@@ -198,6 +212,14 @@ pub enum Notice {
     NotSent,
     /// A key's name, role, expiry or mapped user was changed.
     KeyUpdated(String),
+    /// The reader keeps a key that was about to end for want of use.
+    KeyKept(String),
+    /// The reader put a notification away.
+    NotificationDismissed,
+    /// The reader marked all notifications as read.
+    NotificationsRead,
+    /// The reader chose how to be told.
+    ChoicesSaved,
     /// A key was deactivated.
     KeyDeactivated(String),
     /// A key was activated again.
@@ -218,8 +240,9 @@ pub enum Notice {
     RotationCancelled(String, String),
     /// Several keys were deactivated.
     KeysDeactivated(usize, usize),
-    /// Several keys were given a later end.
-    KeysExtended(usize, usize),
+    /// Several keys were given a later end: how many, how many were gone meanwhile, and which were left since they end later already; empty for
+    /// none.
+    KeysExtended(usize, usize, String),
     /// Several keys were deleted.
     KeysDeleted(usize, usize),
     /// An administrator cleared somebody's personal key.
@@ -240,6 +263,28 @@ pub enum Notice {
     SessionsEnded,
     /// The organization's shared secret was deleted.
     SharedSecretDeleted,
+    /// An old shared secret was ended.
+    OldSharedSecretEnded,
+    /// An old shared secret works for longer.
+    OldSharedSecretExtended,
+    /// A webhook goes on.
+    WebhookPlayed,
+    /// A webhook is sent nothing until somebody plays it.
+    WebhookPaused,
+    /// A webhook's address or description was changed.
+    WebhookUpdated,
+    /// A webhook was deleted.
+    WebhookDeleted,
+    /// The form that shows a signing secret was sent again.
+    SigningSecretWasShown,
+    /// A delivery is sent again.
+    DeliveryResent,
+    /// A test is on its way.
+    TestSent,
+    /// Configure was pressed, and no webhook was selected.
+    NoWebhookSelected,
+    /// So many deliveries are sent again.
+    DeliveriesRecovered(u64),
     /// The reader set a password by a link.
     PasswordSet,
     /// Somebody who had an account was made a member.

@@ -147,6 +147,20 @@ pub fn check_key(base_url: &str) -> Vec<Snippet> {
     ]
 }
 
+/// How a product reports what was changed in it.
+#[must_use]
+pub fn report_change(base_url: &str, shortname: &str) -> Vec<Snippet> {
+    vec![Snippet {
+        slug: "curl",
+        language: "curl",
+        code: format!(
+            "curl {base_url}/api/v1/events \\\n  -H \"Authorization: Bearer $CLAVIGER_KEY\" \\\n  -H \"Content-Type: application/json\" \\\n  \
+             -d '{{\"events\": [{{\"id\": \"change-1\", \"type\": \"contact.updated\", \"organization\": \"{shortname}\", \"at\": \"2026-11-22T10:00:00Z\",\n    \
+             \"entity_id\": \"c-1\", \"actor_key_id\": \"key_…\", \"before\": {{\"name\": \"Ada\"}}, \"after\": {{\"name\": \"Ada L.\"}}}}]}}'"
+        ),
+    }]
+}
+
 /// How to create a key over HTTP.
 #[must_use]
 pub fn create_key(base_url: &str, organization: OrganizationId) -> Vec<Snippet> {

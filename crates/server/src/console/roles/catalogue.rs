@@ -12,19 +12,22 @@ use crate::ops::page::PageRequest;
 use crate::ops::roles::list_roles;
 
 /// What the management API asks for, thing by thing; a test compares it with openapi.json.
-const OF_CLAVIGER: [(&str, &str); 12] = [
+const OF_CLAVIGER: [(&str, &str); 15] = [
     ("apis", "read create update delete"),
-    ("events", "read"),
+    ("event-types", "read update delete"),
+    ("events", "read create"),
     ("keys", "read create update delete verify"),
     ("members", "read create update delete"),
     ("metrics", "read"),
     ("nodes", "read update"),
     ("organizations", "read create update"),
     ("own-keys", "read create update delete"),
+    ("own-webhooks", "read create update delete"),
     ("roles", "read create update delete"),
     ("shared-secrets", "read create update delete reveal"),
     ("signing-keys", "read update"),
     ("users", "read create update"),
+    ("webhooks", "read create update delete"),
 ];
 /// Things that are offered; what else there is can be typed.
 const THINGS_MAX: usize = 40;

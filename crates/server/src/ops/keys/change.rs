@@ -2,20 +2,21 @@
 
 use claviger_core::decision::Code;
 use claviger_core::decision::KeyStanding;
-use claviger_core::event::{Event, EventKind};
+use claviger_core::event::{Audited as _, Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::{Key, KeyPatch, RevocationReason};
-use claviger_core::policy::Reveal;
+use claviger_core::policy::Policy;
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::{Connection, Hold, Tx};
 
 use super::create::policy_of;
-use super::rules::{Granted, check_expiry};
+use super::reveal::may_see;
+use super::rules::{Granted, check_expiry, check_owner, denied};
 use super::{KeyInfo, list};
 use crate::app::App;
-use crate::ops::caller::{Caller, Whose};
+use crate::ops::caller::{Caller, Whose, is_admin};
 use crate::ops::error::OpResult;
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
 use crate::ops::precondition::refuse_unexpected;
@@ -37,7 +38,10 @@ pub async fn update_key(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "update");
-        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
+        // Keys of one owner are counted, so those that they are given come one after the other.
+        let owner = patch.owner_id.flatten().map(Hold::alone);
+        let holds = [Hold::alone(key_id)].into_iter().chain(owner);
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, holds, authorize).await?;
         let before = find_to_change(&mut tx, &tenant, whose, key_id).await?;
         refuse_other_version(expected_version, before.version)?;
         let now = app.now();
@@ -50,21 +54,53 @@ pub async fn update_key(
         {
             return Err(Reject::from(Code::InsufficientPermission).into());
         }
+        if before.owner_id != key.owner_id {
+            check_new_owner(&mut tx, &tenant, &policy, &key).await?;
+        }
         if holds_other_rights(&before, &key) {
             Granted::from(&key).check(&app, &caller, &mut tx, &tenant, &policy).await?;
-        } else if is_loosened(&before, &key) {
+        } else if is_loosened(&before, &key) || before.owner_id != key.owner_id {
             Granted::from(&key).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
         }
         if let Some(expires_at) = new_expiry {
             check_expiry(&policy, expires_at, now)?;
         }
-        // Kept for the user before, who alone besides the owner was to see them: whoever may map a key would map it to themselves.
-        if policy.reveal == Reveal::Owner && before.mapped_user_id != key.mapped_user_id {
+        // Who is shown a secret again may pass it on, and so may let somebody else be shown it. Who is not would else name themselves, and look:
+        // to keep the copy for those who come would make `owner` the same as `owner_and_admins`, by one more step. So nobody sees it any more.
+        let hides = has_newcomers(&before, &key) && !may_see(&app, &caller, &mut tx, &tenant, &before).await?;
+        let hides = hides && !tx.find_sealed_copies(&tenant, key_id).await?.is_empty();
+        let mut after = key.audit();
+        if hides {
             tx.delete_sealed_copies(&tenant, key_id).await?;
+            // Whoever asks afterwards why the secret is not shown is told by this.
+            after[COPY_DESTROYED] = true.into();
         }
-        finish(&app, tx, &tenant, EventKind::KeyUpdated, (&before, &key), None).await
+        tx.update_key(&tenant, &key, before.version).await?;
+        let info = list::info(&app, &mut tx, &tenant, key_id, now).await?;
+        let event = Event::new(&tenant, EventKind::KeyUpdated, key_id, now).before(&before).after(&after);
+        commit(&app, tx, event).await?;
+        Ok(info)
     })
     .await
+}
+
+/// What an event of a change says where the kept copies of the key's secrets were destroyed by it.
+pub(super) const COPY_DESTROYED: &str = "copy_destroyed";
+
+/// Whether somebody becomes owner or mapped user who was neither before.
+fn has_newcomers(before: &Key, after: &Key) -> bool {
+    let known = [before.owner_id, before.mapped_user_id];
+    [after.owner_id, after.mapped_user_id].into_iter().any(|it| it.is_some() && !known.contains(&it))
+}
+
+/// Refuses another owner of a key where the caller may not choose one, or the owner may not have it.
+async fn check_new_owner(connection: &mut Connection, tenant: &Tenant, policy: &Policy, key: &Key) -> OpResult<()> {
+    // Who may change all keys could else take them over, and make those good again whose owner lost the API access.
+    if !is_admin(tenant) {
+        return Err(denied("/owner_id", "Only an admin gives a key another owner.").into());
+    }
+    // Of an api with one for each user, that is bound enough.
+    check_owner(connection, tenant, policy, key.owner_id, u32::from(!key.sole)).await
 }
 
 /// Whether a change touches what a key allows. What a form sends back as it was is no change: a member may rename an own key whose role an

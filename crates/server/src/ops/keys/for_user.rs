@@ -1,8 +1,10 @@
-//! Making somebody's key of an api that has one for each user: named after that user, with no form to fill in.
+//! Making somebody's key of an api that has one for each user: named after api and user, with no form to fill in.
 
 use claviger_core::api::Api;
 use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::key::Origin;
+use claviger_core::limits::NAME_CHARS_MAX;
+use claviger_core::name::Name;
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -69,7 +71,8 @@ pub async fn create_key_for_user(
         let mut reader = app.store().read().await?;
         let api = find_api(&mut reader, &tenant, api).await?;
         let user = reader.find_user(&tenant, user_id).await?.ok_or_else(Reject::not_found)?;
-        let name = first_free_name(&mut reader, &tenant, api.id, names_for(&user.name, user_id)).await?;
+        let named = name_of(&api, &user.name);
+        let name = first_free_name(&mut reader, &tenant, api.id, names_for(&named, user_id)).await?;
         NewKey {
             api: Some(api.slug),
             mapped_user_id: Some(Some(user_id)),
@@ -78,6 +81,14 @@ pub async fn create_key_for_user(
         }
     };
     create_key(app, caller, organization_id, new, idempotency).await
+}
+
+/// What a user's key of an api is called: `Data Loader of Maria Keller`, since the user's name alone is that of the personal key.
+fn name_of(api: &Api, user: &Name) -> Name {
+    let text = format!("{} of {user}", api.name);
+    let short: String = text.chars().take(NAME_CHARS_MAX).collect();
+    // Two names and a word are one.
+    Name::parse(short.trim()).unwrap_or_else(|_| user.clone())
 }
 
 async fn find_api(connection: &mut Connection, tenant: &Tenant, slug: &str) -> OpResult<Api> {

@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod duplicate;
 mod for_user;
+mod keep;
 mod leak;
 mod list;
 mod personal;
@@ -35,13 +36,14 @@ pub use change::{revoke_key, set_key_active, update_key};
 pub use create::create_key;
 pub use duplicate::{Copy, duplicate_key};
 pub use for_user::{KeysOfUsers, create_key_for_user, find_keys_of_users};
+pub use keep::keep_key;
 pub use leak::{Leak, LeakOutcome, LeakReport, report_leak};
 pub use list::{count_keys, find_keys_below, get_key, get_key_health, list_keys, page_keys};
 pub use personal::{
-    ApiAccess, PersonalAccess, Toggled, delete_personal_key, get_personal_access, get_personal_key, put_personal_key,
-    rotate_personal_key,
+    ApiAccess, PersonalAccess, Toggled, delete_personal_key, find_possible_holder, get_personal_access,
+    get_personal_key, put_personal_key, rotate_personal_key,
 };
-pub use reveal::{RevealedKey, RevealedSecret, check_reveal, reveal_key};
+pub use reveal::{RevealedKey, RevealedSecret, check_reveal, hides_when_given, is_token_of, reveal_key};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 pub use rotation::{OldSecret, Rotation, RotationChange, RotationStep, change_rotation, rotation_of};
 pub use rules::is_about_owned_keys;

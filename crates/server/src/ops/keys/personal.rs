@@ -162,6 +162,21 @@ pub async fn put_personal_key(
     .await
 }
 
+/// The name of a user whom the organization may know, for who looks for the personal key that the user may hold: whoever may look at all keys
+/// reads there to whom each belongs.
+///
+/// # Errors
+/// Refusals of who may not look at all keys; faults.
+pub async fn find_possible_holder(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    user_id: UserId,
+) -> OpResult<Option<Name>> {
+    let tenant = caller.authorize(app, organization_id, "claviger/keys:read")?;
+    Ok(app.store().read().await?.find_user(&tenant, user_id).await?.map(|it| it.name))
+}
+
 /// Gives the caller's personal key a new secret; the next call with the old one fails.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::time::Duration;
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::Key;
-use claviger_core::policy::{Policy, ROTATION_OVERLAP_HOURS_MAX, Setting};
+use claviger_core::policy::{HooksOnRegenerate, Policy, ROTATION_OVERLAP_HOURS_MAX, Setting};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::{AccessId, Secret, SecretState};
 use claviger_store::Hold;
@@ -69,6 +69,10 @@ pub async fn rotate_key(
         let Some(new) = secrets.last() else { return Err(Error::Internal("a rotation made no secret".to_owned())) };
         tx.insert_secret(&tenant, new).await?;
         seal(&app, &mut tx, &tenant, &policy, (new, &token), now).await?;
+        // Whoever has the old secret may still be the one who subscribed: with an overlap there is time to tell.
+        if overlap.is_zero() && policy.hooks_on_regenerate == HooksOnRegenerate::Pause {
+            tx.pause_webhooks_of_key(&tenant, key_id, now).await?;
+        }
         tx.update_key(&tenant, &key, before.version).await?;
         let created = CreatedKey { info: list::info(&app, &mut tx, &tenant, key_id, now).await?, token };
         keep(idempotency.as_ref(), &mut tx, &tenant, &created, now).await?;

@@ -23,7 +23,7 @@ use crate::ops::standing::{Judge, Standing, is_own_session, standing};
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Refuses, naming the field at fault, what policy does not allow.
-fn denied(pointer: &'static str, detail: impl Into<String>) -> Reject {
+pub(super) fn denied(pointer: &'static str, detail: impl Into<String>) -> Reject {
     let detail = detail.into();
     let fields = vec![FieldReject { pointer: pointer.into(), detail: detail.clone() }];
     Reject { fields, ..Reject::new(RejectCode::PolicyDenied, detail) }

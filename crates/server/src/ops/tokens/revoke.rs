@@ -63,7 +63,7 @@ fn client(app: &App, presented: &Presented<'_>, peer: &Peer) -> Result<Actor, Re
     let verdict = app.replica().verify(presented, &ask, now);
     let facts = admitted(app, &verdict, peer, now)?;
     verdict.record_use(now, peer.ip, peer.user_agent.as_deref());
-    Ok(Actor::key(facts.key_id(), facts.mapped_user_id()))
+    Ok(Actor { ip: peer.ip, ..Actor::key(facts.key_id(), facts.mapped_user_id()) })
 }
 
 /// Whoever would revoke a key like this would think that it is gone.

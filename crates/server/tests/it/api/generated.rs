@@ -11,7 +11,7 @@ use super::fixture::Fixture;
 use super::rights::body;
 
 /// Identifiers of the right form that nothing has.
-const UNKNOWN: [(&str, &str); 7] = [
+const UNKNOWN: [(&str, &str); 9] = [
     ("api_id", "api_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("organization_id", "org_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("key_id", "key_01kapxb4q0e8mv5r3g2t9w7yzn"),
@@ -19,6 +19,8 @@ const UNKNOWN: [(&str, &str); 7] = [
     ("role_id", "rol_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("member_id", "mem_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("import_id", "imp_01kapxb4q0e8mv5r3g2t9w7yzn"),
+    ("hook_id", "whk_01kapxb4q0e8mv5r3g2t9w7yzn"),
+    ("delivery_id", "dlv_01kapxb4q0e8mv5r3g2t9w7yzn"),
 ];
 
 type Ids = BTreeMap<&'static str, String>;
@@ -57,7 +59,14 @@ impl Tenant {
         let slug = format!("api-{}", name.len());
         let api = json!({"name": "Own", "slug": slug, "key_prefix": format!("own{}", name.len())});
         let api_id = make("/apis", api).await.text_at("/id");
+        let hook = json!({"target_url": "https://hooks.example.com/a", "entity": "contact", "operation": "*",
+                          "organization_id": organization, "owner": "organization"});
+        let hook_id = it.admin.post("/api/v1/hooks", hook).await.expect(201).text_at("/id");
+        let path = format!("/api/v1/hooks/{hook_id}/test");
+        let delivery_id = it.admin.post(&path, json!({})).await.expect(201).text_at("/id");
         let ids = [
+            ("hook_id", hook_id),
+            ("delivery_id", delivery_id),
             ("api_id", api_id),
             ("organization_id", organization),
             ("key_id", key_id),
@@ -72,8 +81,17 @@ impl Tenant {
     /// Everything of it that the API shows, without when it was last used.
     async fn contents(&self, it: &Fixture) -> Vec<Value> {
         let mut contents = Vec::new();
-        let lists =
-            ["", "/keys?limit=100", "/users", "/roles?limit=100", "/members", "/organizations", "/apis", "/policy"];
+        let lists = [
+            "",
+            "/keys?limit=100",
+            "/users",
+            "/roles?limit=100",
+            "/members",
+            "/organizations",
+            "/apis",
+            "/policy",
+            "/event-types",
+        ];
         for list in lists.into_iter().chain(["/events?limit=100"]) {
             let mut page = it
                 .admin
@@ -97,7 +115,7 @@ fn parameters(template: &str) -> Vec<&'static str> {
 
 fn filled(template: &str, ids: &Ids) -> String {
     let path = ids.iter().fold(template.to_owned(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
-    path.replace("{external_id}", "nobodys").replace("{slug}", "nobodys")
+    path.replace("{external_id}", "nobodys").replace("{slug}", "nobodys").replace("{event_type}", "key.created")
 }
 
 async fn call(client: &Client, method: &str, path: &str, body: Option<&Value>) -> Answer {

@@ -36,7 +36,8 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         "update_organization" | "update_key" | "update_role" | "update_user" | "update_member" => json!({}),
         "activate_key" | "deactivate_key" | "rotate_key" | "revoke_key" | "duplicate_key" => json!({}),
         "end_rotation" | "cancel_rotation" | "rotate_master_key" => json!({}),
-        "extend_rotation" => json!({"until": "2027-01-20T00:00:00Z"}),
+        "end_shared_secret_rotation" => json!({}),
+        "extend_rotation" | "extend_shared_secret_rotation" => json!({"until": "2027-01-20T00:00:00Z"}),
         "create_shared_secret" | "rotate_shared_secret" | "reveal_shared_secret" | "rotate_signing_keys" => json!({}),
         "rotate_personal_key" | "create_sign_in_link" | "reveal_key" => json!({}),
         "put_personal_key" => return None,
@@ -45,6 +46,15 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         }
         "extend_keys" => json!({"keys": {"ids": ["key_01kapxb4q0e8mv5r3g2t9w7yzn"]}, "expires_at": null}),
         "report_leak" => json!({"key": "nobody's"}),
+        "create_hook" => {
+            let nowhere = "org_01kapxb4q0e8mv5r3g2t9w7yzn";
+            json!({"target_url": "https://hooks.example.com/", "entity": "contact", "operation": "create", "organization_id": nowhere})
+        }
+        "update_hook" | "rotate_hook_secret" | "test_hook" | "resend_delivery" | "put_event_type" => json!({}),
+        "recover_deliveries" => json!({"since": "2026-11-20T00:00:00Z"}),
+        "report_events" => {
+            json!({"events": [{"id": "m", "type": "contact.created", "at": "2026-11-20T00:00:00Z", "organization": "nobody's"}]})
+        }
         id if id.starts_with("get_") || id.starts_with("list_") || id.starts_with("delete_") => return None,
         other => panic!("{other} has no body here: say what the matrix sends it"),
     })
@@ -58,6 +68,10 @@ fn path(template: &str, it: &Fixture) -> String {
         ("{member_id}", "mem_01kapxb4q0e8mv5r3g2t9w7yzn"),
         ("{api_id}", "api_01kapxb4q0e8mv5r3g2t9w7yzn"),
         ("{import_id}", "imp_01kapxb4q0e8mv5r3g2t9w7yzn"),
+        ("{hook_id}", "whk_01kapxb4q0e8mv5r3g2t9w7yzn"),
+        ("{delivery_id}", "dlv_01kapxb4q0e8mv5r3g2t9w7yzn"),
+        // One of our own, which no catalogue has or takes.
+        ("{event_type}", "key.created"),
         ("{external_id}", "nobody"),
         ("{organization_id}", &it.root),
     ];
@@ -99,10 +113,10 @@ async fn observed(it: &Fixture, callers: &[(String, Client)]) -> Matrix {
 }
 
 fn written(matrix: &Matrix, columns: &[&str]) -> String {
-    let mut text = format!("{:24}{}\n", "", columns.join("  "));
+    let mut text = format!("{:32}{}\n", "", columns.join("  "));
     for (id, row) in matrix {
         let cells = columns.iter().map(|it| format!("{:width$}", row[*it], width = it.len())).collect::<Vec<_>>();
-        writeln!(text, "{}", format!("{id:24}{}", cells.join("  ")).trim_end()).unwrap();
+        writeln!(text, "{}", format!("{id:32}{}", cells.join("  ")).trim_end()).unwrap();
     }
     text
 }

@@ -9,7 +9,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&clavig
 
 /// Words that no field of an answer is named after, but for the one object in which a new secret is shown once.
 const SECRETS: [&str; 7] = ["secret", "digest", "hash", "password", "token", "salt", "phc"];
-const SHOWN: [&str; 4] = ["NewSecretView", "ShownSharedSecretView", "SignedInView", "TokenView"];
+const SHOWN: [&str; 5] = ["NewSecretView", "ShownHookView", "ShownSharedSecretView", "SignedInView", "TokenView"];
 /// What is said about a secret to whoever gets one, and is none.
 const NO_SECRETS: [&str; 2] = ["secret_note", "token_endpoint"];
 

@@ -74,7 +74,13 @@ impl Page {
             assert_eq!(self.header(name), value, "{} {}", self.path, self.status);
         }
         let kept = self.path.starts_with("/assets/") && matches!(self.status, 200 | 304);
-        let caching = if kept { "public, max-age=31536000, immutable" } else { "no-store" };
+        // A form that comes back with complaints can be gone back to; nothing that may hold a secret.
+        let returns = self.status == 422 && self.path.starts_with("/o/") && !self.path.ends_with("/bundle");
+        let caching = match (kept, returns) {
+            (true, _) => "public, max-age=31536000, immutable",
+            (_, true) => "private, no-cache",
+            _ => "no-store",
+        };
         assert_eq!(self.header("cache-control"), caching, "{} {}", self.path, self.status);
         // Over plain HTTP, on loopback, it would shut the browser out of whatever else is served there.
         assert!(["", STRICT].contains(&self.header("strict-transport-security")), "{}", self.path);

@@ -91,7 +91,7 @@ async fn keys_that_cannot_be_extended_come_back_with_the_reason() {
 
     // Sent all the same, as a page of yesterday would.
     let form = question.form("/bulk/extend").with("expires", "365");
-    let answer = browser.submit(&form).await.expect(200);
+    let answer = browser.submit(&form).await.expect(422);
     assert_eq!(answer.text_of("h1"), "Extend 1 key?");
     assert_eq!(answer.text_of("#summary h2"), "1 of 2 keys was left as it is");
     assert!(answer.text_of("#summary li").starts_with("1 key: Keys of this organization live at most 90 days"));
@@ -100,13 +100,51 @@ async fn keys_that_cannot_be_extended_come_back_with_the_reason() {
     assert_eq!(keys, [first.to_string()], "what was left is still selected, and nothing else");
     assert_eq!(chosen(&answer), ["90"]);
     let answer = browser.submit(&again).await.expect(303);
-    assert!(browser.follow(answer).await.text_of(".banner").contains("1 key is good as long as you chose."));
+    assert!(browser.follow(answer).await.text_of(".banner").contains("1 key extended."));
 
     // Where nothing was done, it is a refusal.
     let question = browser.get(&path).await.expect(200);
     let past = question.form("/bulk/extend").with("expires", "date").with("expires_on", "2020-01-01");
     let answer = browser.submit(&past).await.expect(422);
     assert!(!answer.text_of("#expires_on-error").is_empty());
+}
+
+// Nobody makes many keys immortal by one press, or is told of a change where there was none.
+#[tokio::test]
+async fn extending_is_preset_to_an_end_and_names_what_ends_later_already() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let end = |days: u32| Some(app.app.now().saturating_add(DAY * days));
+    let (soon, _) = key(&app, "Soon", end(5)).await;
+    let (late, _) = key(&app, "Late", end(400)).await;
+    let (never, _) = key(&app, "Eternal", None).await;
+    let path = format!("/o/root/keys/bulk/extend?key={soon}&key={late}&key={never}");
+    let form = browser.get(&path).await.expect(200).form("/bulk/extend");
+    assert!(form.fields.contains(&("expires".to_owned(), "90".to_owned())), "{:?}", form.fields);
+    let answer = browser.submit(&form).await.expect(303);
+    let said = browser.follow(answer).await.text_of(".banner");
+    assert!(said.contains("1 key extended. Left as they are, since they end later already or never: "), "{said}");
+    assert!(said.contains("Late") && said.contains("Eternal") && !said.contains("Soon"), "{said}");
+    let path = format!("/o/root/keys/bulk/extend?key={late}");
+    let form = browser.get(&path).await.expect(200).form("/bulk/extend");
+    let answer = browser.submit(&form).await.expect(303);
+    let said = browser.follow(answer).await.text_of(".banner");
+    assert!(said.contains("No key was extended.") && said.contains("never: Late."), "{said}");
+}
+
+// A page of the list is what is ticked at most, and the list says so where there are more.
+#[tokio::test]
+async fn the_list_says_that_only_its_page_is_selected_and_offers_the_next() {
+    let app = TestApp::new().await;
+    for number in 0..26 {
+        let new = NewKey { owner_id: Some(None), ..new_key(&format!("Key {number}")) };
+        app.create_key(&app.admin, app.root, new).await.unwrap();
+    }
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/keys").await.expect(200);
+    assert!(page.text_of("main").contains("Only keys of this page are selected. Next page"));
+    let last = browser.get("/o/root/keys?rows=50").await.expect(200);
+    assert!(!last.text_of("main").contains("Only keys of this page"));
 }
 
 #[tokio::test]

@@ -95,6 +95,24 @@ async fn back_behind_a_cleared_key_says_that_there_is_none_any_more() {
     }
 }
 
+// What else is left of theirs is looked at there too.
+#[tokio::test]
+async fn who_holds_no_key_has_a_page_that_says_so() {
+    let app = TestApp::new().await;
+    let (_, user_id, _) = app.member(app.root, "Mia Keller", claviger_core::role::BuiltIn::Member).await;
+    let mut admin = Browser::signed_in(&app).await;
+    for door in ["security", "advanced-settings"] {
+        let list = format!("/o/root/{door}/api-management");
+        let page = admin.get(&format!("{list}/{user_id}")).await.expect(200);
+        assert_eq!(
+            (page.text_of("h1"), page.text_of(".empty h2")),
+            ("Mia Keller".into(), "No active personal key".into())
+        );
+        assert!(page.links().contains(&list) && !page.text.contains("Clear API Key"));
+        admin.get(&format!("{list}/usr_01kapxb4q0e8mv5r3g2t9w7yzn")).await.expect(404);
+    }
+}
+
 #[tokio::test]
 async fn whoever_is_signed_out_or_a_member_nowhere_is_led_to_the_sign_in_and_back() {
     let app = TestApp::new().await;

@@ -126,7 +126,7 @@ async fn the_search_of_an_agency_finds_the_keys_of_its_locations_by_name_descrip
     let access_key = till.access_key.clone().unwrap();
     let hint = till.access_hint.clone().unwrap();
     let below = |page: &Page| -> Vec<String> {
-        page.html().select(&selector(".locations li bdi")).map(|it| it.text().collect()).collect()
+        page.html().select(&selector(".locations tbody th bdi:not(.desc)")).map(|it| it.text().collect()).collect()
     };
     for (search, locations, keys) in [
         ("till", vec!["Deep below", "Harbor Street", "Hill Road"], vec!["Printer", "Till", "Old till"]),
@@ -144,7 +144,7 @@ async fn the_search_of_an_agency_finds_the_keys_of_its_locations_by_name_descrip
     }
     // The heading counts what was found, and leads to just these.
     let page = admin.get("/o/root/keys?q=till").await;
-    assert_eq!(page.text_of(".locations h2"), "Location 3");
+    assert_eq!(page.text_of(".locations h2"), "Agencies and locations 3");
     let found = page.links().into_iter().find(|it| it == "/o/hill-road/keys?q=till").expect("a link to what was found");
     assert!(admin.get(&found).await.expect(200).text.contains("Old till"));
 
@@ -155,4 +155,41 @@ async fn the_search_of_an_agency_finds_the_keys_of_its_locations_by_name_descrip
     let mut ann = Browser::of_user(&app, ann).await;
     let page = ann.get("/o/root/keys?q=till").await.expect(200);
     assert_eq!(listed(&page), ["Deep below", "Hill Road"]);
+}
+
+// S1.4: what is an agency itself is headed so, and the keys of each can be worked on as those of the agency can.
+#[tokio::test]
+async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below_are_called_so() {
+    let app = TestApp::new().await;
+    let agency = app.organization(app.root, "North Agency").await;
+    let shop = app.organization(agency, "Shop").await;
+    let key = app.create_key(&app.admin, shop, new_key("Till")).await.unwrap().info.key.id;
+    app.create_key(&app.admin, agency, new_key("Reporting")).await.unwrap();
+    app.create_key(&app.admin, app.root, new_key("Own")).await.unwrap();
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/root/keys").await.expect(200);
+    let html = page.html();
+    let headings: Vec<String> = html
+        .select(&selector(".locations h2, .locations h3"))
+        .map(|it| it.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(headings, ["Agencies and locations 2", "North Agency 1 Agency", "Shop 1"]);
+    assert_eq!(admin.get("/o/north-agency/keys").await.text_of(".locations h2"), "Location 1");
+    let heads = |table: &str| html.select(&selector(table)).next().unwrap().select(&selector("thead th")).count();
+    assert_eq!(heads(".locations table"), heads("main > table"), "the same columns");
+    let row = format!("/o/shop/keys/{key}");
+    for link in [row.clone(), format!("{row}/edit"), format!("{row}/rotate"), format!("{row}/delete")] {
+        assert!(page.links().contains(&link), "{link}");
+    }
+    assert!(html.select(&selector(&format!("input[name=key][value={key}][form=bulk-shop]"))).next().is_some());
+    drop(html);
+    let asked = admin.get(&format!("/o/shop/keys/bulk/deactivate?key={key}&back=%2Fkeys")).await.expect(200);
+    admin.submit(&asked.form("/o/shop/keys/bulk/deactivate")).await.expect(303);
+    assert!(admin.get(&row).await.text_of("main").contains("Inactive"));
+
+    // Who may only look is offered nothing more.
+    let (_, reader, _) = app.member(app.root, "Rita", BuiltIn::Readonly).await;
+    let mut reader = Browser::of_user(&app, reader).await;
+    let page = reader.get("/o/root/keys").await.expect(200);
+    assert!(page.text.contains("Till") && page.html().select(&selector(".locations .pick")).next().is_none());
 }

@@ -126,3 +126,23 @@ async fn a_repeated_form_offers_a_rotation_only_to_who_may_rotate() {
     let again = browser.submit(&form).await;
     assert!(!again.links().contains(&format!("{path}/rotate")), "{}", again.text);
 }
+
+// A day that is over is found with whatever else is wrong, and one fault is one thing to mend.
+#[tokio::test]
+async fn a_form_tells_all_that_is_wrong_with_it_at_once_and_each_thing_once() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/keys/new").await.form("/keys");
+    let past = form.clone().with("name", "").with("expires", "date").with("expires_on", "2026-12-31");
+    let page = browser.submit(&past).await.expect(422);
+    assert_eq!(page.text_of("#summary h2"), "2 things to mend");
+    assert_eq!(page.text_of("#expires_on-error"), "This day is over. Enter today or a later one.");
+    let today = form.clone().with("name", "Today").with("expires", "date").with("expires_on", "2027-01-01");
+    browser.submit(&today).await.expect(200);
+
+    app.set_policy(app.root, r#"{"max_keys_per_user": 1}"#).await;
+    let more = browser.get("/o/root/keys/new").await.form("/keys").with("name", "One more");
+    let page = browser.submit(&more).await.expect(422);
+    assert!(page.text_of("#summary h2").starts_with("One thing") || page.text_of("#summary h2").starts_with("1 thing"));
+    assert!(page.text_of("#owner-error").contains("Choose “Nobody” here"), "{}", page.text);
+}

@@ -216,3 +216,18 @@ async fn a_wrong_password_and_an_unknown_address_are_answered_alike_and_tries_ru
     app.clock.advance(Duration::from_secs(3600));
     browser.sign_in(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(303);
 }
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_said_to_have_and_leads_back() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    app.clock.advance(DAY);
+    let answer = browser.get("/o/root/keys?status=active").await.expect(303);
+    let page = browser.follow(answer).await.expect(200);
+    assert!(page.text_of(".aside").contains("Your session has ended"), "{}", page.text);
+    let form = page.form("/sign-in").with("email", ADMIN_EMAIL).with("password", ADMIN_PASSWORD);
+    assert_eq!(browser.submit(&form).await.expect(303).header("location"), "/o/root/keys?status=active");
+    // Who never was signed in has no session that could have ended.
+    let mut other = Browser::new(&app);
+    assert!(!other.open("/o/root/keys").await.text.contains("session has ended"));
+}

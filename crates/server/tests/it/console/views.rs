@@ -46,9 +46,14 @@ async fn the_switch_offers_the_agency_a_few_locations_and_the_present_one() {
         let page = admin.get(path).await.expect(200);
         assert_eq!(views(&page), all("Agency view Root *", None), "{path}");
     }
-    for (slug, name) in [("location-9", "Location 9 *"), ("deep", "Deep *")] {
+    let page = admin.get("/o/location-9/keys").await.expect(200);
+    assert_eq!(views(&page), all("Agency view Root", Some("Location 9 *")), "it is not among the first, and is marked");
+    // The agency is the nearest one, with the way up to the topmost.
+    let deep = ["Root", "Agency view Location 0", "Deep", "All organizations…"];
+    for (slug, here) in [("location-0", 1), ("deep", 2)] {
         let page = admin.get(&format!("/o/{slug}/keys")).await.expect(200);
-        assert_eq!(views(&page), all("Agency view Root", Some(name)), "{slug} is not among the first, and is marked");
+        let marked = |(at, line): (usize, &&str)| if at == here { format!("{line} *") } else { (*line).to_owned() };
+        assert_eq!(views(&page), deep.iter().enumerate().map(marked).collect::<Vec<_>>(), "{slug}");
     }
     let page = admin.get("/o/location-3/keys").await.expect(200);
     assert_eq!(views(&page)[4], "Location 3 *");

@@ -2,8 +2,10 @@
 
 mod api_access;
 mod changes;
+mod clocks;
 mod imports;
 mod keys;
+mod notifications;
 mod people;
 mod replica;
 mod reveal;

@@ -150,6 +150,47 @@ async fn mapping_a_key_to_somebody_else_shows_them_no_secret_that_was_kept_for_a
     assert_eq!(map(&personal, mapped_id).await.err(), Some(RejectCode::InvalidField));
 }
 
+// Who is shown a secret again may pass it on, and so may choose who else is; who is not may choose nobody, and a key in their name neither.
+#[tokio::test]
+async fn whoever_is_shown_a_secret_may_let_somebody_else_be_shown_it() {
+    let test = TestApp::new().await;
+    let acme = test.organization(test.root, "Acme").await;
+    policy(&test, acme, "owner").await;
+    let (admin, admin_id) = member(&test, acme, "Ann Admin", BuiltIn::Admin).await;
+    let (mapped, mapped_id) = member(&test, acme, "Mia Mapped", BuiltIn::Member).await;
+    let (other, other_id) = member(&test, acme, "Otto Other", BuiltIn::Admin).await;
+    let caller = NewKey { mapped_user_id: Some(Some(admin_id)), ..new_key("Caller") };
+    let by_key = test.caller(&test.create_key(&admin, acme, caller).await.unwrap().token);
+    let give = async |by: &Caller, key: &CreatedKey, patch| {
+        update_key(&test.app, by, acme, key.info.key.id, patch, None).await.unwrap();
+    };
+    let to_mapped = || KeyPatch { mapped_user_id: Some(Some(mapped_id)), ..KeyPatch::default() };
+    let to_owner = |it| KeyPatch { owner_id: Some(it), ..KeyPatch::default() };
+    let made = async |name: &str| {
+        let new = NewKey { mapped_user_id: Some(Some(admin_id)), owner_id: Some(Some(admin_id)), ..new_key(name) };
+        test.create_key(&admin, acme, new).await.unwrap()
+    };
+    let key = made("Given on").await;
+    let all = Ok(vec![key.token.expose().to_owned()]);
+    give(&admin, &key, to_mapped()).await;
+    assert_eq!(shown(&test, &mapped, &key).await, all);
+    assert_eq!(shown(&test, &admin, &key).await, all, "it is hers still");
+    give(&admin, &key, to_owner(Some(other_id))).await;
+    assert_eq!(shown(&test, &other, &key).await, all);
+    assert_eq!(shown(&test, &admin, &key).await, DENIED, "it is hers no longer");
+    give(&admin, &key, to_owner(None)).await;
+    assert_eq!(shown(&test, &mapped, &key).await, all, "nobody has come");
+    give(&admin, &key, to_owner(Some(admin_id))).await;
+    assert_eq!(shown(&test, &admin, &key).await, GONE, "nor does she make herself its owner to look");
+    let rotated = rotate_key(&test.app, &admin, acme, key.info.key.id, Overlap::For(Duration::ZERO), None).await;
+    let rotated = rotated.unwrap().fresh().unwrap();
+    assert_eq!(shown(&test, &mapped, &key).await, Ok(vec![rotated.token.expose().to_owned()]));
+
+    let key = made("Given on by a key").await;
+    give(&by_key, &key, to_mapped()).await;
+    assert_eq!(shown(&test, &mapped, &key).await, GONE);
+}
+
 // A secret is the key itself.
 #[tokio::test]
 async fn owner_is_shown_no_secret_of_a_key_that_acts_for_somebody_who_may_more() {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use claviger::ops::account::{change_own_password, confirm, end_other_sessions, end_own_session, list_own_sessions};
 use claviger::ops::caller::Caller;
 use claviger::ops::error::OpResult;
 use claviger::ops::organizations::get_organization;
@@ -176,5 +177,41 @@ async fn session_tokens_are_unguessable_and_kept_as_digests() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         let token = one.token.expose_secret().as_bytes();
         assert!(!bytes.windows(token.len()).any(|it| it == token));
+    }
+}
+
+// Whoever reads the audit sees from where somebody signed in, out, and set a password.
+#[tokio::test]
+async fn every_event_of_an_account_tells_the_address_it_came_from() {
+    const IP: &str = "203.0.113.9";
+    let test = TestApp::new().await;
+    let ip = Some(IP.parse().unwrap());
+    let origin = || Origin { ip, user_agent: None };
+    for _ in 0..2 {
+        try_to_sign_in(&test, ADMIN_EMAIL, ADMIN_PASSWORD, IP).await.unwrap();
+    }
+    let signed_in = try_to_sign_in(&test, ADMIN_EMAIL, ADMIN_PASSWORD, IP).await.unwrap();
+    let caller = |session_id| Caller::Session { user_id: test.admin_id, session_id, ip };
+    let password = || SecretString::from(ADMIN_PASSWORD);
+    let session = confirm(&test.app, &caller(signed_in.session_id), password(), origin()).await.unwrap().session_id;
+    let own = list_own_sessions(&test.app, &caller(session)).await.unwrap();
+    let other = own.iter().find(|it| !it.is_this).unwrap().session.id;
+    end_own_session(&test.app, &caller(session), other).await.unwrap();
+    end_other_sessions(&test.app, &caller(session)).await.unwrap();
+    let new = SecretString::from("another long password");
+    change_own_password(&test.app, &caller(session), password(), new).await.unwrap();
+    sign_out(&test.app, &caller(session)).await.unwrap();
+    let mut reader = test.app.store().read().await.unwrap();
+    let tenant = Tenant::system(test.root, "test");
+    let events = reader.page_events(&tenant, &Default::default(), &Default::default()).await.unwrap().rows;
+    for kind in [
+        EventKind::SessionCreated,
+        EventKind::SessionConfirmed,
+        EventKind::SessionEnded,
+        EventKind::SessionsEnded,
+        EventKind::UserPasswordSet,
+    ] {
+        let told: Vec<_> = events.iter().filter(|it| it.kind == kind).map(|it| it.ip).collect();
+        assert!(!told.is_empty() && told.iter().all(|it| *it == ip), "{kind:?}: {told:?}");
     }
 }

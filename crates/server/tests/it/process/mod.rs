@@ -1,5 +1,6 @@
 //! The binary itself, as a process: what it prints, what stops its start, and what survives its sudden end.
 
+mod audit;
 mod canary;
 mod cluster;
 mod crash;
@@ -8,6 +9,7 @@ mod import;
 mod master_key;
 mod moving;
 mod nodes;
+mod notifications;
 mod reconcile;
 mod start;
 mod terminal;

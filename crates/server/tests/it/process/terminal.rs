@@ -115,6 +115,20 @@ async fn a_key_lives_its_whole_life_at_the_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_can_belong_to_nobody_and_be_mapped_to_nobody() {
+    let it = Terminal::start().await;
+    let of = |name: &str| it.json(&["keys", "list", "--search", name])[0].clone();
+    it.run(&["keys", "create", "Ownerless", "--owner", "nobody"]);
+    assert!(of("ownerless")["owner"].is_null() && of("ownerless")["mapped_user"].is_object());
+    let token = it.run(&["keys", "create", "Unmapped", "--mapped-user", "nobody", "--role", "readonly"]);
+    assert!(of("unmapped")["mapped_user"].is_null() && of("unmapped")["owner"].is_object());
+    assert_eq!(it.run_with(&["verify", "--permission", "contacts:read"], &token).status.code(), Some(0));
+    let me = of("unmapped")["owner"]["id"].as_str().unwrap().to_owned();
+    it.run(&["keys", "create", "Mine", "--owner", &me, "--mapped-user", &me]);
+    assert_eq!(of("mine")["owner"]["id"], me.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn verify_asks_for_the_organization_that_either_flag_names_and_for_a_key() {
     let it = Terminal::start().await;
     it.run(&["orgs", "create", "North"]);

@@ -2,9 +2,11 @@
 
 use claviger_core::access_token::{PublicKey, SigningKeyInfo, SigningKeyState};
 use claviger_core::api::Api;
-use claviger_core::id::{ApiId, ImportKind, OrganizationId, RoleId};
+use claviger_core::ending::Countdown;
+use claviger_core::id::{ApiId, ImportKind, OrganizationId, RoleId, UserId};
 use claviger_core::key::Key;
 use claviger_core::name::ExternalId;
+use claviger_core::notification::{Facts, Notification, NotificationKind, NotificationState};
 use claviger_core::organization::Organization;
 use claviger_core::permission::PermissionSet;
 use claviger_core::role::{BuiltIn, Role};
@@ -12,11 +14,13 @@ use claviger_core::sealing::{Purpose, WrappedKey};
 use claviger_core::secret::{Secret, SecretState};
 use claviger_core::shared_secret::SharedSecret;
 use claviger_core::user::User;
+use claviger_store::clocks::{IdleWalk, KeyClock};
 use claviger_store::idempotency::IdempotentAnswer;
 use claviger_store::imports::Import;
 use claviger_store::sealing::DataKeyRow;
 use claviger_store::usage::denials::{Denial, KeyDenials};
 
+use crate::webhooks::Told;
 use crate::world::{World, api, event, id, member, now, organization, tenant, used_once};
 
 /// A world in which Acme has one of everything.
@@ -34,6 +38,7 @@ pub(super) struct Full {
     pub(super) data_key: DataKeyRow,
     pub(super) shared_secret: SharedSecret,
     pub(super) signing_key: SigningKeyInfo,
+    pub(super) told: Told,
 }
 
 impl Full {
@@ -78,6 +83,11 @@ impl Full {
         let signing_key = signing_key(SigningKeyState::Current);
         tx.insert_signing_key(&acme, &signing_key, data_key.id, &vec![1]).await.expect("a signing key");
         tx.end_sign_in(&acme, id(), key.id, now()).await.expect("an end");
+        let told = crate::webhooks::tell(&mut tx, &acme, &child, data_key.id).await;
+        tx.put_key_clock(&acme, &clock(&key)).await.expect("a clock");
+        let notice = notification(&key, world.acme.user.id);
+        tx.insert_notification(&acme, &notice, id(), None).await.expect("a notification");
+        tx.put_idle_walk(&acme, &IdleWalk::begin(90)).await.expect("a walk");
         tx.insert_import(&acme, &import).await.expect("an import");
         tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
         tx.commit(event(&acme, key.id)).await.expect("a commit");
@@ -101,6 +111,7 @@ impl Full {
             data_key,
             shared_secret,
             signing_key,
+            told,
         }
     }
 }
@@ -139,5 +150,26 @@ pub(super) fn import(organization_id: OrganizationId, api_id: ApiId, role_id: Ro
         created_by: None,
         updated_at: now(),
         finished_at: None,
+    }
+}
+
+/// What is noted of a key that nobody uses.
+pub(super) fn clock(key: &Key) -> KeyClock {
+    let countdown = Countdown::of_idle(now(), 90);
+    KeyClock { key_id: key.id, organization_id: key.organization_id, countdown, due_at: now() }
+}
+
+/// What a user is told of a key that nobody uses.
+pub(super) fn notification(key: &Key, user_id: UserId) -> Notification {
+    Notification {
+        id: id(),
+        user_id,
+        organization_id: key.organization_id,
+        kind: NotificationKind::KeyIdle,
+        subject_id: key.id.to_string(),
+        facts: Facts::default(),
+        deadline: None,
+        state: NotificationState::Unread,
+        created_at: now(),
     }
 }

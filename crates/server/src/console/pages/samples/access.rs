@@ -1,9 +1,10 @@
 //! Filled pages about API access.
 
 use super::keys::{facts, rows};
+use super::webhooks::webhooks;
 use super::{Words, complaints, shell, status, used};
 use crate::console::pages::access::{
-    ApiAccessPage, AskPage, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
+    ApiAccessPage, AskPage, HeldKey, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
 };
 use crate::console::pages::keys::LastUse;
 use crate::console::pages::settings::Crumb;
@@ -22,6 +23,7 @@ fn own(words: &Words<'_>) -> ApiAccessPage {
         hint: "ck_9Ks1…".to_owned(),
         shows: true,
         reveal: "Policy shows a secret once, when it is made. If it is lost, regenerate the key.",
+        webhooks: webhooks(words),
         documentation: "https://docs.acme.example/v2".to_owned(),
     }
 }
@@ -33,6 +35,7 @@ fn holder(words: &Words<'_>, user_id: &str, last_use: LastUse) -> HolderView {
         hint: "ck_9Ks1…".to_owned(),
         last_use,
         status: status(Tone::Good, "Active"),
+        webhooks: if user_id == "usr_1" { 2 } else { 0 },
     }
 }
 
@@ -41,6 +44,7 @@ fn holders(words: &Words<'_>, rows: Vec<HolderView>) -> HoldersPage {
         shell: shell(words, Place::Settings),
         crumbs: vec![Crumb { path: "/settings", label: "Settings" }, Crumb { path: "/security", label: "Security" }],
         base: "/security/api-management".to_owned(),
+        shows_webhooks: true,
         rows,
         is_first: true,
         next: None,
@@ -54,6 +58,7 @@ fn ask(words: &Words<'_>, whose: Option<&str>, once: &str) -> AskPage {
         title: if whose.is_some() { "Clear the API key" } else { "Regenerate New Key" },
         whose: whose.map(str::to_owned),
         consequence: "Please note: every existing link with the old key fails at once.",
+        webhooks: whose.map(|_| "2 webhooks end with it, and their receivers are told.".to_owned()),
         last_use: used("2026-11-20T18:59:11Z", "203.0.113.9"),
         action: "/profile/api-access/regenerate".to_owned(),
         button: "Regenerate New Key",
@@ -103,8 +108,22 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
                 shell: shell(words, Place::Settings),
                 crumbs: vec![Crumb { path: "/settings", label: "Settings" }],
                 base: "/security/api-management".to_owned(),
-                holder: everybody[0].clone(),
-                key: facts(words),
+                user_id: everybody[0].user_id.clone(),
+                name: words.person.to_owned(),
+                key: Some(HeldKey { hint: "ck_9Ks1…".to_owned(), facts: facts(words) }),
+                webhooks: Some(webhooks(words)),
+            }),
+        ),
+        (
+            "api-management-no-key",
+            render(&HolderPage {
+                shell: shell(words, Place::Settings),
+                crumbs: vec![Crumb { path: "/settings", label: "Settings" }],
+                base: "/security/api-management".to_owned(),
+                user_id: "usr_01kapxb4q0e8mv5r3g2t9w7yzn".to_owned(),
+                name: words.person.to_owned(),
+                key: None,
+                webhooks: Some(Vec::new()),
             }),
         ),
         ("api-management-clear", render(&ask(words, Some(words.person), ""))),

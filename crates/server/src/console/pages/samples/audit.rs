@@ -3,7 +3,9 @@
 use super::{Words, moment, render, shell};
 use crate::console::pages::audit::{ActorFacts, AuditPage, ChoiceGroup, Difference, EventPage, EventRowView, Subject};
 use crate::console::pages::form::Choice;
+use crate::console::pages::revisions::{RevisionPage, RevisionsPage};
 use crate::console::pages::shell::Place;
+use crate::console::pages::snippets::report_change;
 
 fn subject(words: &Words<'_>) -> Subject {
     Subject {
@@ -22,6 +24,41 @@ fn difference(words: &Words<'_>, path: &str, field: &str, before: Option<&str>, 
         changed: before != Some(after),
         before: before.map(text),
         after: Some(text(after)),
+    }
+}
+
+fn revisions(words: &Words<'_>, rows: Vec<EventRowView>, about: Option<(String, String)>) -> RevisionsPage {
+    let shown = list(words);
+    RevisionsPage {
+        shell: shown.shell,
+        rows,
+        actors: shown.actors,
+        what: words.names[0].to_owned(),
+        filtered: about.is_some(),
+        misread: about.is_some(),
+        about,
+        from: String::new(),
+        until: String::new(),
+        is_first: true,
+        start: String::new(),
+        next: Some("after=x".to_owned()),
+        export: "/api/v1/organizations/org_1/revisions?".to_owned(),
+        kept_days: 90,
+        snippets: report_change("https://keys.example.com", "acme"),
+    }
+}
+
+fn revision(words: &Words<'_>) -> RevisionPage {
+    let shown = event(words, true);
+    RevisionPage {
+        shell: shown.shell,
+        row: shown.row,
+        history: Some("what=scorecard&thing=A".to_owned()),
+        event_type: "scorecard.updated".to_owned(),
+        received_at: moment("2026-11-21T05:00:00Z"),
+        fields: shown.fields,
+        compared: shown.compared,
+        json: shown.json,
     }
 }
 
@@ -84,8 +121,6 @@ fn list(words: &Words<'_>) -> AuditPage {
     let group = |label: &str, choices| ChoiceGroup { label: label.to_owned(), choices };
     AuditPage {
         shell: shell(words, Place::Settings),
-        path: "/audit",
-        title: "Audit",
         rows: rows(words),
         actors: vec![
             group("", vec![Choice::new("", "Anyone", true)]),
@@ -149,6 +184,10 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ("audit-end", render(&none(false, false))),
         ("audit-event", render(&event(words, true))),
         ("audit-event-new", render(&event(words, false))),
+        ("revisions", render(&revisions(words, rows(words), None))),
+        ("revisions-none", render(&revisions(words, Vec::new(), None))),
+        ("revisions-history", render(&revisions(words, rows(words), Some(("scorecard".to_owned(), words.names[0].to_owned()))))),
+        ("revision", render(&revision(words))),
         ("audit-event-bare", render(&EventPage { fields: Vec::new(), ..event(words, false) })),
     ]
 }

@@ -4,8 +4,8 @@ use super::{BASE_URL, Words, moment, shell, status, used};
 use crate::console::keys::door::Door;
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::keys::{
-    BundleOffer, Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse,
-    LocationKeys, LocationView, Range, SecretView,
+    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse, LocationKeys,
+    LocationView, Range, SecretView,
 };
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
@@ -116,14 +116,17 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
         slug: slug.to_owned(),
         total: keys.as_ref().map(|it| it.len().to_string()),
         found: None,
+        is_agency: slug == "hill-road",
         keys: keys.unwrap_or_default(),
     };
+    let own = |row: KeyRowView| KeyRowView { id: row.id.replace("key_01jd", "key_01je"), ..row };
+    let below = rows(words).into_iter().take(2).map(own).collect();
     LocationKeys {
         total: "2".to_owned(),
         more: true,
         cut: false,
         locations: vec![
-            location(words.names[4], "harbor-street", Some(rows(words).into_iter().take(2).collect())),
+            location(words.names[4], "harbor-street", Some(below)),
             location(words.names[5], "hill-road", Some(Vec::new())),
             location(words.names[3], "old-town", None),
         ],
@@ -288,11 +291,11 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
             Choice::new("usr_1", format!("{} (me)", words.person), true),
             Choice::new("usr_2", words.person, false),
         ],
+        hides_secret: true,
         owners: vec![Choice::new("", format!("{} (me)", words.person), true), Choice::new("nobody", "Nobody", false)],
         reaches: reaches(),
         scopes: String::new(),
         allowed_ips: String::new(),
-        bundle: BundleOffer::AfterConfirming,
         errors: FormErrors::default(),
     }
 }
@@ -323,7 +326,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         to_review: Some("4".to_owned()),
         back: "/keys?status=active".to_owned(),
         statuses: [
-            ("", "All live"),
+            ("", "All but deleted"),
             ("active", "Active"),
             ("inactive", "Inactive"),
             ("expired", "Expired"),

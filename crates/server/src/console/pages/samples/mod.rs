@@ -11,13 +11,9 @@ use crate::console::pages::keyboard::KeyboardPage;
 use crate::console::pages::keys::{DeleteKeyPage, KeyFormPage, KeyListPage, KeyPage, KeyRights, LastUse};
 use crate::console::pages::organizations::{OrganizationRow, OrganizationsPage};
 use crate::console::pages::rotation::Viewing;
-use crate::console::pages::secrets::{
-    Bundle, CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage,
-};
+use crate::console::pages::secrets::{CreatedKeyPage, Made, Replaced, RotateKeyPage, SecretOrigin, SecretShownPage};
 use crate::console::pages::settings::Crumb;
-use crate::console::pages::shell::{
-    Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone, ViewLink, ViewSwitch, Viewer,
-};
+use crate::console::pages::shell::{Moment, Notice, Place, Preferences, Shell, Shortcuts, Status, Times, Tone};
 use crate::console::pages::snippets::{call_with_key, check_key};
 
 mod access;
@@ -26,16 +22,20 @@ mod audit;
 mod bulk;
 mod data_loader;
 mod failure;
+mod frame;
 mod health;
 mod keys;
 mod members;
+mod notifications;
 mod policies;
 mod roles;
 mod rotation;
 mod settings;
 mod shared_secret;
 mod tree;
+mod webhooks;
 
+use frame::shell;
 use keys::{deleted_facts, expiries, facts, first_request, key_form, key_list, no_usage, rows, secrets, usage};
 
 const BASE_URL: &str = "https://keys.acme.example";
@@ -100,31 +100,6 @@ fn used(text: &str, ip: &str) -> LastUse {
     LastUse::At { at: moment(text), ip: Some(ip.to_owned()) }
 }
 
-fn shell(words: &Words<'_>, place: Place) -> Shell {
-    Shell {
-        organization_name: words.organization.to_owned(),
-        organization_slug: "acme".to_owned(),
-        views: Some(view_switch(words)),
-        viewer: Viewer { name: words.person.to_owned(), email: words.email.to_owned() },
-        place,
-        preferences: Preferences::default(),
-        here: "/o/acme/keys?status=active".to_owned(),
-        now: "2026-11-21T05:15:00Z".to_owned(),
-        notice: None,
-        unconfirmed: None,
-        behind: true,
-    }
-}
-
-fn view_switch(words: &Words<'_>) -> ViewSwitch {
-    let link = |name: &str, slug: &str, here| ViewLink { name: name.to_owned(), slug: slug.to_owned(), here };
-    let slugs = ["harbor-street", "hill-road", "mill-lane", "north", "old-town", "station", "west-end", "zoo"];
-    ViewSwitch {
-        agency: Some(link(words.organization, "acme", true)),
-        locations: slugs.iter().zip(words.names.iter().cycle()).map(|(slug, name)| link(name, slug, false)).collect(),
-    }
-}
-
 fn status(tone: Tone, words: &str) -> Status {
     Status { tone, words: words.to_owned() }
 }
@@ -149,6 +124,7 @@ fn sign_in(words: &Words<'_>) -> SignInPage {
         unsent: false,
         action: String::new(),
         kept: String::new(),
+        has_ended: true,
         unclaimed: false,
         signed_out: false,
         errors: FormErrors::default(),
@@ -199,10 +175,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         token: token.to_owned(),
-        bundle: match origin {
-            SecretOrigin::Created => Bundle::Shown("eyJ1cmwiOiJodHRwczovL2tleXMuYWNtZS5leGFtcGxlIn0=".to_owned()),
-            SecretOrigin::Rotated { .. } => Bundle::None,
-        },
+        offers_bundle: origin == SecretOrigin::Created,
         access: access.to_owned(),
         secret: secret.to_owned(),
         snippets: call_with_key(BASE_URL, Some(token)),
@@ -211,6 +184,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     };
     let replaced = || Some(Replaced { id: "key_01jdw7r9x3e5tw".to_owned(), name: words.names[0].to_owned() });
     let home = |live_keys: u64, recent| HomePage {
+        ending: frame::ending(words),
         shell: shell(words, Place::Home),
         live_keys,
         live_keys_counted: live_keys.to_string(),
@@ -229,6 +203,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         .collect();
     recent.swap(0, 1);
     let key_page = |may: KeyRights| KeyPage {
+        ending: frame::ending(words),
         shell: shell(words, Place::Keys),
         key: facts(words),
         secrets: secrets(words),
@@ -242,6 +217,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         revisions: audit::rows(words),
         snippets: call_with_key(BASE_URL, None),
         documentation: if may.edit { "https://docs.acme.example/v2" } else { "/docs/api" }.to_owned(),
+        webhooks: if may.edit { webhooks::webhooks(words) } else { Vec::new() },
     };
     let mut after_deletion = key_list(words, rows(words));
     after_deletion.shell.notice = Some(Notice::KeyDeleted(words.names[2].to_owned()));
@@ -285,8 +261,10 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(account::all(words));
     pages.extend(data_loader::all(words));
     pages.extend(audit::all(words));
+    pages.extend(webhooks::all(words));
     pages.extend(failure::all(words));
     pages.extend(health::all(words));
+    pages.extend(notifications::all(words));
     pages.extend(roles::all(words));
     pages.extend(rotation::all(words));
     pages.extend(settings::all(words));
@@ -411,12 +389,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ),
         ("key-created", render(&created(SecretOrigin::Created))),
         (
-            "key-created-unconfirmed",
-            render(&CreatedKeyPage {
-                bundle: Bundle::Unconfirmed,
-                shown_again: false,
-                ..created(SecretOrigin::Created)
-            }),
+            "key-created-once",
+            render(&CreatedKeyPage { offers_bundle: false, shown_again: false, ..created(SecretOrigin::Created) }),
         ),
         ("key-replacement", render(&CreatedKeyPage { replaced: replaced(), ..created(SecretOrigin::Created) })),
         ("key-shown-replacement", render(&SecretShownPage { replaced: replaced(), ..shown(Made::Key) })),
@@ -475,6 +449,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 shell: shell(words, Place::Keys),
                 key: facts(words),
                 last_day: "1,204".into(),
+                webhooks: Some("One webhook ends with it, and its receiver is told.".to_owned()),
                 must_confirm: true,
                 errors: complaints(words, &["confirm"]),
             }),
@@ -487,6 +462,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 shell: shell(words, Place::Keys),
                 key: facts(words),
                 last_day: "1,204".into(),
+                webhooks: None,
                 must_confirm: false,
                 errors: FormErrors::default(),
             }),

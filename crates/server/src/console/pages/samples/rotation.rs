@@ -8,7 +8,7 @@ use crate::console::pages::rotation::{
     OldSecretView, RotationPage, RotationQuestion, RotationView, SecretValues, ShownSecret, TurningSecret,
     ViewSecretPage, ViewedSecretPage, Viewing,
 };
-use crate::console::pages::secrets::Bundle;
+use crate::console::pages::secrets::BundlePage;
 use crate::console::pages::shell::Place;
 
 pub(super) fn under_way(words: &Words<'_>, old_used: bool, may: bool) -> RotationView {
@@ -97,7 +97,15 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         secrets,
-        bundle: Bundle::Shown("eyJ1cmwiOiJodHRwczovL2tleXMuYWNtZS5leGFtcGxlIn0=".to_owned()),
+        offers_bundle: true,
+    };
+    let bundle = |line: Option<&str>, errors| BundlePage {
+        shell: shell(words, Place::Keys),
+        key_id: "key_01jdw7r9x3e5tv".to_owned(),
+        key_name: words.names[1].to_owned(),
+        token: values(1).token,
+        line: line.map(str::to_owned),
+        errors,
     };
     let (current, old) = (None, Some(moment("2026-11-27T12:00:00Z")));
     vec![
@@ -107,6 +115,11 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
             render(&asked(RotationQuestion::Extend { ends }, false, complaints(words, &["until"]))),
         ),
         ("key-rotation-cancel", render(&asked(RotationQuestion::Cancel, false, FormErrors::default()))),
+        (
+            "key-bundle",
+            render(&bundle(Some("eyJ1cmwiOiJodHRwczovL2tleXMuYWNtZS5leGFtcGxlIn0="), FormErrors::default())),
+        ),
+        ("key-bundle-confirm", render(&bundle(None, complaints(words, &["confirm"])))),
         ("key-view", render(&view(Viewing::May, false))),
         ("key-view-confirm", render(&view(Viewing::May, true))),
         ("key-view-refused", render(&view(refused(words), false))),

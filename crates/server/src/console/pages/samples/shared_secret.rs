@@ -18,7 +18,19 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         snippets: sign_in_with_key(BASE_URL, "acme"),
     };
     let all = SharedSecretRights { create: true, view: true, rotate: true, delete: true };
-    let old = vec![OldSharedSecret { made: moment("2026-10-01T08:00:00Z"), until: moment("2026-11-27T12:00:00Z") }];
+    let old = vec![OldSharedSecret {
+        id: "css_01kapxb4q0e8mv5r3g2t9w7yzn".to_owned(),
+        made: moment("2026-10-01T08:00:00Z"),
+        until: moment("2026-11-27T12:00:00Z"),
+        may_extend: true,
+    }];
+    let first = || old[0].clone();
+    let ends = vec![
+        Choice::new("2026-11-28T12:00:00Z", "A day later", true)
+            .with_note("It is accepted until 2026-11-28 12:00:00 UTC."),
+        Choice::new("2026-12-01T12:00:00Z", "As late as it can", false)
+            .with_note("It is accepted until 2026-12-01 12:00:00 UTC."),
+    ];
     let asked = |question, must_confirm| SharedSecretQuestionPage {
         shell: shell(words, Place::Keys),
         question,
@@ -39,6 +51,8 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     vec![
         ("shared-secret-none", render(&page(false, all))),
         ("shared-secret-none-read-only", render(&page(false, SharedSecretRights::default()))),
+        ("shared-secret-end", render(&asked(SharedSecretQuestion::End { old: first() }, true))),
+        ("shared-secret-extend", render(&asked(SharedSecretQuestion::Extend { old: first(), ends }, false))),
         ("shared-secret", render(&SharedSecretPage { old, ..page(true, all) })),
         ("shared-secret-read-only", render(&page(true, SharedSecretRights::default()))),
         ("shared-secret-view", render(&asked(SharedSecretQuestion::View, true))),

@@ -1,5 +1,8 @@
 //! An organization's shared secret: create, look at it again, rotate, delete, and how to sign in with it.
 
+pub(super) mod bundle;
+pub(super) mod overlap;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -9,9 +12,8 @@ use axum::response::Response;
 use claviger_core::decision::Code;
 use claviger_core::policy::ROTATION_OVERLAP_HOURS_MAX;
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_core::secret::{SecretState, Token};
+use claviger_core::secret::SecretState;
 use claviger_core::shared_secret::SharedSecret;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -20,16 +22,13 @@ use super::entrance::{held_back, refused};
 use super::failure::Failure;
 use super::keys::secrets::{OVERLAPS, new_once, once_of, overlap_label};
 use super::pages::form::{Choice, FormErrors};
-use super::pages::keys::BundleOffer;
-use super::pages::secrets::Bundle;
 use super::pages::shared_secret::{
-    OldSharedSecret, SharedSecretPage, SharedSecretQuestion, SharedSecretQuestionPage, SharedSecretRights,
-    SharedSecretShownPage, ShownBecause,
+    SharedSecretPage, SharedSecretQuestion, SharedSecretQuestionPage, SharedSecretRights, SharedSecretShownPage,
+    ShownBecause,
 };
 use super::pages::shell::{Moment, Notice, Place};
 use super::pages::snippets::sign_in_with_key;
 use super::visit::Visit;
-use crate::ops::error::{Error, OpResult};
 use crate::ops::idempotency::{Answer, Idempotency};
 use crate::ops::keys::Overlap;
 use crate::ops::shared_secrets::{
@@ -68,16 +67,10 @@ async fn found(visit: &Visit) -> Result<Vec<SharedSecret>, Failure> {
 async fn page(visit: &Visit) -> Result<SharedSecretPage, Failure> {
     let secrets = found(visit).await?;
     let current = secrets.iter().find(|it| it.state == SecretState::Current);
-    let old = secrets.iter().filter_map(|it| match it.state {
-        SecretState::Retiring { until } => {
-            Some(OldSharedSecret { made: Moment::new(it.created_at), until: Moment::new(until) })
-        }
-        SecretState::Current | SecretState::Dead => None,
-    });
     Ok(SharedSecretPage {
         shell: visit.shell(Place::Keys),
         made: current.map(|it| Moment::new(it.created_at)),
-        old: old.collect(),
+        old: overlap::old_views(visit, &secrets)?,
         may: rights(visit),
         snippets: sign_in_with_key(&visit.site.base_url, visit.organization.slug.as_str()),
     })
@@ -243,59 +236,4 @@ pub(super) async fn delete(
     }
     delete_shared_secret(&visit.app, &visit.caller, visit.organization_id()).await?;
     Ok(visit.done(PATH, &Notice::SharedSecretDeleted))
-}
-
-/// Whether a key that is made now comes with the line for signing in.
-pub(super) async fn offer(visit: &Visit) -> BundleOffer {
-    let has_one = rights(visit).view && found(visit).await.is_ok_and(|it| !it.is_empty());
-    match has_one {
-        false => BundleOffer::None,
-        true if visit.is_long_ago() => BundleOffer::AfterConfirming,
-        true => BundleOffer::Comes,
-    }
-}
-
-/// Takes the password that comes with the form of a new key, if one does.
-pub(super) async fn confirm_for_bundle(
-    visit: &mut Visit,
-    password: &SecretString,
-    errors: &mut FormErrors,
-) -> Result<(), Failure> {
-    if !password.expose_secret().is_empty()
-        && let Err(unconfirmed) = visit.confirm_by(password.clone()).await?
-    {
-        match unconfirmed.errors.of("confirm") {
-            Some(said) => errors.add("confirm", said.to_owned()),
-            None => *errors = unconfirmed.errors,
-        }
-    }
-    Ok(())
-}
-
-/// The one line with which a client of Netography's Fusion is set up: everything that it needs to sign in with a key, in base64. Absent where the
-/// organization has no shared secret, or the reader may not see it, and not shown to who has not proven within ten minutes who they are: a new
-/// key must not be a way around that. No fault of this question stands in the way of a page with a new secret: that would be lost.
-pub(super) async fn bundle(visit: &Visit, key_name: &str, key: &Token) -> Bundle {
-    if offer(visit).await == BundleOffer::None {
-        return Bundle::None;
-    }
-    // The operation knows best whether the reader has proven who they are: they may have done so with this very form.
-    match line(visit, key_name, key).await.map_err(Error::into_reject) {
-        Ok(line) => line.map_or(Bundle::None, Bundle::Shown),
-        Err(reject) if reject.code == RejectCode::ConfirmationRequired => Bundle::Unconfirmed,
-        Err(_) => Bundle::None,
-    }
-}
-
-async fn line(visit: &Visit, key_name: &str, key: &Token) -> OpResult<Option<String>> {
-    let revealed = reveal_shared_secret(&visit.app, &visit.caller, visit.organization_id(), None).await?;
-    let Some(revealed) = revealed.fresh() else { return Ok(None) };
-    let bundle = serde_json::json!({
-        "url": visit.site.base_url,
-        "shortname": visit.organization.slug.as_str(),
-        "appname": key_name,
-        "sharedsecret": revealed.token.expose(),
-        "appkey": key.expose(),
-    });
-    Ok(Some(data_encoding::BASE64.encode(bundle.to_string().as_bytes())))
 }

@@ -1,0 +1,70 @@
+//! What a host reports of what happens in its product.
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::id::{EventId, KeyId, OrganizationId, UserId};
+use crate::permission::Permission;
+use crate::time::Timestamp;
+use crate::webhook::topic::Topic;
+
+/// The body of what a host reports.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct HostEventBody {
+    /// What receivers are sent.
+    pub data: Map<String, Value>,
+    /// What the thing looked like before, for the revision history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Map<String, Value>>,
+    /// What it looks like now, for the revision history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Map<String, Value>>,
+}
+
+/// What has happened in a host's product.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostEvent {
+    /// Its identifier.
+    pub id: EventId,
+    /// Where it happened.
+    pub organization_id: OrganizationId,
+    /// Who told of it: the organization of whoever did.
+    pub reporter_organization_id: OrganizationId,
+    /// What whoever told of it calls it; one of the same name is the same.
+    pub given_id: String,
+    /// What it is about.
+    pub topic: Topic,
+    /// Which thing it happened to, as the host calls it.
+    pub entity_id: Option<String>,
+    /// The permission that it took to hear of it when it was reported.
+    pub permission: Permission,
+    /// When it happened.
+    pub at: Timestamp,
+    /// When it was reported.
+    pub received_at: Timestamp,
+    /// The user who did it.
+    pub actor_user_id: Option<UserId>,
+    /// The key it was done with.
+    pub actor_key_id: Option<KeyId>,
+    /// The user in whose name it was reported.
+    pub reporter_user_id: Option<UserId>,
+    /// The key it was reported with.
+    pub reporter_key_id: Option<KeyId>,
+    /// What there is to know of it; absent once it is erased.
+    pub body: Option<HostEventBody>,
+}
+
+impl HostEvent {
+    /// What tells two reports under one name apart: everything that the host says.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let said = (
+            self.topic.entity(),
+            self.topic.operation(),
+            &self.entity_id,
+            self.at,
+            (self.actor_user_id, self.actor_key_id),
+            &self.body,
+        );
+        Sha256::digest(serde_json::to_vec(&said).expect("what is said has text keys")).into()
+    }
+}

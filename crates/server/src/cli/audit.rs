@@ -1,0 +1,158 @@
+//! `claviger audit`: proves the log, and prints where its chains end.
+//!
+//! It works on the database itself and not through the API: what it proves is that nobody altered that.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use claviger_core::chain::Head;
+use claviger_store::Store;
+use claviger_store::chain::verify::{FAULTS_MAX, Proof};
+
+use super::moving::place_args;
+use super::serve::open_store;
+use super::{Failed, in_runtime, note, read_config, say};
+use crate::app::system_randomness;
+
+/// Heads that are read at a time.
+const HEADS_PER_PAGE: u32 = 500;
+/// Events between two words about how far it has come.
+const EVENTS_PER_WORD: u64 = 100_000;
+
+pub(super) fn command() -> Command {
+    let kept = Arg::new("kept")
+        .long("kept")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("Heads that `audit heads` printed before: the chains have to lead through each of them");
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("Says what was found as one JSON object");
+    Command::new("audit")
+        .about("Proves that nobody altered the log")
+        .long_about(
+            "Proves that nobody altered the log. Every change is linked to the one before it in its organization, a few seconds after it happened; \
+             whoever alters, adds or takes away an event in the database itself breaks the chain. Whoever can write everything could make a whole new \
+             chain: keep the heads elsewhere, and prove by them. Stop the service on an embedded database first.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            Command::new("verify")
+                .about("Goes through the whole log and says what is wrong with it; the exit code is 1 when anything is")
+                .args(place_args())
+                .arg(kept)
+                .arg(json),
+        )
+        .subcommand(
+            Command::new("heads")
+                .about("Prints where the chain of each organization ends, one JSON object a line, to be kept elsewhere")
+                .args(place_args()),
+        )
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
+    match matches.subcommand() {
+        Some(("verify", matches)) => verify(matches),
+        Some(("heads", matches)) => heads(matches),
+        _ => unreachable!("clap asks for one of the subcommands"),
+    }
+}
+
+/// Opens the database that is there; makes none.
+async fn open(matches: &ArgMatches) -> Result<Store, Failed> {
+    let config = read_config(matches)?;
+    let missing = |place: &dyn std::fmt::Display| {
+        Failed::new(format!(
+            "there is no installation at {place}: name its folder by --data-dir, or its database by --database"
+        ))
+    };
+    if config.database.is_none() && !config.data_dir.is_dir() {
+        return Err(missing(&config.data_dir.display()));
+    }
+    let store = open_store(&config, &system_randomness()).await?;
+    let mut reader = store.read().await.map_err(Failed::new)?;
+    if reader.find_installation_unchecked().await.map_err(Failed::new)?.is_none() {
+        return Err(missing(&store.place()));
+    }
+    drop(reader);
+    Ok(store)
+}
+
+fn heads(matches: &ArgMatches) -> Result<(), Failed> {
+    in_runtime(async {
+        let store = open(matches).await?;
+        let mut reader = store.read().await.map_err(Failed::new)?;
+        let mut after = None;
+        loop {
+            let page = reader.page_chain_heads_unchecked(after, HEADS_PER_PAGE).await.map_err(Failed::new)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.organization_id);
+            for head in &page {
+                say(&serde_json::to_string(head).map_err(Failed::new)?)?;
+            }
+        }
+        drop(reader);
+        store.close().await;
+        Ok(())
+    })
+}
+
+fn verify(matches: &ArgMatches) -> Result<(), Failed> {
+    let kept = matches.get_one::<PathBuf>("kept").map(read_heads).transpose()?.unwrap_or_default();
+    let proof = in_runtime(async {
+        let store = open(matches).await?;
+        let mut reader = store.snapshot().await.map_err(Failed::new)?;
+        let mut words = 0;
+        let told = |events: u64| {
+            if words < events / EVENTS_PER_WORD {
+                words = events / EVENTS_PER_WORD;
+                note(&format!("{events} events proved …"));
+            }
+        };
+        let proof = reader.prove_chains_unchecked(&kept, told).await.map_err(Failed::new)?;
+        drop(reader);
+        store.close().await;
+        Ok(proof)
+    })?;
+    if matches.get_flag("json") {
+        say(&serde_json::to_string(&proof).map_err(Failed::new)?)?;
+    } else {
+        say(&in_words(&proof))?;
+    }
+    match proof.faults.len() {
+        0 => Ok(()),
+        FAULTS_MAX.. => Err(Failed::new("the log was altered; more is wrong than is told here")),
+        _ => Err(Failed::new(
+            "the log was altered; restore it from a backup of before, and find out who can write in the database",
+        )),
+    }
+}
+
+fn in_words(proof: &Proof) -> String {
+    let mut lines = vec![format!(
+        "{} events, {} linked in the chains of {} organizations; {} of them had what they told erased.",
+        proof.events, proof.linked, proof.organizations, proof.erased
+    )];
+    if proof.waiting > 0 {
+        lines.push(format!("{} are so new that they are not linked yet.", proof.waiting));
+    }
+    if proof.heads > 0 {
+        lines.push(format!("{} heads that were kept were found again.", proof.heads));
+    }
+    lines.extend(proof.faults.iter().map(|it| format!("wrong: {it}")));
+    if proof.faults.is_empty() {
+        lines.push("Nothing is missing, and nothing was altered.".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// The heads of a file, one a line.
+fn read_heads(path: &PathBuf) -> Result<Vec<Head>, Failed> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failed::new(format!("{}: {error}", path.display())))?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let read = |(number, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|_| {
+            Failed::new(format!("{}: line {} is no head that `audit heads` printed", path.display(), number + 1))
+        })
+    };
+    lines.map(read).collect()
+}

@@ -1,0 +1,185 @@
+//! What the reader has to know: the list behind the bell, what can be done about each, and how to be told.
+
+use std::collections::BTreeSet;
+
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query};
+use axum::response::{IntoResponse, Redirect, Response};
+use claviger_core::id::{KeyId, NotificationId};
+use claviger_core::limits::PAGE_ITEMS_DEFAULT;
+use claviger_core::notification::{Channels, NotificationKind, NotificationState};
+use claviger_store::notifications::NotificationRow;
+use serde::Deserialize;
+
+use super::failure::Failure;
+use super::pages::notifications::{ChoiceRow, ChoicesPage, Ending, NotificationView, NotificationsPage, Way};
+use super::pages::shell::{Moment, Notice, Place};
+use super::paging::query_string;
+use super::visit::Visit;
+use crate::ops::keys::keep_key;
+use crate::ops::notifications::words::{label, sentence};
+use crate::ops::notifications::{
+    list_choices, list_ending, list_notifications, put_choices, read_all, set_notification_state,
+};
+use crate::ops::page::{Cursor, PageRequest};
+
+/// Where the list is, within an organization.
+pub(super) const PATH: &str = "/notifications";
+
+/// What the address says: which ones, and where the list goes on.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct ListQuery {
+    show: String,
+    after: String,
+}
+
+/// The list behind the bell.
+pub(super) async fn show_list(
+    visit: Visit,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(query) = query.map_err(|_| Failure::not_found())?;
+    let only_unread = match query.show.as_str() {
+        "" | "all" => false,
+        "unread" => true,
+        _ => return Err(Failure::not_found()),
+    };
+    let after = Some(query.after).filter(|it| !it.is_empty()).map(Cursor);
+    let is_first = after.is_none();
+    let request = PageRequest { after, limit: PAGE_ITEMS_DEFAULT };
+    let found = list_notifications(&visit.app, &visit.caller, only_unread, request).await?;
+    let show = if only_unread { "unread" } else { "all" };
+    let page = NotificationsPage {
+        only_unread,
+        is_first,
+        newest: found.items.first().map(|it| it.notification.id.to_string()).filter(|_| is_first),
+        rows: found.items.iter().map(view).collect(),
+        next: found.next.map(|Cursor(it)| query_string([("show", show), ("after", it.as_str())])),
+        shell: visit.shell(Place::Elsewhere),
+    };
+    Ok(visit.page(&page))
+}
+
+fn key_of(row: &NotificationRow) -> Option<KeyId> {
+    row.notification.subject_id.parse().ok()
+}
+
+/// The page of what it is about.
+fn subject_path(row: &NotificationRow) -> String {
+    let within = |rest: String| format!("/o/{}{rest}", row.organization_slug);
+    match row.notification.kind {
+        NotificationKind::WebhookDisabled => within(format!("/webhooks/{}", row.notification.subject_id)),
+        NotificationKind::OwnerGone => within("/members".to_owned()),
+        _ => within(format!("/keys/{}", row.notification.subject_id)),
+    }
+}
+
+/// What it is about, where the button leads that opens it.
+fn subject_word(kind: NotificationKind) -> &'static str {
+    match kind {
+        NotificationKind::WebhookDisabled => "Open webhook",
+        NotificationKind::OwnerGone => "Open members",
+        _ => "Open key",
+    }
+}
+
+fn view(row: &NotificationRow) -> NotificationView {
+    let it = &row.notification;
+    let stands = matches!(it.state, NotificationState::Unread | NotificationState::Read);
+    let key = format!("/o/{}/keys/{}", row.organization_slug, it.subject_id);
+    let rotate = Way { href: format!("{key}/rotate"), label: "Rotate" };
+    let ways = match it.kind {
+        NotificationKind::KeyIdle | NotificationKind::KeyIdleAgain if stands => vec![rotate],
+        NotificationKind::KeyExpiring | NotificationKind::KeyExpiringAgain if stands => {
+            vec![Way { href: format!("{key}/edit"), label: "Extend" }, rotate]
+        }
+        _ => vec![],
+    };
+    NotificationView {
+        id: it.id.to_string(),
+        sentence: sentence(it),
+        organization: row.organization_name.to_string(),
+        at: Moment::new(it.created_at),
+        unread: it.state == NotificationState::Unread,
+        withdrawn: it.state == NotificationState::Withdrawn,
+        keep: stands && matches!(it.kind, NotificationKind::KeyIdle | NotificationKind::KeyIdleAgain),
+        open: subject_word(it.kind),
+        ways,
+    }
+}
+
+/// What ends within a day and concerns the reader, for the banner; of one key only, where the page is that key's.
+pub(super) async fn ending(visit: &Visit, key_id: Option<KeyId>) -> Vec<Ending> {
+    let found = list_ending(&visit.app, &visit.caller, key_id).await.unwrap_or_default();
+    found.iter().map(|it| Ending { sentence: sentence(&it.notification), href: subject_path(it) }).collect()
+}
+
+type NotificationPath = Path<(String, String)>;
+
+fn id_of(text: &str) -> Result<NotificationId, Failure> {
+    text.parse().map_err(|_| Failure::not_found())
+}
+
+/// Marks one as read, and leads to what it is about.
+pub(super) async fn open(visit: Visit, Path((_, id)): NotificationPath) -> Result<Response, Failure> {
+    let row = set_notification_state(&visit.app, &visit.caller, id_of(&id)?, NotificationState::Read).await?;
+    Ok(Redirect::to(&subject_path(&row)).into_response())
+}
+
+/// Puts one away.
+pub(super) async fn dismiss(visit: Visit, Path((_, id)): NotificationPath) -> Result<Response, Failure> {
+    set_notification_state(&visit.app, &visit.caller, id_of(&id)?, NotificationState::Dismissed).await?;
+    Ok(visit.done(PATH, &Notice::NotificationDismissed))
+}
+
+/// Keeps the key that one is about.
+pub(super) async fn keep(visit: Visit, Path((_, id)): NotificationPath) -> Result<Response, Failure> {
+    let row = set_notification_state(&visit.app, &visit.caller, id_of(&id)?, NotificationState::Read).await?;
+    let key_id = key_of(&row).ok_or_else(Failure::not_found)?;
+    keep_key(&visit.app, &visit.caller, row.notification.organization_id, key_id).await?;
+    Ok(visit.done(PATH, &Notice::KeyKept(row.notification.facts.name)))
+}
+
+/// Up to where the reader has seen the list.
+#[derive(Deserialize)]
+pub(super) struct Until {
+    newest: String,
+}
+
+/// Marks all as read that the reader was shown, and all before.
+pub(super) async fn mark_all_read(visit: Visit, form: Result<Form<Until>, FormRejection>) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    read_all(&visit.app, &visit.caller, id_of(&form.newest)?).await?;
+    Ok(visit.done(PATH, &Notice::NotificationsRead))
+}
+
+/// How the reader is told of what.
+pub(super) async fn show_choices(visit: Visit) -> Result<Response, Failure> {
+    let choices = list_choices(&visit.app, &visit.caller).await?;
+    let row = |(kind, channels): (NotificationKind, Channels)| ChoiceRow {
+        name: kind.as_str(),
+        label: label(kind),
+        in_app: channels.in_app,
+        mail: channels.mail,
+    };
+    let page = ChoicesPage {
+        rows: choices.into_iter().map(row).collect(),
+        sends_mail: visit.app.config().sends_mail(),
+        shell: visit.shell(Place::Elsewhere),
+    };
+    Ok(visit.page(&page))
+}
+
+/// Changes how the reader is told: what is ticked is wanted, what is not is not.
+pub(super) async fn save_choices(
+    visit: Visit,
+    form: Result<Form<Vec<(String, String)>>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let ticked: BTreeSet<_> = form.into_iter().collect();
+    let has = |channel: &str, kind: NotificationKind| ticked.contains(&(channel.to_owned(), kind.as_str().to_owned()));
+    let choice = |kind: &NotificationKind| (*kind, Channels { in_app: has("in_app", *kind), mail: has("mail", *kind) });
+    put_choices(&visit.app, &visit.caller, NotificationKind::ALL.iter().map(choice).collect()).await?;
+    Ok(visit.done("/profile/notifications", &Notice::ChoicesSaved))
+}

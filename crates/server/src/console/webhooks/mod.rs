@@ -1,0 +1,301 @@
+//! Webhooks: all of the organization's, each with its deliveries; pause and play, change, sign anew, end.
+
+mod deliveries;
+mod form;
+mod view;
+
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query};
+use axum::response::Response;
+use claviger_core::decision::{Code, Reach};
+use claviger_core::id::{KeyId, WebhookId};
+use claviger_core::limits;
+use claviger_core::policy::HooksOnRegenerate;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::secret::SecretState;
+use claviger_core::webhook::delivery::DeliveryState;
+use claviger_core::webhook::{Webhook, WebhookStatus};
+use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
+use serde::Deserialize;
+
+use super::api_management;
+use super::failure::Failure;
+use super::menu::Section;
+use super::pages::form::{Choice, FormErrors};
+use super::pages::settings::Crumb;
+use super::pages::shell::{Moment, Notice, Place};
+use super::pages::webhooks::{
+    OldSigningSecret, WebhookPage, WebhookQuestion, WebhookQuestionPage, WebhookRights, WebhooksPage,
+};
+use super::paging::query_string;
+use super::visit::Visit;
+use crate::ops::error::Error;
+use crate::ops::keys::get_personal_key;
+use crate::ops::page::{Cursor, PageRequest};
+use crate::ops::webhooks::{
+    WebhookInfo, WebhookPatch, delete_webhook, get_webhook, list_deliveries, list_webhooks, update_webhook,
+};
+
+pub(super) use deliveries::{recover, resend, send_test, show_delivery};
+pub(super) use form::{create, edit, rotate, show_edit, show_new, show_rotate};
+pub(super) use view::webhook as view_of;
+
+/// Where the list stands within the organization.
+pub(super) const PATH: &str = "/integrations/webhooks";
+/// What it is called.
+pub(super) const TITLE: &str = "Webhooks";
+/// What it needs.
+pub(super) const NEEDS: &[&str] = &["claviger/webhooks:read"];
+
+/// A webhook's own page, within the organization.
+pub(super) fn path_of(id: WebhookId) -> String {
+    format!("/webhooks/{id}")
+}
+
+/// What the addresses of these lists say.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Narrowed {
+    status: String,
+    state: String,
+    after: String,
+}
+
+impl Narrowed {
+    fn request(&self, limit: u32) -> (bool, PageRequest) {
+        let after = Some(self.after.clone()).filter(|it| !it.is_empty()).map(Cursor);
+        (after.is_none(), PageRequest { after, limit })
+    }
+}
+
+/// What of the query string stays from one page to the next.
+fn next_of(name: &'static str, value: Option<&str>, next: Option<Cursor>) -> Option<String> {
+    let narrowed = value.map(|it| (name, it.to_owned()));
+    next.map(|Cursor(after)| query_string(narrowed.into_iter().chain([("after", after)])))
+}
+
+/// Lists all webhooks of the organization.
+pub(super) async fn show_webhooks(
+    visit: Visit,
+    query: Result<Query<Narrowed>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let organization_id = visit.organization_id();
+    for permission in NEEDS {
+        visit.caller.authorize(&visit.app, organization_id, permission)?;
+    }
+    let Query(query) = query.unwrap_or_default();
+    let status = WebhookStatus::parse(&query.status);
+    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
+    let filter = WebhookFilter { status, ..WebhookFilter::default() };
+    let found = list_webhooks(&visit.app, &visit.caller, Some(organization_id), filter, request).await?;
+    let chosen = status.map(WebhookStatus::as_str);
+    let all = Choice::new("", "Any", chosen.is_none());
+    let states = WebhookStatus::ALL
+        .iter()
+        .map(|it| Choice::new(it.as_str(), view::status_words(*it), chosen == Some(it.as_str())));
+    let page = WebhooksPage {
+        shell: visit.shell(Place::Settings),
+        crumbs: Section::Integrations.crumbs_below(),
+        rows: found.items.iter().map(view::webhook).collect(),
+        states: [all].into_iter().chain(states).collect(),
+        filtered: status.is_some(),
+        may: rights(&visit, None),
+        is_first,
+        next: next_of("status", chosen, found.next),
+    };
+    Ok(visit.page(&page))
+}
+
+/// What the reader may do: to any of the organization's, or to this one where it is the reader's own.
+fn rights(visit: &Visit, info: Option<&WebhookInfo>) -> WebhookRights {
+    let is_own = info.is_some_and(|it| [it.row.owner_id, it.row.mapped_user_id].contains(&Some(visit.user.id)));
+    let may = |action: &str| {
+        visit.may_do(&format!("claviger/webhooks:{action}"))
+            || is_own && visit.may_do(&format!("claviger/own-webhooks:{action}"))
+    };
+    WebhookRights { create: visit.may_do("claviger/webhooks:create"), update: may("update"), delete: may("delete") }
+}
+
+async fn find(visit: &Visit, id: &str) -> Result<WebhookInfo, Failure> {
+    let id: WebhookId = id.parse().map_err(|_| Failure::not_found())?;
+    let info = get_webhook(&visit.app, &visit.caller, id).await?;
+    // Its page stands in its own organization and in no other.
+    if info.row.webhook.organization_id == visit.organization_id() { Ok(info) } else { Err(Failure::not_found()) }
+}
+
+/// The way to a webhook: by the list of all, for whoever may see that; else by the reader's own key.
+fn crumbs(visit: &Visit) -> Vec<Crumb> {
+    if NEEDS.iter().all(|it| visit.may_do(it)) {
+        let mut crumbs = Section::Integrations.crumbs_below();
+        crumbs.push(Crumb { path: PATH, label: TITLE });
+        return crumbs;
+    }
+    let mut crumbs = Section::Profile.crumbs_below();
+    crumbs.push(Crumb { path: "/profile/api-access", label: "API Access" });
+    crumbs
+}
+
+/// Whoever holds the personal key that a webhook hangs on, where the reader manages such keys: the page of their webhooks.
+async fn holder(visit: &Visit, webhook: &Webhook, info: &WebhookInfo) -> Option<(Vec<Crumb>, (String, String))> {
+    let (owner_id, key_id) = (info.row.owner_id?, webhook.key_id?);
+    if !api_management::NEEDS.iter().all(|it| visit.may_do(it)) {
+        return None;
+    }
+    let personal = get_personal_key(&visit.app, &visit.caller, visit.organization_id(), owner_id).await.ok()?;
+    if personal.key.id != key_id {
+        return None;
+    }
+    let name = personal.owner_name.map_or_else(|| owner_id.to_string(), |it| it.to_string());
+    let (crumbs, path) = api_management::way_to(owner_id);
+    Some((crumbs, (path, name)))
+}
+
+/// Shows a webhook with its deliveries.
+pub(super) async fn show_webhook(
+    visit: Visit,
+    Path((_, id)): Path<(String, String)>,
+    query: Result<Query<Narrowed>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let info = find(&visit, &id).await?;
+    let webhook = &info.row.webhook;
+    let Query(query) = query.unwrap_or_default();
+    let state = DeliveryState::parse(&query.state);
+    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
+    let found = list_deliveries(&visit.app, &visit.caller, webhook.id, state, request).await?;
+    let chosen = state.map(DeliveryState::as_str);
+    let all = Choice::new("", "Any", chosen.is_none());
+    let states = DeliveryState::ALL
+        .iter()
+        .map(|it| Choice::new(it.as_str(), view::state_words(*it), chosen == Some(it.as_str())));
+    let (crumbs, holder) = match holder(&visit, webhook, &info).await {
+        Some((crumbs, holder)) => (crumbs, Some(holder)),
+        None => (crumbs(&visit), None),
+    };
+    let current = info.secrets.iter().find(|it| it.state == SecretState::Current);
+    let old = info.secrets.iter().filter_map(|it| match it.state {
+        SecretState::Retiring { until } => Some(OldSigningSecret { until: Moment::new(until) }),
+        SecretState::Current | SecretState::Dead => None,
+    });
+    let week = visit.app.now().saturating_sub(std::time::Duration::from_secs(7 * 24 * 3600));
+    let page = WebhookPage {
+        shell: visit.shell(Place::Settings),
+        crumbs,
+        holder,
+        webhook: view::webhook(&info),
+        is_subtree: webhook.reach == Reach::Subtree,
+        created: Moment::new(webhook.created_at),
+        failing_since: webhook.failing_since.map(Moment::new),
+        secret_made: current.map(|it| Moment::new(it.created_at)),
+        old_secrets: old.collect(),
+        is_on: webhook.is_sent(),
+        is_playable: matches!(webhook.status, WebhookStatus::Paused | WebhookStatus::DisabledFailing),
+        has_ended: matches!(webhook.status, WebhookStatus::Gone | WebhookStatus::OffByKey),
+        may: rights(&visit, Some(&info)),
+        any_failed: found.items.iter().any(|it| it.row.state == DeliveryState::Failed),
+        deliveries: found.items.iter().map(|it| view::delivery(&it.row)).collect(),
+        states: [all].into_iter().chain(states).collect(),
+        filtered: state.is_some(),
+        since: week.to_string().chars().take("2026-11-01".len()).collect(),
+        is_first,
+        next: next_of("state", chosen, found.next),
+    };
+    Ok(visit.page(&page))
+}
+
+async fn switch(visit: Visit, id: &str, active: bool) -> Result<Response, Failure> {
+    let info = find(&visit, id).await?;
+    let patch = WebhookPatch { active: Some(active), ..WebhookPatch::default() };
+    update_webhook(&visit.app, &visit.caller, info.row.webhook.id, patch).await?;
+    let notice = if active { Notice::WebhookPlayed } else { Notice::WebhookPaused };
+    Ok(visit.done(&path_of(info.row.webhook.id), &notice))
+}
+
+/// Pauses a webhook: what happens from now on it never learns.
+pub(super) async fn pause(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
+    switch(visit, &id, false).await
+}
+
+/// Lets the same webhook go on.
+pub(super) async fn play(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
+    switch(visit, &id, true).await
+}
+
+/// Asks before a webhook is deleted.
+pub(super) async fn show_delete(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
+    let info = find(&visit, &id).await?;
+    if !rights(&visit, Some(&info)).delete {
+        return Err(Reject::from(Code::InsufficientPermission).into());
+    }
+    let page = WebhookQuestionPage {
+        shell: visit.shell(Place::Settings),
+        crumbs: crumbs(&visit),
+        webhook: view::webhook(&info),
+        question: WebhookQuestion::Delete,
+        errors: FormErrors::default(),
+    };
+    Ok(visit.page(&page))
+}
+
+/// Deletes a webhook.
+pub(super) async fn delete(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
+    let info = find(&visit, &id).await?;
+    let back = crumbs(&visit).last().map_or("/settings", |it| it.path);
+    delete_webhook(&visit.app, &visit.caller, info.row.webhook.id).await?;
+    Ok(visit.done(back, &Notice::WebhookDeleted))
+}
+
+/// A row that somebody selects, as the form sends it.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Selected {
+    webhook: String,
+}
+
+impl Selected {
+    /// The page of the selected one; none where none is.
+    pub(super) fn path(&self) -> Option<String> {
+        self.webhook.parse().ok().map(path_of)
+    }
+}
+
+/// A form that could not be read.
+fn readable<T>(form: Result<Form<T>, FormRejection>) -> Result<T, Failure> {
+    form.map(|Form(it)| it).map_err(|_| Failure::bad_form())
+}
+
+/// The webhooks of a key, newest first; none where the reader may see none.
+pub(super) async fn of_key(visit: &Visit, key_id: KeyId) -> Result<Vec<WebhookInfo>, Failure> {
+    let filter = WebhookFilter { of: WebhooksOf::Key(key_id), ..WebhookFilter::default() };
+    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let place = Some(visit.organization_id());
+    match list_webhooks(&visit.app, &visit.caller, place, filter, all).await.map_err(Error::into_reject) {
+        Ok(found) => Ok(found.items.into_iter().filter(|it| it.row.webhook.key_id == Some(key_id)).collect()),
+        Err(reject) if reject.code == RejectCode::Decision(Code::InsufficientPermission) => Ok(Vec::new()),
+        Err(reject) => Err(reject.into()),
+    }
+}
+
+/// What is to be said of the webhooks of a key that is about to end, where it has any and the reader may know.
+pub(super) async fn ending_with(visit: &Visit, key_id: KeyId) -> Result<Option<String>, Failure> {
+    let found = of_key(visit, key_id).await?;
+    let has_ended = |it: &&WebhookInfo| matches!(it.row.webhook.status, WebhookStatus::Gone | WebhookStatus::OffByKey);
+    Ok(match found.iter().filter(|it| !has_ended(it)).count() {
+        0 => None,
+        1 => Some("One webhook ends with it, and its receiver is told.".to_owned()),
+        many => Some(format!("{many} webhooks end with it, and their receivers are told.")),
+    })
+}
+
+/// The same of a key that is about to get another secret, where policy pauses its webhooks then.
+pub(super) async fn pausing_with(visit: &Visit, key_id: KeyId) -> Result<Option<String>, Failure> {
+    let policy = visit.app.replica().policy(visit.organization_id());
+    if policy.is_some_and(|it| it.hooks_on_regenerate == HooksOnRegenerate::Keep) {
+        return Ok(None);
+    }
+    let found = of_key(visit, key_id).await?;
+    Ok(match found.iter().filter(|it| it.row.webhook.is_sent()).count() {
+        0 => None,
+        1 => Some("One webhook of it is paused until somebody plays it again.".to_owned()),
+        many => Some(format!("{many} webhooks of it are paused until somebody plays them again.")),
+    })
+}

@@ -1,0 +1,99 @@
+//! Webhooks and deliveries as pages show them.
+
+use claviger_core::webhook::WebhookStatus;
+use claviger_core::webhook::delivery::{DeliveryState, Source};
+use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow};
+
+use crate::console::pages::shell::{Moment, Status, Tone};
+use crate::console::pages::webhooks::{AttemptView, DeliveryView, WebhookView};
+use crate::ops::webhooks::WebhookInfo;
+
+/// A webhook's state in words.
+pub(super) const fn status_words(status: WebhookStatus) -> &'static str {
+    match status {
+        WebhookStatus::Active => "On",
+        WebhookStatus::Paused => "Paused",
+        WebhookStatus::DisabledFailing => "Disabled: its receiver failed for too long",
+        WebhookStatus::Gone => "Gone: its receiver wants no more",
+        WebhookStatus::OffByKey => "Off: its key has ended",
+    }
+}
+
+/// A delivery's state in words.
+pub(super) const fn state_words(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Pending => "To be sent",
+        DeliveryState::Delivered => "Delivered",
+        DeliveryState::Failed => "Failed",
+        DeliveryState::Cancelled => "Not sent: the webhook has ended",
+    }
+}
+
+/// A webhook. Where the reader may not see the whole address, what comes behind the host is left out: a secret may stand there.
+pub(in crate::console) fn webhook(info: &WebhookInfo) -> WebhookView {
+    let webhook = &info.row.webhook;
+    let tone = match webhook.status {
+        WebhookStatus::Active => Tone::Good,
+        WebhookStatus::Paused => Tone::Paused,
+        WebhookStatus::DisabledFailing => Tone::Warning,
+        WebhookStatus::Gone | WebhookStatus::OffByKey => Tone::Ended,
+    };
+    let url = match info.shows_target {
+        true => webhook.target_url.as_str().to_owned(),
+        false => format!("{}/…", webhook.target_url.origin()),
+    };
+    let key = webhook.key_id.map(|id| {
+        let name = info.row.key_name.as_ref().map_or_else(|| id.to_string(), ToString::to_string);
+        (name, format!("/keys/{id}"))
+    });
+    WebhookView {
+        id: webhook.id.to_string(),
+        url,
+        entity: webhook.subscription.entity().to_owned(),
+        operation: webhook.subscription.operation().to_owned(),
+        description: webhook.description.to_string(),
+        key,
+        status: Status { tone, words: status_words(webhook.status).to_owned() },
+    }
+}
+
+/// A delivery, and when it is tried next.
+pub(super) fn delivery(row: &DeliveryRow) -> DeliveryView {
+    let tone = match row.state {
+        DeliveryState::Pending => Tone::Turning,
+        DeliveryState::Delivered => Tone::Good,
+        DeliveryState::Failed => Tone::Warning,
+        DeliveryState::Cancelled => Tone::Ended,
+    };
+    let words = match (row.state, row.due_at) {
+        (DeliveryState::Pending, Some(at)) if row.attempts > 0 => format!("Tried again {} UTC", at.to_table_text()),
+        (state, _) => state_words(state).to_owned(),
+    };
+    DeliveryView {
+        id: row.id.to_string(),
+        event_type: row.topic.event_type(),
+        event_id: row.event_id.to_string(),
+        made: Moment::new(row.created_at),
+        status: Status { tone, words },
+        attempts: row.attempts,
+        is_test: row.source == Source::Test,
+    }
+}
+
+/// One try.
+pub(super) fn attempt(row: &AttemptRow) -> AttemptView {
+    let is_good = row.status.is_some_and(|it| (200..300).contains(&it));
+    let words = match (row.status, &row.error) {
+        (Some(status), _) => status.to_string(),
+        (None, Some(error)) => error.clone(),
+        (None, None) => "No answer".to_owned(),
+    };
+    AttemptView {
+        number: row.number,
+        at: Moment::new(row.at),
+        duration_ms: row.duration_ms,
+        outcome: Status { tone: if is_good { Tone::Good } else { Tone::Warning }, words },
+        is_manual: row.is_manual,
+        response: row.response.clone().filter(|it| !it.is_empty()),
+    }
+}

@@ -1,0 +1,106 @@
+//! Keys that expire: whom it concerns is told before, and that they have ended is said once.
+
+use claviger_core::decision::KeyStanding;
+use claviger_core::ending::{Countdown, Ending};
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::Hold;
+use claviger_store::clocks::{Expiring, KeyClock};
+use serde_json::json;
+
+use super::{PAGE, PAGES_PER_ROUND, due, note_failure};
+use crate::app::App;
+use crate::ops::error::OpResult;
+
+/// Of a key that ended longer ago than this when it is first met, nobody is told that it did: it came so with an import.
+const LATE: std::time::Duration = std::time::Duration::from_secs(86_400);
+
+/// Finds keys whose expiry has come within the time of notices, or was changed there.
+pub(super) async fn meet(app: &App, place: &mut Option<(Timestamp, KeyId)>) -> OpResult<()> {
+    let now = app.now();
+    let from = now.saturating_sub(LATE);
+    let until = now.saturating_add(Ending::Expiry.horizon());
+    for _ in 0..PAGES_PER_ROUND {
+        let after = place.filter(|it| from <= it.0).map_or((from, None), |(at, key_id)| (at, Some(key_id)));
+        let page = app.store().read().await?.page_expiring_unchecked(after, until, PAGE).await?;
+        *place = page.last().filter(|_| page.len() == PAGE as usize).map(|it| (it.expires_at, it.key_id));
+        for found in page.iter().filter(|it| it.noted != Some(it.expires_at)) {
+            note(app, found, now).await?;
+        }
+        if place.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn note(app: &App, found: &Expiring, now: Timestamp) -> OpResult<()> {
+    let tenant = Tenant::system(found.organization_id, "expiry");
+    let mut tx = app.store().begin().await?;
+    tx.hold([Hold::alone(found.key_id)]).await?;
+    let noted = tx.find_key_clock(&tenant, found.key_id, Ending::Expiry).await?;
+    if noted.is_none_or(|it| it.countdown.deadline != found.expires_at) {
+        let countdown = Countdown::of_expiry(found.updated_at, found.expires_at);
+        let KeyClock { due_at, .. } = waiting(found.organization_id, found.key_id, countdown, now);
+        let due_at = if countdown.due_notice(now).is_some() || countdown.is_over(now) { now } else { due_at };
+        let clock = KeyClock { key_id: found.key_id, organization_id: found.organization_id, countdown, due_at };
+        tx.put_key_clock(&tenant, &clock).await?;
+    }
+    Ok(tx.commit_unaudited("a key's expiry has come near").await?)
+}
+
+fn waiting(organization_id: OrganizationId, key_id: KeyId, countdown: Countdown, now: Timestamp) -> KeyClock {
+    KeyClock { key_id, organization_id, countdown, due_at: countdown.next(now) }
+}
+
+/// Does what is due.
+pub(super) async fn ring(app: &App) -> OpResult<()> {
+    let (by, mut place) = (app.now(), (Timestamp::MIN, None));
+    loop {
+        let page = due(app, Ending::Expiry, by, &mut place).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for it in page {
+            note_failure(it.key_id, look(app, it.organization_id, it.key_id).await);
+        }
+    }
+}
+
+async fn look(app: &App, organization_id: OrganizationId, key_id: KeyId) -> OpResult<()> {
+    let tenant = Tenant::system(organization_id, "expiry");
+    let mut tx = app.store().begin().await?;
+    tx.hold([Hold::alone(key_id)]).await?;
+    let now = app.now();
+    let clock = tx.find_key_clock(&tenant, key_id, Ending::Expiry).await?.filter(|it| it.due_at <= now);
+    let Some(KeyClock { mut countdown, .. }) = clock else { return Ok(()) };
+    let key = tx.find_key(&tenant, key_id).await?.filter(|it| it.standing != KeyStanding::Revoked);
+    if key.is_none_or(|it| it.expires_at != Some(countdown.deadline)) {
+        tx.delete_key_clock(&tenant, key_id, Ending::Expiry).await?;
+        return Ok(tx.commit_unaudited("a key does not expire then any more").await?);
+    }
+    let first = countdown.told.is_none();
+    let kind = if let Some(lead) = countdown.due_notice(now) {
+        countdown.told = Some(lead);
+        EventKind::KeyExpiryNoticed
+    } else if countdown.is_over(now) {
+        EventKind::KeyExpired
+    } else {
+        tx.put_key_clock(&tenant, &waiting(organization_id, key_id, countdown, now)).await?;
+        return Ok(tx.commit_unaudited("a key's expiry is not due yet").await?);
+    };
+    let mut clock = waiting(organization_id, key_id, countdown, now);
+    if kind == EventKind::KeyExpired {
+        // The row stays, so that nobody says it again.
+        clock.due_at = Timestamp::MAX;
+    }
+    tx.put_key_clock(&tenant, &clock).await?;
+    let what = match kind {
+        EventKind::KeyExpired => json!({ "ends_at": countdown.deadline }),
+        _ => json!({ "ends_at": countdown.deadline, "days": countdown.told, "first": first }),
+    };
+    tx.commit(Event::new(&tenant, kind, key_id, now).after(&what)).await?;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Old secrets that are still used near the end of their overlap: whoever uses them is about to be refused, and somebody is told.
+
+use claviger_core::ending::{Countdown, Ending};
+use claviger_core::event::{Event, EventKind};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::Hold;
+use claviger_store::clocks::{Expiring, KeyClock};
+use serde_json::json;
+
+use super::PAGE;
+use crate::app::App;
+use crate::ops::error::OpResult;
+
+/// Finds old secrets that end within a day and are used all the same. Of an overlap that is no longer than that nobody is told: whoever chose it
+/// is changing over at this moment.
+pub(super) async fn meet(app: &App) -> OpResult<()> {
+    let now = app.now();
+    let (mut place, until) = ((now, None), now.saturating_add(Ending::Overlap.horizon()));
+    while !app.stop().is_cancelled() {
+        let page = app.store().read().await?.page_retiring_unchecked(place, until, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        place = (last.expires_at, Some(last.key_id));
+        for found in page.iter().filter(|it| it.noted != Some(it.expires_at)) {
+            tell(app, found, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn tell(app: &App, found: &Expiring, now: Timestamp) -> OpResult<()> {
+    let tenant = Tenant::system(found.organization_id, "overlap");
+    let countdown =
+        Countdown { ending: Ending::Overlap, since: found.updated_at, deadline: found.expires_at, told: None };
+    let Some(lead) = countdown.due_notice(now) else { return Ok(()) };
+    let mut tx = app.store().begin().await?;
+    tx.hold([Hold::alone(found.key_id)]).await?;
+    let noted = tx.find_key_clock(&tenant, found.key_id, Ending::Overlap).await?;
+    if noted.is_some_and(|it| it.countdown.deadline == found.expires_at) {
+        return Ok(());
+    }
+    let clock = KeyClock {
+        key_id: found.key_id,
+        organization_id: found.organization_id,
+        countdown: Countdown { told: Some(lead), ..countdown },
+        due_at: Timestamp::MAX,
+    };
+    tx.put_key_clock(&tenant, &clock).await?;
+    let what = json!({ "ends_at": found.expires_at });
+    tx.commit(Event::new(&tenant, EventKind::KeyOldSecretUsed, found.key_id, now).after(&what)).await?;
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! What hosts report of what happens in their products: in batches, all of it or nothing, each event once however often it is reported.
+
+use std::time::Duration;
+
+use claviger_core::host_event::{HostEvent, HostEventBody};
+use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
+use claviger_core::limits::{HOST_EVENT_AHEAD_HOURS_MAX, HOST_EVENT_BYTES_MAX};
+use claviger_core::reject::Reject;
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_core::webhook::topic::Topic;
+use claviger_store::{Connection, Hold};
+
+use super::caller::Caller;
+use super::error::OpResult;
+use super::idempotency::{Answer, Idempotency, keep, replay};
+use super::receipts::note_present;
+use super::transaction::{begin_beside, on_task};
+use super::webhooks::{organization_of, permission_of};
+use crate::app::App;
+
+const PERMISSION: &str = "claviger/events:create";
+
+/// What a host says has happened.
+#[derive(Debug, Clone)]
+pub struct NewHostEvent {
+    /// What the host calls it.
+    pub given_id: String,
+    /// What it is about.
+    pub topic: Topic,
+    /// Where it happened: the id, the short name or the external id of an organization; absent means the reporter's own.
+    pub organization: Option<String>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Which thing it happened to.
+    pub entity_id: Option<String>,
+    /// The key it was done with.
+    pub actor_key_id: Option<KeyId>,
+    /// The user who did it; absent means whom the key is mapped to.
+    pub actor_user_id: Option<UserId>,
+    /// What there is to know of it.
+    pub body: HostEventBody,
+}
+
+/// What became of one event of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedEvent {
+    /// What the host calls it.
+    pub given_id: String,
+    /// Its identifier here, by which receivers know it.
+    pub event_id: EventId,
+    /// Where it happened.
+    pub organization_id: OrganizationId,
+    /// Whether it was not known yet.
+    pub is_new: bool,
+}
+
+/// Takes what a host reports. Needs `claviger/events:create`, where the caller is and wherever something happened.
+///
+/// # Errors
+/// Refusals, which name the event at fault; then nothing was taken.
+pub async fn report_events(
+    app: &App,
+    caller: &Caller,
+    events: Vec<NewHostEvent>,
+    idempotency: Option<Idempotency<Vec<ReportedEvent>>>,
+) -> OpResult<Answer<Vec<ReportedEvent>>> {
+    let home = organization_of(app, caller, None)?;
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize(&app, home, PERMISSION);
+        let (mut tx, tenant) = begin_beside(&app, &caller, [Hold::shared(home)], authorize).await?;
+        if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
+            return Ok(answer);
+        }
+        let now = app.now();
+        let mut made = Vec::with_capacity(events.len());
+        for (index, new) in events.into_iter().enumerate() {
+            made.push(make(&app, &caller, &mut tx, &tenant, (index, new), now).await?);
+        }
+        let mut place = tx.begin_reporting().await?;
+        let mut reported = Vec::with_capacity(made.len());
+        for (index, event) in made.into_iter().enumerate() {
+            let known = tx.find_reported(&tenant, &event).await?;
+            if known.is_some_and(|it| it.fingerprint != event.fingerprint()) {
+                let detail = "was reported before, and said something else then; another event has another identifier";
+                return Err(Reject::field(format!("/events/{index}/id"), detail).into());
+            }
+            if known.is_none() {
+                place = tx.insert_host_event(&tenant, &event, place).await?;
+            }
+            reported.push(ReportedEvent {
+                event_id: known.map_or(event.id, |it| it.id),
+                organization_id: event.organization_id,
+                is_new: known.is_none(),
+                given_id: event.given_id,
+            });
+        }
+        keep(idempotency.as_ref(), &mut tx, &tenant, &reported, now).await?;
+        tx.commit_unaudited("what hosts report is a stream of the log itself").await?;
+        note_present(&app);
+        Ok(Answer::Fresh(reported))
+    })
+    .await
+}
+
+async fn make(
+    app: &App,
+    caller: &Caller,
+    connection: &mut Connection,
+    reporter: &Tenant,
+    (index, new): (usize, NewHostEvent),
+    now: Timestamp,
+) -> OpResult<HostEvent> {
+    let field = |name: &str, detail: &str| Reject::field(format!("/events/{index}/{name}"), detail);
+    let organization_id = match &new.organization {
+        None => reporter.organization_id(),
+        Some(named) => {
+            let found = app.replica().find_organization(named);
+            let reached = found.filter(|it| caller.authorize(app, *it, PERMISSION).is_ok());
+            reached.ok_or_else(|| field("organization", "is no organization in which the caller may report events"))?
+        }
+    };
+    if new.topic.is_own() {
+        let detail = "is one of Claviger's own types; call what is yours otherwise, such as `contact.created`";
+        return Err(field("type", detail).into());
+    }
+    if now.saturating_add(Duration::from_secs(HOST_EVENT_AHEAD_HOURS_MAX * 3600)) < new.at {
+        return Err(field("at", "lies in the future").into());
+    }
+    let bytes = serde_json::to_vec(&new.body).map_or(usize::MAX, |it| it.len());
+    if bytes > HOST_EVENT_BYTES_MAX {
+        let detail = format!("has more than {HOST_EVENT_BYTES_MAX} bytes as JSON, with `before` and `after`");
+        return Err(field("data", &detail).into());
+    }
+    let place = Tenant::system(organization_id, "reporting");
+    let mapped_user_id = match new.actor_key_id {
+        None => None,
+        Some(id) => {
+            let path = app.replica().path(organization_id);
+            let of_key = app.replica().organization_of(id).filter(|it| path.contains(it));
+            let of_key = of_key.ok_or_else(|| field("actor_key_id", "is no key that reaches this organization"))?;
+            connection.find_key(&Tenant::system(of_key, "reporting"), id).await?.and_then(|it| it.mapped_user_id)
+        }
+    };
+    if new.actor_user_id.is_some_and(|it| app.replica().membership_at(it, organization_id).is_none()) {
+        return Err(field("actor_user_id", "is no member of this organization").into());
+    }
+    let actor = reporter.actor();
+    Ok(HostEvent {
+        id: EventId::new(now, &mut *app.rng()),
+        organization_id,
+        reporter_organization_id: reporter.organization_id(),
+        given_id: new.given_id,
+        permission: permission_of(connection, &place, &new.topic).await?,
+        topic: new.topic,
+        entity_id: new.entity_id,
+        at: new.at,
+        received_at: now,
+        actor_user_id: new.actor_user_id.or(mapped_user_id),
+        actor_key_id: new.actor_key_id,
+        reporter_user_id: actor.user_id,
+        reporter_key_id: actor.key_id,
+        body: Some(new.body),
+    })
+}

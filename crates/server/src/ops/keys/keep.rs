@@ -1,0 +1,35 @@
+//! Keeping a key that is about to end for want of use.
+
+use claviger_core::ending::{Countdown, Ending};
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{KeyId, OrganizationId};
+use claviger_store::Hold;
+use claviger_store::clocks::KeyClock;
+
+use super::change::find_to_change;
+use super::create::policy_of;
+use crate::app::App;
+use crate::ops::caller::Caller;
+use crate::ops::error::OpResult;
+use crate::ops::transaction::{begin_beside, commit, on_task};
+
+/// Lets a key count as used now, of which somebody was told that nobody uses it. Where nobody was, there is nothing to be done.
+///
+/// # Errors
+/// Refusals.
+pub async fn keep_key(app: &App, caller: &Caller, organization_id: OrganizationId, key_id: KeyId) -> OpResult<()> {
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let authorize = || caller.authorize_keys(&app, organization_id, "update");
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
+        let key = find_to_change(&mut tx, &tenant, whose, key_id).await?;
+        let noted = tx.find_key_clock(&tenant, key_id, Ending::Idle).await?.filter(|it| it.countdown.told.is_some());
+        let (Some(noted), Some(days)) = (noted, policy_of(&app, organization_id)?.idle_days) else { return Ok(()) };
+        let now = app.now();
+        let countdown = Countdown::of_idle(now, days);
+        tx.put_key_clock(&tenant, &KeyClock { countdown, due_at: countdown.next(now), ..noted }).await?;
+        commit(&app, tx, Event::new(&tenant, EventKind::KeyKept, key.id, now)).await
+    })
+    .await
+}

@@ -1,0 +1,144 @@
+//! The mail of a person: one digest of everything that waits for them, tried until the server has taken it.
+//!
+//! A person's turn is taken before anything is sent and ended after the server took it: so no other node sends the same meanwhile, and a process
+//! that ends in between is followed by one that sends it again.
+
+use std::time::Duration;
+
+use claviger_core::id::UserId;
+use claviger_core::limits::{MAIL_LINES_MAX, MAIL_TRIES_MAX};
+use claviger_core::notification::NotificationKind;
+use claviger_core::time::Timestamp;
+use claviger_store::notifications::NotificationRow;
+
+use super::read::MAIL_AFTER;
+use super::words::sentence;
+use crate::app::App;
+use crate::mail::{Digest, Line};
+use crate::ops::error::OpResult;
+
+/// People whose turn is looked for at a time.
+const PEOPLE: u32 = 50;
+/// Notifications that one digest stands for.
+const AT_ONCE: u32 = 1000;
+/// For so long a turn is one node's.
+const TURN: Duration = Duration::from_secs(300);
+/// Before the second try, and at most before a later one.
+const RETRY: Duration = Duration::from_secs(60);
+const RETRY_MAX: Duration = Duration::from_secs(6 * 3600);
+
+/// Mails everybody whose turn it is.
+///
+/// # Errors
+/// What any transaction can meet. A server that takes no mail is none: it is tried again.
+pub async fn send_due(app: &App) -> OpResult<()> {
+    if app.mailer().is_none() {
+        return Ok(());
+    }
+    while !app.stop().is_cancelled() {
+        let due = app.store().read().await?.find_mail_turns_unchecked(app.now(), PEOPLE).await?;
+        if due.is_empty() {
+            break;
+        }
+        for user_id in due {
+            send_to(app, user_id).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn send_to(app: &App, user_id: UserId) -> OpResult<()> {
+    let now = app.now();
+    let mut tx = app.store().begin().await?;
+    let Some(tries) = tx.take_mail_turn_unchecked(user_id, now, now.saturating_add(TURN)).await? else { return Ok(()) };
+    let rows = tx.find_unmailed_unchecked(user_id, AT_ONCE).await?;
+    let address = tx.find_address_unchecked(user_id).await?;
+    tx.commit_unaudited("somebody is mailed").await?;
+    let mailed = match (app.mailer(), address) {
+        (Some(mailer), Some((name, Some(email)))) if !rows.is_empty() => {
+            mailer.send(&email.to_string(), &digest(app, &name.to_string(), &rows)).await
+        }
+        // Who has no address, or is disabled, is told at the console alone.
+        _ => Ok(()),
+    };
+    let mut tx = app.store().begin().await?;
+    match mailed {
+        Err(error) if tries < MAIL_TRIES_MAX => {
+            tracing::warn!(%user_id, %error, tries, "mail did not go out and is tried again");
+            tx.put_off_mail_unchecked(user_id, app.now().saturating_add(pause_after(tries))).await?;
+        }
+        mailed => {
+            if let Err(error) = mailed {
+                tracing::error!(%user_id, %error, "mail did not go out and is given up; what it says stands at the console");
+            }
+            let ids: Vec<_> = rows.iter().map(|it| it.notification.id).collect();
+            tx.end_mail_unchecked(user_id, &ids, app.now().saturating_add(MAIL_AFTER)).await?;
+        }
+    }
+    Ok(tx.commit_unaudited("somebody was mailed, or will be").await?)
+}
+
+/// Twice as long after each try.
+fn pause_after(tries: u64) -> Duration {
+    let doubled = u32::try_from(tries.saturating_sub(1).min(20)).unwrap_or(20);
+    RETRY.saturating_mul(2_u32.saturating_pow(doubled)).min(RETRY_MAX)
+}
+
+fn digest(app: &App, name: &str, rows: &[NotificationRow]) -> Digest {
+    let base = app.config().base_url(app.config().listen);
+    let lines: Vec<_> = rows.iter().take(MAIL_LINES_MAX).map(|it| line(&base, it)).collect();
+    let home = rows.first().map(|it| it.organization_slug.to_string()).unwrap_or_default();
+    Digest {
+        subject: subject(rows),
+        name: name.to_owned(),
+        more: rows.len().saturating_sub(lines.len()),
+        lines,
+        list: format!("{base}/o/{home}/notifications"),
+        choices: format!("{base}/o/{home}/profile/notifications"),
+    }
+}
+
+fn line(base: &str, row: &NotificationRow) -> Line {
+    let it = &row.notification;
+    let rest = match it.kind {
+        NotificationKind::OwnerGone => "/members".to_owned(),
+        NotificationKind::WebhookDisabled => format!("/webhooks/{}", it.subject_id),
+        _ => format!("/keys/{}", it.subject_id),
+    };
+    let organization = row.organization_name.to_string();
+    Line { sentence: sentence(it), organization, href: format!("{base}/o/{}{rest}", row.organization_slug) }
+}
+
+/// What the digest is called: what ends first says it, with how many.
+fn subject(rows: &[NotificationRow]) -> String {
+    let first = |kinds: &[NotificationKind]| {
+        rows.iter().filter(|it| kinds.contains(&it.notification.kind)).filter_map(|it| it.notification.deadline).min()
+    };
+    let count = |kinds: &[NotificationKind]| rows.iter().filter(|it| kinds.contains(&it.notification.kind)).count();
+    let idle = [NotificationKind::KeyIdle, NotificationKind::KeyIdleAgain];
+    let expiring = [NotificationKind::KeyExpiring, NotificationKind::KeyExpiringAgain];
+    let on = |at: Option<Timestamp>| at.map(Timestamp::to_date_text).unwrap_or_default();
+    match (rows.len(), count(&idle), count(&expiring)) {
+        (1, 1, _) => format!("An API key that nobody uses ends on {}", on(first(&idle))),
+        (1, _, 1) => format!("An API key expires on {}", on(first(&expiring))),
+        (1, ..) => "Something about your API keys".to_owned(),
+        (all, of_idle, _) if all == of_idle => {
+            format!("{all} API keys that nobody uses end from {} on", on(first(&idle)))
+        }
+        (all, _, of_expiring) if all == of_expiring => {
+            format!("{all} API keys expire from {} on", on(first(&expiring)))
+        }
+        (all, ..) => format!("{all} things to know about API keys"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_lie_farther_and_farther_apart() {
+        let secs = [1, 2, 3, 9, 30].map(|it| pause_after(it).as_secs());
+        assert_eq!(secs, [60, 120, 240, 15_360, 21_600]);
+    }
+}

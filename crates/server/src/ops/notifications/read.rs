@@ -1,0 +1,286 @@
+//! The reader of the log that tells people: whom an event concerns, and what it takes back of what was told before.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use claviger_core::decision::KeyStanding;
+use claviger_core::ending::{Countdown, Ending};
+use claviger_core::event::{EntityKind, EventKind, Stream};
+use claviger_core::id::{KeyId, NotificationId, UserId};
+use claviger_core::notification::{Facts, Notification, NotificationKind, NotificationState};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::Tx;
+use claviger_store::clocks::KeyClock;
+use claviger_store::log::EventRow;
+use claviger_store::readers::LogReader;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::ops::error::OpResult;
+use crate::ops::readers::take_turn;
+
+/// For so long mail waits for more to be said to the same person.
+pub(super) const MAIL_AFTER: Duration = Duration::from_secs(120);
+
+/// Goes through what stands in the log and was not told yet.
+///
+/// # Errors
+/// What any transaction can meet; the same events come again.
+pub async fn read_log(app: &App) -> OpResult<()> {
+    while !app.stop().is_cancelled() && take_turn(app, LogReader::Notifications, Stream::Change, tell_all).await? {}
+    Ok(())
+}
+
+async fn tell_all(app: &App, tx: &mut Tx, events: &[EventRow]) -> OpResult<()> {
+    for event in events {
+        Teller { app, tx: &mut *tx, event, tenant: Tenant::system(event.organization_id, "notifications") }
+            .tell()
+            .await?;
+    }
+    Ok(())
+}
+
+/// One event, and what is made of it.
+struct Teller<'a> {
+    app: &'a App,
+    tx: &'a mut Tx,
+    event: &'a EventRow,
+    tenant: Tenant,
+}
+
+/// A field of what an entity looked like then.
+fn field<'a>(body: Option<&'a Value>, name: &str) -> Option<&'a str> {
+    body?.get(name)?.as_str()
+}
+
+fn user_in(body: Option<&Value>, name: &str) -> Option<UserId> {
+    field(body, name)?.parse().ok()
+}
+
+impl Teller<'_> {
+    async fn tell(mut self) -> OpResult<()> {
+        let (event, job) = (self.event, self.event.job.as_deref());
+        let (before, after) = (event.before.as_ref(), event.after.as_ref());
+        match event.kind {
+            EventKind::KeyIdleNoticed => self.notice(Ending::Idle).await,
+            EventKind::KeyExpiryNoticed => self.notice(Ending::Expiry).await,
+            EventKind::KeyOldSecretUsed => self.notice(Ending::Overlap).await,
+            EventKind::KeyRotated
+            | EventKind::KeyRotationEnded
+            | EventKind::KeyRotationExtended
+            | EventKind::KeyRotationCancelled => self.withdraw(&self.keys(), Ending::Overlap).await,
+            EventKind::WebhookDisabled => self.webhook_disabled().await,
+            EventKind::KeyExpired => self.withdraw(&self.keys(), Ending::Expiry).await,
+            EventKind::KeyKept => self.withdraw(&self.keys(), Ending::Idle).await,
+            EventKind::KeyCreated => self.made(None).await,
+            EventKind::KeyUpdated => {
+                if field(before, "expires_at") != field(after, "expires_at") {
+                    self.withdraw(&self.keys(), Ending::Expiry).await?;
+                }
+                self.made(user_in(before, "mapped_user_id")).await
+            }
+            EventKind::KeysExtended => self.withdraw(&self.keys(), Ending::Expiry).await,
+            EventKind::KeyActivated | EventKind::KeysActivated => self.restart(&self.keys()).await,
+            EventKind::KeyDeactivated if job == Some("idle") => self.ended(true).await,
+            EventKind::KeyRevoked if job == Some("idle") => self.ended(false).await,
+            EventKind::KeyRevoked | EventKind::KeysRevoked => self.cleared().await,
+            EventKind::UserUpdated
+                if field(before, "status") == Some("active") && field(after, "status") != Some("active") =>
+            {
+                match user_id_of(event) {
+                    Some(user_id) => self.gone(user_id).await,
+                    None => Ok(()),
+                }
+            }
+            EventKind::MemberDeleted => match user_in(before, "user_id") {
+                Some(user_id) => self.gone(user_id).await,
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// The keys that the event is about.
+    fn keys(&self) -> Vec<KeyId> {
+        let many = self.event.after.as_ref().and_then(|it| it.get("key_ids")?.as_array());
+        let many = many.into_iter().flatten().filter_map(|it| it.as_str()?.parse().ok());
+        let one = (self.event.entity.kind == EntityKind::Key).then(|| KeyId::from_u128(self.event.entity.id));
+        one.into_iter().chain(many).collect()
+    }
+
+    async fn withdraw(&mut self, keys: &[KeyId], ending: Ending) -> OpResult<()> {
+        for key_id in keys {
+            let kinds = NotificationKind::of_ending(ending);
+            self.tx.withdraw_notifications(&self.tenant, *key_id, kinds).await?;
+        }
+        Ok(())
+    }
+
+    /// A key ends soon: told to its owner and to the admins concerned, unless it does not any more.
+    async fn notice(&mut self, ending: Ending) -> OpResult<()> {
+        let Some(key_id) = self.keys().first().copied() else { return Ok(()) };
+        let body = self.event.after.as_ref();
+        let ends_at: Option<Timestamp> = field(body, "ends_at").and_then(|it| it.parse().ok());
+        let clock = self.tx.find_key_clock(&self.tenant, key_id, ending).await?;
+        let stands = |it: &KeyClock| Some(it.countdown.deadline) == ends_at && it.countdown.told.is_some();
+        let Some(key) = self.tx.find_key(&self.tenant, key_id).await?.filter(|_| clock.as_ref().is_some_and(stands))
+        else {
+            return Ok(());
+        };
+        let [first, again] = NotificationKind::of_ending(ending);
+        let is_first = body.and_then(|it| it.get("first")?.as_bool()) == Some(true);
+        // The newest notice says it all.
+        self.withdraw(&[key_id], ending).await?;
+        let facts = Facts {
+            name: key.name.to_string(),
+            deactivates: field(body, "action") == Some("deactivate"),
+            ..Facts::default()
+        };
+        let told = self.concerned(key.owner_id).await?;
+        self.send(if is_first { first } else { again }, facts, ends_at, told).await
+    }
+
+    /// A key has ended for want of use.
+    async fn ended(&mut self, deactivates: bool) -> OpResult<()> {
+        self.withdraw(&self.keys(), Ending::Idle).await?;
+        self.withdraw(&self.keys(), Ending::Expiry).await?;
+        let after = self.event.after.as_ref();
+        let name = field(after, "name").unwrap_or_default().to_owned();
+        let told = self.concerned(user_in(after, "owner_id")).await?;
+        self.send(NotificationKind::KeyIdleEnded, Facts { name, deactivates, ..Facts::default() }, None, told).await
+    }
+
+    /// Somebody deleted keys: told to whom they belonged.
+    async fn cleared(&mut self) -> OpResult<()> {
+        let keys = self.keys();
+        for ending in Ending::ALL {
+            self.withdraw(&keys, ending).await?;
+        }
+        if self.event.job.is_some() {
+            return Ok(());
+        }
+        for key in self.tx.find_keys(&self.tenant, &keys).await? {
+            let facts = Facts { name: key.name.to_string(), by: self.who(), ..Facts::default() };
+            let told = key.owner_id.into_iter().collect();
+            self.send_about(NotificationKind::KeyCleared, key.id.to_string(), facts, None, told).await?;
+        }
+        Ok(())
+    }
+
+    /// A key acts for somebody from now on who did not do it before.
+    async fn made(&mut self, before: Option<UserId>) -> OpResult<()> {
+        let after = self.event.after.as_ref();
+        let mapped = user_in(after, "mapped_user_id").filter(|it| Some(*it) != before);
+        let facts =
+            Facts { name: field(after, "name").unwrap_or_default().to_owned(), by: self.who(), ..Facts::default() };
+        self.send(NotificationKind::KeyMade, facts, None, mapped.into_iter().collect()).await
+    }
+
+    /// A webhook was disabled, since its receiver failed for too long: told to the owner of its key and to the admins concerned.
+    async fn webhook_disabled(&mut self) -> OpResult<()> {
+        let after = self.event.after.as_ref();
+        let word = |name: &str| field(after, name).filter(|it| !it.is_empty());
+        let name = word("description").or(word("target")).unwrap_or_default().to_owned();
+        let key_id = word("key_id").and_then(|it| it.parse().ok());
+        let key = match key_id {
+            Some(key_id) => self.tx.find_key(&self.tenant, key_id).await?,
+            None => None,
+        };
+        let told = self.concerned(key.and_then(|it| it.owner_id)).await?;
+        self.send(NotificationKind::WebhookDisabled, Facts { name, ..Facts::default() }, None, told).await
+    }
+
+    /// Keys that were switched on count from now.
+    async fn restart(&mut self, keys: &[KeyId]) -> OpResult<()> {
+        self.withdraw(keys, Ending::Idle).await?;
+        let path = self.tx.find_path(&self.tenant).await?;
+        let policy = claviger_core::policy::Policy::of_path(path.iter().map(|it| &it.policy));
+        let Some(days) = policy.idle_days else { return Ok(()) };
+        for key in self.tx.find_keys(&self.tenant, keys).await? {
+            if key.standing != KeyStanding::Revoked {
+                let countdown = Countdown::of_idle(self.event.at, days);
+                let due_at = countdown.next(self.event.at);
+                let clock = KeyClock { key_id: key.id, organization_id: key.organization_id, countdown, due_at };
+                self.tx.put_key_clock(&self.tenant, &clock).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody is disabled, or was removed, whom keys hang on: told to the admins.
+    async fn gone(&mut self, user_id: UserId) -> OpResult<()> {
+        if !self.tx.has_live_keys_unchecked(user_id).await? {
+            return Ok(());
+        }
+        let name = self.event.entity_name.as_ref().map(ToString::to_string);
+        let name = match name {
+            Some(name) => name,
+            None => self.tx.find_user_unchecked(user_id).await?.map(|it| it.name.to_string()).unwrap_or_default(),
+        };
+        let mut told = self.concerned(None).await?;
+        told.remove(&user_id);
+        let facts = Facts { name, by: self.who(), ..Facts::default() };
+        self.send_about(NotificationKind::OwnerGone, user_id.to_string(), facts, None, told).await
+    }
+
+    fn who(&self) -> Option<String> {
+        self.event.user_name.as_ref().map(ToString::to_string)
+    }
+
+    async fn concerned(&mut self, owner_id: Option<UserId>) -> OpResult<BTreeSet<UserId>> {
+        let admins = self.tx.find_admins_concerned(&self.tenant).await?;
+        Ok(admins.into_iter().chain(owner_id).collect())
+    }
+
+    async fn send(
+        &mut self,
+        kind: NotificationKind,
+        facts: Facts,
+        deadline: Option<Timestamp>,
+        told: BTreeSet<UserId>,
+    ) -> OpResult<()> {
+        self.send_about(kind, self.event.entity.to_string(), facts, deadline, told).await
+    }
+
+    /// Tells everybody but who did it, each in the way they chose.
+    async fn send_about(
+        &mut self,
+        kind: NotificationKind,
+        subject_id: String,
+        facts: Facts,
+        deadline: Option<Timestamp>,
+        told: BTreeSet<UserId>,
+    ) -> OpResult<()> {
+        let now = self.app.now();
+        for user_id in told {
+            if self.event.user_id == Some(user_id) || !self.tx.is_recipient_unchecked(user_id).await? {
+                continue;
+            }
+            let channels = self.tx.find_channels_unchecked(user_id, kind).await?;
+            let mail_from =
+                Some(now.saturating_add(MAIL_AFTER)).filter(|_| channels.mail && self.app.config().sends_mail());
+            if !channels.in_app && mail_from.is_none() {
+                continue;
+            }
+            let notification = Notification {
+                id: NotificationId::new(now, &mut *self.app.rng()),
+                user_id,
+                organization_id: self.event.organization_id,
+                kind,
+                subject_id: subject_id.clone(),
+                facts: facts.clone(),
+                deadline,
+                // Who wants it by mail alone does not find it at the bell too.
+                state: if channels.in_app { NotificationState::Unread } else { NotificationState::Dismissed },
+                created_at: now,
+            };
+            self.tx.insert_notification(&self.tenant, &notification, self.event.id, mail_from).await?;
+        }
+        Ok(())
+    }
+}
+
+fn user_id_of(event: &EventRow) -> Option<UserId> {
+    (event.entity.kind == EntityKind::User).then(|| UserId::from_u128(event.entity.id))
+}

@@ -1,0 +1,63 @@
+//! Notifications in words for people, on pages and in mail alike.
+
+use claviger_core::notification::{Notification, NotificationKind};
+use claviger_core::time::Timestamp;
+
+/// A sentence around the name of what it is about, which is free text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    /// What stands before the name.
+    pub before: String,
+    /// The name.
+    pub name: String,
+    /// What stands behind it.
+    pub after: String,
+}
+
+fn on(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "soon".to_owned(), |it| format!("on {} UTC", it.to_table_text()))
+}
+
+/// What has happened, or will.
+pub fn sentence(it: &Notification) -> Sentence {
+    let (facts, when) = (&it.facts, on(it.deadline));
+    let ends = if facts.deactivates { "deactivated" } else { "deleted" };
+    let by = facts.by.as_deref().unwrap_or("Somebody");
+    let (before, after) = match it.kind {
+        NotificationKind::KeyIdle | NotificationKind::KeyIdleAgain => {
+            ("Key “".to_owned(), format!("” is {ends} {when}, since nobody uses it."))
+        }
+        NotificationKind::KeyIdleEnded => ("Key “".to_owned(), format!("” was {ends}, since nobody used it.")),
+        NotificationKind::KeyExpiring | NotificationKind::KeyExpiringAgain => {
+            ("Key “".to_owned(), format!("” expires {when}."))
+        }
+        NotificationKind::OldSecretUsed => {
+            ("The old secret of key “".to_owned(), format!("” is still used, and ends {when}."))
+        }
+        NotificationKind::KeyMade => (format!("{by} made key “"), "” act for you.".to_owned()),
+        NotificationKind::KeyCleared => (format!("{by} deleted your key “"), "”.".to_owned()),
+        NotificationKind::OwnerGone => {
+            ("“".to_owned(), "” was disabled or has left, and keys hang on them.".to_owned())
+        }
+        NotificationKind::WebhookDisabled => {
+            ("Webhook “".to_owned(), "” was disabled: its receiver failed for too long.".to_owned())
+        }
+    };
+    Sentence { before, name: facts.name.clone(), after }
+}
+
+/// What a kind is called where it can be chosen.
+pub const fn label(kind: NotificationKind) -> &'static str {
+    match kind {
+        NotificationKind::KeyIdle => "A key ends soon because nobody uses it",
+        NotificationKind::KeyIdleAgain => "A key that nobody uses: reminders, 7 days and 1 day before",
+        NotificationKind::KeyIdleEnded => "A key ended because nobody used it",
+        NotificationKind::KeyExpiring => "A key expires within 30 days",
+        NotificationKind::KeyExpiringAgain => "A key that expires: reminders, 7 days and 1 day before",
+        NotificationKind::OldSecretUsed => "An old secret is still used near its end",
+        NotificationKind::KeyMade => "Somebody made a key that acts for you",
+        NotificationKind::KeyCleared => "Somebody deleted your key",
+        NotificationKind::OwnerGone => "Somebody whom keys hang on was disabled or left",
+        NotificationKind::WebhookDisabled => "A webhook was disabled",
+    }
+}

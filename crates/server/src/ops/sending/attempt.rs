@@ -1,0 +1,87 @@
+//! One attempt at a delivery.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use claviger_core::time::Timestamp;
+use claviger_core::webhook::Webhook;
+use claviger_core::webhook::attempt::Outcome;
+use claviger_core::webhook::signature::{SigningSecret, signatures};
+use claviger_store::webhooks::deliveries::DeliveryRow;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Turn, goes_on};
+use crate::ops::error::{Error, OpResult};
+use crate::ops::webhooks::message::body_of;
+use crate::ops::webhooks::signing_secrets;
+use crate::outgoing::Answer;
+
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// What is to be sent.
+struct Ready {
+    webhook: Webhook,
+    /// Absent where what happened was erased.
+    body: Option<String>,
+    secrets: Vec<SigningSecret>,
+}
+
+impl Turn<'_> {
+    /// Sends a delivery and notes what came of it. Says whether the turn goes on.
+    pub(super) async fn attempt(&self, delivery: &DeliveryRow) -> OpResult<bool> {
+        let app = &self.sender.app;
+        let at = app.now();
+        // Its key may have been revoked, or the webhook paused, since the turn began: then nothing more is sent.
+        let Some(ready) = self.ready(delivery).await? else { return Ok(false) };
+        let Some(body) = ready.body else {
+            self.note(delivery, at, &erased(), true).await?;
+            return Ok(true);
+        };
+        let body = Bytes::from(body);
+        let headers = headers(delivery, at, &ready.secrets, &body)?;
+        let call = app.outgoing().post(&ready.webhook.target_url, headers, body, at);
+        let Some(answer) = self.sender.in_time(call).await else { return Ok(false) };
+        let ended = self.note(delivery, at, &answer, false).await?;
+        Ok(goes_on(&answer.outcome) && !ended)
+    }
+
+    async fn ready(&self, delivery: &DeliveryRow) -> OpResult<Option<Ready>> {
+        let (app, id) = (&self.sender.app, self.due.webhook_id);
+        let mut reader = app.store().read().await?;
+        if !reader.holds_lease(&self.tenant, id, self.lease).await? {
+            return Ok(None);
+        }
+        let Some(row) = reader.find_webhook(&self.tenant, id).await? else { return Ok(None) };
+        let secrets = signing_secrets(app, &mut reader, &self.tenant, id).await?;
+        let body = body_of(&mut reader, delivery).await?;
+        if secrets.is_empty() {
+            return Err(Error::Internal(format!("{id} has no signing secret")));
+        }
+        Ok(Some(Ready { webhook: row.webhook, body, secrets }))
+    }
+}
+
+/// The standard's three headers. The identifier is the event's, the same at each attempt and in the message itself.
+fn headers(delivery: &DeliveryRow, at: Timestamp, secrets: &[SigningSecret], body: &[u8]) -> OpResult<HeaderMap> {
+    let id = delivery.event_id.to_string();
+    let value = |text: String| HeaderValue::try_from(text).map_err(|fault| Error::Internal(fault.to_string()));
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(SIGNATURE, value(signatures(secrets, &id, at, body))?);
+    headers.insert(TIMESTAMP, value(at.as_secs().to_string())?);
+    headers.insert(ID, value(id)?);
+    Ok(headers)
+}
+
+/// What stands for an attempt where there is nothing left to send.
+fn erased() -> Answer {
+    Answer {
+        outcome: Outcome::Unanswered,
+        took: Duration::ZERO,
+        body: String::new(),
+        error: Some("What happened was erased, and is sent no more.".to_owned()),
+    }
+}

@@ -1,0 +1,56 @@
+//! Farewells: a receiver is told, once and by a `DELETE` of its address, that its webhook is sent nothing any more (Zapier pauses the Zap then).
+
+use claviger_core::limits::FAREWELL_ATTEMPTS_MAX;
+use claviger_core::tenant::Tenant;
+use claviger_core::webhook::attempt::{Outcome, Verdict};
+use claviger_core::webhook::target::TargetUrl;
+use claviger_store::webhooks::sending::Farewell;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{JOB, Sender};
+use crate::ops::error::{Error, OpResult};
+
+/// Tells a receiver; where it does not hear, it is told again later, a few times.
+///
+/// # Errors
+/// What any transaction can meet; it stays due.
+pub async fn say_farewell(sender: &Sender, it: &Farewell) -> OpResult<()> {
+    let app = &sender.app;
+    let tenant = Tenant::system(it.organization_id, JOB);
+    let now = app.now();
+    let lease = sender.lease_end(now);
+    let leased = sender.transact(async |mut tx| {
+        let leased = tx.lease_farewell(&tenant, it.webhook_id, now, lease).await?;
+        tx.commit_unaudited("a receiver is told that its webhook is no more").await?;
+        Ok(leased)
+    });
+    if !leased.await? {
+        return Ok(());
+    }
+    let attempts = it.attempts + 1;
+    let again_at = match TargetUrl::parse(&it.target_url) {
+        Ok(target) => {
+            let id = HeaderValue::try_from(it.webhook_id.to_string()).map_err(|it| Error::Internal(it.to_string()))?;
+            let headers = HeaderMap::from_iter([(HeaderName::from_static("webhook-id"), id)]);
+            let Some(answer) = sender.in_time(app.outgoing().delete(&target, headers, now)).await else {
+                return Ok(());
+            };
+            match answer.outcome.judge(u32::try_from(attempts).unwrap_or(u32::MAX), app.now(), sender.jitter()) {
+                Verdict::Retry { at } if attempts < FAREWELL_ATTEMPTS_MAX && !is_heard(&answer.outcome) => Some(at),
+                _ => None,
+            }
+        }
+        Err(_) => None,
+    };
+    sender
+        .transact(async |mut tx| {
+            tx.note_farewell(&tenant, it.webhook_id, attempts, again_at).await?;
+            Ok(tx.commit_unaudited("a receiver was told, or will be").await?)
+        })
+        .await
+}
+
+/// Whether the receiver knows by now, or knows nothing of it.
+fn is_heard(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Answered { status: 200..=299 | 404 | 405 | 410, .. })
+}

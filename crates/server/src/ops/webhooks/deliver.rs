@@ -1,0 +1,293 @@
+//! Deliveries: look at them, have one sent again, or all that failed; and a test.
+
+use claviger_core::event::{Event, EventKind};
+use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
+use claviger_core::limits::DELIVERIES_RECOVERED_MAX;
+use claviger_core::permission::Asked;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_core::webhook::delivery::{DeliveryState, Source};
+use claviger_core::webhook::message::{Heading, Message};
+use claviger_core::webhook::topic::Topic;
+use claviger_core::webhook::{Webhook, WebhookStatus};
+use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow, NewDelivery};
+use claviger_store::{Connection, Hold, Tx};
+use serde_json::json;
+
+use super::hear::{asked, permission_of, refuse_unheard};
+use super::{Access, authorize, find, message, place_of, samples};
+use crate::app::App;
+use crate::ops::caller::Caller;
+use crate::ops::error::OpResult;
+use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
+use crate::ops::page::{Page, PageRequest};
+use crate::ops::transaction::{begin_beside, commit, on_task};
+
+/// A delivery as a caller may see it.
+#[derive(Debug, Clone)]
+pub struct DeliveryInfo {
+    /// The delivery; its state as it reads now.
+    pub row: DeliveryRow,
+    /// What it sends; absent in lists, where the caller may not read such events, and where the event is kept no longer.
+    pub body: Option<String>,
+    /// The latest tries, newest first; empty in lists.
+    pub attempts: Vec<AttemptRow>,
+}
+
+/// What was asked to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovered {
+    /// How many deliveries.
+    pub deliveries: u64,
+    /// Whether there are more, for which the same is asked again.
+    pub has_more: bool,
+}
+
+const fn has_ended(webhook: &Webhook) -> bool {
+    matches!(webhook.status, WebhookStatus::Gone | WebhookStatus::OffByKey)
+}
+
+/// As it reads now: what waits for a webhook that has ended is sent no more.
+fn shown(webhook: &Webhook, row: DeliveryRow) -> DeliveryRow {
+    match row.state {
+        DeliveryState::Pending if has_ended(webhook) => {
+            DeliveryRow { state: DeliveryState::Cancelled, due_at: None, ..row }
+        }
+        _ => row,
+    }
+}
+
+/// Lists the deliveries of a webhook, newest first, those in one state where one is named. Needs the right to look at the webhook.
+///
+/// # Errors
+/// Refusals.
+pub async fn list_deliveries(
+    app: &App,
+    caller: &Caller,
+    id: WebhookId,
+    state: Option<DeliveryState>,
+    page: PageRequest,
+) -> OpResult<Page<DeliveryInfo>> {
+    let organization_id = place_of(app, caller, id).await?;
+    let (tenant, access) = authorize(app, caller, organization_id, "read")?;
+    let mut reader = app.store().read().await?;
+    let webhook = find(&mut reader, &tenant, access, id).await?.webhook;
+    let stored = match (state, has_ended(&webhook)) {
+        (Some(DeliveryState::Pending), true) | (Some(DeliveryState::Cancelled), false) => {
+            Some(DeliveryState::Cancelled)
+        }
+        (Some(DeliveryState::Cancelled), true) => Some(DeliveryState::Pending),
+        (state, _) => state,
+    };
+    let found = reader.page_deliveries(&tenant, id, stored, &page.try_into()?).await?;
+    let info = |row| DeliveryInfo { row: shown(&webhook, row), body: None, attempts: Vec::new() };
+    Ok(found.map(info).into())
+}
+
+/// Finds a delivery with its attempts. What it sends is shown to whoever may read such events, and of an own webhook. Needs the right to look at
+/// the webhook.
+///
+/// # Errors
+/// Refusals.
+pub async fn get_delivery(
+    app: &App,
+    caller: &Caller,
+    id: WebhookId,
+    delivery_id: DeliveryId,
+) -> OpResult<DeliveryInfo> {
+    let organization_id = place_of(app, caller, id).await?;
+    let (tenant, access) = authorize(app, caller, organization_id, "read")?;
+    let mut reader = app.store().read().await?;
+    let webhook = find(&mut reader, &tenant, access, id).await?.webhook;
+    let found = reader.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
+    let row = shown(&webhook, found);
+    let body = match may_read(app, caller, access, &mut reader, &row).await? {
+        true => message::body_of(&mut reader, &row).await?,
+        false => None,
+    };
+    let attempts = reader.find_attempts(&tenant, delivery_id).await?;
+    Ok(DeliveryInfo { row, body, attempts })
+}
+
+/// Whether a caller may read what a delivery sends. A receiver may have put it into its answer too, but that is for the receiver to say.
+async fn may_read(
+    app: &App,
+    caller: &Caller,
+    access: Access,
+    connection: &mut Connection,
+    row: &DeliveryRow,
+) -> OpResult<bool> {
+    if access.is_own() || row.source == Source::Test {
+        return Ok(true);
+    }
+    let place = Tenant::system(row.event_organization_id, "webhooks");
+    let needed = permission_of(connection, &place, &row.topic).await?;
+    let entity_id = match row.source {
+        Source::Host => connection.find_host_event(&place, row.event_id).await?.and_then(|it| it.entity_id),
+        Source::Change | Source::Test => None,
+    };
+    let text = asked(&needed, entity_id.as_deref());
+    Ok(Asked::parse(&text).is_ok_and(|it| caller.check(app, row.event_organization_id, &it).is_ok()))
+}
+
+/// Has a delivery sent again, whatever came of it. Needs `claviger/webhooks:update`, or `claviger/own-webhooks:update` for the caller's own, and
+/// the right to what the webhook tells.
+///
+/// # Errors
+/// Refusals: `state_conflict` where the webhook is sent nothing now.
+pub async fn resend_delivery(
+    app: &App,
+    caller: &Caller,
+    id: WebhookId,
+    delivery_id: DeliveryId,
+    idempotency: Option<Idempotency<DeliveryInfo>>,
+) -> OpResult<Answer<DeliveryInfo>> {
+    let organization_id = place_of(app, caller, id).await?;
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let (mut tx, tenant, webhook) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
+            Begun::Again(answer) => return Ok(answer),
+            Begun::Now(begun) => *begun,
+        };
+        tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
+        let now = app.now();
+        tx.resend_delivery(&tenant, id, delivery_id, now).await?;
+        let row = tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
+        let attempts = tx.find_attempts(&tenant, delivery_id).await?;
+        let info = DeliveryInfo { row: shown(&webhook, row), body: None, attempts };
+        keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
+        let what = json!({ "delivery_id": delivery_id.to_string() });
+        commit(&app, tx, Event::new(&tenant, EventKind::WebhookResent, id, now).after(&what)).await?;
+        app.deliveries_due().notify_one();
+        Ok(Answer::Fresh(info))
+    })
+    .await
+}
+
+/// Has the deliveries of a webhook sent again that were made since an instant and failed, the oldest first, so many at a time. Rights as for
+/// [`resend_delivery`].
+///
+/// # Errors
+/// As [`resend_delivery`].
+pub async fn recover_deliveries(
+    app: &App,
+    caller: &Caller,
+    id: WebhookId,
+    since: Timestamp,
+    idempotency: Option<Idempotency<Recovered>>,
+) -> OpResult<Answer<Recovered>> {
+    let organization_id = place_of(app, caller, id).await?;
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let (mut tx, tenant, _) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
+            Begun::Again(answer) => return Ok(answer),
+            Begun::Now(begun) => *begun,
+        };
+        let now = app.now();
+        let deliveries = tx.recover_deliveries(&tenant, id, since, now).await?;
+        let recovered = Recovered { deliveries, has_more: deliveries == DELIVERIES_RECOVERED_MAX as u64 };
+        keep(idempotency.as_ref(), &mut tx, &tenant, &recovered, now).await?;
+        let what = json!({ "since": since, "deliveries": deliveries });
+        commit(&app, tx, Event::new(&tenant, EventKind::WebhookRecovered, id, now).after(&what)).await?;
+        app.deliveries_due().notify_one();
+        Ok(Answer::Fresh(recovered))
+    })
+    .await
+}
+
+/// Sends a webhook a test: a message as it would be, with what the catalogue has for an example, marked as a test. Rights as for
+/// [`resend_delivery`].
+///
+/// # Errors
+/// As [`resend_delivery`].
+pub async fn test_webhook(
+    app: &App,
+    caller: &Caller,
+    id: WebhookId,
+    idempotency: Option<Idempotency<DeliveryInfo>>,
+) -> OpResult<Answer<DeliveryInfo>> {
+    let organization_id = place_of(app, caller, id).await?;
+    let (task, caller) = (app.clone(), caller.clone());
+    on_task(app, async move {
+        let app = task;
+        let (mut tx, tenant, webhook) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
+            Begun::Again(answer) => return Ok(answer),
+            Begun::Now(begun) => *begun,
+        };
+        let now = app.now();
+        let topic = example_topic(&webhook);
+        let heading = Heading {
+            id: EventId::new(now, &mut *app.rng()),
+            topic: topic.clone(),
+            at: now,
+            entity_id: None,
+            organization_id,
+            actor_user_id: tenant.actor().user_id,
+            actor_key_id: tenant.actor().key_id,
+        };
+        let event_id = heading.id;
+        let data = samples::example_data(&mut tx, &tenant, &topic).await?;
+        let body = Message { test: true, ..Message::new(heading, data) }.to_text();
+        let new = NewDelivery {
+            id: DeliveryId::new(now, &mut *app.rng()),
+            webhook_id: id,
+            event_id,
+            event_organization_id: organization_id,
+            source: Source::Test,
+            topic: &topic,
+            body: Some(&body),
+            is_manual: true,
+        };
+        tx.insert_delivery(&tenant, &new, now).await?;
+        let row = tx.find_delivery(&tenant, id, new.id).await?.ok_or_else(Reject::not_found)?;
+        let info = DeliveryInfo { row, body: Some(body.clone()), attempts: Vec::new() };
+        keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
+        let what = json!({ "delivery_id": new.id.to_string() });
+        commit(&app, tx, Event::new(&tenant, EventKind::WebhookTested, id, now).after(&what)).await?;
+        app.deliveries_due().notify_one();
+        Ok(Answer::Fresh(info))
+    })
+    .await
+}
+
+/// What a test is about: what was subscribed to, or `test` where that is everything.
+fn example_topic(webhook: &Webhook) -> Topic {
+    let or_test = |word: &str| if word == "*" { "test".to_owned() } else { word.to_owned() };
+    let (entity, operation) = (or_test(webhook.subscription.entity()), or_test(webhook.subscription.operation()));
+    Topic::parse(&entity, &operation).expect("what was subscribed to is words")
+}
+
+/// What became of a request to send.
+enum Begun<T> {
+    /// It was made before.
+    Again(Answer<T>),
+    /// It goes on.
+    Now(Box<(Tx, Tenant, Webhook)>),
+}
+
+/// Opens the transaction of somebody who has something sent. Whoever sends more to an address reads more by it.
+async fn begin<T>(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    id: WebhookId,
+    idempotency: Option<&Idempotency<T>>,
+) -> OpResult<Begun<T>> {
+    let authorize = || authorize(app, caller, organization_id, "update");
+    let (mut tx, (tenant, access)) = begin_beside(app, caller, [Hold::alone(id)], authorize).await?;
+    if let Some(answer) = replay(idempotency, &mut tx, &tenant).await? {
+        return Ok(Begun::Again(answer));
+    }
+    let webhook = find(&mut tx, &tenant, access, id).await?.webhook;
+    if !access.is_own() {
+        refuse_unheard(app, caller, &mut tx, &tenant, (&webhook.subscription, webhook.reach)).await?;
+    }
+    if !webhook.is_sent() {
+        let detail = "The webhook is sent nothing now: play it first. One that has ended is subscribed again.";
+        return Err(Reject::new(RejectCode::StateConflict, detail).into());
+    }
+    Ok(Begun::Now(Box::new((tx, tenant, webhook))))
+}

@@ -1,0 +1,63 @@
+//! Looking at webhooks.
+
+use std::collections::HashMap;
+
+use claviger_core::id::{KeyId, OrganizationId, WebhookId};
+use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
+
+use super::{WebhookInfo, authorize, info, organization_of, place_of, shows_target};
+use crate::app::App;
+use crate::ops::caller::Caller;
+use crate::ops::error::OpResult;
+use crate::ops::page::{Page, PageRequest};
+
+/// Lists webhooks of an organization, newest first: all by `claviger/webhooks:read`, else the caller's own. Absent, the organization is the
+/// caller's.
+///
+/// # Errors
+/// Refusals.
+pub async fn list_webhooks(
+    app: &App,
+    caller: &Caller,
+    organization_id: Option<OrganizationId>,
+    filter: WebhookFilter,
+    page: PageRequest,
+) -> OpResult<Page<WebhookInfo>> {
+    let organization_id = organization_of(app, caller, organization_id)?;
+    let (tenant, access) = authorize(app, caller, organization_id, "read")?;
+    let of = if access.is_own() { access.whose } else { filter.of };
+    // Own ones of one key: those of any other are none of them.
+    let is_foreign = access.is_own() && filter.of != WebhooksOf::All && filter.of != of;
+    let filter = WebhookFilter { of, ..filter };
+    let mut found = app.store().read().await?.page_webhooks(&tenant, &filter, &page.try_into()?).await?;
+    if is_foreign {
+        found.rows.clear();
+        found.next = None;
+    }
+    let shows_target = shows_target(app, caller, access, organization_id);
+    Ok(found.map(|row| WebhookInfo { row, shows_target, secrets: Vec::new() }).into())
+}
+
+/// Finds a webhook, by `claviger/webhooks:read` or as the caller's own.
+///
+/// # Errors
+/// Refusals.
+pub async fn get_webhook(app: &App, caller: &Caller, id: WebhookId) -> OpResult<WebhookInfo> {
+    let organization_id = place_of(app, caller, id).await?;
+    let (tenant, access) = authorize(app, caller, organization_id, "read")?;
+    info(app, caller, &mut *app.store().read().await?, (&tenant, access), id).await
+}
+
+/// How many webhooks that have not ended hang on each of these keys; of a key that has none nothing is said. Needs `claviger/webhooks:read`.
+///
+/// # Errors
+/// Refusals.
+pub async fn count_webhooks_of_keys(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    key_ids: &[KeyId],
+) -> OpResult<HashMap<KeyId, u64>> {
+    let tenant = caller.authorize(app, organization_id, "claviger/webhooks:read")?;
+    Ok(app.store().read().await?.count_webhooks_of_keys(&tenant, key_ids).await?)
+}

@@ -1,0 +1,225 @@
+//! The one client that calls what others name: receivers of webhooks.
+//!
+//! Whoever subscribes names an address, and this machine calls it from within its own network. So an address is judged three times: as it is
+//! written (before anything is asked), as its name is answered (every answer, at every attempt, since names lead elsewhere later), and as the
+//! other end of the connection (before a byte of the request is sent). Redirects are not followed, no proxy is asked, nothing is remembered
+//! between calls, and no more than a page of the answer is read.
+
+mod names;
+mod peer;
+mod words;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use claviger_core::limits::{WEBHOOK_ANSWER_BYTES_MAX, WEBHOOK_ATTEMPT_SECS_MAX, WEBHOOK_CONNECT_SECS_MAX};
+use claviger_core::network::IpAllowList;
+use claviger_core::time::Timestamp;
+use claviger_core::webhook::attempt::{Outcome, Wish};
+use claviger_core::webhook::target::TargetUrl;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Method};
+use reqwest::{Client, Response};
+
+pub use names::{Found, Names, SystemNames};
+
+use names::GuardedNames;
+use peer::{Guard, PeerCheck};
+
+/// The header in which a receiver says what it wants no more.
+const WISH: &str = "webhook-delivery";
+/// Connections that are kept for a while to one receiver, and how long.
+const IDLE_MAX: usize = 2;
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Calls receivers. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Connector(Arc<Parts>);
+
+struct Parts {
+    allowed: Option<IpAllowList>,
+    names: Arc<dyn Names>,
+    /// Made at the first call: reading the authorities that this machine believes takes a while, and most nodes call nobody for long.
+    encrypted: OnceLock<Result<Client, String>>,
+    /// For receivers without TLS, within the networks that the operator names.
+    clear: OnceLock<Result<Client, String>>,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What the receiver answered, if it did.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub took: Duration,
+    /// How its answer begins, at most 4,096 bytes of text.
+    pub body: String,
+    /// What went wrong, in words for the owner of the webhook; absent where it was taken.
+    pub error: Option<String>,
+}
+
+impl Answer {
+    /// The status that it was answered with.
+    pub fn status(&self) -> Option<u16> {
+        match self.outcome {
+            Outcome::Answered { status, .. } => Some(status),
+            Outcome::Unanswered | Outcome::Forbidden => None,
+        }
+    }
+}
+
+impl Connector {
+    /// Calls what is public, and the networks that are allowed besides.
+    pub fn new(allowed: Option<IpAllowList>, names: Arc<dyn Names>) -> Self {
+        Self(Arc::new(Parts { allowed, names, encrypted: OnceLock::new(), clear: OnceLock::new() }))
+    }
+
+    /// Posts a delivery. `now` is what dates in the answer are measured from.
+    pub async fn post(&self, target: &TargetUrl, headers: HeaderMap, body: Bytes, now: Timestamp) -> Answer {
+        self.call(Method::POST, target, headers, body, now).await
+    }
+
+    /// Tells a receiver that its subscription has ended (Zapier calls this a reverse unsubscribe).
+    pub async fn delete(&self, target: &TargetUrl, headers: HeaderMap, now: Timestamp) -> Answer {
+        self.call(Method::DELETE, target, headers, Bytes::new(), now).await
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        target: &TargetUrl,
+        headers: HeaderMap,
+        body: Bytes,
+        now: Timestamp,
+    ) -> Answer {
+        let started = tokio::time::Instant::now();
+        let refused = |outcome, error| Answer { outcome, took: started.elapsed(), body: String::new(), error };
+        if let Err(error) = target.check(self.0.allowed.as_ref()) {
+            return refused(Outcome::Forbidden, Some(format!("The address {error}.")));
+        }
+        let client = match self.client(target.is_encrypted()) {
+            Ok(client) => client,
+            Err(error) => return refused(Outcome::Unanswered, Some(error.clone())),
+        };
+        let request = client.request(method, target.as_str()).headers(headers).body(body);
+        // The time limit of the client covers the same; this one holds whatever a library counts.
+        let limit = started + Duration::from_secs(WEBHOOK_ATTEMPT_SECS_MAX);
+        match tokio::time::timeout_at(limit, request.send()).await {
+            Ok(Ok(response)) => {
+                let outcome = outcome_of(&response, now);
+                let body = tokio::time::timeout_at(limit, beginning(response)).await;
+                let error = words::of_outcome(&outcome);
+                Answer { outcome, took: started.elapsed(), body: body.unwrap_or_default(), error }
+            }
+            Ok(Err(error)) => {
+                let (outcome, error) = words::of_error(&error);
+                refused(outcome, Some(error))
+            }
+            Err(_) => refused(Outcome::Unanswered, Some(words::too_slow())),
+        }
+    }
+
+    fn client(&self, is_encrypted: bool) -> Result<&Client, &String> {
+        let client = if is_encrypted { &self.0.encrypted } else { &self.0.clear };
+        client.get_or_init(|| self.build(is_encrypted)).as_ref()
+    }
+
+    fn build(&self, is_encrypted: bool) -> Result<Client, String> {
+        let guard = Guard::new(self.0.allowed.clone(), is_encrypted);
+        let client = Client::builder()
+            .user_agent(concat!("Claviger/", env!("CARGO_PKG_VERSION"), " (webhooks)"))
+            .no_proxy()
+            .referer(false)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .http1_only()
+            .https_only(is_encrypted)
+            .connect_timeout(Duration::from_secs(WEBHOOK_CONNECT_SECS_MAX))
+            .timeout(Duration::from_secs(WEBHOOK_ATTEMPT_SECS_MAX))
+            .pool_max_idle_per_host(IDLE_MAX)
+            .pool_idle_timeout(IDLE)
+            .dns_resolver(GuardedNames::new(guard.clone(), Arc::clone(&self.0.names)))
+            .connector_layer(PeerCheck::new(guard));
+        client.build().map_err(|error| {
+            tracing::error!(%error, "receivers of webhooks cannot be called");
+            "This service cannot make connections under TLS: it finds no certificates of authorities.".to_owned()
+        })
+    }
+}
+
+/// What an answer says, but for its body.
+fn outcome_of(response: &Response, now: Timestamp) -> Outcome {
+    let text = |name: &str| response.headers().get(name).and_then(|it| it.to_str().ok());
+    Outcome::Answered {
+        status: response.status().as_u16(),
+        wish: text(WISH).and_then(Wish::parse),
+        retry_after: text(RETRY_AFTER.as_str()).and_then(|it| retry_after(it, now)),
+    }
+}
+
+/// How long to wait, which is said in seconds or as a date.
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(secs) = text.parse() {
+        return Some(Duration::from_secs(secs));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Timestamp::from_micros(date.as_microsecond()).ok()?.since(now))
+}
+
+/// How the answer's body begins, as text that both engines can keep. What comes after is not read: the connection is closed.
+async fn beginning(mut response: Response) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < WEBHOOK_ANSWER_BYTES_MAX {
+        // Whatever breaks off here, its status has been heard.
+        let Ok(Some(chunk)) = response.chunk().await else { break };
+        let room = WEBHOOK_ANSWER_BYTES_MAX - bytes.len();
+        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+    text_of(&bytes)
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    // PostgreSQL keeps no NUL, and each byte that is no text takes three.
+    let mut text = String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}");
+    let end = (0..=WEBHOOK_ANSWER_BYTES_MAX.min(text.len())).rev().find(|it| text.is_char_boundary(*it));
+    text.truncate(end.unwrap_or_default());
+    text
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_said_in_seconds_or_as_a_date() {
+        let now: Timestamp = "1994-11-06T08:49:00Z".parse().expect("an instant");
+        for (text, secs) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(37)),
+            ("Sun, 06 Nov 1994 08:48:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("99999999999999999999999", None),
+        ] {
+            assert_eq!(retry_after(text, now), secs.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_an_answer_is_text_within_its_bound() {
+        assert_eq!(text_of(b"a\0b\xff"), "a\u{fffd}b\u{fffd}");
+        let long = text_of(&[0xff; WEBHOOK_ANSWER_BYTES_MAX]);
+        assert!(long.len() <= WEBHOOK_ANSWER_BYTES_MAX && long.chars().all(|it| it == '\u{fffd}'));
+        assert_eq!(text_of("ä".repeat(4000).as_bytes()).len(), WEBHOOK_ANSWER_BYTES_MAX);
+    }
+}

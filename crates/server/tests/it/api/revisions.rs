@@ -1,0 +1,107 @@
+//! The revision history over HTTP: what hosts report, by who did it, in every form.
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::fixture::Fixture;
+
+async fn report(client: &Client, events: &[Value]) {
+    let answer = client.post("/api/v1/events", json!({"events": events})).await.expect(200).json();
+    assert!(answer["data"].as_array().unwrap().iter().all(|it| it["is_new"] == true), "{answer}");
+}
+
+async fn ids(client: &Client, path: &str) -> Vec<String> {
+    let page = client.get(path).await.expect(200).json();
+    page["data"].as_array().unwrap().iter().map(|it| it["entity_id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn edit(number: usize, at: &str, thing: &str, more: Value) -> Value {
+    let mut event = json!({"id": format!("e{number}"), "type": "scorecard.updated", "at": at, "entity_id": thing});
+    event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event
+}
+
+// S2.16: what a key does in the product bears the name of its mapped user, and the key's.
+#[tokio::test]
+async fn what_a_host_reports_stands_under_the_mapped_users_name_by_when_it_happened() {
+    let it = Fixture::start().await;
+    let admin_role = it.built_in_role("admin").await;
+    let ann = it.create_member("Ann Lee", &admin_role).await;
+    let key = it.create_key(json!({"name": "Integration", "mapped_user_id": ann})).await;
+    let by = json!({"actor_key_id": key.id, "before": {"rating": 3}, "after": {"rating": 4}});
+    // The later one is told first.
+    report(
+        &it.admin,
+        &[edit(1, "2026-11-20T10:00:02Z", "B", by.clone()), edit(2, "2026-11-20T10:00:01Z", "A", by.clone())],
+    )
+    .await;
+    let path = it.at("/revisions");
+    let page = it.admin.get(&path).await.expect(200).json();
+    let newest = &page["data"][0];
+    assert_eq!((&newest["entity_id"], &newest["operation"]), (&json!("B"), &json!("update")));
+    let actor = json!({"user_id": ann, "user_name": "Ann Lee", "key_id": key.id, "key_name": "Integration"});
+    assert_eq!(newest["actor"], actor);
+    assert_eq!((&newest["before"], &newest["after"]), (&json!({"rating": 3}), &json!({"rating": 4})));
+    let one = it.admin.get(&format!("{path}/{}", newest["id"].as_str().unwrap())).await.expect(200).json();
+    assert_eq!(&one, newest);
+
+    report(&it.admin, &[edit(3, "2026-11-20T10:00:03Z", "A", json!({"actor_user_id": ann}))]).await;
+    assert_eq!(ids(&it.admin, &path).await, ["A", "B", "A"]);
+    for (narrow, expected) in [
+        ("entity=scorecard&entity_id=A", &["A", "A"][..]),
+        ("entity=scorecard&operation=delete", &[]),
+        ("operation=update&from=2026-11-20T10:00:02Z", &["A", "B"]),
+        ("until=2026-11-20T10:00:02Z", &["A"]),
+        (&format!("key_id={}", key.id), &["B", "A"]),
+        (&format!("user_id={ann}&entity_id=B"), &["B"]),
+    ] {
+        assert_eq!(ids(&it.admin, &format!("{path}?{narrow}")).await, expected, "{narrow}");
+    }
+    let mut walked = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = it.admin.get(&format!("{path}?limit=1{cursor}")).await.expect(200).json();
+        walked.extend(page["data"].as_array().unwrap().iter().map(|it| it["entity_id"].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(walked, ["A", "B", "A"]);
+    for (wrong, field) in [("from=yesterday", "from"), ("key_id=x", "key_id"), ("format=csv&limit=3", "limit")] {
+        let problem = it.admin.get(&format!("{path}?{wrong}")).await.expect(400).json();
+        assert!(problem["errors"].to_string().contains(field), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_holds_the_same_and_nothing_that_a_spreadsheet_runs() {
+    let it = Fixture::start().await;
+    let event = edit(1, "2026-11-20T10:00:02Z", "=1+1", json!({"after": {"rating": 4}}));
+    report(&it.admin, std::slice::from_ref(&event)).await;
+    let path = it.at("/revisions");
+    let csv = it.admin.get(&format!("{path}?format=csv")).await.expect(200).text();
+    assert!(csv.starts_with("id,at,received_at,") && csv.contains("'=1+1") && csv.contains("rating"), "{csv}");
+    let lines = it.admin.get(&format!("{path}?format=jsonl")).await.expect(200).text();
+    let line: Value = serde_json::from_str(lines.trim()).unwrap();
+    assert_eq!((&line["entity_id"], &line["after"]), (&json!("=1+1"), &json!({"rating": 4})));
+}
+
+#[tokio::test]
+async fn who_reads_no_events_gets_none_and_nobody_gets_anothers() {
+    let it = Fixture::start().await;
+    let other = it.create_organization("Other").await;
+    let path = format!("/api/v1/organizations/{other}/revisions");
+    report(&it.admin, &[edit(1, "2026-11-20T10:00:02Z", "A", json!({"organization": other}))]).await;
+    let theirs = ids(&it.admin, &path).await;
+    assert_eq!((theirs, ids(&it.admin, &it.at("/revisions")).await), (vec!["A".to_owned()], vec![]));
+    let page = it.admin.get(&path).await.expect(200).json();
+    let id = page["data"][0]["id"].as_str().unwrap().to_owned();
+    it.admin.get(&it.at(&format!("/revisions/{id}"))).await.expect(404);
+    let role = it.create_role("clerk", &["contacts:read"]).await;
+    let clerk = it.create_key(json!({"name": "Clerk", "role_id": role})).await;
+    let clerk = it.admin.with(&clerk.token);
+    clerk.get(&it.at("/revisions")).await.expect(403);
+    clerk.get(&it.at(&format!("/revisions/{id}"))).await.expect(403);
+    clerk.get(&path).await.expect(404);
+}

@@ -1,0 +1,106 @@
+//! The bell and what stands behind it, without scripts.
+
+use claviger::ops::clocks::{Rounds, go_round};
+use claviger::ops::keys::revoke_key;
+use claviger::ops::notifications::read_log;
+use claviger_core::key::RevocationReason;
+use claviger_core::role::BuiltIn;
+
+use super::browser::Browser;
+use crate::app::{DAY, TestApp, new_key};
+
+/// A service that ends keys that nobody uses, and has none yet.
+async fn service() -> TestApp {
+    let app = TestApp::new().await;
+    app.set_policy(app.root, r#"{"idle_days": 90}"#).await;
+    let first = app.caller(&app.first_key).key_id().unwrap();
+    revoke_key(&app.app, &app.admin, app.root, first, RevocationReason::Superseded, None).await.unwrap();
+    app
+}
+
+/// Days pass, and people are told.
+async fn pass(app: &TestApp, days: u32) {
+    // A little later than to the day, since uses of the last moment may not be written down yet.
+    app.clock.advance(DAY * days + DAY / 24);
+    go_round(&app.app, &mut Rounds::default()).await.unwrap();
+    read_log(&app.app).await.unwrap();
+}
+
+// S1.11 S1.12
+#[tokio::test]
+async fn bell_leads_to_what_ends_and_a_press_keeps_it() {
+    let app = service().await;
+    let made = app.create_key(&app.admin, app.root, new_key("Marketing Automation")).await.unwrap();
+    let other = app.create_key(&app.admin, app.root, new_key("Other")).await.unwrap();
+    pass(&app, 75).await;
+    pass(&app, 8).await;
+    pass(&app, 6).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let home = browser.get("/o/root").await.expect(200);
+    assert!(home.text_of(".top .gear[href$=notifications]").starts_with('2'), "{}", home.text);
+    assert!(home.text.contains("Key “<bdi>Marketing Automation</bdi>” is deleted on"), "{}", home.text);
+    let key = browser.get(&format!("/o/root/keys/{}", other.info.key.id)).await.expect(200);
+    assert!(key.text_of("main .aside").contains("Key “Other” is deleted on"));
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    assert_eq!(list.text.matches("<span class=\"quiet\">unread</span>").count(), 2, "{}", list.text);
+    let mut keep = list.form("/keep");
+    let row = list.text.split("<tr").find(|it| it.contains("Marketing Automation")).unwrap();
+    let id = row.split("/notifications/").nth(1).unwrap().split('/').next().unwrap();
+    keep.action = format!("/o/root/notifications/{id}/keep");
+    let kept = browser.submit(&keep).await.expect(303);
+    let list = browser.follow(kept).await.expect(200);
+    assert!(list.text_of("main [role=status]").contains("“Marketing Automation” is kept"));
+    read_log(&app.app).await.unwrap();
+    pass(&app, 2).await;
+    let mut browser = Browser::signed_in(&app).await;
+    assert_eq!((app.verify(&made.token, &[]), app.verify(&other.token, &[])), (Ok(()), Err("revoked")));
+    let list = browser.get("/o/root/notifications?show=unread").await.expect(200);
+    assert!(list.text.contains("” was deleted, since nobody used it."), "{}", list.text);
+    let read = browser.submit(&list.form("/read-all")).await.expect(303);
+    let list = browser.follow(read).await.expect(200);
+    assert!(!list.text.contains("<span class=\"quiet\">unread</span>"));
+    let before = list.text.matches("/dismiss\"").count();
+    let put_away = browser.submit(&list.form("/dismiss")).await.expect(303);
+    let list = browser.follow(put_away).await.expect(200);
+    assert_eq!(list.text.matches("/dismiss\"").count(), before - 1);
+    let opened = browser.submit(&list.form("/open")).await.expect(303);
+    assert!(opened.header("location").starts_with("/o/root/keys/key_"));
+}
+
+#[tokio::test]
+async fn notifications_are_their_readers_own() {
+    let app = service().await;
+    app.create_key(&app.admin, app.root, new_key("Marketing Automation")).await.unwrap();
+    pass(&app, 76).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    let (_, user_id, _) = app.member(app.root, "Reader", BuiltIn::Readonly).await;
+    let mut stranger = Browser::of_user(&app, user_id).await;
+    assert!(!stranger.get("/o/root/notifications").await.expect(200).text.contains("Marketing Automation"));
+    for what in ["/open", "/keep", "/dismiss"] {
+        stranger.submit(&list.form(what)).await.expect(404);
+    }
+    stranger.submit(&list.form("/read-all")).await.expect(303);
+    let list = browser.get("/o/root/notifications?show=unread").await.expect(200);
+    assert!(list.text.contains("Marketing Automation"), "nobody else has touched it");
+    browser.get("/o/root/notifications?show=some").await.expect(404);
+}
+
+#[tokio::test]
+async fn reader_chooses_how_to_be_told() {
+    let app = service().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/profile/notifications").await.expect(200);
+    assert!(page.text.contains("This installation sends no mail"));
+    let mut form = page.form("/profile/notifications");
+    form.fields.retain(|(_, kind)| kind != "key_idle");
+    let saved = browser.submit(&form).await.expect(303);
+    let page = browser.follow(saved).await.expect(200);
+    let again = page.form("/profile/notifications");
+    assert_eq!(again.fields, form.fields);
+    app.create_key(&app.admin, app.root, new_key("Marketing Automation")).await.unwrap();
+    pass(&app, 76).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    assert!(!list.text.contains("Marketing Automation"));
+}

@@ -1,0 +1,62 @@
+//! The pages of the revision history: what the product reports, under whose name, and the way to what was done here.
+
+use claviger::app::App;
+use claviger::ops::host_events::{NewHostEvent, report_events};
+use claviger_core::host_event::HostEventBody;
+use claviger_core::id::KeyId;
+use claviger_core::webhook::topic::Topic;
+use serde_json::{Map, Value, json};
+
+use super::browser::Browser;
+use crate::app::{TestApp, new_key};
+
+fn picture(value: Value) -> Option<Map<String, Value>> {
+    value.as_object().cloned()
+}
+
+async fn report(app: &TestApp, given_id: &str, key_id: KeyId, body: HostEventBody) {
+    let event = NewHostEvent {
+        given_id: given_id.to_owned(),
+        topic: Topic::parse_dotted("scorecard.updated").unwrap(),
+        organization: Some("root".to_owned()),
+        at: App::now(app),
+        entity_id: Some("A".to_owned()),
+        actor_key_id: Some(key_id),
+        actor_user_id: None,
+        body,
+    };
+    let key = app.create_key(&app.admin, app.root, new_key(&format!("Reporter {given_id}"))).await.unwrap();
+    report_events(app, &app.caller(&key.token), vec![event], None).await.unwrap();
+}
+
+// S2.16
+#[tokio::test]
+async fn what_the_product_reports_stands_under_the_mapped_users_name_with_its_history() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let empty = browser.get("/o/root/revision-history").await.expect(200);
+    assert!(empty.text.contains("/api/v1/events"), "an empty page says how a product reports: {}", empty.text);
+    assert!(empty.links().iter().any(|it| it == "/o/root/audit"), "{:?}", empty.links());
+
+    let key = app.create_key(&app.admin, app.root, new_key("Integration")).await.unwrap().info.key.id;
+    let before = picture(json!({"name": "Growth", "rating": 3}));
+    let after = picture(json!({"name": "Growth", "rating": 4}));
+    report(&app, "1", key, HostEventBody { data: Map::new(), before, after }).await;
+    let page = browser.get("/o/root/revision-history").await.expect(200);
+    let row = page.text_of("tbody");
+    for told in ["Scorecard updated", "Growth", "Maria Keller", "via", "Integration", "Rating:", "3", "→", "4"] {
+        assert!(row.contains(told), "{told}: {row}");
+    }
+    let path = page.links().into_iter().find(|it| it.contains("/revision-history/evt_")).expect("a page of its own");
+    let own = browser.get(&path).await.expect(200);
+    assert!(own.text.contains("scorecard.updated") && own.text.contains("Before"), "{}", own.text);
+    let history = own.links().into_iter().find(|it| it.contains("thing=A")).expect("the history of the thing");
+    let history = browser.get(&history).await.expect(200);
+    assert_eq!(history.text_of("h1"), "History of A");
+    assert!(history.text_of("tbody").contains("Growth"));
+    let other = browser.get("/o/root/revision-history?what=scorecard&thing=B").await.expect(200);
+    assert!(other.text.contains("No revision matches"), "{}", other.text);
+    let misread = browser.get("/o/root/revision-history?who=zzz").await.expect(200);
+    assert!(misread.text.contains("asks for a filter that there is not"), "{}", misread.text);
+    browser.get("/o/root/revision-history/evt_01h45ytscbebyvny4gc8cr8ma2").await.expect(404);
+}

@@ -1,0 +1,325 @@
+//! What people have to know: whom it is told, what takes it back, and the mail that says it.
+
+use std::sync::{Arc, Mutex};
+
+use claviger::config::{Config, Values};
+use claviger::ops::caller::Caller;
+use claviger::ops::clocks::flush;
+use claviger::ops::keys::{
+    CreatedKey, NewKey, Overlap, RotationChange, RotationStep, change_rotation, keep_key, revoke_key, rotate_key,
+};
+use claviger::ops::notifications::mail::send_due;
+use claviger::ops::notifications::{list_ending, list_notifications, put_choices, read_log};
+use claviger::ops::page::PageRequest;
+use claviger::ops::users::{UserPatch, update_user};
+use claviger_core::id::{OrganizationId, UserId};
+use claviger_core::key::RevocationReason;
+use claviger_core::notification::{Channels, NotificationKind, NotificationState};
+use claviger_core::role::BuiltIn;
+use claviger_core::user::UserStatus;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+
+use super::clocks::Days;
+use crate::app::{TestApp, new_key};
+use crate::engine::is_postgres;
+
+/// What somebody has at the bell, the newest first.
+async fn bell(it: &TestApp, caller: &Caller) -> Vec<(NotificationKind, NotificationState)> {
+    let page = list_notifications(&it.app, caller, false, PageRequest::default()).await.unwrap();
+    page.items.into_iter().map(|it| (it.notification.kind, it.notification.state)).collect()
+}
+
+async fn unread(it: &TestApp, caller: &Caller) -> Vec<NotificationKind> {
+    let all = bell(it, caller).await.into_iter().filter(|it| it.1 == NotificationState::Unread);
+    all.map(|it| it.0).collect()
+}
+
+impl Days {
+    /// Lets the clocks look, and people be told.
+    async fn pass(&mut self, day: u32) {
+        self.look(day).await;
+        read_log(&self.it.app).await.unwrap();
+    }
+
+    async fn key_of(&self, at: OrganizationId, text: &str, owner: UserId) -> CreatedKey {
+        let new = NewKey { owner_id: Some(Some(owner)), mapped_user_id: Some(Some(self.it.admin_id)), ..new_key(text) };
+        self.it.create_key(&self.it.admin, at, new).await.unwrap()
+    }
+}
+
+use NotificationKind::{KeyCleared, KeyIdle, KeyIdleAgain, KeyIdleEnded, KeyMade, OldSecretUsed, OwnerGone};
+
+// S1.11 S1.12
+#[tokio::test]
+async fn owner_agency_and_own_admins_are_told_of_an_idle_key_and_siblings_are_not() {
+    let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
+    let agency = days.it.organization(days.it.root, "Agency").await;
+    let (l1, l2) = (days.it.organization(agency, "L1").await, days.it.organization(agency, "L2").await);
+    let (of_agency, ..) = days.it.member(agency, "Of the agency", BuiltIn::Admin).await;
+    let (of_l1, ..) = days.it.member(l1, "Of L1", BuiltIn::Admin).await;
+    let (of_l2, ..) = days.it.member(l2, "Of L2", BuiltIn::Admin).await;
+    let (owner, owner_id, _) = days.it.member(l1, "Owner", BuiltIn::Member).await;
+    days.it.allow_members_keys(l1, true).await;
+    let made = days.key_of(l1, "Marketing Automation", owner_id).await;
+    let told = [&of_agency, &of_l1, &owner];
+    let of_root = days.it.admin.clone();
+    let others = [&of_l2, &of_root];
+    days.pass(74).await;
+    for it in told {
+        assert_eq!(bell(&days.it, it).await, []);
+    }
+    for (day, kind, is_near) in [(75, KeyIdle, false), (83, KeyIdleAgain, false), (89, KeyIdleAgain, true)] {
+        days.pass(day).await;
+        for it in told {
+            assert_eq!(unread(&days.it, it).await, [kind], "day {day}");
+            let banner = list_ending(&days.it.app, it, None).await.unwrap();
+            assert_eq!(!banner.is_empty(), is_near, "day {day}");
+        }
+    }
+    days.use_keys(89, [&made]).await;
+    days.pass(89).await;
+    for it in told {
+        assert_eq!(unread(&days.it, it).await, []);
+        assert_eq!(list_ending(&days.it.app, it, None).await.unwrap(), []);
+    }
+    days.pass(90).await;
+    assert_eq!(days.it.verify(&made.token, &[]), Ok(()));
+    for day in 164..=179 {
+        days.pass(day).await;
+    }
+    assert_eq!(days.it.verify(&made.token, &[]), Err("revoked"));
+    for it in told {
+        assert_eq!(unread(&days.it, it).await, [KeyIdleEnded]);
+    }
+    for it in others {
+        assert_eq!(bell(&days.it, it).await, []);
+    }
+    days.it.stop().await;
+}
+
+// S1.12
+#[tokio::test]
+async fn who_keeps_a_key_withdraws_its_notices_and_starts_its_clock_again() {
+    let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
+    let made = days.make("Kept").await;
+    days.pass(80).await;
+    assert_eq!(unread(&days.it, &days.it.admin).await, [KeyIdle]);
+    keep_key(&days.it.app, &days.it.admin, days.it.root, made.info.key.id).await.unwrap();
+    read_log(&days.it.app).await.unwrap();
+    assert_eq!(unread(&days.it, &days.it.admin).await, []);
+    days.pass(100).await;
+    assert_eq!(days.it.verify(&made.token, &[]), Ok(()));
+    for day in [80 + 76, 80 + 84, 80 + 90, 80 + 91] {
+        days.pass(day).await;
+    }
+    assert_eq!(days.it.verify(&made.token, &[]), Err("revoked"));
+    days.it.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_their_own_doing() {
+    let days = Days::with_policy("{}").await;
+    let (other, other_id, _) = days.it.member(days.it.root, "Other", BuiltIn::Admin).await;
+    let new =
+        NewKey { owner_id: Some(Some(other_id)), mapped_user_id: Some(Some(other_id)), ..new_key("For the other") };
+    let made = days.it.create_key(&days.it.admin, days.it.root, new).await.unwrap();
+    let own = days.it.create_key(&other, days.it.root, new_key("Own")).await.unwrap();
+    let reason = RevocationReason::Unspecified;
+    for (who, key) in [(&days.it.admin, &made), (&other, &own)] {
+        revoke_key(&days.it.app, who, days.it.root, key.info.key.id, reason, None).await.unwrap();
+    }
+    read_log(&days.it.app).await.unwrap();
+    assert_eq!(unread(&days.it, &other).await, [KeyCleared, KeyMade]);
+    assert_eq!(unread(&days.it, &days.it.admin).await, []);
+    days.it.stop().await;
+}
+
+#[tokio::test]
+async fn admins_are_told_when_somebody_is_disabled_whom_keys_hang_on() {
+    let days = Days::with_policy("{}").await;
+    let (_, owner_id, _) = days.it.member(days.it.root, "Owner", BuiltIn::Readonly).await;
+    let (_, nobody_id, _) = days.it.member(days.it.root, "Without keys", BuiltIn::Readonly).await;
+    let (other, ..) = days.it.member(days.it.root, "Other admin", BuiltIn::Admin).await;
+    let new = NewKey { mapped_user_id: Some(Some(owner_id)), ..new_key("Theirs") };
+    days.it.create_key(&days.it.admin, days.it.root, new).await.unwrap();
+    for user_id in [nobody_id, owner_id] {
+        let patch = UserPatch { status: Some(UserStatus::Disabled), ..UserPatch::default() };
+        update_user(&days.it.app, &days.it.admin, days.it.root, user_id, patch, None).await.unwrap();
+    }
+    read_log(&days.it.app).await.unwrap();
+    assert_eq!(unread(&days.it, &other).await, [OwnerGone]);
+    assert_eq!(unread(&days.it, &days.it.admin).await, [], "who did it knows it");
+    days.it.stop().await;
+}
+
+/// A5: what was noted before a process ended is told by the next one, once.
+#[tokio::test]
+async fn notice_that_was_not_told_when_a_node_ended_is_told_by_another_one_once() {
+    if !is_postgres() {
+        return;
+    }
+    let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
+    days.make("Marketing Automation").await;
+    let (second, clock) = crate::nodes::beside(&days.it).await;
+    clock.set(days.at(76));
+    flush(&second).await.unwrap();
+    days.look(75).await;
+    let both = tokio::join!(read_log(&days.it.app), read_log(&second));
+    both.0.unwrap();
+    both.1.unwrap();
+    read_log(&second).await.unwrap();
+    assert_eq!(bell(&days.it, &days.it.admin).await, [(KeyIdle, NotificationState::Unread)]);
+    second.shut_down().await;
+    days.it.stop().await;
+}
+
+#[tokio::test]
+async fn old_secret_that_is_used_on_its_last_day_is_told_of_once_and_no_more_once_the_rotation_is_over() {
+    let mut days = Days::with_policy("{}").await;
+    let (used, unused) = (days.make("Used").await, days.make("Unused").await);
+    for key in [&used, &unused] {
+        let id = key.info.key.id;
+        rotate_key(&days.it.app, &days.it.admin, days.it.root, id, Overlap::default(), None).await.unwrap();
+    }
+    days.use_keys(3, [&used]).await;
+    for day in 4..=6 {
+        days.pass(day).await;
+        let expected: &[_] = if day < 6 { &[] } else { &[OldSecretUsed] };
+        assert_eq!(unread(&days.it, &days.it.admin).await, expected, "day {day}");
+    }
+    let (step, id) = (RotationStep { change: RotationChange::End, secret_id: None }, used.info.key.id);
+    change_rotation(&days.it.app, &days.it.admin, days.it.root, id, step, None, None).await.unwrap();
+    days.pass(6).await;
+    assert_eq!(unread(&days.it, &days.it.admin).await, []);
+    days.it.stop().await;
+}
+
+/// A receiver of mail that keeps what it gets; it hangs up on the first few who come.
+async fn receiver(mut hangs_up: usize) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, got) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
+    let kept = Arc::clone(&got);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            if 0 < hangs_up {
+                hangs_up -= 1;
+                continue;
+            }
+            let mut stream = BufReader::new(stream);
+            stream.write_all(b"220 mail.example\r\n").await.unwrap();
+            let (mut line, mut message, mut is_body) = (String::new(), String::new(), false);
+            while stream.read_line(&mut line).await.unwrap_or(0) > 0 {
+                let answer = match (is_body, line.trim_end()) {
+                    (true, ".") => {
+                        is_body = false;
+                        kept.lock().unwrap().push(std::mem::take(&mut message));
+                        "250 taken\r\n"
+                    }
+                    (true, text) => {
+                        message += text;
+                        message.push('\n');
+                        ""
+                    }
+                    (false, "DATA") => {
+                        is_body = true;
+                        "354 go on\r\n"
+                    }
+                    (false, "QUIT") => "221 bye\r\n",
+                    (false, _) => "250 ok\r\n",
+                };
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                line.clear();
+            }
+        }
+    });
+    (port, got)
+}
+
+fn mailing(port: u16) -> Config {
+    let flags = [
+        ("listen", "127.0.0.1:0".to_owned()),
+        ("authz_listen", "127.0.0.1:0".to_owned()),
+        ("authz_workers", "1".to_owned()),
+        ("smtp_url", format!("smtp://127.0.0.1:{port}")),
+        ("mail_from", "Claviger <keys@example.com>".to_owned()),
+        ("public_url", "https://keys.example.com".to_owned()),
+    ];
+    Config::from_values(&Values::with_flags(flags)).unwrap()
+}
+
+/// Quoted-printable as text.
+fn plain(message: &str) -> String {
+    let mut bytes = Vec::new();
+    let joined = message.replace("=\n", "");
+    let mut rest = joined.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'=' {
+            let pair: Vec<u8> = rest.by_ref().take(2).collect();
+            match u8::from_str_radix(&String::from_utf8_lossy(&pair), 16) {
+                Ok(byte) => bytes.push(byte),
+                Err(_) => bytes.extend([&b"="[..], &pair].concat()),
+            }
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+// S1.11
+#[tokio::test]
+async fn all_keys_of_a_person_are_in_one_mail_fifteen_days_before_and_reminders_are_not_mailed() {
+    let (port, got) = receiver(2).await;
+    let it = TestApp::with_config(mailing(port)).await;
+    let mut days = Days::of(it, r#"{"idle_days": 90}"#).await;
+    let mut tokens = Vec::new();
+    for number in 0..3 {
+        tokens.push(days.make(&format!("Key {number}")).await.token);
+    }
+    let minutes = |it: u64| std::time::Duration::from_secs(it * 60);
+    for day in 75..=90 {
+        days.pass(day).await;
+        // The receiver hangs up at first; it is tried again, and never once it has taken it.
+        for _ in 0..6 {
+            days.it.clock.advance(minutes(10));
+            send_due(&days.it.app).await.unwrap();
+        }
+        let mails = got.lock().unwrap().len();
+        assert_eq!(mails, if day < 90 { 1 } else { 2 }, "day {day}");
+    }
+    let mails = got.lock().unwrap().clone();
+    let first = plain(&mails[0]);
+    for part in
+        ["Key 0", "Key 1", "Key 2", "To: admin@example.com", "https://keys.example.com/o/root/keys/key_", "text/html"]
+    {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+    for token in tokens {
+        assert!(!mails.iter().any(|it| it.contains(token.expose())), "no secret goes by mail");
+    }
+    assert!(plain(&mails[1]).contains("was deleted, since nobody used it"), "{}", mails[1]);
+    days.it.stop().await;
+}
+
+#[tokio::test]
+async fn who_chose_so_is_told_by_mail_alone_or_not_at_all() {
+    let (port, got) = receiver(0).await;
+    let it = TestApp::with_config(mailing(port)).await;
+    let mut days = Days::of(it, r#"{"idle_days": 90}"#).await;
+    days.make("A key").await;
+    let choices = vec![
+        (KeyIdle, Channels { in_app: false, mail: true }),
+        (KeyIdleAgain, Channels { in_app: false, mail: false }),
+    ];
+    put_choices(&days.it.app, &days.it.admin, choices).await.unwrap();
+    for day in [75, 83] {
+        days.pass(day).await;
+        days.it.clock.advance(std::time::Duration::from_secs(600));
+        send_due(&days.it.app).await.unwrap();
+        assert_eq!(bell(&days.it, &days.it.admin).await, []);
+    }
+    assert_eq!(got.lock().unwrap().len(), 1);
+    days.it.stop().await;
+}

@@ -1,0 +1,85 @@
+//! `claviger audit`: the log of a service that ran is proved, and a change past the service is found.
+
+use std::process::Output;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Data, Server, prepare, run};
+use crate::raw::Raw;
+
+fn on(data: &Data, arguments: &[&str]) -> Output {
+    let place = data.flags();
+    let place: Vec<_> = place.iter().map(String::as_str).collect();
+    run(&[arguments, &place].concat(), data.files())
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn complaint(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+async fn harm(data: &Data, statement: &str) {
+    let store = data.open().await;
+    Raw::of(&store).await.execute(statement).await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_linked_while_the_service_runs_and_proved_afterwards() {
+    let data = Data::new().await;
+    prepare(&data).await;
+    let server = Server::on(&data);
+    // The job links every five seconds.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    drop(server);
+    let kept = data.files().join("heads.jsonl");
+    let heads = on(&data, &["audit", "heads"]);
+    assert!(heads.status.success(), "{}", complaint(&heads));
+    std::fs::write(&kept, &heads.stdout).unwrap();
+    let kept = kept.to_str().unwrap();
+    let proved = on(&data, &["audit", "verify", "--json", "--kept", kept]);
+    assert!(proved.status.success(), "{}", complaint(&proved));
+    let proof: Value = serde_json::from_str(&printed(&proved)).unwrap();
+    assert!(proof["events"].as_u64().unwrap() >= 3, "{proof}");
+    assert_eq!((&proof["linked"], &proof["waiting"]), (&proof["events"], &Value::from(0)), "{proof}");
+    assert_eq!(proof["heads"], 1, "{proof}");
+    let told = on(&data, &["audit", "verify"]);
+    assert!(printed(&told).contains("Nothing is missing, and nothing was altered."), "{}", printed(&told));
+
+    harm(&data, "UPDATE event SET actor_user_id = NULL, actor_job = 'nobody' WHERE seq = 2").await;
+    let found = on(&data, &["audit", "verify"]);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(printed(&found).contains("wrong: the event at 1/2, or one before it"), "{}", printed(&found));
+    assert!(complaint(&found).contains("the log was altered"), "{}", complaint(&found));
+
+    // Who can write everything makes a chain of what was altered; the head that was kept is none of it.
+    harm(&data, "DELETE FROM chain_link").await;
+    harm(&data, "UPDATE reader SET epoch = 0, seq = 0 WHERE name = 'chain'").await;
+    let server = Server::on(&data);
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    drop(server);
+    assert!(on(&data, &["audit", "verify"]).status.success());
+    let found = on(&data, &["audit", "verify", "--kept", kept]);
+    assert!(!found.status.success() && printed(&found).contains("made anew, or cut off"), "{}", printed(&found));
+}
+
+#[tokio::test]
+async fn what_cannot_be_proved_is_told_in_one_line() {
+    let data = Data::new().await;
+    let nothing = on(&data, &["audit", "verify"]);
+    assert!(complaint(&nothing).contains("there is no installation at"), "{}", complaint(&nothing));
+    prepare(&data).await;
+    let file = data.files().join("heads");
+    std::fs::write(&file, "{\"organization_id\":1}\n").unwrap();
+    let wrong = on(&data, &["audit", "verify", "--kept", file.to_str().unwrap()]);
+    assert!(complaint(&wrong).contains("line 1 is no head"), "{}", complaint(&wrong));
+    let missing = on(&data, &["audit", "verify", "--kept", "nowhere"]);
+    assert!(complaint(&missing).contains("nowhere: No such file"), "{}", complaint(&missing));
+    for output in [nothing, wrong, missing] {
+        assert!(!output.status.success() && complaint(&output).lines().count() == 1, "{}", complaint(&output));
+    }
+}

@@ -1,0 +1,8 @@
+//! Webhooks: what is sent, to whom, and to whom not.
+
+mod hooks;
+mod receiver;
+mod receivers;
+mod sending;
+mod target;
+mod world;

@@ -1,0 +1,144 @@
+//! The chain: whatever is altered past the store is found, and what may be erased leaves it whole (assurance.md A3).
+
+use claviger_core::chain::Head;
+use claviger_core::event::{Event, EventKind};
+use claviger_store::chain::verify::{Fault, Proof};
+use rand_core::Rng as _;
+
+use crate::engine::{harm, rows};
+use crate::world::{World, now, rng};
+
+async fn link(world: &World, events_max: u32) -> u32 {
+    let mut tx = world.store.begin().await.expect("a transaction");
+    let linked = tx.extend_chains_unchecked(events_max).await.expect("links");
+    tx.commit_unaudited("a test links").await.expect("a commit");
+    linked
+}
+
+async fn prove(world: &World, kept: &[Head]) -> Proof {
+    let mut reader = world.store.snapshot().await.expect("a snapshot");
+    reader.prove_chains_unchecked(kept, |_| ()).await.expect("a proof")
+}
+
+async fn heads(world: &World) -> Vec<Head> {
+    let mut reader = world.store.read().await.expect("a connection");
+    reader.page_chain_heads_unchecked(None, 100).await.expect("heads")
+}
+
+/// A log of two organizations, with changes of keys and bodies to them, of which all but the last are linked.
+async fn world() -> World {
+    let world = World::new().await;
+    for number in 0..12 {
+        let customer = if number % 3 == 0 { &world.beta } else { &world.acme };
+        let (key, secret, _) = world.key(customer, &number.to_string());
+        let mut tx = world.store.begin().await.expect("a transaction");
+        tx.insert_key(&customer.tenant, &key, &[secret]).await.expect("a key");
+        let created = Event::new(&customer.tenant, EventKind::KeyCreated, key.id, now()).after(&key);
+        tx.commit(created).await.expect("a commit");
+        if number % 4 == 0 {
+            world.revoke_key(customer, &key).await;
+        }
+    }
+    while link(&world, 5).await > 0 {}
+    world.insert_key(&world.acme, "not linked").await;
+    world
+}
+
+#[tokio::test]
+async fn what_happened_is_linked_once_in_order_and_proved() {
+    let world = world().await;
+    let proof = prove(&world, &heads(&world).await).await;
+    assert_eq!(proof.faults, []);
+    assert_eq!((proof.waiting, proof.linked + 1, proof.erased), (1, proof.events, 0));
+    assert_eq!((proof.organizations, proof.heads), (3, 3));
+    assert_eq!(link(&world, 5).await, 1);
+    assert_eq!(link(&world, 5).await, 0);
+    let proof = prove(&world, &[]).await;
+    assert_eq!((proof.faults, proof.waiting), (vec![], 0));
+}
+
+#[tokio::test]
+async fn a_body_that_is_erased_leaves_the_chain_whole() {
+    let world = world().await;
+    harm(&world.store, "DELETE FROM event_body WHERE seq % 2 = 0").await;
+    let proof = prove(&world, &heads(&world).await).await;
+    assert_eq!(proof.faults, []);
+    assert!(proof.erased > 3, "{proof:?}");
+}
+
+/// Statements that alter the log past the store, at the place `{}`, which is linked, or at its end.
+const HARM: &[&str] = &[
+    "UPDATE event SET id = 'evt_forged' WHERE seq = {}",
+    "UPDATE event SET kind = 'key.deactivated' WHERE seq = {}",
+    "UPDATE event SET v = 9 WHERE seq = {}",
+    "UPDATE event SET at = at + 1 WHERE seq = {}",
+    "UPDATE event SET actor_user_id = 'usr_forged' WHERE seq = {}",
+    "UPDATE event SET actor_key_id = 'key_forged' WHERE seq = {}",
+    "UPDATE event SET actor_job = 'forged' WHERE seq = {}",
+    "UPDATE event SET entity_kind = 'role' WHERE seq = {}",
+    "UPDATE event SET entity_id = 'key_forged' WHERE seq = {}",
+    "UPDATE event SET touched = '[]' WHERE seq = {}",
+    "UPDATE event SET first_key_id = 'key_0' WHERE seq = {}",
+    "UPDATE event SET last_key_id = 'key_0' WHERE seq = {}",
+    "UPDATE event SET organization_id = (SELECT x.organization_id FROM event x WHERE x.organization_id <> event.organization_id LIMIT 1) WHERE seq = {}",
+    "UPDATE event_body SET body = '{\"after\":{\"name\":\"forged\"}}' WHERE seq = {}",
+    "DELETE FROM chain_link WHERE seq = {}",
+    "DELETE FROM event_body WHERE seq = {}; DELETE FROM event WHERE seq = {}",
+    "DELETE FROM event_body WHERE seq = {}; DELETE FROM event WHERE seq = {}; DELETE FROM chain_link WHERE seq = {}",
+    "DELETE FROM event_body WHERE seq >= {}; DELETE FROM event WHERE seq >= {}; DELETE FROM chain_link WHERE seq >= {}",
+    "UPDATE event SET seq = seq + 1000 WHERE seq = {} AND NOT EXISTS (SELECT 1 FROM event_body b WHERE b.seq = {}); \
+     DELETE FROM event_body WHERE seq = {}; UPDATE event SET seq = seq + 1000 WHERE seq = {}",
+    "UPDATE chain_link SET number = number + 100 WHERE seq = {}",
+    "UPDATE reader SET seq = {} - 1 WHERE name = 'chain'",
+    "UPDATE log_head SET seq = {} - 1 WHERE stream = 'change'",
+    "UPDATE log_head SET seq = seq + {} WHERE stream = 'change'",
+];
+
+#[tokio::test]
+async fn every_alteration_past_the_store_is_found() {
+    let mut rng = rng(7);
+    for statements in HARM {
+        let world = world().await;
+        let [(last,)] = rows::<(i64,)>(&world.store, "SELECT max(seq) FROM chain_link").await[..] else { panic!() };
+        assert_eq!(prove(&world, &[]).await.faults, []);
+        // Of a change that tells something: the first, which made the world, tells nothing.
+        let told = rows::<(i64,)>(&world.store, "SELECT seq FROM event_body ORDER BY seq").await;
+        let place = told[rng.next_u32() as usize % told.len()].0;
+        assert!(place <= last);
+        for statement in statements.split("; ") {
+            harm(&world.store, &statement.replace("{}", &place.to_string())).await;
+        }
+        let faults = prove(&world, &[]).await.faults;
+        assert!(!faults.is_empty(), "not found at {place}: {statements}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_was_made_anew_or_cut_off_is_found_by_a_head_that_was_kept() {
+    for (statement, is_whole_without) in [
+        // Everything behind is taken away, and the log made to end there.
+        ("cut", true),
+        // An event is altered, and all links are made again.
+        ("anew", true),
+    ] {
+        let world = world().await;
+        while link(&world, 5).await > 0 {}
+        let kept = heads(&world).await;
+        assert_eq!(prove(&world, &kept).await.faults, []);
+        if statement == "cut" {
+            for table in ["event_body", "event", "chain_link"] {
+                harm(&world.store, &format!("DELETE FROM {table} WHERE seq > 9")).await;
+            }
+            harm(&world.store, "UPDATE log_head SET seq = 9 WHERE stream = 'change'").await;
+            harm(&world.store, "UPDATE reader SET seq = 9 WHERE name = 'chain'").await;
+        } else {
+            harm(&world.store, "UPDATE event SET at = at - 1 WHERE seq = 4").await;
+            harm(&world.store, "DELETE FROM chain_link").await;
+            harm(&world.store, "UPDATE reader SET epoch = 0, seq = 0 WHERE name = 'chain'").await;
+            while link(&world, 5).await > 0 {}
+        }
+        assert_eq!(prove(&world, &[]).await.faults.is_empty(), is_whole_without, "{statement}");
+        let faults = prove(&world, &kept).await.faults;
+        assert!(faults.iter().any(|it| matches!(it, Fault::Head(_))), "{statement}: {faults:?}");
+    }
+}

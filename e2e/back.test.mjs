@@ -1,0 +1,32 @@
+// The browser's Back: to a form that came back with its complaints, with all that was typed, and to none after signing out.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ADMIN, openWindow, setUp, shared, startServer, walk } from "./harness.mjs";
+
+const { browser, server } = await shared(startServer);
+
+for (const scripts of [true, false]) {
+  test(`what was typed is there again after going on and back${scripts ? "" : ", without scripts"}`, async () => {
+    const { page, close } = await openWindow(browser, server, { javaScriptEnabled: scripts });
+    if (scripts) await setUp(page, server);
+    else {
+      await page.goto(server.base);
+      await page.getByLabel("E-mail").fill(ADMIN.email);
+      await page.getByLabel("Password", { exact: true }).fill(ADMIN.password);
+      await page.getByRole("button", { name: "Sign in" }).click();
+    }
+    await walk(page, "API Keys");
+    await page.getByRole("link", { name: "Create API Key" }).first().click();
+    await page.getByLabel("Description").fill("Kept over Back");
+    await page.getByRole("button", { name: /Create|Generate/ }).click();
+    await page.getByText("One thing to mend").waitFor();
+    await page.locator("a.brand").click();
+    await page.waitForURL("**/o/*");
+    await page.goBack();
+    await page.getByText("One thing to mend").waitFor();
+    assert.equal(await page.getByLabel("Description").inputValue(), "Kept over Back");
+    await close();
+  });
+}

@@ -1,0 +1,111 @@
+// What people have to know: notices of keys that end, by the bell, day by day on a clock that can be set, with scripts and without.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { bearer, callWith, createKey, inspect, openWindow, shared, signIn, startDev } from "./harness.mjs";
+
+const DAY = 86_400_000;
+const { browser } = await shared();
+
+/** A server on which keys that nobody uses end after 90 days, set by clicks, and the day from which is counted. */
+const begin = async (options) => {
+  const server = await startDev();
+  const { page, close } = await openWindow(browser, server, options);
+  await signIn(page, server.admin);
+  await page.getByRole("link", { name: "Settings", exact: true }).first().click();
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: /^Policies/ }).click();
+  await page.locator('a[href$="/policies/idle_days"]').first().click();
+  await page.getByLabel("A number of days").check();
+  await page.locator("#number").fill("90");
+  await page.getByRole("button", { name: "Review the change" }).click();
+  await page.getByRole("button", { name: "Save the policy" }).click();
+  await page.getByRole("status").getByText("saved").waitFor();
+  const start = Date.now() + 60_000;
+  /** Lets days pass; after a day without use nobody is signed in any more. */
+  const pass = async (days) => {
+    await server.setClock(new Date(start + days * DAY).toISOString());
+    await signIn(page, server.admin);
+    await page.goto("/");
+  };
+  return { server, page, pass, end: async () => { await close(); await server.stop(); } };
+};
+
+const bell = (page) => page.getByRole("banner").getByRole("link", { name: /Notifications/ });
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`A1.4: notices come 15, 7 and 1 day before a key ends, and use withdraws them${javaScriptEnabled ? "" : ", without JavaScript"}`, async () => {
+    const { server, page, pass, end } = await begin({ javaScriptEnabled });
+    try {
+      await page.goto("/settings/api-keys");
+      const used = await createKey(page, "Used on day 89");
+      await page.goto("/settings/api-keys");
+      const unused = await createKey(page, "Never used");
+      const notice = (name) => page.getByRole("row").filter({ hasText: `Key “${name}”` });
+      await pass(74);
+      await bell(page).click();
+      assert.equal(await notice("Never used").count(), 0);
+      for (const day of [75, 83, 89]) {
+        await pass(day);
+        await bell(page).click();
+        await page.getByRole("heading", { name: "Notifications", level: 1 }).waitFor();
+        await notice("Never used").filter({ hasText: "unread" }).getByText("is deleted on").waitFor();
+      }
+      if (javaScriptEnabled) await inspect(page, "notifications");
+      await page.goto("/");
+      // The samples' own keys end too, and sooner: home warns of a few.
+      await page.getByText(/^Key “.+” is deleted on/).first().waitFor();
+      assert.equal(await callWith(server, bearer(used.token)), 200);
+      await pass(90.5);
+      assert.deepEqual([await callWith(server, bearer(used.token)), await callWith(server, bearer(unused.token))], [200, 401]);
+      await bell(page).click();
+      await page.getByText("Key “Never used” was deleted, since nobody used it.").waitFor();
+      assert.equal(await notice("Used on day 89").filter({ hasText: "unread" }).count(), 0);
+      await page.getByRole("link", { name: "Only unread" }).click();
+      await page.getByRole("button", { name: "Mark all as read" }).click();
+      await page.getByRole("status").getByText("marked as read").waitFor();
+    } finally {
+      await end();
+    }
+  });
+}
+
+test("a key is kept by a press, and one is put away by another", async () => {
+  const { server, page, pass, end } = await begin({});
+  try {
+    await page.goto("/settings/api-keys");
+    const kept = await createKey(page, "Kept by a press");
+    await pass(76);
+    await bell(page).click();
+    const row = page.getByRole("row").filter({ hasText: "Key “Kept by a press”" });
+    await row.getByRole("button", { name: /^Keep/ }).click();
+    await page.getByRole("status").getByText("“Kept by a press” is kept").waitFor();
+    await pass(95);
+    assert.equal(await callWith(server, bearer(kept.token)), 200);
+    await bell(page).click();
+    await row.getByRole("button", { name: /^Dismiss/ }).first().click();
+    await page.getByRole("status").getByText("put away").waitFor();
+  } finally {
+    await end();
+  }
+});
+
+test("preferences say what the bell tells", async () => {
+  const { page, pass, end } = await begin({});
+  try {
+    await bell(page).click();
+    await page.getByRole("link", { name: "Preferences", exact: true }).click();
+    await inspect(page, "notification preferences");
+    await page.getByRole("checkbox", { name: "A key ends soon because nobody uses it: bell" }).uncheck();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("status").getByText("Saved.").waitFor();
+    await page.goto("/settings/api-keys");
+    await createKey(page, "Nobody is told of me");
+    await pass(76);
+    await bell(page).click();
+    await page.getByRole("heading", { name: "Notifications", level: 1 }).waitFor();
+    assert.equal(await page.getByText("Nobody is told of me").count(), 0);
+  } finally {
+    await end();
+  }
+});
