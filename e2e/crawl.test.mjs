@@ -42,7 +42,7 @@ const routeOf = (path) => ROUTES.filter((it) => fits(it, path)).sort((one, other
 /** What pages have in common that are about different things. */
 const kindOf = (href) => {
   const { pathname, searchParams } = new URL(href, server.base);
-  const path = pathname.replace(/^\/o\/[^/]+/, "/o/{}").replace(/\b(key|usr|mem|rol|org|ses|evt)_[0-9a-z]{26}\b/g, "{}").replace(/\/policies\/[^/]+/, "/policies/{}");
+  const path = pathname.replace(/^\/o\/[^/]+/, "/o/{}").replace(/\b(key|usr|mem|rol|org|ses|evt|whk|dlv|ntf)_[0-9a-z]{26}\b/g, "{}").replace(/\/policies\/[^/]+/, "/policies/{}");
   return `${path}?${[...new Set(searchParams.keys())].sort()}`;
 };
 
@@ -198,6 +198,9 @@ class Crawl {
       else if (it.kind === "email" && !it.value) await field.fill(`crawled-${this.serial}@acme.example`);
       else if (it.kind === "radio" && !it.is_chosen) await form.getByRole("radio").nth(1).check();
       else if (it.name === "name") await field.fill(`Crawled ${this.serial}`);
+      else if (it.kind === "url" && !it.value) await field.fill("https://receiver.example/crawled");
+      else if (it.name === "entity") await field.fill("contact");
+      else if (it.name === "operation") await field.fill("create");
       else if (it.name === "permissions") await field.fill("contacts:read");
       else if (it.name === "parent") await field.selectOption({ index: it.options - 1 });
     }

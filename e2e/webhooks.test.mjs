@@ -11,7 +11,7 @@ import { isSigned, startReceiver } from "./receiver.mjs";
 const { browser } = await shared();
 
 const ANN = { name: "Ann Meyer", email: "ann@acme.example", password: "eleven plus one" };
-const RECRUITER = ["claviger/profile:*", "claviger/own-keys:*", "claviger/own-webhooks:*", "contacts:*"];
+const RECRUITER = ["claviger/profile:*", "claviger/own-keys:*", "claviger/own-webhooks:*", "claviger/event-types:read", "contacts:*"];
 
 const token = (page) => page.locator("#token").textContent();
 const walkToApiAccess = (page) => walkProfile(page, "Your Profile & Preferences", "API Access");

@@ -41,7 +41,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
         None => Vec::new(),
     };
     let page = ApiAccessPage {
-        webhooks: hooks.iter().map(webhooks::view_of).collect(),
+        webhooks: hooks.iter().map(|it| webhooks::view_of(&visit, it)).collect(),
         shell: visit.shell(Place::Elsewhere),
         crumbs: Section::Profile.crumbs_below(),
         is_admin: access.access == ApiAccess::Always,

@@ -87,7 +87,7 @@ impl Kept {
 
 /// The page that a form stands on, by where it is sent: that of the same address, or of the thing that a mere button is about.
 fn page_of(action: &str) -> String {
-    const BUTTONS: [&str; 11] = [
+    const BUTTONS: [&str; 19] = [
         "activate",
         "deactivate",
         "resume",
@@ -99,6 +99,14 @@ fn page_of(action: &str) -> String {
         "cancel",
         "end",
         "extend",
+        "pause",
+        "play",
+        "test",
+        "recover",
+        "resend",
+        "open",
+        "keep",
+        "dismiss",
     ];
     let (organization, rest) = match action.strip_prefix("/o/").and_then(|it| it.split_once('/')) {
         Some((slug, rest)) => (format!("/o/{slug}"), rest),
@@ -109,6 +117,8 @@ fn page_of(action: &str) -> String {
         [list @ ("keys" | "members" | "roles" | "tree")] => format!("{list}/new"),
         ["keys", "bulk", ..] => "keys".to_owned(),
         ["sessions", ..] => "sessions".to_owned(),
+        ["notifications", ..] => "notifications".to_owned(),
+        ["keys", key, "bundle"] => format!("keys/{key}"),
         ["keys", key, "rotation", ..] => format!("keys/{key}"),
         ["roles", role, "api-access"] => format!("roles/{role}"),
         [above @ .., button] if BUTTONS.contains(button) => above.join("/"),

@@ -16,11 +16,10 @@ use super::entrance::held_back;
 use super::failure::Failure;
 use super::keys::view;
 use super::menu::Section;
-use super::pages::access::{AskPage, HeldKey, HolderPage, HolderView, HoldersPage};
+use super::pages::access::{AskPage, HeldKey, HeldWebhooks, HolderPage, HolderView, HoldersPage};
 use super::pages::form::FormErrors;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
-use super::pages::webhooks::WebhookView;
 use super::paging::{Forward, forward};
 use super::visit::Visit;
 use super::webhooks::{self, Selected};
@@ -153,11 +152,12 @@ pub(super) async fn show_holder(
 }
 
 /// The webhooks of somebody's keys, newest first, those too that have ended.
-async fn listed_webhooks(visit: &Visit, user_id: UserId) -> Result<Vec<WebhookView>, Failure> {
+async fn listed_webhooks(visit: &Visit, user_id: UserId) -> Result<HeldWebhooks, Failure> {
     let filter = WebhookFilter { of: WebhooksOf::User(user_id), ..WebhookFilter::default() };
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let found = list_webhooks(&visit.app, &visit.caller, Some(visit.organization_id()), filter, all).await?;
-    Ok(found.items.iter().map(webhooks::view_of).collect())
+    let rows = found.items.iter().map(|it| webhooks::view_of(visit, it)).collect();
+    Ok(HeldWebhooks { rows, has_more: found.next.is_some() })
 }
 
 /// Goes on to the webhook that was selected.

@@ -120,7 +120,7 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "delivery-resent" => Notice::DeliveryResent,
         "test-sent" => Notice::TestSent,
         "no-webhook-selected" => Notice::NoWebhookSelected,
-        "deliveries-recovered" => Notice::DeliveriesRecovered(subject()?.parse().ok()?),
+        "deliveries-recovered" => counts().map(|(sent, more)| Notice::DeliveriesRecovered(sent, more > 0))?,
         "password-set" => Notice::PasswordSet,
         "member-added" => Notice::MemberAdded(subject()?),
         "member-updated" => Notice::MemberUpdated(subject()?),
@@ -152,7 +152,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         | Notice::KeysDeactivated(done, left)
         | Notice::KeysExtended(done, left, _)
         | Notice::KeysDeleted(done, left) => format!("{done}x{left}"),
-        Notice::DeliveriesRecovered(count) => count.to_string(),
+        Notice::DeliveriesRecovered(sent, has_more) => format!("{sent}x{}", u8::from(*has_more)),
         _ => String::new(),
     };
     let (kind, subject) = match notice {
@@ -194,7 +194,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::DeliveryResent => ("delivery-resent", ""),
         Notice::TestSent => ("test-sent", ""),
         Notice::NoWebhookSelected => ("no-webhook-selected", ""),
-        Notice::DeliveriesRecovered(_) => ("deliveries-recovered", counts.as_str()),
+        Notice::DeliveriesRecovered(..) => ("deliveries-recovered", counts.as_str()),
         Notice::PasswordSet => ("password-set", ""),
         Notice::MemberAdded(name) => ("member-added", name.as_str()),
         Notice::MemberUpdated(name) => ("member-updated", name.as_str()),
@@ -342,7 +342,7 @@ mod tests {
             Notice::DeliveryResent,
             Notice::TestSent,
             Notice::NoWebhookSelected,
-            Notice::DeliveriesRecovered(12),
+            Notice::DeliveriesRecovered(12, true),
             Notice::PasswordSet,
             Notice::MemberAdded(named()),
             Notice::MemberUpdated(named()),
@@ -401,7 +401,7 @@ mod tests {
                 | Notice::DeliveryResent
                 | Notice::TestSent
                 | Notice::NoWebhookSelected
-                | Notice::DeliveriesRecovered(_)
+                | Notice::DeliveriesRecovered(..)
                 | Notice::PasswordSet
                 | Notice::MemberAdded(_)
                 | Notice::MemberUpdated(_)

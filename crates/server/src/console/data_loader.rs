@@ -52,6 +52,7 @@ pub(super) async fn show(visit: Visit, query: Result<Query<Forward>, QueryReject
     let page = DataLoaderPage {
         shell: visit.shell(Place::Settings),
         crumbs: Section::Integrations.crumbs_below(),
+        tabs: Section::Integrations.tabs(&visit),
         rows: people.items.iter().map(|it| user(&visit, it, key_of(&found, it))).collect(),
         is_first,
         next: forward_in(&search, people.next),

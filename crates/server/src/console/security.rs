@@ -28,9 +28,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// Adds the headers that every answer carries. Pages are never stored; assets say otherwise themselves.
 pub(super) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let tls = Site::of(request.headers(), app.config().public_url.as_ref()).is_ok_and(|it| it.tls);
-    let action = (request.method() == Method::POST).then(|| request.uri().path().to_owned());
+    let action = request.uri().path().to_owned();
     let mut response = next.run(request).await;
-    let can_be_gone_back_to = action.is_some_and(|it| is_within_reach_of_back(&it, response.status()));
+    let can_be_gone_back_to = is_within_reach_of_back(&action, response.status());
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));

@@ -60,6 +60,11 @@ impl Section {
         }
         all
     }
+
+    /// What stands beside each other in it, as far as the viewer may use it.
+    pub(super) fn tabs(self, visit: &Visit) -> Vec<Crumb> {
+        self.entries(visit).iter().map(|it| Crumb { path: it.path, label: it.label }).collect()
+    }
 }
 
 /// The page of the menus that a path within the organization lies right below, where the viewer may use it.

@@ -21,7 +21,7 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 39] = [
+pub(in crate::console) const LABELS: [(&str, &str); 43] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
@@ -31,6 +31,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 39] = [
     ("description", "Description"),
     ("door", ""),
     ("email", "E-mail"),
+    ("entity", "Entity"),
     ("even_if_used", ""),
     ("expires", "Expires"),
     ("expires_on", "Last day"),
@@ -46,6 +47,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 39] = [
     ("newest", ""),
     ("number", "Number"),
     ("once", ""),
+    ("operation", "Operation Type"),
     ("overlap", "Old secret stops"),
     ("owner", "Owner"),
     ("parent", "Below"),
@@ -56,9 +58,11 @@ pub(in crate::console) const LABELS: [(&str, &str); 39] = [
     ("role", "Role"),
     ("scopes", "Scopes"),
     ("secret", ""),
+    ("since", "Send again what failed since"),
     ("slug", "Short name"),
     ("under", "Below"),
     ("until", "Old secret works until"),
+    ("url", "URL"),
     ("user", "User"),
     ("version", ""),
 ];

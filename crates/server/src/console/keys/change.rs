@@ -69,7 +69,7 @@ pub(in crate::console) async fn show_key(
         may_read_history: visit.may_do("claviger/events:read"),
         snippets: view::snippets(&visit.site.base_url, info.api.as_str(), None),
         documentation: visit.documentation(info.api.as_str()).await,
-        webhooks: webhooks::of_key(&visit, info.key.id).await?.iter().map(webhooks::view_of).collect(),
+        webhooks: webhooks::of_key(&visit, info.key.id).await?.iter().map(|it| webhooks::view_of(&visit, it)).collect(),
     };
     Ok(visit.page(&page))
 }

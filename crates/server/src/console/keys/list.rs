@@ -17,7 +17,7 @@ use super::door::Door;
 use super::locations::location_keys;
 use super::rights::rights_to;
 use super::view;
-use crate::console::data_loader;
+use crate::console::menu::Section;
 use crate::console::failure::Failure;
 use crate::console::health;
 use crate::console::pages::form::Choice;
@@ -308,7 +308,7 @@ pub(in crate::console) async fn show_keys(
     let page = KeyListPage {
         shell: visit.shell(Place::Keys),
         door: door.view(),
-        beside_data_loader: door == Door::Integrations && data_loader::NEEDS.iter().all(|it| visit.may_do(it)),
+        tabs: if door == Door::Integrations { Section::Integrations.tabs(&visit) } else { Vec::new() },
         locations,
         filtered: query.filters().next().is_some(),
         misread: misread || unreadable,

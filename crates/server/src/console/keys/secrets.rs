@@ -31,6 +31,7 @@ use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Moment, Place};
 use crate::console::shared_secret::bundle::is_offered;
 use crate::console::visit::Visit;
+use crate::console::webhooks;
 use crate::ops::idempotency::{Answer, Idempotency};
 use crate::ops::keys::{
     CreatedKey, KeyInfo, Overlap, OverlapBounds, Rotation, overlap_bounds, rotate_key, rotation_of,
@@ -284,6 +285,7 @@ async fn rotate_page(
         once,
         overlaps: overlaps.collect(),
         older,
+        webhooks: webhooks::pausing_with(visit, info.key.id).await?,
         errors,
     })
 }

@@ -121,7 +121,16 @@ pub struct HolderPage {
     /// The key; none where the user holds none, or none any more.
     pub key: Option<HeldKey>,
     /// The webhooks of the user's keys, newest first; none where the reader may see none.
-    pub webhooks: Option<Vec<WebhookView>>,
+    pub webhooks: Option<HeldWebhooks>,
+}
+
+/// The webhooks of somebody's keys.
+#[derive(Debug, Clone)]
+pub struct HeldWebhooks {
+    /// The newest of them.
+    pub rows: Vec<WebhookView>,
+    /// Whether there are others.
+    pub has_more: bool,
 }
 
 /// A personal key that somebody holds.

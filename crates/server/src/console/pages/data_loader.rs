@@ -16,6 +16,8 @@ pub struct DataLoaderPage {
     pub shell: Shell,
     /// The way here.
     pub crumbs: Vec<Crumb>,
+    /// What stands beside it under Integrations.
+    pub tabs: Vec<Crumb>,
     /// The users of this page.
     pub rows: Vec<LoaderUserView>,
     /// What is searched for; empty for everybody.

@@ -54,8 +54,8 @@ pub struct KeyListPage {
     pub shell: Shell,
     /// Along which path it was reached.
     pub door: DoorView,
-    /// Whether the keys of the data loader stand beside them.
-    pub beside_data_loader: bool,
+    /// What stands beside it under Integrations; empty behind any other door.
+    pub tabs: Vec<Crumb>,
     /// The keys of the organizations below, where it has some and the whole list is looked at.
     pub locations: Option<LocationKeys>,
     /// The rows of this page.

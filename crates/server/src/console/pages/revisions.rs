@@ -18,6 +18,8 @@ pub struct RevisionsPage {
     pub actors: Vec<ChoiceGroup>,
     /// What was done: `contact` or `contact.update`; empty for everything.
     pub what: String,
+    /// To which thing the list is narrowed without its kind, as the host calls it.
+    pub thing: Option<String>,
     /// The kind of one thing, and what the host calls it, whose history this is.
     pub about: Option<(String, String)>,
     /// The first day, `2026-11-01`; empty for all.

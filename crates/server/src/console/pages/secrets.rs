@@ -131,6 +131,8 @@ pub struct RotateKeyPage {
     pub present: TurningSecret,
     /// Those before it that are still good: whoever chooses "Now" ends them too.
     pub older: Vec<OldSecretView>,
+    /// What "Now" does to its webhooks, in a sentence; none where it does nothing to any.
+    pub webhooks: Option<String>,
     /// Now, and the overlaps that policy allows.
     pub overlaps: Vec<Choice>,
     /// What was wrong with the form that was sent.

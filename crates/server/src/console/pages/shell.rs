@@ -283,8 +283,8 @@ pub enum Notice {
     TestSent,
     /// Configure was pressed, and no webhook was selected.
     NoWebhookSelected,
-    /// So many deliveries are sent again.
-    DeliveriesRecovered(u64),
+    /// So many deliveries are sent again, and whether there are more.
+    DeliveriesRecovered(usize, bool),
     /// The reader set a password by a link.
     PasswordSet,
     /// Somebody who had an account was made a member.

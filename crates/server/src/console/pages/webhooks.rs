@@ -19,10 +19,19 @@ pub struct WebhookView {
     pub operation: String,
     /// What it is for; free text.
     pub description: String,
-    /// The key that it hangs on: its name, and its page where the reader may open that.
-    pub key: Option<(String, String)>,
+    /// The key that it hangs on.
+    pub key: Option<WebhookKey>,
     /// Where it stands.
     pub status: Status,
+}
+
+/// The key that a webhook hangs on.
+#[derive(Debug, Clone)]
+pub struct WebhookKey {
+    /// Its name; free text.
+    pub name: String,
+    /// Its page within the organization, where the reader may open that.
+    pub path: Option<String>,
 }
 
 /// What the reader may do to webhooks.
@@ -44,6 +53,8 @@ pub struct WebhooksPage {
     pub shell: Shell,
     /// The way here.
     pub crumbs: Vec<Crumb>,
+    /// What stands beside it under Integrations.
+    pub tabs: Vec<Crumb>,
     /// The webhooks of this page, newest first.
     pub rows: Vec<WebhookView>,
     /// The states to which the list can be narrowed.
@@ -69,19 +80,14 @@ pub struct DeliveryView {
     pub event_id: String,
     /// When it was made.
     pub made: Moment,
-    /// Where it stands, and when it is tried next.
+    /// Where it stands.
     pub status: Status,
+    /// When it is tried again, after a try that failed.
+    pub due: Option<Moment>,
     /// How often it was tried.
     pub attempts: u64,
     /// Whether it was only a test.
     pub is_test: bool,
-}
-
-/// A signing secret that is still good beside the current one.
-#[derive(Debug, Clone)]
-pub struct OldSigningSecret {
-    /// Until when.
-    pub until: Moment,
 }
 
 /// A webhook.
@@ -104,8 +110,8 @@ pub struct WebhookPage {
     pub failing_since: Option<Moment>,
     /// When its signing secret was made.
     pub secret_made: Option<Moment>,
-    /// The old ones that are good still.
-    pub old_secrets: Vec<OldSigningSecret>,
+    /// Until when each of the old ones signs beside it.
+    pub old_secrets: Vec<Moment>,
     /// Whether it is sent anything.
     pub is_on: bool,
     /// Whether it can be switched on again.
@@ -120,10 +126,10 @@ pub struct WebhookPage {
     pub states: Vec<Choice>,
     /// Whether they are.
     pub filtered: bool,
-    /// Whether any of this page failed.
-    pub any_failed: bool,
     /// The first day from which failed ones are sent again, as a form has it.
     pub since: String,
+    /// What was wrong with that day.
+    pub errors: FormErrors,
     /// Whether nothing stands before these.
     pub is_first: bool,
     /// The query string of the next page, without `?`; none on the last.
@@ -187,9 +193,9 @@ pub struct WebhookFormPage {
     pub version: String,
     /// Where it is sent.
     pub url: String,
-    /// What triggers it: `contact.create`.
+    /// What it is about: `contact`.
     pub entity: String,
-    /// The operation that triggers it.
+    /// What is done to it: `create`.
     pub operation: String,
     /// What it is for.
     pub description: String,
@@ -225,6 +231,8 @@ pub struct WebhookQuestionPage {
     pub crumbs: Vec<Crumb>,
     /// The webhook.
     pub webhook: WebhookView,
+    /// Whether its receiver hears of its end.
+    pub is_told: bool,
     /// What is asked.
     pub question: WebhookQuestion,
     /// What was wrong with the last try.

@@ -10,11 +10,16 @@ use crate::ops::revisions::RevisionFilter;
 /// Bytes of what a host calls a thing, in an address.
 const THING_BYTES_MAX: usize = limits::HOST_ID_BYTES_MAX;
 
+/// Characters of what was typed that are shown again; the form lets nobody type more.
+const WHAT_CHARS_MAX: usize = 80;
+
 /// What it says.
 #[derive(Debug, Default)]
 pub(super) struct RevisionQuery {
     /// What was done: `contact`, or `contact.updated`.
     pub(super) what: Option<(String, Option<String>)>,
+    /// That, as it was typed, where it was not understood.
+    pub(super) unread: Option<String>,
     /// To which thing, as the host calls it.
     pub(super) thing: Option<String>,
     /// By whom, in which days, and behind which page.
@@ -39,6 +44,7 @@ impl RevisionQuery {
         let misread = read(pairs, |name, value| match name {
             "what" => {
                 query.what = what(value);
+                query.unread = query.what.is_none().then(|| value.chars().take(WHAT_CHARS_MAX).collect());
                 query.what.is_some()
             }
             "thing" => {
@@ -129,7 +135,7 @@ mod tests {
             query.link("c"),
             "what=scorecard%2Eupdate&thing=A&from=2026%2D11%2D01&until=2026%2D11%2D02&after=c"
         );
-        assert!(query.export().starts_with("entity=scorecard&operation=update&entity%5Fid=A&from="), "{}", query.export());
+        assert!(query.export().starts_with("entity=scorecard&operation=update&entity_id=A&from="), "{}", query.export());
         assert_eq!(read(&[("what", "scorecard")]).0.filter().operation, None);
     }
 

@@ -7,8 +7,10 @@ use claviger_core::id::DeliveryId;
 use claviger_core::time::Timestamp;
 use serde::Deserialize;
 
-use super::{crumbs, find, path_of, readable, rights, view};
+use super::{Narrowed, crumbs, find, path_of, readable, rights, view, webhook_page};
+use crate::console::entrance::refused;
 use crate::console::failure::Failure;
+use crate::console::pages::form::{FormErrors, typed};
 use crate::console::pages::shell::{Moment, Notice, Place};
 use crate::console::pages::webhooks::DeliveryPage;
 use crate::console::visit::Visit;
@@ -28,7 +30,7 @@ pub(in crate::console) async fn show_delivery(
     let page = DeliveryPage {
         shell: visit.shell(Place::Settings),
         crumbs: crumbs(&visit),
-        webhook: view::webhook(&info),
+        webhook: view::webhook(&visit, &info),
         delivery: view::delivery(&found.row),
         due: found.row.due_at.map(Moment::new),
         ended: found.row.ended_at.map(Moment::new),
@@ -82,15 +84,13 @@ pub(in crate::console) async fn recover(
     let form = readable(form)?;
     let info = find(&visit, &id).await?;
     let id = info.row.webhook.id;
-    let since: Timestamp = format!("{}T00:00:00Z", form.since.trim()).parse().map_err(|_| Failure::bad_form())?;
-    let mut deliveries = 0;
-    // So many at a time; what one round has sent again has not failed any more.
-    loop {
-        let Some(found) = recover_deliveries(&visit.app, &visit.caller, id, since, None).await?.fresh() else { break };
-        deliveries += found.deliveries;
-        if !found.has_more {
-            break;
-        }
-    }
-    Ok(visit.done(&path_of(id), &Notice::DeliveriesRecovered(deliveries)))
+    let Ok(since) = format!("{}T00:00:00Z", form.since.trim()).parse::<Timestamp>() else {
+        let mut errors = FormErrors::default();
+        errors.add("since", "The day is needed, as 2026-11-01.".to_owned());
+        let page = webhook_page(&visit, &info, &Narrowed::default(), typed(&form.since), errors).await?;
+        return Ok(refused(visit.page(&page)));
+    };
+    let found = recover_deliveries(&visit.app, &visit.caller, id, since, None).await?.fresh();
+    let (deliveries, has_more) = found.map_or((0, false), |it| (it.deliveries, it.has_more));
+    Ok(visit.done(&path_of(id), &Notice::DeliveriesRecovered(usize::try_from(deliveries).unwrap_or(usize::MAX), has_more)))
 }

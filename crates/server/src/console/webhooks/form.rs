@@ -63,7 +63,7 @@ async fn page(visit: &Visit, webhook: Option<&WebhookInfo>, form: &WebhookForm, 
     WebhookFormPage {
         shell: visit.shell(Place::Settings),
         crumbs: crumbs(visit),
-        webhook: webhook.map(view::webhook),
+        webhook: webhook.map(|it| view::webhook(visit, it)),
         once: typed(&form.once),
         version: version.unwrap_or_default(),
         url: typed(&form.url),
@@ -161,7 +161,7 @@ fn shown(visit: &Visit, answer: Answer<ShownWebhook>, is_new: bool) -> Result<Re
     let shown = match answer {
         Answer::Fresh(shown) => shown,
         Answer::Replayed { body, .. } => {
-            let path = body["id"].as_str().map_or_else(|| PATH.to_owned(), |id| format!("/webhooks/{id}"));
+            let path = body["id"].as_str().and_then(|it| it.parse().ok()).map_or_else(|| PATH.to_owned(), path_of);
             return Ok(visit.done(&path, &Notice::SigningSecretWasShown));
         }
     };
@@ -172,7 +172,7 @@ fn shown(visit: &Visit, answer: Answer<ShownWebhook>, is_new: bool) -> Result<Re
     Ok(visit.page(&WebhookSecretPage {
         shell: visit.shell(Place::Settings),
         crumbs: crumbs(visit),
-        webhook: view::webhook(&shown.info),
+        webhook: view::webhook(visit, &shown.info),
         is_new,
         secret: shown.secret.expose().expose_secret().to_owned(),
         old_until: old.max().map(Moment::new),
@@ -271,7 +271,7 @@ pub(in crate::console) async fn show_rotate(
     let info = find(&visit, &id).await?;
     require_update(&visit, &info)?;
     let once = new_once(&visit.app);
-    Ok(visit.page(&rotation(&visit, view::webhook(&info), once, None, FormErrors::default())))
+    Ok(visit.page(&rotation(&visit, view::webhook(&visit, &info), once, None, FormErrors::default())))
 }
 
 fn rotation(
@@ -296,6 +296,7 @@ fn rotation(
         shell: visit.shell(Place::Settings),
         crumbs: crumbs(visit),
         webhook,
+        is_told: false,
         question: WebhookQuestion::Rotate { once, overlaps: overlaps.collect() },
         errors,
     }
@@ -318,7 +319,7 @@ pub(in crate::console) async fn rotate(
         Err(error) => {
             let mut errors = FormErrors::default();
             complain(&mut errors, error.into_reject())?;
-            let page = rotation(&visit, view::webhook(&info), typed(&form.once), Some(secs), errors);
+            let page = rotation(&visit, view::webhook(&visit, &info), typed(&form.once), Some(secs), errors);
             Ok(refused(visit.page(&page)))
         }
     }

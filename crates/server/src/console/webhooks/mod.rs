@@ -4,6 +4,8 @@ mod deliveries;
 mod form;
 mod view;
 
+use std::time::Duration;
+
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
@@ -25,7 +27,7 @@ use super::pages::form::{Choice, FormErrors};
 use super::pages::settings::Crumb;
 use super::pages::shell::{Moment, Notice, Place};
 use super::pages::webhooks::{
-    OldSigningSecret, WebhookPage, WebhookQuestion, WebhookQuestionPage, WebhookRights, WebhooksPage,
+    WebhookPage, WebhookQuestion, WebhookQuestionPage, WebhookRights, WebhooksPage,
 };
 use super::paging::query_string;
 use super::visit::Visit;
@@ -46,6 +48,8 @@ pub(super) const PATH: &str = "/integrations/webhooks";
 pub(super) const TITLE: &str = "Webhooks";
 /// What it needs.
 pub(super) const NEEDS: &[&str] = &["claviger/webhooks:read"];
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A webhook's own page, within the organization.
 pub(super) fn path_of(id: WebhookId) -> String {
@@ -96,7 +100,8 @@ pub(super) async fn show_webhooks(
     let page = WebhooksPage {
         shell: visit.shell(Place::Settings),
         crumbs: Section::Integrations.crumbs_below(),
-        rows: found.items.iter().map(view::webhook).collect(),
+        tabs: Section::Integrations.tabs(&visit),
+        rows: found.items.iter().map(|it| view::webhook(&visit, it)).collect(),
         states: [all].into_iter().chain(states).collect(),
         filtered: status.is_some(),
         may: rights(&visit, None),
@@ -108,7 +113,7 @@ pub(super) async fn show_webhooks(
 
 /// What the reader may do: to any of the organization's, or to this one where it is the reader's own.
 fn rights(visit: &Visit, info: Option<&WebhookInfo>) -> WebhookRights {
-    let is_own = info.is_some_and(|it| [it.row.owner_id, it.row.mapped_user_id].contains(&Some(visit.user.id)));
+    let is_own = info.is_some_and(|it| view::is_own(visit, it));
     let may = |action: &str| {
         visit.may_do(&format!("claviger/webhooks:{action}"))
             || is_own && visit.may_do(&format!("claviger/own-webhooks:{action}"))
@@ -121,6 +126,11 @@ async fn find(visit: &Visit, id: &str) -> Result<WebhookInfo, Failure> {
     let info = get_webhook(&visit.app, &visit.caller, id).await?;
     // Its page stands in its own organization and in no other.
     if info.row.webhook.organization_id == visit.organization_id() { Ok(info) } else { Err(Failure::not_found()) }
+}
+
+/// Whether it is sent nothing any more, for ever.
+fn has_ended(info: &WebhookInfo) -> bool {
+    matches!(info.row.webhook.status, WebhookStatus::Gone | WebhookStatus::OffByKey)
 }
 
 /// The way to a webhook: by the list of all, for whoever may see that; else by the reader's own key.
@@ -157,8 +167,20 @@ pub(super) async fn show_webhook(
     query: Result<Query<Narrowed>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let info = find(&visit, &id).await?;
-    let webhook = &info.row.webhook;
     let Query(query) = query.unwrap_or_default();
+    let week = visit.app.now().saturating_sub(WEEK);
+    let since = week.to_string().chars().take("2026-11-01".len()).collect();
+    Ok(visit.page(&webhook_page(&visit, &info, &query, since, FormErrors::default()).await?))
+}
+
+async fn webhook_page(
+    visit: &Visit,
+    info: &WebhookInfo,
+    query: &Narrowed,
+    since: String,
+    errors: FormErrors,
+) -> Result<WebhookPage, Failure> {
+    let webhook = &info.row.webhook;
     let state = DeliveryState::parse(&query.state);
     let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
     let found = list_deliveries(&visit.app, &visit.caller, webhook.id, state, request).await?;
@@ -167,21 +189,20 @@ pub(super) async fn show_webhook(
     let states = DeliveryState::ALL
         .iter()
         .map(|it| Choice::new(it.as_str(), view::state_words(*it), chosen == Some(it.as_str())));
-    let (crumbs, holder) = match holder(&visit, webhook, &info).await {
+    let (crumbs, holder) = match holder(visit, webhook, info).await {
         Some((crumbs, holder)) => (crumbs, Some(holder)),
-        None => (crumbs(&visit), None),
+        None => (crumbs(visit), None),
     };
     let current = info.secrets.iter().find(|it| it.state == SecretState::Current);
     let old = info.secrets.iter().filter_map(|it| match it.state {
-        SecretState::Retiring { until } => Some(OldSigningSecret { until: Moment::new(until) }),
+        SecretState::Retiring { until } => Some(Moment::new(until)),
         SecretState::Current | SecretState::Dead => None,
     });
-    let week = visit.app.now().saturating_sub(std::time::Duration::from_secs(7 * 24 * 3600));
-    let page = WebhookPage {
+    Ok(WebhookPage {
         shell: visit.shell(Place::Settings),
         crumbs,
         holder,
-        webhook: view::webhook(&info),
+        webhook: view::webhook(visit, info),
         is_subtree: webhook.reach == Reach::Subtree,
         created: Moment::new(webhook.created_at),
         failing_since: webhook.failing_since.map(Moment::new),
@@ -189,17 +210,16 @@ pub(super) async fn show_webhook(
         old_secrets: old.collect(),
         is_on: webhook.is_sent(),
         is_playable: matches!(webhook.status, WebhookStatus::Paused | WebhookStatus::DisabledFailing),
-        has_ended: matches!(webhook.status, WebhookStatus::Gone | WebhookStatus::OffByKey),
-        may: rights(&visit, Some(&info)),
-        any_failed: found.items.iter().any(|it| it.row.state == DeliveryState::Failed),
+        has_ended: has_ended(info),
+        may: rights(visit, Some(info)),
         deliveries: found.items.iter().map(|it| view::delivery(&it.row)).collect(),
         states: [all].into_iter().chain(states).collect(),
         filtered: state.is_some(),
-        since: week.to_string().chars().take("2026-11-01".len()).collect(),
+        since,
+        errors,
         is_first,
         next: next_of("state", chosen, found.next),
-    };
-    Ok(visit.page(&page))
+    })
 }
 
 async fn switch(visit: Visit, id: &str, active: bool) -> Result<Response, Failure> {
@@ -229,7 +249,8 @@ pub(super) async fn show_delete(visit: Visit, Path((_, id)): Path<(String, Strin
     let page = WebhookQuestionPage {
         shell: visit.shell(Place::Settings),
         crumbs: crumbs(&visit),
-        webhook: view::webhook(&info),
+        webhook: view::webhook(&visit, &info),
+        is_told: info.row.webhook.key_id.is_some() && !has_ended(&info),
         question: WebhookQuestion::Delete,
         errors: FormErrors::default(),
     };
@@ -278,7 +299,6 @@ pub(super) async fn of_key(visit: &Visit, key_id: KeyId) -> Result<Vec<WebhookIn
 /// What is to be said of the webhooks of a key that is about to end, where it has any and the reader may know.
 pub(super) async fn ending_with(visit: &Visit, key_id: KeyId) -> Result<Option<String>, Failure> {
     let found = of_key(visit, key_id).await?;
-    let has_ended = |it: &&WebhookInfo| matches!(it.row.webhook.status, WebhookStatus::Gone | WebhookStatus::OffByKey);
     Ok(match found.iter().filter(|it| !has_ended(it)).count() {
         0 => None,
         1 => Some("One webhook ends with it, and its receiver is told.".to_owned()),

@@ -5,7 +5,8 @@ use claviger_core::webhook::delivery::{DeliveryState, Source};
 use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow};
 
 use crate::console::pages::shell::{Moment, Status, Tone};
-use crate::console::pages::webhooks::{AttemptView, DeliveryView, WebhookView};
+use crate::console::pages::webhooks::{AttemptView, DeliveryView, WebhookKey, WebhookView};
+use crate::console::visit::Visit;
 use crate::ops::webhooks::WebhookInfo;
 
 /// A webhook's state in words.
@@ -30,7 +31,7 @@ pub(super) const fn state_words(state: DeliveryState) -> &'static str {
 }
 
 /// A webhook. Where the reader may not see the whole address, what comes behind the host is left out: a secret may stand there.
-pub(in crate::console) fn webhook(info: &WebhookInfo) -> WebhookView {
+pub(in crate::console) fn webhook(visit: &Visit, info: &WebhookInfo) -> WebhookView {
     let webhook = &info.row.webhook;
     let tone = match webhook.status {
         WebhookStatus::Active => Tone::Good,
@@ -44,7 +45,8 @@ pub(in crate::console) fn webhook(info: &WebhookInfo) -> WebhookView {
     };
     let key = webhook.key_id.map(|id| {
         let name = info.row.key_name.as_ref().map_or_else(|| id.to_string(), ToString::to_string);
-        (name, format!("/keys/{id}"))
+        let opens = visit.may_do("claviger/keys:read") || is_own(visit, info);
+        WebhookKey { name, path: opens.then(|| format!("/keys/{id}")) }
     });
     WebhookView {
         id: webhook.id.to_string(),
@@ -57,6 +59,11 @@ pub(in crate::console) fn webhook(info: &WebhookInfo) -> WebhookView {
     }
 }
 
+/// Whether it hangs on a key of the reader.
+pub(super) fn is_own(visit: &Visit, info: &WebhookInfo) -> bool {
+    [info.row.owner_id, info.row.mapped_user_id].contains(&Some(visit.user.id))
+}
+
 /// A delivery, and when it is tried next.
 pub(super) fn delivery(row: &DeliveryRow) -> DeliveryView {
     let tone = match row.state {
@@ -66,15 +73,16 @@ pub(super) fn delivery(row: &DeliveryRow) -> DeliveryView {
         DeliveryState::Cancelled => Tone::Ended,
     };
     let words = match (row.state, row.due_at) {
-        (DeliveryState::Pending, Some(at)) if row.attempts > 0 => format!("Tried again {} UTC", at.to_table_text()),
-        (state, _) => state_words(state).to_owned(),
+        (DeliveryState::Pending, Some(_)) if row.attempts > 0 => "Failed so far: tried again",
+        (state, _) => state_words(state),
     };
     DeliveryView {
         id: row.id.to_string(),
         event_type: row.topic.event_type(),
         event_id: row.event_id.to_string(),
         made: Moment::new(row.created_at),
-        status: Status { tone, words },
+        status: Status { tone, words: words.to_owned() },
+        due: row.due_at.filter(|_| row.attempts > 0).map(Moment::new),
         attempts: row.attempts,
         is_test: row.source == Source::Test,
     }

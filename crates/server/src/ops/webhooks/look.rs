@@ -25,12 +25,14 @@ pub async fn list_webhooks(
 ) -> OpResult<Page<WebhookInfo>> {
     let organization_id = organization_of(app, caller, organization_id)?;
     let (tenant, access) = authorize(app, caller, organization_id, "read")?;
-    let of = if access.is_own() { access.whose } else { filter.of };
-    // Own ones of one key: those of any other are none of them.
-    let is_foreign = access.is_own() && filter.of != WebhooksOf::All && filter.of != of;
+    // A person's own may be narrowed to those of one key; what a caller asks for beyond its own is none of them.
+    let (of, is_theirs) = match (access.whose, filter.of) {
+        (WebhooksOf::All, asked) | (WebhooksOf::User(_), asked @ WebhooksOf::Key(_)) => (asked, true),
+        (own, asked) => (own, asked == WebhooksOf::All || asked == own),
+    };
     let filter = WebhookFilter { of, ..filter };
     let mut found = app.store().read().await?.page_webhooks(&tenant, &filter, &page.try_into()?).await?;
-    if is_foreign {
+    if !is_theirs || !found.rows.iter().all(|it| access.covers(it)) {
         found.rows.clear();
         found.next = None;
     }

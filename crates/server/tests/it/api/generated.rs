@@ -411,7 +411,9 @@ const THE_SERVERS: [&str; 14] = [
 // S3: each body that an operation takes, with each field added that some answer or table has and the body has not.
 #[tokio::test]
 async fn what_is_not_the_callers_to_set_is_refused_by_name() {
-    let it = Fixture::start().await;
+    // More cases than anybody may ask for in a minute.
+    let app = TestApp::with_config(Config { api_rate: None, ..config() }).await;
+    let it = Fixture::around(app).await;
     let mine = Tenant::new(&it, "Mine").await;
     let mut shown = BTreeSet::from(THE_SERVERS.map(str::to_owned));
     for operation in guarded().into_values().flat_map(BTreeMap::into_values) {

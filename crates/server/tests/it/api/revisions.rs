@@ -80,9 +80,9 @@ async fn an_export_holds_the_same_and_nothing_that_a_spreadsheet_runs() {
     let event = edit(1, "2026-11-20T10:00:02Z", "=1+1", json!({"after": {"rating": 4}}));
     report(&it.admin, std::slice::from_ref(&event)).await;
     let path = it.at("/revisions");
-    let csv = it.admin.get(&format!("{path}?format=csv")).await.expect(200).text();
+    let csv = it.admin.get(&format!("{path}?format=csv")).await.expect(200).text;
     assert!(csv.starts_with("id,at,received_at,") && csv.contains("'=1+1") && csv.contains("rating"), "{csv}");
-    let lines = it.admin.get(&format!("{path}?format=jsonl")).await.expect(200).text();
+    let lines = it.admin.get(&format!("{path}?format=jsonl")).await.expect(200).text;
     let line: Value = serde_json::from_str(lines.trim()).unwrap();
     assert_eq!((&line["entity_id"], &line["after"]), (&json!("=1+1"), &json!({"rating": 4})));
 }

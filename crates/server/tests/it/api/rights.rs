@@ -72,6 +72,7 @@ fn path(template: &str, it: &Fixture) -> String {
         ("{delivery_id}", "dlv_01kapxb4q0e8mv5r3g2t9w7yzn"),
         // One of our own, which no catalogue has or takes.
         ("{event_type}", "key.created"),
+        ("{revision_id}", "evt_01kapxb4q0e8mv5r3g2t9w7yzn"),
         ("{external_id}", "nobody"),
         ("{organization_id}", &it.root),
     ];

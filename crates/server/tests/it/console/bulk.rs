@@ -142,7 +142,7 @@ async fn the_list_says_that_only_its_page_is_selected_and_offers_the_next() {
     }
     let mut browser = Browser::signed_in(&app).await;
     let page = browser.get("/o/root/keys").await.expect(200);
-    assert!(page.text_of("main").contains("Only keys of this page are selected. Next page"));
+    assert!(page.text_of("main").contains("Only keys of this page are selected. Go on with the others"));
     let last = browser.get("/o/root/keys?rows=50").await.expect(200);
     assert!(!last.text_of("main").contains("Only keys of this page"));
 }

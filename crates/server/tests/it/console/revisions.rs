@@ -1,6 +1,5 @@
 //! The pages of the revision history: what the product reports, under whose name, and the way to what was done here.
 
-use claviger::app::App;
 use claviger::ops::host_events::{NewHostEvent, report_events};
 use claviger_core::host_event::HostEventBody;
 use claviger_core::id::KeyId;
@@ -19,14 +18,14 @@ async fn report(app: &TestApp, given_id: &str, key_id: KeyId, body: HostEventBod
         given_id: given_id.to_owned(),
         topic: Topic::parse_dotted("scorecard.updated").unwrap(),
         organization: Some("root".to_owned()),
-        at: App::now(app),
+        at: app.app.now(),
         entity_id: Some("A".to_owned()),
         actor_key_id: Some(key_id),
         actor_user_id: None,
         body,
     };
     let key = app.create_key(&app.admin, app.root, new_key(&format!("Reporter {given_id}"))).await.unwrap();
-    report_events(app, &app.caller(&key.token), vec![event], None).await.unwrap();
+    report_events(&app.app, &app.caller(&key.token), vec![event], None).await.unwrap();
 }
 
 // S2.16

@@ -4,7 +4,7 @@ use super::keys::{facts, rows};
 use super::webhooks::webhooks;
 use super::{Words, complaints, shell, status, used};
 use crate::console::pages::access::{
-    ApiAccessPage, AskPage, HeldKey, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
+    ApiAccessPage, AskPage, HeldKey, HeldWebhooks, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
 };
 use crate::console::pages::keys::LastUse;
 use crate::console::pages::settings::Crumb;
@@ -111,7 +111,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
                 user_id: everybody[0].user_id.clone(),
                 name: words.person.to_owned(),
                 key: Some(HeldKey { hint: "ck_9Ks1…".to_owned(), facts: facts(words) }),
-                webhooks: Some(webhooks(words)),
+                webhooks: Some(HeldWebhooks { rows: webhooks(words), has_more: true }),
             }),
         ),
         (
@@ -123,7 +123,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
                 user_id: "usr_01kapxb4q0e8mv5r3g2t9w7yzn".to_owned(),
                 name: words.person.to_owned(),
                 key: None,
-                webhooks: Some(Vec::new()),
+                webhooks: Some(HeldWebhooks { rows: Vec::new(), has_more: false }),
             }),
         ),
         ("api-management-clear", render(&ask(words, Some(words.person), ""))),

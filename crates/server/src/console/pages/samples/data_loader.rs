@@ -1,7 +1,7 @@
 //! Filled pages about the keys of the data loader.
 
 use super::keys::{all_rights, expiries, rows};
-use super::{Words, complaints, render, shell, status};
+use super::{Words, complaints, integration_tabs, render, shell, status};
 use crate::console::pages::data_loader::{DataLoaderPage, LoaderKeyPage, LoaderQuestion, LoaderUserView};
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::keys::{KeyRights, KeyRowView};
@@ -42,6 +42,7 @@ fn list(words: &Words<'_>, may: KeyRights) -> DataLoaderPage {
             Crumb { path: "/system-setup", label: "System setup" },
             Crumb { path: "/integrations", label: "Integrations" },
         ],
+        tabs: integration_tabs(),
         rows,
         search: String::new(),
         is_first: true,

@@ -318,7 +318,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
     KeyListPage {
         shell: shell(words, Place::Keys),
         door: Door::default().view(),
-        beside_data_loader: false,
+        tabs: Vec::new(),
         locations: None,
         rows,
         search: String::new(),

@@ -311,7 +311,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
             "keys-integrations",
             render(&KeyListPage {
                 door: Door::Integrations.view(),
-                beside_data_loader: true,
+                tabs: integration_tabs(),
                 ..key_list(words, rows(words))
             }),
         ),
@@ -433,6 +433,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                 once: "5uYd1s".to_owned(),
                 present: rotation::under_way(words, true, true).new,
                 older: rotation::under_way(words, true, true).old,
+                webhooks: Some("One webhook of it is paused until somebody plays it again.".to_owned()),
                 overlaps: vec![
                     Choice::new("0", "Now", false).with_note("Everything that still uses it fails at once."),
                     Choice::new("3600", "In 1 hour", false),
@@ -469,6 +470,13 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ),
     ]);
     pages
+}
+
+/// What stands beside each other under Integrations.
+fn integration_tabs() -> Vec<Crumb> {
+    [("/integrations/keys", "API Keys"), ("/integrations/data-loader", "Data Loader"), ("/integrations/webhooks", "Webhooks")]
+        .map(|(path, label)| Crumb { path, label })
+        .into()
 }
 
 fn render(page: &impl Template) -> String {

@@ -1,11 +1,11 @@
 //! Filled pages of webhooks.
 
-use super::{Words, complaints, moment, render, shell, status};
+use super::{Words, complaints, integration_tabs, moment, render, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Place, Tone};
 use crate::console::pages::webhooks::{
-    AttemptView, DeliveryPage, DeliveryView, OldSigningSecret, WebhookFormPage, WebhookPage, WebhookQuestion,
+    AttemptView, DeliveryPage, DeliveryView, WebhookFormPage, WebhookKey, WebhookPage, WebhookQuestion,
     WebhookQuestionPage, WebhookRights, WebhookSecretPage, WebhookView, WebhooksPage,
 };
 
@@ -20,7 +20,10 @@ fn webhook(words: &Words<'_>, id: &str, tone: Tone, state: &str) -> WebhookView 
         entity: "contact".to_owned(),
         operation: "create".to_owned(),
         description: words.names[1].to_owned(),
-        key: if id == "whk_1" { Some((words.names[0].to_owned(), "/keys/key_1".to_owned())) } else { None },
+        key: ["whk_1", "whk_2"].contains(&id).then(|| WebhookKey {
+            name: words.names[0].to_owned(),
+            path: (id == "whk_1").then(|| "/keys/key_1".to_owned()),
+        }),
         status: status(tone, state),
     }
 }
@@ -44,6 +47,7 @@ fn list(words: &Words<'_>, rows: Vec<WebhookView>, may: WebhookRights, filtered:
     WebhooksPage {
         shell: shell(words, Place::Settings),
         crumbs: crumbs(),
+        tabs: integration_tabs(),
         next: (!rows.is_empty()).then(|| "after=x".to_owned()),
         rows,
         states: states(),
@@ -60,6 +64,7 @@ fn delivery(id: &str, tone: Tone, state: &str, attempts: u64) -> DeliveryView {
         event_id: "evt_01jdw7r9x3e5tv".to_owned(),
         made: moment("2026-11-21T05:00:00Z"),
         status: status(tone, state),
+        due: (attempts == 3).then(|| moment("2026-11-21T06:00:00Z")),
         attempts,
         is_test: id == "dlv_2",
     }
@@ -75,7 +80,7 @@ fn show(words: &Words<'_>, webhook: WebhookView) -> WebhookPage {
         created: moment("2026-11-20T05:00:00Z"),
         failing_since: (webhook.id == "whk_2").then(|| moment("2026-11-16T05:00:00Z")),
         secret_made: Some(moment("2026-11-20T05:00:00Z")),
-        old_secrets: vec![OldSigningSecret { until: moment("2026-11-22T05:00:00Z") }],
+        old_secrets: vec![moment("2026-11-22T05:00:00Z")],
         is_on,
         is_playable: webhook.id == "whk_2",
         has_ended: webhook.id == "whk_3",
@@ -84,15 +89,15 @@ fn show(words: &Words<'_>, webhook: WebhookView) -> WebhookPage {
             Vec::new()
         } else {
             vec![
-                delivery("dlv_1", Tone::Turning, "Tried again 2026-11-21 06:00:00 UTC", 3),
+                delivery("dlv_1", Tone::Turning, "Failed so far: tried again", 3),
                 delivery("dlv_2", Tone::Good, "Delivered", 1),
                 delivery("dlv_3", Tone::Warning, "Failed", 10),
             ]
         },
         states: states(),
         filtered: false,
-        any_failed: true,
         since: "2026-11-14".to_owned(),
+        errors: FormErrors::default(),
         is_first: true,
         next: None,
         webhook,
@@ -155,6 +160,7 @@ fn question(words: &Words<'_>, question: WebhookQuestion) -> WebhookQuestionPage
         shell: shell(words, Place::Settings),
         crumbs: crumbs(),
         webhook: webhook(words, "whk_1", Tone::Good, "On"),
+        is_told: true,
         question,
         errors: FormErrors::default(),
     }
