@@ -39,7 +39,9 @@ impl BuiltIn {
         let texts: &[&str] = match self {
             Self::Admin => &["*:*"],
             Self::Readonly => &["*:read"],
-            Self::Member => &["claviger/profile:*", "claviger/own-keys:*", "claviger/own-webhooks:*", "claviger/event-types:read"],
+            Self::Member => {
+                &["claviger/profile:*", "claviger/own-keys:*", "claviger/own-webhooks:*", "claviger/event-types:read"]
+            }
         };
         PermissionSet::parse(texts).expect("the built-in permissions are well formed")
     }

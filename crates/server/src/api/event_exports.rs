@@ -108,11 +108,7 @@ impl hyper::body::Body for Parts {
 }
 
 /// Answers with all lines of an export, as fast as they are taken.
-pub(super) fn respond<L: Listed, V: Line + From<L::Row>>(
-    app: &App,
-    mut export: Export<L>,
-    format: Format,
-) -> Response {
+pub(super) fn respond<L: Listed, V: Line + From<L::Row>>(app: &App, mut export: Export<L>, format: Format) -> Response {
     let (sender, receiver) = mpsc::channel(1);
     let csv = |rows: Vec<Vec<String>>| lines(rows.into_iter().map(|it| it.into_iter().map(harmless)));
     app.spawn(async move {

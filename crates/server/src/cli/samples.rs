@@ -101,7 +101,12 @@ async fn analyst(app: &App, caller: &Caller, at: OrganizationId) -> Made<RoleId>
     let new = NewRole {
         name: Name::parse("Analyst")?,
         description: Description::parse("Sees what is granted, element by element")?,
-        permissions: PermissionSet::parse(&["claviger/profile:*", "claviger/own-keys:*", "claviger/own-webhooks:*", "claviger/event-types:read"])?,
+        permissions: PermissionSet::parse(&[
+            "claviger/profile:*",
+            "claviger/own-keys:*",
+            "claviger/own-webhooks:*",
+            "claviger/event-types:read",
+        ])?,
         api_access: true,
     };
     Ok(create_role(app, caller, at, new, None).await?.fresh().ok_or("a fresh answer")?.id)

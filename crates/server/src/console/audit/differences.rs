@@ -53,7 +53,11 @@ pub(in crate::console) fn differences(before: Option<&Value>, after: Option<&Val
 }
 
 /// The most telling differences in short, and how many more there are.
-pub(in crate::console) fn in_short(before: Option<&Value>, after: Option<&Value>, names: &Names) -> (Vec<Difference>, usize) {
+pub(in crate::console) fn in_short(
+    before: Option<&Value>,
+    after: Option<&Value>,
+    names: &Names,
+) -> (Vec<Difference>, usize) {
     let compared = before.is_some() && after.is_some();
     let mut found = differences(before, after, names);
     found.retain(|it| it.changed);

@@ -131,11 +131,12 @@ mod tests {
         let filter = query.filter();
         assert_eq!((filter.entity.as_deref(), filter.operation.as_deref()), (Some("scorecard"), Some("update")));
         assert_eq!(filter.until, "2026-11-03T00:00:00Z".parse().ok());
-        assert_eq!(
-            query.link("c"),
-            "what=scorecard%2Eupdate&thing=A&from=2026%2D11%2D01&until=2026%2D11%2D02&after=c"
+        assert_eq!(query.link("c"), "what=scorecard%2Eupdate&thing=A&from=2026%2D11%2D01&until=2026%2D11%2D02&after=c");
+        assert!(
+            query.export().starts_with("entity=scorecard&operation=update&entity_id=A&from="),
+            "{}",
+            query.export()
         );
-        assert!(query.export().starts_with("entity=scorecard&operation=update&entity_id=A&from="), "{}", query.export());
         assert_eq!(read(&[("what", "scorecard")]).0.filter().operation, None);
     }
 

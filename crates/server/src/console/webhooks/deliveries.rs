@@ -92,5 +92,6 @@ pub(in crate::console) async fn recover(
     };
     let found = recover_deliveries(&visit.app, &visit.caller, id, since, None).await?.fresh();
     let (deliveries, has_more) = found.map_or((0, false), |it| (it.deliveries, it.has_more));
-    Ok(visit.done(&path_of(id), &Notice::DeliveriesRecovered(usize::try_from(deliveries).unwrap_or(usize::MAX), has_more)))
+    Ok(visit
+        .done(&path_of(id), &Notice::DeliveriesRecovered(usize::try_from(deliveries).unwrap_or(usize::MAX), has_more)))
 }

@@ -26,9 +26,7 @@ use super::menu::Section;
 use super::pages::form::{Choice, FormErrors};
 use super::pages::settings::Crumb;
 use super::pages::shell::{Moment, Notice, Place};
-use super::pages::webhooks::{
-    WebhookPage, WebhookQuestion, WebhookQuestionPage, WebhookRights, WebhooksPage,
-};
+use super::pages::webhooks::{WebhookPage, WebhookQuestion, WebhookQuestionPage, WebhookRights, WebhooksPage};
 use super::paging::query_string;
 use super::visit::Visit;
 use crate::ops::error::Error;

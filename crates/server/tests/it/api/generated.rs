@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use claviger::config::Config;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client};
 use super::document::guarded;
 use super::fixture::Fixture;
 use super::rights::body;
+use crate::app::{TestApp, config};
 
 /// Identifiers of the right form that nothing has.
 const UNKNOWN: [(&str, &str); 9] = [

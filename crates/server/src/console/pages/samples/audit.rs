@@ -187,7 +187,10 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ("audit-event-new", render(&event(words, false))),
         ("revisions", render(&revisions(words, rows(words), None))),
         ("revisions-none", render(&revisions(words, Vec::new(), None))),
-        ("revisions-history", render(&revisions(words, rows(words), Some(("scorecard".to_owned(), words.names[0].to_owned()))))),
+        (
+            "revisions-history",
+            render(&revisions(words, rows(words), Some(("scorecard".to_owned(), words.names[0].to_owned())))),
+        ),
         ("revision", render(&revision(words))),
         ("audit-event-bare", render(&EventPage { fields: Vec::new(), ..event(words, false) })),
     ]

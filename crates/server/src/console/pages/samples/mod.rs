@@ -474,9 +474,13 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
 
 /// What stands beside each other under Integrations.
 fn integration_tabs() -> Vec<Crumb> {
-    [("/integrations/keys", "API Keys"), ("/integrations/data-loader", "Data Loader"), ("/integrations/webhooks", "Webhooks")]
-        .map(|(path, label)| Crumb { path, label })
-        .into()
+    [
+        ("/integrations/keys", "API Keys"),
+        ("/integrations/data-loader", "Data Loader"),
+        ("/integrations/webhooks", "Webhooks"),
+    ]
+    .map(|(path, label)| Crumb { path, label })
+    .into()
 }
 
 fn render(page: &impl Template) -> String {

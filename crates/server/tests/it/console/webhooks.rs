@@ -1,0 +1,131 @@
+//! The pages of webhooks, as those see them who have all of them, some, or none.
+
+use claviger::ops::caller::Caller;
+use claviger::ops::keys::{Toggled, put_personal_key};
+use claviger::ops::roles::{NewRole, create_role};
+use claviger::ops::users::{NewUser, create_user};
+use claviger_core::id::UserId;
+use claviger_core::name::Description;
+use claviger_core::role::BuiltIn;
+use claviger_core::secret::Token;
+use serde_json::json;
+
+use super::browser::Browser;
+use crate::app::{TestApp, name, new_key, permissions};
+
+const TARGET: &str = "https://hooks.example.com/path?token=abc";
+
+/// Somebody who may read contacts, with a personal key and the webhook that it subscribed.
+async fn subscribed(app: &TestApp, text: &str) -> (UserId, String) {
+    let new = NewRole {
+        name: name(text),
+        description: Description::default(),
+        permissions: permissions(&["contacts:read", "claviger/own-keys:*", "claviger/own-webhooks:*"]),
+        api_access: true,
+    };
+    let role_id = create_role(&app.app, &app.admin, app.root, new, None).await.unwrap().fresh().unwrap().id;
+    let new = NewUser { name: name(text), email: None, external_id: None, service: false };
+    let user_id = create_user(&app.app, &app.admin, app.root, new, None).await.unwrap().fresh().unwrap().id;
+    app.add_member(app.root, user_id, role_id).await;
+    let Caller::Session { session_id, .. } = app.admin else { panic!("the admin is at the console") };
+    let caller = Caller::Session { user_id, session_id, ip: None };
+    let Toggled::Made(made) = put_personal_key(&app.app, &caller, app.root, user_id).await.unwrap() else {
+        panic!("{text} had no key before")
+    };
+    (user_id, subscribe(app, made.token.expose(), "key").await)
+}
+
+/// A token with all rights.
+async fn token(app: &TestApp) -> Token {
+    app.create_key(&app.admin, app.root, new_key("Admin's")).await.unwrap().token
+}
+
+async fn subscribe(app: &TestApp, token: &str, owner: &str) -> String {
+    let body = json!({"target_url": TARGET, "entity": "contact", "operation": "*", "owner": owner});
+    let answer = app.post("/api/v1/hooks", token, &body).await;
+    assert_eq!(answer.status, 201, "{:?}", answer.body);
+    answer.body["id"].as_str().unwrap().to_owned()
+}
+
+// S0.16: a member finds the webhooks of their key where the key is, and is told of them before they are paused or ended with it.
+#[tokio::test]
+async fn a_member_finds_the_webhooks_of_their_own_key_and_no_others() {
+    let app = TestApp::new().await;
+    let (ann, hook) = subscribed(&app, "Ann").await;
+    let (_, foreign) = subscribed(&app, "Ben").await;
+    let mut browser = Browser::of_user(&app, ann).await;
+    let access = browser.get("/o/root/profile/api-access").await.expect(200);
+    assert!(access.links().contains(&format!("/o/root/webhooks/{hook}")), "{}", access.text);
+    assert!(!access.text.contains(&foreign));
+    for (path, told) in [("regenerate", "One webhook of it is paused"), ("off", "One webhook ends with it")] {
+        let question = browser.get(&format!("/o/root/profile/api-access/{path}")).await.expect(200);
+        assert!(question.text_of("main").contains(told), "{path}: {}", question.text_of("main"));
+    }
+    let page = browser.get(&format!("/o/root/webhooks/{hook}")).await.expect(200);
+    assert!(page.text.contains("hooks.example.com/path?token=abc"), "it is theirs, and so is its address");
+    let paused = browser.submit(&page.form(&format!("/webhooks/{hook}/pause"))).await.expect(303);
+    assert!(browser.follow(paused).await.text_of(".status").contains("Paused"));
+    browser.get(&format!("/o/root/webhooks/{foreign}")).await.expect(404);
+    browser.get("/o/root/integrations/webhooks").await.expect(403);
+}
+
+// What stands behind the host may be a secret, as in the address of a Zap.
+#[tokio::test]
+async fn who_only_reads_sees_neither_the_whole_address_nor_a_button() {
+    let app = TestApp::new().await;
+    let hook = subscribe(&app, token(&app).await.expose(), "organization").await;
+    let (_, auditor, _) = app.member(app.root, "Auditor", BuiltIn::Readonly).await;
+    let mut browser = Browser::of_user(&app, auditor).await;
+    let list = browser.get("/o/root/integrations/webhooks").await.expect(200);
+    let page = browser.get(&format!("/o/root/webhooks/{hook}")).await.expect(200);
+    for seen in [&list, &page] {
+        assert!(seen.text.contains("https://hooks.example.com/…"), "{}", seen.text);
+        assert!(!seen.text.contains("token=abc"), "{}", seen.text);
+    }
+    for action in ["pause", "test", "recover", "edit", "rotate", "delete"] {
+        assert!(!page.text.contains(&format!("{hook}/{action}")), "{action} is offered");
+    }
+    for path in ["edit", "rotate", "delete"] {
+        browser.get(&format!("/o/root/webhooks/{hook}/{path}")).await.expect(403);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_stands_in_its_own_organization_and_in_no_other() {
+    let app = TestApp::new().await;
+    let hook = subscribe(&app, token(&app).await.expose(), "organization").await;
+    app.organization(app.root, "Location").await;
+    let mut browser = Browser::signed_in(&app).await;
+    browser.get(&format!("/o/root/webhooks/{hook}")).await.expect(200);
+    browser.get(&format!("/o/location/webhooks/{hook}")).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_day_that_is_none_is_complained_about_beside_its_field() {
+    let app = TestApp::new().await;
+    let hook = subscribe(&app, token(&app).await.expose(), "organization").await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get(&format!("/o/root/webhooks/{hook}")).await.expect(200);
+    let form = page.form(&format!("/webhooks/{hook}/recover"));
+    let refused = browser.submit(&form.clone().with("since", "yesterday")).await.expect(422);
+    assert!(refused.text_of("#since-error").contains("2026-11-01"), "{}", refused.text);
+    let done = browser.submit(&form).await.expect(303);
+    assert!(browser.follow(done).await.text_of(".banner").contains("Nothing failed since then"));
+}
+
+// A webhook of a key tells its receiver that it ends; one that has ended has nobody to tell.
+#[tokio::test]
+async fn the_question_says_what_its_answer_does() {
+    let app = TestApp::new().await;
+    let token = token(&app).await;
+    let hook = subscribe(&app, token.expose(), "key").await;
+    let mut browser = Browser::signed_in(&app).await;
+    let question = browser.get(&format!("/o/root/webhooks/{hook}/delete")).await.expect(200);
+    assert!(question.text_of("main").contains("Its receiver is told"), "{}", question.text_of("main"));
+    let own = subscribe(&app, token.expose(), "organization").await;
+    let question = browser.get(&format!("/o/root/webhooks/{own}/delete")).await.expect(200);
+    assert!(!question.text_of("main").contains("Its receiver is told"), "{}", question.text_of("main"));
+    let done = browser.submit(&question.form(&format!("/webhooks/{own}/delete"))).await.expect(303);
+    browser.follow(done).await.expect(200);
+    assert_eq!(app.get(&format!("/api/v1/hooks/{own}"), token.expose()).await.status, 404);
+}
