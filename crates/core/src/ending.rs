@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::policy::{NoticeDays, Policy};
 use crate::time::Timestamp;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -38,18 +39,13 @@ impl Ending {
         Self::ALL.into_iter().find(|it| it.as_str() == text)
     }
 
-    /// So many days before, whom it concerns is told; the first notice comes first.
-    pub const fn leads(self) -> &'static [u16] {
+    /// The days before it on which policy has whom it concerns told.
+    pub const fn notices(self, policy: &Policy) -> NoticeDays {
         match self {
-            Self::Idle => &[15, 7, 1],
-            Self::Expiry => &[30, 7, 1],
-            Self::Overlap => &[1],
+            Self::Idle => policy.idle_notices,
+            Self::Expiry => policy.expiry_notices,
+            Self::Overlap => NoticeDays::OVERLAP,
         }
-    }
-
-    /// How long before its end the first notice of a key can come.
-    pub fn horizon(self) -> Duration {
-        DAY * u32::from(self.leads()[0])
     }
 }
 
@@ -78,11 +74,11 @@ impl Countdown {
         Self { ending: Ending::Expiry, since, deadline: expires_at, told: None }
     }
 
-    /// The notices that this key can have, the first one first. Of an end that is no farther away than a notice would be early nobody is told
+    /// Of these notices those that this key can have, the first one first. Of an end that is no farther away than a notice would be early nobody is told
     /// at the very beginning: who chose "in 30 days" knows it.
-    fn leads(&self) -> impl DoubleEndedIterator<Item = u16> + use<> {
+    fn leads(&self, notices: &NoticeDays) -> impl DoubleEndedIterator<Item = u16> {
         let whole = self.deadline.since(self.since);
-        self.ending.leads().iter().copied().filter(move |it| DAY * u32::from(*it) < whole)
+        notices.days().iter().copied().filter(move |it| DAY * u32::from(*it) < whole)
     }
 
     fn moment(&self, lead: u16) -> Timestamp {
@@ -90,11 +86,11 @@ impl Countdown {
     }
 
     /// The notice that is due and was not given: of several that were missed, the latest alone.
-    pub fn due_notice(&self, now: Timestamp) -> Option<u16> {
+    pub fn due_notice(&self, notices: &NoticeDays, now: Timestamp) -> Option<u16> {
         if self.deadline <= now {
             return None;
         }
-        let latest = self.leads().rfind(|it| self.moment(*it) <= now)?;
+        let latest = self.leads(notices).rfind(|it| self.moment(*it) <= now)?;
         self.told.is_none_or(|told| latest < told).then_some(latest)
     }
 
@@ -106,15 +102,15 @@ impl Countdown {
     /// Puts off the end of an idle key of which nobody was told yet, as far as the last notice is early: a service that stood still, or a policy
     /// that was switched on, takes no key away unannounced. A date that somebody chose stays.
     #[must_use]
-    pub fn announced(self, now: Timestamp) -> Self {
-        let last = self.leads().next_back().filter(|_| self.told.is_none() && self.ending == Ending::Idle);
+    pub fn announced(self, notices: &NoticeDays, now: Timestamp) -> Self {
+        let last = self.leads(notices).next_back().filter(|_| self.told.is_none() && self.ending == Ending::Idle);
         let deadline = last.map_or(self.deadline, |it| self.deadline.max(now.saturating_add(DAY * u32::from(it))));
         Self { deadline, ..self }
     }
 
     /// When there is something to be done next, once everything is done that is due now: the next notice, or the end.
-    pub fn next(&self, now: Timestamp) -> Timestamp {
-        let moments = self.leads().map(|it| self.moment(it));
+    pub fn next(&self, notices: &NoticeDays, now: Timestamp) -> Timestamp {
+        let moments = self.leads(notices).map(|it| self.moment(it));
         moments.filter(|it| now < *it).min().unwrap_or(self.deadline)
     }
 }
@@ -128,11 +124,19 @@ mod tests {
     }
 
     /// Lets a job look each day, and says on which days what happened.
-    fn replay(mut it: Countdown, looks: impl Iterator<Item = u32>) -> Vec<(u32, Option<u16>)> {
+    fn replay(it: Countdown, looks: impl Iterator<Item = u32>) -> Vec<(u32, Option<u16>)> {
+        replay_with(&it.ending.notices(&Policy::default()), it, looks)
+    }
+
+    fn replay_with(
+        notices: &NoticeDays,
+        mut it: Countdown,
+        looks: impl Iterator<Item = u32>,
+    ) -> Vec<(u32, Option<u16>)> {
         let mut seen = Vec::new();
         for number in looks {
-            it = it.announced(day(number));
-            if let Some(lead) = it.due_notice(day(number)) {
+            it = it.announced(notices, day(number));
+            if let Some(lead) = it.due_notice(notices, day(number)) {
                 it.told = Some(lead);
                 seen.push((number, Some(lead)));
             } else if it.is_over(day(number)) {
@@ -154,7 +158,7 @@ mod tests {
     fn of_notices_that_were_missed_only_the_latest_is_given() {
         let it = Countdown::of_idle(day(0), 90);
         assert_eq!(replay(it, 85..200), [(85, Some(7)), (89, Some(1)), (90, None)]);
-        assert_eq!(it.due_notice(day(89)), Some(1));
+        assert_eq!(it.due_notice(&NoticeDays::IDLE, day(89)), Some(1));
     }
 
     #[test]
@@ -180,11 +184,22 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_next_is_the_next_notice_or_the_end() {
+    fn other_days_are_told_of_where_policy_names_them() {
+        let notices = NoticeDays::new(&[60, 3]).expect("days");
         let it = Countdown::of_idle(day(0), 90);
-        assert_eq!(it.next(day(3)), day(75));
-        assert_eq!(Countdown { told: Some(15), ..it }.next(day(75)), day(83));
-        assert_eq!(Countdown { told: Some(1), ..it }.next(day(89)), day(90));
-        assert_eq!(Countdown::of_idle(day(0), 1).next(day(0)), day(1));
+        assert_eq!(replay_with(&notices, it, 0..200), [(30, Some(60)), (87, Some(3)), (90, None)]);
+        assert_eq!(replay_with(&notices, it, 300..400), [(300, Some(3)), (303, None)], "as early as the last notice");
+        // Whoever was told of it earlier than the days that hold now is told on those.
+        let told = Countdown { told: Some(15), ..it };
+        assert_eq!(replay_with(&notices, told, 76..200), [(87, Some(3)), (90, None)]);
+    }
+
+    #[test]
+    fn what_comes_next_is_the_next_notice_or_the_end() {
+        let (it, notices) = (Countdown::of_idle(day(0), 90), NoticeDays::IDLE);
+        assert_eq!(it.next(&notices, day(3)), day(75));
+        assert_eq!(Countdown { told: Some(15), ..it }.next(&notices, day(75)), day(83));
+        assert_eq!(Countdown { told: Some(1), ..it }.next(&notices, day(89)), day(90));
+        assert_eq!(Countdown::of_idle(day(0), 1).next(&notices, day(0)), day(1));
     }
 }

@@ -140,6 +140,10 @@ pub const NOTIFIED_ADMINS_MAX: u64 = 100;
 pub const NOTIFICATIONS_COUNTED_MAX: u64 = 100;
 /// Days for which a notification is kept.
 pub const NOTIFICATION_DAYS_KEPT: u64 = 180;
+/// Notices before a key ends, of one kind.
+pub const NOTICES_MAX: usize = 5;
+/// Days before a key ends on which a notice comes at the earliest.
+pub const NOTICE_DAYS_MAX: u16 = 365;
 /// Keys that a page warns of because they end within a day.
 pub const BANNERS_MAX: u64 = 3;
 /// Lines in one mail; it says how much more there is.

@@ -3,6 +3,7 @@
 //! A value that an organization does not set is its parent's. A parent may lock a value; then a child may only narrow it.
 //! Policies choose defaults and bounds, never code paths that only one kind of customer uses.
 
+mod notices;
 mod origin;
 mod patch;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::notices::{NoticeDays, NoticeDaysError};
 pub use self::origin::{Origin, origins};
 pub use self::patch::PolicyPatch;
 
@@ -85,8 +87,12 @@ pub enum Setting {
     IdleDays,
     /// [`Policy::idle_action`].
     IdleAction,
+    /// [`Policy::idle_notices`].
+    IdleNotices,
     /// [`Policy::expiry_days_max`].
     ExpiryDaysMax,
+    /// [`Policy::expiry_notices`].
+    ExpiryNotices,
     /// [`Policy::rotation_overlap_hours`].
     RotationOverlapHours,
     /// [`Policy::hooks_on_regenerate`].
@@ -103,12 +109,14 @@ pub enum Setting {
 
 impl Setting {
     /// All settings.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Reveal,
         Self::QueryStringKeys,
         Self::IdleDays,
         Self::IdleAction,
+        Self::IdleNotices,
         Self::ExpiryDaysMax,
+        Self::ExpiryNotices,
         Self::RotationOverlapHours,
         Self::HooksOnRegenerate,
         Self::MaxKeysPerUser,
@@ -124,7 +132,9 @@ impl Setting {
             Self::QueryStringKeys => "query_string_keys",
             Self::IdleDays => "idle_days",
             Self::IdleAction => "idle_action",
+            Self::IdleNotices => "idle_notices",
             Self::ExpiryDaysMax => "expiry_days_max",
+            Self::ExpiryNotices => "expiry_notices",
             Self::RotationOverlapHours => "rotation_overlap_hours",
             Self::HooksOnRegenerate => "hooks_on_regenerate",
             Self::MaxKeysPerUser => "max_keys_per_user",
@@ -151,9 +161,15 @@ pub struct OwnPolicy {
     /// See [`Policy::idle_action`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_action: Option<IdleAction>,
+    /// See [`Policy::idle_notices`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_notices: Option<NoticeDays>,
     /// See [`Policy::expiry_days_max`]; zero makes an expiry optional.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expiry_days_max: Option<u16>,
+    /// See [`Policy::expiry_notices`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry_notices: Option<NoticeDays>,
     /// See [`Policy::rotation_overlap_hours`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation_overlap_hours: Option<u16>,
@@ -188,8 +204,12 @@ pub struct Policy {
     pub idle_days: Option<u16>,
     /// What happens then; default delete.
     pub idle_action: IdleAction,
+    /// Days before that on which whom it concerns is told; default 15, 7 and 1. Below a lock days can be added, and none left out.
+    pub idle_notices: NoticeDays,
     /// Days a key may live at most, which makes an expiry required; default none.
     pub expiry_days_max: Option<u16>,
+    /// Days before a key expires on which whom it concerns is told; default 30, 7 and 1. Below a lock days can be added, and none left out.
+    pub expiry_notices: NoticeDays,
     /// Hours the old secret stays good when a rotation does not say; default 168, at most [`ROTATION_OVERLAP_HOURS_MAX`].
     pub rotation_overlap_hours: u16,
     /// What becomes of hooks on regenerate; default pause.
@@ -216,7 +236,9 @@ impl Default for Policy {
             query_string_keys: QueryStringKeys::default(),
             idle_days: None,
             idle_action: IdleAction::default(),
+            idle_notices: NoticeDays::IDLE,
             expiry_days_max: None,
+            expiry_notices: NoticeDays::EXPIRY,
             rotation_overlap_hours: 7 * 24,
             hooks_on_regenerate: HooksOnRegenerate::default(),
             max_keys_per_user: 25,
@@ -256,6 +278,11 @@ impl Policy {
                 if pick(setting) { narrower_days(parent, own) } else { own }
             }
         };
+        // Whoever is told more often is not told less.
+        let notices = |setting, parent: NoticeDays, own: Option<NoticeDays>| match own {
+            Some(own) if !pick(setting) || own.includes(&parent) => own,
+            _ => parent,
+        };
         let overlap =
             ordered(pick(Setting::RotationOverlapHours), self.rotation_overlap_hours, own.rotation_overlap_hours);
         Self {
@@ -263,7 +290,9 @@ impl Policy {
             query_string_keys: ordered(pick(Setting::QueryStringKeys), self.query_string_keys, own.query_string_keys),
             idle_days: days(Setting::IdleDays, self.idle_days, own.idle_days),
             idle_action: ordered(pick(Setting::IdleAction), self.idle_action, own.idle_action),
+            idle_notices: notices(Setting::IdleNotices, self.idle_notices, own.idle_notices),
             expiry_days_max: days(Setting::ExpiryDaysMax, self.expiry_days_max, own.expiry_days_max),
+            expiry_notices: notices(Setting::ExpiryNotices, self.expiry_notices, own.expiry_notices),
             rotation_overlap_hours: overlap.min(ROTATION_OVERLAP_HOURS_MAX),
             hooks_on_regenerate: ordered(
                 pick(Setting::HooksOnRegenerate),
@@ -321,6 +350,18 @@ mod tests {
         let child = parent.inherit(&narrower);
         assert_eq!((child.reveal, child.idle_days), (Reveal::Once, Some(30)));
         assert_eq!(child.locked, locked, "a lock reaches the whole subtree");
+    }
+
+    #[test]
+    fn below_a_lock_somebody_is_told_more_often_and_never_less() {
+        let days = |days: &[u16]| NoticeDays::new(days).ok();
+        let parent = Policy { locked: [Setting::IdleNotices].into(), ..Policy::default() };
+        for (own, holds) in [(&[30, 15, 7, 1][..], &[30, 15, 7, 1][..]), (&[15, 7], &[15, 7, 1]), (&[90], &[15, 7, 1])]
+        {
+            let own = OwnPolicy { idle_notices: days(own), expiry_notices: days(&[60]), ..OwnPolicy::default() };
+            let child = parent.inherit(&own);
+            assert_eq!((Some(child.idle_notices), Some(child.expiry_notices)), (days(holds), days(&[60])));
+        }
     }
 
     #[test]

@@ -57,6 +57,7 @@ struct Parts {
     throttle: Throttle,
     rates: Rates,
     outgoing: Connector,
+    reported: Notify,
     deliveries_due: Notify,
     mailer: Option<Mailer>,
     metrics: Arc<Metrics>,
@@ -138,6 +139,7 @@ impl App {
             throttle: Throttle::default(),
             rates: Rates::new(&config),
             outgoing: Connector::new(config.webhook_allow_networks.clone(), names),
+            reported: Notify::new(),
             deliveries_due: Notify::new(),
             mailer: Mailer::of(&config),
             config,
@@ -231,6 +233,11 @@ impl App {
     /// Calls receivers of webhooks.
     pub fn outgoing(&self) -> &Connector {
         &self.0.outgoing
+    }
+
+    /// Rung by whoever has taken what a host reports: deliveries are made of it without waiting until somebody looks.
+    pub fn reported(&self) -> &Notify {
+        &self.0.reported
     }
 
     /// Rung by whoever has made deliveries that are due at once: they are sent without waiting until somebody looks.

@@ -54,6 +54,15 @@ impl Service {
     /// # Errors
     /// When a socket or a thread cannot be set up.
     pub fn start(app: App, sockets: Sockets, extra: Option<Router>) -> io::Result<Self> {
+        jobs::start(&app);
+        Self::listen(app, sockets, extra)
+    }
+
+    /// Begins to listen, as [`Self::start`] does, and leaves it to the caller which jobs run.
+    ///
+    /// # Errors
+    /// When a socket or a thread cannot be set up.
+    pub fn listen(app: App, sockets: Sockets, extra: Option<Router>) -> io::Result<Self> {
         let (address, authz_address) = (sockets.main.local_addr()?, sockets.authz.local_addr()?);
         let (replica, clock) = (app.replica().clone(), app.clock().clone());
         let settings = Settings::with_workers(app.config().authz_workers);
@@ -61,7 +70,6 @@ impl Service {
         let router = extra.unwrap_or_default().fallback_service(http::router(&app));
         let listener = TcpListener::from_std(sockets.main)?;
         app.spawn(http::serve(listener, router, app.clone()));
-        jobs::start(&app);
         let stop = app.stop().clone().drop_guard();
         Ok(Self { app, address, authz_address, workers, _stop: stop })
     }

@@ -59,6 +59,10 @@ statements! {
         "INSERT INTO key_clock (key_id, ending, organization_id, since, deadline, told, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (key_id, ending) DO UPDATE SET since = excluded.since, deadline = excluded.deadline, \
          told = excluded.told, due_at = excluded.due_at";
+    /// But for those of which everything is said.
+    LOOK_AGAIN =
+        "UPDATE key_clock SET due_at = $1 WHERE ending IN ('idle', 'expiry') AND due_at > $2 AND due_at < $3 \
+         AND organization_id IN (SELECT x.descendant_id FROM organization_closure x WHERE x.ancestor_id = $4)";
     DELETE_CLOCK = "DELETE FROM key_clock WHERE key_id = $1 AND ending = $2 AND organization_id = $3";
 }
 
@@ -286,6 +290,14 @@ impl Tx {
         let told = told.map(i64::from);
         let arguments = args![it.key_id, ending.as_str(), it.organization_id, since, deadline, told, it.due_at];
         self.execute(PUT_CLOCK, arguments).await.map(drop)
+    }
+
+    /// Has all keys of the tenant's organization and of those below looked at that wait for a notice or their end: another policy may hold for them.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn look_again_at_clocks(&mut self, tenant: &Tenant, now: Timestamp) -> StoreResult<()> {
+        self.execute(LOOK_AGAIN, args![now, now, Timestamp::MAX, tenant.organization_id()]).await.map(drop)
     }
 
     /// Forgets what was noted of a key's end.

@@ -230,6 +230,13 @@ impl Replica {
         (0..state.organizations.len()).filter_map(of).max().unwrap_or_else(|| Policy::default().max_stale())
     }
 
+    /// The most days before its expiry on which any organization has people told of a key. Not for the hot path: looks at all of them.
+    pub fn first_expiry_notice(&self) -> u16 {
+        let state = self.state.load();
+        let of = |at| Some(here(&state.organizations.load(at))?.policy.as_deref()?.expiry_notices.first());
+        (0..state.organizations.len()).filter_map(of).max().unwrap_or_default()
+    }
+
     /// All memberships of a user, for the view switch.
     pub fn memberships(&self, user_id: UserId) -> Vec<MembershipFacts> {
         let all = |state: &State, user: &UserCell| user.memberships.iter().filter_map(|it| facts(state, it)).collect();

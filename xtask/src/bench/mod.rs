@@ -17,6 +17,7 @@ mod report;
 mod server;
 mod statistics;
 mod subject;
+mod webhooks;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -60,6 +61,9 @@ pub(crate) struct Options {
     /// Measure imports, creates, lists and starts on both engines instead, with the greatest number of --keys.
     #[arg(long)]
     changes: bool,
+    /// Measure webhooks on both engines instead: deliveries in a second, and what receivers that hang cost the others.
+    #[arg(long)]
+    webhooks: bool,
     /// Look for differences in time that would tell a stranger something (assurance S7), instead of measuring anything.
     #[arg(long)]
     timing: bool,
@@ -92,6 +96,14 @@ impl Options {
     }
 }
 
+impl Options {
+    fn webhooks(&self) -> webhooks::Effort {
+        let (events, rounds, seconds) = if self.quick { (500, 1, 10) } else { (2_000, 3, 30) };
+        let (rounds, seconds) = (self.rounds.unwrap_or(rounds), self.seconds.unwrap_or(seconds));
+        webhooks::Effort { events, rounds, seconds }
+    }
+}
+
 /// Measures, and prints tables.
 ///
 /// # Errors
@@ -100,6 +112,11 @@ pub(crate) fn run(options: &Options) -> Outcome {
     catch_interrupts()?;
     if options.timing {
         return timing(options);
+    }
+    if options.webhooks {
+        let programs = Programs::build_service(options.profile)?;
+        let folder = Folder::create()?;
+        return webhooks::run(&programs, folder.path(), options.webhooks());
     }
     if options.changes {
         let programs = Programs::build_service(options.profile)?;

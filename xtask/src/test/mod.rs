@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// Requests that are made up for each operation of openapi.json, in place of the 30 that fit into a minute.
     #[arg(long, value_name = "NUMBER")]
     examples: Option<u32>,
+    /// Also what takes minutes where the usual run takes a sample: ten thousand events under kill −9, ten thousand forgeries of the log.
+    #[arg(long)]
+    nightly: bool,
     /// Passed on to `cargo test`: a filter, or `-- --nocapture`. With a filter the tests of the browser and of the document run only if named
     /// by --only.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -79,6 +82,9 @@ impl Part {
         matches!(self, Self::Store | Self::Server)
     }
 }
+
+/// Says to the tests that they may take long.
+const NIGHTLY_VARIABLE: &str = "CLAVIGER_TEST_NIGHTLY";
 
 /// What one step took and how it ended.
 struct Step {
@@ -199,7 +205,7 @@ fn cargo_tests(options: &Options, postgres_url: Option<&str>) -> Report {
         }
         command
     };
-    run_cargo_tests(command, postgres_url)
+    run_cargo_tests(command, options.nightly, postgres_url)
 }
 
 /// The tests of files, of the schemas beside each other and of what the process prints at its start: on SQLite, or on both, whichever engine the others
@@ -236,14 +242,17 @@ fn tests_on_postgres(options: &Options, parts: &[Part], postgres_url: Option<&st
         }
         command
     };
-    run_cargo_tests(command, postgres_url)
+    run_cargo_tests(command, options.nightly, postgres_url)
 }
 
-fn run_cargo_tests(command: impl Fn(&[String]) -> Command, postgres_url: Option<&str>) -> Report {
+fn run_cargo_tests(command: impl Fn(&[String]) -> Command, is_nightly: bool, postgres_url: Option<&str>) -> Report {
     let prepared = |named: &[String]| {
         let mut command = command(named);
         if let Some(url) = postgres_url {
             command.env(postgres::URL_VARIABLE, url);
+        }
+        if is_nightly {
+            command.env(NIGHTLY_VARIABLE, "1");
         }
         if let Ok(path) = std::env::join_paths(program_folders()) {
             command.env("PATH", path);

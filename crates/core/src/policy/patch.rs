@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{HooksOnRegenerate, IdleAction, LeakAction, OwnPolicy, QueryStringKeys, Reveal, Setting};
+use super::{HooksOnRegenerate, IdleAction, LeakAction, NoticeDays, OwnPolicy, QueryStringKeys, Reveal, Setting};
 
 macro_rules! patch {
     ($($name:ident: $type:ty, $setting:ident;)*) => {
@@ -43,7 +43,9 @@ patch! {
     query_string_keys: QueryStringKeys, QueryStringKeys;
     idle_days: u16, IdleDays;
     idle_action: IdleAction, IdleAction;
+    idle_notices: NoticeDays, IdleNotices;
     expiry_days_max: u16, ExpiryDaysMax;
+    expiry_notices: NoticeDays, ExpiryNotices;
     rotation_overlap_hours: u16, RotationOverlapHours;
     hooks_on_regenerate: HooksOnRegenerate, HooksOnRegenerate;
     max_keys_per_user: u32, MaxKeysPerUser;

@@ -40,6 +40,7 @@ mod paths;
 mod personal_keys;
 mod policies;
 mod policy_operations;
+mod policy_views;
 mod preconditions;
 mod problem;
 mod rates;

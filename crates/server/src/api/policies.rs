@@ -2,16 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use claviger_core::limits::KEYS_PER_USER_MAX;
-use claviger_core::policy::{OwnPolicy, Policy, ROTATION_OVERLAP_HOURS_MAX};
+use claviger_core::limits::{KEYS_PER_USER_MAX, NOTICE_DAYS_MAX, NOTICES_MAX};
+use claviger_core::policy::{NoticeDays, NoticeDaysError, OwnPolicy, Policy, ROTATION_OVERLAP_HOURS_MAX};
 use claviger_core::reject::FieldReject;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::fields::{Field, distinct};
 use super::words::{
     HooksOnRegenerateWord, IdleActionWord, LeakActionWord, QueryStringKeysWord, RevealWord, SettingWord,
 };
+
+/// Days before an end on which people are told, each once, in any order; in answers the first notice first.
+pub(super) struct NoticeDaysBody;
+
+impl PartialSchema for NoticeDaysBody {
+    fn schema() -> RefOr<Schema> {
+        let day = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(NOTICE_DAYS_MAX));
+        let days = ArrayBuilder::new().items(day).min_items(Some(1)).max_items(Some(NOTICES_MAX)).unique_items(true);
+        days.description(Some("Days before an end on which people are told, the first notice first.")).into()
+    }
+}
+
+impl ToSchema for NoticeDaysBody {}
 
 /// What one organization sets itself; what is left out or null is as the parent has it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -21,18 +35,24 @@ pub(super) struct PolicyBody {
     pub reveal: Option<RevealWord>,
     /// What becomes of keys in query strings.
     pub query_string_keys: Option<QueryStringKeysWord>,
-    /// Days without use after which a key ends; zero switches it off. Kept and inherited; not acted on yet.
+    /// Days without use after which a key ends; zero switches it off.
     #[schema(maximum = 65_535)]
     pub idle_days: Option<u16>,
-    /// What happens then. Kept and inherited; not acted on yet.
+    /// What happens then.
     pub idle_action: Option<IdleActionWord>,
+    /// Days before that on which people are told, from 1 to 5 numbers. Below a lock days can be added, and none left out.
+    #[schema(value_type = Option<NoticeDaysBody>)]
+    pub idle_notices: Option<Vec<u16>>,
     /// Days a key may live at most, which makes an expiry required; zero makes it optional.
     #[schema(maximum = 65_535)]
     pub expiry_days_max: Option<u16>,
+    /// Days before a key expires on which people are told, from 1 to 5 numbers. Below a lock days can be added, and none left out.
+    #[schema(value_type = Option<NoticeDaysBody>)]
+    pub expiry_notices: Option<Vec<u16>>,
     /// Hours the old secret stays good when a rotation does not say.
     #[schema(maximum = 720)]
     pub rotation_overlap_hours: Option<u16>,
-    /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
+    /// What becomes of hooks when their key is regenerated.
     pub hooks_on_regenerate: Option<HooksOnRegenerateWord>,
     /// Live keys one user may own in an organization, aside from personal ones and those of apis that have one for each user.
     #[schema(maximum = 10_000_000)]
@@ -74,6 +94,13 @@ pub(super) fn refuse_out_of_bounds(
     Ok(())
 }
 
+/// Reads days of notices; `place` is where the policy stands in the body.
+pub(super) fn read_notices(place: &str, name: &str, days: Option<Vec<u16>>) -> Field<Option<NoticeDays>> {
+    let fault =
+        |fault: NoticeDaysError| FieldReject { pointer: format!("{place}/{name}").into(), detail: fault.to_string() };
+    days.map(|it| NoticeDays::new(&it).map_err(fault)).transpose()
+}
+
 impl PolicyBody {
     /// Reads it.
     pub(super) fn read(self) -> Field<OwnPolicy> {
@@ -83,7 +110,9 @@ impl PolicyBody {
             query_string_keys: self.query_string_keys.map(Into::into),
             idle_days: self.idle_days,
             idle_action: self.idle_action.map(Into::into),
+            idle_notices: read_notices("/policy", "idle_notices", self.idle_notices)?,
             expiry_days_max: self.expiry_days_max,
+            expiry_notices: read_notices("/policy", "expiry_notices", self.expiry_notices)?,
             rotation_overlap_hours: self.rotation_overlap_hours,
             hooks_on_regenerate: self.hooks_on_regenerate.map(Into::into),
             max_keys_per_user: self.max_keys_per_user,
@@ -102,7 +131,9 @@ impl From<&OwnPolicy> for PolicyBody {
             query_string_keys: it.query_string_keys.map(Into::into),
             idle_days: it.idle_days,
             idle_action: it.idle_action.map(Into::into),
+            idle_notices: it.idle_notices.map(Into::into),
             expiry_days_max: it.expiry_days_max,
+            expiry_notices: it.expiry_notices.map(Into::into),
             rotation_overlap_hours: it.rotation_overlap_hours,
             hooks_on_regenerate: it.hooks_on_regenerate.map(Into::into),
             max_keys_per_user: it.max_keys_per_user,
@@ -121,17 +152,23 @@ pub(super) struct PolicyView {
     pub reveal: RevealWord,
     /// What becomes of keys in query strings.
     pub query_string_keys: QueryStringKeysWord,
-    /// Days without use after which a key ends; null means never. Kept and inherited; not acted on yet.
+    /// Days without use after which a key ends; null means never.
     #[schema(required)]
     pub idle_days: Option<u16>,
-    /// What happens then. Kept and inherited; not acted on yet.
+    /// What happens then.
     pub idle_action: IdleActionWord,
+    /// Days before that on which people are told, the first notice first.
+    #[schema(value_type = NoticeDaysBody)]
+    pub idle_notices: NoticeDays,
     /// Days a key may live at most, which makes an expiry required; null means that it is optional.
     #[schema(required)]
     pub expiry_days_max: Option<u16>,
+    /// Days before a key expires on which people are told, the first notice first.
+    #[schema(value_type = NoticeDaysBody)]
+    pub expiry_notices: NoticeDays,
     /// Hours the old secret stays good when a rotation does not say.
     pub rotation_overlap_hours: u16,
-    /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
+    /// What becomes of hooks when their key is regenerated.
     pub hooks_on_regenerate: HooksOnRegenerateWord,
     /// Live keys one user may own in an organization, aside from personal ones and those of apis that have one for each user.
     pub max_keys_per_user: u32,
@@ -152,7 +189,9 @@ impl From<&Policy> for PolicyView {
             query_string_keys: it.query_string_keys.into(),
             idle_days: it.idle_days,
             idle_action: it.idle_action.into(),
+            idle_notices: it.idle_notices,
             expiry_days_max: it.expiry_days_max,
+            expiry_notices: it.expiry_notices,
             rotation_overlap_hours: it.rotation_overlap_hours,
             hooks_on_regenerate: it.hooks_on_regenerate.into(),
             max_keys_per_user: it.max_keys_per_user,

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
-use claviger_core::policy::{PolicyPatch, Setting};
+use claviger_core::policy::PolicyPatch;
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,228 +19,19 @@ use super::body::{JsonBody, Path};
 use super::fields::{present, present_distinct};
 use super::headers::{IfMatch, entity_tag};
 use super::paths::OrganizationPath;
-use super::policies::{PolicyView, refuse_out_of_bounds};
+use super::policies::{NoticeDaysBody, PolicyView, read_notices, refuse_out_of_bounds};
+use super::policy_views::PolicyDetailView;
 use super::problem::{ApiResult, Refusals, WriteRefusals};
 use super::words::{
     HooksOnRegenerateWord, IdleActionWord, LeakActionWord, QueryStringKeysWord, RevealWord, RuleWord, SettingWord,
 };
 use crate::app::App;
 use crate::ops;
-use crate::ops::policies::{Broken, PolicyInfo, PolicyPreview, Source};
+use crate::ops::policies::{Broken, PolicyInfo, PolicyPreview};
 
 /// The routes of policies.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(get_policy, update_policy)).routes(routes!(preview_policy))
-}
-
-/// Where a value comes from.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum SourceWord {
-    /// Nobody sets it.
-    Default,
-    /// The organization itself.
-    Own,
-    /// One above.
-    Above,
-}
-
-/// Who sets or locks a value.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SourceView {
-    /// Where in the tree.
-    pub source: SourceWord,
-    /// The organization; null for a default, and for one above that the caller does not reach.
-    #[schema(value_type = Option<String>, required)]
-    pub organization_id: Option<OrganizationId>,
-}
-
-impl SourceView {
-    fn new(info: &PolicyInfo, source: Source) -> Self {
-        let (source, organization_id) = match source {
-            Source::Default => (SourceWord::Default, None),
-            Source::Own => (SourceWord::Own, Some(info.organization.id)),
-            Source::Above(id) => (SourceWord::Above, id),
-        };
-        Self { source, organization_id }
-    }
-
-    fn of_lock(info: &PolicyInfo, setting: Setting) -> Option<Self> {
-        match info.locked_by(setting) {
-            Source::Default => None,
-            source => Some(Self::new(info, source)),
-        }
-    }
-}
-
-/// Declares a value of a policy. One generic type would do, but its document would not say that `own` may be null.
-macro_rules! setting_views {
-    ($($name:ident of $type:ident,)*) => {$(
-        /// One value of a policy.
-        #[derive(Debug, Serialize, ToSchema)]
-        pub(super) struct $name {
-            /// What holds.
-            pub effective: $type,
-            /// What the organization sets itself; null where it sets nothing. A value wider than a lock above allows stands here and does not
-            /// hold.
-            #[schema(required)]
-            pub own: Option<$type>,
-            /// What would hold if it set nothing.
-            pub inherited: $type,
-            /// Where `effective` comes from.
-            pub set_by: SourceView,
-            /// Who has locked it: the nearest to the root. Null where it is free.
-            #[schema(required)]
-            pub locked_by: Option<SourceView>,
-        }
-
-        impl $name {
-            fn new<C: Into<$type>>(info: &PolicyInfo, setting: Setting, values: (C, Option<C>, C)) -> Self {
-                let (effective, own, inherited) = values;
-                Self {
-                    effective: effective.into(),
-                    own: own.map(Into::into),
-                    inherited: inherited.into(),
-                    set_by: SourceView::new(info, info.set_by(setting)),
-                    locked_by: SourceView::of_lock(info, setting),
-                }
-            }
-        }
-    )*};
-}
-
-setting_views! {
-    RevealSettingView of RevealWord,
-    QueryStringKeysSettingView of QueryStringKeysWord,
-    IdleActionSettingView of IdleActionWord,
-    HooksOnRegenerateSettingView of HooksOnRegenerateWord,
-    LeakActionSettingView of LeakActionWord,
-    HoursSettingView of u16,
-    NumberSettingView of u32,
-    FlagSettingView of bool,
-}
-
-/// One value of a policy that is a number of days, or none.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DaysSettingView {
-    /// What holds; null means no such bound.
-    #[schema(required)]
-    pub effective: Option<u16>,
-    /// What the organization sets itself, zero for no such bound; null where it sets nothing.
-    #[schema(required)]
-    pub own: Option<u16>,
-    /// What would hold if it set nothing; null means no such bound.
-    #[schema(required)]
-    pub inherited: Option<u16>,
-    /// Where `effective` comes from.
-    pub set_by: SourceView,
-    /// Who has locked it: the nearest to the root. Null where it is free.
-    #[schema(required)]
-    pub locked_by: Option<SourceView>,
-}
-
-impl DaysSettingView {
-    fn new(
-        info: &PolicyInfo,
-        setting: Setting,
-        (effective, own, inherited): (Option<u16>, Option<u16>, Option<u16>),
-    ) -> Self {
-        let (set_by, locked_by) = (SourceView::new(info, info.set_by(setting)), SourceView::of_lock(info, setting));
-        Self { effective, own, inherited, set_by, locked_by }
-    }
-}
-
-/// An organization's policy, value by value.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PolicyDetailView {
-    /// The organization.
-    #[schema(value_type = String)]
-    pub organization_id: OrganizationId,
-    /// Whether and to whom a secret is shown again.
-    pub reveal: RevealSettingView,
-    /// What becomes of keys in query strings.
-    pub query_string_keys: QueryStringKeysSettingView,
-    /// Days without use after which a key ends. Kept and inherited; not acted on yet.
-    pub idle_days: DaysSettingView,
-    /// What happens then. Kept and inherited; not acted on yet.
-    pub idle_action: IdleActionSettingView,
-    /// Days a key may live at most, which makes an expiry required.
-    pub expiry_days_max: DaysSettingView,
-    /// Hours the old secret stays good when a rotation does not say.
-    pub rotation_overlap_hours: HoursSettingView,
-    /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
-    pub hooks_on_regenerate: HooksOnRegenerateSettingView,
-    /// Live keys one user may own in an organization, aside from personal ones and those of apis that have one for each user.
-    pub max_keys_per_user: NumberSettingView,
-    /// Whether only admins map a key to somebody else.
-    pub admin_only_mapping: FlagSettingView,
-    /// Seconds a verifier may answer without news.
-    pub max_stale_secs: NumberSettingView,
-    /// What a leak report does.
-    pub leak_action: LeakActionSettingView,
-    /// The settings that the organization itself has locked for those below.
-    pub locked: BTreeSet<SettingWord>,
-}
-
-impl From<&PolicyInfo> for PolicyDetailView {
-    fn from(info: &PolicyInfo) -> Self {
-        let (effective, own, inherited) = (&info.effective, &info.organization.policy, &info.inherited);
-        Self {
-            organization_id: info.organization.id,
-            reveal: RevealSettingView::new(info, Setting::Reveal, (effective.reveal, own.reveal, inherited.reveal)),
-            query_string_keys: QueryStringKeysSettingView::new(
-                info,
-                Setting::QueryStringKeys,
-                (effective.query_string_keys, own.query_string_keys, inherited.query_string_keys),
-            ),
-            idle_days: DaysSettingView::new(
-                info,
-                Setting::IdleDays,
-                (effective.idle_days, own.idle_days, inherited.idle_days),
-            ),
-            idle_action: IdleActionSettingView::new(
-                info,
-                Setting::IdleAction,
-                (effective.idle_action, own.idle_action, inherited.idle_action),
-            ),
-            expiry_days_max: DaysSettingView::new(
-                info,
-                Setting::ExpiryDaysMax,
-                (effective.expiry_days_max, own.expiry_days_max, inherited.expiry_days_max),
-            ),
-            rotation_overlap_hours: HoursSettingView::new(
-                info,
-                Setting::RotationOverlapHours,
-                (effective.rotation_overlap_hours, own.rotation_overlap_hours, inherited.rotation_overlap_hours),
-            ),
-            hooks_on_regenerate: HooksOnRegenerateSettingView::new(
-                info,
-                Setting::HooksOnRegenerate,
-                (effective.hooks_on_regenerate, own.hooks_on_regenerate, inherited.hooks_on_regenerate),
-            ),
-            max_keys_per_user: NumberSettingView::new(
-                info,
-                Setting::MaxKeysPerUser,
-                (effective.max_keys_per_user, own.max_keys_per_user, inherited.max_keys_per_user),
-            ),
-            admin_only_mapping: FlagSettingView::new(
-                info,
-                Setting::AdminOnlyMapping,
-                (effective.admin_only_mapping, own.admin_only_mapping, inherited.admin_only_mapping),
-            ),
-            max_stale_secs: NumberSettingView::new(
-                info,
-                Setting::MaxStaleSecs,
-                (effective.max_stale_secs, own.max_stale_secs, inherited.max_stale_secs),
-            ),
-            leak_action: LeakActionSettingView::new(
-                info,
-                Setting::LeakAction,
-                (effective.leak_action, own.leak_action, inherited.leak_action),
-            ),
-            locked: own.locked.iter().copied().map(Into::into).collect(),
-        }
-    }
 }
 
 /// What is to be changed of what an organization sets itself (RFC 7396): what is left out stays, null is as the parent has it.
@@ -255,14 +46,22 @@ pub(super) struct PolicyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<QueryStringKeysWord>)]
     query_string_keys: Option<Option<QueryStringKeysWord>>,
-    /// Days without use after which a key ends; zero switches it off. Kept and inherited; not acted on yet.
+    /// Days without use after which a key ends; zero switches it off.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u16>, maximum = 65_535)]
     idle_days: Option<Option<u16>>,
-    /// What happens then. Kept and inherited; not acted on yet.
+    /// What happens then.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<IdleActionWord>)]
     idle_action: Option<Option<IdleActionWord>>,
+    /// Days before that on which people are told, from 1 to 5 numbers. Below a lock days can be added, and none left out.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<NoticeDaysBody>)]
+    idle_notices: Option<Option<Vec<u16>>>,
+    /// Days before a key expires on which people are told, from 1 to 5 numbers. Below a lock days can be added, and none left out.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<NoticeDaysBody>)]
+    expiry_notices: Option<Option<Vec<u16>>>,
     /// Days a key may live at most, which makes an expiry required; zero switches it off.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u16>, maximum = 65_535)]
@@ -271,7 +70,7 @@ pub(super) struct PolicyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u16>, maximum = 720)]
     rotation_overlap_hours: Option<Option<u16>>,
-    /// What becomes of hooks when their key is regenerated. Kept and inherited; not acted on yet.
+    /// What becomes of hooks when their key is regenerated.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<HooksOnRegenerateWord>)]
     hooks_on_regenerate: Option<Option<HooksOnRegenerateWord>>,
@@ -303,13 +102,19 @@ impl TryFrom<PolicyPatchBody> for PolicyPatch {
     fn try_from(body: PolicyPatchBody) -> Result<Self, Reject> {
         let (overlap, stale) = (body.rotation_overlap_hours.flatten(), body.max_stale_secs.flatten());
         let keys = body.max_keys_per_user.flatten();
-        refuse_out_of_bounds("", overlap, stale, keys).map_err(|field| Reject::fields(vec![field]))?;
+        let refuse = |field| Reject::fields(vec![field]);
+        refuse_out_of_bounds("", overlap, stale, keys).map_err(refuse)?;
+        let notices = |name, days: Option<Option<Vec<u16>>>| {
+            days.map(|it| read_notices("", name, it)).transpose().map_err(refuse)
+        };
         Ok(Self {
             reveal: body.reveal.map(|it| it.map(Into::into)),
             query_string_keys: body.query_string_keys.map(|it| it.map(Into::into)),
             idle_days: body.idle_days,
             idle_action: body.idle_action.map(|it| it.map(Into::into)),
+            idle_notices: notices("idle_notices", body.idle_notices)?,
             expiry_days_max: body.expiry_days_max,
+            expiry_notices: notices("expiry_notices", body.expiry_notices)?,
             rotation_overlap_hours: body.rotation_overlap_hours,
             hooks_on_regenerate: body.hooks_on_regenerate.map(|it| it.map(Into::into)),
             max_keys_per_user: body.max_keys_per_user,
@@ -386,8 +191,7 @@ pub(super) struct PolicyPreviewView {
     pub organization_count: u32,
     /// Whether there are more organizations below than were looked through (1,000).
     pub is_partial: bool,
-    /// The rules that keys there are would break; empty where none does. `idle` is among them for what is to come: that policy is kept and
-    /// inherited, and not acted on yet.
+    /// The rules that keys there are would break; empty where none does.
     pub broken: Vec<BrokenView>,
     /// Copies of secrets that would be destroyed for ever, since nobody would be shown them again; counted up to 10,000.
     pub destroyed_copy_count: u32,

@@ -190,7 +190,7 @@ words! {
 }
 
 words! {
-    /// What an idle key meets when its days have passed. Kept and inherited; not acted on yet.
+    /// What an idle key meets when its days have passed.
     IdleActionWord for policy::IdleAction {
         /// It is revoked with the reason `idle`.
         Delete,
@@ -200,7 +200,7 @@ words! {
 }
 
 words! {
-    /// What becomes of a key's REST hooks when it is regenerated. Kept and inherited; not acted on yet.
+    /// What becomes of a key's REST hooks when it is regenerated.
     HooksOnRegenerateWord for policy::HooksOnRegenerate {
         /// They are paused until somebody plays them again.
         Pause,
@@ -230,8 +230,12 @@ words! {
         IdleDays,
         /// `idle_action`
         IdleAction,
+        /// `idle_notices`
+        IdleNotices,
         /// `expiry_days_max`
         ExpiryDaysMax,
+        /// `expiry_notices`
+        ExpiryNotices,
         /// `rotation_overlap_hours`
         RotationOverlapHours,
         /// `hooks_on_regenerate`
@@ -318,7 +322,7 @@ words! {
         LifetimeTooLong,
         /// A user owns so many keys at most.
         TooManyKeys,
-        /// Keys that are not used end. Kept and inherited; not acted on yet.
+        /// Keys that are not used end.
         Idle,
     }
 }

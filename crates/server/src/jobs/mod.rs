@@ -1,5 +1,6 @@
 //! What runs by the clock.
 
+mod fanning;
 mod sending;
 
 use std::time::Duration;
@@ -15,7 +16,8 @@ use crate::ops::leaving::finish_leaving;
 use crate::ops::notifications::mail::send_due;
 use crate::ops::notifications::{self, read_log};
 use crate::ops::tokens::keep_signing_keys;
-use crate::ops::webhooks::fan_out;
+
+pub use fanning::keep_fanning_out;
 
 /// Between two times that counted uses are written down, least and most. A kill −9 loses a pause and the writing behind it, and a minute
 /// is promised: the writing of a million secrets has the rest of it.
@@ -45,7 +47,7 @@ const LINK_EVERY: Duration = Duration::from_secs(5);
 const LEAVE_FIRST: Duration = Duration::from_secs(1);
 const LEAVE_EVERY: Duration = Duration::from_secs(60);
 
-/// Between two times that it is looked whether something has happened that webhooks ask for.
+/// Between two times that it is looked whether something has happened that webhooks ask for and nobody has rung: on another node, mostly.
 const FAN_OUT_EVERY: Duration = Duration::from_millis(500);
 
 /// Starts the jobs; they end when the service stops.
@@ -62,12 +64,7 @@ pub fn start(app: &App) {
     let linking = app.clone();
     let link = async |app: &App| extend_chains(app).await.map(|()| LINK_EVERY);
     drop(app.spawn(async move { repeat(LINK_EVERY, &linking, "chain", link).await }));
-    let telling = app.clone();
-    let tell = async |app: &App| {
-        while fan_out(app).await? {}
-        Ok(FAN_OUT_EVERY)
-    };
-    drop(app.spawn(async move { repeat(FAN_OUT_EVERY, &telling, "webhooks", tell).await }));
+    drop(app.spawn(keep_fanning_out(app.clone(), FAN_OUT_EVERY)));
     drop(app.spawn(sending::send(app.clone())));
     let ending = app.clone();
     drop(app.spawn(async move { keep_clocks(&ending).await }));

@@ -99,6 +99,7 @@ pub async fn report_events(
         }
         keep(idempotency.as_ref(), &mut tx, &tenant, &reported, now).await?;
         tx.commit_unaudited("what hosts report is a stream of the log itself").await?;
+        app.reported().notify_one();
         note_present(&app);
         Ok(Answer::Fresh(reported))
     })

@@ -30,6 +30,19 @@ pub struct Follower {
     applied: watch::Receiver<Option<Position>>,
 }
 
+/// Tells whoever waits for it that the replica has moved on.
+#[derive(Debug)]
+pub struct Moves(watch::Receiver<Option<Position>>);
+
+impl Moves {
+    /// Waits until it has moved since it was asked last. Waits for ever where the follower has ended.
+    pub async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
 /// The replica did not reach a position in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the replica has not reached {wanted:?}")]
@@ -59,6 +72,11 @@ impl Follower {
     /// Up to where the replica has applied the log, for certain; absent until it has loaded once.
     pub fn position(&self) -> Option<Position> {
         *self.applied.borrow()
+    }
+
+    /// Tells of every change, on whichever node it was made, as soon as this one has applied it; of several at once only once.
+    pub fn moves(&self) -> Moves {
+        Moves(self.applied.clone())
     }
 
     /// Waits until everything has been loaded once, or the follower has ended.

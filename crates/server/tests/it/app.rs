@@ -112,12 +112,21 @@ impl TestApp {
     }
 
     pub(crate) async fn with_config(config: Config) -> Self {
+        Self::launch(config, Service::start).await
+    }
+
+    /// One that does nothing by the clock.
+    pub(crate) async fn without_jobs(config: Config) -> Self {
+        Self::launch(config, Service::listen).await
+    }
+
+    async fn launch(config: Config, start: fn(App, Sockets, Option<axum::Router>) -> std::io::Result<Service>) -> Self {
         let randomness = seeded(1);
         let store = throwaway(randomness()).await;
         let clock = Arc::new(SettableClock::standing("2027-01-01T00:00:00Z".parse().unwrap()));
         let sockets = Sockets::bind(&config).unwrap();
         let app = App::start(config, store, clock.clone(), randomness, master_key());
-        let service = Service::start(app.clone(), sockets, None).unwrap();
+        let service = start(app.clone(), sockets, None).unwrap();
         let installation = install(&app, name("Root")).await.unwrap();
         app.follower().ready().await;
         let claim = Claim {

@@ -19,6 +19,13 @@ pub(crate) fn is_postgres() -> bool {
     }
 }
 
+/// Whether this run may take long: `cargo xtask test --nightly`.
+pub(crate) fn is_nightly() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "how thorough it is to be, the test runner knows")]
+    let nightly = std::env::var_os("CLAVIGER_TEST_NIGHTLY");
+    nightly.is_some()
+}
+
 /// An empty store that survives nothing, on the engine of this run.
 pub(crate) async fn throwaway(rng: Rng) -> Store {
     if is_postgres() { node(&new_schema().await, rng).await } else { Store::throwaway(rng).await.unwrap() }

@@ -5,7 +5,7 @@ use claviger_core::event::{Event, EventKind};
 use claviger_store::chain::verify::{Fault, Proof};
 use rand_core::Rng as _;
 
-use crate::engine::{harm, rows};
+use crate::engine::{harm, is_nightly, rows};
 use crate::world::{World, now, rng};
 
 async fn link(world: &World, events_max: u32) -> u32 {
@@ -111,6 +111,110 @@ async fn every_alteration_past_the_store_is_found() {
         let faults = prove(&world, &[]).await.faults;
         assert!(!faults.is_empty(), "not found at {place}: {statements}");
     }
+}
+
+/// What the chain holds together: of each table a column of bytes, those of numbers, and those of text.
+const COLUMNS: [(&str, &str, &[&str], &[&str]); 3] = [
+    (
+        "event",
+        "commitment",
+        &["v", "at"],
+        &[
+            "id",
+            "organization_id",
+            "kind",
+            "actor_user_id",
+            "actor_key_id",
+            "actor_job",
+            "entity_kind",
+            "entity_id",
+            "touched",
+            "first_key_id",
+            "last_key_id",
+        ],
+    ),
+    ("event_body", "salt", &[], &["body"]),
+    ("chain_link", "link", &["number"], &[]),
+];
+/// The tables that a forgery may touch, in an order in which they can be filled again.
+const KEPT: [&str; 3] = ["event", "event_body", "chain_link"];
+
+/// One forgery at random: a value is changed a little or is that of another row, a row is taken away, or two rows change places.
+fn forge(rng: &mut impl rand_core::Rng, places: &[i64]) -> String {
+    let mut any = |count: usize| rng.next_u32() as usize % count;
+    let (place, other) = (places[any(places.len())], places[any(places.len())]);
+    let (table, bytes, numbers, texts) = COLUMNS[any(COLUMNS.len())];
+    match any(8) {
+        // A body may be taken away: that is how it is erased.
+        0 if table != "event_body" => return format!("DELETE FROM {table} WHERE seq = {place}"),
+        2 => {
+            return format!(
+                "UPDATE {table} SET {bytes} = (SELECT x.{bytes} FROM {table} x WHERE x.seq = {other}) WHERE seq = {place} \
+                 AND EXISTS (SELECT 1 FROM {table} x WHERE x.seq = {other})"
+            );
+        }
+        1 if place != other => {
+            let far = 1_000_000;
+            return format!(
+                "UPDATE {table} SET seq = {far} WHERE seq = {place}; UPDATE {table} SET seq = {place} WHERE seq = {other}; \
+                 UPDATE {table} SET seq = {other} WHERE seq = {far}"
+            );
+        }
+        _ => {}
+    }
+    let column = any(numbers.len() + texts.len());
+    if let Some(column) = numbers.get(column) {
+        return format!("UPDATE {table} SET {column} = {column} + {} WHERE seq = {place}", 1000 + any(1000));
+    }
+    let column = texts[column - numbers.len()];
+    let (at, letter) = (any(20), ["q", "0", "Z"][any(3)]);
+    format!(
+        "UPDATE {table} SET {column} = substr(coalesce({column}, ''), 1, {at}) || '{letter}' || substr(coalesce({column}, ''), {}) \
+         WHERE seq = {place}",
+        at + 1
+    )
+}
+
+// A3: the nightly run tries ten thousand.
+#[tokio::test]
+async fn forgeries_at_random_are_all_found() {
+    let count = if is_nightly() { 10_000 } else { 300 };
+    let world = world().await;
+    let places: Vec<i64> = rows::<(i64,)>(&world.store, "SELECT seq FROM chain_link ORDER BY seq")
+        .await
+        .into_iter()
+        .map(|it| it.0)
+        .collect();
+    for table in KEPT {
+        harm(&world.store, &format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
+    }
+    let same = |table: &str| {
+        format!(
+            "SELECT (SELECT count(*) FROM (SELECT * FROM {table} EXCEPT SELECT * FROM kept_{table}) a) \
+                 + (SELECT count(*) FROM (SELECT * FROM kept_{table} EXCEPT SELECT * FROM {table}) b)"
+        )
+    };
+    let heads = heads(&world).await;
+    let (mut rng, mut tried) = (rng(3), 0);
+    while tried < count {
+        let forgery = forge(&mut rng, &places);
+        harm(&world.store, &forgery).await;
+        let mut differs = 0;
+        for table in KEPT {
+            differs += rows::<(i64,)>(&world.store, &same(table)).await[0].0;
+        }
+        let faults = prove(&world, &heads).await.faults;
+        // Some take away what is not there: an event without a body has none to lose.
+        assert_eq!(faults.is_empty(), differs == 0, "{forgery}: {faults:?}");
+        tried += usize::from(differs > 0);
+        for table in KEPT.into_iter().rev() {
+            harm(&world.store, &format!("DELETE FROM {table}")).await;
+        }
+        for table in KEPT {
+            harm(&world.store, &format!("INSERT INTO {table} SELECT * FROM kept_{table}")).await;
+        }
+    }
+    assert_eq!(prove(&world, &heads).await.faults, []);
 }
 
 #[tokio::test]

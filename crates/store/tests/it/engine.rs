@@ -23,6 +23,13 @@ pub(crate) fn is_postgres() -> bool {
     }
 }
 
+/// Whether this run may take long: `cargo xtask test --nightly`.
+pub(crate) fn is_nightly() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "how thorough it is to be, the test runner knows")]
+    let nightly = std::env::var_os("CLAVIGER_TEST_NIGHTLY");
+    nightly.is_some()
+}
+
 /// Where PostgreSQL is.
 pub(crate) fn postgres_url() -> String {
     #[expect(clippy::disallowed_methods, reason = "where PostgreSQL is, the test runner knows")]

@@ -187,7 +187,7 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 62] = [
+const WRITERS: [&str; 63] = [
     "delete_api",
     "delete_event_type",
     "delete_key_clock",
@@ -225,6 +225,7 @@ const WRITERS: [&str; 62] = [
     "insert_webhook_secret",
     "lease_farewell",
     "lease_webhook",
+    "look_again_at_clocks",
     "note_attempt",
     "note_farewell",
     "note_webhook",
@@ -332,6 +333,12 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
             Ok(())
         }
         "delete_key_clock" => tx.delete_key_clock(by, full.key.id, Ending::Idle).await,
+        "look_again_at_clocks" => {
+            tx.look_again_at_clocks(by, Timestamp::MIN).await?;
+            let clock = tx.find_key_clock(&full.world.acme.tenant, full.key.id, Ending::Idle).await?;
+            assert_eq!(clock.map(|it| it.due_at), Some(Timestamp::MIN), "it is Acme's");
+            Ok(())
+        }
         "put_key_clock" => tx.put_key_clock(by, &clock(&full.key)).await,
         "put_idle_walk" => tx.put_idle_walk(by, &IdleWalk::begin(30)).await,
         "release_keys" => {

@@ -50,7 +50,7 @@ impl Creates {
 }
 
 /// What so great a part of the values does not exceed; nothing of none.
-pub(super) fn percentile(values: &mut [f64], part: f64) -> f64 {
+pub(in crate::bench) fn percentile(values: &mut [f64], part: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = (values.len() as f64 * part).ceil() as usize;
     values.get(at.saturating_sub(1)).copied().unwrap_or(f64::NAN)

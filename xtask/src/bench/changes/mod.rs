@@ -3,10 +3,10 @@
 //! On each engine a real server, a real `claviger import` and clients over HTTP. PostgreSQL has a cluster of its own with its default settings,
 //! and pgbench says beside it what the same inserts cost without Claviger.
 
-mod creates;
+pub(super) mod creates;
 mod floor;
 mod lists;
-mod service;
+pub(super) mod service;
 mod uses;
 
 use std::path::Path;

@@ -21,7 +21,7 @@ const STOP: Duration = Duration::from_secs(60);
 const USED: usize = 500;
 
 /// Where the service keeps what it holds, and with which key it is asked.
-pub(super) struct Service {
+pub(in crate::bench) struct Service {
     program: PathBuf,
     folder: PathBuf,
     database: Option<String>,
@@ -29,19 +29,19 @@ pub(super) struct Service {
 }
 
 /// The service, ready.
-pub(super) struct Running {
+pub(in crate::bench) struct Running {
     server: Server,
-    pub(super) address: SocketAddr,
+    pub(in crate::bench) address: SocketAddr,
     /// Where gateways ask.
-    pub(super) authz: SocketAddr,
-    pub(super) key: String,
-    pub(super) organization_id: String,
-    pub(super) user_id: String,
-    pub(super) seconds_until_ready: f64,
+    pub(in crate::bench) authz: SocketAddr,
+    pub(in crate::bench) key: String,
+    pub(in crate::bench) organization_id: String,
+    pub(in crate::bench) user_id: String,
+    pub(in crate::bench) seconds_until_ready: f64,
 }
 
 /// What stands behind a member's name in a JSON text, up to the next quote: enough for what we ask.
-pub(super) fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+pub(in crate::bench) fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = json.split_once(&format!("\"{name}\":\""))?;
     rest.split_once('"').map(|(value, _)| value)
 }
@@ -51,7 +51,7 @@ impl Service {
     ///
     /// # Errors
     /// When it does not start, or shows no key.
-    pub(super) fn set_up(programs: &Programs, folder: &Path, database: Option<&str>) -> Outcome<Self> {
+    pub(in crate::bench) fn set_up(programs: &Programs, folder: &Path, database: Option<&str>) -> Outcome<Self> {
         fs::create_dir_all(folder)
             .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))?;
         let program = programs.service();
@@ -75,7 +75,7 @@ impl Service {
         for (flag, value) in [("--listen", address.to_string()), ("--authz-listen", authz.to_string())] {
             arguments.extend([flag.into(), value.into()]);
         }
-        arguments.extend(["--api-rate".into(), "off".into()]);
+        arguments.extend(["--api-rate", "off", "--webhook-allow-networks", "127.0.0.0/8"].map(Into::into));
         if let Some(url) = &self.database {
             arguments.extend(["--database".into(), url.into()]);
         }
@@ -94,7 +94,7 @@ impl Service {
     ///
     /// # Errors
     /// When it does not become ready.
-    pub(super) fn start(&self, core: Core) -> Outcome<Running> {
+    pub(in crate::bench) fn start(&self, core: Core) -> Outcome<Running> {
         let (recipe, address, authz) = self.recipe()?;
         let stopwatch = Stopwatch::start();
         let server = recipe.start(core, &self.folder)?;
@@ -110,7 +110,7 @@ impl Service {
     ///
     /// # Errors
     /// When a line is not taken.
-    pub(super) fn import(&self, running: &Running, file: &Path) -> Outcome<f64> {
+    pub(in crate::bench) fn import(&self, running: &Running, file: &Path) -> Outcome<f64> {
         let mut command = on_core(Core::Any, &self.program);
         command.arg("import").arg(file).args(["--url", &format!("http://{}", running.address), "--key", &running.key]);
         command.args(["--role", "readonly"]);
@@ -123,7 +123,7 @@ impl Service {
     ///
     /// # Errors
     /// When a key cannot be created or is not good.
-    pub(super) fn use_some(&self, running: &Running) -> Outcome {
+    pub(in crate::bench) fn use_some(&self, running: &Running) -> Outcome {
         let mut connection = open(running.address)?;
         for number in 0..USED {
             let name = format!("used {number} {}", std::process::id());
@@ -141,7 +141,7 @@ impl Running {
     ///
     /// # Errors
     /// When it is refused.
-    pub(super) fn create(&self, connection: &mut Connection, name: &str) -> Outcome<String> {
+    pub(in crate::bench) fn create(&self, connection: &mut Connection, name: &str) -> Outcome<String> {
         let path = format!("/api/v1/organizations/{}/keys", self.organization_id);
         // Nobody's: how many one user may own is a policy.
         let body = format!("{{\"name\":\"{name}\",\"owner_id\":null}}");
@@ -150,28 +150,28 @@ impl Running {
         Ok(token.to_owned())
     }
 
-    pub(super) fn get(&self, connection: &mut Connection, path: &str) -> Outcome<Answer> {
+    pub(in crate::bench) fn get(&self, connection: &mut Connection, path: &str) -> Outcome<Answer> {
         send(connection, &request("GET", path, &self.key, ""), 200)
     }
 
-    pub(super) fn cpu_ticks(&self, threads: Option<&str>) -> Outcome<u64> {
+    pub(in crate::bench) fn cpu_ticks(&self, threads: Option<&str>) -> Outcome<u64> {
         self.server.cpu_ticks(threads)
     }
 
-    pub(super) fn resident_bytes(&self) -> Outcome<u64> {
+    pub(in crate::bench) fn resident_bytes(&self) -> Outcome<u64> {
         self.server.resident_bytes()
     }
 
-    pub(super) fn stop(self) -> Outcome {
+    pub(in crate::bench) fn stop(self) -> Outcome {
         self.server.stop(STOP)
     }
 }
 
-pub(super) fn open(address: SocketAddr) -> Outcome<Connection> {
+pub(in crate::bench) fn open(address: SocketAddr) -> Outcome<Connection> {
     Connection::open(address).map_err(|error| Failure::new(format!("cannot connect to {address}: {error}")))
 }
 
-fn request(method: &str, path: &str, key: &str, body: &str) -> String {
+pub(in crate::bench) fn request(method: &str, path: &str, key: &str, body: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
@@ -179,7 +179,11 @@ fn request(method: &str, path: &str, key: &str, body: &str) -> String {
     )
 }
 
-fn send(connection: &mut Connection, request: &str, status: u16) -> Outcome<Answer> {
+/// Sends it, and refuses another answer than that.
+///
+/// # Errors
+/// When there is none, or it has another status.
+pub(in crate::bench) fn send(connection: &mut Connection, request: &str, status: u16) -> Outcome<Answer> {
     let answer = connection.send(request.as_bytes()).map_err(|error| Failure::new(format!("no answer: {error}")))?;
     if answer.status == status {
         Ok(answer)
@@ -219,7 +223,7 @@ fn id(json: &str, prefix: &str) -> Option<String> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn write_keys(path: &Path, count: u32) -> Outcome {
+pub(in crate::bench) fn write_keys(path: &Path, count: u32) -> Outcome {
     let write = || -> std::io::Result<()> {
         let mut file = BufWriter::new(File::create(path)?);
         writeln!(file, "sha256,name,expires_at")?;
@@ -236,12 +240,12 @@ pub(super) fn write_keys(path: &Path, count: u32) -> Outcome {
 }
 
 /// The key of a number, as its holder shows it.
-pub(super) fn token(number: u32) -> String {
+pub(in crate::bench) fn token(number: u32) -> String {
     format!("imported-{:016x}-{:016x}", mix(u64::from(number)), mix(!u64::from(number)))
 }
 
 /// Numbers without a pattern (the finalizer of SplitMix64).
-pub(super) fn mix(number: u64) -> u64 {
+pub(in crate::bench) fn mix(number: u64) -> u64 {
     let mut it = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     it = (it ^ (it >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     it = (it ^ (it >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

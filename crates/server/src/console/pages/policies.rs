@@ -67,13 +67,15 @@ pub struct SettingPage {
     pub errors: FormErrors,
 }
 
-/// The field of a number.
+/// The field of a number, or of several.
 #[derive(Debug, Clone)]
 pub struct NumberField {
     /// As typed.
     pub value: String,
-    /// What is counted: `days`.
-    pub unit: &'static str,
+    /// What stands before it.
+    pub label: String,
+    /// The keyboard that a phone shows for it.
+    pub mode: &'static str,
     /// The bounds, in words.
     pub hint: String,
 }

@@ -11,7 +11,7 @@ use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::words::{About, Kind, about, sent, value_words};
+use self::words::{About, Kind, about, notices_hint, sent, typed_notices, value_words};
 use super::entrance::refused;
 use super::failure::Failure;
 use super::pages::form::{Choice, FormErrors, typed};
@@ -37,6 +37,7 @@ pub(super) struct SettingForm {
     version: String,
     /// [`INHERIT`], [`NUMBER`], or a value.
     choice: String,
+    /// A number, or days with commas between them.
     number: String,
     /// Anything for yes.
     locked: String,
@@ -119,12 +120,12 @@ pub(super) async fn show_setting(
 fn present(info: &PolicyInfo, setting: Setting) -> SettingForm {
     let own = value_of(&info.organization.policy, setting);
     let holds = sent(&value_of(&info.effective, setting));
-    let is_number = matches!(about(setting).kind, Kind::Number { .. });
+    let is_number = !matches!(about(setting).kind, Kind::Words(_));
     let value = sent(&own);
     let choice = match (&own, about(setting).kind) {
         (Value::Null, _) => INHERIT.to_owned(),
         (_, Kind::Number { off: Some(_), .. }) if value == "0" => "0".to_owned(),
-        (_, Kind::Number { .. }) => NUMBER.to_owned(),
+        (_, Kind::Number { .. } | Kind::Notices) => NUMBER.to_owned(),
         (_, Kind::Words(_)) => value.clone(),
     };
     let number = if own.is_null() { holds } else { value };
@@ -156,7 +157,14 @@ async fn setting_page(
             choices.extend(off.map(|off| choice("0", off, "")));
             choices.push(choice(NUMBER, &format!("A number of {}", unit.1), ""));
             let hint = format!("From {min} to {max} {}.", unit.1);
-            number = Some(NumberField { value: typed(&form.number), unit: unit.1, hint });
+            let label = format!("Number of {}", unit.1);
+            number = Some(NumberField { value: typed(&form.number), label, mode: "numeric", hint });
+        }
+        Kind::Notices => {
+            choices.push(choice(NUMBER, "So many days before", ""));
+            let label = "Days before".to_owned();
+            // Not every keyboard of numbers has a comma.
+            number = Some(NumberField { value: typed(&form.number), label, mode: "text", hint: notices_hint() });
         }
     }
     SettingPage {
@@ -187,6 +195,13 @@ fn read(info: &PolicyInfo, setting: Setting, form: &SettingForm, errors: &mut Fo
             };
             json!(number)
         }
+        (Kind::Notices, NUMBER) => match typed_notices(&form.number) {
+            Some(days) => json!(days),
+            None => {
+                errors.add("number", format!("Enter days before the end, each once. {}", notices_hint()));
+                return None;
+            }
+        },
         _ => {
             errors.add("choice", "Choose one of the list.");
             return None;
@@ -255,7 +270,10 @@ pub(super) async fn save(
         let value = |form: &SettingForm| match form.choice.as_str() {
             INHERIT if info.organization.parent_id.is_none() => "The default".to_owned(),
             INHERIT => "As the organization above has it".to_owned(),
-            NUMBER => value_words(setting, &form.number.trim().parse::<u64>().map_or(Value::Null, Value::from)),
+            NUMBER => match typed_notices(&form.number).filter(|_| matches!(about(setting).kind, Kind::Notices)) {
+                Some(days) => value_words(setting, &json!(days)),
+                None => value_words(setting, &form.number.trim().parse::<u64>().map_or(Value::Null, Value::from)),
+            },
             choice => value_words(setting, &choice.parse::<u64>().map_or_else(|_| json!(choice), Value::from)),
         };
         let lock = |form: &SettingForm| if form.locked.is_empty() { "Open" } else { "Locked" }.to_owned();

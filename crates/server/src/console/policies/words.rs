@@ -1,7 +1,7 @@
 //! Settings in words for people: what each is called, what it does, and what can be chosen.
 
-use claviger_core::limits::KEYS_PER_USER_MAX;
-use claviger_core::policy::{ROTATION_OVERLAP_HOURS_MAX, Setting};
+use claviger_core::limits::{KEYS_PER_USER_MAX, NOTICE_DAYS_MAX, NOTICES_MAX};
+use claviger_core::policy::{NoticeDays, ROTATION_OVERLAP_HOURS_MAX, Setting};
 use serde_json::Value;
 
 use crate::console::keys::view::grouped;
@@ -21,6 +21,8 @@ pub(super) enum Kind {
         /// What zero means, where it switches the setting off.
         off: Option<&'static str>,
     },
+    /// Days before an end on which people are told.
+    Notices,
 }
 
 /// A setting for people.
@@ -46,6 +48,7 @@ const YES_NO: &[(&str, &str, &str)] = &[
 pub(super) fn about(setting: Setting) -> About {
     let words = |label, help, choices| About { label, help, kind: Kind::Words(choices) };
     let number = |label, help, unit, min, max, off| About { label, help, kind: Kind::Number { unit, min, max, off } };
+    let notices = |label, help| About { label, help, kind: Kind::Notices };
     const DAYS: (&str, &str) = ("day", "days");
     match setting {
         Setting::Reveal => words(
@@ -90,6 +93,14 @@ pub(super) fn about(setting: Setting) -> About {
                 ("deactivate", "Deactivated", "Somebody can activate them again."),
             ],
         ),
+        Setting::IdleNotices => notices(
+            "Notices before an unused key ends",
+            "How many days before, its owner and the administrators are told. Any call takes that back. Below a lock, days can be added and none left out.",
+        ),
+        Setting::ExpiryNotices => notices(
+            "Notices before a key expires",
+            "How many days before, its owner and the administrators are told. Below a lock, days can be added and none left out.",
+        ),
         Setting::ExpiryDaysMax => number(
             "Longest life of a key",
             "Every new key then has to expire within that time.",
@@ -108,7 +119,7 @@ pub(super) fn about(setting: Setting) -> About {
         ),
         Setting::HooksOnRegenerate => words(
             "Webhooks of a regenerated key",
-            "What becomes of the webhooks that hang on a key when it gets a new secret. No key has webhooks yet: it counts from when they can be set up.",
+            "What becomes of the webhooks that hang on a key when it gets a new secret.",
             &[("pause", "Paused", "Until somebody plays them again."), ("keep", "Kept", "They go on as before.")],
         ),
         Setting::MaxKeysPerUser => number(
@@ -148,6 +159,7 @@ pub(super) fn sent(value: &Value) -> String {
     match value {
         Value::Null => "0".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(Value::to_string).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
 }
@@ -159,7 +171,25 @@ pub(super) fn value_words(setting: Setting, value: &Value) -> String {
         Kind::Words(choices) => choices.iter().find(|it| it.0 == sent).map_or(sent.as_str(), |it| it.1).to_owned(),
         Kind::Number { off: Some(off), .. } if sent == "0" => off.to_owned(),
         Kind::Number { unit, .. } => counted(&sent, unit),
+        Kind::Notices => match sent.rsplit_once(", ") {
+            Some((first, last)) => format!("{first} and {last} days before"),
+            None => format!("{} before", counted(&sent, ("day", "days"))),
+        },
     }
+}
+
+/// What the bounds of notices are, for whoever types them.
+pub(super) fn notices_hint() -> String {
+    format!("Up to {NOTICES_MAX} numbers of days from 1 to {NOTICE_DAYS_MAX}, such as 30, 7, 1.")
+}
+
+/// Days of notices as they are typed, with commas or spaces between them.
+pub(super) fn typed_notices(text: &str) -> Option<NoticeDays> {
+    /// As much as is looked at.
+    const BYTES_MAX: usize = 60;
+    let words = Some(text).filter(|it| it.len() <= BYTES_MAX)?.split([',', ' ']).filter(|it| !it.is_empty());
+    let days: Option<Vec<u16>> = words.map(|it| it.parse().ok()).collect();
+    NoticeDays::new(&days?).ok()
 }
 
 /// `1 day`, `90 days`; hours and seconds as days and hours where they make whole ones.
@@ -203,8 +233,19 @@ mod tests {
             (Setting::MaxStaleSecs, json!(86_400), "24 hours"),
             (Setting::MaxKeysPerUser, json!(0), "0 keys"),
             (Setting::AdminOnlyMapping, json!(true), "Only administrators"),
+            (Setting::IdleNotices, json!([15, 7, 1]), "15, 7 and 1 days before"),
+            (Setting::ExpiryNotices, json!([1]), "1 day before"),
         ] {
             assert_eq!(value_words(setting, &value), words);
+        }
+    }
+
+    #[test]
+    fn notices_are_read_as_people_type_them() {
+        let days = |days: &[u16]| NoticeDays::new(days).ok();
+        assert_eq!(typed_notices(" 1, 30 7 "), days(&[30, 7, 1]));
+        for text in ["", "7, 7", "0", "366", "1 2 3 4 5 6", "a week", "-1", &"1 ".repeat(100)] {
+            assert_eq!(typed_notices(text), None, "{text}");
         }
     }
 }

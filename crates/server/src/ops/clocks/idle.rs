@@ -6,19 +6,18 @@ use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::{Key, RevocationReason};
 use claviger_core::notification::NotificationKind;
-use claviger_core::policy::{IdleAction, Policy};
+use claviger_core::policy::{IdleAction, NoticeDays};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::clocks::{IdleWalk, KeyClock};
-use claviger_store::{Connection, Hold, Tx};
+use claviger_store::{Hold, Tx};
 use serde_json::json;
 
-use super::{PAGE, PAGES_PER_ROUND, due, note_failure};
+use super::{DAY, PAGE, PAGES_PER_ROUND, due, note_failure, policy_of};
 use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::transaction::commit;
 
-const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 const JOB: &str = "idle";
 
 /// Finds keys that were not used for so long that the first notice is due, in every organization whose policy ends such keys.
@@ -27,8 +26,9 @@ pub(super) async fn meet(app: &App, place: &mut Option<OrganizationId>, as_of: T
         let page = app.store().read().await?.page_organization_ids_unchecked(*place, PAGE).await?;
         *place = page.last().copied().filter(|_| page.len() == PAGE as usize);
         for organization_id in page {
-            if let Some(days) = app.replica().policy(organization_id).and_then(|it| it.idle_days) {
-                walk(app, organization_id, days, as_of).await?;
+            let policy = app.replica().policy(organization_id);
+            if let Some((days, notices)) = policy.and_then(|it| Some((it.idle_days?, it.idle_notices))) {
+                walk(app, organization_id, (days, notices), as_of).await?;
             }
         }
         if place.is_none() || app.stop().is_cancelled() {
@@ -39,11 +39,16 @@ pub(super) async fn meet(app: &App, place: &mut Option<OrganizationId>, as_of: T
 }
 
 /// Goes on through the keys of one organization.
-async fn walk(app: &App, organization_id: OrganizationId, days: u16, as_of: Timestamp) -> OpResult<()> {
+async fn walk(
+    app: &App,
+    organization_id: OrganizationId,
+    (days, notices): (u16, NoticeDays),
+    as_of: Timestamp,
+) -> OpResult<()> {
     let tenant = Tenant::system(organization_id, JOB);
     let whole = DAY * u32::from(days);
     // A shorter time than the first notice is early: whatever is there counts from its first day.
-    let until = as_of.saturating_sub(whole.saturating_sub(Ending::Idle.horizon()));
+    let until = as_of.saturating_sub(whole.saturating_sub(DAY * u32::from(notices.first())));
     let mut reader = app.store().read().await?;
     let found = reader.find_idle_walk(&tenant).await?.filter(|it| it.days == days);
     let mut walk = found.unwrap_or(IdleWalk::begin(days));
@@ -108,12 +113,6 @@ pub(super) async fn ring(app: &App, as_of: Timestamp) -> OpResult<()> {
     }
 }
 
-/// What holds for an organization, as the transaction sees it.
-async fn policy_of(connection: &mut Connection, tenant: &Tenant) -> OpResult<Policy> {
-    let path = connection.find_path(tenant).await?;
-    Ok(Policy::of_path(path.iter().map(|it| &it.policy)))
-}
-
 /// Looks at one key: its policy, its last use and what was told of it are read in the transaction that does what is due.
 async fn look(app: &App, organization_id: OrganizationId, key_id: KeyId, as_of: Timestamp) -> OpResult<()> {
     let tenant = Tenant::system(organization_id, JOB);
@@ -121,6 +120,7 @@ async fn look(app: &App, organization_id: OrganizationId, key_id: KeyId, as_of: 
     tx.hold([Hold::alone(key_id)]).await?;
     let Some(noted) = tx.find_key_clock(&tenant, key_id, Ending::Idle).await? else { return Ok(()) };
     let policy = policy_of(&mut tx, &tenant).await?;
+    let notices = policy.idle_notices;
     let key = tx.find_key(&tenant, key_id).await?.filter(|it| it.standing != KeyStanding::Revoked);
     let Some(key) = key else {
         return forget(tx, &tenant, key_id, "a key ended otherwise").await;
@@ -139,17 +139,17 @@ async fn look(app: &App, organization_id: OrganizationId, key_id: KeyId, as_of: 
     // What was told holds as long as the end is the one that was told of, or one that was put off for it.
     let told = noted.countdown.told.filter(|_| fresh.deadline <= noted.countdown.deadline);
     let deadline = if told.is_some() { noted.countdown.deadline } else { fresh.deadline };
-    let mut countdown = Countdown { told, deadline, ..fresh }.announced(as_of);
-    if let Some(lead) = countdown.due_notice(as_of) {
+    let mut countdown = Countdown { told, deadline, ..fresh }.announced(&notices, as_of);
+    if let Some(lead) = countdown.due_notice(&notices, as_of) {
         let first = countdown.told.is_none();
         countdown.told = Some(lead);
-        tx.put_key_clock(&tenant, &KeyClock { countdown, due_at: countdown.next(as_of), ..noted }).await?;
+        tx.put_key_clock(&tenant, &KeyClock { countdown, due_at: countdown.next(&notices, as_of), ..noted }).await?;
         let what = json!({ "ends_at": countdown.deadline, "days": lead, "first": first, "action": policy.idle_action });
         tx.commit(Event::new(&tenant, EventKind::KeyIdleNoticed, key_id, app.now()).after(&what)).await?;
         return Ok(());
     }
     if !countdown.is_over(as_of) {
-        return wait(tx, &tenant, KeyClock { countdown, due_at: countdown.next(as_of), ..noted }).await;
+        return wait(tx, &tenant, KeyClock { countdown, due_at: countdown.next(&notices, as_of), ..noted }).await;
     }
     end(app, tx, &tenant, key, policy.idle_action).await
 }

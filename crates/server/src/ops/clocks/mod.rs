@@ -13,12 +13,16 @@ use std::time::Duration;
 
 use claviger_core::ending::Ending;
 use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::policy::Policy;
+use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_store::Connection;
 use claviger_store::clocks::KeyClock;
 
 use super::error::OpResult;
 use crate::app::App;
 
+const DAY: Duration = Duration::from_secs(86_400);
 /// Rows that are read at a time.
 const PAGE: u32 = 500;
 /// Pages of each kind of work in one round; the next round goes on behind them.
@@ -71,6 +75,12 @@ async fn ring(app: &App, rounds: &mut Rounds) -> OpResult<()> {
     idle::meet(app, &mut rounds.organization, as_of).await?;
     idle::withdraw_used(app, &mut rounds.told, as_of).await?;
     idle::ring(app, as_of).await
+}
+
+/// What holds for an organization, as the transaction sees it.
+async fn policy_of(connection: &mut Connection, tenant: &Tenant) -> OpResult<Policy> {
+    let path = connection.find_path(tenant).await?;
+    Ok(Policy::of_path(path.iter().map(|it| &it.policy)))
 }
 
 /// A page of the keys that are to be looked at by an instant, the longest due first, and moves the place behind it.

@@ -2,13 +2,14 @@
 
 use claviger_core::ending::{Countdown, Ending};
 use claviger_core::event::{Event, EventKind};
+use claviger_core::policy::NoticeDays;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::Hold;
 use claviger_store::clocks::{Expiring, KeyClock};
 use serde_json::json;
 
-use super::PAGE;
+use super::{DAY, PAGE};
 use crate::app::App;
 use crate::ops::error::OpResult;
 
@@ -16,7 +17,7 @@ use crate::ops::error::OpResult;
 /// is changing over at this moment.
 pub(super) async fn meet(app: &App) -> OpResult<()> {
     let now = app.now();
-    let (mut place, until) = ((now, None), now.saturating_add(Ending::Overlap.horizon()));
+    let (mut place, until) = ((now, None), now.saturating_add(DAY * u32::from(NoticeDays::OVERLAP.first())));
     while !app.stop().is_cancelled() {
         let page = app.store().read().await?.page_retiring_unchecked(place, until, PAGE).await?;
         let Some(last) = page.last() else { break };
@@ -32,7 +33,7 @@ async fn tell(app: &App, found: &Expiring, now: Timestamp) -> OpResult<()> {
     let tenant = Tenant::system(found.organization_id, "overlap");
     let countdown =
         Countdown { ending: Ending::Overlap, since: found.updated_at, deadline: found.expires_at, told: None };
-    let Some(lead) = countdown.due_notice(now) else { return Ok(()) };
+    let Some(lead) = countdown.due_notice(&NoticeDays::OVERLAP, now) else { return Ok(()) };
     let mut tx = app.store().begin().await?;
     tx.hold([Hold::alone(found.key_id)]).await?;
     let noted = tx.find_key_clock(&tenant, found.key_id, Ending::Overlap).await?;

@@ -25,10 +25,12 @@ pub async fn keep_key(app: &App, caller: &Caller, organization_id: OrganizationI
         let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
         let key = find_to_change(&mut tx, &tenant, whose, key_id).await?;
         let noted = tx.find_key_clock(&tenant, key_id, Ending::Idle).await?.filter(|it| it.countdown.told.is_some());
-        let (Some(noted), Some(days)) = (noted, policy_of(&app, organization_id)?.idle_days) else { return Ok(()) };
+        let policy = policy_of(&app, organization_id)?;
+        let (Some(noted), Some(days)) = (noted, policy.idle_days) else { return Ok(()) };
         let now = app.now();
         let countdown = Countdown::of_idle(now, days);
-        tx.put_key_clock(&tenant, &KeyClock { countdown, due_at: countdown.next(now), ..noted }).await?;
+        tx.put_key_clock(&tenant, &KeyClock { countdown, due_at: countdown.next(&policy.idle_notices, now), ..noted })
+            .await?;
         commit(&app, tx, Event::new(&tenant, EventKind::KeyKept, key.id, now)).await
     })
     .await

@@ -80,6 +80,11 @@ impl Teller<'_> {
                 }
                 self.made(user_in(before, "mapped_user_id")).await
             }
+            EventKind::OrganizationMoved => self.look_again().await,
+            EventKind::OrganizationUpdated | EventKind::OrganizationPolicyUpdated => {
+                let policy = |body: Option<&Value>| body.and_then(|it| it.get("policy")).cloned();
+                if policy(before) == policy(after) { Ok(()) } else { self.look_again().await }
+            }
             EventKind::KeysExtended => self.withdraw(&self.keys(), Ending::Expiry).await,
             EventKind::KeyActivated | EventKind::KeysActivated => self.restart(&self.keys()).await,
             EventKind::KeyDeactivated if job == Some("idle") => self.ended(true).await,
@@ -115,6 +120,11 @@ impl Teller<'_> {
             self.tx.withdraw_notifications(&self.tenant, *key_id, kinds).await?;
         }
         Ok(())
+    }
+
+    /// Another policy may hold for keys that wait for a notice: they are not to wait for one of the days that held before.
+    async fn look_again(&mut self) -> OpResult<()> {
+        Ok(self.tx.look_again_at_clocks(&self.tenant, self.event.at).await?)
     }
 
     /// A key ends soon: told to its owner and to the admins concerned, unless it does not any more.
@@ -200,7 +210,7 @@ impl Teller<'_> {
         for key in self.tx.find_keys(&self.tenant, keys).await? {
             if key.standing != KeyStanding::Revoked {
                 let countdown = Countdown::of_idle(self.event.at, days);
-                let due_at = countdown.next(self.event.at);
+                let due_at = countdown.next(&policy.idle_notices, self.event.at);
                 let clock = KeyClock { key_id: key.id, organization_id: key.organization_id, countdown, due_at };
                 self.tx.put_key_clock(&self.tenant, &clock).await?;
             }

@@ -50,10 +50,10 @@ pub fn sentence(it: &Notification) -> Sentence {
 pub const fn label(kind: NotificationKind) -> &'static str {
     match kind {
         NotificationKind::KeyIdle => "A key ends soon because nobody uses it",
-        NotificationKind::KeyIdleAgain => "A key that nobody uses: reminders, 7 days and 1 day before",
+        NotificationKind::KeyIdleAgain => "A key that nobody uses: later reminders",
         NotificationKind::KeyIdleEnded => "A key ended because nobody used it",
-        NotificationKind::KeyExpiring => "A key expires within 30 days",
-        NotificationKind::KeyExpiringAgain => "A key that expires: reminders, 7 days and 1 day before",
+        NotificationKind::KeyExpiring => "A key expires soon",
+        NotificationKind::KeyExpiringAgain => "A key that expires: later reminders",
         NotificationKind::OldSecretUsed => "An old secret is still used near its end",
         NotificationKind::KeyMade => "Somebody made a key that acts for you",
         NotificationKind::KeyCleared => "Somebody deleted your key",

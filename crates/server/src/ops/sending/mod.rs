@@ -7,6 +7,7 @@
 mod attempt;
 mod farewell;
 mod note;
+mod noting;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -42,12 +43,14 @@ const TURN: Duration = Duration::from_secs(WEBHOOK_LEASE_SECS - WEBHOOK_ATTEMPT_
 pub struct Sender {
     app: App,
     transactions: Semaphore,
+    /// Attempts that wait to be written down.
+    waiting: Mutex<VecDeque<noting::Waiting>>,
 }
 
 impl Sender {
     /// One for the node.
     pub fn new(app: &App) -> Self {
-        Self { app: app.clone(), transactions: Semaphore::new(TRANSACTIONS) }
+        Self { app: app.clone(), transactions: Semaphore::new(TRANSACTIONS), waiting: Mutex::default() }
     }
 
     /// Ends the leases that a killed process has left, where no other process can have any.

@@ -1,6 +1,7 @@
 //! What came of an attempt, written down: the attempt, where its delivery stands, and how the webhook's receiver fares.
 
 use claviger_core::event::{Event, EventKind};
+use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::attempt::{Outcome, Verdict};
 use claviger_core::webhook::delivery::DeliveryState;
@@ -10,6 +11,8 @@ use claviger_store::webhooks::sending::Standing;
 use claviger_store::{Hold, Tx};
 
 use super::Turn;
+use super::noting::Noted;
+use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::transaction::commit;
 use crate::outgoing::Answer;
@@ -40,40 +43,57 @@ impl Turn<'_> {
             response: answer.status().map(|_| answer.body.clone()),
             error: answer.error.clone(),
         };
-        let standing = standing(verdict, &answer.outcome, now);
-        self.sender
-            .transact(async |mut tx| {
-                tx.hold([Hold::alone(self.due.webhook_id)]).await?;
-                tx.note_attempt(&self.tenant, delivery, &attempt, standing).await?;
-                let row = tx.find_webhook(&self.tenant, self.due.webhook_id).await?;
-                let Some(mut webhook) = row.map(|it| it.webhook) else {
-                    tx.commit_unaudited("an attempt for a webhook that was deleted meanwhile").await?;
-                    return Ok(true);
-                };
-                let before = webhook.clone();
-                if !is_over && webhook.note(&verdict, now) {
-                    self.end_webhook(tx, &before, webhook, now).await?;
-                    return Ok(true);
-                }
-                tx.note_webhook(&self.tenant, &webhook).await?;
-                tx.commit_unaudited("an attempt at a delivery, which says itself what it was").await?;
-                Ok(false)
-            })
-            .await
-    }
-
-    /// Writes that a webhook is sent nothing any more, and tells it.
-    async fn end_webhook(&self, mut tx: Tx, before: &Webhook, mut webhook: Webhook, now: Timestamp) -> OpResult<()> {
-        let kind = match webhook.status {
-            WebhookStatus::Gone => EventKind::WebhookGone,
-            _ => EventKind::WebhookDisabled,
+        let noted = Noted {
+            tenant: self.tenant.clone(),
+            webhook_id: self.due.webhook_id,
+            delivery: delivery.clone(),
+            attempt,
+            standing: standing(verdict, &answer.outcome, now),
+            verdict,
+            is_over,
+            now,
         };
-        webhook.version += 1;
-        webhook.updated_at = now;
-        tx.update_webhook(&self.tenant, &webhook, before.version).await?;
-        let event = Event::new(&self.tenant, kind, webhook.id, now).before(before).after(&webhook);
-        commit(&self.sender.app, tx, event).await
+        self.sender.note(noted).await
     }
+}
+
+/// Notes one attempt in a transaction of its own, and ends its webhook where it says so.
+pub(super) async fn note_one(app: &App, it: &Noted) -> OpResult<bool> {
+    let mut tx = app.store().begin().await?;
+    tx.hold([Hold::alone(it.webhook_id)]).await?;
+    tx.note_attempt(&it.tenant, &it.delivery, &it.attempt, it.standing).await?;
+    let row = tx.find_webhook(&it.tenant, it.webhook_id).await?;
+    let Some(mut webhook) = row.map(|it| it.webhook) else {
+        tx.commit_unaudited("an attempt for a webhook that was deleted meanwhile").await?;
+        return Ok(true);
+    };
+    let before = webhook.clone();
+    if !it.is_over && webhook.note(&it.verdict, it.now) {
+        end_webhook(app, tx, &it.tenant, (&before, webhook), it.now).await?;
+        return Ok(true);
+    }
+    tx.note_webhook(&it.tenant, &webhook).await?;
+    tx.commit_unaudited("an attempt at a delivery, which says itself what it was").await?;
+    Ok(false)
+}
+
+/// Writes that a webhook is sent nothing any more, and tells it.
+async fn end_webhook(
+    app: &App,
+    mut tx: Tx,
+    tenant: &Tenant,
+    (before, mut webhook): (&Webhook, Webhook),
+    now: Timestamp,
+) -> OpResult<()> {
+    let kind = match webhook.status {
+        WebhookStatus::Gone => EventKind::WebhookGone,
+        _ => EventKind::WebhookDisabled,
+    };
+    webhook.version += 1;
+    webhook.updated_at = now;
+    tx.update_webhook(tenant, &webhook, before.version).await?;
+    let event = Event::new(tenant, kind, webhook.id, now).before(before).after(&webhook);
+    commit(app, tx, event).await
 }
 
 /// Where a delivery stands after an attempt.

@@ -84,6 +84,11 @@ async fn what_is_locked_above_is_only_narrowed_and_the_rest_is_free() {
         (json!({"rotation_overlap_hours": 721}), "/rotation_overlap_hours"),
         (json!({"max_keys_per_user": 10_000_001}), "/max_keys_per_user"),
         (json!({"max_stale_secs": 4}), "/max_stale_secs"),
+        (json!({"idle_notices": []}), "/idle_notices"),
+        (json!({"idle_notices": [7, 7]}), "/idle_notices"),
+        (json!({"expiry_notices": [366]}), "/expiry_notices"),
+        (json!({"expiry_notices": [6, 5, 4, 3, 2, 1]}), "/expiry_notices"),
+        (json!({"expiry_notices": [-1]}), "/expiry_notices/0"),
         (json!({"locked": ["mode"]}), "/locked/0"),
         (json!({"locked": null}), "/locked"),
         (json!({"locked": ["reveal", "reveal"]}), "/locked"),
@@ -94,6 +99,36 @@ async fn what_is_locked_above_is_only_narrowed_and_the_rest_is_free() {
     }
     let stale = it.admin.request("PATCH", &at).header("if-match", "\"1\"").json(&json!({"idle_days": 7}));
     assert_eq!(it.admin.send(stale).await.refusal(), (412, "version_mismatch".to_owned()));
+}
+
+#[tokio::test]
+async fn days_of_notices_are_inherited_and_below_a_lock_none_is_left_out() {
+    let it = Fixture::start().await;
+    let agency = it.create_organization("Agency").await;
+    let at = path(&agency, "/policy");
+    let found = policy(&it.admin, &agency).await;
+    assert_eq!(found["idle_notices"]["effective"], json!([15, 7, 1]));
+    assert_eq!(found["expiry_notices"]["effective"], json!([30, 7, 1]));
+    assert_eq!(found["expiry_notices"]["set_by"]["source"], "default");
+    let above = json!({"idle_notices": [3, 60], "locked": ["idle_notices"]});
+    it.admin.patch(&it.at("/policy"), above).await.expect(200);
+    assert_eq!(policy(&it.admin, &agency).await["idle_notices"]["effective"], json!([60, 3]));
+
+    let refused = it.admin.patch(&at, json!({"idle_notices": [60, 30]})).await;
+    assert_eq!(
+        (refused.refusal(), refused.pointers()),
+        ((403, "policy_denied".to_owned()), vec!["/idle_notices".into()])
+    );
+    let own = json!({"idle_notices": [1, 3, 60], "expiry_notices": [5]});
+    let changed = it.admin.patch(&at, own).await.expect(200).json();
+    assert_eq!(
+        (&changed["idle_notices"]["own"], &changed["idle_notices"]["set_by"]["source"]),
+        (&json!([60, 3, 1]), &json!("own"))
+    );
+    assert_eq!(changed["expiry_notices"]["effective"], json!([5]));
+    let back = it.admin.patch(&at, json!({"idle_notices": null, "expiry_notices": null})).await.expect(200).json();
+    assert_eq!((&back["idle_notices"]["effective"], &back["idle_notices"]["own"]), (&json!([60, 3]), &Value::Null));
+    assert_eq!(back["expiry_notices"]["effective"], json!([30, 7, 1]));
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::cluster::Cluster;
 use super::{Data, Prepared, Server, prepare, run};
 use crate::engine::is_postgres;
+use crate::webhooks::receiver::{Manner, Receiver};
 
 /// Of a longer secret pieces are looked for, since a page of a database may end within it. Each has some hundred random bits. They are counted
 /// from the end: the first part of a key is public.
@@ -103,6 +104,11 @@ impl House {
         assert!(exported.status.success(), "{exported:?}");
     }
 
+    /// What is looked at or read by machines while it runs: of what the tables have to hold nothing may stand there either.
+    fn shown(&self) -> Vec<PathBuf> {
+        vec![self.data.files().join("audit.json"), self.data.files().join("metrics.txt"), self.log()]
+    }
+
     /// Every place, by what it is.
     fn places(&self) -> Vec<(&'static str, PathBuf)> {
         let files = self.data.files();
@@ -143,6 +149,8 @@ struct Sender {
     root: String,
     admin_key: String,
     secrets: Vec<Secret>,
+    /// What has to stand in the tables, since deliveries are sent by it, and nowhere that is looked at or logged.
+    kept: Vec<Secret>,
 }
 
 impl Sender {
@@ -155,6 +163,7 @@ impl Sender {
             root: format!("/api/v1/organizations/{organization}"),
             admin_key: admin_key.clone(),
             secrets: vec![Secret { what: "admin's key", text: admin_key.clone() }],
+            kept: Vec::new(),
         }
     }
 
@@ -213,12 +222,43 @@ impl Sender {
         let refresh = self.keep("refresh token", &signed, "/refresh_token");
         self.keep("identity token", &signed, "/id_token");
         self.let_somebody_in(readonly).await;
-        for text in [&token, &rotated, opaque, &access, &refresh, &jwt, &shared] {
+        let signing = self.subscribe().await;
+        for text in [&token, &rotated, opaque, &access, &refresh, &jwt, &shared, &signing] {
             self.send_everywhere(text).await;
         }
         let form = [("refresh_token", refresh.as_str())];
         self.send(self.request(Method::POST, "/api/auth/bearer/refresh").form(&form)).await;
         self.send(self.request(Method::POST, "/oauth/revoke").bearer_auth(&rotated).form(&[("token", &access)])).await;
+    }
+
+    /// Subscribes a webhook with a secret in its address, has it sent, and rotates what it is signed with. Answers the signing secret.
+    async fn subscribe(&mut self) -> String {
+        let receiver = Receiver::new(Manner::with(503, "", "Zq7 is not taken")).await;
+        let (password, token) = ("Zq7-a-password-in-an-address", "Zq7-a-token-in-the-query-of-an-address");
+        let hook = |target_url: String| json!({"target_url": target_url, "entity": "key", "operation": "*"});
+        let post = |path: &str, body: Value| self.request(Method::POST, path).bearer_auth(&self.admin_key).json(&body);
+        // User and password are no part of such an address, and are refused.
+        let address = receiver.url();
+        let with_user = address.replace("http://", &format!("http://{NAMED}:{password}@"));
+        let refused = self.send(post("/api/v1/hooks", hook(with_user))).await;
+        assert_eq!(refused.json["code"], "invalid_field", "{}", refused.text);
+        let made = self.send(post("/api/v1/hooks", hook(format!("{address}/{token}?token={token}")))).await.json;
+        let id = made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+        let rotated = self.send(post(&format!("/api/v1/hooks/{id}/rotate-secret"), json!({}))).await.json;
+        for path in ["test", "recover"] {
+            let body = if path == "recover" { json!({"since": "2026-01-01T00:00:00Z"}) } else { json!({}) };
+            self.send(post(&format!("/api/v1/hooks/{id}/{path}"), body)).await;
+        }
+        // Signed with both, at an address that answers with a fault, which is written down.
+        let sent = receiver.wait_for(1).await.remove(0);
+        assert!(sent.line.contains(token) && sent.header("webhook-signature").split(' ').count() == 2, "{sent:?}");
+        self.send(self.request(Method::GET, &format!("/api/v1/hooks/{id}/deliveries")).bearer_auth(&self.admin_key))
+            .await;
+        self.send(self.request(Method::GET, &format!("/api/v1/hooks/{id}")).bearer_auth(&self.admin_key)).await;
+        self.secrets.push(Secret { what: "password in an address", text: password.to_owned() });
+        self.kept.push(Secret { what: "token in an address", text: token.to_owned() });
+        self.keep("signing secret", &made, "/signing_secret");
+        self.keep("rotated signing secret", &rotated, "/signing_secret")
     }
 
     fn assertion(&self, shared: &str, key: &str) -> String {
@@ -348,6 +388,8 @@ async fn no_secret_that_was_used_stands_in_clear_anywhere_and_what_is_written_on
     }
     let anywhere = |secrets: &[Secret]| found(secrets, house.scratch.path(), &house.everything());
     assert_eq!(anywhere(&sender.secrets), [""; 0], "while it runs");
+    assert!(!anywhere(&sender.kept).is_empty(), "the control: deliveries are sent by it");
+    assert_eq!(found(&sender.kept, house.scratch.path(), &house.shown()), [""; 0], "while it runs");
     // The embedded engine moves what it has written into its tables later.
     let named: &[_] =
         if is_postgres() { &["audit", "tables", "write-ahead log", "dump"] } else { &["audit", "write-ahead log"] };
@@ -364,6 +406,7 @@ async fn no_secret_that_was_used_stands_in_clear_anywhere_and_what_is_written_on
     }
     drop(Server::logging(&house.data, &house.log()));
     assert_eq!(anywhere(&sender.secrets), [""; 0], "after the next start");
+    assert_eq!(found(&sender.kept, house.scratch.path(), &house.shown()), [""; 0], "after the next start");
 }
 
 #[test]

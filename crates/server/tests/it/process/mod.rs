@@ -4,6 +4,7 @@ mod audit;
 mod canary;
 mod cluster;
 mod crash;
+mod deliveries;
 mod dev;
 mod import;
 mod master_key;
@@ -182,7 +183,9 @@ impl Server {
     fn logging(data: &Data, log: &Path) -> Self {
         let flags = data.flags();
         let flags: Vec<_> = flags.iter().map(String::as_str).collect();
-        let mut command = claviger(&[&["serve"], &PORTS[..4], &["--log", "trace"], &flags].concat());
+        let mut command = claviger(
+            &[&["serve"], &PORTS[..4], &["--log", "trace", "--webhook-allow-networks", "127.0.0.0/8"], &flags].concat(),
+        );
         command.stderr(File::options().create(true).append(true).open(log).unwrap());
         Self::spawn(command, "Stop it with")
     }

@@ -1,7 +1,8 @@
 //! Webhooks: what is sent, to whom, and to whom not.
 
+mod fanning;
 mod hooks;
-mod receiver;
+pub(crate) mod receiver;
 mod receivers;
 mod sending;
 mod target;

@@ -132,6 +132,16 @@ impl Receiver {
         self.received.lock().unwrap().clone()
     }
 
+    /// One header of everything that has arrived, in order.
+    pub(crate) fn header_of_all(&self, name: &str) -> Vec<String> {
+        self.received.lock().unwrap().iter().map(|it| it.header(name).to_owned()).collect()
+    }
+
+    /// The bodies of everything that has arrived, in order.
+    pub(crate) fn bodies(&self) -> Vec<Vec<u8>> {
+        self.received.lock().unwrap().iter().map(|it| it.body.clone()).collect()
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }

@@ -52,7 +52,15 @@ pub(crate) fn open_config() -> claviger::config::Config {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let test = TestApp::with_config(open_config()).await;
+        Self::of(TestApp::with_config(open_config()).await).await
+    }
+
+    /// One in which nothing is fanned out or sent unless the test does it.
+    pub(crate) async fn without_jobs() -> Self {
+        Self::of(TestApp::without_jobs(open_config()).await).await
+    }
+
+    async fn of(test: TestApp) -> Self {
         let made = test.create_key(&test.admin, test.root, new_key("Zapier")).await.unwrap();
         Self { caller: test.caller(&made.token), key_id: made.info.key.id, test }
     }
@@ -128,7 +136,12 @@ impl World {
 
     /// Newest first.
     pub(crate) async fn deliveries(&self, hook: &Hook) -> Vec<DeliveryRow> {
-        let page = list_deliveries(&self.test.app, &self.test.admin, hook.id, None, PageRequest::default()).await;
+        self.deliveries_of(hook.id).await
+    }
+
+    /// As [`Self::deliveries`], by the webhook's identifier.
+    pub(crate) async fn deliveries_of(&self, id: WebhookId) -> Vec<DeliveryRow> {
+        let page = list_deliveries(&self.test.app, &self.test.admin, id, None, PageRequest::default()).await;
         page.unwrap().items.into_iter().map(|it| it.row).collect()
     }
 

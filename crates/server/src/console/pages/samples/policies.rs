@@ -58,7 +58,12 @@ fn list(words: &Words<'_>, may_change: bool) -> PoliciesPage {
 }
 
 fn setting(words: &Words<'_>, row: usize, errors: FormErrors) -> SettingPage {
-    let number = NumberField { value: words.typed.to_owned(), unit: "days", hint: "From 1 to 65535 days.".to_owned() };
+    let number = NumberField {
+        value: words.typed.to_owned(),
+        label: "Number of days".to_owned(),
+        mode: "numeric",
+        hint: "From 1 to 65535 days.".to_owned(),
+    };
     SettingPage {
         shell: shell(words, Place::Settings),
         row: rows(words).remove(row),
