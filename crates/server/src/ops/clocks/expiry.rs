@@ -27,7 +27,7 @@ pub(super) async fn meet(app: &App, place: &mut Option<(Timestamp, KeyId)>) -> O
         let page = app.store().read().await?.page_expiring_unchecked(after, until, PAGE).await?;
         *place = page.last().filter(|_| page.len() == PAGE as usize).map(|it| (it.expires_at, it.key_id));
         for found in page.iter().filter(|it| it.noted != Some(it.expires_at)) {
-            note(app, found, now).await?;
+            note_failure(found.key_id, note(app, found, now).await);
         }
         if place.is_none() {
             break;
