@@ -47,7 +47,7 @@ named! {
         KeyCleared = "key_cleared",
         /// Somebody whom keys hang on was disabled or left.
         OwnerGone = "owner_gone",
-        /// A webhook was disabled, since its receiver failed for too long.
+        /// A webhook was disabled, since its receiver failed for too long, or said that it is gone.
         WebhookDisabled = "webhook_disabled",
     }
 }
@@ -102,6 +102,9 @@ pub struct Facts {
     /// What becomes of an idle key: whether it is only deactivated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deactivates: bool,
+    /// Of a webhook: whether its receiver said that it is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_gone: bool,
 }
 
 /// Something that a person has to know.

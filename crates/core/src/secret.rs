@@ -237,6 +237,17 @@ pub enum SecretState {
     Dead,
 }
 
+impl SecretState {
+    /// Whether the secret is taken, and signed with.
+    pub fn is_good(self, now: Timestamp) -> bool {
+        match self {
+            Self::Current => true,
+            Self::Retiring { until } => now < until,
+            Self::Dead => false,
+        }
+    }
+}
+
 /// One version of a key's secret.
 #[derive(Debug, Clone)]
 pub struct Secret {

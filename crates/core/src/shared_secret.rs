@@ -35,11 +35,7 @@ pub struct SharedSecret {
 impl SharedSecret {
     /// Whether what is signed with it is taken.
     pub fn is_good(&self, now: Timestamp) -> bool {
-        match self.state {
-            SecretState::Current => true,
-            SecretState::Retiring { until } => now < until,
-            SecretState::Dead => false,
-        }
+        self.state.is_good(now)
     }
 
     /// Until when an old one is taken; absent of the current one, and where it is not good any more.

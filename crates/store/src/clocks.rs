@@ -38,13 +38,14 @@ statements! {
          LEFT JOIN key_clock c ON c.key_id = k.id AND c.ending = 'expiry' \
          WHERE k.expires_at IS NOT NULL AND k.standing <> 'revoked' AND (k.expires_at, k.id) > ($1, $2) AND k.expires_at <= $3 \
          ORDER BY k.expires_at, k.id LIMIT $4";
-    /// Old secrets that were used after they were replaced, with the end of an overlap that is noted of their keys already.
+    /// Old secrets that were used after they were replaced, with the end of an overlap that is noted of their keys already. Of a key that has several
+    /// the latest end that was told is noted: whoever was told of that one looks at the key anyway.
     PAGE_RETIRING =
         "SELECT s.key_id, s.organization_id, s.retiring_until, s.replaced_at, c.deadline FROM secret s \
          JOIN secret_use u ON u.key_id = s.key_id AND u.secret_id = s.id \
          LEFT JOIN key_clock c ON c.key_id = s.key_id AND c.ending = 'overlap' \
          WHERE s.state = 'retiring' AND (s.retiring_until, s.key_id) > ($1, $2) AND s.retiring_until <= $3 \
-         AND s.replaced_at <= u.last_used_at ORDER BY s.retiring_until, s.key_id LIMIT $4";
+         AND s.replaced_at <= u.last_used_at AND (c.deadline IS NULL OR c.deadline < s.retiring_until) ORDER BY s.retiring_until, s.key_id LIMIT $4";
     PAGE_DUE = concat!(
         "SELECT ", columns!(), " FROM key_clock c WHERE c.ending = $1 AND c.due_at <= $2 AND (c.due_at, c.key_id) > ($3, $4) \
          ORDER BY c.due_at, c.key_id LIMIT $5"
@@ -202,27 +203,35 @@ impl Connection {
     /// What any statement can meet.
     pub async fn page_expiring_unchecked(
         &mut self,
+        after: (Timestamp, Option<KeyId>),
+        until: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<Expiring>> {
+        self.page_ends(PAGE_EXPIRING, after, until, limit).await
+    }
+
+    async fn page_ends(
+        &mut self,
+        statement: &'static str,
         (after, key_id): (Timestamp, Option<KeyId>),
         until: Timestamp,
         limit: u32,
     ) -> StoreResult<Vec<Expiring>> {
-        let arguments = args![after, text(key_id), until, i64::from(limit)];
-        self.list(PAGE_EXPIRING, arguments, "key", expiring).await
+        self.list(statement, args![after, text(key_id), until, i64::from(limit)], "key", expiring).await
     }
 
     /// Keys of all organizations whose old secret ends after a place and up to an instant, and was used although another one is there: when it ends,
-    /// since when it is old, and what is noted already.
+    /// since when it is old, and what is noted already. Without those of which such an end is noted, or a later one.
     ///
     /// # Errors
     /// What any statement can meet.
     pub async fn page_retiring_unchecked(
         &mut self,
-        (after, key_id): (Timestamp, Option<KeyId>),
+        after: (Timestamp, Option<KeyId>),
         until: Timestamp,
         limit: u32,
     ) -> StoreResult<Vec<Expiring>> {
-        let arguments = args![after, text(key_id), until, i64::from(limit)];
-        self.list(PAGE_RETIRING, arguments, "secret", expiring).await
+        self.page_ends(PAGE_RETIRING, after, until, limit).await
     }
 
     /// Keys of all organizations that are to be looked at by an instant, behind a place, the longest due first.

@@ -155,6 +155,20 @@ pub struct EventRow {
     pub ip: Option<IpAddr>,
 }
 
+/// What stands at a place of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// An event.
+    Event(Box<EventRow>),
+    /// An event of a kind that this version does not know: a newer one has written it.
+    Newer {
+        /// When.
+        at: Timestamp,
+    },
+    /// What nobody can read.
+    Damaged,
+}
+
 /// What can be erased of an event.
 #[derive(Serialize, Deserialize)]
 struct Body {
@@ -198,6 +212,14 @@ fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
     Ok(row)
 }
 
+/// Looks at what stands at a place, when it is no event that can be read.
+fn newer(it: &mut Columns<'_>) -> Result<Option<Timestamp>, Unreadable> {
+    it.skip(3);
+    let kind: String = it.next()?;
+    it.skip(1);
+    Ok(if EventKind::parse(&kind).is_none() { Some(it.next()?) } else { None })
+}
+
 pub(crate) fn position(it: &mut Columns<'_>) -> Result<Position, Unreadable> {
     Ok(Position { epoch: it.next()?, seq: it.next()? })
 }
@@ -220,8 +242,8 @@ impl Connection {
         self.find(FIND_EVENT, args![id, tenant.organization_id()], "event", event).await
     }
 
-    /// What stands in a stream behind a place, in all organizations, oldest first: each with its place. An event that cannot be read is absent
-    /// behind its own, so that a reader passes it by and is not held up by it for ever.
+    /// What stands in a stream behind a place, in all organizations, oldest first: each with its place, also what cannot be read, so that a reader
+    /// can pass it by and is not held up by it for ever.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -230,7 +252,7 @@ impl Connection {
         stream: Stream,
         place: Position,
         events_max: u32,
-    ) -> StoreResult<Vec<(Position, Option<EventRow>)>> {
+    ) -> StoreResult<Vec<(Position, Found)>> {
         let arguments = args![stream.as_str(), place.epoch, place.seq, i64::from(events_max)];
         let rows = self.fetch_all(EVENTS_BEHIND, arguments).await?;
         let mut events = Vec::with_capacity(rows.len());
@@ -242,11 +264,15 @@ impl Connection {
                 id: "its place".into(),
                 detail,
             })?;
-            let read = event(&mut Columns::new(row));
-            if let Err(Unreadable(why)) = &read {
-                tracing::error!(epoch = place.epoch, seq = place.seq, why, "an event cannot be read, and is passed by");
-            }
-            events.push((place, read.ok()));
+            let found = match (event(&mut Columns::new(row)), newer(&mut Columns::new(row))) {
+                (Ok(event), _) => Found::Event(Box::new(event)),
+                (Err(_), Ok(Some(at))) => Found::Newer { at },
+                (Err(Unreadable(why)), _) => {
+                    tracing::error!(epoch = place.epoch, seq = place.seq, why, "an event cannot be read");
+                    Found::Damaged
+                }
+            };
+            events.push((place, found));
         }
         Ok(events)
     }

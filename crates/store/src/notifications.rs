@@ -51,15 +51,17 @@ statements! {
         rows!(), "WHERE n.user_id = $1 AND n.deadline IS NOT NULL AND n.state IN ('unread', 'read') \
          AND n.deadline > $2 AND n.deadline <= $3 AND (n.subject_id = $4 OR $4 IS NULL) ORDER BY n.deadline, n.id LIMIT $5"
     );
+    /// What was taken back is looked at and stays so: read, it would warn once more of what does not come.
     SET_STATE =
-        "UPDATE notification SET state = $3 WHERE id = $1 AND user_id = $2 AND state <> $3 AND state <> 'dismissed'";
+        "UPDATE notification SET state = $3 WHERE id = $1 AND user_id = $2 AND state <> $3 AND state <> 'dismissed' \
+         AND (state <> 'withdrawn' OR $3 = 'dismissed')";
     READ_ALL =
         "UPDATE notification SET state = 'read' WHERE id IN (SELECT n.id FROM notification n \
          WHERE n.user_id = $1 AND n.state = 'unread' AND n.id <= $2 ORDER BY n.id LIMIT $3)";
-    /// What does not come any more is not mailed either.
+    /// What does not come any more is not mailed either, be it that the reader put it away or wants mail alone.
     WITHDRAW =
-        "UPDATE notification SET state = 'withdrawn', mail = $4 WHERE subject_id = $1 AND kind IN ($2, $3) \
-         AND state IN ('unread', 'read') AND organization_id = $5";
+        "UPDATE notification SET state = CASE WHEN state IN ('unread', 'read') THEN 'withdrawn' ELSE state END, mail = $4 \
+         WHERE subject_id = $1 AND kind IN ($2, $3) AND (state IN ('unread', 'read') OR mail) AND organization_id = $5";
     PURGE =
         "DELETE FROM notification WHERE id IN (SELECT n.id FROM notification n WHERE n.created_at < $1 ORDER BY n.created_at LIMIT $2)";
     FIND_CHOICES = "SELECT c.kind, c.in_app, c.mail FROM notification_choice c WHERE c.user_id = $1";
@@ -67,8 +69,12 @@ statements! {
     PUT_CHOICE =
         "INSERT INTO notification_choice (user_id, kind, in_app, mail) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (user_id, kind) DO UPDATE SET in_app = excluded.in_app, mail = excluded.mail";
-    /// The first wait counts; a try that failed is not made sooner by more to say.
-    ADD_TURN = "INSERT INTO mail_turn (user_id, due_at, failures) VALUES ($1, $2, 0) ON CONFLICT (user_id) DO NOTHING";
+    /// The first wait counts; a try that failed is not made sooner by more to say. The turn that is there is written as it is, and so locked: whoever
+    /// ends it waits, and then sees what is to be mailed.
+    ADD_TURN =
+        "INSERT INTO mail_turn (user_id, due_at, failures) VALUES ($1, $2, 0) \
+         ON CONFLICT (user_id) DO UPDATE SET failures = mail_turn.failures";
+    LOCK_TURN = "UPDATE mail_turn SET failures = failures WHERE user_id = $1";
     FIND_DUE_TURNS = "SELECT t.user_id FROM mail_turn t WHERE t.due_at <= $1 ORDER BY t.due_at, t.user_id LIMIT $2";
     /// Whoever takes a turn has it until then; after a crash somebody else does.
     TAKE_TURN =
@@ -79,8 +85,10 @@ statements! {
     FIND_WAITING = concat!(rows!(), "WHERE n.user_id = $1 AND n.mail ORDER BY n.id LIMIT $2");
     /// Of two questions, since an index answers each.
     HAS_KEYS =
-        "SELECT 1 FROM key k WHERE k.owner_id = $1 AND k.standing <> 'revoked' \
-         UNION ALL SELECT 1 FROM key k WHERE k.mapped_user_id = $1 AND k.standing <> 'revoked' LIMIT 1";
+        "SELECT 1 FROM key k JOIN organization_closure c ON c.descendant_id = k.organization_id \
+         WHERE k.owner_id = $1 AND k.standing <> 'revoked' AND c.ancestor_id = $2 \
+         UNION ALL SELECT 1 FROM key k JOIN organization_closure c ON c.descendant_id = k.organization_id \
+         WHERE k.mapped_user_id = $1 AND k.standing <> 'revoked' AND c.ancestor_id = $2 LIMIT 1";
     FIND_ADDRESS = "SELECT u.name, u.email FROM \"user\" u WHERE u.id = $1 AND u.status = 'active'";
 }
 
@@ -230,12 +238,12 @@ impl Connection {
         self.list(FIND_WAITING, args![user_id, i64::from(limit)], "notification", row).await
     }
 
-    /// Whether live keys belong to a user or act for them, anywhere.
+    /// Whether live keys of the tenant's organization or of one below belong to a user or act for them.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn has_live_keys_unchecked(&mut self, user_id: UserId) -> StoreResult<bool> {
-        Ok(self.fetch_optional(HAS_KEYS, args![user_id]).await?.is_some())
+    pub async fn has_live_keys(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<bool> {
+        Ok(self.fetch_optional(HAS_KEYS, args![user_id, tenant.organization_id()]).await?.is_some())
     }
 
     /// What an active user is called, and the address of their mail.
@@ -296,7 +304,7 @@ impl Tx {
             .map(drop)
     }
 
-    /// Changes what has become of a user's notification; one that was dismissed stays so.
+    /// Changes what has become of a user's notification; one that was dismissed stays so, and one that was taken back can only be dismissed.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -359,21 +367,27 @@ impl Tx {
         self.execute(PUT_OFF_TURN, args![user_id, until]).await.map(drop)
     }
 
-    /// Notes that these were mailed to a user. Where more came meanwhile, its turn is at an instant.
+    /// Notes that these were mailed to a user. In a transaction before the one that ends the turn: who tells locks notifications and turns in this
+    /// order and in the other one.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn end_mail_unchecked(
-        &mut self,
-        user_id: UserId,
-        mailed: &[NotificationId],
-        more_at: Timestamp,
-    ) -> StoreResult<()> {
+    pub async fn mark_mailed_unchecked(&mut self, user_id: UserId, mailed: &[NotificationId]) -> StoreResult<()> {
         for chunk in mailed.chunks(ROWS_PER_STATEMENT) {
             let mut arguments = args![false, user_id];
             arguments.extend(padded(chunk, NotificationId::value));
             self.execute_bulk(&MARK_MAILED, arguments).await?;
         }
+        Ok(())
+    }
+
+    /// Ends a user's turn. Where more came meanwhile, its turn is at an instant.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn end_mail_unchecked(&mut self, user_id: UserId, more_at: Timestamp) -> StoreResult<()> {
+        // Before it is looked whether there is more: what is not committed yet is not seen, and has the turn locked.
+        self.execute(LOCK_TURN, args![user_id]).await?;
         let more = self.find_unmailed_unchecked(user_id, 1).await?;
         if more.is_empty() {
             self.execute(END_TURN, args![user_id]).await.map(drop)

@@ -112,6 +112,22 @@ pub struct SealedCopy {
     pub data_key: DataKeyRow,
 }
 
+/// A version of a secret of the service's own as it is stored: nothing is opened here.
+#[derive(Debug, Clone)]
+pub struct SealedRow<S> {
+    /// What is known of it.
+    pub secret: S,
+    /// What the data key opens.
+    pub sealed: Vec<u8>,
+    /// The data key.
+    pub data_key: DataKeyRow,
+}
+
+/// Reads what stands behind what is known of it.
+pub(crate) fn sealed_row<S>(it: &mut Columns<'_>, secret: S) -> Result<SealedRow<S>, Unreadable> {
+    Ok(SealedRow { secret, sealed: it.next()?, data_key: data_key(it)? })
+}
+
 fn data_key(it: &mut Columns<'_>) -> Result<DataKeyRow, Unreadable> {
     Ok(DataKeyRow { id: it.next()?, wrapped: WrappedKey { master_key_id: it.next()?, bytes: it.next()? } })
 }

@@ -1,14 +1,14 @@
 //! Shared secrets of organizations, sealed: nothing is opened here.
 
 use claviger_core::id::DataKeyId;
-use claviger_core::sealing::{Purpose, WrappedKey};
+use claviger_core::sealing::Purpose;
 use claviger_core::shared_secret::SharedSecret;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
 use crate::keys::{secret_state, state_columns};
 use crate::row::{Columns, Unreadable};
-use crate::sealing::DataKeyRow;
+use crate::sealing::{SealedRow, sealed_row};
 use crate::signing_keys::one;
 use crate::sql::{ROWS_PURGED_MAX, statements};
 use crate::value::args;
@@ -35,22 +35,12 @@ statements! {
 }
 
 /// A shared secret as it is stored.
-#[derive(Debug, Clone)]
-pub struct SharedSecretRow {
-    /// What is known of it.
-    pub secret: SharedSecret,
-    /// What the data key opens.
-    pub sealed: Vec<u8>,
-    /// The data key.
-    pub data_key: DataKeyRow,
-}
+pub type SharedSecretRow = SealedRow<SharedSecret>;
 
 fn shared_secret(it: &mut Columns<'_>) -> Result<SharedSecretRow, Unreadable> {
     let (id, organization_id, created_at) = (it.next()?, it.next()?, it.next()?);
     let secret = SharedSecret { id, organization_id, created_at, state: secret_state(it)? };
-    let sealed = it.next()?;
-    let data_key = DataKeyRow { id: it.next()?, wrapped: WrappedKey { master_key_id: it.next()?, bytes: it.next()? } };
-    Ok(SharedSecretRow { secret, sealed, data_key })
+    sealed_row(it, secret)
 }
 
 impl Connection {

@@ -25,11 +25,7 @@ pub struct WebhookSecret {
 impl WebhookSecret {
     /// Whether deliveries are signed with it.
     pub fn is_good(&self, now: Timestamp) -> bool {
-        match self.state {
-            SecretState::Current => true,
-            SecretState::Retiring { until } => now < until,
-            SecretState::Dead => false,
-        }
+        self.state.is_good(now)
     }
 }
 

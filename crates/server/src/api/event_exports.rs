@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use claviger_core::reject::Reject;
 use hyper::body::Frame;
@@ -33,7 +33,7 @@ pub(super) enum Format {
 
 impl Format {
     /// The form that an `Accept` header likes best (RFC 9110 §12.5.1), of several the one it names first; pages where it names none.
-    pub(super) fn accepted(accept: &str) -> Self {
+    fn accepted(accept: &str) -> Self {
         // The last of those that are liked alike counts, so pages come last.
         const OFFERED: [(Format, &str, &str); 4] = [
             (Format::Jsonl, "application/x-ndjson", "application/*"),
@@ -51,6 +51,12 @@ impl Format {
         let best = OFFERED.into_iter().filter_map(liked).max_by_key(|(liking, _)| *liking);
         best.map_or(Self::Json, |(_, format)| format)
     }
+}
+
+/// In which form a list is asked for: by the parameter, else by the header.
+pub(super) fn wanted(format: Option<Format>, headers: &HeaderMap) -> Format {
+    let accepted = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    format.unwrap_or_else(|| Format::accepted(accepted))
 }
 
 /// A media range in lower case, and how much it is liked in thousandths.

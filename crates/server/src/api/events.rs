@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use claviger_core::event::{Entity, EventKind};
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
@@ -246,8 +246,7 @@ pub(super) async fn list_events(
 ) -> ApiResult<Response> {
     const LIST: &str = "events";
     let filter = query.filter()?;
-    let accepted = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let format = query.format.unwrap_or_else(|| Format::accepted(accepted));
+    let format = event_exports::wanted(query.format, &headers);
     if format == Format::Json {
         let request = query.page().request(LIST)?;
         let found = ops::events::list_events(&app, &caller, organization_id, &filter, request).await?;

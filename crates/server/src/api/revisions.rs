@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
 use claviger_core::reject::Reject;
@@ -218,8 +218,7 @@ pub(super) async fn list_revisions(
 ) -> ApiResult<Response> {
     const LIST: &str = "revisions";
     let filter = query.filter()?;
-    let accepted = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let format = query.format.unwrap_or_else(|| Format::accepted(accepted));
+    let format = event_exports::wanted(query.format, &headers);
     if format == Format::Json {
         let request = query.page().request(LIST)?;
         let found = ops::revisions::list_revisions(&app, &caller, organization_id, &filter, request).await?;

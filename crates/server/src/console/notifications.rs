@@ -12,14 +12,15 @@ use claviger_store::notifications::NotificationRow;
 use serde::Deserialize;
 
 use super::failure::Failure;
+use super::keys::rights::rights_to;
 use super::pages::notifications::{ChoiceRow, ChoicesPage, Ending, NotificationView, NotificationsPage, Way};
 use super::pages::shell::{Moment, Notice, Place};
 use super::paging::query_string;
 use super::visit::Visit;
-use crate::ops::keys::keep_key;
+use crate::ops::keys::{get_key, keep_key};
 use crate::ops::notifications::words::{label, sentence};
 use crate::ops::notifications::{
-    list_choices, list_ending, list_notifications, put_choices, read_all, set_notification_state,
+    find_notification, list_choices, list_ending, list_notifications, put_choices, read_all, set_notification_state,
 };
 use crate::ops::page::{Cursor, PageRequest};
 
@@ -50,11 +51,15 @@ pub(super) async fn show_list(
     let request = PageRequest { after, limit: PAGE_ITEMS_DEFAULT };
     let found = list_notifications(&visit.app, &visit.caller, only_unread, request).await?;
     let show = if only_unread { "unread" } else { "all" };
+    let mut rows = Vec::with_capacity(found.items.len());
+    for row in &found.items {
+        rows.push(view(&visit, row).await);
+    }
     let page = NotificationsPage {
         only_unread,
         is_first,
         newest: found.items.first().map(|it| it.notification.id.to_string()).filter(|_| is_first),
-        rows: found.items.iter().map(view).collect(),
+        rows,
         next: found.next.map(|Cursor(it)| query_string([("show", show), ("after", it.as_str())])),
         shell: visit.shell(Place::Elsewhere),
     };
@@ -84,18 +89,31 @@ fn subject_word(kind: NotificationKind) -> &'static str {
     }
 }
 
-fn view(row: &NotificationRow) -> NotificationView {
+/// Whether the reader can keep the key that a notification warns of, and where else they can do something about it.
+async fn remedies(visit: &Visit, row: &NotificationRow) -> (bool, Vec<Way>) {
+    use NotificationKind::{KeyExpiring, KeyExpiringAgain, KeyIdle, KeyIdleAgain, OldSecretUsed};
     let it = &row.notification;
+    let warns = matches!(it.kind, KeyIdle | KeyIdleAgain | KeyExpiring | KeyExpiringAgain | OldSecretUsed);
     let stands = matches!(it.state, NotificationState::Unread | NotificationState::Read);
-    let key = format!("/o/{}/keys/{}", row.organization_slug, it.subject_id);
-    let rotate = Way { href: format!("{key}/rotate"), label: "Rotate" };
-    let ways = match it.kind {
-        NotificationKind::KeyIdle | NotificationKind::KeyIdleAgain if stands => vec![rotate],
-        NotificationKind::KeyExpiring | NotificationKind::KeyExpiringAgain if stands => {
-            vec![Way { href: format!("{key}/edit"), label: "Extend" }, rotate]
-        }
-        _ => vec![],
+    let Some(key_id) = key_of(row).filter(|_| warns && stands) else { return (false, vec![]) };
+    // Whoever may not look at the key any more, or finds it gone, can do nothing either.
+    let Ok(info) = get_key(&visit.app, &visit.caller, it.organization_id, key_id).await else {
+        return (false, vec![]);
     };
+    let (may, key) = (rights_to(visit, &info), subject_path(row));
+    let way = |is_open: bool, rest: &str, label| is_open.then(|| Way { href: format!("{key}{rest}"), label });
+    let rotate = way(may.rotate, "/rotate", "Rotate");
+    let (keep, ways) = match it.kind {
+        KeyIdle | KeyIdleAgain => (may.switch, [rotate, None]),
+        KeyExpiring | KeyExpiringAgain => (false, [way(may.edit, "/edit", "Extend"), rotate]),
+        _ => (false, [way(true, "#rotation", "See rotation"), None]),
+    };
+    (keep, ways.into_iter().flatten().collect())
+}
+
+async fn view(visit: &Visit, row: &NotificationRow) -> NotificationView {
+    let it = &row.notification;
+    let (keep, ways) = remedies(visit, row).await;
     NotificationView {
         id: it.id.to_string(),
         sentence: sentence(it),
@@ -103,7 +121,7 @@ fn view(row: &NotificationRow) -> NotificationView {
         at: Moment::new(it.created_at),
         unread: it.state == NotificationState::Unread,
         withdrawn: it.state == NotificationState::Withdrawn,
-        keep: stands && matches!(it.kind, NotificationKind::KeyIdle | NotificationKind::KeyIdleAgain),
+        keep,
         open: subject_word(it.kind),
         ways,
     }
@@ -127,18 +145,44 @@ pub(super) async fn open(visit: Visit, Path((_, id)): NotificationPath) -> Resul
     Ok(Redirect::to(&subject_path(&row)).into_response())
 }
 
+/// Which list a button was pressed in, to lead back there.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Shown {
+    show: String,
+}
+
+/// The list again in which it was pressed.
+fn list_of(form: Result<Form<Shown>, FormRejection>) -> String {
+    match form {
+        Ok(Form(Shown { show })) if show == "unread" => format!("{PATH}?show=unread"),
+        _ => PATH.to_owned(),
+    }
+}
+
 /// Puts one away.
-pub(super) async fn dismiss(visit: Visit, Path((_, id)): NotificationPath) -> Result<Response, Failure> {
+pub(super) async fn dismiss(
+    visit: Visit,
+    Path((_, id)): NotificationPath,
+    form: Result<Form<Shown>, FormRejection>,
+) -> Result<Response, Failure> {
     set_notification_state(&visit.app, &visit.caller, id_of(&id)?, NotificationState::Dismissed).await?;
-    Ok(visit.done(PATH, &Notice::NotificationDismissed))
+    Ok(visit.done(&list_of(form), &Notice::NotificationDismissed))
 }
 
 /// Keeps the key that one is about.
-pub(super) async fn keep(visit: Visit, Path((_, id)): NotificationPath) -> Result<Response, Failure> {
-    let row = set_notification_state(&visit.app, &visit.caller, id_of(&id)?, NotificationState::Read).await?;
+pub(super) async fn keep(
+    visit: Visit,
+    Path((_, id)): NotificationPath,
+    form: Result<Form<Shown>, FormRejection>,
+) -> Result<Response, Failure> {
+    let id = id_of(&id)?;
+    let row = find_notification(&visit.app, &visit.caller, id).await?;
     let key_id = key_of(&row).ok_or_else(Failure::not_found)?;
     keep_key(&visit.app, &visit.caller, row.notification.organization_id, key_id).await?;
-    Ok(visit.done(PATH, &Notice::KeyKept(row.notification.facts.name)))
+    // Only now: who is refused has still to look at it.
+    set_notification_state(&visit.app, &visit.caller, id, NotificationState::Read).await?;
+    Ok(visit.done(&list_of(form), &Notice::KeyKept(row.notification.facts.name)))
 }
 
 /// Up to where the reader has seen the list.

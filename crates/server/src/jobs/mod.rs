@@ -3,10 +3,12 @@
 mod fanning;
 mod sending;
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use claviger_core::limits::{DELIVERY_DAYS_KEPT, HOST_EVENT_DAYS_KEPT, IDEMPOTENCY_HOURS};
-use claviger_store::ROWS_PURGED_MAX;
+use claviger_core::time::Timestamp;
+use claviger_store::{ROWS_PURGED_MAX, StoreResult, Tx};
 
 use crate::app::App;
 use crate::ops::chain::extend_chains;
@@ -112,38 +114,56 @@ fn pause_after(rows: usize) -> Duration {
     Duration::from_secs(rows as u64 / ROWS_PER_SEC).clamp(FLUSH_EVERY, FLUSH_EVERY_AT_MOST)
 }
 
-/// Clears away sessions, links, kept answers, sealed copies and shared secrets that have run out, what was remembered of sign-ins, what webhooks were sent and hosts reported long ago, nodes that were lost long ago, and what was counted long ago.
+/// Clears away rows of one kind by an instant, so many at a time, and says how many.
+type Purge = for<'t> fn(&'t mut Tx, Timestamp) -> Pin<Box<dyn Future<Output = StoreResult<u64>> + Send + 't>>;
+
+/// Clears away what has run out: sessions, links, kept answers, sealed copies, shared secrets and signing secrets. And what lies long ago: sign-ins, what
+/// webhooks were sent, what hosts reported, what people were told, nodes that were lost, and what was counted.
 ///
 /// # Errors
-/// What any transaction can meet; it is tried again.
+/// What any transaction can meet; it is tried again. What one kind meets keeps no other.
 pub async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
     let kept_from = now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600));
     let days_ago = |days: u64| now.saturating_sub(Duration::from_secs(days * 24 * 3600));
-    // So many at a time, and others write in between.
+    let kinds: [(Purge, Timestamp); 10] = [
+        (|tx, now| Box::pin(tx.purge_sessions_unchecked(now)), now),
+        (|tx, now| Box::pin(tx.purge_links_unchecked(now)), now),
+        (|tx, before| Box::pin(tx.purge_idempotent_unchecked(before)), kept_from),
+        (|tx, now| Box::pin(tx.purge_sealed_copies_unchecked(now)), now),
+        (|tx, now| Box::pin(tx.purge_shared_secrets_unchecked(now)), now),
+        (|tx, now| Box::pin(tx.purge_sign_ins_unchecked(now)), now),
+        (|tx, now| Box::pin(tx.purge_webhook_secrets_unchecked(now)), now),
+        (|tx, before| Box::pin(tx.purge_deliveries_unchecked(before)), days_ago(DELIVERY_DAYS_KEPT)),
+        (|tx, _| Box::pin(tx.purge_webhooks_unchecked()), now),
+        (|tx, before| Box::pin(tx.purge_host_events_unchecked(before)), days_ago(HOST_EVENT_DAYS_KEPT)),
+    ];
+    let mut done = Vec::new();
+    for (purge, at) in kinds {
+        done.push(clear(app, purge, at).await);
+    }
+    done.extend([
+        notifications::purge(app).await,
+        app.store().purge_nodes().await.map_err(Into::into),
+        forget_counts(app, now).await,
+    ]);
+    app.replica().forget_sign_ins(now);
+    done.into_iter().collect()
+}
+
+/// Clears away one kind of rows, so many at a time, and others write in between.
+async fn clear(app: &App, purge: Purge, at: Timestamp) -> OpResult<()> {
     loop {
         let mut tx = app.store().begin().await?;
-        let sessions = tx.purge_sessions_unchecked(now).await?;
-        let links = tx.purge_links_unchecked(now).await?;
-        let answers = tx.purge_idempotent_unchecked(kept_from).await?;
-        let copies = tx.purge_sealed_copies_unchecked(now).await?;
-        let shared_secrets = tx.purge_shared_secrets_unchecked(now).await?;
-        let sign_ins = tx.purge_sign_ins_unchecked(now).await?;
-        let signing_secrets = tx.purge_webhook_secrets_unchecked(now).await?;
-        let deliveries = tx.purge_deliveries_unchecked(days_ago(DELIVERY_DAYS_KEPT)).await?;
-        let webhooks = tx.purge_webhooks_unchecked().await?;
-        let host_events = tx.purge_host_events_unchecked(days_ago(HOST_EVENT_DAYS_KEPT)).await?;
-        let told = signing_secrets.max(deliveries).max(webhooks).max(host_events);
+        let purged = purge(&mut tx, at).await?;
         tx.commit_unaudited("what has run out is cleared away").await?;
-        if told.max(sessions).max(links).max(answers).max(copies).max(shared_secrets).max(sign_ins)
-            < ROWS_PURGED_MAX.unsigned_abs()
-        {
-            break;
+        if purged < ROWS_PURGED_MAX.unsigned_abs() {
+            return Ok(());
         }
     }
-    notifications::purge(app).await?;
-    app.replica().forget_sign_ins(now);
-    app.store().purge_nodes().await?;
+}
+
+async fn forget_counts(app: &App, now: Timestamp) -> OpResult<()> {
     while app.store().fold_counts(now).await? {}
     while app.store().forget_denials(now).await? {}
     Ok(())

@@ -1,8 +1,10 @@
 //! Reading the log: a turn of a reader.
 
+use std::time::Duration;
+
 use claviger_core::event::Stream;
 use claviger_store::Tx;
-use claviger_store::log::EventRow;
+use claviger_store::log::{EventRow, Found};
 use claviger_store::readers::LogReader;
 
 use crate::app::App;
@@ -10,6 +12,10 @@ use crate::ops::error::OpResult;
 
 /// Events of one turn: what they ask for is written in one transaction, for which others wait.
 const EVENTS_PER_TURN: u32 = 200;
+
+/// For so long a reader stands before an event of a kind that this version does not know: where nodes are upgraded one after the other, one that knows
+/// it takes the turn within seconds. Not for ever, since the newer version may have been taken back.
+pub(super) const LEFT_TO_NEWER: Duration = Duration::from_secs(3600);
 
 /// Lets a reader go through some events of a stream that it has not come to yet, in one transaction that ends with its place behind
 /// them, and says whether there may be more. `read` takes them in their order, and writes what they ask for.
@@ -29,9 +35,22 @@ pub async fn take_turn(
     let mut tx = app.store().begin().await?;
     let place = tx.take_turn_unchecked(reader, stream).await?;
     let behind = tx.events_behind_unchecked(stream, place, EVENTS_PER_TURN).await?;
-    let Some((last, _)) = behind.last() else { return Ok(false) };
-    let (last, is_full) = (*last, behind.len() == EVENTS_PER_TURN as usize);
-    let events: Vec<_> = behind.into_iter().filter_map(|(_, event)| event).collect();
+    let mut is_full = behind.len() == EVENTS_PER_TURN as usize;
+    let (mut events, mut last) = (Vec::with_capacity(behind.len()), None);
+    for (place, found) in behind {
+        match found {
+            Found::Event(event) => events.push(*event),
+            Found::Newer { at } if app.now().since(at) < LEFT_TO_NEWER => {
+                is_full = false;
+                break;
+            }
+            Found::Newer { .. } | Found::Damaged => {
+                tracing::error!(epoch = place.epoch, seq = place.seq, ?reader, "an event is passed by");
+            }
+        }
+        last = Some(place);
+    }
+    let Some(last) = last else { return Ok(false) };
     read(app, &mut tx, &events).await?;
     tx.move_reader_unchecked(reader, stream, last).await?;
     tx.commit_unaudited("a reader of the log has gone on").await?;

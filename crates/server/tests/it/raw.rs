@@ -1,6 +1,7 @@
 //! Ways past the store into its tables, to look at them and to harm them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use claviger_store::Store;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -23,12 +24,20 @@ const BESIDE: [&str; 6] = ["secret_use", "key_usage", "denied_request", "node", 
 
 impl Raw {
     pub(crate) async fn of(store: &Store) -> Self {
-        if let Some(folder) = store.folder() {
+        match store.folder() {
+            Some(folder) => Self::at(folder, None).await,
+            None => Self::at(Path::new(""), Some(&address_of(store))).await,
+        }
+    }
+
+    /// Beside another process: a folder, or the address of a PostgreSQL.
+    pub(crate) async fn at(folder: &Path, address: Option<&str>) -> Self {
+        let Some(address) = address else {
             let options = SqliteConnectOptions::new().filename(folder.join("claviger.db")).foreign_keys(false);
             let options = options.busy_timeout(std::time::Duration::from_secs(5));
             return Self::Sqlite(options.connect().await.unwrap());
-        }
-        let mut connection = PgConnection::connect(&address_of(store)).await.unwrap();
+        };
+        let mut connection = PgConnection::connect(address).await.unwrap();
         sqlx::raw_sql("SET session_replication_role = replica").execute(&mut connection).await.unwrap();
         Self::Postgres(connection)
     }

@@ -49,7 +49,7 @@ CREATE TABLE notification (
 CREATE UNIQUE INDEX notification_event ON notification (user_id, event_id, subject_id);
 CREATE INDEX notification_user ON notification (user_id, id) WHERE state <> 'dismissed';
 CREATE INDEX notification_unread ON notification (user_id, id) WHERE state = 'unread';
-CREATE INDEX notification_subject ON notification (subject_id, kind) WHERE state IN ('unread', 'read');
+CREATE INDEX notification_subject ON notification (subject_id, kind) WHERE state IN ('unread', 'read') OR mail;
 CREATE INDEX notification_mail ON notification (user_id, id) WHERE mail;
 -- For the banner: what ends soon.
 CREATE INDEX notification_deadline ON notification (user_id, deadline) WHERE deadline IS NOT NULL AND state IN ('unread', 'read');

@@ -43,7 +43,12 @@ macro_rules! page {
 
 statements! {
     PAGE_REVISIONS = page!("");
+    /// Each along an index of what it is narrowed to first: a condition that may be absent has none. The rest is asked of what is found there.
     PAGE_REVISIONS_OF_THING = page!("AND e.entity_id = $11 ");
+    PAGE_REVISIONS_BY_KEY = page!("AND e.actor_key_id = $11 ");
+    PAGE_REVISIONS_BY_USER = page!("AND e.actor_user_id = $11 ");
+    PAGE_REVISIONS_WHERE = page!("AND e.operation = $11 ");
+    PAGE_REVISIONS_OF_KIND = page!("AND e.entity = $11 ");
     FIND_REVISION = revisions!("AND e.id = $2");
 }
 
@@ -64,6 +69,20 @@ pub struct RevisionFilter {
     pub from: Option<Timestamp>,
     /// Before this instant.
     pub until: Option<Timestamp>,
+}
+
+impl RevisionFilter {
+    /// Along what the list is walked, what is few first, and the value of that.
+    fn narrowest(&self) -> (&'static str, Option<String>) {
+        let ways = [
+            (PAGE_REVISIONS_OF_THING, self.entity_id.clone()),
+            (PAGE_REVISIONS_BY_KEY, self.key_id.map(|it| it.to_string())),
+            (PAGE_REVISIONS_BY_USER, self.user_id.map(|it| it.to_string())),
+            (PAGE_REVISIONS_WHERE, self.operation.clone()),
+            (PAGE_REVISIONS_OF_KIND, self.entity.clone()),
+        ];
+        ways.into_iter().find(|it| it.1.is_some()).unwrap_or((PAGE_REVISIONS, None))
+    }
 }
 
 /// What happened in a host's product, with the names of who did it, where the organization may know them.
@@ -110,13 +129,8 @@ impl Connection {
             id,
             request.rows_to_read(),
         ];
-        let statement = match &filter.entity_id {
-            Some(id) => {
-                arguments.extend(args![id.clone()]);
-                PAGE_REVISIONS_OF_THING
-            }
-            None => PAGE_REVISIONS,
-        };
+        let (statement, narrow) = filter.narrowest();
+        arguments.extend(narrow.map(|it| args![it]).into_iter().flatten());
         let rows = self.list(statement, arguments, "host_event", revision).await?;
         Ok(Page::cut(rows, request, |it| Cursor::new(it.event.at.as_micros(), it.event.id)))
     }

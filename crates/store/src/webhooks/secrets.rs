@@ -1,14 +1,13 @@
 //! Signing secrets of webhooks, sealed: nothing is opened here.
 
 use claviger_core::id::{DataKeyId, WebhookId};
-use claviger_core::sealing::WrappedKey;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::secrets::WebhookSecret;
 
 use crate::keys::{secret_state, state_columns};
 use crate::row::{Columns, Unreadable};
-use crate::sealing::DataKeyRow;
+use crate::sealing::{SealedRow, sealed_row};
 use crate::signing_keys::one;
 use crate::sql::{ROWS_PURGED_MAX, statements};
 use crate::value::args;
@@ -34,21 +33,11 @@ statements! {
 }
 
 /// A signing secret as it is stored.
-#[derive(Debug, Clone)]
-pub struct WebhookSecretRow {
-    /// What is known of it.
-    pub secret: WebhookSecret,
-    /// What the data key opens.
-    pub sealed: Vec<u8>,
-    /// The data key.
-    pub data_key: DataKeyRow,
-}
+pub type WebhookSecretRow = SealedRow<WebhookSecret>;
 
 fn webhook_secret(it: &mut Columns<'_>) -> Result<WebhookSecretRow, Unreadable> {
     let secret = WebhookSecret { id: it.next()?, state: secret_state(it)?, created_at: it.next()? };
-    let sealed = it.next()?;
-    let data_key = DataKeyRow { id: it.next()?, wrapped: WrappedKey { master_key_id: it.next()?, bytes: it.next()? } };
-    Ok(WebhookSecretRow { secret, sealed, data_key })
+    sealed_row(it, secret)
 }
 
 impl Connection {

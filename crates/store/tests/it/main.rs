@@ -12,6 +12,7 @@ mod keys;
 mod leaving;
 mod log;
 mod nodes;
+mod notifications;
 mod opening;
 mod organizations;
 mod people;

@@ -1,10 +1,11 @@
 //! Readers of the log: each event once, in order, whatever stands in between.
 
 use claviger_core::event::{Position, Stream};
+use claviger_store::log::Found;
 use claviger_store::readers::LogReader;
 
 use crate::engine::harm;
-use crate::world::World;
+use crate::world::{World, now};
 
 const READERS: [LogReader; 3] = [LogReader::Webhooks, LogReader::Notifications, LogReader::Chain];
 
@@ -19,7 +20,8 @@ async fn turn(world: &World, reader: LogReader, events_max: u32, is_committed: b
     if is_committed {
         tx.commit_unaudited("a test reads the log").await.expect("a commit");
     }
-    (behind.iter().map(|(place, _)| place.seq).collect(), behind.iter().filter(|(_, event)| event.is_some()).count())
+    let read = behind.iter().filter(|(_, found)| matches!(found, Found::Event(_))).count();
+    (behind.iter().map(|(place, _)| place.seq).collect(), read)
 }
 
 async fn is_behind(world: &World, reader: LogReader) -> bool {
@@ -50,12 +52,23 @@ async fn every_reader_comes_past_every_event_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_is_passed_by_and_holds_nobody_up() {
+async fn an_event_of_a_kind_that_only_a_newer_version_knows_is_told_from_a_damaged_one() {
     let world = World::new().await;
-    world.insert_key(&world.acme, "one").await;
-    world.insert_key(&world.acme, "two").await;
+    for text in ["one", "two", "three"] {
+        world.insert_key(&world.acme, text).await;
+    }
     harm(&world.store, "UPDATE event SET kind = 'key.imagined' WHERE seq = 2").await;
-    assert_eq!(turn(&world, LogReader::Webhooks, 9, true).await, (vec![1, 2, 3], 2));
+    harm(&world.store, "UPDATE event SET entity_id = 'nothing' WHERE seq = 3").await;
+    let mut reader = world.store.read().await.expect("a connection");
+    let before = Position { epoch: 1, seq: 0 };
+    let behind = reader.events_behind_unchecked(Stream::Change, before, 9).await.expect("events");
+    let found: Vec<_> = behind.into_iter().map(|it| it.1).collect();
+    let [Found::Event(_), Found::Newer { at }, Found::Damaged, Found::Event(_)] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(*at, now());
+    drop(reader);
+    assert_eq!(turn(&world, LogReader::Webhooks, 9, true).await, (vec![1, 2, 3, 4], 2));
     assert!(!is_behind(&world, LogReader::Webhooks).await);
 }
 
@@ -71,6 +84,6 @@ async fn a_reader_goes_on_in_the_next_life_of_the_log() {
     let mut tx = world.store.begin().await.expect("a transaction");
     let place = tx.take_turn_unchecked(LogReader::Webhooks, Stream::Change).await.expect("a turn");
     let behind = tx.events_behind_unchecked(Stream::Change, place, 9).await.expect("events");
-    let [(place, Some(event))] = &behind[..] else { panic!("{behind:?}") };
+    let [(place, Found::Event(event))] = &behind[..] else { panic!("{behind:?}") };
     assert_eq!((*place, event.entity), (Position { epoch: 2, seq: 1 }, key.id.into()));
 }

@@ -153,6 +153,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_reported(&told.host_event), |it| it.is_some());
     ask!(latest_host_events(topic, 9), |it| !it.is_empty());
     ask!(find_admins_concerned(), |it| it.contains(&ann));
+    ask!(has_live_keys(ann), |it| it);
     ask!(find_idle_walk(), |it| it.is_some());
     ask!(page_keys_made(None, Timestamp::MAX, 100), |it| it.contains(&key_id));
     ask!(page_last_uses((Timestamp::MIN, None), Timestamp::MAX, 100), |it| it.iter().any(|it| it.0 == key_id));

@@ -31,7 +31,7 @@ pub(super) async fn meet(app: &App, place: &mut Option<(Timestamp, KeyId)>) -> O
         for found in page.iter().filter(|it| it.noted != Some(it.expires_at)) {
             let policy = app.replica().policy(found.organization_id).unwrap_or_default();
             if found.expires_at <= now.saturating_add(DAY * u32::from(policy.expiry_notices.first())) {
-                note(app, found, now).await?;
+                note_failure(found.key_id, note(app, found, now).await);
             }
         }
         if place.is_none() {

@@ -10,7 +10,7 @@ use claviger_core::policy::{IdleAction, NoticeDays};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::clocks::{IdleWalk, KeyClock};
-use claviger_store::{Hold, Tx};
+use claviger_store::{Connection, Error, Hold, Tx};
 use serde_json::json;
 
 use super::{DAY, PAGE, PAGES_PER_ROUND, due, note_failure, policy_of};
@@ -28,7 +28,10 @@ pub(super) async fn meet(app: &App, place: &mut Option<OrganizationId>, as_of: T
         for organization_id in page {
             let policy = app.replica().policy(organization_id);
             if let Some((days, notices)) = policy.and_then(|it| Some((it.idle_days?, it.idle_notices))) {
-                walk(app, organization_id, (days, notices), as_of).await?;
+                // What cannot be gone through keeps no other organization from it.
+                if let Err(error) = walk(app, organization_id, (days, notices), as_of).await {
+                    tracing::warn!(%organization_id, %error, "keys were not looked through and are the next time");
+                }
             }
         }
         if place.is_none() || app.stop().is_cancelled() {
@@ -63,7 +66,7 @@ async fn walk(
         let mut ids: Vec<_> = made.into_iter().chain(used.into_iter().map(|(key_id, _)| key_id)).collect();
         ids.sort_unstable();
         ids.dedup();
-        let keys = reader.find_keys(&tenant, &ids).await?;
+        let keys = readable(&mut reader, &tenant, &ids).await?;
         let uses = reader.find_uses(&tenant, &ids).await?;
         let mut tx = app.store().begin().await?;
         for key in keys.iter().filter(|it| it.standing != KeyStanding::Revoked) {
@@ -82,6 +85,22 @@ async fn walk(
     Ok(())
 }
 
+/// The keys that can be read: one that cannot keeps no other from its clock.
+async fn readable(reader: &mut Connection, tenant: &Tenant, ids: &[KeyId]) -> OpResult<Vec<Key>> {
+    match reader.find_keys(tenant, ids).await {
+        Err(Error::Corrupt { .. }) => {}
+        found => return Ok(found?),
+    }
+    let mut keys = Vec::with_capacity(ids.len());
+    for id in ids {
+        match reader.find_key(tenant, *id).await {
+            Err(error @ Error::Corrupt { .. }) => note_failure(*id, Err(error.into())),
+            found => keys.extend(found?),
+        }
+    }
+    Ok(keys)
+}
+
 /// Takes back what was told of keys that were used since.
 pub(super) async fn withdraw_used(app: &App, place: &mut Option<KeyId>, as_of: Timestamp) -> OpResult<()> {
     for _ in 0..PAGES_PER_ROUND {
@@ -89,7 +108,7 @@ pub(super) async fn withdraw_used(app: &App, place: &mut Option<KeyId>, as_of: T
         *place = page.last().map(|(it, _)| it.key_id).filter(|_| page.len() == PAGE as usize);
         for (clock, last_use) in page {
             if last_use.is_some_and(|it| clock.countdown.since < it) {
-                look(app, clock.organization_id, clock.key_id, as_of).await?;
+                note_failure(clock.key_id, look(app, clock.organization_id, clock.key_id, as_of).await);
             }
         }
         if place.is_none() {

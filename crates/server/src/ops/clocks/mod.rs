@@ -67,14 +67,18 @@ pub async fn go_round(app: &App, rounds: &mut Rounds) -> OpResult<()> {
 /// # Errors
 /// What any transaction can meet; it is tried again, and what was done before stays so.
 async fn ring(app: &App, rounds: &mut Rounds) -> OpResult<()> {
-    expiry::meet(app, &mut rounds.expiring).await?;
-    expiry::ring(app).await?;
-    overlap::meet(app).await?;
+    // Whatever one of them meets, the others have their turn.
+    let expiring = expiry::meet(app, &mut rounds.expiring).await.and(expiry::ring(app).await);
+    let overlapping = overlap::meet(app).await;
+    expiring.and(overlapping).and(ring_idle(app, rounds).await)
+}
+
+async fn ring_idle(app: &App, rounds: &mut Rounds) -> OpResult<()> {
     // Without it nobody knows what nobody uses.
     let Some(as_of) = app.nodes().flushed_until().await? else { return Ok(()) };
-    idle::meet(app, &mut rounds.organization, as_of).await?;
-    idle::withdraw_used(app, &mut rounds.told, as_of).await?;
-    idle::ring(app, as_of).await
+    let met = idle::meet(app, &mut rounds.organization, as_of).await;
+    let withdrawn = idle::withdraw_used(app, &mut rounds.told, as_of).await;
+    met.and(withdrawn).and(idle::ring(app, as_of).await)
 }
 
 /// What holds for an organization, as the transaction sees it.

@@ -9,7 +9,7 @@ use claviger_store::Hold;
 use claviger_store::clocks::{Expiring, KeyClock};
 use serde_json::json;
 
-use super::{DAY, PAGE};
+use super::{DAY, PAGE, note_failure};
 use crate::app::App;
 use crate::ops::error::OpResult;
 
@@ -22,8 +22,8 @@ pub(super) async fn meet(app: &App) -> OpResult<()> {
         let page = app.store().read().await?.page_retiring_unchecked(place, until, PAGE).await?;
         let Some(last) = page.last() else { break };
         place = (last.expires_at, Some(last.key_id));
-        for found in page.iter().filter(|it| it.noted != Some(it.expires_at)) {
-            tell(app, found, now).await?;
+        for found in &page {
+            note_failure(found.key_id, tell(app, found, now).await);
         }
     }
     Ok(())
@@ -37,7 +37,7 @@ async fn tell(app: &App, found: &Expiring, now: Timestamp) -> OpResult<()> {
     let mut tx = app.store().begin().await?;
     tx.hold([Hold::alone(found.key_id)]).await?;
     let noted = tx.find_key_clock(&tenant, found.key_id, Ending::Overlap).await?;
-    if noted.is_some_and(|it| it.countdown.deadline == found.expires_at) {
+    if noted.is_some_and(|it| found.expires_at <= it.countdown.deadline) {
         return Ok(());
     }
     let clock = KeyClock {

@@ -18,6 +18,7 @@ use claviger_store::{Connection, Hold};
 use serde_json::json;
 
 use super::create::policy_of;
+use super::keep::count_from_now;
 use super::rules::{Granted, check_expiry};
 use super::{KeyQuery, list};
 use crate::app::App;
@@ -145,6 +146,9 @@ pub async fn change_keys(
                     changed.push(key.id.to_string());
                     if !dry_run {
                         tx.update_key(&tenant, &key, before.version).await?;
+                    }
+                    if change == BulkChange::Activate && !dry_run {
+                        count_from_now(&mut tx, &tenant, &policy, key.id, now).await?;
                     }
                 }
                 Ok(None) => outcome.unchanged += 1,

@@ -12,6 +12,7 @@ use claviger_core::time::Timestamp;
 use claviger_store::{Connection, Hold, Tx};
 
 use super::create::policy_of;
+use super::keep::count_from_now;
 use super::reveal::may_see;
 use super::rules::{Granted, check_expiry, check_owner, denied};
 use super::{KeyInfo, list};
@@ -151,6 +152,7 @@ pub async fn set_key_active(
         }
         if active {
             Granted::from(&key).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
+            count_from_now(&mut tx, &tenant, &policy_of(&app, organization_id)?, key_id, now).await?;
         }
         let kind = if active { EventKind::KeyActivated } else { EventKind::KeyDeactivated };
         Ok(Answer::Fresh(finish(&app, tx, &tenant, kind, (&before, &key), idempotency.as_ref()).await?))

@@ -3,8 +3,11 @@
 use claviger_core::ending::{Countdown, Ending};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
-use claviger_store::Hold;
+use claviger_core::policy::Policy;
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
 use claviger_store::clocks::KeyClock;
+use claviger_store::{Hold, Tx};
 
 use super::change::find_to_change;
 use super::create::policy_of;
@@ -26,12 +29,28 @@ pub async fn keep_key(app: &App, caller: &Caller, organization_id: OrganizationI
         let key = find_to_change(&mut tx, &tenant, whose, key_id).await?;
         let noted = tx.find_key_clock(&tenant, key_id, Ending::Idle).await?.filter(|it| it.countdown.told.is_some());
         let policy = policy_of(&app, organization_id)?;
-        let (Some(noted), Some(days)) = (noted, policy.idle_days) else { return Ok(()) };
+        if noted.is_none() || policy.idle_days.is_none() {
+            return Ok(());
+        }
         let now = app.now();
-        let countdown = Countdown::of_idle(now, days);
-        tx.put_key_clock(&tenant, &KeyClock { countdown, due_at: countdown.next(&policy.idle_notices, now), ..noted })
-            .await?;
+        count_from_now(&mut tx, &tenant, &policy, key_id, now).await?;
         commit(&app, tx, Event::new(&tenant, EventKind::KeyKept, key.id, now)).await
     })
     .await
+}
+
+/// Lets a key count as used now. Whoever switches one on does it in the same transaction: a reader of the log comes later, and meanwhile the
+/// clocks would end a key of which somebody was told while it was on.
+pub(super) async fn count_from_now(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    policy: &Policy,
+    key_id: KeyId,
+    now: Timestamp,
+) -> OpResult<()> {
+    let Some(days) = policy.idle_days else { return Ok(()) };
+    let countdown = Countdown::of_idle(now, days);
+    let due_at = countdown.next(&policy.idle_notices, now);
+    let clock = KeyClock { key_id, organization_id: tenant.organization_id(), countdown, due_at };
+    Ok(tx.put_key_clock(tenant, &clock).await?)
 }

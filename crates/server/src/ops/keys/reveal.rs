@@ -68,7 +68,8 @@ pub async fn reveal_key(
         let now = app.now();
         let copies = tx.find_sealed_copies(&tenant, key_id).await?;
         let mut secrets = Vec::new();
-        for secret in tx.find_live_secrets(&tenant, key_id).await?.into_iter().rev().filter(|it| is_good(it, now)) {
+        for secret in tx.find_live_secrets(&tenant, key_id).await?.into_iter().rev().filter(|it| it.state.is_good(now))
+        {
             let copy = copies.iter().find(|it| it.secret_id == secret.id);
             let token = copy.map(|it| open(&app, &tenant, &secret, it)).transpose()?;
             secrets.push(RevealedSecret { secret, token });
@@ -109,7 +110,7 @@ pub async fn check_reveal(
     let now = app.now();
     let copies = reader.find_sealed_copies(&tenant, key_id).await?;
     let secrets = reader.find_live_secrets(&tenant, key_id).await?;
-    let is_kept = |secret: &Secret| is_good(secret, now) && copies.iter().any(|it| it.secret_id == secret.id);
+    let is_kept = |secret: &Secret| secret.state.is_good(now) && copies.iter().any(|it| it.secret_id == secret.id);
     Ok(if secrets.iter().any(is_kept) { Ok(()) } else { Err(not_kept(&mut reader, &tenant, &key).await?) })
 }
 
@@ -150,7 +151,7 @@ pub async fn is_token_of(
     list::find_visible(&mut reader, &tenant, whose, key_id).await?;
     let (digest, now) = (token.digest(), app.now());
     let secrets = reader.find_live_secrets(&tenant, key_id).await?;
-    Ok(secrets.iter().any(|it| is_good(it, now) && it.digest.matches(&digest)))
+    Ok(secrets.iter().any(|it| it.state.is_good(now) && it.digest.matches(&digest)))
 }
 
 /// Says beforehand whether giving the key to somebody else destroys the kept copies of its secrets: there are some, and the caller is not to be
@@ -169,14 +170,6 @@ pub async fn hides_when_given(
     let key = list::find_visible(&mut reader, &tenant, whose, key_id).await?;
     Ok(!reader.find_sealed_copies(&tenant, key_id).await?.is_empty()
         && !may_see(app, caller, &mut reader, &tenant, &key).await?)
-}
-
-fn is_good(secret: &Secret, now: Timestamp) -> bool {
-    match secret.state {
-        SecretState::Current => true,
-        SecretState::Retiring { until } => now < until,
-        SecretState::Dead => false,
-    }
 }
 
 /// Events of a key among which one is looked for that says what became of its copies.

@@ -11,10 +11,11 @@ use claviger_core::notification::NotificationKind;
 use claviger_core::time::Timestamp;
 use claviger_store::notifications::NotificationRow;
 
+use super::digest::{Digest, Line};
 use super::read::MAIL_AFTER;
 use super::words::sentence;
 use crate::app::App;
-use crate::mail::{Digest, Line};
+use crate::mail::MailError;
 use crate::ops::error::OpResult;
 
 /// People whose turn is looked for at a time.
@@ -40,8 +41,17 @@ pub async fn send_due(app: &App) -> OpResult<()> {
         if due.is_empty() {
             break;
         }
+        let mut all_done = true;
         for user_id in due {
-            send_to(app, user_id).await?;
+            // Whose notifications cannot be read keeps nobody else waiting.
+            if let Err(error) = send_to(app, user_id).await {
+                tracing::warn!(%user_id, %error, "somebody was not mailed, and is the next time");
+                all_done = false;
+            }
+        }
+        // Where a turn cannot even be taken, the same people would be found at once.
+        if !all_done {
+            break;
         }
     }
     Ok(())
@@ -51,31 +61,42 @@ async fn send_to(app: &App, user_id: UserId) -> OpResult<()> {
     let now = app.now();
     let mut tx = app.store().begin().await?;
     let Some(tries) = tx.take_mail_turn_unchecked(user_id, now, now.saturating_add(TURN)).await? else { return Ok(()) };
-    let rows = tx.find_unmailed_unchecked(user_id, AT_ONCE).await?;
-    let address = tx.find_address_unchecked(user_id).await?;
+    // Before anything is read, so that a turn is taken of whom nothing can be read, and others come first for a while.
     tx.commit_unaudited("somebody is mailed").await?;
+    let (rows, address) = {
+        let mut reader = app.store().read().await?;
+        (reader.find_unmailed_unchecked(user_id, AT_ONCE).await?, reader.find_address_unchecked(user_id).await?)
+    };
     let mailed = match (app.mailer(), address) {
         (Some(mailer), Some((name, Some(email)))) if !rows.is_empty() => {
-            mailer.send(&email.to_string(), &digest(app, &name.to_string(), &rows)).await
+            match digest(app, &name.to_string(), &rows).letter() {
+                Ok(letter) => mailer.send(&email.to_string(), letter).await,
+                Err(error) => Err(MailError::Message(error.to_string())),
+            }
         }
         // Who has no address, or is disabled, is told at the console alone.
         _ => Ok(()),
     };
-    let mut tx = app.store().begin().await?;
     match mailed {
         Err(error) if tries < MAIL_TRIES_MAX => {
             tracing::warn!(%user_id, %error, tries, "mail did not go out and is tried again");
+            let mut tx = app.store().begin().await?;
             tx.put_off_mail_unchecked(user_id, app.now().saturating_add(pause_after(tries))).await?;
+            Ok(tx.commit_unaudited("somebody will be mailed").await?)
         }
         mailed => {
             if let Err(error) = mailed {
                 tracing::error!(%user_id, %error, "mail did not go out and is given up; what it says stands at the console");
             }
             let ids: Vec<_> = rows.iter().map(|it| it.notification.id).collect();
-            tx.end_mail_unchecked(user_id, &ids, app.now().saturating_add(MAIL_AFTER)).await?;
+            let mut tx = app.store().begin().await?;
+            tx.mark_mailed_unchecked(user_id, &ids).await?;
+            tx.commit_unaudited("somebody was mailed").await?;
+            let mut tx = app.store().begin().await?;
+            tx.end_mail_unchecked(user_id, app.now().saturating_add(MAIL_AFTER)).await?;
+            Ok(tx.commit_unaudited("nobody mails somebody any more").await?)
         }
     }
-    Ok(tx.commit_unaudited("somebody was mailed, or will be").await?)
 }
 
 /// Twice as long after each try.

@@ -1,6 +1,7 @@
 //! What people have to know: a reader of the log tells it, and each person looks at their own at the console. No key does.
 
 mod choices;
+mod digest;
 pub mod mail;
 mod read;
 pub mod words;
@@ -38,6 +39,16 @@ fn person(caller: &Caller) -> Result<UserId, Reject> {
 pub async fn count_unread(app: &App, caller: &Caller) -> OpResult<u64> {
     let user_id = person(caller)?;
     Ok(app.store().read().await?.count_unread_unchecked(user_id).await?)
+}
+
+/// Finds one of the caller's notifications. One of somebody else's is answered like one that does not exist.
+///
+/// # Errors
+/// Refusals.
+pub async fn find_notification(app: &App, caller: &Caller, id: NotificationId) -> OpResult<NotificationRow> {
+    let user_id = person(caller)?;
+    let found = app.store().read().await?.find_notification_unchecked(user_id, id).await?;
+    Ok(found.ok_or_else(Reject::not_found)?)
 }
 
 /// Lists the caller's notifications, the newest first: all but those that were dismissed, or only what nobody has looked at.

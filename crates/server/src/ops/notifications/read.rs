@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use claviger_core::decision::KeyStanding;
-use claviger_core::ending::{Countdown, Ending};
+use claviger_core::ending::Ending;
 use claviger_core::event::{EntityKind, EventKind, Stream};
 use claviger_core::id::{KeyId, NotificationId, UserId};
 use claviger_core::notification::{Facts, Notification, NotificationKind, NotificationState};
@@ -70,9 +69,13 @@ impl Teller<'_> {
             | EventKind::KeyRotationEnded
             | EventKind::KeyRotationExtended
             | EventKind::KeyRotationCancelled => self.withdraw(&self.keys(), Ending::Overlap).await,
-            EventKind::WebhookDisabled => self.webhook_disabled().await,
+            EventKind::WebhookDisabled => self.webhook_ended(false).await,
+            EventKind::WebhookGone => self.webhook_ended(true).await,
             EventKind::KeyExpired => self.withdraw(&self.keys(), Ending::Expiry).await,
-            EventKind::KeyKept => self.withdraw(&self.keys(), Ending::Idle).await,
+            // Both count from then.
+            EventKind::KeyKept | EventKind::KeyActivated | EventKind::KeysActivated => {
+                self.withdraw(&self.keys(), Ending::Idle).await
+            }
             EventKind::KeyCreated => self.made(None).await,
             EventKind::KeyUpdated => {
                 if field(before, "expires_at") != field(after, "expires_at") {
@@ -86,7 +89,6 @@ impl Teller<'_> {
                 if policy(before) == policy(after) { Ok(()) } else { self.look_again().await }
             }
             EventKind::KeysExtended => self.withdraw(&self.keys(), Ending::Expiry).await,
-            EventKind::KeyActivated | EventKind::KeysActivated => self.restart(&self.keys()).await,
             EventKind::KeyDeactivated if job == Some("idle") => self.ended(true).await,
             EventKind::KeyRevoked if job == Some("idle") => self.ended(false).await,
             EventKind::KeyRevoked | EventKind::KeysRevoked => self.cleared().await,
@@ -133,15 +135,24 @@ impl Teller<'_> {
         let body = self.event.after.as_ref();
         let ends_at: Option<Timestamp> = field(body, "ends_at").and_then(|it| it.parse().ok());
         let clock = self.tx.find_key_clock(&self.tenant, key_id, ending).await?;
-        let stands = |it: &KeyClock| Some(it.countdown.deadline) == ends_at && it.countdown.told.is_some();
+        // Of a key with several old secrets the clock has noted the latest end that was told, and those before it stand.
+        let stands = |it: &KeyClock| {
+            let is_it = match ending {
+                Ending::Overlap => ends_at.is_some_and(|at| at <= it.countdown.deadline),
+                Ending::Idle | Ending::Expiry => Some(it.countdown.deadline) == ends_at,
+            };
+            is_it && it.countdown.told.is_some()
+        };
         let Some(key) = self.tx.find_key(&self.tenant, key_id).await?.filter(|_| clock.as_ref().is_some_and(stands))
         else {
             return Ok(());
         };
         let [first, again] = NotificationKind::of_ending(ending);
         let is_first = body.and_then(|it| it.get("first")?.as_bool()) == Some(true);
-        // The newest notice says it all.
-        self.withdraw(&[key_id], ending).await?;
+        // The newest notice says it all, but for another old secret.
+        if ending != Ending::Overlap {
+            self.withdraw(&[key_id], ending).await?;
+        }
         let facts = Facts {
             name: key.name.to_string(),
             deactivates: field(body, "action") == Some("deactivate"),
@@ -187,8 +198,9 @@ impl Teller<'_> {
         self.send(NotificationKind::KeyMade, facts, None, mapped.into_iter().collect()).await
     }
 
-    /// A webhook was disabled, since its receiver failed for too long: told to the owner of its key and to the admins concerned.
-    async fn webhook_disabled(&mut self) -> OpResult<()> {
+    /// A webhook was disabled, since its receiver failed for too long, or has ended, since that said so: told to the owner of its key and to the
+    /// admins concerned.
+    async fn webhook_ended(&mut self, is_gone: bool) -> OpResult<()> {
         let after = self.event.after.as_ref();
         let word = |name: &str| field(after, name).filter(|it| !it.is_empty());
         let name = word("description").or(word("target")).unwrap_or_default().to_owned();
@@ -198,29 +210,12 @@ impl Teller<'_> {
             None => None,
         };
         let told = self.concerned(key.and_then(|it| it.owner_id)).await?;
-        self.send(NotificationKind::WebhookDisabled, Facts { name, ..Facts::default() }, None, told).await
+        self.send(NotificationKind::WebhookDisabled, Facts { name, is_gone, ..Facts::default() }, None, told).await
     }
 
-    /// Keys that were switched on count from now.
-    async fn restart(&mut self, keys: &[KeyId]) -> OpResult<()> {
-        self.withdraw(keys, Ending::Idle).await?;
-        let path = self.tx.find_path(&self.tenant).await?;
-        let policy = claviger_core::policy::Policy::of_path(path.iter().map(|it| &it.policy));
-        let Some(days) = policy.idle_days else { return Ok(()) };
-        for key in self.tx.find_keys(&self.tenant, keys).await? {
-            if key.standing != KeyStanding::Revoked {
-                let countdown = Countdown::of_idle(self.event.at, days);
-                let due_at = countdown.next(&policy.idle_notices, self.event.at);
-                let clock = KeyClock { key_id: key.id, organization_id: key.organization_id, countdown, due_at };
-                self.tx.put_key_clock(&self.tenant, &clock).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Somebody is disabled, or was removed, whom keys hang on: told to the admins.
+    /// Somebody is disabled, or was removed, whom keys hang on here or below: told to the admins. What hangs on them elsewhere is nobody's business here.
     async fn gone(&mut self, user_id: UserId) -> OpResult<()> {
-        if !self.tx.has_live_keys_unchecked(user_id).await? {
+        if !self.tx.has_live_keys(&self.tenant, user_id).await? {
             return Ok(());
         }
         let name = self.event.entity_name.as_ref().map(ToString::to_string);

@@ -39,6 +39,9 @@ pub fn sentence(it: &Notification) -> Sentence {
         NotificationKind::OwnerGone => {
             ("“".to_owned(), "” was disabled or has left, and keys hang on them.".to_owned())
         }
+        NotificationKind::WebhookDisabled if facts.is_gone => {
+            ("Webhook “".to_owned(), "” has ended: its receiver said that it is gone.".to_owned())
+        }
         NotificationKind::WebhookDisabled => {
             ("Webhook “".to_owned(), "” was disabled: its receiver failed for too long.".to_owned())
         }
@@ -58,6 +61,6 @@ pub const fn label(kind: NotificationKind) -> &'static str {
         NotificationKind::KeyMade => "Somebody made a key that acts for you",
         NotificationKind::KeyCleared => "Somebody deleted your key",
         NotificationKind::OwnerGone => "Somebody whom keys hang on was disabled or left",
-        NotificationKind::WebhookDisabled => "A webhook was disabled",
+        NotificationKind::WebhookDisabled => "A webhook was disabled, or its receiver is gone",
     }
 }

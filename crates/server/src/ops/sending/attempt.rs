@@ -7,12 +7,14 @@ use claviger_core::time::Timestamp;
 use claviger_core::webhook::Webhook;
 use claviger_core::webhook::attempt::Outcome;
 use claviger_core::webhook::signature::{SigningSecret, signatures};
+use claviger_store::Error::Corrupt;
 use claviger_store::webhooks::deliveries::DeliveryRow;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Turn, goes_on};
 use crate::ops::error::{Error, OpResult};
+use crate::ops::readers::LEFT_TO_NEWER;
 use crate::ops::webhooks::message::body_of;
 use crate::ops::webhooks::signing_secrets;
 use crate::outgoing::Answer;
@@ -21,11 +23,14 @@ const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
+const ERASED: &str = "What happened was erased, and is sent no more.";
+const UNREADABLE: &str = "What happened cannot be read.";
+
 /// What is to be sent.
 struct Ready {
     webhook: Webhook,
-    /// Absent where what happened was erased.
-    body: Option<String>,
+    /// Or why there is none.
+    body: Result<String, &'static str>,
     secrets: Vec<SigningSecret>,
 }
 
@@ -36,11 +41,13 @@ impl Turn<'_> {
         let at = app.now();
         // Its key may have been revoked, or the webhook paused, since the turn began: then nothing more is sent.
         let Some(ready) = self.ready(delivery).await? else { return Ok(false) };
-        let Some(body) = ready.body else {
-            self.note(delivery, at, &erased(), true).await?;
-            return Ok(true);
+        let body = match ready.body {
+            Ok(body) => Bytes::from(body),
+            Err(why) => {
+                self.note(delivery, at, &unsent(why), true).await?;
+                return Ok(true);
+            }
         };
-        let body = Bytes::from(body);
         let headers = headers(delivery, at, &ready.secrets, &body)?;
         let call = app.outgoing().post(&ready.webhook.target_url, headers, body, at);
         let Some(answer) = self.sender.in_time(call).await else { return Ok(false) };
@@ -56,7 +63,17 @@ impl Turn<'_> {
         }
         let Some(row) = reader.find_webhook(&self.tenant, id).await? else { return Ok(None) };
         let secrets = signing_secrets(app, &mut reader, &self.tenant, id).await?;
-        let body = body_of(&mut reader, delivery).await?;
+        let body = match body_of(&mut reader, delivery).await {
+            Ok(body) => body.ok_or(ERASED),
+            // It would stay the first one for ever, before all others. What a newer version has written is left to that for a while.
+            Err(Error::Store(error @ Corrupt { .. }))
+                if delivery.created_at.saturating_add(LEFT_TO_NEWER) <= app.now() =>
+            {
+                tracing::error!(delivery_id = %delivery.id, %error, "a delivery is given up");
+                Err(UNREADABLE)
+            }
+            Err(error) => return Err(error),
+        };
         if secrets.is_empty() {
             return Err(Error::Internal(format!("{id} has no signing secret")));
         }
@@ -76,12 +93,7 @@ fn headers(delivery: &DeliveryRow, at: Timestamp, secrets: &[SigningSecret], bod
     Ok(headers)
 }
 
-/// What stands for an attempt where there is nothing left to send.
-fn erased() -> Answer {
-    Answer {
-        outcome: Outcome::Unanswered,
-        took: Duration::ZERO,
-        body: String::new(),
-        error: Some("What happened was erased, and is sent no more.".to_owned()),
-    }
+/// What stands for an attempt where there is nothing to send.
+fn unsent(why: &str) -> Answer {
+    Answer { outcome: Outcome::Unanswered, took: Duration::ZERO, body: String::new(), error: Some(why.to_owned()) }
 }

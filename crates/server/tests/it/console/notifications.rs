@@ -1,10 +1,12 @@
 //! The bell and what stands behind it, without scripts.
 
 use claviger::ops::clocks::{Rounds, go_round};
-use claviger::ops::keys::revoke_key;
+use claviger::ops::keys::{NewKey, Overlap, revoke_key, rotate_key};
+use claviger::ops::members::{MemberPatch, update_member};
 use claviger::ops::notifications::read_log;
 use claviger_core::key::RevocationReason;
 use claviger_core::role::BuiltIn;
+use claviger_store::usage::SecretUse;
 
 use super::browser::Browser;
 use crate::app::{DAY, TestApp, new_key};
@@ -84,6 +86,56 @@ async fn notifications_are_their_readers_own() {
     let list = browser.get("/o/root/notifications?show=unread").await.expect(200);
     assert!(list.text.contains("Marketing Automation"), "nobody else has touched it");
     browser.get("/o/root/notifications?show=some").await.expect(404);
+    let put_away = browser.submit(&list.form("/dismiss")).await.expect(303);
+    assert_eq!(put_away.header("location"), "/o/root/notifications?show=unread", "back to the list it was pressed in");
+}
+
+#[tokio::test]
+async fn reader_is_offered_what_they_may_do_and_a_refusal_leaves_the_notice_unread() {
+    let app = service().await;
+    app.allow_members_keys(app.root, true).await;
+    let (_, owner_id, member_id) = app.member(app.root, "Owner", BuiltIn::Member).await;
+    let new = NewKey { owner_id: Some(Some(owner_id)), mapped_user_id: Some(Some(owner_id)), ..new_key("Theirs") };
+    app.create_key(&app.admin, app.root, new).await.unwrap();
+    pass(&app, 76).await;
+    let mut owner = Browser::of_user(&app, owner_id).await;
+    let list = owner.get("/o/root/notifications").await.expect(200);
+    assert!(list.text.contains("/keep\"") && list.text.contains("/rotate\""), "{}", list.text);
+    let role_id = Some(app.built_in(app.root, BuiltIn::Readonly).await.id);
+    let patch = MemberPatch { role_id, ..MemberPatch::default() };
+    update_member(&app.app, &app.admin, app.root, member_id, patch, None).await.unwrap();
+    let list = owner.get("/o/root/notifications").await.expect(200);
+    assert!(list.text.contains("Theirs") && !list.text.contains("/keep\"") && !list.text.contains("/rotate\""));
+    let mut keep = list.form("/open");
+    keep.action = keep.action.replace("/open", "/keep");
+    owner.submit(&keep).await.expect(403);
+    let list = owner.get("/o/root/notifications?show=unread").await.expect(200);
+    assert!(list.text.contains("Theirs"), "who was refused has still to look at it");
+    // The admin may do it still, and is led back to the list.
+    let mut admin = Browser::signed_in(&app).await;
+    let list = admin.get("/o/root/notifications?show=unread").await.expect(200);
+    let kept = admin.submit(&list.form("/keep")).await.expect(303);
+    assert_eq!(kept.header("location"), "/o/root/notifications?show=unread");
+}
+
+#[tokio::test]
+async fn notice_of_an_old_secret_leads_to_its_rotation() {
+    let app = TestApp::new().await;
+    let made = app.create_key(&app.admin, app.root, new_key("Marketing Automation")).await.unwrap();
+    let key = &made.info.key;
+    rotate_key(&app.app, &app.admin, app.root, key.id, Overlap::default(), None).await.unwrap();
+    app.clock.advance(DAY * 6 + DAY / 24);
+    let (secret_id, last_used_at) = (made.info.secrets[0].secret.id, app.now());
+    let (key_id, organization_id) = (key.id, key.organization_id);
+    let used = SecretUse { key_id, secret_id, organization_id, last_used_at, ip: None, user_agent: None, count: 1 };
+    app.app.store().record_uses(&[used]).await.unwrap();
+    pass(&app, 0).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    let way = format!("/o/root/keys/{key_id}#rotation");
+    assert!(list.text.contains(&format!("href=\"{way}\">See rotation")), "{}", list.text);
+    let page = browser.get(way.trim_end_matches("#rotation")).await.expect(200);
+    assert!(page.text.contains("id=\"rotation\""));
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use claviger::ops::clocks::{Rounds, flush, go_round};
 use claviger::ops::keys::{CreatedKey, NewKey, revoke_key, update_key};
 use claviger::ops::notifications::read_log;
 use claviger_core::event::EventKind;
-use claviger_core::id::{KeyId, OrganizationId};
-use claviger_core::key::{KeyPatch, RevocationReason};
+use claviger_core::id::{KeyId, OrganizationId, SecretId};
+use claviger_core::key::{Key, KeyPatch, RevocationReason};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::PageRequest;
@@ -19,6 +19,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::app::{DAY, TestApp, new_key};
 use crate::engine::is_postgres;
+use crate::raw::Raw;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -58,17 +59,16 @@ impl Days {
 
     /// Uses keys, an hour into a day.
     pub(super) async fn use_keys(&self, day: u32, keys: impl IntoIterator<Item = &CreatedKey>) {
-        let used = |it: &CreatedKey| SecretUse {
-            key_id: it.info.key.id,
-            secret_id: it.info.secrets[0].secret.id,
-            organization_id: it.info.key.organization_id,
-            last_used_at: self.at(day).saturating_add(HOUR),
-            ip: None,
-            user_agent: None,
-            count: 1,
-        };
+        let used = |it: &CreatedKey| self.use_of(day, &it.info.key, it.info.secrets[0].secret.id);
         let uses: Vec<_> = keys.into_iter().map(used).collect();
         self.it.app.store().record_uses(&uses).await.unwrap();
+    }
+
+    /// One use of a secret, an hour into a day.
+    pub(super) fn use_of(&self, day: u32, key: &Key, secret_id: SecretId) -> SecretUse {
+        let last_used_at = self.at(day).saturating_add(HOUR);
+        let (key_id, organization_id) = (key.id, key.organization_id);
+        SecretUse { key_id, secret_id, organization_id, last_used_at, ip: None, user_agent: None, count: 1 }
     }
 
     /// What the clocks have done to keys: on which day, what, and how many days before the end.
@@ -143,6 +143,27 @@ async fn use_starts_the_idle_clock_again_and_counts_from_there() {
     let told = days.told().await;
     let again = [(89 + 75, IDLE, Some(15)), (89 + 83, IDLE, Some(7)), (89 + 89, IDLE, Some(1)), (89 + 90, GONE, None)];
     assert_eq!(told[&made.info.key.id], [&[(75, IDLE, Some(15)), (83, IDLE, Some(7))][..], &again].concat());
+    days.it.stop().await;
+}
+
+#[tokio::test]
+async fn key_that_cannot_be_read_keeps_no_other_from_its_clock() {
+    let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
+    let (harmed, other) = (days.make("Harmed").await, days.make("Other").await);
+    let late = days.make("Expires").await;
+    let later = KeyPatch { expires_at: Some(Some(days.at(200))), ..KeyPatch::default() };
+    update_key(&days.it.app, &days.it.admin, days.it.root, late.info.key.id, later, None).await.unwrap();
+    days.look(75).await;
+    days.use_keys(76, [&harmed, &late]).await;
+    let mut raw = Raw::of(days.it.app.store()).await;
+    raw.execute(&format!("UPDATE key SET origin = 'imagined' WHERE id = '{}'", harmed.info.key.id)).await;
+    for day in [77, 83, 89, 90, 76 + 75] {
+        days.look(day).await;
+    }
+    let told = days.told().await;
+    let expected = [(75, IDLE, Some(15)), (83, IDLE, Some(7)), (89, IDLE, Some(1)), (90, GONE, None)];
+    assert_eq!(told[&other.info.key.id], expected);
+    assert_eq!(told[&late.info.key.id], [(75, IDLE, Some(15)), (76 + 75, IDLE, Some(15))], "beside the harmed one");
     days.it.stop().await;
 }
 

@@ -5,14 +5,18 @@ use std::sync::{Arc, Mutex};
 use claviger::config::{Config, Values};
 use claviger::ops::caller::Caller;
 use claviger::ops::clocks::flush;
+use claviger::ops::events::{EventFilter, list_events};
 use claviger::ops::keys::{
-    CreatedKey, NewKey, Overlap, RotationChange, RotationStep, change_rotation, keep_key, revoke_key, rotate_key,
+    BulkChange, CreatedKey, NewKey, Overlap, RotationChange, RotationStep, Selection, change_keys, change_rotation,
+    get_key, keep_key, revoke_key, rotate_key, set_key_active,
 };
+use claviger::ops::members::delete_member;
 use claviger::ops::notifications::mail::send_due;
 use claviger::ops::notifications::{list_ending, list_notifications, put_choices, read_log};
 use claviger::ops::page::PageRequest;
 use claviger::ops::users::{UserPatch, update_user};
-use claviger_core::id::{OrganizationId, UserId};
+use claviger_core::event::EventKind;
+use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::key::RevocationReason;
 use claviger_core::notification::{Channels, NotificationKind, NotificationState};
 use claviger_core::role::BuiltIn;
@@ -23,6 +27,7 @@ use tokio::net::TcpListener;
 use super::clocks::Days;
 use crate::app::{TestApp, new_key};
 use crate::engine::is_postgres;
+use crate::raw::Raw;
 
 /// What somebody has at the bell, the newest first.
 async fn bell(it: &TestApp, caller: &Caller) -> Vec<(NotificationKind, NotificationState)> {
@@ -195,6 +200,113 @@ async fn old_secret_that_is_used_on_its_last_day_is_told_of_once_and_no_more_onc
     days.it.stop().await;
 }
 
+#[tokio::test]
+async fn two_old_secrets_of_one_key_that_are_used_are_told_of_once_each() {
+    let mut days = Days::with_policy("{}").await;
+    let id = days.make("Rotated twice").await.info.key.id;
+    for _ in 0..2 {
+        rotate_key(&days.it.app, &days.it.admin, days.it.root, id, Overlap::default(), None).await.unwrap();
+        days.it.clock.advance(std::time::Duration::from_secs(1800));
+    }
+    let info = get_key(&days.it.app, &days.it.admin, days.it.root, id).await.unwrap();
+    let uses: Vec<_> = info.secrets.iter().map(|it| days.use_of(3, &info.key, it.secret.id)).collect();
+    assert_eq!(uses.len(), 3);
+    days.it.app.store().record_uses(&uses).await.unwrap();
+    days.pass(5).await;
+    assert_eq!(unread(&days.it, &days.it.admin).await, []);
+    for _ in 0..4 {
+        days.pass(6).await;
+    }
+    let told = list_notifications(&days.it.app, &days.it.admin, false, PageRequest::default()).await.unwrap().items;
+    let ends: std::collections::BTreeSet<_> = told.iter().map(|it| it.notification.deadline.unwrap()).collect();
+    assert_eq!((told.len(), ends.len()), (2, 2), "each end once");
+    assert_eq!(unread(&days.it, &days.it.admin).await, [OldSecretUsed, OldSecretUsed]);
+    let filter = EventFilter { kind: Some(EventKind::KeyOldSecretUsed), ..EventFilter::default() };
+    let events = list_events(&days.it.app, &days.it.admin, days.it.root, &filter, PageRequest::default()).await;
+    assert_eq!(events.unwrap().items.len(), 2);
+    days.it.stop().await;
+}
+
+// S1.12
+#[tokio::test]
+async fn key_that_is_switched_on_counts_from_then_before_anybody_has_read_the_log() {
+    let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
+    let keys = [days.make("One").await, days.make("One of many").await, days.make("Left alone").await];
+    let [one, many, _] = keys.each_ref().map(|it| it.info.key.id);
+    days.pass(89).await;
+    assert_eq!(unread(&days.it, &days.it.admin).await, [KeyIdle; 3]);
+    let (app, admin, root) = (&days.it.app, &days.it.admin, days.it.root);
+    for active in [false, true] {
+        set_key_active(app, admin, root, one, active, None, None).await.unwrap();
+        let change = if active { BulkChange::Activate } else { BulkChange::Deactivate };
+        let done = change_keys(app, admin, root, Selection::Keys(vec![many]), change, false, None).await.unwrap();
+        assert_eq!(done.fresh().unwrap().done, 1);
+    }
+    days.look(90).await;
+    let now = keys.each_ref().map(|it| days.it.verify(&it.token, &[]));
+    assert_eq!(now, [Ok(()), Ok(()), Err("revoked")]);
+    days.pass(90).await;
+    assert_eq!(unread(&days.it, &days.it.admin).await, [KeyIdleEnded], "what was told of the two is taken back");
+    days.pass(89 + 76).await;
+    assert_eq!(unread(&days.it, &days.it.admin).await, [KeyIdle, KeyIdle, KeyIdleEnded]);
+    days.it.stop().await;
+}
+
+#[tokio::test]
+async fn who_leaves_is_nobodys_business_where_no_key_hangs_on_them() {
+    let days = Days::with_policy("{}").await;
+    let [left, kept] =
+        [days.it.organization(days.it.root, "Left").await, days.it.organization(days.it.root, "Kept").await];
+    let [(of_left, ..), (of_kept, ..)] = [
+        days.it.member(left, "Admin of the one", BuiltIn::Admin).await,
+        days.it.member(kept, "Admin of the other", BuiltIn::Admin).await,
+    ];
+    let (_, user_id, leaves) = days.it.member(left, "Of both", BuiltIn::Readonly).await;
+    days.it.add_member(kept, user_id, days.it.built_in(kept, BuiltIn::Readonly).await.id).await;
+    let mapped = |text| NewKey { mapped_user_id: Some(Some(user_id)), ..new_key(text) };
+    days.it.create_key(&days.it.admin, kept, mapped("Kept")).await.unwrap();
+    delete_member(&days.it.app, &days.it.admin, left, leaves).await.unwrap();
+    read_log(&days.it.app).await.unwrap();
+    assert_eq!((unread(&days.it, &of_left).await, unread(&days.it, &of_kept).await), (vec![], vec![]));
+    let (_, other_id, leaves) = days.it.member(left, "With a key", BuiltIn::Readonly).await;
+    let theirs = NewKey { mapped_user_id: Some(Some(other_id)), ..new_key("Theirs") };
+    days.it.create_key(&days.it.admin, left, theirs).await.unwrap();
+    delete_member(&days.it.app, &days.it.admin, left, leaves).await.unwrap();
+    read_log(&days.it.app).await.unwrap();
+    assert_eq!((unread(&days.it, &of_left).await, unread(&days.it, &of_kept).await), (vec![OwnerGone], vec![]));
+    days.it.stop().await;
+}
+
+#[tokio::test]
+async fn what_only_a_newer_version_knows_is_left_to_it_for_an_hour() {
+    let days = Days::with_policy("{}").await;
+    let (other, other_id, _) = days.it.member(days.it.root, "Other", BuiltIn::Admin).await;
+    let make = async |text: &str| {
+        let new = NewKey { mapped_user_id: Some(Some(other_id)), ..new_key(text) };
+        days.it.create_key(&days.it.admin, days.it.root, new).await.unwrap().info.key.id
+    };
+    let becomes = async |key_id: KeyId, kind: &str| {
+        let sql = format!("UPDATE event SET kind = '{kind}' WHERE entity_id = '{key_id}'");
+        Raw::of(days.it.app.store()).await.execute(&sql).await;
+    };
+    let told = async || {
+        read_log(&days.it.app).await.unwrap();
+        unread(&days.it, &other).await.len()
+    };
+    let (first, _) = (make("First").await, make("Second").await);
+    becomes(first, "key.imagined").await;
+    assert_eq!(told().await, 0, "nothing is told past it");
+    becomes(first, "key.created").await;
+    assert_eq!(told().await, 2, "as a node would that knows it");
+    becomes(make("Third").await, "key.imagined").await;
+    make("Fourth").await;
+    days.it.clock.advance(std::time::Duration::from_secs(3500));
+    assert_eq!(told().await, 2);
+    days.it.clock.advance(std::time::Duration::from_secs(200));
+    assert_eq!(told().await, 3, "that version was taken back, and nobody waits for it");
+    days.it.stop().await;
+}
+
 /// A receiver of mail that keeps what it gets; it hangs up on the first few who come.
 async fn receiver(mut hangs_up: usize) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -321,5 +433,25 @@ async fn who_chose_so_is_told_by_mail_alone_or_not_at_all() {
         assert_eq!(bell(&days.it, &days.it.admin).await, []);
     }
     assert_eq!(got.lock().unwrap().len(), 1);
+    days.it.stop().await;
+}
+
+#[tokio::test]
+async fn whose_notifications_cannot_be_read_keeps_nobody_else_from_their_mail() {
+    let (port, got) = receiver(0).await;
+    let it = TestApp::with_config(mailing(port)).await;
+    let mut days = Days::of(it, r#"{"idle_days": 90}"#).await;
+    let (_, other_id, _) = days.it.member(days.it.root, "Other", BuiltIn::Admin).await;
+    days.make("A key").await;
+    days.pass(75).await;
+    let mut raw = Raw::of(days.it.app.store()).await;
+    raw.execute(&format!("UPDATE \"user\" SET email = 'other@example.com' WHERE id = '{other_id}'")).await;
+    raw.execute(&format!("UPDATE notification SET kind = 'imagined' WHERE user_id = '{}'", days.it.admin_id)).await;
+    days.it.clock.advance(std::time::Duration::from_secs(600));
+    for _ in 0..2 {
+        send_due(&days.it.app).await.unwrap();
+    }
+    let mails = got.lock().unwrap().clone();
+    assert!(mails.len() == 1 && mails[0].contains("To: other@example.com"), "{mails:?}");
     days.it.stop().await;
 }

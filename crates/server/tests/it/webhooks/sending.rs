@@ -5,15 +5,21 @@ use std::time::Duration;
 
 use claviger::app::App;
 use claviger::clock::SettableClock;
+use claviger::ops::notifications::words::sentence;
+use claviger::ops::notifications::{list_notifications, read_log};
+use claviger::ops::page::PageRequest;
+use claviger::ops::webhooks::get_delivery;
 use claviger_core::event::EventKind;
 use claviger_core::limits::WEBHOOK_FAILING_HOURS_MAX;
 use claviger_core::webhook::WebhookStatus;
 use claviger_core::webhook::delivery::DeliveryState;
+use claviger_store::notifications::NotificationRow;
 
 use super::receiver::{Manner, Received, Receiver};
 use super::world::{World, open_config, verifies};
 use crate::app::{master_key, seeded};
 use crate::engine::{address_of, is_postgres, node};
+use crate::raw::Raw;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -132,6 +138,29 @@ async fn after_five_days_without_a_success_it_is_disabled_and_recovers_exactly_w
 }
 
 #[tokio::test]
+async fn a_delivery_of_what_cannot_be_read_is_given_up_and_holds_no_other_up() {
+    let world = World::new().await;
+    let receiver = Receiver::new(Manner::with(429, "Retry-After: 600\r\n", "")).await;
+    let hook = world.subscribe(&receiver).await;
+    world.happen("one").await;
+    receiver.wait_for(1).await;
+    world.settled(&hook, 1).await;
+    let mut raw = Raw::of(world.test.app.store()).await;
+    raw.execute("UPDATE host_event SET body = '{' WHERE given_id = 'one'").await;
+    receiver.becomes(Manner::status(200));
+    world.test.clock.advance(secs(2 * HOUR));
+    world.happen("two").await;
+    let states = async || world.deliveries(&hook).await.into_iter().map(|it| it.state).collect::<Vec<_>>();
+    world.until(async || states().await == [DeliveryState::Delivered, DeliveryState::Failed]).await;
+    assert_eq!(receiver.received().len(), 2, "what cannot be read is not sent");
+    let failed = world.deliveries(&hook).await.pop().unwrap();
+    let attempts = get_delivery(&world.test.app, &world.test.admin, hook.id, failed.id).await.unwrap().attempts;
+    assert_eq!(attempts[0].error.as_deref(), Some("What happened cannot be read."));
+    assert_eq!(world.hook(&hook).await.status, WebhookStatus::Active);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_receiver_says_that_it_is_gone_that_it_wants_time_or_that_it_wants_one_no_more() {
     use DeliveryState::{Delivered, Failed, Pending};
     use WebhookStatus::{Active, Gone};
@@ -160,6 +189,14 @@ async fn a_receiver_says_that_it_is_gone_that_it_wants_time_or_that_it_wants_one
         assert_eq!((world.hook(hook).await.status, world.settled(hook, 1).await.state), (status, state));
     }
     world.until(async || world.events(EventKind::WebhookGone).await == 2).await;
+    read_log(&world.test.app).await.unwrap();
+    let told =
+        list_notifications(&world.test.app, &world.test.admin, true, PageRequest::default()).await.unwrap().items;
+    let ended = [&hooks[0], &hooks[1]].map(|it| it.id.to_string());
+    let about: BTreeSet<_> = told.iter().map(|it| it.notification.subject_id.clone()).collect();
+    assert_eq!(about, ended.into(), "owner and admins are told");
+    let is_gone = |it: &NotificationRow| sentence(&it.notification).after.contains("its receiver said that it is gone");
+    assert!(told.len() == 2 && told.iter().all(is_gone), "{told:?}");
     world.test.clock.advance(secs(590));
     world.happen("two").await;
     picky.wait_for(2).await;
