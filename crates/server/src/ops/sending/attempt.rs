@@ -13,8 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Turn, goes_on};
 use crate::ops::error::{Error, OpResult};
-use crate::ops::webhooks::message::body_of;
-use crate::ops::webhooks::signing_secrets;
+use crate::ops::webhooks::message::{Content, content_of};
+use crate::ops::webhooks::{is_sent_still, settle, signing_secrets};
 use crate::outgoing::Answer;
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -24,9 +24,17 @@ const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 /// What is to be sent.
 struct Ready {
     webhook: Webhook,
-    /// Absent where what happened was erased.
-    body: Option<String>,
+    body: Result<String, Withheld>,
     secrets: Vec<SigningSecret>,
+}
+
+/// Why a delivery is not sent any more.
+#[derive(Debug, Clone, Copy)]
+enum Withheld {
+    /// What happened was erased.
+    Erased,
+    /// The webhook may not be told of it now.
+    Unheard,
 }
 
 impl Turn<'_> {
@@ -36,9 +44,12 @@ impl Turn<'_> {
         let at = app.now();
         // Its key may have been revoked, or the webhook paused, since the turn began: then nothing more is sent.
         let Some(ready) = self.ready(delivery).await? else { return Ok(false) };
-        let Some(body) = ready.body else {
-            self.note(delivery, at, &erased(), true).await?;
-            return Ok(true);
+        let body = match ready.body {
+            Ok(body) => body,
+            Err(why) => {
+                self.note(delivery, at, &withheld(why), true).await?;
+                return Ok(true);
+            }
         };
         let body = Bytes::from(body);
         let headers = headers(delivery, at, &ready.secrets, &body)?;
@@ -56,11 +67,29 @@ impl Turn<'_> {
         }
         let Some(row) = reader.find_webhook(&self.tenant, id).await? else { return Ok(None) };
         let secrets = signing_secrets(app, &mut reader, &self.tenant, id).await?;
-        let body = body_of(&mut reader, delivery).await?;
+        let content = content_of(&mut reader, delivery).await?;
+        drop(reader);
         if secrets.is_empty() {
             return Err(Error::Internal(format!("{id} has no signing secret")));
         }
-        Ok(Some(Ready { webhook: row.webhook, body, secrets }))
+        let webhook = row.webhook;
+        let body = match content {
+            None => Err(Withheld::Erased),
+            Some(it) if self.is_sent_still(&webhook, &it).await? => Ok(it.text),
+            Some(_) => Err(Withheld::Unheard),
+        };
+        Ok(Some(Ready { webhook, body, secrets }))
+    }
+
+    /// Whether the webhook may be told of it now. Before that is denied, this node learns of all that has happened: where it lags behind, it would
+    /// give up what a key has just been given the right to.
+    async fn is_sent_still(&self, webhook: &Webhook, content: &Content) -> OpResult<bool> {
+        let app = &self.sender.app;
+        if is_sent_still(app, webhook, content) {
+            return Ok(true);
+        }
+        self.sender.transact(async |mut tx| settle(app, &mut tx).await).await?;
+        Ok(is_sent_still(app, webhook, content))
     }
 }
 
@@ -76,12 +105,16 @@ fn headers(delivery: &DeliveryRow, at: Timestamp, secrets: &[SigningSecret], bod
     Ok(headers)
 }
 
-/// What stands for an attempt where there is nothing left to send.
-fn erased() -> Answer {
+/// What stands for an attempt where there is nothing to send.
+fn withheld(why: Withheld) -> Answer {
+    let words = match why {
+        Withheld::Erased => "What happened was erased, and is sent no more.",
+        Withheld::Unheard => "The webhook may not be told of this any more, and nothing was sent.",
+    };
     Answer {
         outcome: Outcome::Unanswered,
         took: Duration::ZERO,
         body: String::new(),
-        error: Some("What happened was erased, and is sent no more.".to_owned()),
+        error: Some(words.to_owned()),
     }
 }

@@ -62,7 +62,7 @@ impl Turn<'_> {
             .await
     }
 
-    /// Writes that a webhook is sent nothing any more, and tells it.
+    /// Writes that a webhook is sent nothing any more; who has to know learns it from the event.
     async fn end_webhook(&self, mut tx: Tx, before: &Webhook, mut webhook: Webhook, now: Timestamp) -> OpResult<()> {
         let kind = match webhook.status {
             WebhookStatus::Gone => EventKind::WebhookGone,
@@ -82,7 +82,7 @@ fn standing(verdict: Verdict, outcome: &Outcome, now: Timestamp) -> Standing {
     match verdict {
         Verdict::Delivered => ended(DeliveryState::Delivered),
         Verdict::Retry { at } => Standing { state: DeliveryState::Pending, due_at: Some(at), ended_at: None },
-        Verdict::GaveUp => ended(DeliveryState::Failed),
+        Verdict::GaveUp | Verdict::Declined => ended(DeliveryState::Failed),
         // It may have taken this one and want no other.
         Verdict::Gone => match outcome {
             Outcome::Answered { status: 200..=299, .. } => ended(DeliveryState::Delivered),
