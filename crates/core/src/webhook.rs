@@ -253,7 +253,7 @@ mod tests {
     fn it_is_disabled_after_five_days_of_failures_and_at_once_where_its_receiver_says_so() {
         let failed = Verdict::Retry { at: at(0) };
         let mut it = webhook(WebhookStatus::Active);
-        let mut fails = |it: &mut Webhook, hours: &[u64]| hours.iter().any(|hour| it.note(&failed, at(*hour)));
+        let fails = |it: &mut Webhook, hours: &[u64]| hours.iter().any(|hour| it.note(&failed, at(*hour)));
         assert!(!fails(&mut it, &[1, 30, 60, 90, 119]) && !it.note(&Verdict::Delivered, at(119)));
         assert!(!fails(&mut it, &[120, 145, 170, 195, 220, 239]), "a success begins anew");
         assert!(fails(&mut it, &[240]) && it.status == WebhookStatus::DisabledFailing);

@@ -62,12 +62,13 @@ async fn fan_out_changes(app: &App, tx: &mut Tx, events: &[EventRow]) -> OpResul
     settle(app, tx).await?;
     let needed = own_changes();
     let topics: Vec<_> = events.iter().map(|it| Topic::of_change(it.kind)).collect();
-    let happened = events.iter().zip(&topics).filter_map(|(event, topic)| {
-        let topic = topic.as_ref()?;
+    let mut happened = Vec::with_capacity(events.len());
+    for (event, topic) in events.iter().zip(&topics) {
+        let Some(topic) = topic else { continue };
         let told = Told { organization_id: event.organization_id, topic, needed: &needed, entity_id: None };
-        Some(Happened { at: event.position, event_id: event.id, source: Source::Change, told })
-    });
-    deliver(app, tx, Stream::Change, happened).await
+        happened.push(Happened { at: event.position, event_id: event.id, source: Source::Change, told });
+    }
+    deliver(app, tx, Stream::Change, &happened).await
 }
 
 /// Says how many deliveries were made, and whether there may be more.
@@ -87,8 +88,8 @@ async fn fan_out_host_events(app: &App) -> OpResult<(u64, bool)> {
     };
     let (last, is_full) = (*last, behind.len() == HOST_EVENTS_PER_TURN as usize);
     settle(app, &mut tx).await?;
-    let read = behind.iter().filter_map(|(at, event)| Some(happened(*at, event.as_ref()?)));
-    let (went, made) = deliver(app, &mut tx, Stream::Host, read).await?;
+    let read: Vec<_> = behind.iter().filter_map(|(at, event)| Some(happened(*at, event.as_ref()?))).collect();
+    let (went, made) = deliver(app, &mut tx, Stream::Host, &read).await?;
     let done = match went {
         Went::Whole => last,
         Went::Part(done) => done.unwrap_or(place),
@@ -109,12 +110,7 @@ fn happened(at: Position, it: &HostEvent) -> Happened<'_> {
 }
 
 /// Makes deliveries of events of a stream, in their order, until so many webhooks have been looked at. Says how far it went, and how many were made.
-async fn deliver<'a>(
-    app: &App,
-    tx: &mut Tx,
-    stream: Stream,
-    events: impl Iterator<Item = Happened<'a>>,
-) -> OpResult<(Went, u64)> {
+async fn deliver(app: &App, tx: &mut Tx, stream: Stream, events: &[Happened<'_>]) -> OpResult<(Went, u64)> {
     let begun = tx.find_fan_out_unchecked(stream).await?;
     let mut made = Made { now: app.now(), count: 0, due: BTreeMap::new() };
     let (mut room, mut done, mut went) = (FAN_OUT_WEBHOOKS_MAX, None, Went::Whole);
@@ -122,7 +118,7 @@ async fn deliver<'a>(
         let after = begun.filter(|(at, _)| *at == event.at).map(|(_, webhook_id)| webhook_id);
         let place = Tenant::system(event.told.organization_id, JOB);
         let found = tx.find_subscribers(&place, event.told.topic, after, room).await?;
-        made.of(app, tx, &event, &found).await?;
+        made.of(app, tx, event, &found).await?;
         room -= found.len();
         if let Some(last) = found.last().filter(|_| room == 0) {
             // There may be more behind this one; where there are none, the next turn finds that out.
