@@ -42,7 +42,7 @@ pub struct HostEvent {
     pub at: Timestamp,
     /// When it was reported.
     pub received_at: Timestamp,
-    /// The user who did it.
+    /// The user who did it: whom the host names, or whom the key was mapped to then.
     pub actor_user_id: Option<UserId>,
     /// The key it was done with.
     pub actor_key_id: Option<KeyId>,
@@ -55,14 +55,15 @@ pub struct HostEvent {
 }
 
 impl HostEvent {
-    /// What tells two reports under one name apart: everything that the host says.
-    pub fn fingerprint(&self) -> [u8; 32] {
+    /// What tells two reports under one name apart: everything that the host says, and nothing else. So the user is the one whom the host names:
+    /// whom a key is mapped to may be somebody else by the time at which the report is repeated.
+    pub fn fingerprint(&self, named_user_id: Option<UserId>) -> [u8; 32] {
         let said = (
             self.topic.entity(),
             self.topic.operation(),
             &self.entity_id,
             self.at,
-            (self.actor_user_id, self.actor_key_id),
+            (named_user_id, self.actor_key_id),
             &self.body,
         );
         Sha256::digest(serde_json::to_vec(&said).expect("what is said has text keys")).into()

@@ -158,10 +158,14 @@ pub const TARGET_URL_BYTES_MAX: usize = 2000;
 pub const TOPIC_WORD_BYTES_MAX: usize = 40;
 /// Hours without a success after which a webhook is disabled.
 pub const WEBHOOK_FAILING_HOURS_MAX: u64 = 5 * 24;
+/// Hours between two failures of a webhook after which the second is the first of its own: longer than any wait between two attempts.
+pub const WEBHOOK_FAILING_GAP_HOURS_MAX: u64 = 30;
 /// Seconds for which a receiver can ask to be left alone.
 pub const WEBHOOK_WAIT_SECS_MAX: u64 = 24 * 60 * 60;
 /// Webhooks that one key makes.
 pub const WEBHOOKS_PER_KEY_MAX: u64 = 100;
+/// Webhooks that one transaction looks at to make deliveries of what has happened; others wait for no more than these.
+pub const FAN_OUT_WEBHOOKS_MAX: usize = 500;
 /// Webhooks of one organization, its keys' included.
 pub const WEBHOOKS_PER_ORGANIZATION_MAX: u64 = 10_000;
 /// Hours for which a webhook's old signing secret stays good in a rotation, most and by default.
@@ -180,6 +184,8 @@ pub const HOST_EVENT_DAYS_KEPT: u64 = 90;
 pub const HOST_EVENTS_PER_BATCH_MAX: usize = 100;
 /// Bytes of one event of a host as it is sent to receivers, who are promised less than 20 kB (Standard Webhooks).
 pub const HOST_EVENT_BYTES_MAX: usize = 18 * 1024;
+/// Bytes of how something of Claviger's own looked before and after, as receivers are sent it; what has more is told without.
+pub const CHANGE_MESSAGE_BYTES_MAX: usize = 18 * 1024;
 /// Bytes of the identifier that a host gives an event, and of that of the thing that it is about.
 pub const HOST_ID_BYTES_MAX: usize = 128;
 /// Hours by which an event may have happened after it is reported: clocks differ.
@@ -196,6 +202,14 @@ pub const WEBHOOK_CONNECT_SECS_MAX: u64 = 5;
 pub const WEBHOOK_ATTEMPT_SECS_MAX: u64 = 15;
 /// Names of receivers that a node looks up at once.
 pub const WEBHOOK_LOOKUPS_MAX: usize = 32;
+/// Of these, names that have not answered quickly yet.
+pub const WEBHOOK_LOOKUPS_UNPROVEN_MAX: usize = 16;
+/// Of these, names that were slow to answer within the last hour.
+pub const WEBHOOK_LOOKUPS_SLOW_MAX: usize = 8;
+/// Names of receivers of which a node remembers how quickly they answer.
+pub const WEBHOOK_NAMES_KNOWN_MAX: usize = 10_000;
+/// Receivers to which a node keeps connections (two each) for a while after an attempt.
+pub const WEBHOOK_RECEIVERS_KEPT_MAX: usize = 128;
 /// Seconds for which a node has a webhook to itself while it sends; what a node leaves behind that was lost is sent again after them.
 pub const WEBHOOK_LEASE_SECS: u64 = 30;
 /// Attempts at deliveries that a node makes at once: two for each webhook, and half of all for those whose receivers fail.

@@ -18,6 +18,7 @@ use crate::event::Audited;
 use crate::id::{KeyId, OrganizationId, WebhookId};
 use crate::limits;
 use crate::name::Description;
+use crate::permission::PermissionSet;
 use crate::reject::{Reject, RejectCode};
 use crate::time::Timestamp;
 
@@ -61,15 +62,6 @@ impl WebhookStatus {
     }
 }
 
-/// Why a webhook is off with its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyEnd {
-    /// The key will never be good again: its receiver is told so, and forgets the subscription.
-    Revoked,
-    /// The key has another secret, and policy pauses its webhooks until somebody plays them.
-    Regenerated,
-}
-
 /// A subscription to what happens in an organization, and below it where its key reaches that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
@@ -83,14 +75,19 @@ pub struct Webhook {
     pub target_url: TargetUrl,
     /// What it is sent.
     pub subscription: Subscription,
+    /// Of one of the organization: the permissions that whoever made it, or last sent it elsewhere or played it, was found to hold. What takes
+    /// another one it is not told, be that said below or later. Empty for one of a key, which is judged by what the key holds then.
+    pub hears: PermissionSet,
     /// What it is for.
     pub description: Description,
     /// How far down the tree it hears; never further than its key reaches.
     pub reach: Reach,
     /// Whether it is sent anything.
     pub status: WebhookStatus,
-    /// Since when every delivery has failed; absent after a success.
+    /// Since when every attempt has failed; absent after a success.
     pub failing_since: Option<Timestamp>,
+    /// When the last of these attempts failed.
+    pub failed_at: Option<Timestamp>,
     /// Counts its changes; how its receiver fares is none.
     pub version: u64,
     /// When it was made.
@@ -148,32 +145,38 @@ impl Webhook {
             WebhookStatus::Active | WebhookStatus::Paused | WebhookStatus::DisabledFailing => {}
         }
         self.status = WebhookStatus::Active;
-        self.failing_since = None;
+        self.forget_failures();
         Ok(())
     }
 
-    /// What happens to it when its key changes. Says whether it was sent anything until now.
-    pub fn follow_key(&mut self, end: KeyEnd) -> bool {
-        let was_sent = self.is_sent();
-        match (end, self.status) {
-            (_, WebhookStatus::Gone) => {}
-            (KeyEnd::Revoked, _) => self.status = WebhookStatus::OffByKey,
-            (KeyEnd::Regenerated, WebhookStatus::Active) => self.status = WebhookStatus::Paused,
-            (KeyEnd::Regenerated, _) => {}
+    /// Has it sent to this address from now on. Another receiver has not failed yet.
+    pub fn send_to(&mut self, target: TargetUrl) {
+        if self.target_url != target {
+            self.target_url = target;
+            self.forget_failures();
         }
-        was_sent
+    }
+
+    fn forget_failures(&mut self) {
+        (self.failing_since, self.failed_at) = (None, None);
     }
 
     /// Takes note of how an attempt came out. Says whether that has ended it: its owner and the admins are told.
     pub fn note(&mut self, verdict: &Verdict, now: Timestamp) -> bool {
         match verdict {
-            Verdict::Delivered => self.failing_since = None,
+            Verdict::Delivered => self.forget_failures(),
             Verdict::Gone if self.is_sent() => {
                 self.status = WebhookStatus::Gone;
                 return true;
             }
-            Verdict::Gone => {}
+            Verdict::Gone | Verdict::Declined => {}
             Verdict::Retry { .. } | Verdict::GaveUp => {
+                // Longer than any wait between two attempts: where nothing was tried meanwhile, nobody knows that it would have failed.
+                let goes_on = |it: Timestamp| now.since(it).as_secs() <= limits::WEBHOOK_FAILING_GAP_HOURS_MAX * 3600;
+                if !self.failed_at.is_some_and(goes_on) {
+                    self.failing_since = None;
+                }
+                self.failed_at = Some(now);
                 let since = *self.failing_since.get_or_insert(now);
                 if self.is_sent() && now.since(since).as_secs() >= limits::WEBHOOK_FAILING_HOURS_MAX * 3600 {
                     self.status = WebhookStatus::DisabledFailing;
@@ -216,10 +219,12 @@ mod tests {
             key_id: None,
             target_url: TargetUrl::parse("https://example.com/hook").expect("an address"),
             subscription: Subscription::parse("contact", "create").expect("a subscription"),
+            hears: PermissionSet::nothing(),
             description: Description::default(),
             reach: Reach::Organization,
             status,
             failing_since: None,
+            failed_at: None,
             version: 1,
             created_at: at(0),
             updated_at: at(0),
@@ -245,36 +250,32 @@ mod tests {
     }
 
     #[test]
-    fn with_its_key_it_ends_or_is_paused_unless_it_is_gone() {
-        use WebhookStatus::{Active, DisabledFailing, Gone, OffByKey, Paused};
-        for (status, revoked, regenerated) in [
-            (Active, OffByKey, Paused),
-            (Paused, OffByKey, Paused),
-            (DisabledFailing, OffByKey, DisabledFailing),
-            (Gone, Gone, Gone),
-            (OffByKey, OffByKey, OffByKey),
-        ] {
-            let after = |end| {
-                let mut it = webhook(status);
-                assert_eq!(it.follow_key(end), status == Active);
-                it.status
-            };
-            assert_eq!((after(KeyEnd::Revoked), after(KeyEnd::Regenerated)), (revoked, regenerated), "{status:?}");
-        }
+    fn it_is_disabled_after_five_days_of_failures_and_at_once_where_its_receiver_says_so() {
+        let failed = Verdict::Retry { at: at(0) };
+        let mut it = webhook(WebhookStatus::Active);
+        let fails = |it: &mut Webhook, hours: &[u64]| hours.iter().any(|hour| it.note(&failed, at(*hour)));
+        assert!(!fails(&mut it, &[1, 30, 60, 90, 119]) && !it.note(&Verdict::Delivered, at(119)));
+        assert!(!fails(&mut it, &[120, 145, 170, 195, 220, 239]), "a success begins anew");
+        assert!(fails(&mut it, &[240]) && it.status == WebhookStatus::DisabledFailing);
+        assert!(!fails(&mut it, &[241]), "and is told once");
+        it.play().expect("it goes on");
+        assert_eq!((it.failing_since, it.failed_at), (None, None));
+        assert!(it.note(&Verdict::Gone, at(242)) && !it.note(&Verdict::Gone, at(243)));
+        assert_eq!(it.status, WebhookStatus::Gone);
     }
 
     #[test]
-    fn it_is_disabled_after_five_days_without_a_success_and_at_once_where_its_receiver_says_so() {
-        let failed = Verdict::Retry { at: at(0) };
+    fn one_failure_long_after_another_is_the_first_of_its_own() {
         let mut it = webhook(WebhookStatus::Active);
-        assert!(
-            !it.note(&failed, at(1)) && !it.note(&Verdict::GaveUp, at(100)) && !it.note(&Verdict::Delivered, at(119))
-        );
-        assert!(!it.note(&failed, at(120)) && !it.note(&failed, at(239)), "a success begins anew");
-        assert!(it.note(&failed, at(240)) && it.status == WebhookStatus::DisabledFailing);
-        assert!(!it.note(&failed, at(241)), "and is told once");
-        it.play().expect("it goes on");
-        assert!(it.note(&Verdict::Gone, at(242)) && !it.note(&Verdict::Gone, at(243)));
-        assert_eq!(it.status, WebhookStatus::Gone);
+        assert!(!it.note(&Verdict::GaveUp, at(1)) && !it.note(&Verdict::GaveUp, at(1 + 24 * 30)));
+        assert_eq!(it.failing_since, Some(at(1 + 24 * 30)), "what failed in between nobody knows");
+        assert!(!it.note(&Verdict::Declined, at(1 + 24 * 30)), "who declines one does not fail");
+        let elsewhere = TargetUrl::parse("https://example.com/elsewhere").expect("an address");
+        it.send_to(it.target_url.clone());
+        assert!(it.failing_since.is_some(), "it is the same");
+        it.send_to(elsewhere);
+        assert_eq!((it.failing_since, it.failed_at), (None, None), "another receiver has not failed yet");
+        let mut it = webhook(WebhookStatus::Active);
+        assert!((0..50).all(|day| !it.note(&Verdict::Declined, at(day * 24))) && it.failing_since.is_none());
     }
 }

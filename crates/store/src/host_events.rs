@@ -147,7 +147,7 @@ impl Tx {
         head.ok_or_else(|| lost(Stream::Host))
     }
 
-    /// Writes what the tenant reports, at the place behind `place`, and says which that is.
+    /// Writes what the tenant reports, at the place behind `place`, and says which that is. `fingerprint` is [`HostEvent::fingerprint`].
     ///
     /// # Errors
     /// `Taken` where there is one of this name.
@@ -155,12 +155,13 @@ impl Tx {
         &mut self,
         tenant: &Tenant,
         it: &HostEvent,
+        fingerprint: [u8; 32],
         place: Position,
     ) -> StoreResult<Position> {
         assert_eq!(it.reporter_organization_id, tenant.organization_id(), "an event is written by who reports it");
         let place = Position { seq: place.seq + 1, ..place };
         let whose = args![place.epoch, place.seq, it.id, it.organization_id, it.reporter_organization_id, it.given_id];
-        let what = args![it.fingerprint(), it.topic.entity(), it.topic.operation(), it.entity_id, it.permission];
+        let what = args![fingerprint, it.topic.entity(), it.topic.operation(), it.entity_id, it.permission];
         let when = args![it.at, it.received_at, it.actor_user_id, it.actor_key_id];
         let rest = args![it.reporter_user_id, it.reporter_key_id, it.body.as_ref().map(json)];
         self.execute(INSERT_HOST_EVENT, [whose, what, when, rest].concat()).await?;

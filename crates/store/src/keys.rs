@@ -360,7 +360,7 @@ impl Tx {
         if revoked {
             self.change_key_count(tenant, -1);
             self.delete_sealed_copies(tenant, it.id).await?;
-            self.end_webhooks_of_key(it.id, it.updated_at).await?;
+            self.end_webhooks_of_keys(&[it.id], it.updated_at).await?;
         }
         self.touch(it.id);
         Ok(())

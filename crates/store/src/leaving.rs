@@ -139,9 +139,7 @@ impl Tx {
         }
         let ids: Vec<_> = revoked.iter().map(|(id, _)| *id).collect();
         self.delete_sealed_copies_of(&ids).await?;
-        for id in &ids {
-            self.end_webhooks_of_key(*id, at).await?;
-        }
+        self.end_webhooks_of_keys(&ids, at).await?;
         ids.iter().for_each(|id| self.touch(*id));
         Ok(revoked.len())
     }

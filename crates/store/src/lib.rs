@@ -102,6 +102,7 @@ pub fn statements() -> Vec<(String, String)> {
         users::STATEMENTS,
         webhooks::STATEMENTS,
         webhooks::deliveries::STATEMENTS,
+        webhooks::fan_out::STATEMENTS,
         webhooks::secrets::STATEMENTS,
         webhooks::sending::STATEMENTS,
     ];
@@ -117,5 +118,6 @@ pub fn statements() -> Vec<(String, String)> {
     statements.extend(sealing::built_statements());
     statements.extend(usage::built_statements());
     statements.extend(webhooks::built_statements());
+    statements.extend(webhooks::fan_out::built_statements());
     statements
 }

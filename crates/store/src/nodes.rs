@@ -13,7 +13,7 @@ use claviger_core::time::Timestamp;
 
 use crate::sql::statements;
 use crate::value::args;
-use crate::{Store, StoreResult};
+use crate::{Connection, Store, StoreResult};
 
 /// The present instant in microseconds, of this very moment and not of the transaction's start.
 macro_rules! now {
@@ -23,6 +23,7 @@ macro_rules! now {
 }
 
 statements! {
+    NOW = concat!("SELECT ", now!());
     /// A node whose row was cleared away while it was cut off comes back by saying anything.
     TELL = concat!(
         "INSERT INTO node (id, name, started_at, seen_at, epoch, seq) VALUES ($1, $2, $3, ", now!(), ", $4, $5) \
@@ -123,6 +124,21 @@ impl Store {
         let lost = Duration::from_secs(LOST_NODE_HOURS * 3600);
         tx.execute(PURGE, args![micros(LEASE), micros(lost), i64::from(NODES_MAX)]).await?;
         tx.commit().await
+    }
+}
+
+impl Connection {
+    /// The present instant, as all who use this database take it: its own clock's where several nodes do, whose clocks differ, and else the one of
+    /// the only process.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn common_time(&mut self, own: Timestamp) -> StoreResult<Timestamp> {
+        if !self.is_shared() {
+            return Ok(own);
+        }
+        let now = self.find(NOW, args![], "the clock", |it| it.next()).await?;
+        Ok(now.unwrap_or(own))
     }
 }
 

@@ -4,6 +4,7 @@
 //! be missed else, and never sent.
 
 pub mod deliveries;
+pub mod fan_out;
 pub mod secrets;
 pub mod sending;
 
@@ -12,6 +13,7 @@ use std::sync::LazyLock;
 
 use claviger_core::id::{KeyId, OrganizationId, UserId, WebhookId};
 use claviger_core::name::Name;
+use claviger_core::permission::PermissionSet;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::target::TargetUrl;
@@ -21,13 +23,13 @@ use claviger_core::webhook::{Webhook, WebhookStatus};
 use crate::row::{Columns, Unreadable, brief};
 use crate::sql::{Bulk, ROWS_PER_STATEMENT, ROWS_PURGED_MAX, padded, row_of, statements};
 use crate::statement::assert_newer;
-use crate::value::{Argument as _, args};
-use crate::{Connection, Cursor, Page, PageRequest, StoreResult, Tx};
+use crate::value::{Argument as _, args, json};
+use crate::{Connection, Cursor, Hold, Page, PageRequest, StoreResult, Tx};
 
 macro_rules! columns {
     () => {
-        "w.id, w.organization_id, w.key_id, w.target_url, w.entity, w.operation, w.description, w.reach, w.status, w.failing_since, \
-         w.version, w.created_at, w.updated_at, k.name, k.owner_id, k.mapped_user_id \
+        "w.id, w.organization_id, w.key_id, w.target_url, w.entity, w.operation, w.hears, w.description, w.reach, w.status, \
+         w.failing_since, w.failed_at, w.version, w.created_at, w.updated_at, k.name, k.owner_id, k.mapped_user_id \
          FROM webhook w LEFT JOIN key k ON k.id = w.key_id AND k.organization_id = w.organization_id WHERE w.deleted_at IS NULL "
     };
 }
@@ -46,11 +48,11 @@ macro_rules! page {
 
 statements! {
     INSERT_WEBHOOK =
-        "INSERT INTO webhook (id, organization_id, key_id, target_url, entity, operation, description, reach, status, version, \
-         created_at, created_by, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+        "INSERT INTO webhook (id, organization_id, key_id, target_url, entity, operation, hears, description, reach, status, version, \
+         created_at, created_by, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     UPDATE_WEBHOOK =
-        "UPDATE webhook SET version = $4, target_url = $5, description = $6, status = $7, failing_since = $8, updated_at = $9, \
-         due_at = CASE WHEN $10 THEN (SELECT MIN(d.due_at) FROM delivery d WHERE d.webhook_id = $1 AND d.state = 'pending') ELSE NULL END \
+        "UPDATE webhook SET version = $4, target_url = $5, hears = $6, description = $7, status = $8, failing_since = $9, failed_at = $10, \
+         updated_at = $11, due_at = CASE WHEN $12 THEN (SELECT MIN(d.due_at) FROM delivery d WHERE d.webhook_id = $1 AND d.state = 'pending') ELSE NULL END \
          WHERE id = $1 AND organization_id = $2 AND version = $3 AND deleted_at IS NULL";
     EXISTS = "SELECT 1 FROM webhook WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL";
     DELETE_WEBHOOK =
@@ -64,10 +66,12 @@ statements! {
     COUNT_WEBHOOKS = "SELECT count(*) FROM webhook WHERE organization_id = $1 AND deleted_at IS NULL";
     COUNT_WEBHOOKS_OF_KEY = "SELECT count(*) FROM webhook WHERE organization_id = $1 AND key_id = $2 AND deleted_at IS NULL";
     FIND_SUBSCRIBERS =
-        "SELECT w.id, w.organization_id, w.key_id FROM webhook w \
+        "SELECT w.id, w.organization_id, w.key_id, w.hears FROM webhook w \
          JOIN organization_closure c ON c.ancestor_id = w.organization_id \
          WHERE c.descendant_id = $1 AND w.status = 'active' AND w.deleted_at IS NULL AND (c.depth = 0 OR w.reach = 'subtree') \
-         AND w.entity IN ($2, '*') AND w.operation IN ($3, '*') ORDER BY w.id";
+         AND w.entity IN ($2, '*') AND w.operation IN ($3, '*') AND w.id > $4 ORDER BY w.id LIMIT $5";
+    OF_KEY =
+        "SELECT w.id FROM webhook w WHERE w.key_id = $1 AND w.deleted_at IS NULL AND w.status IN ('active', 'paused', 'disabled_failing')";
     END_OF_KEY =
         "UPDATE webhook SET status = 'off_by_key', due_at = NULL, version = version + 1, updated_at = $2 \
          WHERE key_id = $1 AND deleted_at IS NULL AND status IN ('active', 'paused', 'disabled_failing') \
@@ -132,7 +136,7 @@ pub struct WebhookFilter {
 }
 
 /// A webhook that asks for what has happened, as far as its subscription says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber {
     /// The webhook.
     pub id: WebhookId,
@@ -140,6 +144,8 @@ pub struct Subscriber {
     pub organization_id: OrganizationId,
     /// The key that it hangs on.
     pub key_id: Option<KeyId>,
+    /// What one of the organization may be told.
+    pub hears: PermissionSet,
 }
 
 /// Reads an address and a subscription that were judged when they were written.
@@ -166,10 +172,12 @@ fn row(it: &mut Columns<'_>) -> Result<WebhookRow, Unreadable> {
         key_id: it.next()?,
         target_url: target(it)?,
         subscription: subscription(it)?,
+        hears: it.next()?,
         description: it.next()?,
         reach: it.next()?,
         status: it.next()?,
         failing_since: it.next()?,
+        failed_at: it.next()?,
         version: it.next()?,
         created_at: it.next()?,
         updated_at: it.next()?,
@@ -252,14 +260,23 @@ impl Connection {
         Ok(counts)
     }
 
-    /// The active webhooks, there and above, that ask for what has happened in an organization. What their keys may hear is judged one by one.
+    /// The active webhooks, there and above, that ask for what has happened in an organization: so many behind one, in the order of their
+    /// identifiers. What they may hear is judged one by one.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_subscribers(&mut self, tenant: &Tenant, topic: &Topic) -> StoreResult<Vec<Subscriber>> {
-        let arguments = args![tenant.organization_id(), topic.entity(), topic.operation()];
-        let read =
-            |it: &mut Columns<'_>| Ok(Subscriber { id: it.next()?, organization_id: it.next()?, key_id: it.next()? });
+    pub async fn find_subscribers(
+        &mut self,
+        tenant: &Tenant,
+        topic: &Topic,
+        after: Option<WebhookId>,
+        limit: usize,
+    ) -> StoreResult<Vec<Subscriber>> {
+        let after = after.map_or_else(String::new, |it| it.to_string());
+        let arguments = args![tenant.organization_id(), topic.entity(), topic.operation(), after, limit as i64];
+        let read = |it: &mut Columns<'_>| {
+            Ok(Subscriber { id: it.next()?, organization_id: it.next()?, key_id: it.next()?, hears: it.next()? })
+        };
         self.list(FIND_SUBSCRIBERS, arguments, "webhook", read).await
     }
 }
@@ -272,8 +289,8 @@ impl Tx {
     pub async fn insert_webhook(&mut self, tenant: &Tenant, it: &Webhook) -> StoreResult<()> {
         assert_eq!(it.organization_id, tenant.organization_id(), "a webhook is written by its own tenant");
         let what = args![it.id, it.organization_id, it.key_id, it.target_url.as_str(), it.subscription.entity()];
-        let how = args![it.subscription.operation(), it.description, it.reach.as_str(), it.status.as_str(), it.version];
-        let when = args![it.created_at, tenant.actor().user_id, it.updated_at];
+        let how = args![it.subscription.operation(), json(&it.hears), it.description, it.reach.as_str()];
+        let when = args![it.status.as_str(), it.version, it.created_at, tenant.actor().user_id, it.updated_at];
         self.execute(INSERT_WEBHOOK, [what, how, when].concat()).await.map(drop)
     }
 
@@ -284,8 +301,9 @@ impl Tx {
     pub async fn update_webhook(&mut self, tenant: &Tenant, it: &Webhook, expected_version: u64) -> StoreResult<()> {
         assert_newer(it.version, expected_version);
         let place = args![it.id, tenant.organization_id(), expected_version, it.version];
-        let what = args![it.target_url.as_str(), it.description, it.status.as_str(), it.failing_since, it.updated_at];
-        self.replace(UPDATE_WEBHOOK, [place, what, args![it.is_sent()]].concat(), EXISTS).await
+        let what = args![it.target_url.as_str(), json(&it.hears), it.description, it.status.as_str()];
+        let since = args![it.failing_since, it.failed_at, it.updated_at, it.is_sent()];
+        self.replace(UPDATE_WEBHOOK, [place, what, since].concat(), EXISTS).await
     }
 
     /// Deletes a webhook with its signing secrets; its deliveries are cleared away later.
@@ -312,21 +330,38 @@ impl Tx {
     /// # Errors
     /// What any statement can meet.
     pub async fn pause_webhooks_of_key(&mut self, tenant: &Tenant, id: KeyId, at: Timestamp) -> StoreResult<usize> {
+        self.hold_webhooks_of_keys(&[id]).await?;
         let arguments = args![id, tenant.organization_id(), at];
         let paused: Vec<WebhookId> = self.list(PAUSE_OF_KEY, arguments, "webhook", |it| it.next()).await?;
         paused.iter().for_each(|it| self.touch(*it));
         Ok(paused.len())
     }
 
-    /// Ends the webhooks of a key that is good no more, whoever revoked it, and has their receivers told.
-    pub(crate) async fn end_webhooks_of_key(&mut self, id: KeyId, at: Timestamp) -> StoreResult<()> {
+    /// Ends the webhooks of keys that are good no more, whoever revoked them, and has their receivers told.
+    pub(crate) async fn end_webhooks_of_keys(&mut self, ids: &[KeyId], at: Timestamp) -> StoreResult<()> {
+        self.hold_webhooks_of_keys(ids).await?;
         let read =
             |it: &mut Columns<'_>| Ok((it.next::<WebhookId>()?, it.next::<OrganizationId>()?, it.next::<String>()?));
-        for (id, organization_id, target_url) in self.list(END_OF_KEY, args![id, at], "webhook", read).await? {
-            self.execute(INSERT_FAREWELL, args![id, organization_id, target_url, at]).await?;
-            self.touch(id);
+        for id in ids {
+            for (id, organization_id, target_url) in self.list(END_OF_KEY, args![id, at], "webhook", read).await? {
+                self.execute(INSERT_FAREWELL, args![id, organization_id, target_url, at]).await?;
+                self.touch(id);
+            }
         }
         Ok(())
+    }
+
+    /// Holds all webhooks of some keys in one order. One statement that changes several takes them in the order in which it finds them, and whoever
+    /// fans out and has one of them already would wait for the other, and be waited for.
+    async fn hold_webhooks_of_keys(&mut self, ids: &[KeyId]) -> StoreResult<()> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        let mut found: Vec<WebhookId> = Vec::new();
+        for id in ids {
+            found.extend(self.list(OF_KEY, args![id], "webhook", |it| it.next::<WebhookId>()).await?);
+        }
+        self.hold(found.into_iter().map(Hold::alone)).await
     }
 
     /// Removes webhooks that were deleted and of which nothing is left, at most [`ROWS_PURGED_MAX`], and says how many.

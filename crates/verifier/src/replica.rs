@@ -216,6 +216,13 @@ impl Replica {
         spot.iter().flat_map(Spot::path).filter_map(id).collect()
     }
 
+    /// Whether an organization, or one above it, is suspended; so is one that is not held.
+    pub fn is_suspended(&self, organization_id: OrganizationId) -> bool {
+        let state = self.state.load();
+        let at = state.organizations.find(organization_id.as_u128());
+        at.is_none_or(|at| Spot::load(&state, at).organization.suspended)
+    }
+
     /// What holds for an organization once its ancestors' settings are taken into account.
     pub fn policy(&self, organization_id: OrganizationId) -> Option<Policy> {
         let state = self.state.load();

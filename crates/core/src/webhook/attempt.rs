@@ -64,6 +64,8 @@ pub enum Verdict {
     },
     /// It is not tried again; somebody can still have it sent.
     GaveUp,
+    /// As [`Self::GaveUp`], because its receiver wants just this one no more: it is there, and does not fail.
+    Declined,
     /// Its receiver is gone, and with it the webhook.
     Gone,
 }
@@ -77,7 +79,7 @@ impl Outcome {
                 return Verdict::Gone;
             }
             Self::Answered { status: 200..=299, .. } => return Verdict::Delivered,
-            Self::Answered { wish: Some(Wish::AbortMessage), .. } => return Verdict::GaveUp,
+            Self::Answered { wish: Some(Wish::AbortMessage), .. } => return Verdict::Declined,
             Self::Answered { retry_after, .. } => *retry_after,
             Self::Unanswered | Self::Forbidden => None,
         };
@@ -140,7 +142,7 @@ mod tests {
             retry_after: Some(Duration::from_secs(secs)),
         };
         assert_eq!(asks(200, " disable ", 0).judge(1, now(), 0.0), Verdict::Gone);
-        assert_eq!(asks(500, "abort-message", 0).judge(1, now(), 0.0), Verdict::GaveUp);
+        assert_eq!(asks(500, "abort-message", 0).judge(1, now(), 0.0), Verdict::Declined);
         assert_eq!(asks(200, "abort-message", 0).judge(1, now(), 0.0), Verdict::Delivered, "it has arrived");
         assert_eq!(wait(asks(429, "later", 60).judge(1, now(), 0.0)).as_secs(), 60);
         assert_eq!(wait(asks(429, "", 1).judge(2, now(), 0.0)).as_secs(), 300, "not sooner than planned");

@@ -22,7 +22,7 @@ use super::paths::OrganizationPath;
 use super::problem::{ApiResult, Refusals};
 use crate::app::App;
 use crate::ops;
-use crate::ops::revisions::{RevisionFilter, RevisionRow};
+use crate::ops::revisions::{Revision, RevisionFilter};
 
 /// The routes of the revision history.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -72,6 +72,8 @@ pub(super) struct RevisionView {
     pub entity_id: Option<String>,
     /// Who did it.
     pub actor: RevisionActorView,
+    /// Whether `before` and `after` are left out because the caller lacks the permission that it takes to read of this.
+    pub withheld: bool,
     /// What it looked like before; null where the host does not say, and once it is erased.
     #[schema(value_type = Option<BTreeMap<String, Value>>, required)]
     pub before: Option<Map<String, Value>>,
@@ -80,8 +82,8 @@ pub(super) struct RevisionView {
     pub after: Option<Map<String, Value>>,
 }
 
-impl From<RevisionRow> for RevisionView {
-    fn from(it: RevisionRow) -> Self {
+impl From<Revision> for RevisionView {
+    fn from(Revision { row: it, is_withheld }: Revision) -> Self {
         let (before, after) = it.event.body.map_or((None, None), |it| (it.before, it.after));
         Self {
             id: it.event.id,
@@ -97,6 +99,7 @@ impl From<RevisionRow> for RevisionView {
                 key_id: it.event.actor_key_id,
                 key_name: it.key_name.map(|it| it.to_string()),
             },
+            withheld: is_withheld,
             before,
             after,
         }
@@ -117,6 +120,7 @@ impl Line for RevisionView {
         "user_name",
         "key_id",
         "key_name",
+        "withheld",
         "before",
         "after",
     ];
@@ -135,6 +139,7 @@ impl Line for RevisionView {
             text(self.actor.user_name),
             text(self.actor.key_id.map(|it| it.to_string())),
             text(self.actor.key_name),
+            self.withheld.to_string(),
             json_cell(self.before.map(Value::Object)),
             json_cell(self.after.map(Value::Object)),
         ]
@@ -191,7 +196,7 @@ impl RevisionQuery {
 /// Lists revisions.
 ///
 /// What was done in the host's product, as far as the host reports it, newest first: under whose name, by which key, and how it looked before
-/// and after. With `Accept: text/csv` or `application/jsonl`, or `format`, all of it at once. In a CSV a cell that a spreadsheet would take
+/// and after, to whoever holds the permission that it takes to read of each (`withheld` says where the caller does not). With `Accept: text/csv` or `application/jsonl`, or `format`, all of it at once. In a CSV a cell that a spreadsheet would take
 /// for a formula begins with `'`.
 #[utoipa::path(
     get,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::ops::error::OpResult;
-use crate::ops::sending::{FAILING_TURNS, Sender, TURNS, say_farewell, take_turn};
+use crate::ops::sending::{FAILING_TURNS, FAILING_TURNS_KEPT, Sender, TURNS, say_farewell, take_turn};
 
 /// Between two times that it is looked for what is due: retries, and what other nodes have made. What this node makes rings.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -29,6 +29,36 @@ enum Kind {
     Healthy,
     Failing,
     Farewell,
+}
+
+/// The places that are left for turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Room {
+    all: usize,
+    healthy: usize,
+    failing: usize,
+}
+
+impl Room {
+    /// What is left beside so many turns of either kind.
+    fn beside(healthy: usize, failing: usize) -> Self {
+        Self {
+            all: TURNS.saturating_sub(healthy + failing),
+            healthy: (TURNS - FAILING_TURNS_KEPT).saturating_sub(healthy),
+            failing: FAILING_TURNS.saturating_sub(failing),
+        }
+    }
+
+    /// Takes a place, where there is one of this kind.
+    fn take(&mut self, kind: Kind) -> bool {
+        let share = if kind == Kind::Failing { &mut self.failing } else { &mut self.healthy };
+        let is_there = 0 < self.all && 0 < *share;
+        if is_there {
+            *share -= 1;
+            self.all -= 1;
+        }
+        is_there
+    }
 }
 
 /// A turn that is under way.
@@ -88,21 +118,19 @@ impl Turns {
         self.resting.retain(|_, until| now < *until);
         self.slow.retain(|_, until| now < *until);
         let [healthy, failing, farewells] = [Kind::Healthy, Kind::Failing, Kind::Farewell].map(|kind| self.count(kind));
-        let (mut room, mut share) = (TURNS - healthy - failing, FAILING_TURNS.saturating_sub(failing));
-        let (busy, now) = (self.busy(), self.app.now());
+        let (mut room, busy) = (Room::beside(healthy, failing), self.busy());
         let mut reader = self.app.store().read().await?;
+        let now = reader.moment(self.app.now()).await?;
         let mut turns = Vec::new();
         for are_failing in [false, true] {
             // Those that are busy here are leased, but where the clock has been put forward; they are not to crowd out the others.
-            let limit = room + busy.len() + self.slow.len();
+            let limit = room.all + busy.len() + self.slow.len();
             for due in reader.find_due_webhooks_unchecked(are_failing, now, limit).await? {
                 let is_failing = are_failing || self.slow.contains_key(&due.webhook_id);
-                if room == 0 || busy.contains(&due.webhook_id) || (is_failing && share == 0) {
-                    continue;
+                let kind = if is_failing { Kind::Failing } else { Kind::Healthy };
+                if !busy.contains(&due.webhook_id) && room.take(kind) {
+                    turns.push((kind, due));
                 }
-                room -= 1;
-                share -= usize::from(is_failing);
-                turns.push((if is_failing { Kind::Failing } else { Kind::Healthy }, due));
             }
         }
         let farewells = FAREWELLS.saturating_sub(farewells);
@@ -153,5 +181,22 @@ impl Turns {
             self.resting.insert(webhook_id, Instant::now() + REST);
             tracing::warn!(%webhook_id, fault, "a webhook could not be sent for and is tried again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_those_that_fail_nor_the_others_take_all_places() {
+        let taken = |room: &mut Room, kind| (0..1000).filter(|_| room.take(kind)).count();
+        let mut room = Room::beside(0, 0);
+        assert_eq!(taken(&mut room, Kind::Healthy), TURNS - FAILING_TURNS_KEPT);
+        assert_eq!(taken(&mut room, Kind::Failing), FAILING_TURNS_KEPT, "retries are made beside any backlog");
+        let mut room = Room::beside(0, 0);
+        assert_eq!(taken(&mut room, Kind::Failing), FAILING_TURNS);
+        assert_eq!(taken(&mut room, Kind::Healthy), TURNS - FAILING_TURNS);
+        assert_eq!(Room::beside(TURNS, TURNS), Room { all: 0, healthy: 0, failing: 0 });
     }
 }

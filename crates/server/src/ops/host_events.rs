@@ -81,14 +81,14 @@ pub async fn report_events(
         }
         let mut place = tx.begin_reporting().await?;
         let mut reported = Vec::with_capacity(made.len());
-        for (index, event) in made.into_iter().enumerate() {
+        for (index, (event, fingerprint)) in made.into_iter().enumerate() {
             let known = tx.find_reported(&tenant, &event).await?;
-            if known.is_some_and(|it| it.fingerprint != event.fingerprint()) {
+            if known.is_some_and(|it| it.fingerprint != fingerprint) {
                 let detail = "was reported before, and said something else then; another event has another identifier";
                 return Err(Reject::field(format!("/events/{index}/id"), detail).into());
             }
             if known.is_none() {
-                place = tx.insert_host_event(&tenant, &event, place).await?;
+                place = tx.insert_host_event(&tenant, &event, fingerprint, place).await?;
             }
             reported.push(ReportedEvent {
                 event_id: known.map_or(event.id, |it| it.id),
@@ -106,6 +106,7 @@ pub async fn report_events(
     .await
 }
 
+/// What is to be taken, with its fingerprint.
 async fn make(
     app: &App,
     caller: &Caller,
@@ -113,7 +114,7 @@ async fn make(
     reporter: &Tenant,
     (index, new): (usize, NewHostEvent),
     now: Timestamp,
-) -> OpResult<HostEvent> {
+) -> OpResult<(HostEvent, [u8; 32])> {
     let field = |name: &str, detail: &str| Reject::field(format!("/events/{index}/{name}"), detail);
     let organization_id = match &new.organization {
         None => reporter.organization_id(),
@@ -136,20 +137,11 @@ async fn make(
         return Err(field("data", &detail).into());
     }
     let place = Tenant::system(organization_id, "reporting");
-    let mapped_user_id = match new.actor_key_id {
-        None => None,
-        Some(id) => {
-            let path = app.replica().path(organization_id);
-            let of_key = app.replica().organization_of(id).filter(|it| path.contains(it));
-            let of_key = of_key.ok_or_else(|| field("actor_key_id", "is no key that reaches this organization"))?;
-            connection.find_key(&Tenant::system(of_key, "reporting"), id).await?.and_then(|it| it.mapped_user_id)
-        }
-    };
-    if new.actor_user_id.is_some_and(|it| app.replica().membership_at(it, organization_id).is_none()) {
-        return Err(field("actor_user_id", "is no member of this organization").into());
-    }
-    let actor = reporter.actor();
-    Ok(HostEvent {
+    let named_user_id = new.actor_user_id;
+    let done_by = actor(app, connection, organization_id, &new).await?;
+    let mapped_user_id = done_by.unwrap_or_default();
+    let told_by = reporter.actor();
+    let event = HostEvent {
         id: EventId::new(now, &mut *app.rng()),
         organization_id,
         reporter_organization_id: reporter.organization_id(),
@@ -159,10 +151,54 @@ async fn make(
         entity_id: new.entity_id,
         at: new.at,
         received_at: now,
-        actor_user_id: new.actor_user_id.or(mapped_user_id),
+        actor_user_id: named_user_id.or(mapped_user_id),
         actor_key_id: new.actor_key_id,
-        reporter_user_id: actor.user_id,
-        reporter_key_id: actor.key_id,
+        reporter_user_id: told_by.user_id,
+        reporter_key_id: told_by.key_id,
         body: Some(new.body),
-    })
+    };
+    let fingerprint = event.fingerprint(named_user_id);
+    if let Err((name, detail)) = done_by {
+        // What was taken before stays taken, whoever is unknown here since: its batch would be refused for ever.
+        let known = connection.find_reported(reporter, &event).await?;
+        if known.is_none_or(|it| it.fingerprint != fingerprint) {
+            return Err(field(name, detail).into());
+        }
+    }
+    Ok((event, fingerprint))
+}
+
+/// Whom the key is mapped to with which it was done, or why whoever did it cannot have: the field, and what is wrong. Keys that were revoked since
+/// and members who left since were there when it happened; of those members whom the organization or one above it manages, that is known.
+async fn actor(
+    app: &App,
+    connection: &mut Connection,
+    organization_id: OrganizationId,
+    new: &NewHostEvent,
+) -> OpResult<Result<Option<UserId>, (&'static str, &'static str)>> {
+    let path = app.replica().path(organization_id);
+    let places = || path.iter().map(|it| Tenant::system(*it, "reporting"));
+    let mut mapped_user_id = None;
+    if let Some(id) = new.actor_key_id {
+        // The database too: a node does not hold keys that were revoked before it started.
+        let held = app.replica().organization_of(id);
+        let mut found = None;
+        for place in places().filter(|it| held.is_none_or(|held| held == it.organization_id())) {
+            found = found.or(connection.find_key(&place, id).await?);
+        }
+        match found {
+            Some(key) => mapped_user_id = key.mapped_user_id,
+            None => return Ok(Err(("actor_key_id", "is no key that reaches this organization"))),
+        }
+    }
+    if let Some(id) = new.actor_user_id.filter(|it| app.replica().membership_at(*it, organization_id).is_none()) {
+        let mut is_known = false;
+        for place in places() {
+            is_known = is_known || connection.find_user(&place, id).await?.is_some();
+        }
+        if !is_known {
+            return Ok(Err(("actor_user_id", "is no member of this organization")));
+        }
+    }
+    Ok(Ok(mapped_user_id))
 }

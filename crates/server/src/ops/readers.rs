@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claviger_core::event::Stream;
+use claviger_core::event::{Position, Stream};
 use claviger_store::Tx;
 use claviger_store::log::{EventRow, Found};
 use claviger_store::readers::LogReader;
@@ -17,16 +17,31 @@ const EVENTS_PER_TURN: u32 = 200;
 /// it takes the turn within seconds. Not for ever, since the newer version may have been taken back.
 pub(super) const LEFT_TO_NEWER: Duration = Duration::from_secs(3600);
 
+/// How far a turn went through the events that it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Went {
+    /// All of them are done.
+    Whole,
+    /// It was cut short behind this place; absent where not even the first is done.
+    Part(Option<Position>),
+}
+
+impl From<()> for Went {
+    fn from((): ()) -> Self {
+        Self::Whole
+    }
+}
+
 /// Lets a reader go through some events of a stream that it has not come to yet, in one transaction that ends with its place behind
 /// them, and says whether there may be more. `read` takes them in their order, and writes what they ask for.
 ///
 /// # Errors
 /// What any transaction can meet, and what `read` says; then nothing was done, and the same events come again.
-pub async fn take_turn(
+pub async fn take_turn<W: Into<Went>>(
     app: &App,
     reader: LogReader,
     stream: Stream,
-    read: impl AsyncFnOnce(&App, &mut Tx, &[EventRow]) -> OpResult<()>,
+    read: impl AsyncFnOnce(&App, &mut Tx, &[EventRow]) -> OpResult<W>,
 ) -> OpResult<bool> {
     // Not the connection of those who follow the log: the replica keeps that one for itself.
     if !app.store().read().await?.is_behind_unchecked(reader, stream).await? {
@@ -51,8 +66,11 @@ pub async fn take_turn(
         last = Some(place);
     }
     let Some(last) = last else { return Ok(false) };
-    read(app, &mut tx, &events).await?;
-    tx.move_reader_unchecked(reader, stream, last).await?;
+    let done = match read(app, &mut tx, &events).await?.into() {
+        Went::Whole => last,
+        Went::Part(done) => done.unwrap_or(place),
+    };
+    tx.move_reader_unchecked(reader, stream, done).await?;
     tx.commit_unaudited("a reader of the log has gone on").await?;
-    Ok(is_full)
+    Ok(is_full || done != last)
 }

@@ -1,6 +1,7 @@
 //! The revision history: what hosts report of what was done in their product, by whom, and how it looked before and after.
 
 use claviger_core::id::{EventId, OrganizationId};
+use claviger_core::permission::{Asked, Coverage};
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 
@@ -8,16 +9,35 @@ use super::caller::Caller;
 use super::error::OpResult;
 use super::exports::{Export, Listed};
 use super::page::{Page, PageRequest};
+use super::webhooks::asked;
 use crate::app::App;
 
 pub use claviger_store::host_events::revisions::{RevisionFilter, RevisionRow};
+
+/// What was done, as far as a caller may see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revision {
+    /// What was done; without its body where that is withheld.
+    pub row: RevisionRow,
+    /// Whether the body is left out because the caller may not read such things: who looks after an organization may see that something was done,
+    /// and not what stands in it.
+    pub is_withheld: bool,
+}
+
+fn as_seen(tenant: &Tenant, mut row: RevisionRow) -> Revision {
+    let event = &mut row.event;
+    let text = asked(&event.topic, &event.permission, event.entity_id.as_deref());
+    let may_read = Asked::parse(&text).is_ok_and(|it| tenant.rights().coverage(&it) == Coverage::All);
+    let is_withheld = !may_read && event.body.take().is_some();
+    Revision { row, is_withheld }
+}
 
 /// Who may see what was changed here may see what was changed in the product.
 fn authorize(app: &App, caller: &Caller, organization_id: OrganizationId) -> Result<Tenant, Reject> {
     caller.authorize(app, organization_id, "claviger/events:read")
 }
 
-/// Lists what was done in the host's product, as far as the host reports it, newest first.
+/// Lists what was done in the host's product, as far as the host reports it, newest first. How things looked takes the permission of each event.
 ///
 /// # Errors
 /// Refusals.
@@ -27,9 +47,10 @@ pub async fn list_revisions(
     organization_id: OrganizationId,
     filter: &RevisionFilter,
     page: PageRequest,
-) -> OpResult<Page<RevisionRow>> {
+) -> OpResult<Page<Revision>> {
     let tenant = authorize(app, caller, organization_id)?;
-    Ok(app.store().read().await?.page_revisions(&tenant, filter, &page.try_into()?).await?.into())
+    let found = app.store().read().await?.page_revisions(&tenant, filter, &page.try_into()?).await?;
+    Ok(found.map(|row| as_seen(&tenant, row)).into())
 }
 
 /// Finds one of them.
@@ -41,10 +62,10 @@ pub async fn get_revision(
     caller: &Caller,
     organization_id: OrganizationId,
     event_id: EventId,
-) -> OpResult<RevisionRow> {
+) -> OpResult<Revision> {
     let tenant = authorize(app, caller, organization_id)?;
     let found = app.store().read().await?.find_revision(&tenant, event_id).await?;
-    Ok(found.ok_or_else(Reject::not_found)?)
+    Ok(as_seen(&tenant, found.ok_or_else(Reject::not_found)?))
 }
 
 /// Prepares the export of a list.
@@ -62,7 +83,7 @@ pub fn export_revisions(
 }
 
 impl Listed for RevisionFilter {
-    type Row = RevisionRow;
+    type Row = Revision;
 
     async fn page(
         &self,
@@ -70,7 +91,7 @@ impl Listed for RevisionFilter {
         caller: &Caller,
         organization_id: OrganizationId,
         page: PageRequest,
-    ) -> OpResult<Page<RevisionRow>> {
+    ) -> OpResult<Page<Revision>> {
         list_revisions(app, caller, organization_id, self, page).await
     }
 }

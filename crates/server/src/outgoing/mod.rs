@@ -9,12 +9,15 @@ mod names;
 mod peer;
 mod words;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use claviger_core::limits::{WEBHOOK_ANSWER_BYTES_MAX, WEBHOOK_ATTEMPT_SECS_MAX, WEBHOOK_CONNECT_SECS_MAX};
+use claviger_core::limits::{
+    WEBHOOK_ANSWER_BYTES_MAX, WEBHOOK_ATTEMPT_SECS_MAX, WEBHOOK_CONNECT_SECS_MAX, WEBHOOK_RECEIVERS_KEPT_MAX,
+};
 use claviger_core::network::IpAllowList;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::attempt::{Outcome, Wish};
@@ -22,6 +25,7 @@ use claviger_core::webhook::target::TargetUrl;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method};
 use reqwest::{Client, Response};
+use tokio::time::Instant;
 
 pub use names::{Found, Names, SystemNames};
 
@@ -33,6 +37,8 @@ const WISH: &str = "webhook-delivery";
 /// Connections that are kept for a while to one receiver, and how long.
 const IDLE_MAX: usize = 2;
 const IDLE: Duration = Duration::from_secs(30);
+/// How long a receiver has its place among those to whom connections are kept: until the last one of a call that begins now is closed.
+const KEPT: Duration = Duration::from_secs(WEBHOOK_ATTEMPT_SECS_MAX + IDLE.as_secs());
 
 /// Calls receivers. Cloning it is cheap.
 #[derive(Clone)]
@@ -41,10 +47,36 @@ pub struct Connector(Arc<Parts>);
 struct Parts {
     allowed: Option<IpAllowList>,
     names: Arc<dyn Names>,
-    /// Made at the first call: reading the authorities that this machine believes takes a while, and most nodes call nobody for long.
-    encrypted: OnceLock<Result<Client, String>>,
-    /// For receivers without TLS, within the networks that the operator names.
-    clear: OnceLock<Result<Client, String>>,
+    kept: Kept,
+    /// One of each kind, made at its first call: reading the authorities that this machine believes takes a while, and most nodes call nobody for
+    /// long.
+    clients: [OnceLock<Result<Client, String>>; 4],
+}
+
+/// The receivers to which connections are kept. The client bounds them for each receiver alone, and of receivers there can be very many.
+#[derive(Default)]
+struct Kept(Mutex<HashMap<String, Instant>>);
+
+impl Kept {
+    /// Whether connections to a receiver that is called now are kept.
+    fn has_room(&self, origin: String, now: Instant) -> bool {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, until| now < *until);
+        let has_room = kept.contains_key(&origin) || kept.len() < WEBHOOK_RECEIVERS_KEPT_MAX;
+        if has_room {
+            kept.insert(origin, now + KEPT);
+        }
+        has_room
+    }
+}
+
+/// Which client calls.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    /// Without TLS, only within the networks that the operator names.
+    is_encrypted: bool,
+    /// Whether it keeps connections.
+    keeps: bool,
 }
 
 /// What came of a call.
@@ -73,7 +105,7 @@ impl Answer {
 impl Connector {
     /// Calls what is public, and the networks that are allowed besides.
     pub fn new(allowed: Option<IpAllowList>, names: Arc<dyn Names>) -> Self {
-        Self(Arc::new(Parts { allowed, names, encrypted: OnceLock::new(), clear: OnceLock::new() }))
+        Self(Arc::new(Parts { allowed, names, kept: Kept::default(), clients: Default::default() }))
     }
 
     /// Posts a delivery. `now` is what dates in the answer are measured from.
@@ -94,12 +126,13 @@ impl Connector {
         body: Bytes,
         now: Timestamp,
     ) -> Answer {
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let refused = |outcome, error| Answer { outcome, took: started.elapsed(), body: String::new(), error };
         if let Err(error) = target.check(self.0.allowed.as_ref()) {
             return refused(Outcome::Forbidden, Some(format!("The address {error}.")));
         }
-        let client = match self.client(target.is_encrypted()) {
+        let keeps = self.0.kept.has_room(target.origin(), started);
+        let client = match self.client(Kind { is_encrypted: target.is_encrypted(), keeps }) {
             Ok(client) => client,
             Err(error) => return refused(Outcome::Unanswered, Some(error.clone())),
         };
@@ -121,12 +154,12 @@ impl Connector {
         }
     }
 
-    fn client(&self, is_encrypted: bool) -> Result<&Client, &String> {
-        let client = if is_encrypted { &self.0.encrypted } else { &self.0.clear };
-        client.get_or_init(|| self.build(is_encrypted)).as_ref()
+    fn client(&self, kind: Kind) -> Result<&Client, &String> {
+        let client = &self.0.clients[usize::from(kind.is_encrypted) * 2 + usize::from(kind.keeps)];
+        client.get_or_init(|| self.build(kind)).as_ref()
     }
 
-    fn build(&self, is_encrypted: bool) -> Result<Client, String> {
+    fn build(&self, Kind { is_encrypted, keeps }: Kind) -> Result<Client, String> {
         let guard = Guard::new(self.0.allowed.clone(), is_encrypted);
         let client = Client::builder()
             .user_agent(concat!("Claviger/", env!("CARGO_PKG_VERSION"), " (webhooks)"))
@@ -138,7 +171,7 @@ impl Connector {
             .https_only(is_encrypted)
             .connect_timeout(Duration::from_secs(WEBHOOK_CONNECT_SECS_MAX))
             .timeout(Duration::from_secs(WEBHOOK_ATTEMPT_SECS_MAX))
-            .pool_max_idle_per_host(IDLE_MAX)
+            .pool_max_idle_per_host(if keeps { IDLE_MAX } else { 0 })
             .pool_idle_timeout(IDLE)
             .dns_resolver(GuardedNames::new(guard.clone(), Arc::clone(&self.0.names)))
             .connector_layer(PeerCheck::new(guard));
@@ -213,6 +246,16 @@ mod tests {
         ] {
             assert_eq!(retry_after(text, now), secs.map(Duration::from_secs), "{text}");
         }
+    }
+
+    #[test]
+    fn connections_are_kept_to_so_many_receivers_and_no_more() {
+        let (kept, now) = (Kept::default(), Instant::now());
+        let has_room = |number: usize, at| kept.has_room(format!("https://{number}.example.com"), at);
+        assert!((0..WEBHOOK_RECEIVERS_KEPT_MAX).all(|it| has_room(it, now)));
+        assert!(!has_room(WEBHOOK_RECEIVERS_KEPT_MAX, now) && has_room(0, now + KEPT / 2));
+        assert!(has_room(WEBHOOK_RECEIVERS_KEPT_MAX, now + KEPT), "theirs are closed by then");
+        assert!(has_room(0, now + KEPT), "and this one was called since");
     }
 
     #[test]

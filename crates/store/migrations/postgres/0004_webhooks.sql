@@ -54,7 +54,7 @@ CREATE INDEX host_event_received ON host_event (received_at);
 
 -- Subscriptions. `due_at` is when the earliest of its pending deliveries is due, absent where none is or where it is sent nothing: so whoever
 -- sends finds work without walking along what waits elsewhere. `leased_until` is set by whoever sends for it now. One that was deleted has
--- `deleted_at` until its deliveries are cleared away.
+-- `deleted_at` until its deliveries are cleared away. `hears` is what an organization's own may be told, and empty for one of a key.
 CREATE TABLE webhook (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
     organization_id text COLLATE "C" NOT NULL REFERENCES organization (id),
@@ -62,10 +62,12 @@ CREATE TABLE webhook (
     target_url text COLLATE "C" NOT NULL,
     entity text COLLATE "C" NOT NULL,
     operation text COLLATE "C" NOT NULL,
+    hears text COLLATE "C" NOT NULL,
     description text COLLATE "C" NOT NULL,
     reach text COLLATE "C" NOT NULL,
     status text COLLATE "C" NOT NULL,
     failing_since bigint,
+    failed_at bigint,
     due_at bigint,
     leased_until bigint,
     version bigint NOT NULL,
@@ -142,6 +144,14 @@ CREATE TABLE attempt (
     error text COLLATE "C",
     PRIMARY KEY (delivery_id, number),
     FOREIGN KEY (organization_id, delivery_id) REFERENCES delivery (organization_id, id)
+);
+
+-- How far deliveries have been made of the one event in a stream that its reader has not passed yet: to all webhooks up to this one.
+CREATE TABLE fan_out (
+    stream text COLLATE "C" NOT NULL PRIMARY KEY,
+    epoch bigint NOT NULL,
+    seq bigint NOT NULL,
+    webhook_id text COLLATE "C" NOT NULL
 );
 
 -- Receivers to be told, by a DELETE of their address, that they are sent nothing any more: written with the change that ended the webhook,

@@ -54,7 +54,7 @@ CREATE INDEX host_event_received ON host_event (received_at);
 
 -- Subscriptions. `due_at` is when the earliest of its pending deliveries is due, absent where none is or where it is sent nothing: so whoever
 -- sends finds work without walking along what waits elsewhere. `leased_until` is set by whoever sends for it now. One that was deleted has
--- `deleted_at` until its deliveries are cleared away.
+-- `deleted_at` until its deliveries are cleared away. `hears` is what an organization's own may be told, and empty for one of a key.
 CREATE TABLE webhook (
     id TEXT NOT NULL PRIMARY KEY,
     organization_id TEXT NOT NULL REFERENCES organization (id),
@@ -62,10 +62,12 @@ CREATE TABLE webhook (
     target_url TEXT NOT NULL,
     entity TEXT NOT NULL,
     operation TEXT NOT NULL,
+    hears TEXT NOT NULL,
     description TEXT NOT NULL,
     reach TEXT NOT NULL,
     status TEXT NOT NULL,
     failing_since INTEGER,
+    failed_at INTEGER,
     due_at INTEGER,
     leased_until INTEGER,
     version INTEGER NOT NULL,
@@ -143,6 +145,14 @@ CREATE TABLE attempt (
     PRIMARY KEY (delivery_id, number),
     FOREIGN KEY (organization_id, delivery_id) REFERENCES delivery (organization_id, id)
 ) STRICT, WITHOUT ROWID;
+
+-- How far deliveries have been made of the one event in a stream that its reader has not passed yet: to all webhooks up to this one.
+CREATE TABLE fan_out (
+    stream TEXT NOT NULL PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    webhook_id TEXT NOT NULL
+) STRICT;
 
 -- Receivers to be told, by a DELETE of their address, that they are sent nothing any more: written with the change that ended the webhook,
 -- gone when they were told or nobody tries any more. The webhook itself may be gone by then.

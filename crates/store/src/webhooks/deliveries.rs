@@ -11,7 +11,7 @@ use claviger_core::webhook::topic::Topic;
 use super::topic;
 use crate::row::{Columns, Unreadable};
 use crate::sql::{ROWS_PURGED_MAX, statements};
-use crate::value::args;
+use crate::value::{Value, args};
 use crate::{Connection, Cursor, Page, PageRequest, StoreResult, Tx};
 
 macro_rules! columns {
@@ -46,11 +46,15 @@ macro_rules! orphaned {
     };
 }
 
-statements! {
-    INSERT_DELIVERY =
+macro_rules! insert_delivery_columns {
+    () => {
         "INSERT INTO delivery (id, webhook_id, organization_id, event_id, event_organization_id, stream, entity, operation, body, \
-         state, attempts, due_at, is_manual, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', 0, $10, $11, $10) \
-         ON CONFLICT (webhook_id, event_id) DO NOTHING";
+         state, attempts, due_at, is_manual, created_at) VALUES "
+    };
+}
+pub(super) use insert_delivery_columns;
+
+statements! {
     /// What waits is due at once; where the webhook is sent nothing now, it waits until that is played.
     /// Written also where it stays as it is: whoever notes what came of an attempt would not wait else, and overlook this delivery.
     BRING_FORWARD =
@@ -149,6 +153,13 @@ pub struct AttemptRow {
     pub error: Option<String>,
 }
 
+/// A delivery as it is written.
+pub(super) fn new_delivery(tenant: &Tenant, it: &NewDelivery<'_>, at: Timestamp) -> Vec<Value> {
+    let place = args![it.id, it.webhook_id, tenant.organization_id(), it.event_id, it.event_organization_id];
+    let what = args![it.source.as_str(), it.topic.entity(), it.topic.operation(), it.body.map(str::to_owned)];
+    [place, what, args![DeliveryState::Pending.as_str(), 0_u64, at, it.is_manual, at]].concat()
+}
+
 /// Reads a delivery.
 pub(crate) fn delivery(it: &mut Columns<'_>) -> Result<DeliveryRow, Unreadable> {
     Ok(DeliveryRow {
@@ -231,17 +242,20 @@ impl Tx {
     /// # Errors
     /// `Missing` when the webhook is not the tenant's.
     pub async fn insert_delivery(&mut self, tenant: &Tenant, it: &NewDelivery<'_>, at: Timestamp) -> StoreResult<bool> {
-        let place = args![it.id, it.webhook_id, tenant.organization_id(), it.event_id, it.event_organization_id];
-        let what = args![it.source.as_str(), it.topic.entity(), it.topic.operation(), it.body.map(str::to_owned)];
-        let is_new = 0 < self.execute(INSERT_DELIVERY, [place, what, args![at, it.is_manual]].concat()).await?;
+        let is_new = 0 < self.insert_deliveries(tenant, std::slice::from_ref(it), at).await?;
         if is_new {
             self.bring_forward(tenant, it.webhook_id, at).await?;
         }
         Ok(is_new)
     }
 
-    async fn bring_forward(&mut self, tenant: &Tenant, webhook_id: WebhookId, at: Timestamp) -> StoreResult<()> {
-        self.execute(BRING_FORWARD, args![webhook_id, tenant.organization_id(), at]).await.map(drop)
+    /// Has a webhook sent what is due at an instant, and says whether it is sent anything. Who does so for several takes them in the order of their
+    /// identifiers, as everybody does who changes several: two would wait for each other else.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn bring_forward(&mut self, tenant: &Tenant, webhook_id: WebhookId, at: Timestamp) -> StoreResult<bool> {
+        Ok(0 < self.execute(BRING_FORWARD, args![webhook_id, tenant.organization_id(), at]).await?)
     }
 
     /// Writes how a try of a delivery came out.
@@ -266,7 +280,7 @@ impl Tx {
         at: Timestamp,
     ) -> StoreResult<()> {
         self.change(RESEND_DELIVERY, args![id, webhook_id, tenant.organization_id(), at, true]).await?;
-        self.bring_forward(tenant, webhook_id, at).await
+        self.bring_forward(tenant, webhook_id, at).await.map(drop)
     }
 
     /// Has the deliveries of a webhook sent again that were made since an instant and failed, the oldest first, at most

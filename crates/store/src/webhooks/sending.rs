@@ -16,15 +16,24 @@ use crate::sql::statements;
 use crate::value::args;
 use crate::{Connection, StoreResult, Tx};
 
+/// Whether the webhook's organization is suspended, or one above it: what is due waits until it is resumed.
+macro_rules! closed {
+    () => {
+        "EXISTS (SELECT 1 FROM organization_closure c JOIN organization o ON o.id = c.ancestor_id \
+         WHERE c.descendant_id = w.organization_id AND o.status = 'suspended')"
+    };
+}
+
 /// Webhooks that are due and that nobody sends for, of which some are failing.
 macro_rules! due {
     ($failing:literal) => {
         concat!(
-            "SELECT w.id, w.organization_id FROM webhook w WHERE w.due_at <= $1 AND (w.leased_until IS NULL OR w.leased_until <= $1) ",
-            "AND w.status = 'active' AND w.deleted_at IS NULL ",
-            "AND w.failing_since ",
+            "SELECT w.id, w.organization_id FROM webhook w WHERE w.due_at <= $1 AND (w.leased_until IS NULL OR w.leased_until <= $2) ",
+            "AND w.status = 'active' AND w.deleted_at IS NULL AND NOT ",
+            closed!(),
+            " AND w.failing_since ",
             $failing,
-            " ORDER BY w.due_at, w.id LIMIT $2"
+            " ORDER BY w.due_at, w.id LIMIT $3"
         )
     };
 }
@@ -34,17 +43,20 @@ statements! {
     DUE_FAILING_WEBHOOKS = due!("IS NOT NULL");
     /// Asked again under the lock of the row: of two nodes that found it, the second finds it leased.
     LEASE_WEBHOOK =
-        "UPDATE webhook SET leased_until = $4 WHERE id = $1 AND organization_id = $2 AND status = 'active' AND deleted_at IS NULL \
-         AND due_at <= $3 AND (leased_until IS NULL OR leased_until <= $3)";
+        "UPDATE webhook SET leased_until = $5 WHERE id = $1 AND organization_id = $2 AND status = 'active' AND deleted_at IS NULL \
+         AND due_at <= $3 AND (leased_until IS NULL OR leased_until <= $4)";
     RELEASE_WEBHOOK =
         "UPDATE webhook SET leased_until = NULL WHERE id = $1 AND organization_id = $2 AND leased_until = $3";
-    HOLDS_LEASE =
-        "SELECT 1 FROM webhook WHERE id = $1 AND organization_id = $2 AND leased_until = $3 AND status = 'active' AND deleted_at IS NULL";
+    HOLDS_LEASE = concat!(
+        "SELECT 1 FROM webhook w WHERE w.id = $1 AND w.organization_id = $2 AND w.leased_until = $3 AND w.status = 'active' \
+         AND w.deleted_at IS NULL AND NOT ",
+        closed!()
+    );
     FORGET_LEASES = "UPDATE webhook SET leased_until = NULL WHERE due_at IS NOT NULL AND leased_until IS NOT NULL";
     FORGET_FAREWELL_LEASES = "UPDATE farewell SET leased_until = NULL WHERE leased_until IS NOT NULL";
     /// When the next of its deliveries is due, and since when they fail. Neither is a change of the webhook.
     NOTE_WEBHOOK =
-        "UPDATE webhook SET failing_since = $3, \
+        "UPDATE webhook SET failing_since = $3, failed_at = $4, \
          due_at = (SELECT MIN(d.due_at) FROM delivery d WHERE d.webhook_id = $1 AND d.state = 'pending') \
          WHERE id = $1 AND organization_id = $2 AND status = 'active' AND deleted_at IS NULL";
     DUE_DELIVERIES = concat!(
@@ -59,13 +71,23 @@ statements! {
     COUNT_ATTEMPT = "UPDATE delivery SET attempts = $4 WHERE id = $1 AND organization_id = $2 AND attempts = $3";
     DUE_FAREWELLS =
         "SELECT f.webhook_id, f.organization_id, f.target_url, f.attempts FROM farewell f \
-         WHERE f.due_at <= $1 AND (f.leased_until IS NULL OR f.leased_until <= $1) ORDER BY f.due_at, f.webhook_id LIMIT $2";
+         WHERE f.due_at <= $1 AND (f.leased_until IS NULL OR f.leased_until <= $2) ORDER BY f.due_at, f.webhook_id LIMIT $3";
     LEASE_FAREWELL =
-        "UPDATE farewell SET leased_until = $4 WHERE webhook_id = $1 AND organization_id = $2 AND due_at <= $3 \
-         AND (leased_until IS NULL OR leased_until <= $3)";
+        "UPDATE farewell SET leased_until = $5 WHERE webhook_id = $1 AND organization_id = $2 AND due_at <= $3 \
+         AND (leased_until IS NULL OR leased_until <= $4)";
     PUT_OFF_FAREWELL =
         "UPDATE farewell SET attempts = $3, due_at = $4, leased_until = NULL WHERE webhook_id = $1 AND organization_id = $2";
     DELETE_FAREWELL = "DELETE FROM farewell WHERE webhook_id = $1 AND organization_id = $2";
+}
+
+/// The present instant. What is due is so by the clock of whoever looks; leases are counted by the one that all nodes have in common, or a node
+/// whose clock is ahead would take every lease of the others for one that has run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// By this process's clock.
+    pub own: Timestamp,
+    /// By [`Connection::common_time`].
+    pub common: Timestamp,
 }
 
 /// A webhook that has something due.
@@ -103,26 +125,26 @@ pub struct Standing {
 
 impl Connection {
     /// Webhooks of all organizations that have something due and that nobody sends for, the longest due first: those whose receivers fail, or the
-    /// others.
+    /// others. None of an organization that is suspended.
     ///
     /// # Errors
     /// What any statement can meet.
     pub async fn find_due_webhooks_unchecked(
         &mut self,
         are_failing: bool,
-        now: Timestamp,
+        now: Moment,
         limit: usize,
     ) -> StoreResult<Vec<Due>> {
         let statement = if are_failing { DUE_FAILING_WEBHOOKS } else { DUE_WEBHOOKS };
         let read = |it: &mut Columns<'_>| Ok(Due { webhook_id: it.next()?, organization_id: it.next()? });
-        self.list(statement, args![now, limit as i64], "webhook", read).await
+        self.list(statement, args![now.own, now.common, limit as i64], "webhook", read).await
     }
 
     /// Receivers, of webhooks of all organizations, that are to be told now that those are no more.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn find_due_farewells_unchecked(&mut self, now: Timestamp, limit: usize) -> StoreResult<Vec<Farewell>> {
+    pub async fn find_due_farewells_unchecked(&mut self, now: Moment, limit: usize) -> StoreResult<Vec<Farewell>> {
         let read = |it: &mut Columns<'_>| {
             Ok(Farewell {
                 webhook_id: it.next()?,
@@ -131,7 +153,15 @@ impl Connection {
                 attempts: it.next()?,
             })
         };
-        self.list(DUE_FAREWELLS, args![now, limit as i64], "farewell", read).await
+        self.list(DUE_FAREWELLS, args![now.own, now.common, limit as i64], "farewell", read).await
+    }
+
+    /// The present instant by both clocks.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn moment(&mut self, own: Timestamp) -> StoreResult<Moment> {
+        Ok(Moment { own, common: self.common_time(own).await? })
     }
 
     /// The deliveries of a webhook that are due, the longest due first.
@@ -159,7 +189,7 @@ impl Connection {
 }
 
 impl Tx {
-    /// Leases a webhook, and says whether that was to be had.
+    /// Leases a webhook until an instant by the common clock, and says whether that was to be had.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -167,10 +197,10 @@ impl Tx {
         &mut self,
         tenant: &Tenant,
         id: WebhookId,
-        now: Timestamp,
+        now: Moment,
         until: Timestamp,
     ) -> StoreResult<bool> {
-        Ok(0 < self.execute(LEASE_WEBHOOK, args![id, tenant.organization_id(), now, until]).await?)
+        Ok(0 < self.execute(LEASE_WEBHOOK, args![id, tenant.organization_id(), now.own, now.common, until]).await?)
     }
 
     /// Gives a lease back, and says whether it was still this one.
@@ -223,10 +253,12 @@ impl Tx {
     /// # Errors
     /// What any statement can meet.
     pub async fn note_webhook(&mut self, tenant: &Tenant, it: &Webhook) -> StoreResult<bool> {
-        Ok(0 < self.execute(NOTE_WEBHOOK, args![it.id, tenant.organization_id(), it.failing_since]).await?)
+        Ok(0 < self
+            .execute(NOTE_WEBHOOK, args![it.id, tenant.organization_id(), it.failing_since, it.failed_at])
+            .await?)
     }
 
-    /// Leases a farewell, and says whether that was to be had.
+    /// Leases a farewell until an instant by the common clock, and says whether that was to be had.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -234,10 +266,10 @@ impl Tx {
         &mut self,
         tenant: &Tenant,
         id: WebhookId,
-        now: Timestamp,
+        now: Moment,
         until: Timestamp,
     ) -> StoreResult<bool> {
-        Ok(0 < self.execute(LEASE_FAREWELL, args![id, tenant.organization_id(), now, until]).await?)
+        Ok(0 < self.execute(LEASE_FAREWELL, args![id, tenant.organization_id(), now.own, now.common, until]).await?)
     }
 
     /// Has a farewell tried again at an instant; where there is none, it is over. Says whether it was there.

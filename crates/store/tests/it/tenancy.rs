@@ -138,7 +138,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(page_webhooks(&WebhookFilter::default(), &first), |it| it.rows.iter().any(|it| it.webhook.id == webhook));
     ask!(count_webhooks(None), |it| it > 0);
     ask!(count_webhooks_of_keys(&[key_id]), |it| !it.is_empty());
-    ask!(find_subscribers(topic), |it| it.iter().any(|it| it.id == webhook));
+    ask!(find_subscribers(topic, None, 9), |it| it.iter().any(|it| it.id == webhook));
     ask!(find_webhook_secrets(webhook), |it| !it.is_empty());
     ask!(find_delivery(webhook, delivery), |it| it.is_some());
     ask!(page_deliveries(webhook, None, &first), |it| it.rows.iter().any(|it| it.id == delivery));
@@ -188,7 +188,8 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 63] = [
+const WRITERS: [&str; 64] = [
+    "bring_forward",
     "delete_api",
     "delete_event_type",
     "delete_key_clock",
@@ -205,6 +206,7 @@ const WRITERS: [&str; 63] = [
     "insert_api",
     "insert_attempt",
     "insert_data_key",
+    "insert_deliveries",
     "insert_delivery",
     "insert_event_type",
     "insert_farewell",

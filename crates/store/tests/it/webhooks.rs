@@ -1,5 +1,7 @@
 //! Webhooks, deliveries, and what hosts report.
 
+mod sending;
+
 use claviger_core::decision::Reach;
 use claviger_core::event::{Position, Stream};
 use claviger_core::event_type::EventType;
@@ -7,6 +9,7 @@ use claviger_core::host_event::{HostEvent, HostEventBody};
 use claviger_core::id::{DataKeyId, EventId, KeyId, OrganizationId, WebhookId};
 use claviger_core::key::Key;
 use claviger_core::name::Description;
+use claviger_core::permission::PermissionSet;
 use claviger_core::secret::SecretState;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -16,11 +19,11 @@ use claviger_core::webhook::target::TargetUrl;
 use claviger_core::webhook::topic::{Subscription, Topic};
 use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::webhooks::deliveries::{AttemptRow, NewDelivery};
-use claviger_store::webhooks::sending::Standing;
+use claviger_store::webhooks::sending::{Moment, Standing};
 use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
 use claviger_store::{Error, Hold, PageRequest, StoreResult, Tx};
 
-use crate::engine::harm;
+use crate::engine::{harm, is_postgres};
 use crate::world::{World, event, id, now, tenant};
 
 pub(crate) fn topic() -> Topic {
@@ -34,10 +37,12 @@ pub(crate) fn webhook(organization_id: OrganizationId, key_id: Option<KeyId>) ->
         key_id,
         target_url: TargetUrl::parse("https://hooks.example.com/a?b=c").expect("an address"),
         subscription: Subscription::parse("contact", "*").expect("a subscription"),
+        hears: PermissionSet::parse(&["contacts:read"]).expect("permissions"),
         description: Description::default(),
         reach: Reach::Organization,
         status: WebhookStatus::Active,
         failing_since: None,
+        failed_at: None,
         version: 1,
         created_at: now(),
         updated_at: now(),
@@ -99,6 +104,10 @@ fn later() -> Timestamp {
     now().saturating_add(std::time::Duration::from_secs(30))
 }
 
+fn moment(at: Timestamp) -> Moment {
+    Moment { own: at, common: at }
+}
+
 fn attempt(number: u64) -> AttemptRow {
     AttemptRow {
         number,
@@ -132,14 +141,14 @@ pub(crate) async fn tell(tx: &mut Tx, tenant: &Tenant, key: &Key, data_key_id: D
     tx.insert_webhook_secret(tenant, webhook.id, &secret, data_key_id, &vec![1]).await.expect("a secret");
     tx.insert_event_type(tenant, &event_type).await.expect("a type");
     let place = tx.begin_reporting().await.expect("a place");
-    tx.insert_host_event(tenant, &host_event, place).await.expect("an event");
+    tx.insert_host_event(tenant, &host_event, host_event.fingerprint(None), place).await.expect("an event");
     let topic = topic();
     let new = delivery(&webhook, host_event.id, &topic);
     assert!(tx.insert_delivery(tenant, &new, now()).await.expect("a delivery"));
     tx.insert_attempt(tenant, new.id, &attempt(1)).await.expect("an attempt");
     let delivery = tx.find_delivery(tenant, webhook.id, new.id).await.expect("an answer").expect("the delivery");
     let lease = later();
-    assert!(tx.lease_webhook(tenant, webhook.id, now(), lease).await.expect("a lease"));
+    assert!(tx.lease_webhook(tenant, webhook.id, moment(now()), lease).await.expect("a lease"));
     Told { webhook, secret, delivery, lease, event_type, host_event }
 }
 
@@ -173,6 +182,10 @@ impl Told {
                 tx.update_webhook_secret(by, &ended, now()).await
             }
             "insert_delivery" => tx.insert_delivery(by, &delivery(&self.webhook, id(), &topic), now()).await.map(drop),
+            "insert_deliveries" => {
+                let new = [delivery(&self.webhook, id(), &topic)];
+                tx.insert_deliveries(by, &new, now()).await.map(drop)
+            }
             "insert_attempt" => tx.insert_attempt(by, self.delivery.id, &attempt(2)).await,
             "resend_delivery" => tx.resend_delivery(by, self.webhook.id, self.delivery.id, now()).await,
             "recover_deliveries" => {
@@ -192,7 +205,8 @@ impl Told {
             "delete_event_type" => tx.delete_event_type(by, &self.event_type).await,
             "insert_host_event" => {
                 let place = tx.begin_reporting().await?;
-                tx.insert_host_event(by, &host_event(organization_id, "h-2"), place).await.map(drop)
+                let it = host_event(organization_id, "h-2");
+                tx.insert_host_event(by, &it, it.fingerprint(None), place).await.map(drop)
             }
             other => self.send(other, tx, by).await,
         }
@@ -210,12 +224,13 @@ impl Told {
         let did = match writer {
             "lease_webhook" => {
                 assert!(tx.release_webhook(&own, id, self.lease).await?);
-                tx.lease_webhook(by, id, now(), later()).await?
+                tx.lease_webhook(by, id, moment(now()), later()).await?
             }
+            "bring_forward" => tx.bring_forward(by, id, now()).await?,
             "release_webhook" => tx.release_webhook(by, id, self.lease).await?,
             "note_attempt" => tx.note_attempt(by, &self.delivery, &attempt(2), standing).await?,
             "note_webhook" => tx.note_webhook(by, &self.webhook).await?,
-            "lease_farewell" => tx.lease_farewell(by, id, now(), later()).await?,
+            "lease_farewell" => tx.lease_farewell(by, id, moment(now()), later()).await?,
             "note_farewell" => tx.note_farewell(by, id, 1, None).await?,
             other => panic!("{other} is no writer"),
         };
@@ -295,7 +310,8 @@ async fn webhooks_of_a_key_end_with_it_whoever_revoked_it_and_their_receivers_ar
     assert_eq!(it.number("SELECT count(*) FROM farewell").await, 1);
     assert_eq!(it.number("SELECT count(*) FROM webhook WHERE due_at IS NOT NULL").await, 0, "nothing more is sent");
     let (mut reader, acme) = (it.world.store.read().await.expect("a reader"), &it.world.acme.tenant);
-    let subscribers = reader.find_subscribers(acme, &topic()).await.expect("an answer");
+    let subscribers = reader.find_subscribers(acme, &topic(), None, 9).await.expect("an answer");
+    assert!(reader.find_subscribers(acme, &topic(), Some(it.own.id), 9).await.expect("an answer").is_empty());
     assert_eq!(subscribers.iter().map(|it| it.id).collect::<Vec<_>>(), [it.own.id]);
 }
 
@@ -382,7 +398,7 @@ async fn what_hosts_report_has_its_place_in_their_own_stream() {
         let mut tx = world.store.begin().await.expect("a transaction");
         let place = tx.begin_reporting().await.expect("a place");
         let it = host_event(by.organization_id(), name);
-        let place = tx.insert_host_event(by, &it, place).await.expect("an event");
+        let place = tx.insert_host_event(by, &it, it.fingerprint(None), place).await.expect("an event");
         tx.commit_unaudited("a test").await.expect("a commit");
         told.push((place, it));
     }
@@ -395,10 +411,10 @@ async fn what_hosts_report_has_its_place_in_their_own_stream() {
     assert_eq!(reader.host_events_behind_unchecked(before, 2).await.expect("events").len(), 2);
     let again = HostEvent { id: id(), ..host_event(acme.organization_id(), "a") };
     let known = reader.find_reported(&acme, &again).await.expect("an answer").expect("it is known");
-    assert_eq!((known.id, known.fingerprint), (told[0].1.id, again.fingerprint()));
+    assert_eq!((known.id, known.fingerprint), (told[0].1.id, again.fingerprint(None)));
     let mut tx = world.store.begin().await.expect("a transaction");
     let place = tx.begin_reporting().await.expect("a place");
-    let twice = tx.insert_host_event(&acme, &again, place).await;
+    let twice = tx.insert_host_event(&acme, &again, again.fingerprint(None), place).await;
     assert!(matches!(twice, Err(Error::Taken(_))), "{twice:?}");
 }
 
@@ -414,74 +430,4 @@ async fn of_two_who_say_something_of_a_type_the_upper_one_counts() {
     assert_eq!(tx.find_event_type(&acme, &topic()).await.expect("an answer").map(|it| it.id), Some(upper.id));
     assert_eq!(tx.find_own_event_type(&acme, &topic()).await.expect("an answer").map(|it| it.id), Some(lower.id));
     assert_eq!(tx.page_event_types(&acme, &PageRequest::first(9)).await.expect("a page").rows.len(), 2);
-}
-
-#[tokio::test]
-async fn a_webhook_is_leased_once_and_found_again_when_its_lease_has_run_out() {
-    let it = Subscribed::new().await;
-    let acme = it.world.acme.tenant.clone();
-    it.deliver(&it.own, id(), now()).await;
-    let due = async |at| {
-        let mut reader = it.world.store.read().await.expect("a reader");
-        let [healthy, failing] = [
-            reader.find_due_webhooks_unchecked(false, at, 9).await.expect("an answer"),
-            reader.find_due_webhooks_unchecked(true, at, 9).await.expect("an answer"),
-        ];
-        (healthy.len(), failing.len())
-    };
-    let lease = async |at, until| it.change(async |tx| tx.lease_webhook(&acme, it.own.id, at, until).await).await;
-    let much_later = later().saturating_add(std::time::Duration::from_secs(30));
-    assert_eq!(due(Timestamp::MIN).await, (0, 0));
-    assert_eq!(due(now()).await, (1, 0));
-    assert!(lease(now(), later()).await && !lease(now(), later()).await);
-    assert_eq!(due(now()).await, (0, 0));
-    assert_eq!(due(later()).await, (1, 0), "its holder is gone");
-    assert!(lease(later(), much_later).await);
-    let released = it.change(async |tx| tx.release_webhook(&acme, it.own.id, later()).await).await;
-    assert!(!released, "that was another lease");
-    assert!(it.change(async |tx| tx.release_webhook(&acme, it.own.id, much_later).await).await);
-
-    let mut reader = it.world.store.read().await.expect("a reader");
-    let found = reader.find_due_deliveries(&acme, it.own.id, now(), 9).await.expect("an answer").remove(0);
-    let standing = Standing { state: DeliveryState::Pending, due_at: Some(later()), ended_at: None };
-    let note = async |number| {
-        it.change(async |tx| {
-            let noted = tx.note_attempt(&acme, &found, &attempt(number), standing).await?;
-            let failing = Webhook { failing_since: Some(now()), ..it.own.clone() };
-            assert!(tx.note_webhook(&acme, &failing).await?);
-            Ok(noted)
-        })
-        .await
-    };
-    assert!(note(1).await && !note(1).await, "one attempt is written down once");
-    assert_eq!((due(now()).await, due(later()).await), ((0, 0), (0, 1)), "it waits for its next attempt");
-    it.change(async |tx| tx.resend_delivery(&acme, it.own.id, found.id, now()).await).await;
-    let again = reader.find_due_deliveries(&acme, it.own.id, now(), 9).await.expect("an answer").remove(0);
-    assert_eq!((again.attempts, again.is_manual), (1, true));
-    // Somebody asks once more while an attempt is under way that nobody had asked for.
-    let read = claviger_store::webhooks::deliveries::DeliveryRow { is_manual: false, ..again.clone() };
-    it.change(async |tx| tx.note_attempt(&acme, &read, &attempt(2), standing).await).await;
-    let still = reader.find_due_deliveries(&acme, it.own.id, now(), 9).await.expect("an answer");
-    assert_eq!((still.len(), still[0].attempts), (1, 2), "it is counted, and made again");
-}
-
-/// Who notes what came of an attempt asks which deliveries are left, and one that is made at that moment is one of them.
-#[tokio::test]
-async fn a_delivery_that_is_made_beside_a_note_is_not_overlooked() {
-    let it = Subscribed::new().await;
-    let (acme, topic) = (it.world.acme.tenant.clone(), topic());
-    it.deliver(&it.own, id(), now()).await;
-    harm(&it.world.store, "UPDATE delivery SET state = 'delivered', due_at = NULL").await;
-    let mut making = it.world.store.begin().await.expect("a transaction");
-    assert!(making.insert_delivery(&acme, &delivery(&it.own, id(), &topic), now()).await.expect("a delivery"));
-    let noting = it.change(async |tx| {
-        tx.hold([Hold::alone(it.own.id)]).await?;
-        tx.note_webhook(&acme, &it.own).await
-    });
-    let made = async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        making.commit(event(&acme, it.key.id)).await.expect("a commit")
-    };
-    assert!(tokio::join!(noting, made).0);
-    assert_eq!(it.number("SELECT count(*) FROM webhook WHERE due_at IS NOT NULL").await, 1);
 }

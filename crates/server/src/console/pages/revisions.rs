@@ -14,6 +14,8 @@ pub struct RevisionsPage {
     pub shell: Shell,
     /// The rows of this page, newest first.
     pub rows: Vec<EventRowView>,
+    /// Whether of some of them it is not told what changed, because the visitor may not read such things.
+    pub withheld: bool,
     /// Who did it: people and keys.
     pub actors: Vec<ChoiceGroup>,
     /// What was done: `contact` or `contact.update`; empty for everything.
@@ -58,6 +60,8 @@ pub struct RevisionPage {
     pub event_type: String,
     /// When the host reported it.
     pub received_at: Moment,
+    /// Whether what changed is not told, because the visitor may not read such things.
+    pub withheld: bool,
     /// Every field, those that differ first.
     pub fields: Vec<Difference>,
     /// Whether it shows both how it was and how it is.

@@ -35,7 +35,8 @@ pub(super) async fn show_revisions(visit: Visit, query: Address) -> Result<Respo
     let known = Known::of(&visit).await;
     let page = RevisionsPage {
         shell: visit.shell(Place::Settings),
-        rows: found.items.iter().map(|it| row(&visit, it)).collect(),
+        rows: found.items.iter().map(|it| row(&visit, &it.row)).collect(),
+        withheld: found.items.iter().any(|it| it.is_withheld),
         actors: query.asked.actors(&known.people, &known.keys),
         what: query.what_value().or(query.unread.clone()).unwrap_or_default(),
         thing: query.thing.clone(),
@@ -57,7 +58,8 @@ pub(super) async fn show_revisions(visit: Visit, query: Address) -> Result<Respo
 /// A revision's own page.
 pub(super) async fn show_revision(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
     let id: EventId = id.parse().map_err(|_| Failure::not_found())?;
-    let found = get_revision(&visit.app, &visit.caller, visit.organization_id(), id).await?;
+    let revision = get_revision(&visit.app, &visit.caller, visit.organization_id(), id).await?;
+    let (found, withheld) = (revision.row, revision.is_withheld);
     let (before, after) = pictures(found.event.body.as_ref());
     let page = RevisionPage {
         shell: visit.shell(Place::Settings),
@@ -66,6 +68,7 @@ pub(super) async fn show_revision(visit: Visit, Path((_, id)): Path<(String, Str
         event_type: found.event.topic.event_type(),
         received_at: Moment::new(found.event.received_at),
         fields: differences(before.as_ref(), after.as_ref(), &Names::new()),
+        withheld,
         compared: before.is_some() && after.is_some(),
         json: serde_json::to_string_pretty(&json!({ "before": before, "after": after })).unwrap_or_default(),
     };

@@ -15,23 +15,31 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::{Turn, goes_on};
 use crate::ops::error::{Error, OpResult};
 use crate::ops::readers::LEFT_TO_NEWER;
-use crate::ops::webhooks::message::body_of;
-use crate::ops::webhooks::signing_secrets;
+use crate::ops::webhooks::message::{Content, content_of};
+use crate::ops::webhooks::{is_sent_still, settle, signing_secrets};
 use crate::outgoing::Answer;
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-const ERASED: &str = "What happened was erased, and is sent no more.";
-const UNREADABLE: &str = "What happened cannot be read.";
-
 /// What is to be sent.
 struct Ready {
     webhook: Webhook,
     /// Or why there is none.
-    body: Result<String, &'static str>,
+    body: Result<String, Withheld>,
     secrets: Vec<SigningSecret>,
+}
+
+/// Why a delivery is not sent any more.
+#[derive(Debug, Clone, Copy)]
+enum Withheld {
+    /// What happened was erased.
+    Erased,
+    /// What happened cannot be read.
+    Unreadable,
+    /// The webhook may not be told of it now.
+    Unheard,
 }
 
 impl Turn<'_> {
@@ -44,7 +52,7 @@ impl Turn<'_> {
         let body = match ready.body {
             Ok(body) => Bytes::from(body),
             Err(why) => {
-                self.note(delivery, at, &unsent(why), true).await?;
+                self.note(delivery, at, &withheld(why), true).await?;
                 return Ok(true);
             }
         };
@@ -63,21 +71,39 @@ impl Turn<'_> {
         }
         let Some(row) = reader.find_webhook(&self.tenant, id).await? else { return Ok(None) };
         let secrets = signing_secrets(app, &mut reader, &self.tenant, id).await?;
-        let body = match body_of(&mut reader, delivery).await {
-            Ok(body) => body.ok_or(ERASED),
+        let content = match content_of(&mut reader, delivery).await {
+            Ok(content) => content.ok_or(Withheld::Erased),
             // It would stay the first one for ever, before all others. What a newer version has written is left to that for a while.
             Err(Error::Store(error @ Corrupt { .. }))
                 if delivery.created_at.saturating_add(LEFT_TO_NEWER) <= app.now() =>
             {
                 tracing::error!(delivery_id = %delivery.id, %error, "a delivery is given up");
-                Err(UNREADABLE)
+                Err(Withheld::Unreadable)
             }
             Err(error) => return Err(error),
         };
+        drop(reader);
         if secrets.is_empty() {
             return Err(Error::Internal(format!("{id} has no signing secret")));
         }
-        Ok(Some(Ready { webhook: row.webhook, body, secrets }))
+        let webhook = row.webhook;
+        let body = match content {
+            Err(why) => Err(why),
+            Ok(it) if self.is_sent_still(&webhook, &it).await? => Ok(it.text),
+            Ok(_) => Err(Withheld::Unheard),
+        };
+        Ok(Some(Ready { webhook, body, secrets }))
+    }
+
+    /// Whether the webhook may be told of it now. Before that is denied, this node learns of all that has happened: where it lags behind, it would
+    /// give up what a key has just been given the right to.
+    async fn is_sent_still(&self, webhook: &Webhook, content: &Content) -> OpResult<bool> {
+        let app = &self.sender.app;
+        if is_sent_still(app, webhook, content) {
+            return Ok(true);
+        }
+        self.sender.transact(async |mut tx| settle(app, &mut tx).await).await?;
+        Ok(is_sent_still(app, webhook, content))
     }
 }
 
@@ -94,6 +120,11 @@ fn headers(delivery: &DeliveryRow, at: Timestamp, secrets: &[SigningSecret], bod
 }
 
 /// What stands for an attempt where there is nothing to send.
-fn unsent(why: &str) -> Answer {
-    Answer { outcome: Outcome::Unanswered, took: Duration::ZERO, body: String::new(), error: Some(why.to_owned()) }
+fn withheld(why: Withheld) -> Answer {
+    let words = match why {
+        Withheld::Erased => "What happened was erased, and is sent no more.",
+        Withheld::Unreadable => "What happened cannot be read.",
+        Withheld::Unheard => "The webhook may not be told of this any more, and nothing was sent.",
+    };
+    Answer { outcome: Outcome::Unanswered, took: Duration::ZERO, body: String::new(), error: Some(words.to_owned()) }
 }

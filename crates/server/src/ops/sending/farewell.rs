@@ -17,17 +17,16 @@ use crate::ops::error::{Error, OpResult};
 pub async fn say_farewell(sender: &Sender, it: &Farewell) -> OpResult<()> {
     let app = &sender.app;
     let tenant = Tenant::system(it.organization_id, JOB);
-    let now = app.now();
-    let lease = sender.lease_end(now);
     let leased = sender.transact(async |mut tx| {
-        let leased = tx.lease_farewell(&tenant, it.webhook_id, now, lease).await?;
+        let now = tx.moment(app.now()).await?;
+        let leased = tx.lease_farewell(&tenant, it.webhook_id, now, sender.lease_end(now.common)).await?;
         tx.commit_unaudited("a receiver is told that its webhook is no more").await?;
         Ok(leased)
     });
     if !leased.await? {
         return Ok(());
     }
-    let attempts = it.attempts + 1;
+    let (now, attempts) = (app.now(), it.attempts + 1);
     let again_at = match TargetUrl::parse(&it.target_url) {
         Ok(target) => {
             let id = HeaderValue::try_from(it.webhook_id.to_string()).map_err(|it| Error::Internal(it.to_string()))?;

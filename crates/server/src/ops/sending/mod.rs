@@ -71,7 +71,7 @@ impl Sender {
         run(self.app.store().begin().await?).await
     }
 
-    /// When a lease ends that begins now. A little at random makes it unlike all others, by which its holder knows it again.
+    /// When a lease ends that begins at an instant of the common clock. A little at random makes it unlike all others, by which its holder knows it again.
     fn lease_end(&self, now: Timestamp) -> Timestamp {
         let extra = self.app.rng().next_u64() % 1_000_000;
         now.saturating_add(Duration::from_secs(WEBHOOK_LEASE_SECS) + Duration::from_micros(extra))
@@ -111,10 +111,8 @@ struct Turn<'s> {
 /// What any transaction can meet, and what keeps a delivery from being made at all; it stays due.
 pub async fn take_turn(sender: &Sender, due: Due) -> OpResult<()> {
     let tenant = Tenant::system(due.organization_id, JOB);
-    let now = sender.app.now();
-    let lease = sender.lease_end(now);
-    let found = sender.transact(async |tx| begin(tx, &tenant, due, (now, lease)).await).await?;
-    let Some(queue) = found else { return Ok(()) };
+    let found = sender.transact(async |tx| sender.begin(tx, &tenant, due).await).await?;
+    let Some((lease, queue)) = found else { return Ok(()) };
     let turn = Turn { sender, tenant, due, lease, queue: Mutex::new(queue.into()) };
     let until = tokio::time::Instant::now() + TURN;
     // Each lane has one request under way: two at a time are what a receiver gets from this node.
@@ -127,27 +125,27 @@ pub async fn take_turn(sender: &Sender, due: Due) -> OpResult<()> {
     released.await.and(lanes.0).and(lanes.1)
 }
 
-/// Leases a webhook and reads what is due; absent where somebody else was quicker, or nothing is due.
-async fn begin(
-    mut tx: Tx,
-    tenant: &Tenant,
-    due: Due,
-    (now, lease): (Timestamp, Timestamp),
-) -> OpResult<Option<Vec<DeliveryRow>>> {
-    tx.hold([Hold::alone(due.webhook_id)]).await?;
-    if !tx.lease_webhook(tenant, due.webhook_id, now, lease).await? {
-        return Ok(None);
-    }
-    let found = tx.find_due_deliveries(tenant, due.webhook_id, now, WEBHOOK_TURN_DELIVERIES_MAX).await?;
-    if found.is_empty() {
-        // Those that were due are cleared away, or were given up: it would be found due for ever.
-        if let Some(row) = tx.find_webhook(tenant, due.webhook_id).await? {
-            tx.note_webhook(tenant, &row.webhook).await?;
+impl Sender {
+    /// Leases a webhook and reads what is due, with the lease; absent where somebody else was quicker, or nothing is due. The time is read in here:
+    /// before that it is waited for others' transactions.
+    async fn begin(&self, mut tx: Tx, tenant: &Tenant, due: Due) -> OpResult<Option<(Timestamp, Vec<DeliveryRow>)>> {
+        tx.hold([Hold::alone(due.webhook_id)]).await?;
+        let now = tx.moment(self.app.now()).await?;
+        let lease = self.lease_end(now.common);
+        if !tx.lease_webhook(tenant, due.webhook_id, now, lease).await? {
+            return Ok(None);
         }
-        tx.release_webhook(tenant, due.webhook_id, lease).await?;
+        let found = tx.find_due_deliveries(tenant, due.webhook_id, now.own, WEBHOOK_TURN_DELIVERIES_MAX).await?;
+        if found.is_empty() {
+            // Those that were due are cleared away, or were given up: it would be found due for ever.
+            if let Some(row) = tx.find_webhook(tenant, due.webhook_id).await? {
+                tx.note_webhook(tenant, &row.webhook).await?;
+            }
+            tx.release_webhook(tenant, due.webhook_id, lease).await?;
+        }
+        tx.commit_unaudited("a webhook is sent for").await?;
+        Ok((!found.is_empty()).then_some((lease, found)))
     }
-    tx.commit_unaudited("a webhook is sent for").await?;
-    Ok((!found.is_empty()).then_some(found))
 }
 
 impl Turn<'_> {
@@ -183,5 +181,7 @@ fn goes_on(outcome: &Outcome) -> bool {
 
 /// Turns that a node gives at once, and how many of them to webhooks whose receivers fail: others find a place, however many hang.
 pub const TURNS: usize = WEBHOOK_ATTEMPTS_AT_ONCE_MAX / 2;
-/// The share of the failing.
+/// The share of the failing, at most.
 pub const FAILING_TURNS: usize = TURNS / 2;
+/// Turns that are kept for the failing: a retry has its time too, however much waits for receivers that answer.
+pub const FAILING_TURNS_KEPT: usize = TURNS / 8;

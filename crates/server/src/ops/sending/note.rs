@@ -77,7 +77,7 @@ pub(super) async fn note_one(app: &App, it: &Noted) -> OpResult<bool> {
     Ok(false)
 }
 
-/// Writes that a webhook is sent nothing any more, and tells it.
+/// Writes that a webhook is sent nothing any more; who has to know learns it from the event.
 async fn end_webhook(
     app: &App,
     mut tx: Tx,
@@ -102,7 +102,7 @@ fn standing(verdict: Verdict, outcome: &Outcome, now: Timestamp) -> Standing {
     match verdict {
         Verdict::Delivered => ended(DeliveryState::Delivered),
         Verdict::Retry { at } => Standing { state: DeliveryState::Pending, due_at: Some(at), ended_at: None },
-        Verdict::GaveUp => ended(DeliveryState::Failed),
+        Verdict::GaveUp | Verdict::Declined => ended(DeliveryState::Failed),
         // It may have taken this one and want no other.
         Verdict::Gone => match outcome {
             Outcome::Answered { status: 200..=299, .. } => ended(DeliveryState::Delivered),

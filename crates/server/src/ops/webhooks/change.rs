@@ -10,7 +10,7 @@ use claviger_store::Hold;
 
 use super::hear::refuse_unheard;
 use super::subscribe::check_target;
-use super::{WebhookInfo, authorize, find, info, place_of};
+use super::{WebhookInfo, authorize, find, info, needs_hearing, place_of};
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
@@ -30,7 +30,9 @@ pub struct WebhookPatch {
 
 impl WebhookPatch {
     fn apply(self, webhook: &mut Webhook) -> Result<(), Reject> {
-        webhook.target_url = self.target_url.unwrap_or_else(|| webhook.target_url.clone());
+        if let Some(target) = self.target_url {
+            webhook.send_to(target);
+        }
         webhook.description = self.description.unwrap_or_else(|| webhook.description.clone());
         match self.active {
             Some(true) => webhook.play(),
@@ -60,9 +62,11 @@ pub async fn update_webhook(app: &App, caller: &Caller, id: WebhookId, patch: We
         if is_elsewhere {
             check_target(&app, &after.target_url)?;
         }
-        // What a key's own webhook is told, the key may read, wherever that is sent.
-        if (is_elsewhere || after.status != before.status && after.is_sent()) && !access.is_own() {
-            refuse_unheard(&app, &caller, &mut tx, &tenant, (&after.subscription, after.reach)).await?;
+        if (is_elsewhere || after.status != before.status && after.is_sent()) && needs_hearing(&caller, access) {
+            let hears = refuse_unheard(&app, &caller, &mut tx, &tenant, (&after.subscription, after.reach)).await?;
+            if after.key_id.is_none() {
+                after.hears = hears;
+            }
         }
         let now = app.now();
         (after.version, after.updated_at) = (before.version + 1, now);

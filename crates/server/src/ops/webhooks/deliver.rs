@@ -12,11 +12,12 @@ use claviger_core::webhook::message::{Heading, Message};
 use claviger_core::webhook::topic::Topic;
 use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow, NewDelivery};
-use claviger_store::{Connection, Hold, Tx};
+use claviger_store::{Hold, Tx};
 use serde_json::json;
 
-use super::hear::{asked, permission_of, refuse_unheard};
-use super::{Access, authorize, find, message, place_of, samples};
+use super::hear::{is_sent_still, is_told, refuse_unheard};
+use super::message::Content;
+use super::{Access, authorize, find, message, needs_hearing, place_of, samples};
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
@@ -102,40 +103,26 @@ pub async fn get_delivery(
     let webhook = find(&mut reader, &tenant, access, id).await?.webhook;
     let found = reader.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
     let row = shown(&webhook, found);
-    let body = match may_read(app, caller, access, &mut reader, &row).await? {
-        true => message::body_of(&mut reader, &row).await?,
-        false => None,
-    };
+    let content = message::content_of(&mut reader, &row).await?;
+    let body = content.filter(|it| may_read(app, caller, access, &webhook, it)).map(|it| it.text);
     let attempts = reader.find_attempts(&tenant, delivery_id).await?;
     Ok(DeliveryInfo { row, body, attempts })
 }
 
-/// Whether a caller may read what a delivery sends. A receiver may have put it into its answer too, but that is for the receiver to say.
-async fn may_read(
-    app: &App,
-    caller: &Caller,
-    access: Access,
-    connection: &mut Connection,
-    row: &DeliveryRow,
-) -> OpResult<bool> {
-    if access.is_own() || row.source == Source::Test {
-        return Ok(true);
-    }
-    let place = Tenant::system(row.event_organization_id, "webhooks");
-    let needed = permission_of(connection, &place, &row.topic).await?;
-    let entity_id = match row.source {
-        Source::Host => connection.find_host_event(&place, row.event_id).await?.and_then(|it| it.entity_id),
-        Source::Change | Source::Test => None,
-    };
-    let text = asked(&needed, entity_id.as_deref());
-    Ok(Asked::parse(&text).is_ok_and(|it| caller.check(app, row.event_organization_id, &it).is_ok()))
+/// Whether a caller may read what a delivery sends: by what they hold, and of an own webhook what that may be told now. A receiver may have put it
+/// into its answer too, but that is for the receiver to say.
+fn may_read(app: &App, caller: &Caller, access: Access, webhook: &Webhook, content: &Content) -> bool {
+    let Some(told) = content.told() else { return true };
+    let text = told.asked();
+    let holds = || Asked::parse(&text).is_ok_and(|it| caller.check(app, told.organization_id, &it).is_ok());
+    (!needs_hearing(caller, access) && is_told(app, webhook, told)) || holds()
 }
 
 /// Has a delivery sent again, whatever came of it. Needs `claviger/webhooks:update`, or `claviger/own-webhooks:update` for the caller's own, and
 /// the right to what the webhook tells.
 ///
 /// # Errors
-/// Refusals: `state_conflict` where the webhook is sent nothing now.
+/// Refusals: `state_conflict` where the webhook is sent nothing now, `grant_exceeds_own` where it may not be told of this one any more.
 pub async fn resend_delivery(
     app: &App,
     caller: &Caller,
@@ -151,7 +138,11 @@ pub async fn resend_delivery(
             Begun::Again(answer) => return Ok(answer),
             Begun::Now(begun) => *begun,
         };
-        tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
+        let found = tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
+        if message::content_of(&mut tx, &found).await?.is_some_and(|it| !is_sent_still(&app, &webhook, &it)) {
+            let detail = "The webhook is not told of such things now: its key may not read them, or nobody who sent it here held the right.";
+            return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
+        }
         let now = app.now();
         tx.resend_delivery(&tenant, id, delivery_id, now).await?;
         let row = tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
@@ -167,7 +158,7 @@ pub async fn resend_delivery(
 }
 
 /// Has the deliveries of a webhook sent again that were made since an instant and failed, the oldest first, so many at a time. Rights as for
-/// [`resend_delivery`].
+/// [`resend_delivery`]; those that it may not be told any more fail again, and are not sent.
 ///
 /// # Errors
 /// As [`resend_delivery`].
@@ -282,7 +273,7 @@ async fn begin<T>(
         return Ok(Begun::Again(answer));
     }
     let webhook = find(&mut tx, &tenant, access, id).await?.webhook;
-    if !access.is_own() {
+    if needs_hearing(caller, access) {
         refuse_unheard(app, caller, &mut tx, &tenant, (&webhook.subscription, webhook.reach)).await?;
     }
     if !webhook.is_sent() {

@@ -1,22 +1,29 @@
 //! Fanning out: of what has happened, deliveries are made for whoever asks for it and may hear it. At least once and idempotent: a reader's place moves
 //! in the transaction that makes them, and one event comes to one webhook once.
+//!
+//! One event can concern very many webhooks, and others wait for what such a transaction writes: so it looks at so many and ends, be that in the
+//! middle of an event, and notes how far that has come. Webhooks are locked at its end, in one order.
 
-use claviger_core::event::Stream;
+use std::collections::BTreeMap;
+
+use claviger_core::event::{Position, Stream};
 use claviger_core::host_event::HostEvent;
-use claviger_core::id::{DeliveryId, EventId, OrganizationId};
-use claviger_core::permission::Permission;
+use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
+use claviger_core::limits::FAN_OUT_WEBHOOKS_MAX;
 use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
 use claviger_core::webhook::delivery::Source;
 use claviger_core::webhook::topic::Topic;
 use claviger_store::Tx;
 use claviger_store::log::EventRow;
 use claviger_store::readers::LogReader;
+use claviger_store::webhooks::Subscriber;
 use claviger_store::webhooks::deliveries::NewDelivery;
 
-use super::hear::{OWN_CHANGES, is_told};
+use super::hear::{Told, is_told, own_changes, settle};
 use crate::app::App;
-use crate::ops::error::{Error, OpResult};
-use crate::ops::readers::take_turn;
+use crate::ops::error::OpResult;
+use crate::ops::readers::{Went, take_turn};
 
 const JOB: &str = "webhooks";
 /// Events of hosts in one turn: what they ask for is written in one transaction, for which others wait.
@@ -24,12 +31,10 @@ const HOST_EVENTS_PER_TURN: u32 = 100;
 
 /// What has happened, as far as it matters to who hears of it.
 struct Happened<'a> {
+    at: Position,
     event_id: EventId,
-    organization_id: OrganizationId,
     source: Source,
-    topic: &'a Topic,
-    needed: &'a Permission,
-    entity_id: Option<&'a str>,
+    told: Told<'a>,
 }
 
 /// Makes deliveries of some of what has happened and was not come to yet, and says whether there may be more.
@@ -39,8 +44,9 @@ struct Happened<'a> {
 pub async fn fan_out(app: &App) -> OpResult<bool> {
     let mut made = 0;
     let read = async |app: &App, tx: &mut Tx, events: &[EventRow]| {
-        made = fan_out_changes(app, tx, events).await?;
-        Ok(())
+        let (went, count) = fan_out_changes(app, tx, events).await?;
+        made = count;
+        Ok(went)
     };
     let has_more_changes = take_turn(app, LogReader::Webhooks, Stream::Change, read).await?;
     let (made_more, has_more_reports) = fan_out_host_events(app).await?;
@@ -50,29 +56,23 @@ pub async fn fan_out(app: &App) -> OpResult<bool> {
     Ok(has_more_changes | has_more_reports)
 }
 
-/// Says how many deliveries were made.
-async fn fan_out_changes(app: &App, tx: &mut Tx, events: &[EventRow]) -> OpResult<usize> {
+/// Says how far it went, and how many deliveries were made.
+async fn fan_out_changes(app: &App, tx: &mut Tx, events: &[EventRow]) -> OpResult<(Went, u64)> {
     // What keys may hear is decided from memory, which has to know of all that happened up to here.
     settle(app, tx).await?;
-    let needed = Permission::parse(OWN_CHANGES).expect("a permission");
-    let mut made = 0;
-    for event in events {
-        let Some(topic) = Topic::of_change(event.kind) else { continue };
-        let happened = Happened {
-            event_id: event.id,
-            organization_id: event.organization_id,
-            source: Source::Change,
-            topic: &topic,
-            needed: &needed,
-            entity_id: None,
-        };
-        made += deliver(app, tx, &happened).await?;
+    let needed = own_changes();
+    let topics: Vec<_> = events.iter().map(|it| Topic::of_change(it.kind)).collect();
+    let mut happened = Vec::with_capacity(events.len());
+    for (event, topic) in events.iter().zip(&topics) {
+        let Some(topic) = topic else { continue };
+        let told = Told { organization_id: event.organization_id, topic, needed: &needed, entity_id: None };
+        happened.push(Happened { at: event.position, event_id: event.id, source: Source::Change, told });
     }
-    Ok(made)
+    deliver(app, tx, Stream::Change, &happened).await
 }
 
 /// Says how many deliveries were made, and whether there may be more.
-async fn fan_out_host_events(app: &App) -> OpResult<(usize, bool)> {
+async fn fan_out_host_events(app: &App) -> OpResult<(u64, bool)> {
     if !app.store().read().await?.is_behind_unchecked(LogReader::Webhooks, Stream::Host).await? {
         return Ok((0, false));
     }
@@ -88,49 +88,81 @@ async fn fan_out_host_events(app: &App) -> OpResult<(usize, bool)> {
     };
     let (last, is_full) = (*last, behind.len() == HOST_EVENTS_PER_TURN as usize);
     settle(app, &mut tx).await?;
-    let mut made = 0;
-    for event in behind.iter().filter_map(|(_, event)| event.as_ref()) {
-        made += deliver(app, &mut tx, &happened(event)).await?;
-    }
-    tx.move_reader_unchecked(LogReader::Webhooks, Stream::Host, last).await?;
+    let read: Vec<_> = behind.iter().filter_map(|(at, event)| Some(happened(*at, event.as_ref()?))).collect();
+    let (went, made) = deliver(app, &mut tx, Stream::Host, &read).await?;
+    let done = match went {
+        Went::Whole => last,
+        Went::Part(done) => done.unwrap_or(place),
+    };
+    tx.move_reader_unchecked(LogReader::Webhooks, Stream::Host, done).await?;
     tx.commit_unaudited("a reader of the log has gone on").await?;
-    Ok((made, is_full))
+    Ok((made, is_full || done != last))
 }
 
-fn happened(it: &HostEvent) -> Happened<'_> {
-    Happened {
-        event_id: it.id,
+fn happened(at: Position, it: &HostEvent) -> Happened<'_> {
+    let told = Told {
         organization_id: it.organization_id,
-        source: Source::Host,
         topic: &it.topic,
         needed: &it.permission,
         entity_id: it.entity_id.as_deref(),
-    }
+    };
+    Happened { at, event_id: it.id, source: Source::Host, told }
 }
 
-async fn settle(app: &App, tx: &mut Tx) -> OpResult<()> {
-    let head = tx.settled_head().await?;
-    app.follower().applied(head).await.map_err(Error::NotBegun)
-}
-
-async fn deliver(app: &App, tx: &mut Tx, it: &Happened<'_>) -> OpResult<usize> {
-    let (now, mut made) = (app.now(), 0);
-    for subscriber in tx.find_subscribers(&Tenant::system(it.organization_id, JOB), it.topic).await? {
-        if !is_told(app, &subscriber, it.organization_id, (it.needed, it.entity_id)) {
-            continue;
+/// Makes deliveries of events of a stream, in their order, until so many webhooks have been looked at. Says how far it went, and how many were made.
+async fn deliver(app: &App, tx: &mut Tx, stream: Stream, events: &[Happened<'_>]) -> OpResult<(Went, u64)> {
+    let begun = tx.find_fan_out_unchecked(stream).await?;
+    let mut made = Made { now: app.now(), count: 0, due: BTreeMap::new() };
+    let (mut room, mut done, mut went) = (FAN_OUT_WEBHOOKS_MAX, None, Went::Whole);
+    for event in events {
+        let after = begun.filter(|(at, _)| *at == event.at).map(|(_, webhook_id)| webhook_id);
+        let place = Tenant::system(event.told.organization_id, JOB);
+        let found = tx.find_subscribers(&place, event.told.topic, after, room).await?;
+        made.of(app, tx, event, &found).await?;
+        room -= found.len();
+        if let Some(last) = found.last().filter(|_| room == 0) {
+            // There may be more behind this one; where there are none, the next turn finds that out.
+            tx.put_fan_out_unchecked(stream, event.at, last.id).await?;
+            went = Went::Part(done);
+            break;
         }
-        let new = NewDelivery {
-            id: DeliveryId::new(now, &mut *app.rng()),
-            webhook_id: subscriber.id,
-            event_id: it.event_id,
-            event_organization_id: it.organization_id,
-            source: it.source,
-            topic: it.topic,
-            body: None,
-            is_manual: false,
-        };
-        let is_new = tx.insert_delivery(&Tenant::system(subscriber.organization_id, JOB), &new, now).await?;
-        made += usize::from(is_new);
+        done = Some(event.at);
     }
-    Ok(made)
+    for (webhook_id, organization_id) in made.due {
+        tx.bring_forward(&Tenant::system(organization_id, JOB), webhook_id, made.now).await?;
+    }
+    Ok((went, made.count))
+}
+
+/// What a turn has made.
+struct Made {
+    now: Timestamp,
+    count: u64,
+    /// The webhooks that have something due now, and whose they are.
+    due: BTreeMap<WebhookId, OrganizationId>,
+}
+
+impl Made {
+    /// Makes deliveries of an event to those of some webhooks that may hear of it.
+    async fn of(&mut self, app: &App, tx: &mut Tx, event: &Happened<'_>, to: &[Subscriber]) -> OpResult<()> {
+        let mut places: BTreeMap<OrganizationId, Vec<NewDelivery<'_>>> = BTreeMap::new();
+        for subscriber in to.iter().filter(|it| is_told(app, *it, event.told)) {
+            let new = NewDelivery {
+                id: DeliveryId::new(self.now, &mut *app.rng()),
+                webhook_id: subscriber.id,
+                event_id: event.event_id,
+                event_organization_id: event.told.organization_id,
+                source: event.source,
+                topic: event.told.topic,
+                body: None,
+                is_manual: false,
+            };
+            places.entry(subscriber.organization_id).or_default().push(new);
+            self.due.insert(subscriber.id, subscriber.organization_id);
+        }
+        for (organization_id, new) in places {
+            self.count += tx.insert_deliveries(&Tenant::system(organization_id, JOB), &new, self.now).await?;
+        }
+        Ok(())
+    }
 }

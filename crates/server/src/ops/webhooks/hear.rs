@@ -1,26 +1,35 @@
 //! Who may hear what. Whoever subscribes holds the right to what is told, and whoever says where it is sent: a webhook is a way of reading. What
 //! comes to a key's webhook is judged again event by event, by what the key holds then.
 
+use std::collections::BTreeSet;
+
 use claviger_core::decision::Reach;
-use claviger_core::id::OrganizationId;
+use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::permission::{Asked, Coverage, Permission, PermissionSet};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
+use claviger_core::webhook::Webhook;
 use claviger_core::webhook::topic::{Subscription, Topic};
 use claviger_store::webhooks::Subscriber;
-use claviger_store::{Connection, PageRequest};
+use claviger_store::{Connection, PageRequest, Tx};
 
+use super::message::Content;
 use crate::app::App;
 use crate::ops::caller::Caller;
-use crate::ops::error::OpResult;
+use crate::ops::error::{Error, OpResult};
 use crate::ops::standing::Judge;
 
 /// What it takes to hear of our own changes.
-pub(super) const OWN_CHANGES: &str = "claviger/events:read";
+const OWN_CHANGES: &str = "claviger/events:read";
 /// What it takes to hear of everything.
 const EVERYTHING: &str = "*:read";
 /// Pages of the catalogue that are looked through for the types of one entity.
 const CATALOGUE_PAGES_MAX: usize = 50;
+
+/// The permission that it takes to hear of our own changes.
+pub(super) fn own_changes() -> Permission {
+    permission(OWN_CHANGES)
+}
 
 fn permission(text: &str) -> Permission {
     Permission::parse(text).expect("a permission")
@@ -29,7 +38,7 @@ fn permission(text: &str) -> Permission {
 /// The permission that it takes to hear of a topic in the tenant's organization.
 pub(crate) async fn permission_of(connection: &mut Connection, tenant: &Tenant, topic: &Topic) -> OpResult<Permission> {
     if topic.is_own() {
-        return Ok(permission(OWN_CHANGES));
+        return Ok(own_changes());
     }
     let found = connection.find_event_type(tenant, topic).await?;
     Ok(found.map_or_else(|| topic.read_permission(), |it| it.permission))
@@ -46,7 +55,7 @@ async fn needed(
     }
     let Some(usual) = subscription.read_permission() else { return Ok(vec![permission(EVERYTHING)]) };
     if subscription.sources().0 {
-        return Ok(vec![permission(OWN_CHANGES)]);
+        return Ok(vec![own_changes()]);
     }
     // Every operation of one entity: what is usual, and what the catalogue says of single ones.
     let (mut needed, mut request) = (vec![usual], PageRequest::first(100));
@@ -63,27 +72,38 @@ async fn needed(
 }
 
 /// Refuses a subscription, or an address for one, to whoever does not hold the right to all that it tells, there and below where it reaches that.
+/// Says what the caller was found to hold: what takes more, be that said below or later, a webhook of the organization is not told. Who may read
+/// everything may read that too.
 pub(super) async fn refuse_unheard(
     app: &App,
     caller: &Caller,
     connection: &mut Connection,
     tenant: &Tenant,
     (subscription, reach): (&Subscription, Reach),
-) -> OpResult<()> {
+) -> OpResult<PermissionSet> {
     let needed = needed(connection, tenant, subscription).await?;
+    let mut held = vec![tenant.rights().clone()];
     refuse_lacking(tenant.rights(), &needed)?;
-    if reach == Reach::Organization {
-        return Ok(());
+    if reach == Reach::Subtree {
+        if tenant.reach() == Reach::Organization {
+            let detail = "The webhook would reach further down than the caller does; give it the reach `organization`.";
+            return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
+        }
+        let judge = Judge::below(app, caller, connection, tenant.organization_id()).await?;
+        for place in judge.places(connection, None).await? {
+            let rights = judge.rights_at(place);
+            refuse_lacking(&rights, &needed)?;
+            held.push(rights);
+        }
     }
-    if tenant.reach() == Reach::Organization {
-        let detail = "The webhook would reach further down than the caller does; give it the reach `organization`.";
-        return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
-    }
-    let judge = Judge::below(app, caller, connection, tenant.organization_id()).await?;
-    for place in judge.places(connection, None).await? {
-        refuse_lacking(&judge.rights_at(place), &needed)?;
-    }
-    Ok(())
+    let everything = Some(permission(EVERYTHING)).filter(|it| held.iter().all(|rights| it.is_held_in(rights)));
+    let hears: BTreeSet<_> = needed.iter().chain(&everything).map(ToString::to_string).collect();
+    PermissionSet::parse(&hears.into_iter().collect::<Vec<_>>()).map_err(|error| {
+        let detail = format!(
+            "The catalogue names too many permissions for these events ({error}). Subscribe to single operations."
+        );
+        Reject::new(RejectCode::LimitReached, detail).into()
+    })
 }
 
 fn refuse_lacking(held: &PermissionSet, needed: &[Permission]) -> Result<(), Reject> {
@@ -122,24 +142,79 @@ pub(super) async fn refuse_deaf(
     }
 }
 
-/// Whether a webhook is told of something: one of the organization always, since whoever made it held the right; one of a key as far as the key may
-/// read it now.
-pub(super) fn is_told(
-    app: &App,
-    subscriber: &Subscriber,
+/// Who asks to be told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listener<'a> {
     organization_id: OrganizationId,
-    (needed, entity_id): (&Permission, Option<&str>),
-) -> bool {
-    let Some(key_id) = subscriber.key_id else { return true };
-    let text = asked(needed, entity_id);
-    Asked::parse(&text).is_ok_and(|it| app.replica().may_hear(key_id, organization_id, &it, app.now()))
+    key_id: Option<KeyId>,
+    hears: &'a PermissionSet,
 }
 
-/// What is asked of whoever hears of one thing: the right to it alone is enough.
-pub(super) fn asked(needed: &Permission, entity_id: Option<&str>) -> String {
-    let text = needed.to_string();
-    let with_element = entity_id.zip(text.split_once(':')).filter(|(_, (resource, _))| !resource.contains('/'));
-    match with_element.map(|(id, (resource, action))| format!("{resource}/{id}:{action}")) {
+impl<'a> From<&'a Subscriber> for Listener<'a> {
+    fn from(it: &'a Subscriber) -> Self {
+        Self { organization_id: it.organization_id, key_id: it.key_id, hears: &it.hears }
+    }
+}
+
+impl<'a> From<&'a Webhook> for Listener<'a> {
+    fn from(it: &'a Webhook) -> Self {
+        Self { organization_id: it.organization_id, key_id: it.key_id, hears: &it.hears }
+    }
+}
+
+/// What somebody is told of, and what that takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'a> {
+    /// Where it happened.
+    pub(super) organization_id: OrganizationId,
+    /// What it is about.
+    pub(super) topic: &'a Topic,
+    /// The permission that it takes to hear of it.
+    pub(super) needed: &'a Permission,
+    /// Which thing it happened to.
+    pub(super) entity_id: Option<&'a str>,
+}
+
+impl Told<'_> {
+    /// What is asked of whoever hears of it.
+    pub(super) fn asked(&self) -> String {
+        asked(self.topic, self.needed, self.entity_id)
+    }
+}
+
+/// Whether a webhook is told of something: one of the organization where whoever made it was found to hold the right, unless the organization is
+/// suspended; one of a key as far as the key may read it now.
+pub(super) fn is_told<'a>(app: &App, listener: impl Into<Listener<'a>>, it: Told<'_>) -> bool {
+    let Listener { organization_id, key_id, hears } = listener.into();
+    let Some(key_id) = key_id else {
+        return it.needed.is_held_in(hears) && !app.replica().is_suspended(organization_id);
+    };
+    let text = it.asked();
+    Asked::parse(&text).is_ok_and(|asked| app.replica().may_hear(key_id, it.organization_id, &asked, app.now()))
+}
+
+/// Whether a delivery is made still. Between what happened and an attempt lie days, in which a key may have lost what it could read then.
+pub(crate) fn is_sent_still(app: &App, webhook: &Webhook, content: &Content) -> bool {
+    content.told().is_none_or(|it| is_told(app, webhook, it))
+}
+
+/// Waits until this node knows of all that has happened up to now: what keys may hear is decided from memory.
+///
+/// # Errors
+/// What any statement can meet; `NotBegun` where it takes too long.
+pub(crate) async fn settle(app: &App, tx: &mut Tx) -> OpResult<()> {
+    let head = tx.settled_head().await?;
+    app.follower().applied(head).await.map_err(Error::NotBegun)
+}
+
+/// What is asked of whoever hears of one thing: the right to it alone is enough, where the permission is about such things at all. A catalogue may
+/// name another one (a comment takes the right to scorecards), and comment 7 is not scorecard 7.
+pub(crate) fn asked(topic: &Topic, needed: &Permission, entity_id: Option<&str>) -> String {
+    let (text, usual) = (needed.to_string(), topic.read_permission().to_string());
+    let resource = |text: &str| text.split_once(':').map(|(it, _)| it.to_owned());
+    let own = resource(&text).filter(|it| resource(&usual).as_ref() == Some(it));
+    let with_element = entity_id.zip(own).map(|(id, own)| text.replacen(&own, &format!("{own}/{id}"), 1));
+    match with_element {
         Some(with) if Asked::parse(&with).is_ok() => with,
         _ => text,
     }
@@ -150,14 +225,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_one_thing_hears_who_may_read_it_alone() {
-        for (needed, id, expected) in [
-            ("contacts:read", Some("7"), "contacts/7:read"),
-            ("contacts:read", None, "contacts:read"),
-            ("contacts:read", Some("not an element"), "contacts:read"),
-            (OWN_CHANGES, Some("key_1"), OWN_CHANGES),
+    fn of_one_thing_hears_who_may_read_it_alone_where_the_right_is_to_such_things() {
+        for (topic, needed, id, expected) in [
+            ("contact.created", "contacts:read", Some("7"), "contacts/7:read"),
+            ("contact.created", "contacts:export", Some("7"), "contacts/7:export"),
+            ("contact.created", "contacts:read", None, "contacts:read"),
+            ("contact.created", "contacts:read", Some("not an element"), "contacts:read"),
+            ("comment.created", "scorecards:read", Some("7"), "scorecards:read"),
+            ("key.created", OWN_CHANGES, Some("key_1"), OWN_CHANGES),
         ] {
-            assert_eq!(asked(&permission(needed), id), expected);
+            let topic = Topic::parse_dotted(topic).expect("a topic");
+            assert_eq!(asked(&topic, &permission(needed), id), expected);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What a delivery sends: read off the event each time, so that what was erased is sent no more.
 
 use claviger_core::host_event::HostEvent;
+use claviger_core::id::OrganizationId;
+use claviger_core::limits::CHANGE_MESSAGE_BYTES_MAX;
+use claviger_core::permission::Permission;
 use claviger_core::tenant::Tenant;
 use claviger_core::webhook::delivery::Source;
 use claviger_core::webhook::message::{Heading, Message};
@@ -10,6 +13,7 @@ use claviger_store::log::EventRow;
 use claviger_store::webhooks::deliveries::DeliveryRow;
 use serde_json::{Value, json};
 
+use super::hear::{Told, own_changes};
 use crate::ops::error::OpResult;
 
 const JOB: &str = "webhooks";
@@ -25,7 +29,17 @@ pub(super) fn of_change(it: &EventRow) -> Option<Message> {
         actor_user_id: it.user_id,
         actor_key_id: it.key_id,
     };
-    Some(Message::new(heading, json!({ "before": it.before, "after": it.after })))
+    Some(Message::new(heading, pictures(it.before.as_ref(), it.after.as_ref())))
+}
+
+/// How something looked before and after, as far as receivers are promised to get it: they take less than 20 kB (Standard Webhooks), and a
+/// type's schema alone can have more. What is left out stands in the audit.
+pub(super) fn pictures(before: Option<&Value>, after: Option<&Value>) -> Value {
+    let data = json!({ "before": before, "after": after, "omitted": false });
+    match serde_json::to_vec(&data).is_ok_and(|it| it.len() <= CHANGE_MESSAGE_BYTES_MAX) {
+        true => data,
+        false => json!({ "before": null, "after": null, "omitted": true }),
+    }
 }
 
 /// The message about what a host reported.
@@ -42,16 +56,64 @@ pub(super) fn of_host_event(it: &HostEvent) -> Message {
     Message::new(heading, it.body.as_ref().map_or(Value::Null, |it| Value::Object(it.data.clone())))
 }
 
-/// The body of a delivery, the same each time; absent where its event is kept no longer.
+/// What a delivery sends, and what it takes to hear of it.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// The body, the same each time.
+    pub(crate) text: String,
+    organization_id: OrganizationId,
+    topic: Topic,
+    /// Absent for a test, which tells of nothing that has happened.
+    needed: Option<Permission>,
+    entity_id: Option<String>,
+}
+
+impl Content {
+    /// What it tells; absent for a test.
+    pub(super) fn told(&self) -> Option<Told<'_>> {
+        let (organization_id, topic) = (self.organization_id, &self.topic);
+        let entity_id = self.entity_id.as_deref();
+        self.needed.as_ref().map(|needed| Told { organization_id, topic, needed, entity_id })
+    }
+}
+
+/// What a delivery sends; absent where its event is kept no longer.
 ///
 /// # Errors
 /// What any statement can meet.
-pub async fn body_of(connection: &mut Connection, delivery: &DeliveryRow) -> OpResult<Option<String>> {
+pub(crate) async fn content_of(connection: &mut Connection, delivery: &DeliveryRow) -> OpResult<Option<Content>> {
     let place = Tenant::system(delivery.event_organization_id, JOB);
-    let message = match delivery.source {
-        Source::Test => return Ok(delivery.body.clone()),
-        Source::Change => connection.find_event(&place, delivery.event_id).await?.as_ref().and_then(of_change),
-        Source::Host => connection.find_host_event(&place, delivery.event_id).await?.as_ref().map(of_host_event),
+    let of = |text, needed, entity_id| {
+        let (organization_id, topic) = (delivery.event_organization_id, delivery.topic.clone());
+        Content { text, organization_id, topic, needed, entity_id }
     };
-    Ok(message.map(|it| it.to_text()))
+    Ok(match delivery.source {
+        Source::Test => delivery.body.clone().map(|text| of(text, None, None)),
+        Source::Change => {
+            let message = connection.find_event(&place, delivery.event_id).await?.as_ref().and_then(of_change);
+            message.map(|it| of(it.to_text(), Some(own_changes()), None))
+        }
+        Source::Host => {
+            let event = connection.find_host_event(&place, delivery.event_id).await?;
+            event.map(|it| of(of_host_event(&it).to_text(), Some(it.permission), it.entity_id))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_is_too_long_for_a_message_is_told_without_its_pictures() {
+        let picture = |bytes| Some(json!({ "schema": "x".repeat(bytes) }));
+        let short = pictures(picture(10).as_ref(), None);
+        assert_eq!((&short["before"]["schema"], &short["omitted"]), (&json!("xxxxxxxxxx"), &json!(false)));
+        for (before, after) in
+            [(CHANGE_MESSAGE_BYTES_MAX, 10), (CHANGE_MESSAGE_BYTES_MAX / 2, CHANGE_MESSAGE_BYTES_MAX / 2)]
+        {
+            let long = pictures(picture(before).as_ref(), picture(after).as_ref());
+            assert_eq!(long, json!({ "before": null, "after": null, "omitted": true }));
+        }
+    }
 }

@@ -31,7 +31,7 @@ pub use deliver::{
     DeliveryInfo, Recovered, get_delivery, list_deliveries, recover_deliveries, resend_delivery, test_webhook,
 };
 pub use fan_out::fan_out;
-pub(super) use hear::permission_of;
+pub(super) use hear::{asked, is_sent_still, permission_of, settle};
 pub use look::{count_webhooks_of_keys, get_webhook, list_webhooks};
 pub use samples::list_samples;
 pub use secrets::{rotate_secret, signing_secrets};
@@ -57,7 +57,7 @@ pub struct ShownWebhook {
     pub secret: SigningSecret,
 }
 
-/// Names a webhook, in whichever organization it is.
+/// Whose webhooks a caller was authorized for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access {
     whose: WebhooksOf,
@@ -126,6 +126,17 @@ impl Access {
     fn is_own(self) -> bool {
         self.whose != WebhooksOf::All
     }
+}
+
+/// Whether a caller has to hold the right to all that a webhook tells who has it sent elsewhere, or again. A key's own webhook tells what that may
+/// read; but what acts by an access token may read less than its key, and only somebody else's webhook is judged by who made it.
+fn needs_hearing(caller: &Caller, access: Access) -> bool {
+    !access.is_own() || is_by_token(caller)
+}
+
+/// Whether a key is not there itself, but somebody with an access token that was got by it.
+fn is_by_token(caller: &Caller) -> bool {
+    matches!(caller, Caller::Key { credential, .. } if credential.token().is_some())
 }
 
 /// The organization in which a caller who names a webhook alone is authorized: the webhook's where it is within reach, and else the caller's own,

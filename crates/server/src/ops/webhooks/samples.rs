@@ -9,7 +9,7 @@ use claviger_core::webhook::message::{Heading, Message};
 use claviger_core::webhook::topic::Topic;
 use claviger_store::log::EventFilter;
 use claviger_store::{Connection, PageRequest};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::hear::permission_of;
 use super::{authorize, message, organization_of};
@@ -23,7 +23,7 @@ const SAMPLES_MAX: u32 = 3;
 /// The data of a message about a topic as an example: the catalogue's, or that there is nothing to tell.
 pub(super) async fn example_data(connection: &mut Connection, tenant: &Tenant, topic: &Topic) -> OpResult<Value> {
     if topic.is_own() {
-        return Ok(json!({ "before": null, "after": null }));
+        return Ok(message::pictures(None, None));
     }
     let example = connection.find_event_type(tenant, topic).await?.and_then(|it| it.example);
     Ok(Value::Object(example.unwrap_or_default()))
@@ -60,8 +60,10 @@ pub async fn list_samples(
             samples.extend(page.rows.iter().filter_map(message::of_change));
         }
     } else if may_read {
+        // What the catalogue says may have been another permission when one of them was reported.
         let events = reader.latest_host_events(&tenant, topic, SAMPLES_MAX).await?;
-        samples.extend(events.iter().map(message::of_host_event));
+        let readable = events.iter().filter(|it| it.permission.is_held_in(tenant.rights()));
+        samples.extend(readable.map(message::of_host_event));
     }
     if samples.is_empty() {
         let heading = Heading {

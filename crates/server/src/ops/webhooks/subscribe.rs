@@ -5,6 +5,7 @@ use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId, WebhookId};
 use claviger_core::limits::{WEBHOOKS_PER_KEY_MAX, WEBHOOKS_PER_ORGANIZATION_MAX};
 use claviger_core::name::Description;
+use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
 use claviger_core::webhook::target::TargetUrl;
@@ -13,7 +14,7 @@ use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::{Connection, Hold};
 
 use super::hear::{refuse_deaf, refuse_unheard};
-use super::{Access, LACKING, ShownWebhook, authorize, info, organization_of, secrets};
+use super::{Access, LACKING, ShownWebhook, authorize, info, is_by_token, organization_of, secrets};
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
@@ -76,11 +77,18 @@ pub async fn create_webhook(
         check_target(&app, &new.target_url)?;
         let key_id = key_of(&app, &caller, access, &new, organization_id)?;
         let asks = (&new.subscription, new.reach);
-        match key_id {
+        let hears = match key_id {
             // What a token leaves of its key's rights is less than what the webhook would hear.
-            Some(_) if !is_by_token(&caller) => refuse_deaf(&mut tx, &tenant, asks).await?,
-            _ => refuse_unheard(&app, &caller, &mut tx, &tenant, asks).await?,
-        }
+            Some(_) if !is_by_token(&caller) => {
+                refuse_deaf(&mut tx, &tenant, asks).await?;
+                PermissionSet::nothing()
+            }
+            Some(_) => {
+                refuse_unheard(&app, &caller, &mut tx, &tenant, asks).await?;
+                PermissionSet::nothing()
+            }
+            None => refuse_unheard(&app, &caller, &mut tx, &tenant, asks).await?,
+        };
         refuse_too_many(&mut tx, &tenant, key_id).await?;
         let now = app.now();
         let webhook = Webhook {
@@ -89,10 +97,12 @@ pub async fn create_webhook(
             key_id,
             target_url: new.target_url,
             subscription: new.subscription,
+            hears,
             description: new.description,
             reach: new.reach,
             status: WebhookStatus::Active,
             failing_since: None,
+            failed_at: None,
             version: 1,
             created_at: now,
             updated_at: now,
@@ -106,10 +116,6 @@ pub async fn create_webhook(
         Ok(Answer::Fresh(shown))
     })
     .await
-}
-
-fn is_by_token(caller: &Caller) -> bool {
-    matches!(caller, Caller::Key { credential, .. } if credential.token().is_some())
 }
 
 /// The key that the webhook is to hang on; absent where it is the organization's.

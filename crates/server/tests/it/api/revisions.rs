@@ -105,3 +105,37 @@ async fn who_reads_no_events_gets_none_and_nobody_gets_anothers() {
     clerk.get(&it.at(&format!("/revisions/{id}"))).await.expect(403);
     clerk.get(&path).await.expect(404);
 }
+
+#[tokio::test]
+async fn how_a_thing_looked_is_told_to_whoever_may_read_such_things_and_to_nobody_else() {
+    let it = Fixture::start().await;
+    let rating = json!({"before": {"rating": 3}, "after": {"rating": 4}});
+    let at = "2026-11-20T10:00:02Z";
+    report(&it.admin, &[edit(1, at, "A", rating.clone()), edit(2, at, "B", rating)]).await;
+    let path = it.at("/revisions");
+    for (name, more, told) in [
+        ("auditor", None, &[][..]),
+        ("one", Some("scorecards/A:read"), &["A"]),
+        ("all", Some("scorecards:read"), &["A", "B"]),
+    ] {
+        let permissions: Vec<_> = ["claviger/events:read"].into_iter().chain(more).collect();
+        let role = it.create_role(name, &permissions).await;
+        let key = it.create_key(json!({"name": name, "role_id": role})).await;
+        let client = it.admin.with(&key.token);
+        let page = client.get(&path).await.expect(200).json();
+        for row in page["data"].as_array().unwrap() {
+            let is_told = told.contains(&row["entity_id"].as_str().unwrap());
+            assert_eq!(
+                (&row["withheld"], row["after"].is_null(), row["before"].is_null()),
+                (&json!(!is_told), !is_told, !is_told),
+                "{name}"
+            );
+            let one = client.get(&format!("{path}/{}", row["id"].as_str().unwrap())).await.expect(200).json();
+            assert_eq!(&one, row);
+        }
+        for format in ["csv", "jsonl"] {
+            let export = client.get(&format!("{path}?format={format}")).await.expect(200).text();
+            assert_eq!(export.matches("rating").count(), told.len() * 2, "{name}: {export}");
+        }
+    }
+}

@@ -1,13 +1,15 @@
 //! The pages of the revision history: what the product reports, under whose name, and the way to what was done here.
 
 use claviger::ops::host_events::{NewHostEvent, report_events};
+use claviger::ops::roles::{NewRole, create_role};
 use claviger_core::host_event::HostEventBody;
 use claviger_core::id::KeyId;
+use claviger_core::role::BuiltIn;
 use claviger_core::webhook::topic::Topic;
 use serde_json::{Map, Value, json};
 
 use super::browser::Browser;
-use crate::app::{TestApp, new_key};
+use crate::app::{TestApp, name, new_key, permissions};
 
 fn picture(value: Value) -> Option<Map<String, Value>> {
     value.as_object().cloned()
@@ -57,5 +59,22 @@ async fn what_the_product_reports_stands_under_the_mapped_users_name_with_its_hi
     assert!(other.text.contains("No revision matches"), "{}", other.text);
     let misread = browser.get("/o/root/revision-history?who=zzz").await.expect(200);
     assert!(misread.text.contains("asks for a filter that there is not"), "{}", misread.text);
+    // Who looks after the organization and reads no scorecards sees that one was changed, and not what.
+    let permissions = permissions(&["claviger/events:read", "claviger/organizations:read"]);
+    let role = NewRole { name: name("Auditor"), description: "".parse().unwrap(), permissions, api_access: false };
+    let role = create_role(&app.app, &app.admin, app.root, role, None).await.unwrap().fresh().unwrap();
+    let agency = app.organization(app.root, "Agency").await;
+    let (_, user_id, _) = app.member(agency, "Ann Auditor", BuiltIn::Readonly).await;
+    app.add_member(app.root, user_id, role.id).await;
+    let mut auditor = Browser::of_user(&app, user_id).await;
+    for path in ["/o/root/revision-history", path.as_str()] {
+        let page = auditor.get(path).await.expect(200);
+        assert!(
+            page.text.contains("Scorecard updated") && page.text.contains("What changed is left out"),
+            "{}",
+            page.text
+        );
+        assert!(!page.text.contains("Rating") && !page.text.contains("rating"), "{}", page.text);
+    }
     browser.get("/o/root/revision-history/evt_01h45ytscbebyvny4gc8cr8ma2").await.expect(404);
 }

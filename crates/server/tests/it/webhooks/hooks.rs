@@ -9,35 +9,35 @@ use crate::api::fixture::Fixture;
 const TARGET: &str = "https://hooks.example.com/a?token=hidden";
 
 /// Makes deliveries of everything that has happened.
-async fn tell(it: &Fixture) {
+pub(super) async fn tell(it: &Fixture) {
     while fan_out(&it.app.app).await.expect("a turn") {}
 }
 
-fn hook(entity: &str, operation: &str) -> Value {
+pub(super) fn hook(entity: &str, operation: &str) -> Value {
     json!({"target_url": TARGET, "entity": entity, "operation": operation})
 }
 
-async fn subscribe(client: &Client, body: Value) -> String {
+pub(super) async fn subscribe(client: &Client, body: Value) -> String {
     client.post("/api/v1/hooks", body).await.expect(201).text_at("/id")
 }
 
-async fn delivered(client: &Client, id: &str) -> Vec<String> {
+pub(super) async fn delivered(client: &Client, id: &str) -> Vec<String> {
     let page = client.get(&format!("/api/v1/hooks/{id}/deliveries")).await.expect(200).json();
     let types =
         page["data"].as_array().expect("a list").iter().map(|it| it["type"].as_str().expect("a type").to_owned());
     types.collect()
 }
 
-fn event(it: &Fixture, id: &str, event_type: &str, organization: &str) -> Value {
+pub(super) fn event(it: &Fixture, id: &str, event_type: &str, organization: &str) -> Value {
     json!({"id": id, "type": event_type, "at": it.now(), "organization": organization, "entity_id": "7", "data": {"name": "Ann"}})
 }
 
-async fn report(it: &Fixture, events: &[Value]) -> Value {
+pub(super) async fn report(it: &Fixture, events: &[Value]) -> Value {
     it.admin.post("/api/v1/events", json!({"events": events})).await.expect(200).json()
 }
 
 /// A member with API access and these rights beside, and a client with a key of theirs.
-async fn member(it: &Fixture, name: &str, permissions: &[&str]) -> Client {
+pub(super) async fn member(it: &Fixture, name: &str, permissions: &[&str]) -> Client {
     let all: Vec<_> = permissions.iter().copied().chain(["claviger/own-webhooks:*", "claviger/own-keys:*"]).collect();
     let role = it.create_role(name, &all).await;
     it.admin.patch(&it.at(&format!("/roles/{role}")), json!({"api_access": true})).await.expect(200);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use claviger::ops::caller::Caller;
 use claviger::ops::events::list_events;
 use claviger::ops::host_events::{NewHostEvent, report_events};
-use claviger::ops::keys::{Overlap, revoke_key};
+use claviger::ops::keys::{Overlap, revoke_key, set_key_active};
 use claviger::ops::page::PageRequest;
 use claviger::ops::webhooks::{
     NewWebhook, WebhookPatch, create_webhook, get_delivery, get_webhook, list_deliveries, recover_deliveries,
@@ -132,6 +132,11 @@ impl World {
     pub(crate) async fn revoke_key(&self) {
         let (test, reason) = (&self.test, RevocationReason::Unspecified);
         revoke_key(&test.app, &test.admin, test.root, self.key_id, reason, None).await.unwrap();
+    }
+
+    pub(crate) async fn set_key_active(&self, active: bool) {
+        let test = &self.test;
+        set_key_active(&test.app, &test.admin, test.root, self.key_id, active, None, None).await.unwrap();
     }
 
     /// Newest first.

@@ -32,6 +32,7 @@ fn revisions(words: &Words<'_>, rows: Vec<EventRowView>, about: Option<(String, 
     RevisionsPage {
         shell: shown.shell,
         rows,
+        withheld: about.is_some(),
         actors: shown.actors,
         what: words.names[0].to_owned(),
         thing: about.is_none().then(|| words.names[1].to_owned()),
@@ -58,6 +59,7 @@ fn revision(words: &Words<'_>) -> RevisionPage {
         event_type: "scorecard.updated".to_owned(),
         received_at: moment("2026-11-21T05:00:00Z"),
         fields: shown.fields,
+        withheld: false,
         compared: shown.compared,
         json: shown.json,
     }
