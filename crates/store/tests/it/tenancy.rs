@@ -188,7 +188,7 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 64] = [
+const WRITERS: [&str; 65] = [
     "bring_forward",
     "delete_api",
     "delete_event_type",

@@ -21,7 +21,7 @@ use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::webhooks::deliveries::{AttemptRow, NewDelivery};
 use claviger_store::webhooks::sending::{Moment, Standing};
 use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
-use claviger_store::{Error, Hold, PageRequest, StoreResult, Tx};
+use claviger_store::{Error, PageRequest, StoreResult, Tx};
 
 use crate::engine::{harm, is_postgres};
 use crate::world::{World, event, id, now, tenant};
