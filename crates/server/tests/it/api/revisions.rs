@@ -134,7 +134,7 @@ async fn how_a_thing_looked_is_told_to_whoever_may_read_such_things_and_to_nobod
             assert_eq!(&one, row);
         }
         for format in ["csv", "jsonl"] {
-            let export = client.get(&format!("{path}?format={format}")).await.expect(200).text();
+            let export = client.get(&format!("{path}?format={format}")).await.expect(200).text;
             assert_eq!(export.matches("rating").count(), told.len() * 2, "{name}: {export}");
         }
     }
