@@ -31,6 +31,8 @@ impl Elements {
 /// every one of them, also where Claviger said nothing.
 #[derive(Debug)]
 pub struct Caller {
+    /// The id of the key that it was made with.
+    pub key: String,
     /// The organization in which the request acts.
     pub organization: String,
     /// The user whose name the action bears: the mapped user's id in this host, or Claviger's where the host gave
@@ -54,7 +56,12 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             Some(list) => Elements::Only(list.split(',').map(|it| it.trim().to_owned()).collect()),
             None => Elements::Only(Vec::new()),
         };
-        Ok(Self { organization: organization.to_owned(), on_behalf_of: user.unwrap_or(key).to_owned(), elements })
+        Ok(Self {
+            key: key.to_owned(),
+            organization: organization.to_owned(),
+            on_behalf_of: user.unwrap_or(key).to_owned(),
+            elements,
+        })
     }
 }
 

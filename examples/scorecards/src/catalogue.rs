@@ -41,14 +41,15 @@ impl Catalogue {
         }
     }
 
-    /// Sets a score on somebody's behalf.
-    pub fn update(&self, organization: &str, id: &str, score: u8, updated_by: &str) -> Option<Scorecard> {
+    /// Sets a score on somebody's behalf, and says how the scorecard looked before and looks now.
+    pub fn update(&self, organization: &str, id: &str, score: u8, updated_by: &str) -> Option<(Scorecard, Scorecard)> {
         let mut by_organization = self.lock();
         let scorecards = by_organization.entry(organization.to_owned()).or_insert_with(samples);
         let scorecard = scorecards.get_mut(id)?;
+        let before = scorecard.clone();
         scorecard.score = score;
         scorecard.updated_by = Some(updated_by.to_owned());
-        Some(scorecard.clone())
+        Some((before, scorecard.clone()))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<String, Scorecard>>> {

@@ -30,7 +30,7 @@ const ORG: (&str, &str) = ("X-Claviger-Organization", "org_1");
 
 #[tokio::test]
 async fn a_list_shows_only_the_elements_the_gateway_names() {
-    let router = scorecards::router();
+    let router = scorecards::router(None);
     for (elements, shown) in [("A", vec!["A"]), ("C, A", vec!["A", "C"]), ("*", vec!["A", "B", "C"]), ("Z", vec![])] {
         let headers = [KEY, ORG, ("X-Claviger-Elements", elements)];
         let (status, list) = ask(&router, "GET /scorecards", &headers, "").await;
@@ -45,7 +45,7 @@ async fn a_list_shows_only_the_elements_the_gateway_names() {
 
 #[tokio::test]
 async fn a_change_bears_the_mapped_users_name() {
-    let router = scorecards::router();
+    let router = scorecards::router(None);
     let named =
         [KEY, ORG, ("X-Claviger-Mapped-User", "usr_1"), ("X-Claviger-Mapped-User-External-Id", "m@example.com")];
     let (status, card) = ask(&router, "PUT /scorecards/A", &named, r#"{"score": 7}"#).await;
@@ -62,7 +62,7 @@ async fn a_change_bears_the_mapped_users_name() {
 
 #[tokio::test]
 async fn bad_input_gets_a_problem_document() {
-    let router = scorecards::router();
+    let router = scorecards::router(None);
     for body in ["", "{", r#"{"score": 101}"#, r#"{"score": -1}"#, r#"{"score": 1, "name": "x"}"#] {
         let (status, problem) = ask(&router, "PUT /scorecards/A", &[KEY, ORG], body).await;
         assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_body")), "{body}");
@@ -77,7 +77,7 @@ async fn bad_input_gets_a_problem_document() {
 
 #[tokio::test]
 async fn a_request_that_did_not_pass_the_gateway_is_refused() {
-    let router = scorecards::router();
+    let router = scorecards::router(None);
     for headers in [&[][..], &[KEY], &[ORG], &[KEY, ORG, KEY]] {
         let (status, problem) = ask(&router, "GET /scorecards/A", headers, "").await;
         assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!("not_through_the_gateway")));

@@ -1,8 +1,10 @@
 //! The whole of it on loopback: a client, the real nginx, the real Claviger, and the example host behind them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use reqwest::RequestBuilder;
+use scorecards::{Destination, Reporter};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -28,10 +30,13 @@ pub(super) struct Made {
 impl Stack {
     pub(super) async fn start() -> Self {
         let claviger = Claviger::start().await;
-        let host = host().await;
-        let nginx = Nginx::start(claviger.authz, host);
         let me = claviger.api("GET me", Value::Null).await;
         let root = me["organization"]["id"].as_str().unwrap().to_owned();
+        let reporting = json!({"name": "Scorecards", "reach": "subtree"});
+        let key = claviger.api(&format!("POST organizations/{root}/keys"), reporting).await;
+        let key = key["secret"]["token"].as_str().unwrap().to_owned();
+        let host = host(Destination { base_url: claviger.base.clone(), key }).await;
+        let nginx = Nginx::start(claviger.authz, host);
         Self { nginx, claviger, root }
     }
 
@@ -69,12 +74,13 @@ impl Stack {
     }
 }
 
-/// The example host, listening.
-async fn host() -> SocketAddr {
+/// The example host, listening; it reports what is changed.
+async fn host(destination: Destination) -> SocketAddr {
+    let reporter = Reporter::start(destination).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     #[expect(clippy::disallowed_methods, reason = "the host may be cut off when the test ends")]
-    tokio::spawn(axum::serve(listener, scorecards::router()).into_future());
+    tokio::spawn(axum::serve(listener, scorecards::router(Some(reporter))).into_future());
     address
 }
 
@@ -133,6 +139,42 @@ async fn a_key_sees_the_scorecards_that_its_mapped_user_may_see() {
         let (code, problem) = answer(stack.ask(missing, &key)).await;
         assert_eq!((code, &problem["code"]), (403, &json!("insufficient_permission")), "{missing}");
     }
+}
+
+// S2.16, A2.2: what a key changes in the host's product stands in the revision history under the name of whom the key acts for.
+#[tokio::test]
+async fn a_change_stands_in_the_revision_history_under_the_mapped_users_name() {
+    let stack = Stack::start().await;
+    let (m, _) = stack.member_m(&["scorecards/A:read", "scorecards/A:update"]).await;
+    let key = stack.key(&stack.root, json!({"name": "Integration", "mapped_user_id": m})).await;
+    let change = |path: &str, score: u8| status(stack.ask(path, &key).json(&json!({"score": score})));
+    assert_eq!([change("PUT /scorecards/A", 7).await, change("PUT /scorecards/B", 7).await], [200, 404]);
+    assert_eq!(change("PUT /scorecards/A", 8).await, 200);
+    let path = format!("GET organizations/{}/revisions", stack.root);
+    let mut revisions = Vec::new();
+    while revisions.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        revisions = stack.claviger.api(&path, Value::Null).await["data"].as_array().unwrap().clone();
+    }
+    let told: Vec<_> = revisions
+        .iter()
+        .map(|it| {
+            let names = [
+                &it["actor"]["user_name"],
+                &it["actor"]["key_name"],
+                &it["entity"],
+                &it["operation"],
+                &it["entity_id"],
+            ];
+            (
+                names.map(|it| it.as_str().unwrap_or_default()),
+                it["before"]["score"].clone(),
+                it["after"]["score"].clone(),
+            )
+        })
+        .collect();
+    let names = ["M", "Integration", "scorecard", "update", "A"];
+    assert_eq!(told, [(names, json!(7), json!(8)), (names, json!(82), json!(7))], "newest first: {revisions:#?}");
 }
 
 /// What one may not see and what does not exist have the same answer, byte by byte, headers included.
