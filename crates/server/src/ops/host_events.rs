@@ -177,14 +177,16 @@ async fn actor(
     new: &NewHostEvent,
 ) -> OpResult<Result<Option<UserId>, (&'static str, &'static str)>> {
     let path = app.replica().path(organization_id);
-    let places = || path.iter().map(|it| Tenant::system(*it, "reporting"));
+    let places: Vec<_> = path.into_iter().map(|it| Tenant::system(it, "reporting")).collect();
     let mut mapped_user_id = None;
     if let Some(id) = new.actor_key_id {
         // The database too: a node does not hold keys that were revoked before it started.
         let held = app.replica().organization_of(id);
         let mut found = None;
-        for place in places().filter(|it| held.is_none_or(|held| held == it.organization_id())) {
-            found = found.or(connection.find_key(&place, id).await?);
+        for place in &places {
+            if found.is_none() && held.is_none_or(|it| it == place.organization_id()) {
+                found = connection.find_key(place, id).await?;
+            }
         }
         match found {
             Some(key) => mapped_user_id = key.mapped_user_id,
@@ -193,8 +195,8 @@ async fn actor(
     }
     if let Some(id) = new.actor_user_id.filter(|it| app.replica().membership_at(*it, organization_id).is_none()) {
         let mut is_known = false;
-        for place in places() {
-            is_known = is_known || connection.find_user(&place, id).await?.is_some();
+        for place in &places {
+            is_known = is_known || connection.find_user(place, id).await?.is_some();
         }
         if !is_known {
             return Ok(Err(("actor_user_id", "is no member of this organization")));

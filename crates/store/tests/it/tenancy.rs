@@ -30,6 +30,7 @@ use claviger_store::people::KeysOfMember;
 use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
 use claviger_store::users::UserFilter;
+use claviger_store::host_events::revisions::RevisionFilter;
 use claviger_store::webhooks::WebhookFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
@@ -137,7 +138,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_webhook(webhook), |it| it.is_some());
     ask!(page_webhooks(&WebhookFilter::default(), &first), |it| it.rows.iter().any(|it| it.webhook.id == webhook));
     ask!(count_webhooks(None), |it| it > 0);
-    ask!(count_webhooks_of_keys(&[key_id]), |it| !it.is_empty());
+    ask!(count_webhooks_of_keys(&[told.webhook.key_id.expect("a key")]), |it| !it.is_empty());
     ask!(find_subscribers(topic, None, 9), |it| it.iter().any(|it| it.id == webhook));
     ask!(find_webhook_secrets(webhook), |it| !it.is_empty());
     ask!(find_delivery(webhook, delivery), |it| it.is_some());
@@ -152,6 +153,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_host_event(told.host_event.id), |it| it.is_some());
     ask!(find_reported(&told.host_event), |it| it.is_some());
     ask!(latest_host_events(topic, 9), |it| !it.is_empty());
+    ask!(find_revision(told.host_event.id), |it| it.is_some());
+    ask!(page_revisions(&RevisionFilter::default(), &first), |it| !it.rows.is_empty());
     ask!(find_admins_concerned(), |it| it.contains(&ann));
     ask!(has_live_keys(ann), |it| it);
     ask!(find_idle_walk(), |it| it.is_some());

@@ -103,7 +103,7 @@ pub async fn get_delivery(
     let webhook = find(&mut reader, &tenant, access, id).await?.webhook;
     let found = reader.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
     let row = shown(&webhook, found);
-    let content = message::content_of(&mut reader, &row).await?;
+    let content = message::readable_content_of(&mut reader, &row).await?;
     let body = content.filter(|it| may_read(app, caller, access, &webhook, it)).map(|it| it.text);
     let attempts = reader.find_attempts(&tenant, delivery_id).await?;
     Ok(DeliveryInfo { row, body, attempts })
@@ -139,7 +139,7 @@ pub async fn resend_delivery(
             Begun::Now(begun) => *begun,
         };
         let found = tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
-        if message::content_of(&mut tx, &found).await?.is_some_and(|it| !is_sent_still(&app, &webhook, &it)) {
+        if message::readable_content_of(&mut tx, &found).await?.is_some_and(|it| !is_sent_still(&app, &webhook, &it)) {
             let detail = "The webhook is not told of such things now: its key may not read them, or nobody who sent it here held the right.";
             return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
         }

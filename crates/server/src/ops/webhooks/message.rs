@@ -9,12 +9,13 @@ use claviger_core::webhook::delivery::Source;
 use claviger_core::webhook::message::{Heading, Message};
 use claviger_core::webhook::topic::Topic;
 use claviger_store::Connection;
+use claviger_store::Error::Corrupt;
 use claviger_store::log::EventRow;
 use claviger_store::webhooks::deliveries::DeliveryRow;
 use serde_json::{Value, json};
 
 use super::hear::{Told, own_changes};
-use crate::ops::error::OpResult;
+use crate::ops::error::{Error, OpResult};
 
 const JOB: &str = "webhooks";
 
@@ -98,6 +99,21 @@ pub(crate) async fn content_of(connection: &mut Connection, delivery: &DeliveryR
             event.map(|it| of(of_host_event(&it).to_text(), Some(it.permission), it.entity_id))
         }
     })
+}
+
+/// As [`content_of`]; absent also where the event cannot be read. Whoever looks at a delivery, or has it sent again, is not to fail with it: that it
+/// cannot be sent, its next attempt says.
+///
+/// # Errors
+/// What any statement can meet.
+pub(super) async fn readable_content_of(
+    connection: &mut Connection,
+    delivery: &DeliveryRow,
+) -> OpResult<Option<Content>> {
+    match content_of(connection, delivery).await {
+        Err(Error::Store(Corrupt { .. })) => Ok(None),
+        read => read,
+    }
 }
 
 #[cfg(test)]

@@ -195,7 +195,7 @@ async fn what_was_reported_can_be_reported_again_whoever_did_it_is_gone_or_anoth
     };
     report(&it, &[by_user("3", &ann)]).await;
     let members = it.admin.get(&it.at("/members?limit=100")).await.expect(200).json();
-    let member = members["data"].as_array().expect("a list").iter().find(|it| it["user_id"] == json!(ann));
+    let member = members["data"].as_array().expect("a list").iter().find(|it| it["user"]["id"] == json!(ann));
     let path = it.at(&format!("/members/{}", member.expect("the member")["id"].as_str().expect("an id")));
     it.admin.send(it.admin.request("DELETE", &path)).await.expect(204);
     let batch = report(&it, &[by_user("3", &ann), by_user("4", &ann)]).await;
