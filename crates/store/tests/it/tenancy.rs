@@ -22,6 +22,7 @@ use claviger_core::time::Timestamp;
 use claviger_core::usage::Span;
 use claviger_core::user::User;
 use claviger_store::clocks::IdleWalk;
+use claviger_store::host_events::revisions::RevisionFilter;
 use claviger_store::imports::{Import, Known};
 use claviger_store::keys::{Bounds, Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::EventFilter;
@@ -137,7 +138,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_webhook(webhook), |it| it.is_some());
     ask!(page_webhooks(&WebhookFilter::default(), &first), |it| it.rows.iter().any(|it| it.webhook.id == webhook));
     ask!(count_webhooks(None), |it| it > 0);
-    ask!(count_webhooks_of_keys(&[key_id]), |it| !it.is_empty());
+    ask!(count_webhooks_of_keys(&[full.child.id]), |it| !it.is_empty());
     ask!(find_subscribers(topic, None, 9), |it| it.iter().any(|it| it.id == webhook));
     ask!(find_webhook_secrets(webhook), |it| !it.is_empty());
     ask!(find_delivery(webhook, delivery), |it| it.is_some());
@@ -151,6 +152,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(count_event_types(), |it| it > 0);
     ask!(find_host_event(told.host_event.id), |it| it.is_some());
     ask!(find_reported(&told.host_event), |it| it.is_some());
+    ask!(find_revision(told.host_event.id), |it| it.is_some());
+    ask!(page_revisions(&RevisionFilter::default(), &first), |it| !it.rows.is_empty());
     ask!(latest_host_events(topic, 9), |it| !it.is_empty());
     ask!(find_admins_concerned(), |it| it.contains(&ann));
     ask!(has_live_keys(ann), |it| it);
