@@ -46,7 +46,7 @@ statements! {
     PAGE_UNREAD = concat!(rows!(), "WHERE n.user_id = $1 AND n.state = 'unread' AND n.id < $2 ORDER BY n.id DESC LIMIT $3");
     FIND = concat!(rows!(), "WHERE n.id = $1 AND n.user_id = $2");
     COUNT_UNREAD =
-        "SELECT count(*) FROM (SELECT 1 FROM notification n WHERE n.user_id = $1 AND n.state = 'unread' LIMIT $2) unread";
+        "SELECT count(*) FROM (SELECT 1 FROM notification n WHERE n.user_id = $1 AND n.state = 'unread' LIMIT $2) counted";
     FIND_ENDING = concat!(
         rows!(), "WHERE n.user_id = $1 AND n.deadline IS NOT NULL AND n.state IN ('unread', 'read') \
          AND n.deadline > $2 AND n.deadline <= $3 AND (n.subject_id = $4 OR $4 IS NULL) ORDER BY n.deadline, n.id LIMIT $5"

@@ -34,21 +34,22 @@ macro_rules! page {
     ($thing:literal) => {
         revisions!(
             "AND (e.actor_user_id = $2 OR $2 IS NULL) AND (e.actor_key_id = $3 OR $3 IS NULL) AND (e.entity = $4 OR $4 IS NULL) \
-             AND (e.operation = $5 OR $5 IS NULL) AND $6 <= e.at AND e.at < $7 ",
+             AND (e.operation = $5 OR $5 IS NULL) AND $6 <= e.at ",
             $thing,
-            "AND (e.at, e.id) < ($8, $9) ORDER BY e.at DESC, e.id DESC LIMIT $10"
+            "AND (e.at, e.id) < ($7, $8) ORDER BY e.at DESC, e.id DESC LIMIT $9"
         )
     };
 }
 
 statements! {
+    /// Its end and the place where it goes on are one bound: with two, SQLite takes the index of all.
     PAGE_REVISIONS = page!("");
     /// Each along an index of what it is narrowed to first: a condition that may be absent has none. The rest is asked of what is found there.
-    PAGE_REVISIONS_OF_THING = page!("AND e.entity_id = $11 ");
-    PAGE_REVISIONS_BY_KEY = page!("AND e.actor_key_id = $11 ");
-    PAGE_REVISIONS_BY_USER = page!("AND e.actor_user_id = $11 ");
-    PAGE_REVISIONS_WHERE = page!("AND e.operation = $11 ");
-    PAGE_REVISIONS_OF_KIND = page!("AND e.entity = $11 ");
+    PAGE_REVISIONS_OF_THING = page!("AND e.entity_id = $10 ");
+    PAGE_REVISIONS_BY_KEY = page!("AND e.actor_key_id = $10 ");
+    PAGE_REVISIONS_BY_USER = page!("AND e.actor_user_id = $10 ");
+    PAGE_REVISIONS_WHERE = page!("AND e.operation = $10 ");
+    PAGE_REVISIONS_OF_KIND = page!("AND e.entity = $10 ");
     FIND_REVISION = revisions!("AND e.id = $2");
 }
 
@@ -117,6 +118,8 @@ impl Connection {
             Some(Cursor { value, id }) => (value.parse().map_err(|_| Error::InvalidCursor)?, id.clone()),
             None => (i64::MAX, String::new()),
         };
+        let until = filter.until.map_or(i64::MAX, Timestamp::as_micros);
+        let (at, id) = if at < until { (at, id) } else { (until, String::new()) };
         let mut arguments = args![
             tenant.organization_id(),
             filter.user_id,
@@ -124,7 +127,6 @@ impl Connection {
             filter.entity,
             filter.operation,
             filter.from.map_or(i64::MIN, Timestamp::as_micros),
-            filter.until.map_or(i64::MAX, Timestamp::as_micros),
             at,
             id,
             request.rows_to_read(),

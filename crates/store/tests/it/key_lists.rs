@@ -397,8 +397,9 @@ async fn lists_and_looks_ups_go_by_an_index() {
     let attach = format!("ATTACH DATABASE '{}' AS usage", usage.display());
     sqlx::query(AssertSqlSafe(attach)).execute(&mut connection).await.expect("the other file");
     // These go through all rows there are, or end at the first, and are meant to.
-    const WHOLE_TABLE: [&str; 8] = [
+    const WHOLE_TABLE: [&str; 9] = [
         "FIND_LEAVING",
+        "FORGET_FAREWELL_LEASES",
         "COUNT_ALL_LIVE_KEYS",
         "FIND_INSTALLATION",
         "CLAIM_INSTALLATION",
