@@ -224,6 +224,8 @@ operations! {
     EventTypeUpdated = "event_type.updated",
     /// A type of a host's events was taken out of the catalogue.
     EventTypeDeleted = "event_type.deleted",
+    /// What an event told was erased, and why.
+    EventErased = "event.erased",
 }
 
 /// One change, as it is handed to the commit; the log gives it its position.

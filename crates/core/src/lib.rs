@@ -11,6 +11,7 @@ pub mod ending;
 pub mod event;
 pub mod event_type;
 pub mod feed;
+pub mod github;
 pub mod hanging;
 pub mod host_event;
 pub mod id;

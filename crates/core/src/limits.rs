@@ -24,6 +24,20 @@ pub const PERMISSIONS_MAX: usize = 256;
 pub const PERMISSIONS_PER_REQUEST_MAX: usize = 16;
 /// Keys asked about in one batch of verifications.
 pub const VERIFIED_PER_BATCH_MAX: usize = 1000;
+/// Lines of one report of leaked keys at the console.
+pub const LEAKS_PER_REPORT_MAX: usize = 20;
+/// Bytes of one alert of GitHub's about leaked keys.
+pub const GITHUB_ALERT_BYTES_MAX: usize = 1024 * 1024;
+/// Tokens of one such alert.
+pub const GITHUB_ALERT_TOKENS_MAX: usize = 1000;
+/// Bytes of the list of keys that GitHub signs alerts with.
+pub const GITHUB_KEYS_BYTES_MAX: usize = 64 * 1024;
+/// Keys of that list.
+pub const GITHUB_KEYS_MAX: usize = 64;
+/// Seconds for which that list is good; then it is fetched again, and without it nothing is believed.
+pub const GITHUB_KEYS_SECS_MAX: u64 = 24 * 60 * 60;
+/// Seconds between two tries to fetch that list, however many alerts name a key that it does not have.
+pub const GITHUB_KEYS_PAUSE_SECS: u64 = 5 * 60;
 /// Networks in one allow-list.
 pub const ALLOWED_IPS_MAX: usize = 100;
 /// Bytes of metadata on a key, as JSON.

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::data_folder::MasterKeyFile;
 use crate::mail::Mailer;
 use crate::metrics::{Metrics, Tally};
+use crate::ops::github_alerts::GithubKeys;
 use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
 use crate::outgoing::{Connector, Names, SystemNames};
@@ -57,6 +58,7 @@ struct Parts {
     throttle: Throttle,
     rates: Rates,
     outgoing: Connector,
+    github_keys: GithubKeys,
     reported: Notify,
     deliveries_due: Notify,
     mailer: Option<Mailer>,
@@ -139,6 +141,7 @@ impl App {
             throttle: Throttle::default(),
             rates: Rates::new(&config),
             outgoing: Connector::new(config.webhook_allow_networks.clone(), names),
+            github_keys: GithubKeys::default(),
             reported: Notify::new(),
             deliveries_due: Notify::new(),
             mailer: Mailer::of(&config),
@@ -228,6 +231,11 @@ impl App {
     /// How often callers of the management API may ask.
     pub(crate) fn rates(&self) -> &Rates {
         &self.0.rates
+    }
+
+    /// The keys that GitHub signs alerts with.
+    pub(crate) fn github_keys(&self) -> &GithubKeys {
+        &self.0.github_keys
     }
 
     /// Calls receivers of webhooks.

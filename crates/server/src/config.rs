@@ -19,14 +19,15 @@ use claviger_core::name::Name;
 use claviger_core::network::IpAllowList;
 use claviger_core::node::NodeName;
 use claviger_core::rate::Rate;
+use claviger_core::webhook::target::TargetUrl;
 use http::Uri;
 use http::uri::Scheme;
 use lettre::message::Mailbox;
 
 pub use self::urls::{DatabaseUrl, SmtpUrl};
 use read::{
-    is_loopback, read_address, read_database, read_filter, read_folder, read_format, read_mailbox, read_networks,
-    read_node_name, read_rate, read_smtp, read_url, read_workers,
+    is_loopback, read_address, read_database, read_filter, read_folder, read_format, read_github, read_mailbox,
+    read_networks, read_node_name, read_rate, read_smtp, read_url, read_workers,
 };
 
 /// The file that is read from the working directory when none is named.
@@ -67,6 +68,8 @@ pub struct Config {
     pub verify_rate: Option<Rate>,
     /// Networks that webhooks may be sent to although they are private, and without TLS; absent means none.
     pub webhook_allow_networks: Option<IpAllowList>,
+    /// Where the keys are listed that GitHub signs alerts about leaked keys with; absent means that none are taken.
+    pub github_alerts: Option<TargetUrl>,
     /// By what people recognise this node; absent means its machine and process.
     pub node_name: Option<NodeName>,
     /// Which messages are logged, in the language of `RUST_LOG`.
@@ -118,7 +121,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the help.
-pub const SETTINGS: [Setting; 16] = [
+pub const SETTINGS: [Setting; 17] = [
     Setting {
         name: "listen",
         value_name: "ADDRESS",
@@ -196,6 +199,12 @@ pub const SETTINGS: [Setting; 16] = [
         value_name: "NETWORKS",
         default: "none",
         help: "Private networks that webhooks may be sent to, also without TLS, such as 10.1.0.0/16; all others have to be public and under TLS",
+    },
+    Setting {
+        name: "github_alerts",
+        value_name: "WHICH",
+        default: "off",
+        help: "Whether GitHub's alerts about leaked keys are taken at /api/v1/leaks/github: `on`, `off`, or another address of the list of keys that they are signed with",
     },
     Setting {
         name: "node_name",
@@ -392,6 +401,7 @@ impl Config {
             api_rate: values.read("api_rate", Some(default_api_rate()), read_rate)?,
             verify_rate: values.read("verify_rate", None, read_rate)?,
             webhook_allow_networks: values.read("webhook_allow_networks", None, read_networks)?,
+            github_alerts: values.read("github_alerts", None, read_github)?,
             node_name: values.read("node_name", None, read_node_name)?,
             log: values.read("log", "warn,claviger=info".to_owned(), read_filter)?,
             log_format: values.read("log_format", LogFormat::Text, read_format)?,

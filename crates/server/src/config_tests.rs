@@ -54,6 +54,22 @@ fn webhooks_go_to_private_networks_only_where_these_are_named() {
 }
 
 #[test]
+fn alerts_of_github_are_taken_only_where_somebody_says_so() {
+    let list = |given: &str| {
+        from_flags(&[("github_alerts", given)]).map(|it| it.github_alerts.map(|it| it.as_str().to_owned()))
+    };
+    assert_eq!(from_flags(&[]).expect("the defaults").github_alerts, None);
+    assert_eq!(list("off"), Ok(None));
+    assert_eq!(list("on"), Ok(Some("https://api.github.com/meta/public_keys/secret_scanning".to_owned())));
+    assert_eq!(list("https://keys.example.com/list"), Ok(Some("https://keys.example.com/list".to_owned())));
+    let error = list("yes").expect_err("no address").to_string();
+    assert!(
+        error.starts_with("--github-alerts is `yes`: ") && error.ends_with("write `on`, `off` or an address"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_server_starts_where_its_clients_have_their_variables() {
     for variable in ["CLAVIGER_KEY", "CLAVIGER_URL"] {
         assert!(from_variables(&[(variable, "http://127.0.0.1:7400")]).is_ok(), "{variable}");

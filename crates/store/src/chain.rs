@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use claviger_core::chain::{Field, Head, Link};
 use claviger_core::event::{Position, Stream};
 use claviger_core::id::OrganizationId;
+use claviger_core::tenant::Tenant;
 
 use crate::db::Row;
 use crate::readers::LogReader;
@@ -85,6 +86,14 @@ impl Connection {
     ) -> StoreResult<Vec<Head>> {
         let after = after.map_or_else(String::new, |it| it.to_string());
         self.list(PAGE_HEADS, args![after, i64::from(limit)], "chain_link", head).await
+    }
+
+    /// Where the chain of the tenant's organization ends; nothing where none of its changes is linked yet.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_chain_head(&mut self, tenant: &Tenant) -> StoreResult<Option<Head>> {
+        self.last_link(tenant.organization_id()).await
     }
 
     async fn last_link(&mut self, organization_id: OrganizationId) -> StoreResult<Option<Head>> {

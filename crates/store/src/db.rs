@@ -270,6 +270,18 @@ impl Store {
         }
     }
 
+    /// Has an embedded engine write its log back into its file and cut it, so that what was overwritten stands in neither any more. Others clear
+    /// up after themselves (PostgreSQL: VACUUM), and are not asked.
+    ///
+    /// # Errors
+    /// `Unavailable`, `StorageFull`.
+    pub async fn write_back(&self) -> StoreResult<()> {
+        match &self.0.engine {
+            Engine::Sqlite(files) => files.write_back().await,
+            Engine::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Waits for what is running, writes the log of an embedded engine back into its file and closes. Later calls fail with `Unavailable`.
     pub async fn close(&self) {
         match &self.0.engine {

@@ -82,6 +82,7 @@ pub fn statements() -> Vec<(String, String)> {
         leaving::STATEMENTS,
         links::STATEMENTS,
         log::STATEMENTS,
+        log::ERASURE_STATEMENTS,
         log::UNSEEN_STATEMENTS,
         members::STATEMENTS,
         notifications::STATEMENTS,

@@ -3,6 +3,7 @@
 //! On SQLite there is one writer: the transaction takes the next number itself, and numbers are committed in the order in which they are
 //! taken, without a gap. On PostgreSQL an event gets its place after its commit, as log/sequence.rs says.
 
+mod erasure;
 mod sequence;
 mod unseen;
 
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+pub use self::erasure::Erased;
+pub(crate) use self::erasure::STATEMENTS as ERASURE_STATEMENTS;
 pub(crate) use self::sequence::{Placing, STATEMENTS as SEQUENCE_STATEMENTS};
 pub(crate) use self::unseen::{POSTGRES_STATEMENTS as WAITING_STATEMENTS, STATEMENTS as UNSEEN_STATEMENTS};
 use crate::feed::REPLICATED;
@@ -32,7 +35,7 @@ use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
 macro_rules! columns {
     () => {
         "e.id, e.epoch, e.seq, e.kind, e.v, e.at, e.organization_id, e.actor_user_id, u.name, u.email, e.actor_key_id, k.name, e.actor_job, \
-         e.entity_id, COALESCE(ek.name, er.name, eu.name), b.body FROM event e LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq \
+         e.entity_id, COALESCE(ek.name, er.name, eu.name), e.commitment, b.body FROM event e LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq \
          LEFT JOIN key k ON k.id = e.actor_key_id AND k.organization_id = e.organization_id \
          LEFT JOIN \"user\" u ON u.id = e.actor_user_id AND (u.organization_id = e.organization_id OR EXISTS (\
          SELECT 1 FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
@@ -153,6 +156,8 @@ pub struct EventRow {
     pub after: Option<Value>,
     /// Where the request came from, where the organization may know who sent it; absent also once the body is erased.
     pub ip: Option<IpAddr>,
+    /// Whether what it told was erased.
+    pub erased: bool,
 }
 
 /// What stands at a place of the log.
@@ -202,8 +207,12 @@ fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
         before: None,
         after: None,
         ip: None,
+        erased: false,
     };
-    if let Some(Json(Body { before, after, ip })) = it.next::<Option<_>>()? {
+    let commitment: Option<Vec<u8>> = it.next()?;
+    let body = it.next::<Option<_>>()?;
+    row.erased = commitment.is_some() && body.is_none();
+    if let Some(Json(Body { before, after, ip })) = body {
         // The organization may know where somebody is of whom it may know who it is.
         let is_known =
             row.user_name.is_some() || row.key_name.is_some() || row.user_id.is_none() && row.key_id.is_none();

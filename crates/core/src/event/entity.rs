@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::id::{
-    ApiId, EventTypeId, ImportId, KeyId, MemberId, OrganizationId, RoleId, SessionId, SharedSecretId, SignInId,
-    SigningKeyId, UserId, WebhookId,
+    ApiId, EventId, EventTypeId, ImportId, KeyId, MemberId, OrganizationId, RoleId, SessionId, SharedSecretId,
+    SignInId, SigningKeyId, UserId, WebhookId,
 };
 
 /// The kinds of things that events are about.
@@ -37,10 +37,12 @@ pub enum EntityKind {
     Webhook,
     /// A type of a host's events.
     EventType,
+    /// An event, which was erased: one of ours, or one that a host reported.
+    Event,
 }
 
 impl EntityKind {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Organization,
         Self::User,
         Self::Member,
@@ -54,6 +56,7 @@ impl EntityKind {
         Self::SignIn,
         Self::Webhook,
         Self::EventType,
+        Self::Event,
     ];
 
     /// The name on the wire and in storage.
@@ -72,6 +75,7 @@ impl EntityKind {
             Self::SignIn => "sign_in",
             Self::Webhook => "webhook",
             Self::EventType => "event_type",
+            Self::Event => "event",
         }
     }
 
@@ -112,7 +116,8 @@ entities!(
     SigningKeyId => SigningKey,
     SignInId => SignIn,
     WebhookId => Webhook,
-    EventTypeId => EventType
+    EventTypeId => EventType,
+    EventId => Event
 );
 
 /// The identifier with its kind in front, as it stands on the wire and in storage.
@@ -132,6 +137,7 @@ impl fmt::Display for Entity {
             EntityKind::SignIn => SignInId::from_u128(self.id).fmt(f),
             EntityKind::Webhook => WebhookId::from_u128(self.id).fmt(f),
             EntityKind::EventType => EventTypeId::from_u128(self.id).fmt(f),
+            EntityKind::Event => EventId::from_u128(self.id).fmt(f),
         }
     }
 }
@@ -161,6 +167,7 @@ impl FromStr for Entity {
             SignInId::PREFIX => text.parse::<SignInId>().map(Self::from),
             WebhookId::PREFIX => text.parse::<WebhookId>().map(Self::from),
             EventTypeId::PREFIX => text.parse::<EventTypeId>().map(Self::from),
+            EventId::PREFIX => text.parse::<EventId>().map(Self::from),
             _ => text.parse::<KeyId>().map(Self::from),
         };
         entity.map_err(|_| EntityError)

@@ -95,6 +95,8 @@ pub(super) struct EventView {
     /// What it looked like then; null where there was nothing to tell, and once it is erased.
     #[schema(value_type = Option<BTreeMap<String, Value>>, required)]
     pub after: Option<Value>,
+    /// Whether what it told was erased; the event `event.erased` about this one says by whom and why.
+    pub erased: bool,
 }
 
 impl From<EventRow> for EventView {
@@ -117,6 +119,7 @@ impl From<EventRow> for EventView {
             },
             before: it.before,
             after: it.after,
+            erased: it.erased,
         }
     }
 }

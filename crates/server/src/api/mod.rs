@@ -6,11 +6,13 @@ mod body;
 mod deprecation;
 mod document;
 mod edge;
+mod event_erasures;
 mod event_exports;
 mod events;
 mod fault_words;
 mod fields;
 mod form;
+mod github_alerts;
 mod headers;
 mod hook_deliveries;
 mod hook_views;
@@ -104,6 +106,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(apis::router())
         .merge(imports::router())
         .merge(events::router())
+        .merge(event_erasures::router())
         .merge(hooks::router())
         .merge(hook_deliveries::router())
         .merge(host_events::router())
@@ -141,6 +144,7 @@ pub fn router(app: App) -> Router {
         )
         .merge(open(oauth_tokens::router()).route_layer(from_fn(oauth::speak_oauth)))
         .merge(open(sign_in::router()).route_layer(from_fn(sign_in::speak_plainly)))
+        .merge(github_alerts::router())
         .merge(reference::router())
         .route("/authz", any(edge::gateway_path))
         .route("/authz/{*path}", any(edge::gateway_path))

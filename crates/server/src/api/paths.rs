@@ -1,6 +1,6 @@
 //! The identifiers that stand in paths.
 
-use claviger_core::id::{ApiId, ImportId, KeyId, MemberId, OrganizationId, RoleId, UserId};
+use claviger_core::id::{ApiId, EventId, ImportId, KeyId, MemberId, OrganizationId, RoleId, UserId};
 use claviger_core::name::ExternalId;
 use claviger_core::reject::Reject;
 use serde::Deserialize;
@@ -77,6 +77,14 @@ within_organization! {
     ImportPath {
         /// The import.
         import_id: ImportId, "imp_01kapxb4q0e8mv5r3g2t9w7yzn"
+    }
+}
+
+within_organization! {
+    /// `…/events/{event_id}`
+    EventPath {
+        /// The event.
+        event_id: EventId, "evt_01kapxb4q0e8mv5r3g2t9w7yzn"
     }
 }
 

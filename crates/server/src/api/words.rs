@@ -310,6 +310,8 @@ words! {
         Webhook,
         /// A type of a host's events.
         EventType,
+        /// An event, which was erased.
+        Event,
     }
 }
 

@@ -1,6 +1,7 @@
-//! `claviger audit`: proves the log, and prints where its chains end.
+//! `claviger audit`: proves the log, prints where its chains end, and erases what an event tells.
 //!
-//! It works on the database itself and not through the API: what it proves is that nobody altered that.
+//! Proving works on the database itself and not through the API: what it proves is that nobody altered that. Erasing goes through the API, which
+//! asks who may.
 
 use std::path::PathBuf;
 
@@ -8,10 +9,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use claviger_core::chain::Head;
 use claviger_store::Store;
 use claviger_store::chain::verify::{FAULTS_MAX, Proof};
+use serde_json::{Value, json};
 
 use super::moving::place_args;
+use super::remote::{self, Remote, escaped, given, pretty};
 use super::serve::open_store;
-use super::{Failed, in_runtime, note, read_config, say};
+use super::{Failed, confirmed, in_runtime, note, read_config, say};
 use crate::app::system_randomness;
 
 /// Heads that are read at a time.
@@ -47,14 +50,53 @@ pub(super) fn command() -> Command {
                 .about("Prints where the chain of each organization ends, one JSON object a line, to be kept elsewhere")
                 .args(place_args()),
         )
+        .subcommand(erase_command())
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
     match matches.subcommand() {
         Some(("verify", matches)) => verify(matches),
         Some(("heads", matches)) => heads(matches),
+        Some(("erase", matches)) => in_runtime(erase(matches)),
         _ => unreachable!("clap asks for one of the subcommands"),
     }
+}
+
+fn erase_command() -> Command {
+    let event = Arg::new("event")
+        .value_name("EVENT_ID")
+        .required(true)
+        .help("The event's id, such as evt_01kapxb4q0e8mv5r3g2t9w7yzn");
+    let reason = Arg::new("reason")
+        .long("reason")
+        .value_name("TEXT")
+        .required(true)
+        .help("Why; it stands in the audit for good, so do not repeat what is erased");
+    let yes = Arg::new("yes").long("yes").action(ArgAction::SetTrue).help("Do not ask first");
+    Command::new("erase")
+        .about("Erases what an event tells, through a running service; the event and the chain stay")
+        .args(remote::args())
+        .arg(event)
+        .arg(reason)
+        .arg(yes)
+}
+
+async fn erase(matches: &ArgMatches) -> Result<(), Failed> {
+    let remote = Remote::new(matches)?;
+    let (event, reason) = (given(matches, "event").unwrap_or_default(), given(matches, "reason").unwrap_or_default());
+    if !matches.get_flag("yes") && !confirmed(&format!("Erase for good what {event} tells?"))? {
+        return Err(Failed::new("nothing was erased"));
+    }
+    let path = remote.path(&format!("/events/{}/erase", escaped(event))).await?;
+    let answer: Value = remote.server.post(&path, &json!({ "reason": reason })).await?;
+    if remote.json {
+        return say(&pretty(&answer));
+    }
+    say(match answer["outcome"].as_str() {
+        Some("erased") => "What it told is erased.",
+        Some("already_erased") => "It was erased before; nothing was changed.",
+        _ => "It never told more than that it happened; nothing was changed.",
+    })
 }
 
 /// Opens the database that is there; makes none.

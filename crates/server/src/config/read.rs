@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use claviger_core::network::IpAllowList;
 use claviger_core::node::NodeName;
 use claviger_core::rate::Rate;
+use claviger_core::webhook::target::TargetUrl;
 use http::Uri;
 use http::uri::Scheme;
 
@@ -109,4 +110,16 @@ pub(super) fn read_rate(text: &str) -> Result<Option<Rate>, String> {
         "off" => Ok(None),
         text => text.parse().map(Some).map_err(|error: claviger_core::rate::RateError| format!("{error}; or off")),
     }
+}
+
+/// The list of keys that GitHub signs alerts with.
+const GITHUB_KEYS: &str = "https://api.github.com/meta/public_keys/secret_scanning";
+
+pub(super) fn read_github(text: &str) -> Result<Option<TargetUrl>, String> {
+    let address = match text {
+        "off" => return Ok(None),
+        "on" => GITHUB_KEYS,
+        other => other,
+    };
+    TargetUrl::parse(address).map(Some).map_err(|error| format!("{error}; write `on`, `off` or an address"))
 }

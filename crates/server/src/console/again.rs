@@ -28,7 +28,7 @@ use crate::ops::sessions::CurrentSession;
 use crate::site::Site;
 
 /// Fields that nobody is to find in a page again. A test compares them with the forms that there are.
-pub(super) const SECRET_FIELDS: [&str; 4] = ["confirm", "password", "present", "token"];
+pub(super) const SECRET_FIELDS: [&str; 5] = ["confirm", "leaked", "password", "present", "token"];
 /// Bytes of a form that go along; what is written in base64 must still fit into a form.
 const KEPT_BYTES_MAX: usize = FORM_BYTES_MAX / 2;
 

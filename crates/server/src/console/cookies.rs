@@ -135,6 +135,7 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "link-was-shown" => Notice::LinkWasShown(subject()?),
         "link-withdrawn" => Notice::LinkWithdrawn(subject()?),
         "user-updated" => Notice::UserUpdated(subject()?),
+        "event-erased" => Notice::EventErased,
         "policy-saved" => Notice::PolicySaved(subject()?),
         "organization-created" => subjects().map(|(name, parent)| Notice::OrganizationCreated(name, parent))?,
         "organization-updated" => Notice::OrganizationUpdated(subject()?),
@@ -204,6 +205,7 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::LinkWasShown(name) => ("link-was-shown", name.as_str()),
         Notice::LinkWithdrawn(name) => ("link-withdrawn", name.as_str()),
         Notice::UserUpdated(name) => ("user-updated", name.as_str()),
+        Notice::EventErased => ("event-erased", ""),
         Notice::PolicySaved(name) => ("policy-saved", name.as_str()),
         Notice::OrganizationCreated(name, _) => ("organization-created", name.as_str()),
         Notice::OrganizationUpdated(name) => ("organization-updated", name.as_str()),
@@ -353,6 +355,7 @@ mod tests {
             Notice::LinkWasShown(named()),
             Notice::LinkWithdrawn(named()),
             Notice::UserUpdated(named()),
+            Notice::EventErased,
             Notice::PolicySaved(named()),
             Notice::OrganizationCreated(named(), String::new()),
             Notice::OrganizationCreated(named(), named()),
@@ -411,6 +414,7 @@ mod tests {
                 | Notice::LinkWasShown(_)
                 | Notice::LinkWithdrawn(_)
                 | Notice::UserUpdated(_)
+                | Notice::EventErased
                 | Notice::PolicySaved(_)
                 | Notice::OrganizationCreated(..)
                 | Notice::OrganizationUpdated(_)

@@ -136,7 +136,14 @@ pub(super) async fn show_health(visit: Visit) -> Result<Response, Failure> {
     let Words { label, why, proposal, .. } = BLOCKED;
     let (any, counted) = (found.count > 0 || !found.is_exact, total(found));
     urgent.insert(0, HealthCard { query: "status=blocked".to_owned(), label, why, proposal, any, counted });
-    let page = HealthPage { shell: visit.shell(Place::Settings), to_review: to_review(&visit).await, urgent, known };
+    let may_report = visit.may("delete");
+    let page = HealthPage {
+        shell: visit.shell(Place::Settings),
+        to_review: to_review(&visit).await,
+        may_report,
+        urgent,
+        known,
+    };
     Ok(visit.page(&page))
 }
 

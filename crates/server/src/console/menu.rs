@@ -11,6 +11,8 @@ pub(super) enum Needs {
     Permissions(&'static [&'static str]),
     /// Something to do with keys here, be it with all or with own ones.
     Keys,
+    /// Keys that the reader may delete, be it all or own ones.
+    KeysToDelete,
     /// Another organization within reach.
     Others,
     /// Any entry of that section.
@@ -175,6 +177,13 @@ pub(super) const BESIDES: &[Entry] = &[
         label: "Create API Key",
         note: "A key for one application, to be copied from the page that makes it.",
         needs: Needs::Permissions(&["claviger/keys:create"]),
+    },
+    Entry {
+        path: "/keys/leaked",
+        icon: "warning",
+        label: "Report a leak",
+        note: "A key stands where it does not belong: end it at once.",
+        needs: Needs::KeysToDelete,
     },
     Entry {
         path: "/shared-secret",

@@ -51,6 +51,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use self::audit::erase::History;
 use self::keys::bulk::Verb;
 use self::keys::door::Door;
 use self::keys::rotation::Step;
@@ -91,6 +92,12 @@ fn rotation(step: Step) -> MethodRouter<App> {
         .post(move |visit, path, form| keys::rotation::change(visit, path, form, step))
 }
 
+/// The question before what an event tells is erased, and its answer.
+fn erasure(history: History) -> MethodRouter<App> {
+    get(move |visit, path| audit::erase::show(visit, path, history))
+        .post(move |visit, path, form| audit::erase::erase(visit, path, form, history))
+}
+
 /// The question before an old shared secret is changed, and its answer.
 fn overlap(step: overlap::Step) -> MethodRouter<App> {
     get(move |visit, query| overlap::show(visit, query, step))
@@ -115,6 +122,7 @@ pub fn router(app: App) -> Router {
         .route("/keys/bulk/deactivate", bulk(Verb::Deactivate))
         .route("/keys/bulk/extend", bulk(Verb::Extend))
         .route("/keys/bulk/delete", bulk(Verb::Delete))
+        .route("/keys/leaked", get(keys::leak::show).post(keys::leak::report))
         .route("/keys/{key}", get(keys::change::show_key))
         .route("/keys/{key}/first-request", get(keys::usage::show_first_request))
         .route("/keys/{key}/edit", get(keys::form::show_edit_key).post(keys::form::edit))
@@ -147,8 +155,10 @@ pub fn router(app: App) -> Router {
         .route("/webhooks/{webhook}/deliveries/{delivery}/resend", post(webhooks::resend))
         .route("/audit", get(audit::show_audit))
         .route("/audit/{event}", get(audit::show_event))
+        .route("/audit/{event}/erase", erasure(History::Audit))
         .route("/revision-history", get(revisions::show_revisions))
         .route("/revision-history/{event}", get(revisions::show_revision))
+        .route("/revision-history/{event}/erase", erasure(History::Revisions))
         .route("/tree", get(tree::show_tree).post(tree::create))
         .route("/tree/new", get(tree::show_new))
         .route("/tree/{id}", get(tree::show_organization))

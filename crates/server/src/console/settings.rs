@@ -81,6 +81,7 @@ fn shown(visit: &Visit, entries: &'static [Entry]) -> Vec<EntryView> {
         Needs::Nothing => true,
         Needs::Permissions(all) => all.iter().all(|it| visit.may_do(it)),
         Needs::Keys => visit.may("read"),
+        Needs::KeysToDelete => visit.may("delete"),
         Needs::Others => visit.may_switch(),
         Needs::Section(section) => !section.entries(visit).is_empty(),
     };

@@ -9,6 +9,10 @@ const WORDS: &[(&str, &str)] = &[
         "api key keys token tokens secret secrets credential credentials access bearer integration application apps root service account rotate \
          mapped user delete rotation regenerate reroll roll renew replace revoke disable scopes ip allowlist whitelist mapped user delete remove",
     ),
+    (
+        "/keys/leaked",
+        "leak leaks leaked compromised exposed published stolen breach incident github gitleaks scanning report revoke emergency",
+    ),
     ("/keys/new", "api key token secret create add generate issue new client"),
     (
         "/shared-secret",
@@ -156,6 +160,8 @@ mod tests {
             ("identity", "/members"),
             ("time zone", "/profile"),
             ("events", "/audit"),
+            ("leaked key", "/keys/leaked"),
+            ("compromised", "/keys/leaked"),
         ] {
             let found: Vec<_> = find(everything(), search).into_iter().map(|it| it.path).collect();
             assert!(found.contains(&path), "{search} leads to {found:?}");

@@ -1,4 +1,4 @@
-//! The one client that calls what others name: receivers of webhooks.
+//! The one client that calls what others name: receivers of webhooks; and the list of keys by which GitHub's alerts are checked.
 //!
 //! Whoever subscribes names an address, and this machine calls it from within its own network. So an address is judged three times: as it is
 //! written (before anything is asked), as its name is answered (every answer, at every attempt, since names lead elsewhere later), and as the
@@ -23,7 +23,7 @@ use claviger_core::time::Timestamp;
 use claviger_core::webhook::attempt::{Outcome, Wish};
 use claviger_core::webhook::target::TargetUrl;
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Client, Response};
 use tokio::time::Instant;
 
@@ -116,6 +116,32 @@ impl Connector {
     /// Tells a receiver that its subscription has ended (Zapier calls this a reverse unsubscribe).
     pub async fn delete(&self, target: &TargetUrl, headers: HeaderMap, now: Timestamp) -> Answer {
         self.call(Method::DELETE, target, headers, Bytes::new(), now).await
+    }
+
+    /// Gets a document of at most so many bytes, or says in words why there is none.
+    ///
+    /// # Errors
+    /// The words.
+    pub async fn get(&self, target: &TargetUrl, bytes_max: usize) -> Result<Vec<u8>, String> {
+        target.check(self.0.allowed.as_ref()).map_err(|error| format!("The address {error}."))?;
+        let client = self.client(target.is_encrypted()).map_err(Clone::clone)?;
+        let getting = async {
+            let sent = client.get(target.as_str()).send().await;
+            let mut response = sent.map_err(|error| words::of_error(&error).1)?;
+            if response.status() != StatusCode::OK {
+                return Err(format!("The answer was {}.", response.status().as_u16()));
+            }
+            let mut bytes = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(|error| words::of_error(&error).1)? {
+                if bytes_max < bytes.len() + chunk.len() {
+                    return Err(format!("The answer has more than {bytes_max} bytes."));
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(bytes)
+        };
+        let limit = Duration::from_secs(WEBHOOK_ATTEMPT_SECS_MAX);
+        tokio::time::timeout(limit, getting).await.unwrap_or_else(|_| Err(words::too_slow()))
     }
 
     async fn call(

@@ -201,6 +201,11 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     calls.call("revoke_keys", "POST", "/keys/bulk/revoke", json!({"keys": keys})).await;
     calls.call("report_leak", "POST", "/leaks", json!({"key": leaked["secret"]["token"]})).await;
 
+    let path = format!("/api/v1/organizations/{}/events?limit=1", calls.test.root);
+    let events = calls.test.call("GET", &path, &calls.token, &Value::Null).await.body;
+    let path = format!("/events/{}/erase", id(&events["data"][0]));
+    calls.call("erase_event", "POST", &path, json!({"reason": "A request"})).await;
+
     let path = format!("/users/{}/personal-key", calls.test.admin_id);
     calls.call("put_personal_key", "PUT", &path, Value::Null).await;
     calls.call("rotate_personal_key", "POST", &format!("{path}/rotate"), Value::Null).await;

@@ -170,6 +170,9 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     let leaked = maker.key(&role).await["secret"]["token"].clone();
     call("report_leak", "POST", format!("{at}/leaks"), json!({"key": leaked}));
 
+    let told = it.admin.get(&format!("{at}/events?limit=1")).await.expect(200).text_at("/data/0/id");
+    call("erase_event", "POST", format!("{at}/events/{told}/erase"), json!({"reason": "A request"}));
+
     // A personal key is one per user and organization, and only the user switches it on: so three organizations for the one user who calls.
     let personal =
         |organization: &str| format!("/api/v1/organizations/{organization}/users/{}/personal-key", it.app.admin_id);

@@ -12,6 +12,7 @@ mod every_change;
 mod fail_closed;
 mod gateway;
 mod lattice;
+mod leak_pattern;
 mod nodes;
 mod operations;
 mod ops;

@@ -117,7 +117,8 @@ impl Tx {
                 | EntityKind::SharedSecret
                 | EntityKind::SigningKey
                 | EntityKind::SignIn
-                | EntityKind::EventType => continue,
+                | EntityKind::EventType
+                | EntityKind::Event => continue,
             };
             self.fetch_optional(if shared { together } else { alone }, args![entity.to_string()]).await?;
         }

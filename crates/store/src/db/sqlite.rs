@@ -94,6 +94,12 @@ impl Files {
         begin(&self.usage).await
     }
 
+    /// Writes the log of the engine back into its file, and cuts it. A reader that holds on to what it sees for longer than a caller waits keeps it
+    /// from that; it is written back the next time then.
+    pub(super) async fn write_back(&self) -> StoreResult<()> {
+        self.writer.execute("PRAGMA main.wal_checkpoint(TRUNCATE)").await.map(drop).map_err(failure)
+    }
+
     /// The last connection that closes writes the log of the engine back into its file.
     pub(super) async fn close(&self) {
         self.readers.close().await;

@@ -305,7 +305,8 @@ impl Connection {
             | EntityKind::Session
             | EntityKind::SharedSecret
             | EntityKind::Webhook
-            | EntityKind::EventType => {
+            | EntityKind::EventType
+            | EntityKind::Event => {
                 return Ok((Rows(Form::Changes(vec![])), None));
             }
         };
@@ -346,7 +347,8 @@ impl Connection {
             | EntityKind::Session
             | EntityKind::SharedSecret
             | EntityKind::Webhook
-            | EntityKind::EventType => return Ok(vec![]),
+            | EntityKind::EventType
+            | EntityKind::Event => return Ok(vec![]),
         };
         let Some(row) = self.fetch_optional(statement, args![entity.to_string()]).await? else {
             return Ok(vec![Change::Gone(entity)]);

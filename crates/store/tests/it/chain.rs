@@ -2,7 +2,9 @@
 
 use claviger_core::chain::Head;
 use claviger_core::event::{Event, EventKind};
+use claviger_store::PageRequest;
 use claviger_store::chain::verify::{Fault, Proof};
+use claviger_store::log::{Erased, EventFilter};
 use rand_core::Rng as _;
 
 use crate::engine::{harm, is_nightly, rows};
@@ -64,6 +66,30 @@ async fn a_body_that_is_erased_leaves_the_chain_whole() {
     let proof = prove(&world, &heads(&world).await).await;
     assert_eq!(proof.faults, []);
     assert!(proof.erased > 3, "{proof:?}");
+}
+
+#[tokio::test]
+async fn what_an_event_told_is_erased_once_and_only_where_it_told_something() {
+    let world = world().await;
+    let mut reader = world.store.read().await.expect("a connection");
+    let page = reader.page_events(&world.acme.tenant, &EventFilter::default(), &PageRequest::first(100)).await;
+    let (told, untold): (Vec<_>, Vec<_>) = page.expect("events").rows.into_iter().partition(|it| it.after.is_some());
+    let mut tx = world.store.begin().await.expect("a transaction");
+    for (event, outcomes) in [(&told[0], [Erased::Now, Erased::Before])]
+        .into_iter()
+        .chain(untold.first().map(|it| (it, [Erased::Nothing, Erased::Nothing])))
+    {
+        for expected in outcomes {
+            let erased = tx.erase_event(&world.acme.tenant, event.id).await.expect("an answer");
+            assert_eq!(erased, Some(expected), "{event:?}");
+        }
+        assert_eq!(tx.erase_event(&world.beta.tenant, event.id).await.expect("an answer"), None);
+    }
+    tx.commit_unaudited("a test erases").await.expect("a commit");
+    let left = reader.find_event(&world.acme.tenant, told[0].id).await.expect("an answer").expect("an event");
+    assert!(left.erased && left.before.is_none() && left.after.is_none(), "{left:?}");
+    let proof = prove(&world, &heads(&world).await).await;
+    assert_eq!((proof.faults, proof.erased), (vec![], 1));
 }
 
 /// Statements that alter the log past the store, at the place `{}`, which is linked, or at its end.

@@ -23,15 +23,15 @@ use claviger_core::usage::Span;
 use claviger_core::user::User;
 use claviger_store::clocks::IdleWalk;
 use claviger_store::host_events::revisions::RevisionFilter;
+use claviger_store::host_events::revisions::RevisionFilter;
 use claviger_store::imports::{Import, Known};
 use claviger_store::keys::{Bounds, Breach, KeyFilter, KeySort, KeyStatus};
-use claviger_store::log::EventFilter;
+use claviger_store::log::{Erased, EventFilter};
 use claviger_store::organizations::{LeftBehind, OrganizationFilter};
 use claviger_store::people::KeysOfMember;
 use claviger_store::role_impact::Tie;
 use claviger_store::roles::RoleUses;
 use claviger_store::users::UserFilter;
-use claviger_store::host_events::revisions::RevisionFilter;
 use claviger_store::webhooks::WebhookFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
@@ -133,6 +133,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_idempotent("abc"), |it| it.is_some());
     ask!(page_events(&EventFilter::default(), &first), |it| !it.rows.is_empty());
     ask!(find_event(told), |it| it.is_some());
+    ask!(find_chain_head(), |it| it.is_some());
     ask!(find_key_health(key_id, now()), |it| !it.is_empty());
     let told = &full.told;
     let (webhook, topic, delivery) = (told.webhook.id, &told.event_type.topic, told.delivery.id);
@@ -192,7 +193,7 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 65] = [
+const WRITERS: [&str; 67] = [
     "bring_forward",
     "delete_api",
     "delete_event_type",
@@ -206,6 +207,8 @@ const WRITERS: [&str; 65] = [
     "destroy_shared_secret_key",
     "destroy_unrevealed",
     "end_sign_in",
+    "erase_event",
+    "erase_host_event",
     "hold_idempotency_key",
     "insert_api",
     "insert_attempt",
@@ -310,6 +313,18 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
         "update_signing_key" => tx.update_signing_key(by, &full.signing_key).await,
         "insert_signing_key" => {
             tx.insert_signing_key(by, &signing_key(SigningKeyState::Next), full.data_key.id, &vec![2]).await
+        }
+        "erase_event" => {
+            let told =
+                tx.page_events(&full.world.acme.tenant, &EventFilter::default(), &PageRequest::first(100)).await?;
+            let told = told.rows.iter().find(|it| it.after.is_some()).expect("an event that tells something");
+            assert_eq!(tx.erase_event(by, told.id).await?, Some(Erased::Now), "it is Acme's");
+            Ok(())
+        }
+        "erase_host_event" => {
+            let erased = tx.erase_host_event(by, full.told.host_event.id).await?;
+            assert_eq!(erased, Some(Erased::Now), "it is Acme's");
+            Ok(())
         }
         "use_assertion" => tx.use_assertion(by, [1; 32], now()).await.map(drop),
         "end_sign_in" => tx.end_sign_in(by, id(), full.key.id, now()).await.map(drop),

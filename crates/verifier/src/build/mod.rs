@@ -130,7 +130,8 @@ impl Build {
             | EntityKind::Session
             | EntityKind::SharedSecret
             | EntityKind::Webhook
-            | EntityKind::EventType => {}
+            | EntityKind::EventType
+            | EntityKind::Event => {}
         }
     }
 
@@ -167,7 +168,8 @@ impl Build {
             | EntityKind::Session
             | EntityKind::SharedSecret
             | EntityKind::Webhook
-            | EntityKind::EventType => {}
+            | EntityKind::EventType
+            | EntityKind::Event => {}
         }
     }
 

@@ -21,7 +21,7 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 43] = [
+pub(in crate::console) const LABELS: [(&str, &str); 45] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
@@ -37,6 +37,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 43] = [
     ("expires_on", "Last day"),
     ("external_id", "External id"),
     ("extra", "Extra permissions"),
+    ("found_at", "Where it was found"),
     ("from", ""),
     ("in_app", "Bell"),
     ("key", "Keys"),
@@ -54,6 +55,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 43] = [
     ("permission", "Permissions"),
     ("permissions", "Permissions"),
     ("reach", "Reach"),
+    ("reason", "Why"),
     ("replaces", ""),
     ("role", "Role"),
     ("scopes", "Scopes"),
@@ -120,6 +122,8 @@ impl<'a> Reader<'a> {
         let several = if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") };
         match parts.as_slice() {
             ["keys"] => "Create a key".to_owned(),
+            ["keys", "leaked"] => "Report a leak".to_owned(),
+            ["audit" | "revision-history", _, "erase"] => "Erase what an event tells".to_owned(),
             ["keys", "bulk", verb] => format!("{} {several}", verb_of(verb)),
             ["keys", _, "rotation", verb] => format!("{} the rotation of the key{name}", verb_of(verb)),
             ["keys", _, verb] => format!("{} the key{name}", verb_of(verb)),

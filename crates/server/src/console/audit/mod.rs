@@ -2,6 +2,7 @@
 
 pub(super) mod asked;
 pub(super) mod differences;
+pub(super) mod erase;
 mod query;
 mod words;
 
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use axum::response::Response;
-use claviger_core::event::{Entity, EntityKind};
+use claviger_core::event::{Entity, EntityKind, EventKind};
 use claviger_core::id::{ApiId, EventId, RoleId};
 use claviger_core::limits;
 use serde_json::{Value, json};
@@ -22,10 +23,13 @@ use super::keys::view::{role_label, type_label};
 use super::pages::audit::{ActorFacts, AuditPage, EventPage, EventRowView, Subject};
 use super::pages::shell::{Moment, Place};
 use super::visit::Visit;
+use crate::ops::erasure::{ERASE, get_chain_head};
+use crate::ops::error::Error;
 use crate::ops::events::{EventFilter, EventRow, get_event, list_events, names_of};
 use crate::ops::keys::{KeyQuery, KeySort, page_keys};
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::people::list_people;
+use crate::ops::revisions::get_revision;
 
 /// Whom the list can be narrowed to: the first hundred people and keys. Names on a page are those of [`names_in`].
 pub(super) struct Known {
@@ -111,7 +115,9 @@ pub(super) async fn show_audit(visit: Visit, query: Address) -> Result<Response,
         let listed = rows.iter().find(|row| row.subject.id == it.to_string()).map(|row| row.subject.clone());
         listed.unwrap_or_else(|| subject(&visit, it, names.get(&it.to_string()).cloned()))
     });
+    let head = get_chain_head(&visit.app, &visit.caller, visit.organization_id()).await?;
     let page = AuditPage {
+        chain: head.map(|it| (it.number, it.link.to_string())),
         shell: visit.shell(Place::Settings),
         actors: query.asked.actors(&known.people, &known.keys),
         kinds: query.kinds(),
@@ -145,12 +151,26 @@ pub(super) async fn latest(visit: &Visit, entity: Entity) -> Vec<EventRowView> {
 /// An event's own page.
 pub(super) async fn show_event(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
     let id: EventId = id.parse().map_err(|_| Failure::not_found())?;
-    let event = get_event(&visit.app, &visit.caller, visit.organization_id(), id).await?;
+    let event =
+        match get_event(&visit.app, &visit.caller, visit.organization_id(), id).await.map_err(Error::into_reject) {
+            Ok(event) => event,
+            // What was erased may be one that a host reported, and what says so names it alike.
+            Err(reject) => {
+                let reported = get_revision(&visit.app, &visit.caller, visit.organization_id(), id).await;
+                return match reported {
+                    Ok(_) => Ok(visit.redirect(&format!("/revision-history/{id}"))),
+                    Err(_) => Err(reject.into()),
+                };
+            }
+        };
+    let tells = event.before.is_some() || event.after.is_some() || event.ip.is_some();
     let names = names_in(&visit, std::slice::from_ref(&event), NAMED_OF_ONE_MAX).await;
     let page = EventPage {
         shell: visit.shell(Place::Settings),
         row: row(&visit, &event, &names),
         operation: event.kind.as_str(),
+        erased: event.erased,
+        may_erase: tells && event.kind != EventKind::EventErased && visit.may_do(ERASE),
         place: format!("{}.{}", event.position.epoch, event.position.seq),
         fields: differences(event.before.as_ref(), event.after.as_ref(), &names),
         compared: event.before.is_some() && event.after.is_some(),
@@ -215,6 +235,7 @@ fn subject(visit: &Visit, entity: Entity, name: Option<String>) -> Subject {
         EntityKind::Key => Some(visit.path(&format!("/keys/{id}"))),
         EntityKind::Role => Some(visit.path(&format!("/roles/{id}"))),
         EntityKind::Member => Some(visit.path(&format!("/members/{id}"))),
+        EntityKind::Event => Some(visit.path(&format!("/audit/{id}"))),
         _ => None,
     };
     Subject { kind: words::entity_words(entity.kind), id, name, href }

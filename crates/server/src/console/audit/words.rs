@@ -42,6 +42,7 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::SigningKeyRotated => "Let another key sign access tokens",
         EventKind::SigningKeyRevoked => "Revoked the key that signed access tokens",
         EventKind::SigningKeyDeleted => "Cleared away keys that signed access tokens before",
+        EventKind::EventErased => "What an event told was erased",
         EventKind::SignInEnded => "Took back access tokens",
         _ => "",
     };

@@ -336,6 +336,7 @@ pub(in crate::console) async fn show_keys(
         back: format!("{}?{}", door.path(), query.link("", "", 1)),
         rows,
         may_create,
+        may_report: visit.may("delete"),
         shared_secret: may_see(&visit),
         snippets: create_key(&visit.site.base_url, visit.organization.id),
     };

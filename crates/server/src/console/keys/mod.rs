@@ -8,6 +8,7 @@ mod copied;
 pub(super) mod door;
 pub(super) mod export;
 pub(super) mod form;
+pub(super) mod leak;
 pub(super) mod list;
 mod locations;
 pub(super) mod rights;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::form::Choice;
+use super::form::{Choice, FormErrors};
 use super::shell::{Moment, Shell};
 
 /// The list of events.
@@ -35,6 +35,8 @@ pub struct AuditPage {
     pub next: Option<String>,
     /// The path of the list as the management API has it, with a query string that lacks only the form.
     pub export: String,
+    /// Where the chain of the organization's log ends: how many links it has, and the last; none where nothing is linked yet.
+    pub chain: Option<(u64, String)>,
 }
 
 /// Choices under a common heading.
@@ -120,6 +122,10 @@ pub struct EventPage {
     pub row: EventRowView,
     /// Its name on the wire: `key.rotated`.
     pub operation: &'static str,
+    /// Whether what it told was erased.
+    pub erased: bool,
+    /// Whether the reader may erase what it tells.
+    pub may_erase: bool,
     /// Its place in the log: `1.42`.
     pub place: String,
     /// Every field, those that differ first.
@@ -128,4 +134,26 @@ pub struct EventPage {
     pub compared: bool,
     /// The same as a program sees it.
     pub json: String,
+}
+
+/// Asks before what an event tells is erased.
+#[derive(Template, Debug)]
+#[template(path = "audit/erase.html")]
+pub struct ErasePage {
+    /// The frame.
+    pub shell: Shell,
+    /// What happened: `Key rotated`.
+    pub what: String,
+    /// The list that it stands in, within the organization.
+    pub list: &'static str,
+    /// What that is called.
+    pub list_name: &'static str,
+    /// The event's own page, within the organization.
+    pub event_path: String,
+    /// Whether the reader has to prove again who they are.
+    pub must_confirm: bool,
+    /// Why, as it was typed.
+    pub reason: String,
+    /// What to mend.
+    pub errors: FormErrors,
 }

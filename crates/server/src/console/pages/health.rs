@@ -12,6 +12,8 @@ pub struct HealthPage {
     pub shell: Shell,
     /// How many keys there are to review, in digits as people read them; none where there are none.
     pub to_review: Option<String>,
+    /// Whether the reader may report that a key leaked.
+    pub may_report: bool,
     /// What asks for something to be done soon.
     pub urgent: Vec<HealthCard>,
     /// What is good to know.

@@ -102,6 +102,8 @@ pub struct KeyListPage {
     pub further: Option<String>,
     /// Whether the viewer may create keys.
     pub may_create: bool,
+    /// Whether the reader may report that one leaked.
+    pub may_report: bool,
     /// Whether the way to the organization's shared secret is offered.
     pub shared_secret: bool,
     /// How to create a key over HTTP, for the empty list.

@@ -16,6 +16,7 @@ pub mod health;
 pub mod home;
 pub mod keyboard;
 pub mod keys;
+pub mod leak;
 pub mod members;
 pub mod notifications;
 pub mod organizations;

@@ -58,6 +58,8 @@ pub struct RevisionPage {
     pub history: Option<String>,
     /// Its type on the wire: `scorecard.updated`.
     pub event_type: String,
+    /// Whether the reader may erase what it tells.
+    pub may_erase: bool,
     /// When the host reported it.
     pub received_at: Moment,
     /// Whether what changed is not told, because the visitor may not read such things.

@@ -305,6 +305,8 @@ pub enum Notice {
     UserUpdated(String),
     /// A setting of the policy was changed.
     PolicySaved(String),
+    /// What an event told was erased.
+    EventErased,
     /// An organization was made, and below which.
     OrganizationCreated(String, String),
     /// An organization is called otherwise.

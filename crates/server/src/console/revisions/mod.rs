@@ -18,6 +18,7 @@ use super::pages::revisions::{RevisionPage, RevisionsPage};
 use super::pages::shell::{Moment, Place};
 use super::pages::snippets;
 use super::visit::Visit;
+use crate::ops::erasure::ERASE;
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::revisions::{RevisionRow, get_revision, list_revisions};
 
@@ -66,6 +67,7 @@ pub(super) async fn show_revision(visit: Visit, Path((_, id)): Path<(String, Str
         row: row(&visit, &found),
         history: found.event.entity_id.as_ref().map(|it| history_of(found.event.topic.entity(), it)),
         event_type: found.event.topic.event_type(),
+        may_erase: found.event.body.is_some() && visit.may_do(ERASE),
         received_at: Moment::new(found.event.received_at),
         fields: differences(before.as_ref(), after.as_ref(), &Names::new()),
         withheld,
@@ -112,7 +114,7 @@ fn row(visit: &Visit, revision: &RevisionRow) -> EventRowView {
 }
 
 /// `Scorecard updated`, of `scorecard.updated`.
-fn words(event_type: &str) -> String {
+pub(super) fn words(event_type: &str) -> String {
     let text = event_type.replace(['.', '_'], " ");
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |it| it.to_uppercase().chain(characters).collect())

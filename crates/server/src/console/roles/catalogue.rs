@@ -15,7 +15,7 @@ use crate::ops::roles::list_roles;
 const OF_CLAVIGER: [(&str, &str); 15] = [
     ("apis", "read create update delete"),
     ("event-types", "read update delete"),
-    ("events", "read create"),
+    ("events", "read create delete"),
     ("keys", "read create update delete verify"),
     ("members", "read create update delete"),
     ("metrics", "read"),

@@ -10,8 +10,9 @@ use claviger_core::name::{Description, Name};
 use claviger_core::policy::LeakAction;
 use claviger_core::reject::Reject;
 use claviger_core::secret::{Digest, SECRET_CHARS, Shape, shape};
-use claviger_store::Hold;
+use claviger_core::tenant::Tenant;
 use claviger_store::imports::Known;
+use claviger_store::{Hold, Tx};
 use claviger_verifier::credential::Presented;
 use claviger_verifier::tokens::Proven;
 use claviger_verifier::verify::{About, Ask};
@@ -25,7 +26,7 @@ use crate::ops::error::OpResult;
 use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
 use crate::ops::receipts;
 use crate::ops::tokens::end_sign_in;
-use crate::ops::transaction::{begin_beside, commit, on_task};
+use crate::ops::transaction::{begin_beside, commit, on_task, settle};
 use crate::ops::verify::Subject;
 
 /// A leaked secret. It is looked for and then forgotten: neither the event nor the log has it.
@@ -99,6 +100,15 @@ impl LeakReport {
     }
 }
 
+/// What a report does to keys of an organization, for who may report some.
+///
+/// # Errors
+/// Refusals.
+pub fn leak_action(app: &App, caller: &Caller, organization_id: OrganizationId) -> OpResult<LeakAction> {
+    caller.authorize_keys(app, organization_id, "delete")?;
+    Ok(policy_of(app, organization_id)?.leak_action)
+}
+
 /// Takes the report of a leaked secret of an organization or of one below it. Who may not revoke its key is told no more than of one that
 /// never was.
 ///
@@ -114,15 +124,8 @@ pub async fn report_leak(
     caller.authorize_keys(app, organization_id, "delete")?;
     // By whether there is a receipt nobody shall tell a key that is not theirs from none.
     receipts::note_present(app);
-    let token = token_of(app, &leak.subject);
-    let located = match &token {
-        Some(token) => {
-            let place = app.replica().organization_of(token.key_id());
-            place.map(|place| (None, token.key_id(), place))
-        }
-        None => locate(app, &leak.subject).map(|(digest, key_id, place)| (Some(digest), key_id, place)),
-    };
-    let Some((digest, key_id, place)) = located else { return Ok(Answer::Fresh(LeakReport::UNKNOWN)) };
+    let Some(found) = Found::of(app, &leak.subject) else { return Ok(Answer::Fresh(LeakReport::UNKNOWN)) };
+    let place = found.place;
     let is_below = app.replica().path(place).contains(&organization_id);
     if !is_below || caller.authorize_keys(app, place, "delete").is_err() {
         return Ok(Answer::Fresh(LeakReport::UNKNOWN));
@@ -131,52 +134,108 @@ pub async fn report_leak(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, place, "delete");
-        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
+        let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(found.key_id)], authorize).await?;
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);
         }
-        let key = tx.find_key(&tenant, key_id).await?;
-        let is_callers = |it: &Key| match whose {
-            Whose::All => true,
-            Whose::Own(user_id) => it.owner_id == Some(user_id),
-        };
-        let Some(before) = key.filter(is_callers) else { return Ok(Answer::Fresh(LeakReport::UNKNOWN)) };
-        let now = app.now();
-        let told = json!({ "found_at": found_at.as_ref().map(Description::as_str) });
-        if let Some(token) = token {
-            let ended =
-                if now < token.expires_at() { end_sign_in(&mut tx, &tenant, &token, &told, now).await? } else { None };
-            let Some(event) = ended else { return Ok(Answer::Fresh(LeakReport::of(LeakOutcome::Dead, &before))) };
-            let report = LeakReport::of(LeakOutcome::TokenEnded, &before);
-            keep(idempotency.as_ref(), &mut tx, &tenant, &report, now).await?;
-            commit(&app, tx, event).await?;
-            return Ok(Answer::Fresh(report));
-        }
-        let known = match digest {
-            Some(digest) => tx.find_digests(&tenant, &[digest]).await?,
-            None => Vec::new(),
-        };
-        if !matches!(known[..], [Some(Known::Own(id))] if id == key_id) {
-            return Ok(Answer::Fresh(LeakReport::of(LeakOutcome::Dead, &before)));
-        }
-        let (report, event) = match policy_of(&app, place)?.leak_action {
-            LeakAction::Revoke => {
-                let mut key = before.clone();
-                key.revoke(RevocationReason::KeyCompromise, now)?;
-                tx.update_key(&tenant, &key, before.version).await?;
-                let event = Event::new(&tenant, EventKind::KeyRevoked, key_id, now).before(&before);
-                (LeakReport::of(LeakOutcome::Revoked, &key), event.after(&with_leak(&key, told)))
-            }
-            LeakAction::Notify => {
-                let event = Event::new(&tenant, EventKind::KeyLeakReported, key_id, now);
-                (LeakReport::of(LeakOutcome::Reported, &before), event.after(&told))
-            }
-        };
-        keep(idempotency.as_ref(), &mut tx, &tenant, &report, now).await?;
+        let (report, event) = found.end(&app, &mut tx, &tenant, whose, told(found_at.as_ref())).await?;
+        let Some(event) = event else { return Ok(Answer::Fresh(report)) };
+        keep(idempotency.as_ref(), &mut tx, &tenant, &report, app.now()).await?;
         commit(&app, tx, event).await?;
         Ok(Answer::Fresh(report))
     })
     .await
+}
+
+/// Takes the report of a leaked secret of any organization, by somebody who is no caller here: `job` stands in the audit for who it was.
+///
+/// # Errors
+/// What any change can meet; what is wrong with the secret is an answer, not an error.
+pub async fn report_found(app: &App, job: &'static str, leak: Leak) -> OpResult<LeakOutcome> {
+    let Some(found) = Found::of(app, &leak.subject) else { return Ok(LeakOutcome::Unknown) };
+    let (task, found_at) = (app.clone(), leak.found_at);
+    on_task(app, async move {
+        let app = task;
+        let tenant = Tenant::system(found.place, job);
+        let mut tx = app.store().begin().await?;
+        tx.hold([Hold::alone(found.key_id)]).await?;
+        // Policy is read from memory, which has to know what the transaction sees.
+        settle(&app, &mut tx).await?;
+        let (report, event) = found.end(&app, &mut tx, &tenant, Whose::All, told(found_at.as_ref())).await?;
+        if let Some(event) = event {
+            commit(&app, tx, event).await?;
+        }
+        Ok(report.outcome)
+    })
+    .await
+}
+
+fn told(found_at: Option<&Description>) -> Value {
+    json!({ "found_at": found_at.map(Description::as_str) })
+}
+
+/// What a leaked secret leads to.
+struct Found {
+    token: Option<Arc<Proven>>,
+    digest: Option<Digest>,
+    key_id: KeyId,
+    place: OrganizationId,
+}
+
+impl Found {
+    fn of(app: &App, subject: &Subject) -> Option<Self> {
+        if let Some(token) = token_of(app, subject) {
+            let (key_id, place) = (token.key_id(), app.replica().organization_of(token.key_id())?);
+            return Some(Self { token: Some(token), digest: None, key_id, place });
+        }
+        let (digest, key_id, place) = locate(app, subject)?;
+        Some(Self { token: None, digest: Some(digest), key_id, place })
+    }
+
+    /// Does what policy says, and says what there is to be committed; no event where nothing changes.
+    async fn end(
+        self,
+        app: &App,
+        tx: &mut Tx,
+        tenant: &Tenant,
+        whose: Whose,
+        told: Value,
+    ) -> OpResult<(LeakReport, Option<Event>)> {
+        let key_id = self.key_id;
+        let key = tx.find_key(tenant, key_id).await?;
+        let is_reporters = |it: &Key| match whose {
+            Whose::All => true,
+            Whose::Own(user_id) => it.owner_id == Some(user_id),
+        };
+        let Some(before) = key.filter(is_reporters) else { return Ok((LeakReport::UNKNOWN, None)) };
+        let now = app.now();
+        if let Some(token) = self.token {
+            let ended =
+                if now < token.expires_at() { end_sign_in(tx, tenant, &token, &told, now).await? } else { None };
+            let outcome = if ended.is_some() { LeakOutcome::TokenEnded } else { LeakOutcome::Dead };
+            return Ok((LeakReport::of(outcome, &before), ended));
+        }
+        let known = match self.digest {
+            Some(digest) => tx.find_digests(tenant, &[digest]).await?,
+            None => Vec::new(),
+        };
+        if !matches!(known[..], [Some(Known::Own(id))] if id == key_id) {
+            return Ok((LeakReport::of(LeakOutcome::Dead, &before), None));
+        }
+        Ok(match policy_of(app, self.place)?.leak_action {
+            LeakAction::Revoke => {
+                let mut key = before.clone();
+                key.revoke(RevocationReason::KeyCompromise, now)?;
+                tx.update_key(tenant, &key, before.version).await?;
+                let event = Event::new(tenant, EventKind::KeyRevoked, key_id, now).before(&before);
+                (LeakReport::of(LeakOutcome::Revoked, &key), Some(event.after(&with_leak(&key, told))))
+            }
+            LeakAction::Notify => {
+                let event = Event::new(tenant, EventKind::KeyLeakReported, key_id, now);
+                (LeakReport::of(LeakOutcome::Reported, &before), Some(event.after(&told)))
+            }
+        })
+    }
 }
 
 /// The token that was found, of either kind, where one of our keys has signed it.

@@ -13,7 +13,7 @@ use super::rights::body;
 use crate::app::{TestApp, config};
 
 /// Identifiers of the right form that nothing has.
-const UNKNOWN: [(&str, &str); 9] = [
+const UNKNOWN: [(&str, &str); 10] = [
     ("api_id", "api_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("organization_id", "org_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("key_id", "key_01kapxb4q0e8mv5r3g2t9w7yzn"),
@@ -23,6 +23,7 @@ const UNKNOWN: [(&str, &str); 9] = [
     ("import_id", "imp_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("hook_id", "whk_01kapxb4q0e8mv5r3g2t9w7yzn"),
     ("delivery_id", "dlv_01kapxb4q0e8mv5r3g2t9w7yzn"),
+    ("event_id", "evt_01kapxb4q0e8mv5r3g2t9w7yzn"),
 ];
 
 type Ids = BTreeMap<&'static str, String>;
@@ -66,7 +67,9 @@ impl Tenant {
         let hook_id = it.admin.post("/api/v1/hooks", hook).await.expect(201).text_at("/id");
         let path = format!("/api/v1/hooks/{hook_id}/test");
         let delivery_id = it.admin.post(&path, json!({})).await.expect(201).text_at("/id");
+        let event_id = it.admin.get(&at("/events?limit=1")).await.expect(200).text_at("/data/0/id");
         let ids = [
+            ("event_id", event_id),
             ("hook_id", hook_id),
             ("delivery_id", delivery_id),
             ("api_id", api_id),

@@ -46,6 +46,7 @@ pub(super) fn body(operation_id: &str) -> Option<Value> {
         }
         "extend_keys" => json!({"keys": {"ids": ["key_01kapxb4q0e8mv5r3g2t9w7yzn"]}, "expires_at": null}),
         "report_leak" => json!({"key": "nobody's"}),
+        "erase_event" => json!({"reason": "Matrix"}),
         "create_hook" => {
             let nowhere = "org_01kapxb4q0e8mv5r3g2t9w7yzn";
             json!({"target_url": "https://hooks.example.com/", "entity": "contact", "operation": "create", "organization_id": nowhere})
@@ -70,6 +71,7 @@ fn path(template: &str, it: &Fixture) -> String {
         ("{import_id}", "imp_01kapxb4q0e8mv5r3g2t9w7yzn"),
         ("{hook_id}", "whk_01kapxb4q0e8mv5r3g2t9w7yzn"),
         ("{delivery_id}", "dlv_01kapxb4q0e8mv5r3g2t9w7yzn"),
+        ("{event_id}", "evt_01kapxb4q0e8mv5r3g2t9w7yzn"),
         // One of our own, which no catalogue has or takes.
         ("{event_type}", "key.created"),
         ("{revision_id}", "evt_01kapxb4q0e8mv5r3g2t9w7yzn"),

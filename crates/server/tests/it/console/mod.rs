@@ -13,6 +13,7 @@ mod edits;
 mod failures;
 mod files;
 mod hostile;
+mod leaks;
 mod limits;
 mod locations;
 mod notifications;

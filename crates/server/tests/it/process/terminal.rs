@@ -217,3 +217,28 @@ async fn every_client_command_calls_where_a_variable_says() {
         assert!(there.status.success(), "{arguments:?}: {there:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_event_tells_is_erased_at_the_terminal_after_a_yes() {
+    let it = Terminal::start().await;
+    it.run(&["keys", "create", "Canary of Maria", "--role", "readonly"]);
+    let url = format!("{}/api/v1/organizations/{}/events?limit=1", it.server.fact("Console"), it.prepared.organization);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let newest = async || -> Value {
+        let request = client.get(&url).bearer_auth(&it.prepared.admin_key);
+        request.send().await.unwrap().json::<Value>().await.unwrap()["data"][0].clone()
+    };
+    let told = newest().await;
+    assert_eq!(told["after"]["name"], "Canary of Maria");
+    let id = told["id"].as_str().unwrap();
+    let (code, line) = it.refused(&["audit", "erase", id, "--reason", "Request 4711"], "");
+    assert!(code == 1 && line.contains("add --yes"), "{line}");
+    let erase = ["audit", "erase", id, "--reason", "Request 4711", "--yes"];
+    assert_eq!(it.run(&erase), "What it told is erased.");
+    let said = newest().await;
+    assert_eq!((&said["operation"], &said["after"]["reason"]), (&"event.erased".into(), &"Request 4711".into()));
+    assert_eq!(it.run(&erase), "It was erased before; nothing was changed.");
+    assert_eq!(it.json(&erase)["outcome"], "already_erased");
+    let (code, line) = it.refused(&["audit", "erase", said["id"].as_str().unwrap(), "--reason", "x", "--yes"], "");
+    assert!(code == 1 && line.contains("says why another one was erased"), "{line}");
+}

@@ -7,4 +7,4 @@ pub(crate) mod receiver;
 mod receivers;
 mod sending;
 mod target;
-mod world;
+pub(crate) mod world;

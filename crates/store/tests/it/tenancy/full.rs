@@ -90,7 +90,10 @@ impl Full {
         tx.put_idle_walk(&acme, &IdleWalk::begin(90)).await.expect("a walk");
         tx.insert_import(&acme, &import).await.expect("an import");
         tx.insert_idempotent(&acme, "abc", &answer()).await.expect("an answer");
-        tx.commit(event(&acme, key.id)).await.expect("a commit");
+        tx.commit(event(&acme, key.id).after(&key)).await.expect("a commit");
+        let mut tx = world.store.begin().await.expect("a transaction");
+        while tx.extend_chains_unchecked(100).await.expect("links") > 0 {}
+        tx.commit_unaudited("a test links").await.expect("a commit");
         let used = used_once(world.acme.organization.id, &secret, now());
         world.store.record_uses(&[used]).await.expect("a use");
         let denial = Denial { at: now(), code: "expired".into(), ip: None, user_agent: None };

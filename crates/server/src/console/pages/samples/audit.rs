@@ -1,8 +1,10 @@
 //! Filled pages of the audit.
 
-use super::{Words, moment, render, shell};
-use crate::console::pages::audit::{ActorFacts, AuditPage, ChoiceGroup, Difference, EventPage, EventRowView, Subject};
-use crate::console::pages::form::Choice;
+use super::{Words, complaints, moment, render, shell};
+use crate::console::pages::audit::{
+    ActorFacts, AuditPage, ChoiceGroup, Difference, ErasePage, EventPage, EventRowView, Subject,
+};
+use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::revisions::{RevisionPage, RevisionsPage};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::report_change;
@@ -57,6 +59,7 @@ fn revision(words: &Words<'_>) -> RevisionPage {
         row: shown.row,
         history: Some("what=scorecard&thing=A".to_owned()),
         event_type: "scorecard.updated".to_owned(),
+        may_erase: true,
         received_at: moment("2026-11-21T05:00:00Z"),
         fields: shown.fields,
         withheld: false,
@@ -146,6 +149,7 @@ fn list(words: &Words<'_>) -> AuditPage {
         start: String::new(),
         next: Some("after=1%2E12".to_owned()),
         export: "/api/v1/organizations/org_1/events?".to_owned(),
+        chain: Some((1204, "7b691cc49ecda3a8d9a4a9c9838a9e2e98aaffae1705f245d47551d5cc66a44c".to_owned())),
     }
 }
 
@@ -155,6 +159,8 @@ fn event(words: &Words<'_>, compared: bool) -> EventPage {
         shell: shell(words, Place::Settings),
         row: rows(words).remove(0),
         operation: "key.updated",
+        erased: false,
+        may_erase: compared,
         place: "1.42".to_owned(),
         fields: vec![
             difference(words, "name", "Name", before("CI"), "name"),
@@ -162,6 +168,19 @@ fn event(words: &Words<'_>, compared: bool) -> EventPage {
         ],
         compared,
         json: words.typed.to_owned(),
+    }
+}
+
+fn erase(words: &Words<'_>, errors: FormErrors) -> ErasePage {
+    ErasePage {
+        shell: shell(words, Place::Settings),
+        what: "Key changed".to_owned(),
+        list: "/audit",
+        list_name: "Audit",
+        event_path: "/audit/evt_1".to_owned(),
+        must_confirm: true,
+        reason: words.typed.to_owned(),
+        errors,
     }
 }
 
@@ -195,5 +214,8 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ),
         ("revision", render(&revision(words))),
         ("audit-event-bare", render(&EventPage { fields: Vec::new(), ..event(words, false) })),
+        ("audit-event-erased", render(&EventPage { fields: Vec::new(), erased: true, ..event(words, false) })),
+        ("audit-erase", render(&erase(words, FormErrors::default()))),
+        ("audit-erase-errors", render(&erase(words, complaints(words, &["reason", "confirm"])))),
     ]
 }

@@ -29,6 +29,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let page = |to_review: Option<&str>, count: &str| HealthPage {
         shell: shell(words, Place::Settings),
         to_review: to_review.map(str::to_owned),
+        may_report: true,
         urgent: vec![card("idle", "Not used for 90 days", count), card("never-used", "Never used in 30 days", "0")],
         known: vec![card("no-expiry", "Never expires", "2,000 or more")],
     };

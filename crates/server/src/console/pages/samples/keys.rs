@@ -362,6 +362,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         previous: None,
         next: Some("cursor=Zm9v".to_owned()),
         may_create: true,
+        may_report: true,
         shared_secret: true,
         snippets: create_key(BASE_URL, claviger_core::id::OrganizationId::from_u128(7)),
     }

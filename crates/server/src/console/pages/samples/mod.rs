@@ -25,6 +25,7 @@ mod failure;
 mod frame;
 mod health;
 mod keys;
+mod leak;
 mod members;
 mod notifications;
 mod policies;
@@ -264,6 +265,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(webhooks::all(words));
     pages.extend(failure::all(words));
     pages.extend(health::all(words));
+    pages.extend(leak::all(words));
     pages.extend(notifications::all(words));
     pages.extend(roles::all(words));
     pages.extend(rotation::all(words));
