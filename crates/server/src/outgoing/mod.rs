@@ -124,7 +124,8 @@ impl Connector {
     /// The words.
     pub async fn get(&self, target: &TargetUrl, bytes_max: usize) -> Result<Vec<u8>, String> {
         target.check(self.0.allowed.as_ref()).map_err(|error| format!("The address {error}."))?;
-        let client = self.client(target.is_encrypted()).map_err(Clone::clone)?;
+        let kind = Kind { is_encrypted: target.is_encrypted(), keeps: false };
+        let client = self.client(kind).map_err(Clone::clone)?;
         let getting = async {
             let sent = client.get(target.as_str()).send().await;
             let mut response = sent.map_err(|error| words::of_error(&error).1)?;

@@ -23,7 +23,6 @@ use claviger_core::usage::Span;
 use claviger_core::user::User;
 use claviger_store::clocks::IdleWalk;
 use claviger_store::host_events::revisions::RevisionFilter;
-use claviger_store::host_events::revisions::RevisionFilter;
 use claviger_store::imports::{Import, Known};
 use claviger_store::keys::{Bounds, Breach, KeyFilter, KeySort, KeyStatus};
 use claviger_store::log::{Erased, EventFilter};

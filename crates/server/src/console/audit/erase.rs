@@ -63,7 +63,8 @@ async fn find(visit: &Visit, id: &str, history: History) -> Result<(EventId, Str
         }
         History::Revisions => {
             let revision = get_revision(app, caller, here, id).await?;
-            (revisions::words(&revision.event.topic.event_type()), revision.event.body.is_some())
+            let event = &revision.row.event;
+            (revisions::words(&event.topic.event_type()), event.body.is_some() || revision.is_withheld)
         }
     };
     if !tells {
