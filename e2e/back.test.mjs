@@ -27,6 +27,12 @@ for (const scripts of [true, false]) {
     await page.goBack();
     await page.getByText("One thing to mend").waitFor();
     assert.equal(await page.getByLabel("Description").inputValue(), "Kept over Back");
+    await page.getByRole("button", { name: /^Profile of/ }).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
+    // The browser has nothing left to show there, and says so in a page of its own.
+    await page.goBack().catch(() => null);
+    assert.ok(!(await page.content()).includes("Kept over Back"), "nothing typed is left behind for who comes next");
     await close();
   });
 }

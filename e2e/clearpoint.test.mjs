@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { askAsGateway, bearer, call, callWith, createKey, invite, isRed, openWindow, setApiAccess, setReveal, setUp, shared, signIn, startDev, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
+import { startHost } from "./host.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
 const { browser } = await shared();
@@ -77,6 +78,28 @@ test("A2: a key sees what its mapped user may see, until its date", async (scena
     for (const headers of [{ accessKey: key.access }, { secretKey: key.secret }, { accessKey: key.secret, secretKey: key.access }]) {
       assert.match(await ask("A", headers), /^401 /);
     }
+  });
+
+  await scenario.test("A2.2, S2.16: what the key changes in the product stands in Revision History under M's name, via the key", async () => {
+    await allow(page, ["scorecards/A:read", "scorecards/A:update"]);
+    const host = await startHost(dev, admin.token);
+    const both = { accessKey: key.access, secretKey: key.secret };
+    const update = (element) => host.ask(both, `scorecards/${element}:read,scorecards/${element}:update`, "PUT", `/scorecards/${element}`, { score: 7 });
+    assert.deepEqual([await update("A"), await update("B")], [200, 404]);
+    await walk(page, "Revision History");
+    const revision = page.getByRole("row", { name: /Scorecard updated/ });
+    for (let tries = 0; (await revision.count()) === 0; tries += 1) {
+      assert.ok(tries < 40, "the host reports it");
+      await page.waitForTimeout(100);
+      await page.reload();
+    }
+    assert.equal(await revision.count(), 1);
+    for (const text of ["Customer satisfaction", M.name, "82", "7"]) await revision.getByText(text, { exact: true }).waitFor();
+    await revision.getByText("via Integration").waitFor();
+    await show(page, "revision-history");
+    await revision.getByRole("link", { name: "Scorecard updated" }).click();
+    await page.getByRole("table", { name: "What differs before and after" }).getByRole("row", { name: /Score.*82.*7/ }).waitFor();
+    await host.stop();
   });
 
   await scenario.test("A2.3, S2.13: M is given scorecard B, and the same key is let in", async () => {

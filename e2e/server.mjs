@@ -12,7 +12,7 @@ const START_MS_MAX = 30_000;
 export const ADMIN = { name: "Maria Keller", email: "maria@acme.example", password: "correct horse battery" };
 
 /** A port that nobody listens on right now. */
-const freePort = () =>
+export const freePort = () =>
   new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);

@@ -31,6 +31,7 @@ async fn main() -> std::io::Result<()> {
     let reporter = match arguments.report_to {
         Some(base_url) => {
             // Not an argument: those are seen by everybody on the machine.
+            #[expect(clippy::disallowed_methods, reason = "an example has no configuration beside this")]
             let key = std::env::var("SCORECARDS_REPORT_KEY")
                 .map_err(|_| std::io::Error::other("--report-to needs a key in SCORECARDS_REPORT_KEY"))?;
             Some(Reporter::start(Destination { base_url, key }).map_err(std::io::Error::other)?)

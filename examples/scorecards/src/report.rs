@@ -91,6 +91,7 @@ impl Reporter {
 
     /// Notes a change of a scorecard to be told. The caller is not kept waiting for that.
     pub(crate) fn updated(&self, caller: &Caller, before: &Scorecard, after: &Scorecard) {
+        #[expect(clippy::disallowed_methods, reason = "a host has a clock and randomness of its own")]
         let change = Change {
             id: format!("scorecard-{}-{}", after.id, uuid::Uuid::now_v7()),
             kind: "scorecard.updated",

@@ -157,7 +157,7 @@ fn run_steps(options: &Options, parts: &[Part], steps: &mut Vec<Step>) {
         // Cargo builds the program for the server's tests; without those it has to be told to.
         && (!runs_on_node(parts)
             || parts.contains(&Part::Server)
-            || measure(steps, "build", || run_command(cargo().args(["build", "--package", "claviger"])).into()));
+            || measure(steps, "build", || run_command(cargo().args(["build", "--package", "claviger", "--package", "scorecards"])).into()));
     if !is_prepared {
         return;
     }

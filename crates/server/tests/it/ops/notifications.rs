@@ -312,6 +312,7 @@ async fn receiver(mut hangs_up: usize) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, got) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
     let kept = Arc::clone(&got);
+    #[expect(clippy::disallowed_methods, reason = "the test itself waits for what it does")]
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
