@@ -82,6 +82,13 @@ test("A2: a key sees what its mapped user may see, until its date", async (scena
 
   await scenario.test("A2.2, S2.16: what the key changes in the product stands in Revision History under M's name, via the key", async () => {
     await allow(page, ["scorecards/A:read", "scorecards/A:update"]);
+    // A new key only reads.
+    await walkToIntegrations(page);
+    await row(page).getByRole("link", { name: "Integration", exact: true }).click();
+    await page.getByRole("link", { name: "Edit", exact: true }).click();
+    await page.getByLabel("ADMIN").check();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("status").getByText("Its secret is unchanged.").waitFor();
     const host = await startHost(dev, admin.token);
     const both = { accessKey: key.access, secretKey: key.secret };
     const update = (element) => host.ask(both, `scorecards/${element}:read,scorecards/${element}:update`, "PUT", `/scorecards/${element}`, { score: 7 });

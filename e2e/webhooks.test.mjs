@@ -138,7 +138,7 @@ for (const scripts of [true, false]) {
     await scenario.test("S0.18: Clear API Key ends the hooks, and their receivers are told", async () => {
       await openHolder();
       await admin.page.getByRole("link", { name: "Clear API Key" }).click();
-      await admin.page.getByText("2 webhooks end with it, and their receivers are told.").waitFor();
+      await admin.page.getByText("One webhook ends with it, and its receiver is told.").waitFor();
       await admin.page.getByRole("button", { name: "Clear API Key" }).click();
       await admin.page.getByRole("status").getByText("is cleared.").waitFor();
       assert.equal(await callWith(server, bearer(key)), 401);
