@@ -182,7 +182,7 @@ pub const WEBHOOKS_PER_KEY_MAX: u64 = 100;
 pub const FAN_OUT_WEBHOOKS_MAX: usize = 500;
 /// Webhooks of one organization, its keys' included.
 pub const WEBHOOKS_PER_ORGANIZATION_MAX: u64 = 10_000;
-/// Hours for which a webhook's old signing secret stays good in a rotation, most and by default.
+/// Hours for which a webhook's old signing secret stays good in a rotation, at most.
 pub const WEBHOOK_OVERLAP_HOURS_MAX: u64 = 7 * 24;
 /// Hours for which it stays good where a rotation does not say.
 pub const WEBHOOK_OVERLAP_HOURS_DEFAULT: u64 = 24;
