@@ -1,6 +1,6 @@
 //! Webhooks: who subscribed to what. What they are sent stands in [`deliveries`].
 //!
-//! Whoever writes `due_at` by what deliveries there are holds the webhook's row first ([`Hold`](crate::Hold)): a delivery that is made beside it would
+//! Whoever writes `due_at` by what deliveries there are holds the webhook's row first ([`Hold`]): a delivery that is made beside it would
 //! be missed else, and never sent.
 
 pub mod deliveries;
