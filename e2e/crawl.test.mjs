@@ -106,7 +106,8 @@ class Crawl {
   /** Goes home, which every page with a menu leads to; a refusal is a page without one. */
   async goHome() {
     const home = this.page.locator("a.brand");
-    if (!(await home.count())) await this.page.goBack();
+    // Behind it may be an answer that showed a secret: of that nothing is left, and the browser says so in a page of its own.
+    for (let steps = 0; steps < 3 && !(await home.count()); steps += 1) await this.page.goBack().catch(() => null);
     if (!(await home.count())) return false;
     await this.press(home);
     return true;

@@ -17,6 +17,7 @@ use claviger_core::time::Timestamp;
 use claviger_store::{Connection, Hold};
 use serde_json::json;
 
+use super::change::bury_old_secrets;
 use super::create::policy_of;
 use super::keep::count_from_now;
 use super::rules::{Granted, check_expiry};
@@ -145,6 +146,7 @@ pub async fn change_keys(
                 Ok(Some(key)) => {
                     changed.push(key.id.to_string());
                     if !dry_run {
+                        bury_old_secrets(&mut tx, &tenant, (&before, &key), now).await?;
                         tx.update_key(&tenant, &key, before.version).await?;
                     }
                     if change == BulkChange::Activate && !dry_run {

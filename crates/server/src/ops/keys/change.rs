@@ -7,6 +7,7 @@ use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::key::{Key, KeyPatch, RevocationReason};
 use claviger_core::policy::Policy;
 use claviger_core::reject::Reject;
+use claviger_core::secret::SecretState;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::{Connection, Hold, Tx};
@@ -76,6 +77,7 @@ pub async fn update_key(
             // Whoever asks afterwards why the secret is not shown is told by this.
             after[COPY_DESTROYED] = true.into();
         }
+        bury_old_secrets(&mut tx, &tenant, (&before, &key), now).await?;
         tx.update_key(&tenant, &key, before.version).await?;
         let info = list::info(&app, &mut tx, &tenant, key_id, now).await?;
         let event = Event::new(&tenant, EventKind::KeyUpdated, key_id, now).before(&before).after(&after);
@@ -83,6 +85,26 @@ pub async fn update_key(
         Ok(info)
     })
     .await
+}
+
+/// Where a key that has expired is given a later end, its old secrets stay ended: it was said of them that they end with the key, and whoever
+/// rotated it counts on that. To let them live as long as their own overlap would bring back what may have leaked.
+pub(super) async fn bury_old_secrets(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    (before, after): (&Key, &Key),
+    now: Timestamp,
+) -> OpResult<()> {
+    if before.expires_at == after.expires_at || before.expires_at.is_none_or(|it| now < it) {
+        return Ok(());
+    }
+    for mut secret in tx.find_live_secrets(tenant, after.id).await? {
+        if secret.retiring_until(now).is_some() {
+            secret.state = SecretState::Dead;
+            tx.update_secret(tenant, &secret, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What an event of a change says where the kept copies of the key's secrets were destroyed by it.

@@ -254,8 +254,21 @@ async fn an_overlap_beyond_the_end_of_the_key_is_told_as_ending_with_it() {
     assert_eq!(refused.refusal(), (409, "state_conflict".into()));
     assert!(refused.text_at("/detail").contains("would not make it good again"));
     assert_eq!(it.admin.get(&path).await.json()["rotating_until"], Value::Null);
-    // Given a later end, the key is good again, and the old secret as long as its own overlap lasts.
+    // Given a later end, the key is good again, and the old secret stays ended: it was said when it ends.
     it.admin.patch(&path, json!({"expires_at": it.days_from_now(9)})).await.expect(200);
-    assert_eq!(it.admin.get(&path).await.text_at("/rotating_until"), it.days_from_now(7));
-    assert_eq!(it.app.verify_text(&old.token, &[]), Ok(()));
+    assert_eq!(it.admin.get(&path).await.json()["rotating_until"], Value::Null);
+    assert_eq!(it.app.verify_text(&old.token, &[]), Err("revoked"));
+    assert_eq!(it.app.verify_text(&rotated.text_at("/secret/token"), &[]), Ok(()));
+}
+
+#[tokio::test]
+async fn many_expired_keys_that_are_extended_bring_no_old_secret_back() {
+    let it = Fixture::start().await;
+    let expiry = it.days_from_now(2);
+    let old = it.create_key(json!({"name": "Ends soon", "expires_at": expiry})).await;
+    let new = it.rotate(&old.id, json!({"overlap_secs": 7 * 24 * 60 * 60})).await;
+    it.advance_micros(2 * DAY_MICROS);
+    let body = json!({"keys": {"ids": [old.id]}, "expires_at": it.days_from_now(9)});
+    it.admin.post(&it.at("/keys/bulk/extend"), body).await.expect(200);
+    assert_eq!(good(&it, &(old, new)), [false, true]);
 }
