@@ -15,7 +15,7 @@ const opens = async (page, link) => {
   await link.click();
   await page.waitForURL("**/docs/api");
   await page.getByRole("heading", { name: "Claviger" }).first().waitFor();
-  await page.getByRole("banner").getByRole("link", { name: "Claviger" }).first().click();
+  await page.getByRole("link", { name: "Back to the console" }).first().click();
   await page.waitForURL("**/o/**");
   await page.goto(from);
 };
