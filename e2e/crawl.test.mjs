@@ -17,7 +17,7 @@ const ROUTES = (await readFile(new URL("../crates/server/tests/it/console/posts.
 const OF_A_KIND_MAX = 2;
 
 /** In which order things are done, so that nothing is gone before everything else was done to it. */
-const RANKS = [/./, /\/(clear|off|suspend|disable|withdraw|deactivate)$/, /\/(delete|remove|end)$/, /\/(end-others|password)$/, /\/sign-out$/];
+const RANKS = [/./, /\/(clear|off|suspend|disable|withdraw|deactivate)$/, /\/(delete|remove|(?<!shared-secret\/)end)$/, /\/(end-others|password)$/, /\/sign-out$/];
 const rankOf = (route) => RANKS.findLastIndex((it) => it.test(route));
 
 /** What has to be done again first: each of the former needs a key and takes it away, and to move an organization there have to be two. */
@@ -315,7 +315,12 @@ test("every link leads to a page and every action is done by a plain form, witho
       const again = Object.keys(AGAIN).filter((it) => left.some((route) => AGAIN[it].test(route)));
       // A form stands on the page of what it is about: somewhere on the way to its own address.
       const leadsTo = (page, route) => segments(page).every((it, at) => segments(route)[at]?.startsWith("{") || segments(route)[at] === it);
-      const isRelevant = (href) => [...left, ...again].some((route) => leadsTo(new URL(href, server.base).pathname, route));
+      // A webhook has an address of its own, that is not below its list.
+      const lists = (page, route) => /\/webhooks\/\{/.test(route) && /\/integrations\/webhooks$/.test(page);
+      const isRelevant = (href) => {
+        const { pathname } = new URL(href, server.base);
+        return [...left, ...again].some((route) => leadsTo(pathname, route) || lists(pathname, route));
+      };
       let repeats = again.length;
       await crawl.walk((route) => {
         if (due().includes(route)) return true;

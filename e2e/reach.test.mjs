@@ -68,6 +68,8 @@ const lasting = (text) =>
     .replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)?/g, "(instant)")
     .replace(/\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}(, \d\d:\d\d)?|\b\d{4}-\d\d-\d\d\b/g, "(day)")
     .replace(/\b(Edge|Opera|Firefox|Chrome|Safari) on (Windows|Android|iOS|iPadOS|macOS|Linux)\b/g, "(browser)")
+    // Events are linked every few seconds, and each link is another.
+    .replace(/^ *- group: Chain of .*\n/gm, "")
     // Uses are written down every few seconds.
     .replace(/\b\d+ requests? in 7 days\b/g, "(requests)")
     // Spans of time only where they are counted from now: “Older than 30 d” is a choice, and stays.
