@@ -45,6 +45,8 @@ named! {
         KeyMade = "key_made",
         /// Somebody else deleted a key of the person's.
         KeyCleared = "key_cleared",
+        /// A key leaked: it was deleted for that, or it is not and wants somebody to do something.
+        KeyLeaked = "key_leaked",
         /// Somebody whom keys hang on was disabled or left.
         OwnerGone = "owner_gone",
         /// A webhook was disabled, since its receiver failed for too long, or said that it is gone.
@@ -105,6 +107,9 @@ pub struct Facts {
     /// Of a webhook: whether its receiver said that it is gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_gone: bool,
+    /// Of a key that leaked: whether it was deleted for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_ended: bool,
 }
 
 /// Something that a person has to know.

@@ -93,6 +93,8 @@ pub struct Tx {
     pub(crate) secrets_touched: BTreeSet<KeyId>,
     /// By how many the live keys of an organization have become more.
     pub(crate) live_keys: BTreeMap<OrganizationId, i64>,
+    /// Whether a crash of the database may undo it once it is committed.
+    pub(crate) is_forgettable: bool,
 }
 
 /// A transaction of housekeeping: it changes nothing that is replicated, so it needs no event.
@@ -189,6 +191,20 @@ impl Store {
         Ok(self.transaction(link))
     }
 
+    /// As [`Self::begin`], for what is then merely done once more: on PostgreSQL its commit does not wait for the disk. A crash of the database's machine
+    /// may undo it, though none of this process. It ends with no event.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_forgettable(&self) -> StoreResult<Tx> {
+        let link = match &self.0.engine {
+            // What its file waits for is set when that is opened.
+            Engine::Sqlite(files) => Link::Sqlite(Handle::Writer(files.begin().await?)),
+            Engine::Postgres(pools) => Link::Postgres(Handle::Writer(pools.begin_forgettable().await?)),
+        };
+        Ok(Tx { is_forgettable: true, ..self.transaction(link) })
+    }
+
     /// A writing transaction that has the whole database for itself, for changing what rights hang on.
     ///
     /// # Errors
@@ -210,6 +226,7 @@ impl Store {
             touched_keys: None,
             secrets_touched: BTreeSet::new(),
             live_keys: BTreeMap::new(),
+            is_forgettable: false,
         }
     }
 

@@ -335,10 +335,12 @@ impl Tx {
     /// moment of the commit, and nobody could be asked what came of it.
     ///
     /// # Panics
-    /// When secrets of a key were written but the key was not: verifiers, which take both as one row, would not take them.
+    /// When secrets of a key were written but the key was not: verifiers, which take both as one row, would not take them. When a crash might undo
+    /// it: what was answered would not have happened.
     pub async fn commit(mut self, event: Event) -> StoreResult<Position> {
         let touched: BTreeSet<Entity> = event.touched.iter().copied().chain(self.touched.iter().copied()).collect();
         let keys_written = self.secrets_touched.iter().all(|it| self.touched.contains(&Entity::from(*it)));
+        assert!(!self.is_forgettable, "an event is on the disk before anybody hears of it");
         assert!(keys_written, "a key counts its version up with every change of its secrets");
         let is_looked_at = |it: &Entity| matches!(it.kind, EntityKind::Key | EntityKind::Webhook);
         let also = touched.iter().filter(|it| is_looked_at(it) && **it != event.entity).copied();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::limits::WEBHOOK_WAIT_SECS_MAX;
 use crate::time::Timestamp;
 
-/// Seconds between two attempts. The first is made at once; ten in all, over three days and a half.
+/// Seconds between two attempts. The first is made at once; ten in all, in a little more than three days.
 const WAITS_SECS: [u64; 9] =
     [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
 const MINUTE: u64 = 60;

@@ -119,17 +119,6 @@ pub(super) struct DaysSettingView {
     pub locked_by: Option<SourceView>,
 }
 
-impl DaysSettingView {
-    fn new(
-        info: &PolicyInfo,
-        setting: Setting,
-        (effective, own, inherited): (Option<u16>, Option<u16>, Option<u16>),
-    ) -> Self {
-        let (set_by, locked_by) = (SourceView::new(info, info.set_by(setting)), SourceView::of_lock(info, setting));
-        Self { effective, own, inherited, set_by, locked_by }
-    }
-}
-
 /// One value of a policy that is days before an end on which people are told, the first notice first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct NoticesSettingView {
@@ -149,15 +138,21 @@ pub(super) struct NoticesSettingView {
     pub locked_by: Option<SourceView>,
 }
 
-impl NoticesSettingView {
-    fn new(
-        info: &PolicyInfo,
-        setting: Setting,
-        (effective, own, inherited): (NoticeDays, Option<NoticeDays>, NoticeDays),
-    ) -> Self {
-        let (set_by, locked_by) = (SourceView::new(info, info.set_by(setting)), SourceView::of_lock(info, setting));
-        Self { effective, own, inherited, set_by, locked_by }
-    }
+/// What makes them, of what holds, what the organization sets and what would hold without that.
+macro_rules! new_setting_views {
+    ($($name:ident of $value:ty, $own:ty;)*) => {$(
+        impl $name {
+            fn new(info: &PolicyInfo, setting: Setting, (effective, own, inherited): ($value, $own, $value)) -> Self {
+                let set_by = SourceView::new(info, info.set_by(setting));
+                Self { effective, own, inherited, set_by, locked_by: SourceView::of_lock(info, setting) }
+            }
+        }
+    )*};
+}
+
+new_setting_views! {
+    DaysSettingView of Option<u16>, Option<u16>;
+    NoticesSettingView of NoticeDays, Option<NoticeDays>;
 }
 
 /// An organization's policy, value by value.

@@ -91,9 +91,9 @@ fn subject_word(kind: NotificationKind) -> &'static str {
 
 /// Whether the reader can keep the key that a notification warns of, and where else they can do something about it.
 async fn remedies(visit: &Visit, row: &NotificationRow) -> (bool, Vec<Way>) {
-    use NotificationKind::{KeyExpiring, KeyExpiringAgain, KeyIdle, KeyIdleAgain, OldSecretUsed};
+    use NotificationKind::{KeyExpiring, KeyExpiringAgain, KeyIdle, KeyIdleAgain, KeyLeaked, OldSecretUsed};
     let it = &row.notification;
-    let warns = matches!(it.kind, KeyIdle | KeyIdleAgain | KeyExpiring | KeyExpiringAgain | OldSecretUsed);
+    let warns = matches!(it.kind, KeyIdle | KeyIdleAgain | KeyExpiring | KeyExpiringAgain | KeyLeaked | OldSecretUsed);
     let stands = matches!(it.state, NotificationState::Unread | NotificationState::Read);
     let Some(key_id) = key_of(row).filter(|_| warns && stands) else { return (false, vec![]) };
     // Whoever may not look at the key any more, or finds it gone, can do nothing either.
@@ -106,6 +106,7 @@ async fn remedies(visit: &Visit, row: &NotificationRow) -> (bool, Vec<Way>) {
     let (keep, ways) = match it.kind {
         KeyIdle | KeyIdleAgain => (may.switch, [rotate, None]),
         KeyExpiring | KeyExpiringAgain => (false, [way(may.edit, "/edit", "Extend"), rotate]),
+        KeyLeaked => (false, [rotate, way(may.delete, "/delete", "Delete")]),
         _ => (false, [way(true, "#rotation", "See rotation"), None]),
     };
     (keep, ways.into_iter().flatten().collect())

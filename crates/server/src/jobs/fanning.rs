@@ -27,7 +27,8 @@ pub async fn keep_fanning_out(app: App, pause: Duration) {
             () = tokio::time::sleep_until(began + GAP) => {}
         }
         began = Instant::now();
-        loop {
+        // However much there is, whoever stops the service does not wait for all of it.
+        while !app.stop().is_cancelled() {
             match fan_out(&app).await {
                 Ok(true) => {}
                 Ok(false) => break,

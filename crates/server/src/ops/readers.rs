@@ -66,11 +66,22 @@ pub async fn take_turn<W: Into<Went>>(
         last = Some(place);
     }
     let Some(last) = last else { return Ok(false) };
-    let done = match read(app, &mut tx, &events).await?.into() {
+    let went = read(app, &mut tx, &events).await?.into();
+    Ok(end_turn(tx, (reader, stream), (place, last), went).await? || is_full)
+}
+
+/// Ends a turn that began at the first place and was given what stands up to the second, and says whether it was cut short.
+pub(super) async fn end_turn(
+    mut tx: Tx,
+    (reader, stream): (LogReader, Stream),
+    (place, last): (Position, Position),
+    went: Went,
+) -> OpResult<bool> {
+    let done = match went {
         Went::Whole => last,
         Went::Part(done) => done.unwrap_or(place),
     };
     tx.move_reader_unchecked(reader, stream, done).await?;
     tx.commit_unaudited("a reader of the log has gone on").await?;
-    Ok(is_full || done != last)
+    Ok(done != last)
 }

@@ -35,6 +35,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// The installation's lock. Its second half is the schema's, so that installations in one database do not wait for each other.
 const LOCK_SHARED: &str = "SELECT pg_advisory_xact_lock_shared(1668048246, hashtext(current_schema()))";
 const LOCK_ALONE: &str = "SELECT pg_advisory_xact_lock(1668048246, hashtext(current_schema()))";
+/// The installation's lock, for a transaction whose commit does not wait for the disk; in one statement, since the server is asked as often.
+const LOCK_SHARED_AND_FORGET: &str = "SELECT pg_advisory_xact_lock_shared(1668048246, hashtext(current_schema())), \
+     set_config('synchronous_commit', 'off', true)";
 const SEE_ONE_MOMENT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
 /// A lost minute of last use is no loss worth an fsync, and what a node said of itself it says again.
 const LOSE_A_MINUTE: &str = "SET LOCAL synchronous_commit = off";
@@ -106,6 +109,10 @@ impl Pools {
 
     pub(super) async fn begin(&self) -> StoreResult<Transaction<'static, Postgres>> {
         begin(&self.writers, LOCK_SHARED).await
+    }
+
+    pub(super) async fn begin_forgettable(&self) -> StoreResult<Transaction<'static, Postgres>> {
+        begin(&self.writers, LOCK_SHARED_AND_FORGET).await
     }
 
     pub(super) async fn begin_structural(&self) -> StoreResult<Transaction<'static, Postgres>> {

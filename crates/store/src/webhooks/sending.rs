@@ -7,7 +7,6 @@
 use claviger_core::id::{OrganizationId, WebhookId};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_core::webhook::Webhook;
 use claviger_core::webhook::delivery::DeliveryState;
 
 use super::deliveries::{AttemptRow, DeliveryRow, columns, delivery};
@@ -247,15 +246,18 @@ impl Tx {
         Ok(true)
     }
 
-    /// Notes how a webhook's receiver fares, and when the next delivery is due; says whether it is sent anything still. Who writes deliveries
-    /// meanwhile waits, or is waited for: the transaction holds the webhook's row.
+    /// Notes since when and when last a webhook's receiver has failed, and when the next delivery is due; says whether it is sent anything still. Who
+    /// writes deliveries meanwhile waits, or is waited for: the transaction holds the webhook's row.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn note_webhook(&mut self, tenant: &Tenant, it: &Webhook) -> StoreResult<bool> {
-        Ok(0 < self
-            .execute(NOTE_WEBHOOK, args![it.id, tenant.organization_id(), it.failing_since, it.failed_at])
-            .await?)
+    pub async fn note_webhook(
+        &mut self,
+        tenant: &Tenant,
+        id: WebhookId,
+        [since, last]: [Option<Timestamp>; 2],
+    ) -> StoreResult<bool> {
+        Ok(0 < self.execute(NOTE_WEBHOOK, args![id, tenant.organization_id(), since, last]).await?)
     }
 
     /// Leases a farewell until an instant by the common clock, and says whether that was to be had.

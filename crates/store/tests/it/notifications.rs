@@ -5,23 +5,13 @@ use std::time::Duration;
 use claviger_core::event::Entity;
 use claviger_core::id::UserId;
 use claviger_core::key::Key;
-use claviger_core::notification::{Facts, Notification, NotificationKind, NotificationState};
+use claviger_core::notification::{Notification, NotificationKind, NotificationState};
 use claviger_core::time::Timestamp;
 
-use crate::world::{World, id, now};
+use crate::world::{World, id, notification, now};
 
 fn notice(key: &Key, user_id: UserId, state: NotificationState) -> Notification {
-    Notification {
-        id: id(),
-        user_id,
-        organization_id: key.organization_id,
-        kind: NotificationKind::KeyIdle,
-        subject_id: key.id.to_string(),
-        facts: Facts::default(),
-        deadline: None,
-        state,
-        created_at: now(),
-    }
+    Notification { state, ..notification(key, user_id) }
 }
 
 /// Tells the world's user of acme.

@@ -34,9 +34,9 @@ use claviger_store::users::UserFilter;
 use claviger_store::webhooks::WebhookFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
-use self::full::{Full, answer, clock, data_key, import, notification, signing_key};
+use self::full::{Full, answer, clock, data_key, import, signing_key};
 use crate::engine::contents;
-use crate::world::{World, api, event, id, member, name, now, organization, user};
+use crate::world::{World, api, event, id, member, name, notification, now, organization, user};
 
 /// Asks every finder for what is Acme's, as `by`: its name, and whether it showed any of it.
 async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static str, bool)> {

@@ -113,3 +113,12 @@ async fn what_is_not_replicated_may_be_committed_without_an_event() {
     let found = reader.find_password_unchecked(world.acme.user.id).await.expect("an answer");
     assert_eq!(found.as_deref(), Some("$argon2id$x"));
 }
+
+#[tokio::test]
+#[should_panic(expected = "an event is on the disk")]
+async fn what_a_crash_may_undo_is_no_event() {
+    let world = World::new().await;
+    let (key, _) = world.insert_key(&world.acme, "CI").await;
+    let tx = world.store.begin_forgettable().await.expect("a transaction");
+    drop(tx.commit(event(&world.acme.tenant, key.id)).await);
+}

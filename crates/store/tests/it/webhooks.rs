@@ -229,7 +229,7 @@ impl Told {
             "bring_forward" => tx.bring_forward(by, id, now()).await?,
             "release_webhook" => tx.release_webhook(by, id, self.lease).await?,
             "note_attempt" => tx.note_attempt(by, &self.delivery, &attempt(2), standing).await?,
-            "note_webhook" => tx.note_webhook(by, &self.webhook).await?,
+            "note_webhook" => tx.note_webhook(by, id, [None, None]).await?,
             "lease_farewell" => tx.lease_farewell(by, id, moment(now()), later()).await?,
             "note_farewell" => tx.note_farewell(by, id, 1, None).await?,
             other => panic!("{other} is no writer"),

@@ -9,6 +9,7 @@ use claviger_core::id::{Id, OrganizationId, RoleId, UserId};
 use claviger_core::key::{Key, KeyDraft, Origin};
 use claviger_core::member::Member;
 use claviger_core::name::{Email, KeyPrefix, Name, Slug};
+use claviger_core::notification::{Facts, Notification, NotificationKind, NotificationState};
 use claviger_core::organization::{Organization, OrganizationStatus};
 use claviger_core::permission::PermissionSet;
 use claviger_core::policy::OwnPolicy;
@@ -215,4 +216,19 @@ async fn customer(tx: &mut Tx, root: &Tenant, role: &Role, slug: &str) -> Custom
     let member = member(organization.id, user.id, role.id);
     tx.insert_member(&tenant, &member).await.expect("a membership");
     Customer { tenant, organization, user, member }
+}
+
+/// What a user is told of a key that nobody uses.
+pub(crate) fn notification(key: &Key, user_id: UserId) -> Notification {
+    Notification {
+        id: id(),
+        user_id,
+        organization_id: key.organization_id,
+        kind: NotificationKind::KeyIdle,
+        subject_id: key.id.to_string(),
+        facts: Facts::default(),
+        deadline: None,
+        state: NotificationState::Unread,
+        created_at: now(),
+    }
 }

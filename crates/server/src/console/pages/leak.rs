@@ -81,7 +81,9 @@ impl Outcome {
     pub fn note(self) -> &'static str {
         match self {
             Self::Deleted => "Calls with it are refused from now on. Give what used it another key.",
-            Self::OnRecord => "Policy leaves it as it is. Rotate or delete it on its page.",
+            Self::OnRecord => {
+                "Policy leaves it as it is, and whom it concerns is told. Rotate or delete it on its page."
+            }
             Self::TokenEnded => {
                 "All access tokens of the same sign-in are refused from now on. The key itself is as good as before."
             }

@@ -148,7 +148,11 @@ pub(super) fn about(setting: Setting) -> About {
             "What a report does that somebody has found a secret where it does not belong.",
             &[
                 ("revoke", "Deleted at once", "Calls with it are refused from then on."),
-                ("notify", "Left as it is", "Its owner and the administrators see the report in the audit."),
+                (
+                    "notify",
+                    "Left as it is",
+                    "Its owner and the administrators are told, and the report stands in the audit.",
+                ),
             ],
         ),
     }

@@ -70,6 +70,11 @@ impl Narrowed {
     }
 }
 
+/// What somebody wants to see of a list: nothing said is everything, and what there is not is no page. Everything in its place would be taken for it.
+fn wanted<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Failure> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some).ok_or_else(Failure::not_found) }
+}
+
 /// What of the query string stays from one page to the next.
 fn next_of(name: &'static str, value: Option<&str>, next: Option<Cursor>) -> Option<String> {
     let narrowed = value.map(|it| (name, it.to_owned()));
@@ -85,8 +90,8 @@ pub(super) async fn show_webhooks(
     for permission in NEEDS {
         visit.caller.authorize(&visit.app, organization_id, permission)?;
     }
-    let Query(query) = query.unwrap_or_default();
-    let status = WebhookStatus::parse(&query.status);
+    let Query(query) = query.map_err(|_| Failure::not_found())?;
+    let status = wanted(&query.status, WebhookStatus::parse)?;
     let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
     let filter = WebhookFilter { status, ..WebhookFilter::default() };
     let found = list_webhooks(&visit.app, &visit.caller, Some(organization_id), filter, request).await?;
@@ -165,7 +170,7 @@ pub(super) async fn show_webhook(
     query: Result<Query<Narrowed>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let info = find(&visit, &id).await?;
-    let Query(query) = query.unwrap_or_default();
+    let Query(query) = query.map_err(|_| Failure::not_found())?;
     let week = visit.app.now().saturating_sub(WEEK);
     let since = week.to_string().chars().take("2026-11-01".len()).collect();
     Ok(visit.page(&webhook_page(&visit, &info, &query, since, FormErrors::default()).await?))
@@ -179,7 +184,7 @@ async fn webhook_page(
     errors: FormErrors,
 ) -> Result<WebhookPage, Failure> {
     let webhook = &info.row.webhook;
-    let state = DeliveryState::parse(&query.state);
+    let state = wanted(&query.state, DeliveryState::parse)?;
     let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
     let found = list_deliveries(&visit.app, &visit.caller, webhook.id, state, request).await?;
     let chosen = state.map(DeliveryState::as_str);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use claviger_core::id::UserId;
 use claviger_core::limits::{MAIL_LINES_MAX, MAIL_TRIES_MAX};
-use claviger_core::notification::NotificationKind;
+use claviger_core::notification::NotificationKind::{self, KeyLeaked};
 use claviger_core::time::Timestamp;
 use claviger_store::notifications::NotificationRow;
 
@@ -107,7 +107,9 @@ fn pause_after(tries: u64) -> Duration {
 
 fn digest(app: &App, name: &str, rows: &[NotificationRow]) -> Digest {
     let base = app.config().base_url(app.config().listen);
-    let lines: Vec<_> = rows.iter().take(MAIL_LINES_MAX).map(|it| line(&base, it)).collect();
+    // What cannot wait is not among those that there is no room for.
+    let (first, others): (Vec<_>, Vec<_>) = rows.iter().partition(|it| it.notification.kind == KeyLeaked);
+    let lines: Vec<_> = first.into_iter().chain(others).take(MAIL_LINES_MAX).map(|it| line(&base, it)).collect();
     let home = rows.first().map(|it| it.organization_slug.to_string()).unwrap_or_default();
     Digest {
         subject: subject(rows),
@@ -139,6 +141,12 @@ fn subject(rows: &[NotificationRow]) -> String {
     let idle = [NotificationKind::KeyIdle, NotificationKind::KeyIdleAgain];
     let expiring = [NotificationKind::KeyExpiring, NotificationKind::KeyExpiringAgain];
     let on = |at: Option<Timestamp>| at.map(Timestamp::to_date_text).unwrap_or_default();
+    match (rows.len(), count(&[KeyLeaked])) {
+        (_, 0) => {}
+        (1, _) => return "An API key leaked".to_owned(),
+        (all, leaked) if all == leaked => return format!("{all} API keys leaked"),
+        (all, _) => return format!("An API key leaked, and {all} things to know in all"),
+    }
     match (rows.len(), count(&idle), count(&expiring)) {
         (1, 1, _) => format!("An API key that nobody uses ends on {}", on(first(&idle))),
         (1, _, 1) => format!("An API key expires on {}", on(first(&expiring))),

@@ -19,6 +19,8 @@ use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::readers::take_turn;
 
+/// What is told of a leak.
+const LEAKED: [NotificationKind; 2] = [NotificationKind::KeyLeaked; 2];
 /// For so long mail waits for more to be said to the same person.
 pub(super) const MAIL_AFTER: Duration = Duration::from_secs(120);
 
@@ -71,7 +73,10 @@ impl Teller<'_> {
             | EventKind::KeyRotationCancelled => self.withdraw(&self.keys(), Ending::Overlap).await,
             EventKind::WebhookDisabled => self.webhook_ended(false).await,
             EventKind::WebhookGone => self.webhook_ended(true).await,
-            EventKind::KeyExpired => self.withdraw(&self.keys(), Ending::Expiry).await,
+            EventKind::KeyExpired => {
+                self.withdraw(&self.keys(), Ending::Expiry).await?;
+                self.take_back(&self.keys(), LEAKED).await
+            }
             // Both count from then.
             EventKind::KeyKept | EventKind::KeyActivated | EventKind::KeysActivated => {
                 self.withdraw(&self.keys(), Ending::Idle).await
@@ -91,6 +96,8 @@ impl Teller<'_> {
             EventKind::KeysExtended => self.withdraw(&self.keys(), Ending::Expiry).await,
             EventKind::KeyDeactivated if job == Some("idle") => self.ended(true).await,
             EventKind::KeyRevoked if job == Some("idle") => self.ended(false).await,
+            EventKind::KeyLeakReported => self.leaked(false).await,
+            EventKind::KeyRevoked if after.is_some_and(|it| it.get("leak").is_some()) => self.leaked(true).await,
             EventKind::KeyRevoked | EventKind::KeysRevoked => self.cleared().await,
             EventKind::UserUpdated
                 if field(before, "status") == Some("active") && field(after, "status") != Some("active") =>
@@ -117,8 +124,11 @@ impl Teller<'_> {
     }
 
     async fn withdraw(&mut self, keys: &[KeyId], ending: Ending) -> OpResult<()> {
+        self.take_back(keys, NotificationKind::of_ending(ending)).await
+    }
+
+    async fn take_back(&mut self, keys: &[KeyId], kinds: [NotificationKind; 2]) -> OpResult<()> {
         for key_id in keys {
-            let kinds = NotificationKind::of_ending(ending);
             self.tx.withdraw_notifications(&self.tenant, *key_id, kinds).await?;
         }
         Ok(())
@@ -166,6 +176,9 @@ impl Teller<'_> {
     async fn ended(&mut self, deactivates: bool) -> OpResult<()> {
         self.withdraw(&self.keys(), Ending::Idle).await?;
         self.withdraw(&self.keys(), Ending::Expiry).await?;
+        if !deactivates {
+            self.take_back(&self.keys(), LEAKED).await?;
+        }
         let after = self.event.after.as_ref();
         let name = field(after, "name").unwrap_or_default().to_owned();
         let told = self.concerned(user_in(after, "owner_id")).await?;
@@ -175,9 +188,7 @@ impl Teller<'_> {
     /// Somebody deleted keys: told to whom they belonged.
     async fn cleared(&mut self) -> OpResult<()> {
         let keys = self.keys();
-        for ending in Ending::ALL {
-            self.withdraw(&keys, ending).await?;
-        }
+        self.all_over(&keys).await?;
         if self.event.job.is_some() {
             return Ok(());
         }
@@ -187,6 +198,32 @@ impl Teller<'_> {
             self.send_about(NotificationKind::KeyCleared, key.id.to_string(), facts, None, told).await?;
         }
         Ok(())
+    }
+
+    /// Keys are deleted: nothing that was told of them is still to come.
+    async fn all_over(&mut self, keys: &[KeyId]) -> OpResult<()> {
+        for ending in Ending::ALL {
+            self.withdraw(keys, ending).await?;
+        }
+        self.take_back(keys, LEAKED).await
+    }
+
+    /// A key leaked: told to its owner, to whom it acts for, and to the admins concerned. Where it was found stands in the audit and not here: anybody
+    /// may have written that, and people follow what a mail of ours says.
+    async fn leaked(&mut self, is_ended: bool) -> OpResult<()> {
+        let keys = self.keys();
+        if is_ended {
+            self.all_over(&keys).await?;
+        } else {
+            // However often it is reported, the newest notice says it all.
+            self.take_back(&keys, LEAKED).await?;
+        }
+        let Some(key_id) = keys.first().copied() else { return Ok(()) };
+        let Some(key) = self.tx.find_key(&self.tenant, key_id).await? else { return Ok(()) };
+        let mut told = self.concerned(key.owner_id).await?;
+        told.extend(key.mapped_user_id);
+        let facts = Facts { name: key.name.to_string(), is_ended, ..Facts::default() };
+        self.send(NotificationKind::KeyLeaked, facts, None, told).await
     }
 
     /// A key acts for somebody from now on who did not do it before.
@@ -258,8 +295,11 @@ impl Teller<'_> {
         told: BTreeSet<UserId>,
     ) -> OpResult<()> {
         let now = self.app.now();
+        // A scanner that reports has a key, and whose name that bears knows nothing of it.
+        let is_scanners = kind == NotificationKind::KeyLeaked && self.event.key_id.is_some();
+        let who = self.event.user_id.filter(|_| !is_scanners);
         for user_id in told {
-            if self.event.user_id == Some(user_id) || !self.tx.is_recipient_unchecked(user_id).await? {
+            if who == Some(user_id) || !self.tx.is_recipient_unchecked(user_id).await? {
                 continue;
             }
             let channels = self.tx.find_channels_unchecked(user_id, kind).await?;

@@ -36,6 +36,10 @@ pub fn sentence(it: &Notification) -> Sentence {
         }
         NotificationKind::KeyMade => (format!("{by} made key “"), "” act for you.".to_owned()),
         NotificationKind::KeyCleared => (format!("{by} deleted your key “"), "”.".to_owned()),
+        NotificationKind::KeyLeaked if facts.is_ended => ("Key “".to_owned(), "” leaked, and was deleted.".to_owned()),
+        NotificationKind::KeyLeaked => {
+            ("Key “".to_owned(), "” leaked, and was left as it is: rotate it, or delete it.".to_owned())
+        }
         NotificationKind::OwnerGone => {
             ("“".to_owned(), "” was disabled or has left, and keys hang on them.".to_owned())
         }
@@ -60,6 +64,7 @@ pub const fn label(kind: NotificationKind) -> &'static str {
         NotificationKind::OldSecretUsed => "An old secret is still used near its end",
         NotificationKind::KeyMade => "Somebody made a key that acts for you",
         NotificationKind::KeyCleared => "Somebody deleted your key",
+        NotificationKind::KeyLeaked => "A key leaked",
         NotificationKind::OwnerGone => "Somebody whom keys hang on was disabled or left",
         NotificationKind::WebhookDisabled => "A webhook was disabled, or its receiver is gone",
     }

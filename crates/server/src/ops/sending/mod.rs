@@ -18,6 +18,7 @@ use claviger_core::limits::{
 };
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_core::webhook::Webhook;
 use claviger_core::webhook::attempt::Outcome;
 use claviger_store::webhooks::deliveries::DeliveryRow;
 use claviger_store::webhooks::sending::Due;
@@ -32,8 +33,11 @@ pub use farewell::say_farewell;
 
 /// As whom it is sent, in the log.
 const JOB: &str = "sending";
-/// Transactions that sending has open at once. However many receivers answer at the same moment, others do not wait behind all of them.
+/// Transactions that sending has open at once beside those that note attempts. However many turns begin at the same moment, others do not wait behind
+/// all of them.
 const TRANSACTIONS: usize = 2;
+/// Transactions at once that note attempts. They wait for no turn that begins or ends: what has arrived and is not noted is sent again after a crash.
+const DESKS: usize = 2;
 /// How long attempts that are under way when the service stops may take.
 const GRACE: Duration = Duration::from_secs(3);
 /// For how long a turn begins attempts. What is left of the lease then is more than the last of them take.
@@ -43,14 +47,14 @@ const TURN: Duration = Duration::from_secs(WEBHOOK_LEASE_SECS - WEBHOOK_ATTEMPT_
 pub struct Sender {
     app: App,
     transactions: Semaphore,
-    /// Attempts that wait to be written down.
-    waiting: Mutex<VecDeque<noting::Waiting>>,
+    /// Where attempts are written down.
+    desks: [noting::Desk; DESKS],
 }
 
 impl Sender {
     /// One for the node.
     pub fn new(app: &App) -> Self {
-        Self { app: app.clone(), transactions: Semaphore::new(TRANSACTIONS), waiting: Mutex::default() }
+        Self { app: app.clone(), transactions: Semaphore::new(TRANSACTIONS), desks: Default::default() }
     }
 
     /// Ends the leases that a killed process has left, where no other process can have any.
@@ -139,7 +143,7 @@ impl Sender {
         if found.is_empty() {
             // Those that were due are cleared away, or were given up: it would be found due for ever.
             if let Some(row) = tx.find_webhook(tenant, due.webhook_id).await? {
-                tx.note_webhook(tenant, &row.webhook).await?;
+                tx.note_webhook(tenant, row.webhook.id, failing(&row.webhook)).await?;
             }
             tx.release_webhook(tenant, due.webhook_id, lease).await?;
         }
@@ -172,6 +176,11 @@ impl Turn<'_> {
     fn end(&self) {
         self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
     }
+}
+
+/// Since when, and when last, its receiver has failed.
+fn failing(it: &Webhook) -> [Option<Timestamp>; 2] {
+    [it.failing_since, it.failed_at]
 }
 
 /// Whether a turn goes on after this: a receiver that does not answer is not called again at once, so that others have its place.

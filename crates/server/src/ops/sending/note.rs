@@ -10,8 +10,8 @@ use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow};
 use claviger_store::webhooks::sending::Standing;
 use claviger_store::{Hold, Tx};
 
-use super::Turn;
 use super::noting::Noted;
+use super::{Turn, failing};
 use crate::app::App;
 use crate::ops::error::OpResult;
 use crate::ops::transaction::commit;
@@ -72,7 +72,7 @@ pub(super) async fn note_one(app: &App, it: &Noted) -> OpResult<bool> {
         end_webhook(app, tx, &it.tenant, (&before, webhook), it.now).await?;
         return Ok(true);
     }
-    tx.note_webhook(&it.tenant, &webhook).await?;
+    tx.note_webhook(&it.tenant, webhook.id, failing(&webhook)).await?;
     tx.commit_unaudited("an attempt at a delivery, which says itself what it was").await?;
     Ok(false)
 }

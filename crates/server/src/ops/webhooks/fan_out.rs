@@ -23,7 +23,7 @@ use claviger_store::webhooks::deliveries::NewDelivery;
 use super::hear::{Told, is_told, own_changes, settle};
 use crate::app::App;
 use crate::ops::error::OpResult;
-use crate::ops::readers::{Went, take_turn};
+use crate::ops::readers::{Went, end_turn, take_turn};
 
 const JOB: &str = "webhooks";
 /// Events of hosts in one turn: what they ask for is written in one transaction, for which others wait.
@@ -73,30 +73,22 @@ async fn fan_out_changes(app: &App, tx: &mut Tx, events: &[EventRow]) -> OpResul
 
 /// Says how many deliveries were made, and whether there may be more.
 async fn fan_out_host_events(app: &App) -> OpResult<(u64, bool)> {
-    if !app.store().read().await?.is_behind_unchecked(LogReader::Webhooks, Stream::Host).await? {
+    let (reader, stream) = (LogReader::Webhooks, Stream::Host);
+    if !app.store().read().await?.is_behind_unchecked(reader, stream).await? {
         return Ok((0, false));
     }
     let mut tx = app.store().begin().await?;
-    let place = tx.take_turn_unchecked(LogReader::Webhooks, Stream::Host).await?;
+    let place = tx.take_turn_unchecked(reader, stream).await?;
+    // Before what stands up to there is read: what is reported between the two is not passed by.
+    let head = tx.head(stream).await?;
     let behind = tx.host_events_behind_unchecked(place, HOST_EVENTS_PER_TURN).await?;
-    let Some((last, _)) = behind.last() else {
-        // What was reported was cleared away before anybody came to it.
-        let head = tx.head(Stream::Host).await?;
-        tx.move_reader_unchecked(LogReader::Webhooks, Stream::Host, head).await?;
-        tx.commit_unaudited("a reader of the log has gone on").await?;
-        return Ok((0, false));
-    };
-    let (last, is_full) = (*last, behind.len() == HOST_EVENTS_PER_TURN as usize);
+    let is_full = behind.len() == HOST_EVENTS_PER_TURN as usize;
+    // Where there is nothing, what was reported was cleared away before anybody came to it.
+    let last = behind.last().map_or(head, |it| it.0);
     settle(app, &mut tx).await?;
     let read: Vec<_> = behind.iter().filter_map(|(at, event)| Some(happened(*at, event.as_ref()?))).collect();
-    let (went, made) = deliver(app, &mut tx, Stream::Host, &read).await?;
-    let done = match went {
-        Went::Whole => last,
-        Went::Part(done) => done.unwrap_or(place),
-    };
-    tx.move_reader_unchecked(LogReader::Webhooks, Stream::Host, done).await?;
-    tx.commit_unaudited("a reader of the log has gone on").await?;
-    Ok((made, is_full || done != last))
+    let (went, made) = deliver(app, &mut tx, stream, &read).await?;
+    Ok((made, end_turn(tx, (reader, stream), (place, last), went).await? || is_full))
 }
 
 fn happened(at: Position, it: &HostEvent) -> Happened<'_> {

@@ -69,7 +69,8 @@ pub async fn create_webhook(
     on_task(app, async move {
         let app = task;
         let authorize = || authorize(&app, &caller, organization_id, "create");
-        let holds = [Hold::shared(organization_id)];
+        // Who makes another one there waits until this one can be counted.
+        let holds = [Hold::alone(organization_id)];
         let (mut tx, (tenant, access)) = begin_beside(&app, &caller, holds, authorize).await?;
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);

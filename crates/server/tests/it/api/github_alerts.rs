@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use claviger::ops::notifications::{list_notifications, read_log};
+use claviger::ops::page::PageRequest;
 use claviger_core::limits::{GITHUB_ALERT_BYTES_MAX, GITHUB_ALERT_TOKENS_MAX, GITHUB_KEYS_BYTES_MAX};
+use claviger_core::notification::NotificationKind::KeyLeaked;
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -120,6 +123,10 @@ async fn a_key_that_github_finds_is_ended_and_github_is_told_that_it_was_one() {
     assert_eq!(event["after"]["leak"]["found_at"], "GitHub (commit): https://github.com/a/b/blob/c/d.txt");
     let event = it.admin.get(&format!("{path}/events?limit=1")).await.expect(200);
     assert_eq!(event.text_at("/data/0/operation"), "key.leak_reported");
+    read_log(&it.app.app).await.unwrap();
+    let told = list_notifications(&it.app.app, &it.app.admin, true, PageRequest::default()).await.unwrap().items;
+    let told: Vec<_> = told.iter().map(|it| (it.notification.kind, it.notification.facts.is_ended)).collect();
+    assert_eq!(told, [(KeyLeaked, false), (KeyLeaked, true)], "people learn of both, the newest first");
     // Once more: it is dead, and was ours.
     let again = world.alert(&[&ended.token]).await.expect(200);
     assert_eq!(again.json(), json!([label(&ended.token, "true_positive")]));

@@ -156,3 +156,25 @@ async fn reader_chooses_how_to_be_told() {
     let list = browser.get("/o/root/notifications").await.expect(200);
     assert!(!list.text.contains("Marketing Automation"));
 }
+
+#[tokio::test]
+async fn notice_of_a_leak_leads_to_another_secret_or_to_the_end_of_the_key() {
+    let app = TestApp::new().await;
+    app.set_policy(app.root, r#"{"leak_action": "notify"}"#).await;
+    let made = app.create_key(&app.admin, app.root, new_key("Sync")).await.unwrap();
+    let body = serde_json::json!({ "key": made.token.expose() });
+    let path = format!("/api/v1/organizations/{}/leaks", app.root);
+    assert_eq!(app.post(&path, app.first_key.expose(), &body).await.status, 200);
+    read_log(&app.app).await.unwrap();
+    let mut browser = Browser::signed_in(&app).await;
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    assert!(list.text.contains("Key “<bdi>Sync</bdi>” leaked, and was left as it is"), "{}", list.text);
+    let key = format!("/o/root/keys/{}", made.info.key.id);
+    for way in ["/rotate", "/delete"] {
+        assert!(list.links().contains(&format!("{key}{way}")), "{way}: {}", list.text);
+    }
+    revoke_key(&app.app, &app.admin, app.root, made.info.key.id, RevocationReason::KeyCompromise, None).await.unwrap();
+    read_log(&app.app).await.unwrap();
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    assert!(!list.links().contains(&format!("{key}/delete")), "nothing is left to be done: {}", list.text);
+}

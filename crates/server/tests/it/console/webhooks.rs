@@ -129,3 +129,17 @@ async fn the_question_says_what_its_answer_does() {
     browser.follow(done).await.expect(200);
     assert_eq!(app.get(&format!("/api/v1/hooks/{own}"), token.expose()).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_filter_that_there_is_not_is_no_page_and_shows_not_everything() {
+    let app = TestApp::new().await;
+    let hook = subscribe(&app, token(&app).await.expose(), "organization").await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (list, own) = ("/o/root/integrations/webhooks".to_owned(), format!("/o/root/webhooks/{hook}"));
+    for address in [format!("{list}?status="), format!("{list}?status=active"), format!("{own}?state=failed")] {
+        browser.get(&address).await.expect(200);
+    }
+    for address in [format!("{list}?status=broken"), format!("{list}?status=%ff"), format!("{own}?state=active")] {
+        browser.get(&address).await.expect(404);
+    }
+}

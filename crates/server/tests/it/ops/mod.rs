@@ -5,6 +5,8 @@ mod changes;
 mod clocks;
 mod imports;
 mod keys;
+mod leak_notices;
+mod mail_sink;
 mod notifications;
 mod people;
 mod replica;

@@ -1,6 +1,7 @@
 //! Subscribing, and what comes of it up to the delivery.
 
 use claviger::ops::webhooks::fan_out;
+use claviger_core::limits::WEBHOOKS_PER_KEY_MAX;
 use serde_json::{Value, json};
 
 use crate::api::client::Client;
@@ -272,4 +273,18 @@ async fn a_test_is_a_delivery_and_the_catalogue_has_its_example() {
         .post("/api/v1/hooks", json!({"target_url": "http://127.0.0.1/", "entity": "contact", "operation": "create"}))
         .await;
     assert_eq!(inside.pointers(), ["/target_url"]);
+}
+
+#[tokio::test]
+async fn a_key_has_no_more_webhooks_than_it_may_also_where_several_are_made_at_once() {
+    let it = Fixture::start().await;
+    let client = it.admin.with(&it.create_key(json!({"name": "Zapier"})).await.token);
+    for _ in 2..WEBHOOKS_PER_KEY_MAX {
+        subscribe(&client, hook("contact", "create")).await;
+    }
+    let make = || client.post("/api/v1/hooks", hook("contact", "create"));
+    let answers: [_; 4] = tokio::join!(make(), make(), make(), make()).into();
+    let (made, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|it| it.status == 201);
+    assert_eq!((made.len(), refused.len()), (2, 2), "two places were left");
+    assert!(refused.iter().all(|it| it.refusal().1 == "limit_reached"), "{refused:?}");
 }

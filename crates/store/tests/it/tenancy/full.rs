@@ -6,7 +6,6 @@ use claviger_core::ending::Countdown;
 use claviger_core::id::{ApiId, ImportKind, OrganizationId, RoleId, UserId};
 use claviger_core::key::Key;
 use claviger_core::name::ExternalId;
-use claviger_core::notification::{Facts, Notification, NotificationKind, NotificationState};
 use claviger_core::organization::Organization;
 use claviger_core::permission::PermissionSet;
 use claviger_core::role::{BuiltIn, Role};
@@ -21,7 +20,7 @@ use claviger_store::sealing::DataKeyRow;
 use claviger_store::usage::denials::{Denial, KeyDenials};
 
 use crate::webhooks::Told;
-use crate::world::{World, api, event, id, member, now, organization, tenant, used_once};
+use crate::world::{World, api, event, id, member, notification, now, organization, tenant, used_once};
 
 /// A world in which Acme has one of everything.
 pub(super) struct Full {
@@ -160,19 +159,4 @@ pub(super) fn import(organization_id: OrganizationId, api_id: ApiId, role_id: Ro
 pub(super) fn clock(key: &Key) -> KeyClock {
     let countdown = Countdown::of_idle(now(), 90);
     KeyClock { key_id: key.id, organization_id: key.organization_id, countdown, due_at: now() }
-}
-
-/// What a user is told of a key that nobody uses.
-pub(super) fn notification(key: &Key, user_id: UserId) -> Notification {
-    Notification {
-        id: id(),
-        user_id,
-        organization_id: key.organization_id,
-        kind: NotificationKind::KeyIdle,
-        subject_id: key.id.to_string(),
-        facts: Facts::default(),
-        deadline: None,
-        state: NotificationState::Unread,
-        created_at: now(),
-    }
 }

@@ -39,8 +39,7 @@ async fn a_webhook_is_leased_once_and_found_again_when_its_lease_has_run_out() {
     let note = async |number| {
         it.change(async |tx| {
             let noted = tx.note_attempt(&acme, &found, &attempt(number), standing).await?;
-            let failing = Webhook { failing_since: Some(now()), ..it.own.clone() };
-            assert!(tx.note_webhook(&acme, &failing).await?);
+            assert!(tx.note_webhook(&acme, it.own.id, [Some(now()), None]).await?);
             Ok(noted)
         })
         .await
@@ -145,7 +144,7 @@ async fn a_delivery_that_is_made_beside_a_note_is_not_overlooked() {
     assert!(making.insert_delivery(&acme, &delivery(&it.own, id(), &topic), now()).await.expect("a delivery"));
     let noting = it.change(async |tx| {
         tx.hold([Hold::alone(it.own.id)]).await?;
-        tx.note_webhook(&acme, &it.own).await
+        tx.note_webhook(&acme, it.own.id, [None, None]).await
     });
     let made = async {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
