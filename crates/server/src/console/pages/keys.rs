@@ -56,7 +56,7 @@ pub struct KeyListPage {
     pub door: DoorView,
     /// What stands beside it under Integrations; empty behind any other door.
     pub tabs: Vec<Crumb>,
-    /// The keys of the organizations below, where it has some and the whole list is looked at.
+    /// The keys of the organizations below, where it has some that the list is not narrowed away from; with the first page.
     pub locations: Option<LocationKeys>,
     /// The rows of this page.
     pub rows: Vec<KeyRowView>,
@@ -178,6 +178,8 @@ pub struct LocationKeys {
     pub more: bool,
     /// Whether there are so many keys below that only names that begin with what is searched for were found.
     pub cut: bool,
+    /// Whether there are so many organizations below that not all of them were looked through for what the filters let through.
+    pub unseen: bool,
 }
 
 /// An organization below, and its newest keys.
@@ -191,7 +193,7 @@ pub struct LocationView {
     pub slug: String,
     /// How many live keys it has, or of them were found, in digits as people read them; absent where it is suspended, itself or from above.
     pub total: Option<String>,
-    /// The query string of the list of those that a search found in it, where it is shown for these.
+    /// The query string of the list of those that the search and the filters found in it, where it is shown for these.
     pub found: Option<String>,
     /// Whether others stand below it: an agency of its own.
     pub is_agency: bool,
