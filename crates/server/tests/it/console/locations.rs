@@ -1,14 +1,15 @@
 //! The locations of an agency: found by what people know of them, and shown while they are suspended.
 
-use claviger::ops::keys::NewKey;
+use claviger::ops::keys::{NewKey, revoke_key, set_key_active};
 use claviger::ops::organizations::{OrganizationPatch, update_organization};
 use claviger_core::id::OrganizationId;
+use claviger_core::key::RevocationReason;
 use claviger_core::name::{Description, ExternalId};
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::role::BuiltIn;
 
 use super::browser::{Browser, Page, selector};
-use crate::app::{TestApp, new_key};
+use crate::app::{DAY, TestApp, new_key};
 
 /// The names of the locations that a page lists, in order.
 fn listed(page: &Page) -> Vec<String> {
@@ -60,9 +61,68 @@ async fn the_search_of_an_agency_finds_locations_by_name_short_name_and_external
         }
     }
     assert!(admin.get("/o/root/keys?q=harbor").await.text.contains("Till"), "with its keys");
-    // Where the list is narrowed to a state, a role or a user, it is about keys alone.
+    // Where the list is narrowed besides, a location that is called so shows what it has of that.
     let page = admin.get("/o/root/keys?q=harbor&status=active").await.expect(200);
+    assert_eq!(listed(&page), ["Harbor Street"]);
+    let page = admin.get("/o/root/keys?q=harbor&status=deleted").await.expect(200);
     assert_eq!(listed(&page), Vec::<String>::new());
+}
+
+// S1.4, S3.13: what the list is narrowed to holds for the locations' keys as for the agency's own, and so it does for the file.
+#[tokio::test]
+async fn every_filter_of_an_agency_reaches_the_keys_of_its_locations() {
+    let app = TestApp::new().await;
+    let harbor = app.organization(app.root, "Harbor Street").await;
+    let hill = app.organization(app.root, "=Hill Road").await;
+    let (_, ann_id, _) = app.member(app.root, "Ann", BuiltIn::Admin).await;
+    let readonly = app.built_in(app.root, BuiltIn::Readonly).await.id;
+    let make = async |place, new: NewKey| app.create_key(&app.admin, place, new).await.unwrap().info.key.id;
+    let gone = make(harbor, new_key("Gone")).await;
+    revoke_key(&app.app, &app.admin, harbor, gone, RevocationReason::Unspecified, None).await.unwrap();
+    let off = make(hill, new_key("Off")).await;
+    set_key_active(&app.app, &app.admin, hill, off, false, None, None).await.unwrap();
+    make(harbor, NewKey { mapped_user_id: Some(Some(ann_id)), role_id: None, ..new_key("Of Ann") }).await;
+    make(hill, NewKey { role_id: Some(readonly), ..new_key("Reads") }).await;
+    make(hill, NewKey { expires_at: Some(Some(app.app.now().saturating_add(DAY * 3))), ..new_key("Ends") }).await;
+    let own_gone = make(app.root, new_key("Own and gone")).await;
+    revoke_key(&app.app, &app.admin, app.root, own_gone, RevocationReason::Unspecified, None).await.unwrap();
+
+    let mut admin = Browser::signed_in(&app).await;
+    let below = |page: &Page| -> Vec<String> {
+        page.html().select(&selector(".locations tbody th bdi:not(.desc)")).map(|it| it.text().collect()).collect()
+    };
+    for (query, expected) in [
+        ("status=deleted", vec!["Gone"]),
+        ("status=inactive", vec!["Off"]),
+        (&*format!("user={ann_id}"), vec!["Of Ann"]),
+        (&*format!("role={readonly}"), vec!["Reads"]),
+        ("health=ends-7d", vec!["Ends"]),
+        ("q=ends&used=never", vec!["Ends"]),
+        ("type=data-loader", vec![]),
+    ] {
+        let page = admin.get(&format!("/o/root/keys?{query}")).await.expect(200);
+        assert_eq!(below(&page), expected, "{query}");
+        let file = admin.get(&format!("/o/root/keys/csv?{query}")).await.expect(200).text;
+        let mut reader = csv::Reader::from_reader(file.as_bytes());
+        let columns = reader.headers().unwrap().clone();
+        let at = |column: &str| columns.iter().position(|it| it == column).unwrap();
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let of_locations: Vec<_> = rows.iter().filter(|it| &it[at("organization")] != "Root").collect();
+        assert_eq!(of_locations.iter().map(|it| &it[at("name")]).collect::<Vec<_>>(), expected, "{query}");
+        for row in of_locations {
+            let place = if ["Gone", "Of Ann"].contains(&&row[at("name")]) { "Harbor Street" } else { "'=Hill Road" };
+            assert_eq!(&row[at("organization")], place, "and no cell begins as a formula does");
+            let role = if &row[at("name")] == "Of Ann" { "As mapped user" } else { "" };
+            assert!(role.is_empty() || &row[at("role")] == role, "{row:?}");
+        }
+    }
+    // What was found leads to the location's list, narrowed alike; and the agency's own stands above it.
+    let page = admin.get("/o/root/keys?status=deleted").await.expect(200);
+    assert!(page.text.contains("Own and gone"));
+    assert!(page.links().contains(&"/o/harbor-street/keys?status=deleted".to_owned()), "{:?}", page.links());
+    // Where the agency has none of its own, the file is offered all the same.
+    let page = admin.get("/o/root/keys?status=inactive").await.expect(200);
+    assert!(page.links().contains(&"/o/root/keys/csv?status=inactive".to_owned()), "{:?}", page.links());
 }
 
 #[tokio::test]
