@@ -20,7 +20,7 @@ pub struct BulkPage {
     pub so_far: Option<BulkSoFar>,
     /// How many more were chosen, and are gone meanwhile.
     pub gone: usize,
-    /// The list that they were chosen in, as a path within the organization.
+    /// The list that they were chosen in, as a path within the organization, or of another organization with its `/o/…`.
     pub back: String,
     /// Whether the reader has to type the password.
     pub must_confirm: bool,

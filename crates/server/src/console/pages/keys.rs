@@ -12,6 +12,7 @@ use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
 use super::usage::{Spark, UsageView};
 use super::webhooks::WebhookView;
+use crate::console::paging::query_string;
 
 /// When a key or a secret was last used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +121,16 @@ impl KeyListPage {
     fn narrows(&self) -> bool {
         let all = [&self.statuses, &self.roles, &self.types, &self.users, &self.uses, &self.sorts, &self.sizes];
         all.iter().any(|choices| choices.iter().skip(1).any(|it| it.chosen))
+    }
+
+    /// What the addresses of keys of other organizations end in, so that what is done to them leads back here.
+    fn kept(&self) -> String {
+        format!("?{}", query_string([("back", self.here())]))
+    }
+
+    /// This list from outside of its organization.
+    fn here(&self) -> String {
+        self.shell.path(self.back.trim_end_matches('?'))
     }
 
     fn offers_types(&self) -> bool {

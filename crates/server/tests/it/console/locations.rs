@@ -8,7 +8,7 @@ use claviger_core::name::{Description, ExternalId};
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::role::BuiltIn;
 
-use super::browser::{Browser, Page, selector};
+use super::browser::{Browser, Form, Page, selector};
 use crate::app::{DAY, TestApp, new_key};
 
 /// The names of the locations that a page lists, in order.
@@ -239,7 +239,7 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
     assert_eq!(heads(".locations table"), heads("main > table"), "the same columns");
     let row = format!("/o/shop/keys/{key}");
     for link in [row.clone(), format!("{row}/edit"), format!("{row}/rotate"), format!("{row}/delete")] {
-        assert!(page.links().contains(&link), "{link}");
+        assert!(page.links().contains(&format!("{link}?back=%2Fo%2Froot%2Fkeys")), "{link}");
     }
     assert!(html.select(&selector(&format!("input[name=key][value={key}][form=bulk-shop]"))).next().is_some());
     drop(html);
@@ -252,4 +252,55 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
     let mut reader = Browser::of_user(&app, reader).await;
     let page = reader.get("/o/root/keys").await.expect(200);
     assert!(page.text.contains("Till") && page.html().select(&selector(".locations .pick")).next().is_none());
+}
+
+// Who works on a location's key from the agency's list goes on with that list, narrowed as it was.
+#[tokio::test]
+async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_begun_in() {
+    let app = TestApp::new().await;
+    let shop = app.organization(app.root, "Shop").await;
+    let make = async |text: &str| app.create_key(&app.admin, shop, new_key(text)).await.unwrap().info.key.id;
+    let (first, second) = (make("Till one").await, make("Till two").await);
+    let mut admin = Browser::signed_in(&app).await;
+    let list = "/o/root/keys?q=till&used=never";
+    let page = admin.get(list).await.expect(200);
+    let to = |action: &str| {
+        let link = page.links().into_iter().find(|it| it.starts_with(&format!("/o/shop/keys/{first}{action}?")));
+        link.unwrap_or_else(|| panic!("{action} in {:?}", page.links()))
+    };
+    let press = async |admin: &mut Browser, form: Form| {
+        let answer = admin.submit(&form).await.expect(303);
+        assert_eq!(answer.header("location"), list, "{}", form.action);
+        admin.follow(answer).await.expect(200)
+    };
+    // By its menu, and by its own page, which leads back too.
+    let said = press(&mut admin, page.form(&format!("{first}/deactivate"))).await;
+    assert!(said.text_of(".banner").contains("Till one"), "{}", said.text_of(".banner"));
+    let own = admin.get(&to("")).await.expect(200);
+    assert!(own.links().contains(&list.to_owned()), "{:?}", own.links());
+    press(&mut admin, own.form("/activate")).await;
+    let edit = admin.get(&to("/edit")).await.expect(200);
+    let nameless = admin.submit(&edit.form("/edit").with("name", "")).await.expect(422);
+    press(&mut admin, nameless.form("/edit").with("name", "Till one again")).await;
+    // A new secret is shown first.
+    let rotate = admin.get(&to("/rotate")).await.expect(200);
+    let shown = admin.submit(&rotate.form("/rotate")).await.expect(200);
+    assert!(shown.links().contains(&list.to_owned()), "Done leads there: {:?}", shown.links());
+    let question = admin.get(&to("/delete")).await.expect(200);
+    press(&mut admin, question.form("/delete")).await;
+
+    // Several at once.
+    let page = admin.get(list).await.expect(200);
+    let back = page.form("/o/shop/keys/bulk/delete").fields.into_iter().find(|it| it.0 == "back").unwrap().1;
+    assert_eq!(back, list);
+    let back = back.replace('?', "%3F").replace('&', "%26").replace('=', "%3D");
+    let asked = admin.get(&format!("/o/shop/keys/bulk/delete?key={second}&back={back}")).await.expect(200);
+    assert!(asked.links().contains(&list.to_owned()), "Cancel leads there");
+    press(&mut admin, asked.form("/bulk/delete").with("count", "1")).await;
+
+    // Nothing but such a list is led back to.
+    for elsewhere in ["%2F%2Fevil.example%2Fkeys", "%2Fo%2Froot%2Fmembers", "https%3A%2F%2Fevil.example"] {
+        let page = admin.get(&format!("/o/shop/keys/{second}?back={elsewhere}")).await.expect(200);
+        assert!(!page.text.contains("evil.example") && page.links().contains(&"/o/shop/keys".to_owned()));
+    }
 }
