@@ -286,7 +286,9 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
     let rotate = admin.get(&to("/rotate")).await.expect(200);
     let shown = admin.submit(&rotate.form("/rotate")).await.expect(200);
     assert!(shown.links().contains(&list.to_owned()), "Done leads there: {:?}", shown.links());
+    // The question says whose key it is.
     let question = admin.get(&to("/delete")).await.expect(200);
+    assert!(question.text_of("main").contains("It is a key of Shop."));
     press(&mut admin, question.form("/delete")).await;
 
     // Several at once.
@@ -295,6 +297,7 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
     assert_eq!(back, list);
     let back = back.replace('?', "%3F").replace('&', "%26").replace('=', "%3D");
     let asked = admin.get(&format!("/o/shop/keys/bulk/delete?key={second}&back={back}")).await.expect(200);
+    assert!(asked.text_of("main").contains("It is a key of Shop."));
     assert!(asked.links().contains(&list.to_owned()), "Cancel leads there");
     press(&mut admin, asked.form("/bulk/delete").with("count", "1")).await;
 
