@@ -82,6 +82,21 @@ struct Found {
     keys: Vec<KeyInfo>,
     /// How many of the chosen ones are deleted, or not there at all.
     gone: usize,
+    /// How many never expire, where they were to be extended.
+    endless: usize,
+}
+
+impl Found {
+    /// Without the keys that never expire: there is nothing to extend, and to ask about them with the others reads as if they were to get an end.
+    /// Where none of them ends, they stay for the page to say so.
+    fn that_end(mut self) -> Self {
+        let ends = |it: &KeyInfo| it.key.expires_at.is_some();
+        self.endless = self.keys.iter().filter(|it| !ends(it)).count();
+        if self.endless < self.keys.len() {
+            self.keys.retain(ends);
+        }
+        self
+    }
 }
 
 /// A list of keys out of something a form brought along; the usual one where it is anything else.
@@ -129,7 +144,7 @@ impl BulkForm {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Found { gone: self.keys.len() - keys.len(), keys })
+        Ok(Found { gone: self.keys.len() - keys.len(), keys, endless: 0 })
     }
 
     async fn change(&self, visit: &Visit, change: BulkChange) -> OpResult<BulkOutcome> {
@@ -153,9 +168,12 @@ pub(in crate::console) async fn show(visit: Visit, query: Query<Pairs>, verb: Ve
         Ok(form) => form,
         Err(back) => return Ok(visit.done_in_list(&back, &Notice::NoKeyTicked)),
     };
-    let found = form.find(&visit).await?;
+    let mut found = form.find(&visit).await?;
     if found.keys.is_empty() {
         return Ok(visit.done_in_list(&form.back, &Notice::TickedKeysGone));
+    }
+    if verb == Verb::Extend {
+        found = found.that_end();
     }
     Ok(page(&visit, &form, &found, verb, FormErrors::default(), None))
 }
@@ -319,6 +337,7 @@ fn page(
         keys: found.keys.iter().map(row).collect(),
         so_far: so_far.as_ref().map(|it| BulkSoFar::new(it.done, it.of, it.left.values())),
         gone: found.gone,
+        endless: found.endless,
         back: form.back.clone(),
         must_confirm: verb == Verb::Delete && visit.must_confirm(&found.keys),
         count: typed(form.of("count")),
