@@ -307,6 +307,23 @@ pub struct KeyRowView {
     pub may: KeyRights,
 }
 
+/// Characters of a description that a row shows: two lines or three, so that no key stretches its row over those beside it.
+const ROW_DESCRIPTION_CHARS: usize = 80;
+
+impl KeyRowView {
+    /// The beginning of the description, where a row has no room for all of it: that stands on the key's page.
+    #[must_use]
+    pub fn shortened(&self) -> Option<String> {
+        beginning(&self.description)
+    }
+}
+
+/// The beginning of a text that is too long for a row.
+fn beginning(text: &str) -> Option<String> {
+    let (end, _) = text.char_indices().nth(ROW_DESCRIPTION_CHARS)?;
+    text.get(..end).map(|it| format!("{}…", it.trim_end()))
+}
+
 /// What a reader may do with a key; nothing of it with one that is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyRights {
@@ -505,4 +522,17 @@ pub struct KeyFormPage {
     pub allowed_ips: String,
     /// What was wrong with the form that was sent.
     pub errors: FormErrors,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginning;
+
+    #[test]
+    fn a_row_shows_the_beginning_of_a_long_description_and_all_of_a_short_one() {
+        assert_eq!(beginning(""), None);
+        assert_eq!(beginning(&"x".repeat(80)), None);
+        assert_eq!(beginning(&"ü".repeat(81)), Some(format!("{}…", "ü".repeat(80))));
+        assert_eq!(beginning(&format!("{} {}", "x".repeat(79), "y".repeat(400))), Some(format!("{}…", "x".repeat(79))));
+    }
 }
