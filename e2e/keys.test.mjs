@@ -32,6 +32,16 @@ test("S1.8, S3.2, S3.6, S3.7, S3.16: the table says what a key is for, its role 
   await walkToKeys(page);
   assert.equal(await page.locator('main a:has(use[href$="#plus"])').getAttribute("href"), "/o/root/keys/new", "S2.7: a plus icon creates a key");
   const key = await createKey(page, "automation_ro", (it) => it.getByLabel("Description").fill("Automation: nightly reports"));
+  // The line to try it with can be read to its end, beside the button that copies it.
+  for (const width of [1280, 390, 320]) {
+    await page.setViewportSize({ width, height: 800 });
+    const [cut, overlap] = await page.locator("#try-curl").evaluate((code) => {
+      const [box, button] = [code.parentElement, code.closest(".code").querySelector(".copy")];
+      return [box.scrollWidth > box.clientWidth, code.getBoundingClientRect().right > button.getBoundingClientRect().left];
+    });
+    assert.deepEqual([cut, overlap], [false, false], `${width}px`);
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
   await page.getByRole("link", { name: "Done" }).click();
   for (const column of ["Name / Desc", "Type", "Role", "Mapped user", "Last Login UTC", "Expires", "Status"]) {
     await page.getByRole("columnheader", { name: column }).waitFor();

@@ -174,6 +174,23 @@ test("S1.3, S1.4: the agency's view shows agency keys and location keys, each wi
   await page.getByRole("heading", { name: "Location 2" }).waitFor();
   for (const name of ["L1", "L2"]) await page.getByRole("link", { name: `Marketing ${name}`, exact: true }).waitFor();
   await show(page, "keys-agency");
+  // Their tables line up, and what is done to ticked keys of one stands below it once some are ticked.
+  const heads = await page.locator(".locations table").evaluateAll((tables) =>
+    tables.map((it) => [...it.querySelectorAll("thead th")].map((head) => Math.round(head.getBoundingClientRect().x))),
+  );
+  assert.equal(heads.length, 2);
+  assert.deepEqual(heads[1], heads[0]);
+  const selected = page.getByRole("form", { name: "Selected keys of L1" });
+  assert.equal(await selected.isVisible(), false);
+  await page.getByRole("checkbox", { name: "Select Marketing L1" }).check();
+  assert.equal(await selected.isVisible(), true);
+  assert.equal(await page.getByRole("form", { name: "Selected keys of L2" }).isVisible(), false);
+  await page.getByRole("checkbox", { name: "Select Marketing L1" }).uncheck();
+  // What is done to one of them leads back here.
+  await page.getByRole("row", { name: "Marketing L1" }).getByRole("button", { name: "More for Marketing L1" }).click();
+  await page.getByRole("button", { name: "Deactivate", exact: true }).click();
+  await page.getByRole("status").getByText("Marketing L1").waitFor();
+  await page.getByRole("heading", { name: "Location 2" }).waitFor();
   // The search finds the keys of locations too, and leads to them.
   await page.getByRole("searchbox").fill("marketing l2");
   await page.getByRole("searchbox").press("Enter");

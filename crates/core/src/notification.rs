@@ -104,6 +104,9 @@ pub struct Facts {
     /// What becomes of an idle key: whether it is only deactivated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deactivates: bool,
+    /// Of a key: whether it was the one key of its user, which people say is cleared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_personal: bool,
     /// Of a webhook: whether its receiver said that it is gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_gone: bool,

@@ -102,7 +102,13 @@ fn authorize(app: &App, headers: &HeaderMap, ip: Option<IpAddr>) -> Result<(), R
     let caller = Caller::of_key(app, &presented, ip, None)?.caller;
     let own = caller.home(app).ok_or_else(Reject::not_found)?;
     let root = app.replica().path(own).pop().ok_or_else(Reject::not_found)?;
-    caller.authorize(app, root, METRICS_READ).map(drop)
+    let answer = caller.authorize(app, root, METRICS_READ).map(drop);
+    if let Err(reject) = answer.as_ref()
+        && reject.code.http_status() == StatusCode::FORBIDDEN
+    {
+        caller.record_refusal(app, reject.code, None);
+    }
+    answer
 }
 
 #[cfg(test)]

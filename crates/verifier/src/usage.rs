@@ -17,6 +17,9 @@ pub const USES_PER_CHUNK_MAX: usize = 1000;
 /// Bits of the origin's number below the milliseconds.
 const ORIGIN_BITS: u32 = 16;
 
+/// In the count of an entry: a use of it was taken back. There may be no use left to count, and yet when it was used last is to be written down.
+const TAKEN_BACK: u32 = 1 << 31;
+
 /// What was counted of one secret since it was drained last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretUse {
@@ -32,7 +35,7 @@ pub struct SecretUse {
     pub ip: Option<IpAddr>,
     /// What the latest use called itself, at most 256 bytes of it.
     pub user_agent: Option<Box<str>>,
-    /// How many uses.
+    /// How many uses; none where all of them were taken back.
     pub count: u64,
 }
 
@@ -91,6 +94,14 @@ impl State {
         }
     }
 
+    /// Takes one use of an entry out of the count again, as far as it has not been drained.
+    pub(crate) fn take_back_use(&self, at: u32) {
+        let Some(entry) = self.entries.get(at) else { return };
+        let without = |uses: u32| (uses & !TAKEN_BACK).checked_sub(1).map(|it| it | TAKEN_BACK);
+        // Where nothing is left to take back a drain was faster, and the request stays counted there too.
+        let _ = entry.uses.fetch_update(SeqCst, SeqCst, without);
+    }
+
     /// Takes what was counted of the entry.
     fn take_use(
         &self,
@@ -98,7 +109,7 @@ impl State {
         origin: impl Fn(u16) -> Option<(Option<IpAddr>, Option<Box<str>>)>,
     ) -> Option<SecretUse> {
         let entry = self.entries.get(at)?;
-        let count = entry.uses.swap(0, SeqCst);
+        let uses = entry.uses.swap(0, SeqCst);
         let last = entry.last_use.load(Relaxed);
         let (ip, user_agent) = origin(last as u16).unwrap_or_default();
         let millis = i64::try_from(last >> ORIGIN_BITS).ok()?;
@@ -110,9 +121,9 @@ impl State {
             last_used_at: Timestamp::from_micros(millis * 1000).unwrap_or(Timestamp::MAX),
             ip,
             user_agent,
-            count: u64::from(count),
+            count: u64::from(uses & !TAKEN_BACK),
         };
-        (count != 0).then_some(taken)
+        (uses != 0).then_some(taken)
     }
 }
 

@@ -41,6 +41,30 @@ fn the_latest_use_counts_with_its_origin() {
     assert_eq!(world.replica.drain_uses(10), [expected]);
 }
 
+// S3.15: what was refused after all is no request that passed, and yet the secret was used then.
+#[test]
+fn a_use_that_is_taken_back_is_not_counted_and_stays_the_latest() {
+    let world = world_with_keys(1);
+    let verdict = world.verify(100, &GOOD);
+    let told = || {
+        let drained = world.replica.drain_uses(10);
+        drained.into_iter().map(|it| (it.last_used_at, it.count)).collect::<Vec<_>>()
+    };
+    verdict.record_use(at(50), None, None);
+    verdict.record_use(at(60), None, None);
+    verdict.take_back_use();
+    assert_eq!(told(), [(at(60), 1)]);
+    verdict.record_use(at(70), None, None);
+    verdict.take_back_use();
+    verdict.take_back_use();
+    assert_eq!(told(), [(at(70), 0)], "and there are never fewer than none");
+    // A drain that comes first has counted it: it does not count for the next one.
+    verdict.take_back_use();
+    assert_eq!(told(), []);
+    verdict.record_use(at(80), None, None);
+    assert_eq!(told(), [(at(80), 1)]);
+}
+
 #[test]
 fn chunks_are_bounded_and_leave_nobody_waiting() {
     let world = world_with_keys(1500);

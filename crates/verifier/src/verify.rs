@@ -123,6 +123,14 @@ impl Verdict<'_> {
             self.state.record_use(found.hit.at, &self.replica.origins.load(), now, ip, user_agent);
         }
     }
+
+    /// Takes one use of the secret out of the count again: the request that it was counted for was let in, and refused after all. That the secret
+    /// was used then stays. Of a request that a drain overtook, the use stays counted.
+    pub fn take_back_use(&self) {
+        if let Some(found) = &self.found {
+            self.state.take_back_use(found.hit.at);
+        }
+    }
 }
 
 impl fmt::Debug for Verdict<'_> {

@@ -41,10 +41,15 @@ pub(super) async fn authenticate(State(app): State<App>, request: Request, next:
         Ok((caller, warns)) => {
             let allowance = match rates::take(&app, &caller, surface) {
                 Ok(allowance) => allowance,
-                Err(refusal) => return *refusal,
+                Err(refusal) => {
+                    settle(&app, &caller, parts.headers.get(header::USER_AGENT), &refusal);
+                    return *refusal;
+                }
             };
-            parts.extensions.insert(Authenticated(caller));
+            let user_agent = parts.headers.get(header::USER_AGENT).cloned();
+            parts.extensions.insert(Authenticated(caller.clone()));
             let mut response = next.run(Request::from_parts(parts, body)).await;
+            settle(&app, &caller, user_agent.as_ref(), &response);
             warn(&mut response, warns);
             if let Some(allowance) = allowance {
                 allowance.write(&mut response);
@@ -52,6 +57,13 @@ pub(super) async fn authenticate(State(app): State<App>, request: Request, next:
             response
         }
         Err(problem) => rates::refuse_stranger(&app, ip, problem),
+    }
+}
+
+/// Counts the request of a key as refused where its answer is a refusal: when the key was found, it was counted as one that passed.
+pub(super) fn settle(app: &App, caller: &Caller, user_agent: Option<&HeaderValue>, response: &Response) {
+    if let Some(code) = response.extensions().get::<Problem>().and_then(Problem::refuses_key) {
+        caller.record_refusal(app, code, user_agent.map(HeaderValue::as_bytes));
     }
 }
 

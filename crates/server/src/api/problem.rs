@@ -139,6 +139,13 @@ impl Problem {
         Self { status, ..self }
     }
 
+    /// With which code it refuses a good key what it may not do, or not so often. A request that is wrong in itself, or about what is not there,
+    /// is answered and not refused.
+    pub(super) fn refuses_key(&self) -> Option<RejectCode> {
+        let is_refusal = self.status == StatusCode::FORBIDDEN || self.code == Code::RateLimited.as_str();
+        is_refusal.then(|| ProblemCode::all().into_iter().find(|it| it.as_str() == self.code)).flatten()
+    }
+
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status).expect("the statuses of core are HTTP's")
     }

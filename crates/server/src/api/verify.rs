@@ -306,7 +306,10 @@ pub(crate) async fn answer_verification(app: &App, ip: IpAddr, request: Request)
         };
         let allowance = match rates::take(app, &caller, Surface::Verification) {
             Ok(allowance) => allowance,
-            Err(refusal) => return *refusal,
+            Err(refusal) => {
+                auth::settle(app, &caller, parts.headers.get(header::USER_AGENT), &refusal);
+                return *refusal;
+            }
         };
         let read = match Heeded::NOTHING.read(&parts.method, &parts.headers, &parts.uri) {
             Ok(_) => body::read_json(&parts.headers, body).await,
@@ -321,6 +324,7 @@ pub(crate) async fn answer_verification(app: &App, ip: IpAddr, request: Request)
             Err(error) => Problem::from(error).into_response(),
         };
         let mut response = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(edge::panicked);
+        auth::settle(app, &caller, parts.headers.get(header::USER_AGENT), &response);
         auth::warn(&mut response, warns);
         if let Some(allowance) = allowance {
             allowance.write(&mut response);

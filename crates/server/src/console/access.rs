@@ -5,6 +5,7 @@ use axum::extract::{Form, Query};
 use axum::response::Response;
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::KeyStanding;
+use claviger_core::key::RevocationReason;
 use claviger_core::limits;
 use claviger_core::policy::Reveal;
 use claviger_core::reject::{Reject, RejectCode};
@@ -18,16 +19,17 @@ use super::pages::access::{ApiAccessPage, AskPage, MappedKeyView, MappedKeysPage
 use super::pages::form::FormErrors;
 use super::pages::secrets::Made;
 use super::pages::settings::Crumb;
-use super::pages::shell::{Notice, Place};
+use super::pages::shell::{Moment, Notice, Place};
 use super::paging::{Forward, forward};
 use super::visit::Visit;
 use super::webhooks;
 use crate::ops::idempotency::Answer;
 use crate::ops::keys::usage::with_uses_here;
 use crate::ops::keys::{
-    ApiAccess, KeyFilter, KeyInfo, Toggled, delete_personal_key, get_personal_access, list_keys, put_personal_key,
-    rotate_personal_key,
+    ApiAccess, KeyFilter, KeyInfo, KeyStatus, Toggled, delete_personal_key, get_personal_access, list_keys,
+    put_personal_key, rotate_personal_key,
 };
+use crate::ops::page::PageRequest;
 
 /// Where the page is, within the organization.
 const PATH: &str = "/profile/api-access";
@@ -52,6 +54,7 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
             .key
             .as_ref()
             .is_some_and(|it| it.key.standing == KeyStanding::Inactive && rights_to(&visit, it).switch),
+        ended: if access.key.is_none() { last_end(&visit).await? } else { None },
         hint: access.key.as_ref().and_then(|it| it.access_hint.clone()).unwrap_or_default(),
         key: access.key.as_ref().map(|it| view::facts(it, now)),
         shows: access.reveal != Reveal::Once,
@@ -64,6 +67,30 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
         documentation: visit.documentation(DEFAULT_API).await,
     };
     Ok(visit.page(&page))
+}
+
+/// How and when the reader's last personal key ended; absent where there was none.
+async fn last_end(visit: &Visit) -> Result<Option<(&'static str, Moment)>, Failure> {
+    let filter = KeyFilter {
+        status: KeyStatus::Revoked,
+        owner_id: Some(visit.user.id),
+        personal: Some(true),
+        ..KeyFilter::default()
+    };
+    let newest = PageRequest { after: None, limit: 1 };
+    let found = list_keys(&visit.app, &visit.caller, visit.organization_id(), filter.into(), newest).await?;
+    Ok(found.page.items.first().and_then(|it| it.key.revocation.as_ref()).map(|it| {
+        let how = match it.reason {
+            RevocationReason::PrivilegeWithdrawn => "was cleared by an administrator",
+            RevocationReason::CessationOfOperation => "ended when you switched API access off",
+            RevocationReason::KeyCompromise => "was revoked, since somebody else has, or may have, its secret",
+            RevocationReason::Idle => "ended, since it was not used for as long as the policy allows",
+            RevocationReason::Unspecified | RevocationReason::Superseded | RevocationReason::AffiliationChanged => {
+                "was deleted"
+            }
+        };
+        (how, Moment::new(it.at))
+    }))
 }
 
 /// Switches API access on: makes the reader's key, and answers with it. Where there is one already, its secret is not shown again.

@@ -65,6 +65,12 @@ fn words(rule: KeyHealth) -> Words {
             "Deactivate it, and delete it if nothing fails.",
             Some(("/delete", "Delete the key")),
         ),
+        KeyHealth::OftenRefused => words(
+            "Often refused today",
+            "Ten or more of its requests in the last 24 hours, and more than one in ten, were refused: what calls with it does not do its work.",
+            "The requests that were refused stand on the key’s page with the reason: give it what it lacks, or stop what calls.",
+            None,
+        ),
         KeyHealth::NoExpiry => {
             words("Never expires", "A secret that leaks stays good until somebody notices.", "Give it an end.", EXTEND)
         }

@@ -20,6 +20,7 @@ use secrecy::SecretString;
 use super::confirmations::Unconfirmed;
 use super::cookies;
 use super::failure::Failure;
+use super::keys::door::list_elsewhere;
 use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
 use super::respond::{html, own_path};
 use super::security::plain_http;
@@ -82,6 +83,8 @@ pub(super) struct Visit {
     /// How many notifications the reader has not looked at.
     unread: u64,
     here: String,
+    /// The list of another organization that the reader came from, where the address says so.
+    back: Option<String>,
     pub(super) origin: sessions::Origin,
     /// When the reader last proved who they are.
     pub(super) signed_in_at: Timestamp,
@@ -96,13 +99,16 @@ impl FromRequestParts<App> for Visit {
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |it| &it.0);
         let is_page = parts.method == http::Method::GET;
         let here = uri.path_and_query().filter(|_| is_page).map_or("", |it| own_path(it.as_str())).to_owned();
+        // Also of a form that is sent: its address says it, and no page loses it by a complaint.
+        let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        let back = query.find(|(name, _)| name == "back").and_then(|(_, it)| list_elsewhere(&it).map(str::to_owned));
         // What was posted cannot be posted again by signing in, so a change leads back to the start.
         let next = if is_page { here.clone() } else { "/".to_owned() };
         let signed_out = |has_ended| Failure::SignedOut { next: next.clone(), has_ended };
         let token = guest.site.session(&parts.headers).ok_or_else(|| signed_out(false))?;
         let slug = slug(parts, app).await;
         let visit = Self::open(app, guest, &parts.headers, &token, &here, slug.as_deref()).await?;
-        visit.ok_or_else(|| signed_out(true))
+        visit.map(|it| Self { back, ..it }).ok_or_else(|| signed_out(true))
     }
 }
 
@@ -146,6 +152,7 @@ impl Visit {
             viewpoints,
             unread,
             here: here.to_owned(),
+            back: None,
             origin,
             signed_in_at: session.signed_in_at,
         }))
@@ -235,6 +242,7 @@ impl Visit {
             place,
             preferences: self.preferences,
             here: self.here.clone(),
+            back: self.back.clone(),
             now: self.app.now().to_string(),
             notice: self.notice.clone(),
             unconfirmed: self.unconfirmed.sentence(),
@@ -281,6 +289,18 @@ impl Visit {
     /// Answers a change with the way to a page that says what was done.
     pub(super) fn done(&self, rest: &str, notice: &Notice) -> Response {
         self.done_at(&self.path(rest), notice)
+    }
+
+    /// The same with the list that the reader came from, where it is another organization's.
+    pub(super) fn done_back_or(&self, rest: &str, notice: &Notice) -> Response {
+        let path = self.back.clone().unwrap_or_else(|| self.path(rest));
+        self.done_at(&path, notice)
+    }
+
+    /// The same with a list that a form brought along: as it is where it is another organization's, else a path within this one.
+    pub(super) fn done_in_list(&self, list: &str, notice: &Notice) -> Response {
+        let path = if list.starts_with("/o/") { list.to_owned() } else { self.path(list) };
+        self.done_at(&path, notice)
     }
 
     /// Leads to a page within the organization where nothing was changed.

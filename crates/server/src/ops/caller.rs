@@ -96,6 +96,17 @@ impl Caller {
         Ok(Identified { caller, warns_of_query: verdict.warns_of_query() })
     }
 
+    /// Counts a request as refused that [`Self::of_key`] has let in: what a key may do is asked operation by operation, and only then it turns out
+    /// that it may not. Of a session nothing is counted.
+    pub fn record_refusal(&self, app: &App, code: RejectCode, user_agent: Option<&[u8]>) {
+        let Self::Key { credential, ip, .. } = self else { return };
+        let now = app.now();
+        let ask = Ask { organization: About::Own, api: Some(DEFAULT_API), permissions: &[], ip: *ip };
+        let verdict = app.replica().verify_again(credential, &ask, now);
+        verdict.take_back_use();
+        verdict.record_denial(code, now, *ip, user_agent);
+    }
+
     /// The key that calls.
     pub const fn key_id(&self) -> Option<KeyId> {
         match self {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use claviger_core::id::KeyId;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_core::usage::Span;
 use sqlx::AssertSqlSafe;
 
 use super::list::Query;
@@ -12,6 +13,16 @@ use crate::row::decode;
 use crate::{Connection, StoreResult};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const HOURS_OF_A_DAY: u32 = 24;
+
+/// Whether requests were refused too often: more than one in ten of them, since somebody who tries now and then what they may not is no trouble;
+/// and ten or more, since one mistyped call of a new key is all of its requests. Numbers in the text, so that no engine has to be told of which
+/// type an argument beside a sum is.
+macro_rules! often_refused {
+    () => {
+        "sum(u.denied) >= 10 AND sum(u.denied) * 10 > sum(u.allowed + u.denied)"
+    };
+}
 
 /// A rule that says what to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +43,8 @@ pub enum KeyHealth {
     NeverUsed,
     /// It was used, and not in the last ninety days.
     Idle,
+    /// Of its requests in the latest 24 hours more than one in ten was refused, and ten or more.
+    OftenRefused,
     /// It has no end.
     NoExpiry,
     /// It is older than a year.
@@ -42,7 +55,7 @@ pub enum KeyHealth {
 
 impl KeyHealth {
     /// All rules.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ToReview,
         Self::EndsInADay,
         Self::EndsInAWeek,
@@ -51,13 +64,14 @@ impl KeyHealth {
         Self::NobodyAnswers,
         Self::NeverUsed,
         Self::Idle,
+        Self::OftenRefused,
         Self::NoExpiry,
         Self::Old,
         Self::AnyAddress,
     ];
     /// Those that ask for something to be done soon; the others are good to know.
-    pub const URGENT: [Self; 5] =
-        [Self::EndsInAWeek, Self::OldSecretUsed, Self::NobodyAnswers, Self::NeverUsed, Self::Idle];
+    pub const URGENT: [Self; 6] =
+        [Self::EndsInAWeek, Self::OldSecretUsed, Self::NobodyAnswers, Self::NeverUsed, Self::Idle, Self::OftenRefused];
 
     /// The name in addresses.
     pub const fn as_str(self) -> &'static str {
@@ -70,6 +84,7 @@ impl KeyHealth {
             Self::NobodyAnswers => "no-owner",
             Self::NeverUsed => "never-used",
             Self::Idle => "idle",
+            Self::OftenRefused => "refused",
             Self::NoExpiry => "no-expiry",
             Self::Old => "old",
             Self::AnyAddress => "any-address",
@@ -127,6 +142,21 @@ impl KeyHealth {
                     days(90),
                     "))",
                 );
+            }
+            Self::OftenRefused => {
+                // Most keys are refused nothing, and of those no counts are read: a refused request that is remembered is one look into an index.
+                // Each hour is looked up by itself, since the counts begin with the hour and those of all other keys lie between.
+                query.push(
+                    "CASE WHEN EXISTS (SELECT 1 FROM denied_request d WHERE d.key_id = k.id AND d.denied_at >= ",
+                    now.saturating_sub(DAY),
+                    ") THEN (SELECT CASE WHEN ",
+                );
+                query.text(often_refused!());
+                query.text(" THEN 1 ELSE 0 END FROM key_usage u WHERE u.seconds = 3600 AND u.key_id = k.id AND u.since IN (");
+                for (at, since) in Span::Hour.latest(HOURS_OF_A_DAY, now).into_iter().enumerate() {
+                    query.push(if at == 0 { "" } else { ", " }, since, "");
+                }
+                query.text(")) ELSE 0 END = 1");
             }
             Self::NoExpiry => query.text("k.expires_at IS NULL"),
             Self::Old => query.push("k.created_at < ", days(365), ""),

@@ -7,6 +7,8 @@ use claviger_core::network::IpAllowList;
 use claviger_core::secret::SecretState;
 use claviger_store::PageRequest;
 use claviger_store::keys::{KeyFilter, KeyHealth, KeySort};
+use claviger_store::usage::SecretUse;
+use claviger_store::usage::denials::{Denial, KeyDenials};
 
 use crate::world::{World, event, now, used_once};
 
@@ -23,10 +25,11 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
         key.created_at = ago(10);
     };
     let mut tx = world.store.begin().await.expect("a transaction");
-    let (mut keys, mut uses) = (Vec::new(), Vec::new());
-    for name in
-        ["calm", "day", "week", "month", "never", "idle", "endless", "old", "anywhere", "nobody", "shared", "turned"]
-    {
+    let (mut keys, mut uses, mut denials) = (Vec::new(), Vec::new(), Vec::new());
+    for name in [
+        "calm", "day", "week", "month", "never", "idle", "endless", "old", "anywhere", "nobody", "shared", "turned",
+        "often", "seldom", "mistyped", "formerly",
+    ] {
         let (mut key, mut secret, _) = world.key(&world.acme, name);
         calm(&mut key);
         let mut used = Some(ago(1));
@@ -52,6 +55,24 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
             secret.replaced_at = Some(new.created_at);
             secrets.push(new);
         }
+        let refused = match name {
+            "often" => Some((20, now().saturating_sub(DAY / 24))),
+            // A small share of many, and all of very few.
+            "seldom" => {
+                let lately = used_once(tenant.organization_id(), &secret, now().saturating_sub(DAY / 24));
+                uses.push(SecretUse { count: 1_000, ..lately });
+                Some((20, now().saturating_sub(DAY / 24)))
+            }
+            "mistyped" => Some((9, now().saturating_sub(DAY / 24))),
+            "formerly" => Some((20, ago(2))),
+            _ => None,
+        };
+        denials.extend(refused.map(|(count, at)| KeyDenials {
+            key_id: key.id,
+            organization_id: tenant.organization_id(),
+            count,
+            latest: vec![Denial { at, code: "insufficient_permission".to_owned(), ip: None, user_agent: None }],
+        }));
         uses.extend(used.map(|at| used_once(tenant.organization_id(), &secret, at)));
         secrets.insert(0, secret);
         tx.insert_key(tenant, &key, &secrets).await.expect("a key");
@@ -59,11 +80,12 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
     }
     tx.commit(event(tenant, keys[0].id)).await.expect("a commit");
     world.store.record_uses(&uses).await.expect("uses");
+    world.store.record_denials(&denials).await.expect("denials");
 
     let first = PageRequest::default();
     let mut reader = world.store.read().await.expect("a reader");
     for (rule, names) in [
-        (KeyHealth::ToReview, vec!["day", "idle", "never", "nobody", "turned", "week"]),
+        (KeyHealth::ToReview, vec!["day", "idle", "never", "nobody", "often", "turned", "week"]),
         (KeyHealth::EndsInADay, vec!["day"]),
         (KeyHealth::EndsInAWeek, vec!["day", "week"]),
         (KeyHealth::EndsInAMonth, vec!["day", "month", "week"]),
@@ -71,6 +93,7 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
         (KeyHealth::NobodyAnswers, vec!["nobody"]),
         (KeyHealth::NeverUsed, vec!["never"]),
         (KeyHealth::Idle, vec!["idle"]),
+        (KeyHealth::OftenRefused, vec!["often"]),
         (KeyHealth::NoExpiry, vec!["endless"]),
         (KeyHealth::Old, vec!["old"]),
         (KeyHealth::AnyAddress, vec!["anywhere"]),

@@ -18,7 +18,7 @@ use claviger_core::time::Timestamp;
 use secrecy::SecretString;
 
 use super::choices::{DAY, Lifetimes, NEVER, ON_DATE, last_day};
-use super::door::Door;
+use super::door::{BACK_BYTES_MAX, Door, list_elsewhere};
 use super::view;
 use crate::console::entrance::{held_back, refused};
 use crate::console::failure::Failure;
@@ -67,13 +67,10 @@ const SPAN_PRESET: &str = "90";
 /// A form with several values of one name.
 type Pairs = Vec<(String, String)>;
 
-/// Bytes of the way back that are looked at; ours are shorter.
-const BACK_BYTES_MAX: usize = 2048;
-
 /// What a form of many keys says.
 struct BulkForm {
     keys: Vec<KeyId>,
-    /// The list that the keys were chosen in, as a path within the organization.
+    /// The list that the keys were chosen in, as a path within the organization, or of another organization with its `/o/…`.
     back: String,
     /// The password, where it had to be typed.
     confirm: SecretString,
@@ -85,10 +82,28 @@ struct Found {
     keys: Vec<KeyInfo>,
     /// How many of the chosen ones are deleted, or not there at all.
     gone: usize,
+    /// How many never expire, where they were to be extended.
+    endless: usize,
+}
+
+impl Found {
+    /// Without the keys that never expire: there is nothing to extend, and to ask about them with the others reads as if they were to get an end.
+    /// Where none of them ends, they stay for the page to say so.
+    fn that_end(mut self) -> Self {
+        let ends = |it: &KeyInfo| it.key.expires_at.is_some();
+        self.endless = self.keys.iter().filter(|it| !ends(it)).count();
+        if self.endless < self.keys.len() {
+            self.keys.retain(ends);
+        }
+        self
+    }
 }
 
 /// A list of keys out of something a form brought along; the usual one where it is anything else.
 fn list_path(wanted: &str) -> &str {
+    if let Some(elsewhere) = list_elsewhere(wanted) {
+        return elsewhere;
+    }
     let path = wanted.split_once('?').map_or(wanted, |it| it.0);
     let is_ours =
         wanted.len() <= BACK_BYTES_MAX && own_path(wanted) == wanted && Door::ALL.iter().any(|it| it.path() == path);
@@ -129,7 +144,7 @@ impl BulkForm {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Found { gone: self.keys.len() - keys.len(), keys })
+        Ok(Found { gone: self.keys.len() - keys.len(), keys, endless: 0 })
     }
 
     async fn change(&self, visit: &Visit, change: BulkChange) -> OpResult<BulkOutcome> {
@@ -151,11 +166,14 @@ pub(in crate::console) async fn show(visit: Visit, query: Query<Pairs>, verb: Ve
     visit.require(verb.action())?;
     let form = match BulkForm::read(query.0) {
         Ok(form) => form,
-        Err(back) => return Ok(visit.done(&back, &Notice::NoKeyTicked)),
+        Err(back) => return Ok(visit.done_in_list(&back, &Notice::NoKeyTicked)),
     };
-    let found = form.find(&visit).await?;
+    let mut found = form.find(&visit).await?;
     if found.keys.is_empty() {
-        return Ok(visit.done(&form.back, &Notice::TickedKeysGone));
+        return Ok(visit.done_in_list(&form.back, &Notice::TickedKeysGone));
+    }
+    if verb == Verb::Extend {
+        found = found.that_end();
     }
     Ok(page(&visit, &form, &found, verb, FormErrors::default(), None))
 }
@@ -166,12 +184,12 @@ pub(in crate::console) async fn change(mut visit: Visit, sent: Sent, verb: Verb)
     visit.require(verb.action())?;
     let mut form = match BulkForm::read(sent.map_err(|_| Failure::bad_form())?.0) {
         Ok(form) => form,
-        Err(back) => return Ok(visit.done(&back, &Notice::NoKeyTicked)),
+        Err(back) => return Ok(visit.done_in_list(&back, &Notice::NoKeyTicked)),
     };
     let mut errors = FormErrors::default();
     let found = form.find(&visit).await?;
     if found.keys.is_empty() {
-        return Ok(visit.done(&form.back, &Notice::TickedKeysGone));
+        return Ok(visit.done_in_list(&form.back, &Notice::TickedKeysGone));
     }
     let change = match verb {
         Verb::Activate => Some(BulkChange::Activate),
@@ -232,7 +250,7 @@ async fn outcome_page(
             0 if unchanged.is_empty() => Notice::TickedKeysGone,
             _ => verb.notice(done, found.gone, unchanged),
         };
-        return Ok(visit.done(&rest.back, &notice));
+        return Ok(visit.done_in_list(&rest.back, &notice));
     }
     let so_far = SoFar { done, of, left };
     let page = page(visit, &rest, &found, verb, FormErrors::default(), Some(so_far));
@@ -319,6 +337,7 @@ fn page(
         keys: found.keys.iter().map(row).collect(),
         so_far: so_far.as_ref().map(|it| BulkSoFar::new(it.done, it.of, it.left.values())),
         gone: found.gone,
+        endless: found.endless,
         back: form.back.clone(),
         must_confirm: verb == Verb::Delete && visit.must_confirm(&found.keys),
         count: typed(form.of("count")),
@@ -333,7 +352,7 @@ mod tests {
 
     #[test]
     fn the_way_back_is_a_list_of_keys_and_nothing_else() {
-        for path in ["/keys", "/keys?status=active&q=a%26b", "/user-management/keys?"] {
+        for path in ["/keys", "/keys?status=active&q=a%26b", "/user-management/keys?", "/o/root/keys?status=active"] {
             assert_eq!(list_path(path), path);
         }
         for path in ["", "/", "//evil.example", "/members", "/keys/../../x", "/keys?a b", "keys"] {

@@ -89,7 +89,7 @@ async fn set_active(visit: Visit, Path((_, key_id)): KeyPath, active: bool) -> R
     set_key_active(&visit.app, &visit.caller, visit.organization_id(), info.key.id, active, None, None).await?;
     let name = info.key.name.to_string();
     let notice = if active { Notice::KeyActivated(name) } else { Notice::KeyDeactivated(name) };
-    Ok(visit.done(&format!("/keys/{}", info.key.id), &notice))
+    Ok(visit.done_back_or(&format!("/keys/{}", info.key.id), &notice))
 }
 
 /// Asks before a key is deleted, with what there is to lose.
@@ -134,5 +134,5 @@ pub(in crate::console) async fn delete(
     revoke_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, reason, None).await?;
     // Back to the list that it stood in: keys of the data loader have a place of their own.
     let list = if info.api.as_str() == DATA_LOADER_API { data_loader::PATH } else { Door::default().path() };
-    Ok(visit.done(list, &Notice::KeyDeleted(info.key.name.to_string())))
+    Ok(visit.done_back_or(list, &Notice::KeyDeleted(info.key.name.to_string())))
 }

@@ -1,8 +1,11 @@
 //! The doors to the list of keys: one page that stands at the end of several paths, each with its own way back and its own words.
 
+use claviger_core::name::Slug;
+
 use crate::console::menu::Section;
 use crate::console::pages::keys::DoorView;
 use crate::console::pages::settings::Crumb;
+use crate::console::respond::own_path;
 
 /// Along which path the list of keys was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,5 +68,43 @@ impl Door {
             submit: if self == Self::Integrations { "Save" } else { "Generate" },
             shows_permissions: self == Self::UserManagement,
         }
+    }
+}
+
+/// Bytes of the way back that are looked at; ours are shorter.
+pub(super) const BACK_BYTES_MAX: usize = 2048;
+
+/// A list of keys in some organization, with what narrows it, out of something that an address brought along; nothing where it is anything else, so
+/// that no link through a key's page leads elsewhere. Whether its reader may look at it is asked there.
+pub(in crate::console) fn list_elsewhere(wanted: &str) -> Option<&str> {
+    let path = wanted.split_once('?').map_or(wanted, |it| it.0);
+    let (slug, rest) = path.strip_prefix("/o/")?.split_once('/')?;
+    let is_list = Door::ALL.iter().any(|it| it.path().strip_prefix('/') == Some(rest));
+    let is_ours = slug.parse::<Slug>().is_ok() && is_list && wanted.len() <= BACK_BYTES_MAX;
+    (is_ours && own_path(wanted) == wanted).then_some(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list_elsewhere;
+
+    #[test]
+    fn the_way_back_to_another_organization_is_a_list_of_keys_and_nothing_else() {
+        for path in ["/o/root/keys", "/o/root/keys?status=deleted&q=a%26b", "/o/north-agency/integrations/keys?"] {
+            assert_eq!(list_elsewhere(path), Some(path));
+        }
+        for path in [
+            "",
+            "/keys",
+            "/o/root",
+            "/o//keys",
+            "/o/root/keys/new",
+            "//evil.example/keys",
+            "/o/../keys",
+            "/o/root/keys?a b",
+        ] {
+            assert_eq!(list_elsewhere(path), None, "{path}");
+        }
+        assert_eq!(list_elsewhere(&format!("/o/root/keys?q={}", "x".repeat(3000))), None);
     }
 }

@@ -282,7 +282,7 @@ pub(in crate::console) async fn edit(
         match update_key(&visit.app, &visit.caller, visit.organization_id(), info.key.id, patch, Some(version)).await {
             Ok(changed) => {
                 let notice = Notice::KeyUpdated(changed.key.name.to_string());
-                return Ok(visit.done(&format!("/keys/{}", changed.key.id), &notice));
+                return Ok(visit.done_back_or(&format!("/keys/{}", changed.key.id), &notice));
             }
             Err(error) => complain(&visit, &mut errors, error.into_reject())?,
         }

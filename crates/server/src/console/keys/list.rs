@@ -139,6 +139,26 @@ impl ListQuery {
         (query, misread)
     }
 
+    /// What is searched for, if anything is.
+    pub(super) fn search(&self) -> Option<&str> {
+        Some(self.q.as_str()).filter(|it| !it.is_empty())
+    }
+
+    /// Whether anything but the search narrows the list.
+    pub(super) fn is_filtered(&self) -> bool {
+        self.filters().any(|(name, _)| name != "q")
+    }
+
+    /// The query string of the same list from its start.
+    pub(super) fn whole(&self) -> String {
+        self.link("", "", 1)
+    }
+
+    /// The same without what is searched for: of an organization that is called so itself, all that the other filters let through.
+    pub(super) fn without_search(&self) -> Self {
+        Self { q: String::new(), ..self.clone() }
+    }
+
     fn order(&self) -> KeyOrder {
         order_of(&self.sort).unwrap_or_default()
     }
@@ -300,9 +320,8 @@ pub(in crate::console) async fn show_keys(
     let shown = rows.len() as u64;
     let first = if shown == 0 { 0 } else { query.first() };
     let may_create = visit.may_create_keys();
-    // What is searched for may be a location as well as a key; no other filter is about locations.
-    let is_whole = query.filters().all(|(name, _)| name == "q") && query.after.is_empty();
-    let locations = if is_whole { location_keys(&visit, &query.q).await? } else { None };
+    // They come once, with the first page: what follows are further keys of the organization itself.
+    let locations = if query.after.is_empty() { location_keys(&visit, &query).await? } else { None };
     let next = list.page.next.map(|it| query.next(&it, shown));
     let is_full = shown == u64::from(rows_max);
     let page = KeyListPage {

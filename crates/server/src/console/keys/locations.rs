@@ -7,14 +7,14 @@ use claviger_core::id::OrganizationId;
 use claviger_core::organization::Organization;
 use claviger_core::reject::RejectCode;
 
+use super::list::{ListQuery, is_about_sort};
 use super::rights::rights_to;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::pages::keys::{KeyRowView, LocationKeys, LocationView};
-use crate::console::paging::query_string;
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
-use crate::ops::keys::{KeyFilter, KeyList, KeyTotal, find_keys_below, list_keys};
+use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_keys};
 use crate::ops::organizations::{OrganizationQuery, list_organizations};
 use crate::ops::page::PageRequest;
 
@@ -24,6 +24,9 @@ const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
 const LOCATIONS_MAX: u32 = 10;
 /// Keys shown of each.
 const KEYS_EACH: u32 = 5;
+
+/// Organizations whose keys are looked through for a filter: no index has the keys of all of them together.
+pub(in crate::console) const LOOKED_THROUGH_MAX: u32 = 50;
 
 /// Which organizations below are shown.
 struct Below {
@@ -35,9 +38,15 @@ struct Below {
     cut: bool,
 }
 
+impl Below {
+    const fn nothing() -> Self {
+        Self { organizations: Vec::new(), more: false, cut: false }
+    }
+}
+
 /// What is known of the keys of one.
 enum Keys {
-    /// Those that were searched for.
+    /// Those that the search and the filters find.
     Found(KeyList),
     /// All of them: it is what was searched for itself, or nothing was.
     All(KeyList),
@@ -45,29 +54,35 @@ enum Keys {
     Closed,
 }
 
-/// The keys of the organizations below as far as the viewer may look at them: of all, or where something is searched for, of those that are called
-/// like it or have keys that are; nothing where there is none.
-pub(super) async fn location_keys(visit: &Visit, search: &str) -> Result<Option<LocationKeys>, Failure> {
+/// The keys of the organizations below as far as the viewer may look at them: of all, or where the list is narrowed, of those that are called
+/// like what is searched for, or have keys that the filters let through; nothing where there is none.
+pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Option<LocationKeys>, Failure> {
     let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());
-    let search = Some(search).filter(|it| !it.is_empty());
-    let (named, holding) = match below(visit, search).await {
+    let (named, holding) = match below(visit, query).await {
         Ok(found) => found,
         Err(Error::Reject(_)) => return Ok(None),
         Err(fault) => return Err(fault.into()),
     };
-    let is_named: BTreeSet<_> = named.organizations.iter().map(|it| it.id).collect();
-    let (mut more, cut) = (named.more || holding.more, holding.cut);
-    let others = holding.organizations.into_iter().filter(|it| !is_named.contains(&it.id));
-    let mut organizations: Vec<_> = named.organizations.into_iter().chain(others).filter(|it| it.id != here).collect();
+    let is_named: BTreeSet<_> = match query.search() {
+        None if query.is_filtered() => BTreeSet::new(),
+        _ => named.organizations.iter().map(|it| it.id).collect(),
+    };
+    let unseen = query.is_filtered() && holding.more;
+    let (mut more, cut) = (named.more || (holding.more && !unseen), holding.cut);
+    let mut organizations: Vec<_> =
+        named.organizations.into_iter().chain(holding.organizations).filter(|it| it.id != here).collect();
     organizations.sort_by_cached_key(|it| (it.name.key().as_str().to_owned(), it.id));
-    more |= organizations.len() > LOCATIONS_MAX as usize;
-    organizations.truncate(LOCATIONS_MAX as usize);
+    organizations.dedup_by_key(|it| it.id);
     // That of what stands below a suspended one is closed too.
     let may_see = |id| caller.authorize_record(app, id, "claviger/organizations:read").is_ok();
     let mut locations = Vec::new();
     let (mut found, mut all) = (KeyTotal { count: 0, is_exact: true }, KeyTotal { count: 0, is_exact: true });
     for it in organizations {
-        let Some(keys) = keys_of(visit, &it, search, is_named.contains(&it.id)).await? else { continue };
+        let Some(keys) = keys_of(visit, &it, query, is_named.contains(&it.id)).await? else { continue };
+        if locations.len() == LOCATIONS_MAX as usize {
+            more = true;
+            break;
+        }
         let (list, sum) = match &keys {
             Keys::Found(list) => (Some(list), &mut found),
             Keys::All(list) => (Some(list), &mut all),
@@ -81,7 +96,7 @@ pub(super) async fn location_keys(visit: &Visit, search: &str) -> Result<Option<
             name: it.name.to_string(),
             slug: it.slug.to_string(),
             total: list.map(|it| view::total(it.total)),
-            found: matches!(keys, Keys::Found(_)).then(|| query_string(search.map(|it| ("q", it)))),
+            found: matches!(keys, Keys::Found(_)).then(|| query.whole()),
             is_agency: has_others_below(visit, it.id).await?,
             keys: list
                 .into_iter()
@@ -92,8 +107,9 @@ pub(super) async fn location_keys(visit: &Visit, search: &str) -> Result<Option<
     }
     // Keys that were found are not counted together with those of organizations that were.
     let total = if found.count > 0 { found } else { all };
-    let total = view::total(KeyTotal { is_exact: total.is_exact && !more && !cut, ..total });
-    Ok((cut || !locations.is_empty()).then_some(LocationKeys { total, locations, more, cut }))
+    let total = view::total(KeyTotal { is_exact: total.is_exact && !more && !cut && !unseen, ..total });
+    let is_shown = cut || unseen || !locations.is_empty();
+    Ok(is_shown.then_some(LocationKeys { total, locations, more, cut, unseen }))
 }
 
 /// Whether an organization has others below it: those are its locations, and it is an agency itself.
@@ -107,16 +123,23 @@ async fn has_others_below(visit: &Visit, id: OrganizationId) -> Result<bool, Fai
     }
 }
 
-/// The organizations below: those that are called like what is searched for, and those that have keys which are.
-async fn below(visit: &Visit, search: Option<&str>) -> OpResult<(Below, Below)> {
+/// The organizations below: those that are called like what is searched for, or all where nothing is; and those that may have keys which the list
+/// is narrowed to.
+async fn below(visit: &Visit, query: &ListQuery) -> OpResult<(Below, Below)> {
     let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());
-    let query = OrganizationQuery { is_children_only: false, search: search.map(str::to_owned) };
-    let page = PageRequest { after: None, limit: LOCATIONS_MAX + 1 };
-    let named = list_organizations(app, caller, here, query, page).await?;
-    let named = Below { organizations: named.items, more: named.next.is_some(), cut: false };
-    let Some(search) = search else {
-        return Ok((named, Below { organizations: Vec::new(), more: false, cut: false }));
+    let list = async |search: Option<&str>, limit: u32| {
+        let query = OrganizationQuery { is_children_only: false, search: search.map(str::to_owned) };
+        let found = list_organizations(app, caller, here, query, PageRequest { after: None, limit }).await?;
+        OpResult::Ok(Below { organizations: found.items, more: found.next.is_some(), cut: false })
     };
+    let search = query.search();
+    // Which of them have such keys is asked of each of them: the search below finds names of live keys and nothing else.
+    if query.is_filtered() {
+        let named = if search.is_some() { list(search, LOCATIONS_MAX + 1).await? } else { Below::nothing() };
+        return Ok((named, list(None, LOOKED_THROUGH_MAX + 1).await?));
+    }
+    let named = list(search, LOCATIONS_MAX + 1).await?;
+    let Some(search) = search else { return Ok((named, Below::nothing())) };
     let mut found = find_keys_below(app, caller, here, search, LOCATIONS_MAX + 1).await?;
     let more = found.organizations.len() > LOCATIONS_MAX as usize;
     found.organizations.truncate(LOCATIONS_MAX as usize);
@@ -124,26 +147,29 @@ async fn below(visit: &Visit, search: Option<&str>) -> OpResult<(Below, Below)> 
 }
 
 /// What is shown of the keys of an organization; nothing where it is not shown.
-async fn keys_of(
-    visit: &Visit,
-    it: &Organization,
-    search: Option<&str>,
-    is_named: bool,
-) -> Result<Option<Keys>, Failure> {
-    let keys = |search: Option<&str>| {
-        let filter = KeyFilter { search: search.map(str::to_owned), ..KeyFilter::default() };
-        let few = PageRequest { after: None, limit: KEYS_EACH };
-        list_keys(&visit.app, &visit.caller, it.id, filter.into(), few)
+async fn keys_of(visit: &Visit, it: &Organization, query: &ListQuery, is_named: bool) -> Result<Option<Keys>, Failure> {
+    let few = || PageRequest { after: None, limit: KEYS_EACH };
+    let keys = async |query: &ListQuery| {
+        let wanted = query.wanted(visit.app.now());
+        let unsorted = KeyQuery { order: KeyOrder::default(), ..wanted.clone() };
+        match list_keys(&visit.app, &visit.caller, it.id, wanted, few()).await {
+            Err(Error::Reject(reject)) if is_about_sort(&reject) => {
+                list_keys(&visit.app, &visit.caller, it.id, unsorted, few()).await
+            }
+            answer => answer,
+        }
     };
-    if search.is_some() {
-        match keys(search).await {
+    let is_narrowed = query.search().is_some() || query.is_filtered();
+    if is_narrowed {
+        match keys(query).await {
             Ok(found) if !found.page.items.is_empty() => return Ok(Some(Keys::Found(found))),
             Ok(_) | Err(Error::Reject(_)) if !is_named => return Ok(None),
             Ok(_) | Err(Error::Reject(_)) => {}
             Err(fault) => return Err(fault.into()),
         }
     }
-    match keys(None).await {
+    match keys(&query.without_search()).await {
+        Ok(all) if query.is_filtered() && all.page.items.is_empty() => Ok(None),
         Ok(all) => Ok(Some(Keys::All(all))),
         Err(Error::Reject(reject)) if reject.code == SUSPENDED => Ok(Some(Keys::Closed)),
         // A nearer membership may allow less.

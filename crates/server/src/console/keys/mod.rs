@@ -10,7 +10,7 @@ pub(super) mod export;
 pub(super) mod form;
 pub(super) mod leak;
 pub(super) mod list;
-mod locations;
+pub(super) mod locations;
 pub(super) mod rights;
 pub(super) mod rotation;
 pub(super) mod secrets;

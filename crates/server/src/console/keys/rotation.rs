@@ -253,7 +253,9 @@ pub(in crate::console) async fn change(
         Step::Extend => Notice::RotationExtended(name, hint),
         Step::Cancel => Notice::RotationCancelled(name, hint),
     };
-    Ok(visit.done(&format!("/keys/{}", info.key.id), &notice))
+    // On the key's page stands what has become of the secrets; it goes on knowing where its reader came from.
+    let kept = visit.shell(Place::Keys).kept("?");
+    Ok(visit.done(&format!("/keys/{}{kept}", info.key.id), &notice))
 }
 
 /// Asks again, with what stood in the way and as the key is now; what no other answer can mend becomes a page of its own.

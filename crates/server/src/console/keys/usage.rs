@@ -109,6 +109,8 @@ fn why(code: &str) -> &'static str {
         "out_of_reach" | "not_found" => "The request was about an organization that the key does not reach",
         "insufficient_permission" => "Neither role nor scopes allow it",
         "rate_limited" | "quota_exceeded" => "Too many requests",
+        "grant_exceeds_own" => "It would have given away more than it may do itself",
+        "policy_denied" => "Policy does not allow it",
         "query_string_key_denied" => "The key stood in the address, which policy does not allow",
         "stale" => "The verifier had been without news for too long",
         _ => "Refused",
@@ -126,7 +128,8 @@ mod tests {
     fn every_code_that_a_known_key_can_be_refused_with_has_words() {
         // Of a credential that is malformed no key is known.
         let codes = Code::ALL.iter().filter(|it| **it != Code::Malformed).map(|it| it.as_str());
-        for code in codes.chain([RejectCode::QueryStringKeyDenied.as_str()]) {
+        let own = [RejectCode::QueryStringKeyDenied, RejectCode::GrantExceedsOwn, RejectCode::PolicyDenied];
+        for code in codes.chain(own.map(RejectCode::as_str)) {
             assert_ne!(why(code), why("a code of a later release"), "{code}");
         }
     }

@@ -31,7 +31,8 @@ pub(in crate::console) fn type_label(api: &str) -> String {
     }
 }
 
-fn role_of(info: &KeyInfo) -> String {
+/// The role of a key in words.
+pub(super) fn role_of(info: &KeyInfo) -> String {
     info.role_name.as_ref().map_or_else(|| "As mapped user".to_owned(), |it| role_label(it.as_str()))
 }
 

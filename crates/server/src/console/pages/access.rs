@@ -5,7 +5,7 @@ use askama::Template;
 use super::form::FormErrors;
 use super::keys::{KeyFacts, KeyRowView, LastUse};
 use super::settings::Crumb;
-use super::shell::{Shell, Status};
+use super::shell::{Moment, Shell, Status};
 use super::webhooks::WebhookView;
 
 /// The reader's own API access.
@@ -26,6 +26,8 @@ pub struct ApiAccessPage {
     pub role: String,
     /// The reader's key, if access is on.
     pub key: Option<KeyFacts>,
+    /// How the last key ended that the reader had, as half a sentence, and when; absent where there was none, or there is one now.
+    pub ended: Option<(&'static str, Moment)>,
     /// Whether the key is switched off and the reader may switch it on.
     pub may_activate: bool,
     /// The start of its token.

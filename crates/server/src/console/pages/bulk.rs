@@ -20,7 +20,9 @@ pub struct BulkPage {
     pub so_far: Option<BulkSoFar>,
     /// How many more were chosen, and are gone meanwhile.
     pub gone: usize,
-    /// The list that they were chosen in, as a path within the organization.
+    /// How many of the chosen ones never expire, where keys are to be extended: they are left out, unless none of them ends.
+    pub endless: usize,
+    /// The list that they were chosen in, as a path within the organization, or of another organization with its `/o/…`.
     pub back: String,
     /// Whether the reader has to type the password.
     pub must_confirm: bool,
@@ -36,6 +38,11 @@ impl BulkPage {
     /// Whether the keys were left for different reasons; where there is only one, it is said once.
     fn differ(&self) -> bool {
         self.so_far.as_ref().is_some_and(|it| it.reasons.len() > 1)
+    }
+
+    /// Whether none of the keys ends: there is nothing to extend.
+    fn is_endless(&self) -> bool {
+        self.endless > 0 && self.keys.iter().all(|it| it.key.expires.is_none())
     }
 
     /// "1 key", "3 keys".

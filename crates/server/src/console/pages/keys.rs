@@ -12,6 +12,7 @@ use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
 use super::usage::{Spark, UsageView};
 use super::webhooks::WebhookView;
+use crate::console::paging::query_string;
 
 /// When a key or a secret was last used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub struct KeyListPage {
     pub door: DoorView,
     /// What stands beside it under Integrations; empty behind any other door.
     pub tabs: Vec<Crumb>,
-    /// The keys of the organizations below, where it has some and the whole list is looked at.
+    /// The keys of the organizations below, where it has some that the list is not narrowed away from; with the first page.
     pub locations: Option<LocationKeys>,
     /// The rows of this page.
     pub rows: Vec<KeyRowView>,
@@ -122,6 +123,16 @@ impl KeyListPage {
         all.iter().any(|choices| choices.iter().skip(1).any(|it| it.chosen))
     }
 
+    /// What the addresses of keys of other organizations end in, so that what is done to them leads back here.
+    fn kept(&self) -> String {
+        format!("?{}", query_string([("back", self.here())]))
+    }
+
+    /// This list from outside of its organization.
+    fn here(&self) -> String {
+        self.shell.path(self.back.trim_end_matches('?'))
+    }
+
     fn offers_types(&self) -> bool {
         offers(&self.types)
     }
@@ -178,6 +189,8 @@ pub struct LocationKeys {
     pub more: bool,
     /// Whether there are so many keys below that only names that begin with what is searched for were found.
     pub cut: bool,
+    /// Whether there are so many organizations below that not all of them were looked through for what the filters let through.
+    pub unseen: bool,
 }
 
 /// An organization below, and its newest keys.
@@ -191,7 +204,7 @@ pub struct LocationView {
     pub slug: String,
     /// How many live keys it has, or of them were found, in digits as people read them; absent where it is suspended, itself or from above.
     pub total: Option<String>,
-    /// The query string of the list of those that a search found in it, where it is shown for these.
+    /// The query string of the list of those that the search and the filters found in it, where it is shown for these.
     pub found: Option<String>,
     /// Whether others stand below it: an agency of its own.
     pub is_agency: bool,
@@ -292,6 +305,23 @@ pub struct KeyRowView {
     pub week: Option<Spark>,
     /// What the reader may do with it; only the list says so.
     pub may: KeyRights,
+}
+
+/// Characters of a description that a row shows: two lines or three, so that no key stretches its row over those beside it.
+const ROW_DESCRIPTION_CHARS: usize = 80;
+
+impl KeyRowView {
+    /// The beginning of the description, where a row has no room for all of it: that stands on the key's page.
+    #[must_use]
+    pub fn shortened(&self) -> Option<String> {
+        beginning(&self.description)
+    }
+}
+
+/// The beginning of a text that is too long for a row.
+fn beginning(text: &str) -> Option<String> {
+    let (end, _) = text.char_indices().nth(ROW_DESCRIPTION_CHARS)?;
+    text.get(..end).map(|it| format!("{}…", it.trim_end()))
 }
 
 /// What a reader may do with a key; nothing of it with one that is deleted.
@@ -492,4 +522,17 @@ pub struct KeyFormPage {
     pub allowed_ips: String,
     /// What was wrong with the form that was sent.
     pub errors: FormErrors,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginning;
+
+    #[test]
+    fn a_row_shows_the_beginning_of_a_long_description_and_all_of_a_short_one() {
+        assert_eq!(beginning(""), None);
+        assert_eq!(beginning(&"x".repeat(80)), None);
+        assert_eq!(beginning(&"ü".repeat(81)), Some(format!("{}…", "ü".repeat(80))));
+        assert_eq!(beginning(&format!("{} {}", "x".repeat(79), "y".repeat(400))), Some(format!("{}…", "x".repeat(79))));
+    }
 }

@@ -3,6 +3,8 @@
 use claviger_core::limits::NOTIFICATIONS_COUNTED_MAX;
 use claviger_core::time::Timestamp;
 
+use crate::console::paging::query_string;
+
 /// The frame of a signed-in page.
 #[derive(Debug, Clone)]
 pub struct Shell {
@@ -20,6 +22,9 @@ pub struct Shell {
     pub preferences: Preferences,
     /// The path and query of this page, for forms that come back to it; empty where it answers a form: to come back would lose what it shows.
     pub here: String,
+    /// The list of another organization that the reader came from to a key of this one, as a path with its query; what is done to the key leads
+    /// back there.
+    pub back: Option<String>,
     /// The present instant of the service, RFC 3339: what "3 h ago" is counted from, whatever the browser's clock says.
     pub now: String,
     /// What the last action did, shown once.
@@ -46,6 +51,24 @@ impl Shell {
     #[must_use]
     pub fn path(&self, rest: &str) -> String {
         format!("/o/{}{rest}", self.organization_slug)
+    }
+
+    /// The list that the reader came from; another path within the organization where that is its own.
+    #[must_use]
+    pub fn back_or(&self, rest: &str) -> String {
+        self.back.clone().unwrap_or_else(|| self.path(rest))
+    }
+
+    /// What an address of a key's pages ends in, so that they go on knowing where their reader came from; `mark` is `?` or `&`.
+    #[must_use]
+    pub fn kept(&self, mark: &str) -> String {
+        self.back.as_ref().map(|it| format!("{mark}{}", query_string([("back", it)]))).unwrap_or_default()
+    }
+
+    /// The address of a list that a form brought along: that of another organization as it is, else a path within this one.
+    #[must_use]
+    pub fn list(&self, back: &str) -> String {
+        if back.starts_with("/o/") { back.to_owned() } else { self.path(back) }
     }
 }
 

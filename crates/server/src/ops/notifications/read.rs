@@ -193,7 +193,8 @@ impl Teller<'_> {
             return Ok(());
         }
         for key in self.tx.find_keys(&self.tenant, &keys).await? {
-            let facts = Facts { name: key.name.to_string(), by: self.who(), ..Facts::default() };
+            let is_personal = key.personal;
+            let facts = Facts { name: key.name.to_string(), by: self.who(), is_personal, ..Facts::default() };
             let told = key.owner_id.into_iter().collect();
             self.send_about(NotificationKind::KeyCleared, key.id.to_string(), facts, None, told).await?;
         }

@@ -35,6 +35,10 @@ pub fn sentence(it: &Notification) -> Sentence {
             ("The old secret of key “".to_owned(), format!("” is still used, and ends {when}."))
         }
         NotificationKind::KeyMade => (format!("{by} made key “"), "” act for you.".to_owned()),
+        // In the word of the button that does it.
+        NotificationKind::KeyCleared if facts.is_personal => {
+            (format!("{by} cleared your API key “"), "”: requests with it are refused.".to_owned())
+        }
         NotificationKind::KeyCleared => (format!("{by} deleted your key “"), "”.".to_owned()),
         NotificationKind::KeyLeaked if facts.is_ended => ("Key “".to_owned(), "” leaked, and was deleted.".to_owned()),
         NotificationKind::KeyLeaked => {
@@ -63,7 +67,7 @@ pub const fn label(kind: NotificationKind) -> &'static str {
         NotificationKind::KeyExpiringAgain => "A key that expires: later reminders",
         NotificationKind::OldSecretUsed => "An old secret is still used near its end",
         NotificationKind::KeyMade => "Somebody made a key that acts for you",
-        NotificationKind::KeyCleared => "Somebody deleted your key",
+        NotificationKind::KeyCleared => "Somebody cleared or deleted your key",
         NotificationKind::KeyLeaked => "A key leaked",
         NotificationKind::OwnerGone => "Somebody whom keys hang on was disabled or left",
         NotificationKind::WebhookDisabled => "A webhook was disabled, or its receiver is gone",

@@ -54,6 +54,39 @@ async fn requests_that_passed_and_those_that_were_refused_are_told_by_the_hour_a
     assert_eq!(busy(&told["days"]), [("2026-11-20T00:00:00Z".into(), 2, 0), ("2026-11-21T00:00:00Z".into(), 0, 2)]);
 }
 
+// S3.15, S3.16: a good key that may not do what it asks for was let in, and refused all the same.
+#[tokio::test]
+async fn what_our_own_api_refuses_a_key_for_want_of_rights_did_not_pass() {
+    let it = Fixture::start().await;
+    it.set_clock("2026-11-20T22:30:00Z", 0);
+    let role = it.create_role("Reader", &["claviger/own-keys:read"]).await;
+    let user = it.create_member("Rita", &role).await;
+    let key = it.create_key(json!({"name": "Reads", "mapped_user_id": user, "owner_id": user})).await;
+    let client = it.admin.with(&key.token);
+    client.get("/api/v1/me").await.expect(200);
+    let refused = client.get(&it.at("/members")).await;
+    assert_eq!(refused.refusal(), (403, "insufficient_permission".to_owned()));
+    it.advance_micros(1);
+    let refused = client.post("/api/v1/verify", json!({"key": key.token})).await;
+    assert_eq!(refused.refusal(), (403, "insufficient_permission".to_owned()));
+    // What is not there for it is answered, and passed.
+    let other = it.create_key(json!({"name": "Somebody's"})).await;
+    client.get(&it.at(&format!("/keys/{}", other.id))).await.expect(404);
+    let told = usage(&it, &key.id).await;
+    let [(_, passed, denied)] = &busy(&told["hours"])[..] else { panic!("{told}") };
+    assert_eq!((*passed, *denied), (2, 2));
+    let codes: Vec<_> = told["denied_requests"].as_array().unwrap().iter().map(|it| &it["code"]).collect();
+    assert_eq!(codes, ["insufficient_permission", "insufficient_permission"]);
+    assert!(told["denied_requests"][0]["ip"] == "127.0.0.1", "{told}");
+    // All of its requests refused, it was used nevertheless: nobody deletes it as one that nobody has.
+    let other = it.create_key(json!({"name": "Tries", "mapped_user_id": user, "owner_id": user})).await;
+    it.admin.with(&other.token).get(&it.at("/members")).await.expect(403);
+    let told = usage(&it, &other.id).await;
+    assert_eq!(busy(&told["hours"]), [("2026-11-20T22:00:00Z".to_owned(), 0, 1)]);
+    let shown = it.admin.get(&it.at(&format!("/keys/{}", other.id))).await.expect(200).json();
+    assert!(!shown["last_use"].is_null(), "{shown}");
+}
+
 #[tokio::test]
 async fn what_nobody_asked_for_and_what_explains_is_no_request() {
     let it = Fixture::start().await;

@@ -137,10 +137,13 @@ impl Page {
         ids.next().unwrap_or_else(|| panic!("no key in {}", self.text))
     }
 
-    /// The form with this action, filled in as it came.
+    /// The form with this action, be there a query behind it, filled in as it came.
     pub(super) fn form(&self, action_ends: &str) -> Form {
         let html = self.html();
-        let form = html.select(&selector("form")).find(|it| it.attr("action").unwrap().ends_with(action_ends));
+        let form = html.select(&selector("form")).find(|it| {
+            let action = it.attr("action").unwrap();
+            action.ends_with(action_ends) || action.split('?').next().is_some_and(|it| it.ends_with(action_ends))
+        });
         let form = form.unwrap_or_else(|| panic!("no form …{action_ends} in {}", self.text));
         Form {
             method: form.attr("method").unwrap().to_owned(),

@@ -119,17 +119,30 @@ async fn extending_is_preset_to_an_end_and_names_what_ends_later_already() {
     let (late, _) = key(&app, "Late", end(400)).await;
     let (never, _) = key(&app, "Eternal", None).await;
     let path = format!("/o/root/keys/bulk/extend?key={soon}&key={late}&key={never}");
-    let form = browser.get(&path).await.expect(200).form("/bulk/extend");
+    // What never expires is not asked about, and is counted; nobody is left to fear that it gets an end.
+    let question = browser.get(&path).await.expect(200);
+    assert_eq!(question.text_of("h1"), "Extend 2 keys?");
+    assert!(question.text_of(".aside").starts_with("1 of the selected keys never expires, and is left out here"));
+    let form = question.form("/bulk/extend");
+    assert!(!form.fields.iter().any(|it| it.1 == never.to_string()), "{:?}", form.fields);
     assert!(form.fields.contains(&("expires".to_owned(), "90".to_owned())), "{:?}", form.fields);
     let answer = browser.submit(&form).await.expect(303);
     let said = browser.follow(answer).await.text_of(".banner");
     assert!(said.contains("1 key extended. Left as they are, since they end later already or never: "), "{said}");
-    assert!(said.contains("Late") && said.contains("Eternal") && !said.contains("Soon"), "{said}");
+    assert!(said.contains("Late") && !said.contains("Eternal") && !said.contains("Soon"), "{said}");
     let path = format!("/o/root/keys/bulk/extend?key={late}");
     let form = browser.get(&path).await.expect(200).form("/bulk/extend");
     let answer = browser.submit(&form).await.expect(303);
     let said = browser.follow(answer).await.text_of(".banner");
     assert!(said.contains("No key was extended.") && said.contains("never: Late."), "{said}");
+    // Where none of them ends the page says that there is nothing to extend, and nothing is.
+    let question = browser.get(&format!("/o/root/keys/bulk/extend?key={never}")).await.expect(200);
+    assert!(question.text_of(".aside").starts_with("It never expires: there is nothing to extend"));
+    let answer = browser.submit(&question.form("/bulk/extend")).await.expect(303);
+    let said = browser.follow(answer).await.text_of(".banner");
+    assert!(said.contains("No key was extended.") && said.contains("never: Eternal."), "{said}");
+    let page = browser.get(&format!("/o/root/keys/{never}")).await.expect(200);
+    assert!(page.text_of(".facts").contains("Expires Never"), "{}", page.text_of(".facts"));
 }
 
 // A page of the list is what is ticked at most, and the list says so where there are more.

@@ -1,14 +1,15 @@
 //! The locations of an agency: found by what people know of them, and shown while they are suspended.
 
-use claviger::ops::keys::NewKey;
+use claviger::ops::keys::{NewKey, revoke_key, set_key_active};
 use claviger::ops::organizations::{OrganizationPatch, update_organization};
 use claviger_core::id::OrganizationId;
+use claviger_core::key::RevocationReason;
 use claviger_core::name::{Description, ExternalId};
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::role::BuiltIn;
 
-use super::browser::{Browser, Page, selector};
-use crate::app::{TestApp, new_key};
+use super::browser::{Browser, Form, Page, selector};
+use crate::app::{DAY, TestApp, new_key};
 
 /// The names of the locations that a page lists, in order.
 fn listed(page: &Page) -> Vec<String> {
@@ -60,9 +61,68 @@ async fn the_search_of_an_agency_finds_locations_by_name_short_name_and_external
         }
     }
     assert!(admin.get("/o/root/keys?q=harbor").await.text.contains("Till"), "with its keys");
-    // Where the list is narrowed to a state, a role or a user, it is about keys alone.
+    // Where the list is narrowed besides, a location that is called so shows what it has of that.
     let page = admin.get("/o/root/keys?q=harbor&status=active").await.expect(200);
+    assert_eq!(listed(&page), ["Harbor Street"]);
+    let page = admin.get("/o/root/keys?q=harbor&status=deleted").await.expect(200);
     assert_eq!(listed(&page), Vec::<String>::new());
+}
+
+// S1.4, S3.13: what the list is narrowed to holds for the locations' keys as for the agency's own, and so it does for the file.
+#[tokio::test]
+async fn every_filter_of_an_agency_reaches_the_keys_of_its_locations() {
+    let app = TestApp::new().await;
+    let harbor = app.organization(app.root, "Harbor Street").await;
+    let hill = app.organization(app.root, "=Hill Road").await;
+    let (_, ann_id, _) = app.member(app.root, "Ann", BuiltIn::Admin).await;
+    let readonly = app.built_in(app.root, BuiltIn::Readonly).await.id;
+    let make = async |place, new: NewKey| app.create_key(&app.admin, place, new).await.unwrap().info.key.id;
+    let gone = make(harbor, new_key("Gone")).await;
+    revoke_key(&app.app, &app.admin, harbor, gone, RevocationReason::Unspecified, None).await.unwrap();
+    let off = make(hill, new_key("Off")).await;
+    set_key_active(&app.app, &app.admin, hill, off, false, None, None).await.unwrap();
+    make(harbor, NewKey { mapped_user_id: Some(Some(ann_id)), role_id: None, ..new_key("Of Ann") }).await;
+    make(hill, NewKey { role_id: Some(readonly), ..new_key("Reads") }).await;
+    make(hill, NewKey { expires_at: Some(Some(app.app.now().saturating_add(DAY * 3))), ..new_key("Ends") }).await;
+    let own_gone = make(app.root, new_key("Own and gone")).await;
+    revoke_key(&app.app, &app.admin, app.root, own_gone, RevocationReason::Unspecified, None).await.unwrap();
+
+    let mut admin = Browser::signed_in(&app).await;
+    let below = |page: &Page| -> Vec<String> {
+        page.html().select(&selector(".locations tbody th bdi:not(.desc)")).map(|it| it.text().collect()).collect()
+    };
+    for (query, expected) in [
+        ("status=deleted", vec!["Gone"]),
+        ("status=inactive", vec!["Off"]),
+        (&*format!("user={ann_id}"), vec!["Of Ann"]),
+        (&*format!("role={readonly}"), vec!["Reads"]),
+        ("health=ends-7d", vec!["Ends"]),
+        ("q=ends&used=never", vec!["Ends"]),
+        ("type=data-loader", vec![]),
+    ] {
+        let page = admin.get(&format!("/o/root/keys?{query}")).await.expect(200);
+        assert_eq!(below(&page), expected, "{query}");
+        let file = admin.get(&format!("/o/root/keys/csv?{query}")).await.expect(200).text;
+        let mut reader = csv::Reader::from_reader(file.as_bytes());
+        let columns = reader.headers().unwrap().clone();
+        let at = |column: &str| columns.iter().position(|it| it == column).unwrap();
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let of_locations: Vec<_> = rows.iter().filter(|it| &it[at("organization")] != "Root").collect();
+        assert_eq!(of_locations.iter().map(|it| &it[at("name")]).collect::<Vec<_>>(), expected, "{query}");
+        for row in of_locations {
+            let place = if ["Gone", "Of Ann"].contains(&&row[at("name")]) { "Harbor Street" } else { "'=Hill Road" };
+            assert_eq!(&row[at("organization")], place, "and no cell begins as a formula does");
+            let role = if &row[at("name")] == "Of Ann" { "As mapped user" } else { "" };
+            assert!(role.is_empty() || &row[at("role")] == role, "{row:?}");
+        }
+    }
+    // What was found leads to the location's list, narrowed alike; and the agency's own stands above it.
+    let page = admin.get("/o/root/keys?status=deleted").await.expect(200);
+    assert!(page.text.contains("Own and gone"));
+    assert!(page.links().contains(&"/o/harbor-street/keys?status=deleted".to_owned()), "{:?}", page.links());
+    // Where the agency has none of its own, the file is offered all the same.
+    let page = admin.get("/o/root/keys?status=inactive").await.expect(200);
+    assert!(page.links().contains(&"/o/root/keys/csv?status=inactive".to_owned()), "{:?}", page.links());
 }
 
 #[tokio::test]
@@ -179,7 +239,7 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
     assert_eq!(heads(".locations table"), heads("main > table"), "the same columns");
     let row = format!("/o/shop/keys/{key}");
     for link in [row.clone(), format!("{row}/edit"), format!("{row}/rotate"), format!("{row}/delete")] {
-        assert!(page.links().contains(&link), "{link}");
+        assert!(page.links().contains(&format!("{link}?back=%2Fo%2Froot%2Fkeys")), "{link}");
     }
     assert!(html.select(&selector(&format!("input[name=key][value={key}][form=bulk-shop]"))).next().is_some());
     drop(html);
@@ -192,4 +252,58 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
     let mut reader = Browser::of_user(&app, reader).await;
     let page = reader.get("/o/root/keys").await.expect(200);
     assert!(page.text.contains("Till") && page.html().select(&selector(".locations .pick")).next().is_none());
+}
+
+// Who works on a location's key from the agency's list goes on with that list, narrowed as it was.
+#[tokio::test]
+async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_begun_in() {
+    let app = TestApp::new().await;
+    let shop = app.organization(app.root, "Shop").await;
+    let make = async |text: &str| app.create_key(&app.admin, shop, new_key(text)).await.unwrap().info.key.id;
+    let (first, second) = (make("Till one").await, make("Till two").await);
+    let mut admin = Browser::signed_in(&app).await;
+    let list = "/o/root/keys?q=till&used=never";
+    let page = admin.get(list).await.expect(200);
+    let to = |action: &str| {
+        let link = page.links().into_iter().find(|it| it.starts_with(&format!("/o/shop/keys/{first}{action}?")));
+        link.unwrap_or_else(|| panic!("{action} in {:?}", page.links()))
+    };
+    let press = async |admin: &mut Browser, form: Form| {
+        let answer = admin.submit(&form).await.expect(303);
+        assert_eq!(answer.header("location"), list, "{}", form.action);
+        admin.follow(answer).await.expect(200)
+    };
+    // By its menu, and by its own page, which leads back too.
+    let said = press(&mut admin, page.form(&format!("{first}/deactivate"))).await;
+    assert!(said.text_of(".banner").contains("Till one"), "{}", said.text_of(".banner"));
+    let own = admin.get(&to("")).await.expect(200);
+    assert!(own.links().contains(&list.to_owned()), "{:?}", own.links());
+    press(&mut admin, own.form("/activate")).await;
+    let edit = admin.get(&to("/edit")).await.expect(200);
+    let nameless = admin.submit(&edit.form("/edit").with("name", "")).await.expect(422);
+    press(&mut admin, nameless.form("/edit").with("name", "Till one again")).await;
+    // A new secret is shown first.
+    let rotate = admin.get(&to("/rotate")).await.expect(200);
+    let shown = admin.submit(&rotate.form("/rotate")).await.expect(200);
+    assert!(shown.links().contains(&list.to_owned()), "Done leads there: {:?}", shown.links());
+    // The question says whose key it is.
+    let question = admin.get(&to("/delete")).await.expect(200);
+    assert!(question.text_of("main").contains("It is a key of Shop."));
+    press(&mut admin, question.form("/delete")).await;
+
+    // Several at once.
+    let page = admin.get(list).await.expect(200);
+    let back = page.form("/o/shop/keys/bulk/delete").fields.into_iter().find(|it| it.0 == "back").unwrap().1;
+    assert_eq!(back, list);
+    let back = back.replace('?', "%3F").replace('&', "%26").replace('=', "%3D");
+    let asked = admin.get(&format!("/o/shop/keys/bulk/delete?key={second}&back={back}")).await.expect(200);
+    assert!(asked.text_of("main").contains("It is a key of Shop."));
+    assert!(asked.links().contains(&list.to_owned()), "Cancel leads there");
+    press(&mut admin, asked.form("/bulk/delete").with("count", "1")).await;
+
+    // Nothing but such a list is led back to.
+    for elsewhere in ["%2F%2Fevil.example%2Fkeys", "%2Fo%2Froot%2Fmembers", "https%3A%2F%2Fevil.example"] {
+        let page = admin.get(&format!("/o/shop/keys/{second}?back={elsewhere}")).await.expect(200);
+        assert!(!page.text.contains("evil.example") && page.links().contains(&"/o/shop/keys".to_owned()));
+    }
 }

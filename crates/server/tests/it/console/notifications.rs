@@ -1,7 +1,7 @@
 //! The bell and what stands behind it, without scripts.
 
 use claviger::ops::clocks::{Rounds, go_round};
-use claviger::ops::keys::{NewKey, Overlap, revoke_key, rotate_key};
+use claviger::ops::keys::{NewKey, Overlap, delete_personal_key, put_personal_key, revoke_key, rotate_key};
 use claviger::ops::members::{MemberPatch, update_member};
 use claviger::ops::notifications::read_log;
 use claviger_core::key::RevocationReason;
@@ -177,4 +177,32 @@ async fn notice_of_a_leak_leads_to_another_secret_or_to_the_end_of_the_key() {
     read_log(&app.app).await.unwrap();
     let list = browser.get("/o/root/notifications").await.expect(200);
     assert!(!list.links().contains(&format!("{key}/delete")), "nothing is left to be done: {}", list.text);
+}
+
+// A key that was cleared is not said to be deleted, and its user's own page says that it ended and when.
+#[tokio::test]
+async fn whose_key_was_cleared_reads_so_in_the_bell_and_where_it_is_switched_on() {
+    let app = service().await;
+    let (ann, ann_id, _) = app.member(app.root, "Ann", BuiltIn::Admin).await;
+    let access = "/o/root/profile/api-access";
+    let mut browser = Browser::of_user(&app, ann_id).await;
+    assert!(!browser.get(access).await.expect(200).text.contains("Your last API key"));
+    put_personal_key(&app.app, &ann, app.root, ann_id).await.unwrap();
+    assert!(!browser.get(access).await.expect(200).text.contains("Your last API key"));
+    delete_personal_key(&app.app, &app.admin, app.root, ann_id).await.unwrap();
+    read_log(&app.app).await.unwrap();
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    let said = list.text_of("main table");
+    assert!(said.contains("cleared your API key “") && !said.contains("deleted"), "{said}");
+    let off = browser.get(access).await.expect(200);
+    let said = off.text_of("main .aside");
+    assert!(said.starts_with("Your last API key was cleared by an administrator, 2"), "{said}");
+    // Any other key that somebody deletes is deleted.
+    let whose = Some(Some(ann_id));
+    let new = NewKey { owner_id: whose, mapped_user_id: whose, ..new_key("CI deploy") };
+    let made = app.create_key(&app.admin, app.root, new).await.unwrap().info.key.id;
+    revoke_key(&app.app, &app.admin, app.root, made, RevocationReason::Unspecified, None).await.unwrap();
+    read_log(&app.app).await.unwrap();
+    let said = browser.get("/o/root/notifications").await.expect(200).text_of("main table");
+    assert!(said.contains("deleted your key “CI deploy”."), "{said}");
 }

@@ -2,7 +2,7 @@
 
 use super::keys::{facts, rows};
 use super::webhooks::webhooks;
-use super::{Words, complaints, shell, status, used};
+use super::{Words, complaints, moment, shell, status, used};
 use crate::console::pages::access::{
     ApiAccessPage, AskPage, HeldKey, HeldWebhooks, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
 };
@@ -19,6 +19,7 @@ fn own(words: &Words<'_>) -> ApiAccessPage {
         has_access: true,
         role: words.names[1].to_owned(),
         key: Some(facts(words)),
+        ended: None,
         may_activate: false,
         hint: "ck_9Ks1…".to_owned(),
         shows: true,
@@ -90,7 +91,13 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     ];
     let mut cleared = holders(words, everybody.clone());
     cleared.shell.notice = Some(Notice::KeyCleared(words.person.to_owned()));
-    let off = ApiAccessPage { key: None, hint: String::new(), is_admin: true, ..own(words) };
+    let off = ApiAccessPage {
+        key: None,
+        ended: Some(("was cleared by an administrator", moment("2026-11-20T18:59:11Z"))),
+        hint: String::new(),
+        is_admin: true,
+        ..own(words)
+    };
     vec![
         ("api-access", render(&own(words))),
         ("api-access-off", render(&off)),

@@ -15,6 +15,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         keys: bulk_rows(words, ""),
         so_far: None,
         gone: 1,
+        endless: 2,
         back: format!("/keys?q={}", words.typed),
         must_confirm: question == BulkQuestion::Delete,
         count: words.typed.to_owned(),

@@ -13,6 +13,7 @@ pub(super) fn shell(words: &Words<'_>, place: Place) -> Shell {
         viewer: Viewer { name: words.person.to_owned(), email: words.email.to_owned() },
         place,
         preferences: Preferences::default(),
+        back: Some("/o/top/keys?status=active&q=%3Cb%3E".to_owned()),
         here: "/o/acme/keys?status=active".to_owned(),
         now: "2026-11-21T05:15:00Z".to_owned(),
         notice: None,

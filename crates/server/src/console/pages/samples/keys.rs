@@ -125,6 +125,7 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
         total: "2".to_owned(),
         more: true,
         cut: false,
+        unseen: true,
         locations: vec![
             location(words.names[4], "harbor-street", Some(below)),
             location(words.names[5], "hill-road", Some(Vec::new())),
