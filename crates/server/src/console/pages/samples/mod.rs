@@ -173,6 +173,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         shown_again: origin == SecretOrigin::Created,
         crumbs: vec![Crumb { path: "/settings", label: "Settings" }, Crumb { path: "/keys", label: "API Keys" }],
         done: "/keys",
+        here: "/keys/key_01jdw7r9x3e5tv".to_owned(),
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         token: token.to_owned(),
@@ -253,6 +254,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         made,
+        shown_again: made == Made::Secret,
         may_rotate: made != Made::Key,
         replaced: None,
     };
