@@ -53,7 +53,7 @@ pub struct BundlePage {
     pub key_id: String,
     /// Free text.
     pub key_name: String,
-    /// The whole token: the page that showed it is gone now.
+    /// The whole token, which the question sends along until it is answered.
     pub token: String,
     /// In base64; absent where the reader has to confirm first who they are.
     pub line: Option<String>,
