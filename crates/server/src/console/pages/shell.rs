@@ -14,6 +14,8 @@ pub struct Shell {
     pub views: Option<ViewSwitch>,
     /// Who is signed in.
     pub viewer: Viewer,
+    /// Whether the reader may look at the organization's webhooks.
+    pub webhooks: bool,
     /// Which entry of the menu is marked as the current one.
     pub place: Place,
     /// How this browser wants pages to look.
@@ -98,6 +100,8 @@ pub enum Place {
     Home,
     /// The keys of the organization.
     Keys,
+    /// The webhooks of the organization.
+    Webhooks,
     /// The settings page.
     Settings,
     /// None of the menu's entries.

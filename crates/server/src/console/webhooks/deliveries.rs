@@ -28,7 +28,7 @@ pub(in crate::console) async fn show_delivery(
     let delivery_id: DeliveryId = delivery.parse().map_err(|_| Failure::not_found())?;
     let found = get_delivery(&visit.app, &visit.caller, webhook.id, delivery_id).await?;
     let page = DeliveryPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs: crumbs(&visit),
         webhook: view::webhook(&visit, &info),
         delivery: view::delivery(&found.row),

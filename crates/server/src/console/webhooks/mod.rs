@@ -96,7 +96,7 @@ pub(super) async fn show_webhooks(
         .iter()
         .map(|it| Choice::new(it.as_str(), view::status_words(*it), chosen == Some(it.as_str())));
     let page = WebhooksPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs: Section::Integrations.crumbs_below(),
         tabs: Section::Integrations.tabs(&visit),
         rows: found.items.iter().map(|it| view::webhook(&visit, it)).collect(),
@@ -197,7 +197,7 @@ async fn webhook_page(
         SecretState::Current | SecretState::Dead => None,
     });
     Ok(WebhookPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs,
         holder,
         webhook: view::webhook(visit, info),
@@ -245,7 +245,7 @@ pub(super) async fn show_delete(visit: Visit, Path((_, id)): Path<(String, Strin
         return Err(Reject::from(Code::InsufficientPermission).into());
     }
     let page = WebhookQuestionPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs: crumbs(&visit),
         webhook: view::webhook(&visit, &info),
         is_told: info.row.webhook.key_id.is_some() && !has_ended(&info),

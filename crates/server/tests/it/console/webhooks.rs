@@ -129,3 +129,15 @@ async fn the_question_says_what_its_answer_does() {
     browser.follow(done).await.expect(200);
     assert_eq!(app.get(&format!("/api/v1/hooks/{own}"), token.expose()).await.status, 404);
 }
+
+#[tokio::test]
+async fn the_top_bar_leads_to_the_webhooks_whoever_may_see_them() {
+    let app = TestApp::new().await;
+    let path = "/o/root/integrations/webhooks";
+    let mut admin = Browser::signed_in(&app).await;
+    assert!(admin.get("/o/root").await.expect(200).links().contains(&path.to_owned()));
+    assert_eq!(admin.get(path).await.expect(200).text_of("nav[aria-label=Main] [aria-current=page]"), "Webhooks");
+    let (_, user_id, _) = app.member(app.root, "Mia", BuiltIn::Member).await;
+    let mut member = Browser::of_user(&app, user_id).await;
+    assert!(!member.get("/o/root").await.expect(200).links().contains(&path.to_owned()));
+}

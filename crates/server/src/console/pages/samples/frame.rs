@@ -11,6 +11,7 @@ pub(super) fn shell(words: &Words<'_>, place: Place) -> Shell {
         organization_slug: "acme".to_owned(),
         views: Some(view_switch(words)),
         viewer: Viewer { name: words.person.to_owned(), email: words.email.to_owned() },
+        webhooks: true,
         place,
         preferences: Preferences::default(),
         here: "/o/acme/keys?status=active".to_owned(),

@@ -45,7 +45,7 @@ fn states() -> Vec<Choice> {
 
 fn list(words: &Words<'_>, rows: Vec<WebhookView>, may: WebhookRights, filtered: bool) -> WebhooksPage {
     WebhooksPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         tabs: integration_tabs(),
         next: (!rows.is_empty()).then(|| "after=x".to_owned()),
@@ -73,7 +73,7 @@ fn delivery(id: &str, tone: Tone, state: &str, attempts: u64) -> DeliveryView {
 fn show(words: &Words<'_>, webhook: WebhookView) -> WebhookPage {
     let is_on = webhook.id == "whk_1";
     WebhookPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         holder: Some(("/security/api-management/usr_1".to_owned(), words.person.to_owned())),
         is_subtree: !is_on,
@@ -121,7 +121,7 @@ fn delivery_page(words: &Words<'_>, body: Option<String>) -> DeliveryPage {
         attempt(words, 1, Tone::Warning, "The receiver did not answer in time."),
     ];
     DeliveryPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         webhook: webhook(words, "whk_1", Tone::Good, "On"),
         delivery: delivery("dlv_1", Tone::Good, "Delivered", 2),
@@ -135,7 +135,7 @@ fn delivery_page(words: &Words<'_>, body: Option<String>) -> DeliveryPage {
 
 fn form(words: &Words<'_>, webhook: Option<WebhookView>, errors: FormErrors) -> WebhookFormPage {
     WebhookFormPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         webhook,
         once: "5uYd1s".to_owned(),
@@ -157,7 +157,7 @@ fn form(words: &Words<'_>, webhook: Option<WebhookView>, errors: FormErrors) -> 
 
 fn question(words: &Words<'_>, question: WebhookQuestion) -> WebhookQuestionPage {
     WebhookQuestionPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         webhook: webhook(words, "whk_1", Tone::Good, "On"),
         is_told: true,
@@ -175,7 +175,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         overlaps: vec![Choice::new("86400", "In 24 hours", true).with_note("What is sent is signed with both.")],
     };
     let secret = |is_new: bool| WebhookSecretPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         webhook: webhook(words, "whk_1", Tone::Good, "On"),
         is_new,
