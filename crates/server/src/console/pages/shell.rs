@@ -44,6 +44,13 @@ impl Shell {
         }
     }
 
+    /// Some of the organizations right below the present one; none where there are none to look at.
+    #[must_use]
+    pub fn locations(&self) -> &[ViewLink] {
+        let views = self.views.as_ref().filter(|it| it.agency.as_ref().is_some_and(|it| it.here));
+        views.map_or(&[], |it| it.locations.as_slice())
+    }
+
     /// A path within the organization, `shell.path("/keys")`; its own page with `shell.path("")`.
     #[must_use]
     pub fn path(&self, rest: &str) -> String {

@@ -131,3 +131,28 @@ async fn changes_of_policies_are_found_by_themselves_with_who_made_them() {
     assert_eq!(event.text_of("h1"), "Policy changed");
     assert!(event.text_of(".facts").contains(ADMIN_EMAIL), "the address tells people of one name apart");
 }
+
+#[tokio::test]
+async fn the_audit_of_an_agency_says_where_that_of_its_locations_is_and_a_locations_does_not() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let alone = browser.get("/o/root/audit").await.expect(200);
+    assert!(!alone.text.contains("in its own audit"), "there is no location");
+    app.organization(app.root, "Harbour").await;
+    let page = browser.get("/o/root/audit").await.expect(200);
+    assert!(page.text.contains("in its own audit") && page.links().contains(&"/o/harbour/audit".to_owned()));
+    let location = browser.get("/o/harbour/audit").await.expect(200);
+    assert!(!location.text.contains("in its own audit"), "{}", location.text);
+}
+
+#[tokio::test]
+async fn a_card_says_what_its_reader_finds_behind_it() {
+    let app = TestApp::new().await;
+    let (_, user_id, _) = app.member(app.root, "Mia", BuiltIn::Member).await;
+    let card = "nav.index a[href$='/user-management']";
+    let page = Browser::of_user(&app, user_id).await.get("/o/root/settings").await.expect(200);
+    let said = page.text_of(card);
+    assert!(said.contains("Keys for integrations") && !said.contains("Who is a member"), "{said}");
+    let page = Browser::signed_in(&app).await.get("/o/root/settings").await.expect(200);
+    assert!(page.text_of(card).contains("Who is a member"), "{}", page.text_of(card));
+}
