@@ -90,10 +90,9 @@ async fn webhooks_of(visit: &Visit, key_ids: &[KeyId]) -> Result<Option<HashMap<
     Ok(Some(count_webhooks_of_keys(&visit.app, &visit.caller, visit.organization_id(), key_ids).await?))
 }
 
-/// The way to the page of somebody's key and webhooks, from another page: the crumbs, and the page itself.
-pub(super) fn way_to(user_id: UserId) -> (Vec<Crumb>, String) {
-    let door = Section::Security;
-    (below(door), format!("{}/{user_id}", base(door)))
+/// The page of somebody's keys and webhooks, from another page.
+pub(super) fn path_to(user_id: UserId) -> String {
+    format!("{}/{user_id}", base(Section::Security))
 }
 
 fn holder(visit: &Visit, info: &KeyInfo) -> HolderView {

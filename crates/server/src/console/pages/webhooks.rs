@@ -98,7 +98,7 @@ pub struct WebhookPage {
     pub shell: Shell,
     /// The way here.
     pub crumbs: Vec<Crumb>,
-    /// The last step of it, where that is a person: the path and the name.
+    /// Whose personal key it hangs on, where the reader manages those: the path and the name.
     pub holder: Option<(String, String)>,
     /// The webhook.
     pub webhook: WebhookView,

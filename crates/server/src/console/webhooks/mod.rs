@@ -143,8 +143,9 @@ fn crumbs(visit: &Visit) -> Vec<Crumb> {
     crumbs
 }
 
-/// Whoever holds the personal key that a webhook hangs on, where the reader manages such keys: the page of their webhooks.
-async fn holder(visit: &Visit, webhook: &Webhook, info: &WebhookInfo) -> Option<(Vec<Crumb>, (String, String))> {
+/// Whoever holds the personal key that a webhook hangs on, where the reader manages such keys: the page of their webhooks. It is linked from what is
+/// said of the key: the way here is that of the menu, from wherever somebody came.
+async fn holder(visit: &Visit, webhook: &Webhook, info: &WebhookInfo) -> Option<(String, String)> {
     let (owner_id, key_id) = (info.row.owner_id?, webhook.key_id?);
     if !api_management::NEEDS.iter().all(|it| visit.may_do(it)) {
         return None;
@@ -154,8 +155,7 @@ async fn holder(visit: &Visit, webhook: &Webhook, info: &WebhookInfo) -> Option<
         return None;
     }
     let name = personal.owner_name.map_or_else(|| owner_id.to_string(), |it| it.to_string());
-    let (crumbs, path) = api_management::way_to(owner_id);
-    Some((crumbs, (path, name)))
+    Some((api_management::path_to(owner_id), name))
 }
 
 /// Shows a webhook with its deliveries.
@@ -187,10 +187,6 @@ async fn webhook_page(
     let states = DeliveryState::ALL
         .iter()
         .map(|it| Choice::new(it.as_str(), view::state_words(*it), chosen == Some(it.as_str())));
-    let (crumbs, holder) = match holder(visit, webhook, info).await {
-        Some((crumbs, holder)) => (crumbs, Some(holder)),
-        None => (crumbs(visit), None),
-    };
     let current = info.secrets.iter().find(|it| it.state == SecretState::Current);
     let old = info.secrets.iter().filter_map(|it| match it.state {
         SecretState::Retiring { until } => Some(Moment::new(until)),
@@ -198,8 +194,8 @@ async fn webhook_page(
     });
     Ok(WebhookPage {
         shell: visit.shell(Place::Webhooks),
-        crumbs,
-        holder,
+        crumbs: crumbs(visit),
+        holder: holder(visit, webhook, info).await,
         webhook: view::webhook(visit, info),
         is_subtree: webhook.reach == Reach::Subtree,
         created: Moment::new(webhook.created_at),
