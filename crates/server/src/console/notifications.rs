@@ -7,7 +7,7 @@ use axum::extract::{Form, Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::id::{KeyId, NotificationId};
 use claviger_core::limits::PAGE_ITEMS_DEFAULT;
-use claviger_core::notification::{Channels, NotificationKind, NotificationState};
+use claviger_core::notification::{Channels, Notification, NotificationKind, NotificationState};
 use claviger_store::notifications::NotificationRow;
 use serde::Deserialize;
 
@@ -89,6 +89,16 @@ fn subject_word(kind: NotificationKind) -> &'static str {
     }
 }
 
+/// What the button says that puts one away. It changes nothing: of a key that is about to end it says that this is left to happen.
+fn dismiss_word(it: &Notification) -> &'static str {
+    let stands = matches!(it.state, NotificationState::Unread | NotificationState::Read);
+    match it.kind {
+        NotificationKind::KeyIdle | NotificationKind::KeyIdleAgain if stands => "Let it be deleted",
+        NotificationKind::KeyExpiring | NotificationKind::KeyExpiringAgain if stands => "Let it expire",
+        _ => "Dismiss",
+    }
+}
+
 /// Whether the reader can keep the key that a notification warns of, and where else they can do something about it.
 async fn remedies(visit: &Visit, row: &NotificationRow) -> (bool, Vec<Way>) {
     use NotificationKind::{KeyExpiring, KeyExpiringAgain, KeyIdle, KeyIdleAgain, OldSecretUsed};
@@ -123,6 +133,7 @@ async fn view(visit: &Visit, row: &NotificationRow) -> NotificationView {
         withdrawn: it.state == NotificationState::Withdrawn,
         keep,
         open: subject_word(it.kind),
+        dismiss: dismiss_word(it),
         ways,
     }
 }

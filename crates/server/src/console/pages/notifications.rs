@@ -42,6 +42,8 @@ pub struct NotificationView {
     pub keep: bool,
     /// What the button says that leads to what it is about.
     pub open: &'static str,
+    /// What the button says that puts it away: what becomes of the key then.
+    pub dismiss: &'static str,
     /// Where else something can be done.
     pub ways: Vec<Way>,
 }

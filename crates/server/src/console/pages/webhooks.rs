@@ -106,6 +106,8 @@ pub struct WebhookPage {
     pub is_subtree: bool,
     /// When it was made.
     pub created: Moment,
+    /// How many of the last deliveries failed; none where none has ended.
+    pub failures: Option<String>,
     /// Since when its receiver has failed.
     pub failing_since: Option<Moment>,
     /// When its signing secret was made.
@@ -171,6 +173,8 @@ pub struct DeliveryPage {
     pub ended: Option<Moment>,
     /// The tries, newest first.
     pub attempts: Vec<AttemptView>,
+    /// The headers that stand before it, a line each, without the signature; none where it is not shown.
+    pub headers: Option<String>,
     /// What is sent; none where the reader may not read it or it is kept no longer.
     pub body: Option<String>,
     /// Whether it can be sent again, and the reader may.

@@ -34,6 +34,7 @@ pub(in crate::console) async fn show_delivery(
         delivery: view::delivery(&found.row),
         due: found.row.due_at.map(Moment::new),
         ended: found.row.ended_at.map(Moment::new),
+        headers: found.body.is_some().then(|| view::headers(&found.row, &found.attempts)),
         attempts: found.attempts.iter().map(view::attempt).collect(),
         body: found.body,
         may_resend: webhook.is_sent() && rights(&visit, Some(&info)).update,

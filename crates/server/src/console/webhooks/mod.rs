@@ -182,6 +182,8 @@ async fn webhook_page(
     let state = DeliveryState::parse(&query.state);
     let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
     let found = list_deliveries(&visit.app, &visit.caller, webhook.id, state, request).await?;
+    let last = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let last = list_deliveries(&visit.app, &visit.caller, webhook.id, None, last).await?;
     let chosen = state.map(DeliveryState::as_str);
     let all = Choice::new("", "Any", chosen.is_none());
     let states = DeliveryState::ALL
@@ -199,6 +201,7 @@ async fn webhook_page(
         webhook: view::webhook(visit, info),
         is_subtree: webhook.reach == Reach::Subtree,
         created: Moment::new(webhook.created_at),
+        failures: view::failures(&last.items),
         failing_since: webhook.failing_since.map(Moment::new),
         secret_made: current.map(|it| Moment::new(it.created_at)),
         old_secrets: old.collect(),

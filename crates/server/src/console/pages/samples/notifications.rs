@@ -20,6 +20,7 @@ fn view(words: &Words<'_>, index: usize, unread: bool) -> NotificationView {
         withdrawn: index == 2,
         keep: unread,
         open: "Open key",
+        dismiss: if unread { "Let it be deleted" } else { "Dismiss" },
         ways: if unread { vec![Way { href: "/o/acme/keys/key_1/rotate".to_owned(), label: "Rotate" }] } else { vec![] },
     }
 }

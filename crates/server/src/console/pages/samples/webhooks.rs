@@ -78,6 +78,7 @@ fn show(words: &Words<'_>, webhook: WebhookView) -> WebhookPage {
         holder: Some(("/security/api-management/usr_1".to_owned(), words.person.to_owned())),
         is_subtree: !is_on,
         created: moment("2026-11-20T05:00:00Z"),
+        failures: (webhook.id != "whk_3").then(|| "1 of the last 2 (50 %)".to_owned()),
         failing_since: (webhook.id == "whk_2").then(|| moment("2026-11-16T05:00:00Z")),
         secret_made: Some(moment("2026-11-20T05:00:00Z")),
         old_secrets: vec![moment("2026-11-22T05:00:00Z")],
@@ -129,6 +130,7 @@ fn delivery_page(words: &Words<'_>, body: Option<String>) -> DeliveryPage {
         ended: Some(moment("2026-11-21T05:00:05Z")),
         attempts: if body.is_some() { attempts } else { Vec::new() },
         may_resend: body.is_some(),
+        headers: body.is_some().then(|| "content-type: application/json".to_owned()),
         body,
     }
 }
