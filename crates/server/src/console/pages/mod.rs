@@ -21,6 +21,7 @@ pub mod members;
 pub mod notifications;
 pub mod organizations;
 pub mod policies;
+pub mod review;
 pub mod revisions;
 pub mod roles;
 pub mod rotation;

@@ -29,6 +29,7 @@ mod leak;
 mod members;
 mod notifications;
 mod policies;
+mod review;
 mod roles;
 mod rotation;
 mod settings;
@@ -268,6 +269,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(failure::all(words));
     pages.extend(health::all(words));
     pages.extend(leak::all(words));
+    pages.extend(review::all(words));
     pages.extend(notifications::all(words));
     pages.extend(roles::all(words));
     pages.extend(rotation::all(words));
