@@ -20,6 +20,7 @@ pub mod leak;
 pub mod members;
 pub mod notifications;
 pub mod organizations;
+pub mod pager;
 pub mod policies;
 pub mod review;
 pub mod revisions;

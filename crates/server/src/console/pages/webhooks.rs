@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::form::{Choice, FormErrors};
+use super::pager::Pager;
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 
@@ -65,8 +66,8 @@ pub struct WebhooksPage {
     pub may: WebhookRights,
     /// Whether nothing stands before these.
     pub is_first: bool,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
 }
 
 /// A delivery in the list of a webhook.
@@ -134,8 +135,8 @@ pub struct WebhookPage {
     pub errors: FormErrors,
     /// Whether nothing stands before these.
     pub is_first: bool,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
 }
 
 /// One try of a delivery.

@@ -27,11 +27,11 @@ use super::pages::form::{Choice, FormErrors};
 use super::pages::settings::Crumb;
 use super::pages::shell::{Moment, Notice, Place};
 use super::pages::webhooks::{WebhookPage, WebhookQuestion, WebhookQuestionPage, WebhookRights, WebhooksPage};
-use super::paging::query_string;
+use super::paging::Pages;
 use super::visit::Visit;
 use crate::ops::error::Error;
 use crate::ops::keys::get_personal_key;
-use crate::ops::page::{Cursor, PageRequest};
+use crate::ops::page::PageRequest;
 use crate::ops::webhooks::{
     WebhookInfo, WebhookPatch, delete_webhook, get_webhook, list_deliveries, list_webhooks, update_webhook,
 };
@@ -61,19 +61,20 @@ pub(super) struct Narrowed {
     status: String,
     state: String,
     after: String,
+    trail: String,
+    at: String,
+    rows: String,
 }
 
 impl Narrowed {
-    fn request(&self, limit: u32) -> (bool, PageRequest) {
-        let after = Some(self.after.clone()).filter(|it| !it.is_empty()).map(Cursor);
-        (after.is_none(), PageRequest { after, limit })
+    fn pages(&self) -> Pages {
+        Pages::read(&self.after, &self.trail, &self.at, &self.rows)
     }
 }
 
 /// What of the query string stays from one page to the next.
-fn next_of(name: &'static str, value: Option<&str>, next: Option<Cursor>) -> Option<String> {
-    let narrowed = value.map(|it| (name, it.to_owned()));
-    next.map(|Cursor(after)| query_string(narrowed.into_iter().chain([("after", after)])))
+fn narrowed(name: &'static str, value: Option<&str>) -> Vec<(&'static str, String)> {
+    value.map(|it| (name, it.to_owned())).into_iter().collect()
 }
 
 /// Lists all webhooks of the organization.
@@ -87,9 +88,9 @@ pub(super) async fn show_webhooks(
     }
     let Query(query) = query.unwrap_or_default();
     let status = WebhookStatus::parse(&query.status);
-    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
+    let pages = query.pages();
     let filter = WebhookFilter { status, ..WebhookFilter::default() };
-    let found = list_webhooks(&visit.app, &visit.caller, Some(organization_id), filter, request).await?;
+    let found = list_webhooks(&visit.app, &visit.caller, Some(organization_id), filter, pages.request()).await?;
     let chosen = status.map(WebhookStatus::as_str);
     let all = Choice::new("", "Any", chosen.is_none());
     let states = WebhookStatus::ALL
@@ -103,8 +104,8 @@ pub(super) async fn show_webhooks(
         states: [all].into_iter().chain(states).collect(),
         filtered: status.is_some(),
         may: rights(&visit, None),
-        is_first,
-        next: next_of("status", chosen, found.next),
+        is_first: pages.is_first(),
+        pager: pages.pager(&narrowed("status", chosen), found.items.len(), found.next.as_ref()),
     };
     Ok(visit.page(&page))
 }
@@ -180,8 +181,8 @@ async fn webhook_page(
 ) -> Result<WebhookPage, Failure> {
     let webhook = &info.row.webhook;
     let state = DeliveryState::parse(&query.state);
-    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
-    let found = list_deliveries(&visit.app, &visit.caller, webhook.id, state, request).await?;
+    let pages = query.pages();
+    let found = list_deliveries(&visit.app, &visit.caller, webhook.id, state, pages.request()).await?;
     let last = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let last = list_deliveries(&visit.app, &visit.caller, webhook.id, None, last).await?;
     let chosen = state.map(DeliveryState::as_str);
@@ -214,8 +215,8 @@ async fn webhook_page(
         filtered: state.is_some(),
         since,
         errors,
-        is_first,
-        next: next_of("state", chosen, found.next),
+        is_first: pages.is_first(),
+        pager: pages.pager(&narrowed("state", chosen), found.items.len(), found.next.as_ref()),
     })
 }
 

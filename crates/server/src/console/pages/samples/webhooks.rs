@@ -1,5 +1,6 @@
 //! Filled pages of webhooks.
 
+use super::frame::pager;
 use super::{Words, complaints, integration_tabs, moment, render, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::settings::Crumb;
@@ -48,7 +49,7 @@ fn list(words: &Words<'_>, rows: Vec<WebhookView>, may: WebhookRights, filtered:
         shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         tabs: integration_tabs(),
-        next: (!rows.is_empty()).then(|| "after=x".to_owned()),
+        pager: pager(),
         rows,
         states: states(),
         filtered,
@@ -100,7 +101,7 @@ fn show(words: &Words<'_>, webhook: WebhookView) -> WebhookPage {
         since: "2026-11-14".to_owned(),
         errors: FormErrors::default(),
         is_first: true,
-        next: None,
+        pager: pager(),
         webhook,
     }
 }
