@@ -156,3 +156,27 @@ async fn a_card_says_what_its_reader_finds_behind_it() {
     let page = Browser::signed_in(&app).await.get("/o/root/settings").await.expect(200);
     assert!(page.text_of(card).contains("Who is a member"), "{}", page.text_of(card));
 }
+
+// As in the list of keys: which rows are shown, on and back, and how many there are once the end is seen.
+#[tokio::test]
+async fn a_list_of_events_is_walked_on_and_back() {
+    let app = TestApp::new().await;
+    for number in 0..30 {
+        app.member(app.root, &format!("Ann {number:03}"), BuiltIn::Readonly).await;
+    }
+    let mut browser = Browser::signed_in(&app).await;
+    let way = |page: &Page, rel: &str| {
+        let html = page.html();
+        let link = html.select(&selector(&format!(".pager a[rel={rel}]"))).next();
+        link.and_then(|it| it.attr("href")).map(|it| format!("/o/root/audit{it}"))
+    };
+    let first = browser.get("/o/root/audit").await.expect(200);
+    assert!(first.text_of(".pager").starts_with("Showing 1–25"), "{}", first.text_of(".pager"));
+    assert_eq!(way(&first, "prev"), None);
+    let second = browser.get(&way(&first, "next").expect("there are more")).await.expect(200);
+    assert!(second.text_of(".pager").starts_with("Showing 26–"), "{}", second.text_of(".pager"));
+    let back = browser.get(&way(&second, "prev").expect("the way back")).await.expect(200);
+    assert!(back.text_of(".pager").starts_with("Showing 1–25"), "{}", back.text_of(".pager"));
+    let all = browser.get("/o/root/audit?rows=100").await.expect(200);
+    assert!(all.text_of(".pager").contains(" of "), "the end is seen: {}", all.text_of(".pager"));
+}
