@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { askAsGateway, bearer, call, callWith, createKey, invite, isRed, openWindow, setApiAccess, setReveal, setUp, shared, signIn, startDev, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
+import { ADMIN, askAsGateway, bearer, call, callWith, createKey, invite, isRed, openWindow, setApiAccess, setReveal, setUp, shared, signIn, startDev, startServer, walk, walkProfile, walkToKeys } from "./harness.mjs";
 import { startHost } from "./host.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
@@ -222,6 +222,14 @@ for (const scripts of [true, false]) {
     const text = (id) => page.locator(`#${id}`).textContent();
     const tell = (words) => page.getByRole("status").getByText(words).waitFor();
     let token;
+
+    await scenario.test("a key of whoever may do everything is given with a warning that is seen", async () => {
+      await walkToLoader();
+      await page.getByRole("link", { name: `Give ${ADMIN.name} a Data Loader key` }).click();
+      await page.getByText("Full administrative privileges: whoever has this key can load").waitFor();
+      await page.getByRole("link", { name: "Cancel" }).click();
+      await page.getByRole("heading", { name: "Data Loader", level: 1 }).waitFor();
+    });
 
     await scenario.test("the plus beside M leads to a confirmation, with one year preset, and then to the key", async () => {
       await walkToLoader();

@@ -85,7 +85,7 @@ test("a key is kept by a press, and one is put away by another", async () => {
     await pass(95);
     assert.equal(await callWith(server, bearer(kept.token)), 200);
     await bell(page).click();
-    await row.getByRole("button", { name: /^Dismiss/ }).first().click();
+    await row.getByRole("button", { name: /^(Dismiss|Let it be deleted)/ }).first().click();
     await page.getByRole("status").getByText("put away").waitFor();
   } finally {
     await end();

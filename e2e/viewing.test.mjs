@@ -18,7 +18,10 @@ const hint = (token) => `${token.slice(0, 7)}…`;
 const view = async (page, opener) => {
   await page.getByRole("main").getByRole("link", { name: opener, exact: true }).click();
   await page.getByRole("heading", { name: /^View the secret of/ }).waitFor();
-  await page.getByRole("button", { name: "View", exact: true }).click();
+  const button = page.getByRole("button", { name: "View", exact: true });
+  const said = await page.getByText("That you looked stands in the audit.").boundingBox();
+  assert.ok((await button.boundingBox()).y - said.y - said.height >= 12, "there is room between what is said and its button");
+  await button.click();
   await page.getByRole("heading", { name: /^Secret of/ }).waitFor();
   const text = (id) => page.locator(`#${id}-1`).textContent();
   return { token: await text("token"), access: await text("access"), secret: await text("secret") };

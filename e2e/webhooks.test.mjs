@@ -178,6 +178,9 @@ for (const scripts of [true, false]) {
         await admin.page.reload();
       }
       await admin.page.getByRole("cell", { name: "200" }).waitFor();
+      const headers = await admin.page.getByRole("group", { name: "Headers" }).textContent();
+      for (const name of ["webhook-id", "webhook-timestamp"]) assert.ok(headers.includes(`${name}: ${sent.headers[name]}`), headers);
+      assert.ok(!headers.includes("v1,"), "who has a signature could look for the secret");
       if (scripts) {
         await inspect(admin.page, "delivery");
         await show(admin.page, "delivery");
@@ -185,6 +188,10 @@ for (const scripts of [true, false]) {
       await admin.page.getByRole("button", { name: "Resend" }).click();
       await receiver.until("it is sent again", (it) => it.requests.filter((one) => one.path === "/own").length === 2);
       await admin.page.getByRole("link", { name: "Webhook", exact: true }).click();
+      for (let tries = 0; (await admin.page.getByText("0 of the last 1 (0 %)").count()) === 0; tries += 1) {
+        assert.ok(tries < 40, "the page tells how many failed");
+        await admin.page.reload();
+      }
       if (scripts) await inspect(admin.page, "webhook");
       await admin.page.getByRole("link", { name: "Rotate secret" }).click();
       await admin.page.getByLabel("In 24 hours").check();

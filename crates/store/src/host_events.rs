@@ -5,7 +5,7 @@ pub mod revisions;
 
 use claviger_core::event::{Position, Stream};
 use claviger_core::host_event::HostEvent;
-use claviger_core::id::EventId;
+use claviger_core::id::{EventId, UserId};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::topic::Topic;
@@ -35,6 +35,7 @@ statements! {
     FIND_REPORTED =
         "SELECT e.id, e.fingerprint FROM host_event e \
          WHERE e.reporter_organization_id = $1 AND e.organization_id = $2 AND e.given_id = $3";
+    HAS_ACTED = "SELECT 1 FROM host_event e WHERE e.organization_id = $1 AND e.actor_user_id = $2 LIMIT 1";
     FIND_HOST_EVENT = concat!("SELECT ", columns!(), " FROM host_event e WHERE e.id = $1 AND e.organization_id = $2");
     LATEST_HOST_EVENTS = concat!(
         "SELECT ",
@@ -93,6 +94,14 @@ impl Connection {
         let arguments = args![tenant.organization_id(), it.organization_id, it.given_id];
         let read = |it: &mut Columns<'_>| Ok(Reported { id: it.next()?, fingerprint: it.next()? });
         self.find(FIND_REPORTED, arguments, "host_event", read).await
+    }
+
+    /// Whether something was reported of the tenant's organization that a user did there.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn has_acted(&mut self, tenant: &Tenant, user_id: UserId) -> StoreResult<bool> {
+        Ok(self.fetch_optional(HAS_ACTED, args![tenant.organization_id(), user_id]).await?.is_some())
     }
 
     /// The latest of what was reported in the tenant's organization about a topic, newest first.

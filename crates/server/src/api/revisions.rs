@@ -7,6 +7,7 @@ use axum::response::Response;
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
+use claviger_core::webhook::topic::exact_operation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +17,7 @@ use utoipa_axum::routes;
 use super::auth::Authenticated;
 use super::body::{Path, Query};
 use super::event_exports::{self, Format, Line, json_cell};
-use super::fields::{all_fields, optional};
+use super::fields::{all_fields, at, optional};
 use super::page::{PageQuery, PageView, page};
 use super::paths::OrganizationPath;
 use super::problem::{ApiResult, Refusals};
@@ -153,7 +154,7 @@ impl Line for RevisionView {
 pub(super) struct RevisionQuery {
     /// Those of things of this kind, such as `scorecard`.
     entity: Option<String>,
-    /// Those where this was done, such as `update`.
+    /// Those where this was done: `create`, `update`, `delete`, or a word of the product's own. `updated` and the like are refused.
     operation: Option<String>,
     /// Those of the thing that the host calls so.
     entity_id: Option<String>,
@@ -183,8 +184,9 @@ impl RevisionQuery {
         let until = optional("until", self.until.as_deref());
         let user_id = optional("user_id", self.user_id.as_deref());
         let key_id = optional("key_id", self.key_id.as_deref());
-        let (from, until, user_id, key_id) = all_fields!(from, until, user_id, key_id)?;
-        let (entity, operation, entity_id) = (self.entity.clone(), self.operation.clone(), self.entity_id.clone());
+        let operation = at("operation", self.operation.as_deref().map(exact_operation).transpose());
+        let (from, until, user_id, key_id, operation) = all_fields!(from, until, user_id, key_id, operation)?;
+        let (entity, operation, entity_id) = (self.entity.clone(), operation.map(String::from), self.entity_id.clone());
         Ok(RevisionFilter { entity, operation, entity_id, user_id, key_id, from, until })
     }
 

@@ -6,8 +6,7 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::id::{KeyId, NotificationId};
-use claviger_core::limits::PAGE_ITEMS_DEFAULT;
-use claviger_core::notification::{Channels, NotificationKind, NotificationState};
+use claviger_core::notification::{Channels, Notification, NotificationKind, NotificationState};
 use claviger_store::notifications::NotificationRow;
 use serde::Deserialize;
 
@@ -15,14 +14,13 @@ use super::failure::Failure;
 use super::keys::rights::rights_to;
 use super::pages::notifications::{ChoiceRow, ChoicesPage, Ending, NotificationView, NotificationsPage, Way};
 use super::pages::shell::{Moment, Notice, Place};
-use super::paging::query_string;
+use super::paging::Pages;
 use super::visit::Visit;
 use crate::ops::keys::{get_key, keep_key};
 use crate::ops::notifications::words::{label, sentence};
 use crate::ops::notifications::{
     find_notification, list_choices, list_ending, list_notifications, put_choices, read_all, set_notification_state,
 };
-use crate::ops::page::{Cursor, PageRequest};
 
 /// Where the list is, within an organization.
 pub(super) const PATH: &str = "/notifications";
@@ -33,6 +31,9 @@ pub(super) const PATH: &str = "/notifications";
 pub(super) struct ListQuery {
     show: String,
     after: String,
+    trail: String,
+    at: String,
+    rows: String,
 }
 
 /// The list behind the bell.
@@ -46,11 +47,10 @@ pub(super) async fn show_list(
         "unread" => true,
         _ => return Err(Failure::not_found()),
     };
-    let after = Some(query.after).filter(|it| !it.is_empty()).map(Cursor);
-    let is_first = after.is_none();
-    let request = PageRequest { after, limit: PAGE_ITEMS_DEFAULT };
-    let found = list_notifications(&visit.app, &visit.caller, only_unread, request).await?;
-    let show = if only_unread { "unread" } else { "all" };
+    let pages = Pages::read(&query.after, &query.trail, &query.at, &query.rows);
+    let is_first = pages.is_first();
+    let found = list_notifications(&visit.app, &visit.caller, only_unread, pages.request()).await?;
+    let narrowed = [("show", if only_unread { "unread" } else { "all" }.to_owned())];
     let mut rows = Vec::with_capacity(found.items.len());
     for row in &found.items {
         rows.push(view(&visit, row).await);
@@ -60,7 +60,7 @@ pub(super) async fn show_list(
         is_first,
         newest: found.items.first().map(|it| it.notification.id.to_string()).filter(|_| is_first),
         rows,
-        next: found.next.map(|Cursor(it)| query_string([("show", show), ("after", it.as_str())])),
+        pager: pages.pager(&narrowed, found.items.len(), found.next.as_ref()),
         shell: visit.shell(Place::Elsewhere),
     };
     Ok(visit.page(&page))
@@ -86,6 +86,16 @@ fn subject_word(kind: NotificationKind) -> &'static str {
         NotificationKind::WebhookDisabled => "Open webhook",
         NotificationKind::OwnerGone => "Open members",
         _ => "Open key",
+    }
+}
+
+/// What the button says that puts one away. It changes nothing: of a key that is about to end it says that this is left to happen.
+fn dismiss_word(it: &Notification) -> &'static str {
+    let stands = matches!(it.state, NotificationState::Unread | NotificationState::Read);
+    match it.kind {
+        NotificationKind::KeyIdle | NotificationKind::KeyIdleAgain if stands => "Let it be deleted",
+        NotificationKind::KeyExpiring | NotificationKind::KeyExpiringAgain if stands => "Let it expire",
+        _ => "Dismiss",
     }
 }
 
@@ -124,6 +134,7 @@ async fn view(visit: &Visit, row: &NotificationRow) -> NotificationView {
         withdrawn: it.state == NotificationState::Withdrawn,
         keep,
         open: subject_word(it.kind),
+        dismiss: dismiss_word(it),
         ways,
     }
 }

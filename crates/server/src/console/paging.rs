@@ -1,13 +1,102 @@
 //! Query strings of links, what is typed into searches, and lists that are only walked forward.
 
+use claviger_core::limits;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::pages::form::typed;
+use super::keys::view::grouped;
+use super::pages::form::{Choice, typed};
+use super::pages::pager::Pager;
 use crate::ops::page::{Cursor, PageRequest};
 
 /// Characters of a search that are looked at: more than a name or an e-mail address has.
 const SEARCH_CHARS_MAX: usize = 254;
+
+/// Earlier pages that a link remembers the way back to; from further on it leads to the first.
+const TRAIL_MAX: usize = 20;
+/// Bytes of a cursor that is passed on; ours are shorter.
+pub(super) const CURSOR_BYTES_MAX: usize = 1024;
+
+/// How many rows a page can have; the first unless another is asked for.
+pub(super) const SIZES: [(&str, u32); 3] = [("", 25), ("50", 50), ("100", 100)];
+
+/// Where the pages before the one behind this end: `trail` of this one with its own place added.
+pub(super) fn trail_behind(trail: &str, after: &str) -> String {
+    let ends: Vec<_> = trail.split(',').chain([after]).filter(|it| !it.is_empty()).collect();
+    ends[ends.len().saturating_sub(TRAIL_MAX)..].join(",")
+}
+
+/// Where the page before begins, and its own trail; both empty for the first page.
+pub(super) fn page_before(trail: &str) -> (&str, &str) {
+    trail.rsplit_once(',').map_or((trail, ""), |(trail, after)| (after, trail))
+}
+
+/// Which part of a list an address asks for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pages {
+    after: String,
+    trail: String,
+    at: u64,
+    rows: &'static str,
+}
+
+impl Pages {
+    /// Reads what an address says: where the page before ended, those before that, the number of the first row, and one of [`SIZES`].
+    pub(super) fn read(after: &str, trail: &str, at: &str, rows: &str) -> Self {
+        // Long, it is none of ours; the list begins anew.
+        let after = if after.len() <= CURSOR_BYTES_MAX { after } else { "" };
+        Self {
+            after: after.to_owned(),
+            trail: trail.to_owned(),
+            at: at.parse().unwrap_or_default(),
+            rows: SIZES.iter().find(|it| it.0 == rows).map_or("", |it| it.0),
+        }
+    }
+
+    /// Whether nothing stands before this page.
+    pub(super) fn is_first(&self) -> bool {
+        self.after.is_empty()
+    }
+
+    /// What the operation is asked for.
+    pub(super) fn request(&self) -> PageRequest {
+        let limit = SIZES.iter().find(|it| it.0 == self.rows).map_or(limits::PAGE_ITEMS_DEFAULT, |it| it.1);
+        PageRequest { after: Some(self.after.clone()).filter(|it| !it.is_empty()).map(Cursor), limit }
+    }
+
+    /// The number of the first row; only a label, so a wrong one in the address harms nobody.
+    fn first(&self) -> u64 {
+        if self.is_first() { 1 } else { self.at.max(1) }
+    }
+
+    fn link(&self, narrowed: &[(&'static str, String)], after: &str, trail: &str, at: u64) -> String {
+        let at = if at > 1 { at.to_string() } else { String::new() };
+        let own = [("rows", self.rows), ("after", after), ("trail", trail), ("at", &at)];
+        let own = own.into_iter().filter(|it| !it.1.is_empty()).map(|(name, value)| (name, value.to_owned()));
+        query_string(narrowed.iter().cloned().chain(own))
+    }
+
+    /// The line below the list: how much of it is shown, and the ways to the rest. How many there are is said where that is known without counting.
+    pub(super) fn pager(&self, narrowed: &[(&'static str, String)], shown: usize, next: Option<&Cursor>) -> Pager {
+        let (shown, first) = (shown as u64, self.first());
+        let size = u64::from(self.request().limit);
+        let previous = (!self.is_first()).then(|| {
+            let (after, trail) = page_before(&self.trail);
+            self.link(narrowed, after, trail, if after.is_empty() { 1 } else { first.saturating_sub(size) })
+        });
+        let behind = |it: &Cursor| {
+            self.link(narrowed, &it.0, &trail_behind(&self.trail, &self.after), first.saturating_add(shown))
+        };
+        Pager {
+            first: if shown == 0 { String::new() } else { grouped(first) },
+            last: grouped(first.saturating_add(shown).saturating_sub(1)),
+            is_last: next.is_none(),
+            previous,
+            next: next.map(behind),
+            sizes: SIZES.map(|(word, rows)| Choice::new(word, rows.to_string(), word == self.rows)).into(),
+        }
+    }
+}
 
 /// What the URL of such a list says: what is searched for, and where it goes on.
 #[derive(Deserialize, Default)]
@@ -52,4 +141,32 @@ pub(super) fn forward_in(search: &str, next: Option<Cursor>) -> Option<String> {
 pub(super) fn query_string<T: AsRef<str>>(pairs: impl IntoIterator<Item = (&'static str, T)>) -> String {
     let encoded = |(name, value): (_, T)| format!("{name}={}", utf8_percent_encode(value.as_ref(), NON_ALPHANUMERIC));
     pairs.into_iter().map(encoded).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_through_a_list_leads_back_the_same_way() {
+        let narrowed = [("state", "failed".to_owned())];
+        let first = Pages::read("", "", "", "50").pager(&narrowed, 50, Some(&Cursor("a".to_owned())));
+        assert_eq!((first.first.as_str(), first.last.as_str(), first.is_last), ("1", "50", false));
+        assert_eq!(first.next.as_deref(), Some("state=failed&rows=50&after=a&at=51"));
+        assert_eq!(first.previous, None);
+        let second = Pages::read("a", "", "51", "50").pager(&narrowed, 50, Some(&Cursor("b".to_owned())));
+        assert_eq!(second.next.as_deref(), Some("state=failed&rows=50&after=b&trail=a&at=101"));
+        assert_eq!(second.previous.as_deref(), Some("state=failed&rows=50"));
+        let third = Pages::read("b", "a", "101", "50").pager(&narrowed, 3, None);
+        assert_eq!((third.last.as_str(), third.is_last), ("103", true));
+        assert_eq!(third.previous.as_deref(), Some("state=failed&rows=50&after=a&at=51"));
+    }
+
+    #[test]
+    fn what_an_address_says_wrongly_begins_the_list_anew() {
+        let pages = Pages::read(&"x".repeat(CURSOR_BYTES_MAX + 1), "", "many", "7");
+        assert!(pages.is_first());
+        assert_eq!(pages.request().limit, limits::PAGE_ITEMS_DEFAULT);
+        assert_eq!(pages.pager(&[], 0, None).first, "");
+    }
 }

@@ -86,12 +86,20 @@ fn shown(visit: &Visit, entries: &'static [Entry]) -> Vec<EntryView> {
         Needs::Section(section) => !section.entries(visit).is_empty(),
     };
     let shown = entries.iter().filter(|it| may_use(it.needs));
+    // What is said of a section is said of all that is in it: who may use one page of several is told of that one.
+    let note = |it: &Entry| match it.needs {
+        Needs::Section(section) => match section.entries(visit).as_slice() {
+            [only] if section.plan().entries.len() > 1 => only.note,
+            _ => it.note,
+        },
+        _ => it.note,
+    };
     let view = |it: &Entry| EntryView {
         path: it.path,
         within: !it.path.starts_with("/docs"),
         icon: it.icon,
         label: it.label,
-        note: it.note,
+        note: note(it),
         above: "",
     };
     shown.map(view).collect()

@@ -24,6 +24,7 @@ use super::keys::door::list_elsewhere;
 use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
 use super::respond::{html, own_path};
 use super::security::plain_http;
+use super::webhooks;
 use crate::app::App;
 use crate::ops::apis::find_documentation;
 use crate::ops::caller::Caller;
@@ -239,6 +240,7 @@ impl Visit {
                 name: self.user.name.to_string(),
                 email: self.user.email.as_ref().map(ToString::to_string).unwrap_or_default(),
             },
+            webhooks: webhooks::NEEDS.iter().all(|it| self.may_do(it)),
             place,
             preferences: self.preferences,
             here: self.here.clone(),

@@ -169,7 +169,8 @@ async fn make(
 }
 
 /// Whom the key is mapped to with which it was done, or why whoever did it cannot have: the field, and what is wrong. Keys that were revoked since
-/// and members who left since were there when it happened; of those members whom the organization or one above it manages, that is known.
+/// and members who left since were there when it happened. That is known of those whom the organization or one above it manages, of those to whom the
+/// key is mapped, and of those who are told to have done something here before; whoever is managed elsewhere and did nothing here is as good as a stranger.
 async fn actor(
     app: &App,
     connection: &mut Connection,
@@ -194,7 +195,8 @@ async fn actor(
         }
     }
     if let Some(id) = new.actor_user_id.filter(|it| app.replica().membership_at(*it, organization_id).is_none()) {
-        let mut is_known = false;
+        let here = Tenant::system(organization_id, "reporting");
+        let mut is_known = mapped_user_id == Some(id) || connection.has_acted(&here, id).await?;
         for place in &places {
             is_known = is_known || connection.find_user(place, id).await?.is_some();
         }

@@ -153,6 +153,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(count_event_types(), |it| it > 0);
     ask!(find_host_event(told.host_event.id), |it| it.is_some());
     ask!(find_reported(&told.host_event), |it| it.is_some());
+    ask!(has_acted(told.host_event.actor_user_id.expect("whoever did it")), |it| it);
     ask!(latest_host_events(topic, 9), |it| !it.is_empty());
     ask!(find_revision(told.host_event.id), |it| it.is_some());
     ask!(page_revisions(&RevisionFilter::default(), &first), |it| !it.rows.is_empty());

@@ -64,7 +64,7 @@ pub(crate) fn host_event(organization_id: OrganizationId, given_id: &str) -> Hos
         permission: topic().read_permission(),
         at: now(),
         received_at: now(),
-        actor_user_id: None,
+        actor_user_id: Some(id()),
         actor_key_id: None,
         reporter_user_id: None,
         reporter_key_id: None,

@@ -21,12 +21,13 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 45] = [
+pub(in crate::console) const LABELS: [(&str, &str); 46] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
     ("back", ""),
     ("choice", "Setting"),
+    ("confirmed", ""),
     ("count", "Typed to confirm"),
     ("description", "Description"),
     ("door", ""),

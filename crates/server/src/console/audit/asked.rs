@@ -7,6 +7,7 @@ use claviger_core::time::Timestamp;
 
 use crate::console::pages::audit::ChoiceGroup;
 use crate::console::pages::form::Choice;
+use crate::console::paging::Pages;
 
 /// Bytes of a cursor that is passed on; ours are shorter.
 const CURSOR_BYTES_MAX: usize = 256;
@@ -29,6 +30,9 @@ pub(in crate::console) struct Asked {
     pub(in crate::console) until: String,
     /// Where the page before ended.
     pub(in crate::console) after: String,
+    trail: String,
+    at: String,
+    rows: String,
 }
 
 /// The first instant of a day as the form sends it.
@@ -46,7 +50,17 @@ pub(in crate::console) fn read(pairs: Vec<(String, String)>, mut take: impl FnMu
     misread
 }
 
+fn set(field: &mut String, value: &str) -> bool {
+    value.clone_into(field);
+    true
+}
+
 impl Asked {
+    /// Which part of the list is meant.
+    pub(in crate::console) fn pages(&self) -> Pages {
+        Pages::read(&self.after, &self.trail, &self.at, &self.rows)
+    }
+
     /// Takes up what is of this part, and says whether it was and was understood.
     pub(in crate::console) fn take(&mut self, name: &str, value: &str) -> bool {
         match name {
@@ -70,6 +84,9 @@ impl Asked {
                 }
                 true
             }
+            "trail" => set(&mut self.trail, value),
+            "at" => set(&mut self.at, value),
+            "rows" => set(&mut self.rows, value),
             _ => false,
         }
     }

@@ -27,7 +27,7 @@ use crate::ops::erasure::{ERASE, get_chain_head};
 use crate::ops::error::Error;
 use crate::ops::events::{EventFilter, EventRow, get_event, list_events, names_of};
 use crate::ops::keys::{KeyQuery, KeySort, page_keys};
-use crate::ops::page::{Cursor, PageRequest};
+use crate::ops::page::PageRequest;
 use crate::ops::people::list_people;
 use crate::ops::revisions::get_revision;
 
@@ -104,10 +104,9 @@ pub(super) type Address = Result<Query<Vec<(String, String)>>, QueryRejection>;
 pub(super) async fn show_audit(visit: Visit, query: Address) -> Result<Response, Failure> {
     let unreadable = query.is_err();
     let (query, misread) = AuditQuery::read(query.map(|Query(it)| it).unwrap_or_default());
-    let after = Some(query.asked.after.clone()).filter(|it| !it.is_empty()).map(Cursor);
-    let is_first = after.is_none();
-    let request = PageRequest { after, ..PageRequest::default() };
-    let found = list_events(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), request).await?;
+    let pages = query.asked.pages();
+    let found =
+        list_events(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), pages.request()).await?;
     let known = Known::of(&visit).await;
     let names = names_in(&visit, &found.items, NAMED_MAX).await;
     let rows: Vec<_> = found.items.iter().map(|it| row(&visit, it, &names)).collect();
@@ -126,9 +125,9 @@ pub(super) async fn show_audit(visit: Visit, query: Address) -> Result<Response,
         until: query.asked.until.clone(),
         filtered: query.narrows(),
         misread: misread || unreadable,
-        is_first,
+        is_first: pages.is_first(),
         start: query.link(""),
-        next: found.next.map(|Cursor(it)| query.link(&it)),
+        pager: pages.pager(&query.pairs().collect::<Vec<_>>(), found.items.len(), found.next.as_ref()),
         export: format!("/api/v1/organizations/{}/events?{}", visit.organization.id, query.export()),
         rows,
     };

@@ -79,7 +79,8 @@ impl AuditQuery {
         })
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+    /// What it narrows the list by, as an address says it.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
         let own = [("what", self.what_value().map(str::to_owned)), ("about", self.about.map(|it| it.to_string()))];
         own.into_iter().chain(self.asked.pairs()).filter_map(|(name, value)| Some((name, value?)))
     }

@@ -20,6 +20,7 @@ use super::choices::{
 use super::conflict::differences;
 use super::copied::{copy_of, replaced, settings, source_of};
 use super::door::Door;
+use super::review;
 use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
@@ -42,6 +43,8 @@ use crate::ops::page::PageRequest;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::console) struct KeyForm {
+    /// What was answered to [`review`]; empty where nothing was asked yet.
+    pub(super) confirmed: String,
     /// Tells one filled-in form from another, so that a reload makes no second key.
     pub(super) once: String,
     /// Along which path the form was reached.
@@ -200,6 +203,9 @@ pub(in crate::console) async fn create(
 ) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let mut errors = FormErrors::default();
+    if form.confirmed == review::NO {
+        return Ok(visit.page(&form_page(&visit, None, form, errors).await));
+    }
     // Without one a key may do all that its mapped user may: whoever wants that says so.
     if form.role.is_none() {
         errors.add("role", "Choose a role.");
@@ -207,6 +213,9 @@ pub(in crate::console) async fn create(
     let api = form.optional_id(&form.api, "api", &mut errors);
     let source = source_of(&visit, &form).await;
     if let Some(wanted) = form.read(Lifetimes::of(&visit), visit.app.now(), &mut errors) {
+        if let Some(page) = review::asked(&visit, &form, source.as_ref()).await {
+            return Ok(visit.page(&page));
+        }
         let new = NewKey {
             api,
             description: wanted.description,

@@ -25,7 +25,7 @@ use crate::console::pages::keys::{Head, Heads, KeyListPage, KeyRowView, Range};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::create_key;
 use crate::console::pages::usage::Spark;
-use crate::console::paging::{query_string, search_words};
+use crate::console::paging::{CURSOR_BYTES_MAX, SIZES, page_before, query_string, search_words, trail_behind};
 use crate::console::shared_secret::may_see;
 use crate::console::visit::Visit;
 use crate::ops::apis::list_apis;
@@ -35,11 +35,6 @@ use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyOrder, KeyQuer
 use crate::ops::members::list_members;
 use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::roles::list_roles;
-
-/// Earlier pages that a link remembers the way back to; from further on it leads to the first.
-const TRAIL_MAX: usize = 20;
-/// Bytes of a cursor that is passed on; ours are shorter.
-const CURSOR_BYTES_MAX: usize = 1024;
 
 /// What the API calls the state that people call deleted; both are understood in an address.
 const REVOKED: &str = "revoked";
@@ -74,9 +69,6 @@ const USES: [(&str, &str, Option<u32>); 5] = [
     ("90", "Older than 90 d", Some(90)),
     ("365", "Older than 365 d", Some(365)),
 ];
-
-/// How many rows a page can have; the first unless another is asked for.
-const SIZES: [(&str, u32); 3] = [("", 25), ("50", 50), ("100", 100)];
 
 /// What the list's URL says.
 #[derive(Default, Clone)]
@@ -235,12 +227,7 @@ impl ListQuery {
 
     /// The query string of the page after, given where this one ends and how many rows it has.
     fn next(&self, cursor: &Cursor, rows: u64) -> String {
-        let mut trail: Vec<_> = self.trail.split(',').filter(|it| !it.is_empty()).collect();
-        if !self.after.is_empty() {
-            trail.push(&self.after);
-        }
-        let skip = trail.len().saturating_sub(TRAIL_MAX);
-        self.link(&cursor.0, &trail[skip..].join(","), self.first() + rows)
+        self.link(&cursor.0, &trail_behind(&self.trail, &self.after), self.first() + rows)
     }
 
     /// The query string of the page before; none on the first page.
@@ -248,11 +235,8 @@ impl ListQuery {
         if self.after.is_empty() {
             return None;
         }
-        Some(match self.trail.rsplit_once(',') {
-            Some((trail, after)) => self.link(after, trail, self.first().saturating_sub(rows_per_page)),
-            None if self.trail.is_empty() => self.link("", "", 1),
-            None => self.link(&self.trail, "", self.first().saturating_sub(rows_per_page)),
-        })
+        let (after, trail) = page_before(&self.trail);
+        Some(self.link(after, trail, if after.is_empty() { 1 } else { self.first().saturating_sub(rows_per_page) }))
     }
 
     /// What the operation is asked for.

@@ -11,6 +11,7 @@ pub(super) mod form;
 pub(super) mod leak;
 pub(super) mod list;
 pub(super) mod locations;
+mod review;
 pub(super) mod rights;
 pub(super) mod rotation;
 pub(super) mod secrets;

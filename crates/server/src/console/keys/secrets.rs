@@ -88,7 +88,7 @@ pub(super) async fn show_created(
     door: Door,
     replaced: Option<Replaced>,
 ) -> Result<Response, Failure> {
-    show(visit, answer, (below(door), door.path()), Made::Key, 1, replaced).await
+    show(visit, answer, (below(door), door.path(), None), Made::Key, 1, replaced).await
 }
 
 /// The way to what stands below the list.
@@ -98,7 +98,7 @@ fn below(door: Door) -> Vec<Crumb> {
     crumbs
 }
 
-/// Shows a new secret, or says that it was shown; `done` is where the reader goes on.
+/// Shows a new secret, or says that it was shown; `done` is where the reader came from and goes on, and where a reload leads.
 pub(in crate::console) async fn show_new(
     visit: &Visit,
     answer: Answer<CreatedKey>,
@@ -106,13 +106,13 @@ pub(in crate::console) async fn show_new(
     done: &'static str,
     made: Made,
 ) -> Result<Response, Failure> {
-    show(visit, answer, (crumbs, done), made, 1, None).await
+    show(visit, answer, (crumbs, done, Some(done)), made, 1, None).await
 }
 
 async fn show(
     visit: &Visit,
     answer: Answer<CreatedKey>,
-    (crumbs, done): (Vec<Crumb>, &'static str),
+    (crumbs, done, here): (Vec<Crumb>, &'static str, Option<&'static str>),
     made: Made,
     good_before: usize,
     replaced: Option<Replaced>,
@@ -125,6 +125,7 @@ async fn show(
                 shown_again: is_shown_again(visit, &created.info).await,
                 crumbs,
                 done,
+                here: here.map_or_else(|| format!("/keys/{}", created.info.key.id), str::to_owned),
                 key_id: created.info.key.id.to_string(),
                 key_name: created.info.key.name.to_string(),
                 origin: match made {
@@ -142,13 +143,19 @@ async fn show(
         Answer::Replayed { body: kept, .. } => {
             let text =
                 |name: &str| kept.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(Failure::not_found);
-            let may_rotate = find(visit, &text("id")?).await.is_ok_and(|it| rights_to(visit, &it).rotate);
+            let found = find(visit, &text("id")?).await.ok();
+            let may_rotate = found.as_ref().is_some_and(|it| rights_to(visit, it).rotate);
+            let shown_again = match &found {
+                Some(info) => is_shown_again(visit, info).await,
+                None => false,
+            };
             Ok(visit.page(&SecretShownPage {
                 shell: visit.shell(Place::Keys),
                 crumbs,
                 key_id: text("id")?,
                 key_name: text("name")?,
                 made,
+                shown_again,
                 may_rotate,
                 replaced,
             }))
@@ -218,7 +225,7 @@ pub(in crate::console) async fn rotate(
                 // No fault of this question either.
                 let rotation = rotation_of(&visit.app, &info).ok().flatten();
                 let good_before = 1 + rotation.map_or(0, |it| it.all_old().count());
-                return show(&visit, answer, (below(door), door.path()), made, good_before, None).await;
+                return show(&visit, answer, (below(door), door.path(), None), made, good_before, None).await;
             }
             Err(error) => {
                 let reject = error.into_reject();

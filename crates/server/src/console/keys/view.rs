@@ -36,7 +36,7 @@ pub(super) fn role_of(info: &KeyInfo) -> String {
     info.role_name.as_ref().map_or_else(|| "As mapped user".to_owned(), |it| role_label(it.as_str()))
 }
 
-pub(super) fn last_use(used: Option<&keys::LastUse>) -> LastUse {
+pub(in crate::console) fn last_use(used: Option<&keys::LastUse>) -> LastUse {
     match used {
         Some(used) => LastUse::At { at: Moment::new(used.at), ip: used.ip.map(|it| it.to_string()) },
         None => LastUse::Never,
@@ -84,7 +84,7 @@ pub(super) fn days_left(until: Timestamp, now: Timestamp) -> u64 {
 }
 
 /// A key's state in words; computed at every look, never stored.
-pub(super) fn status(info: &KeyInfo, now: Timestamp) -> Status {
+pub(in crate::console) fn status(info: &KeyInfo, now: Timestamp) -> Status {
     let rotating_until = info.rotating_until.filter(|it| *it > now);
     if let Some(words) = info.blocked.map(blocked_by) {
         return Status { tone: Tone::Warning, words: format!("Blocked: {words}") };

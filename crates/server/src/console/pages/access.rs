@@ -69,7 +69,7 @@ pub struct MappedKeyView {
     pub owner: Option<String>,
 }
 
-/// Who holds a personal key.
+/// Who holds an active key.
 #[derive(Template, Debug)]
 #[template(path = "access/holders.html")]
 pub struct HoldersPage {
@@ -89,24 +89,37 @@ pub struct HoldersPage {
     pub next: Option<String>,
 }
 
-/// A holder of a personal key.
+/// One of somebody's keys, by what it is known.
+#[derive(Debug, Clone)]
+pub struct HeldName {
+    /// Its page within the organization.
+    pub path: String,
+    /// Free text.
+    pub name: String,
+    /// The start of its token; empty where it has none.
+    pub hint: String,
+}
+
+/// A holder of active keys.
 #[derive(Debug, Clone)]
 pub struct HolderView {
     /// The user's id.
     pub user_id: String,
     /// Free text.
     pub name: String,
-    /// The start of the key's token.
-    pub hint: String,
-    /// The key's last use.
+    /// Some of the keys, the personal one first.
+    pub keys: Vec<HeldName>,
+    /// How many others there are.
+    pub more: usize,
+    /// When one of them was used last.
     pub last_use: LastUse,
-    /// The key's state in words.
-    pub status: Status,
-    /// How many webhooks hang on the key that have not ended.
+    /// What is to be reviewed of them, the most urgent first.
+    pub health: Status,
+    /// How many webhooks hang on them that have not ended.
     pub webhooks: u64,
 }
 
-/// A holder of a personal key, and what can be done about it.
+/// Somebody's keys, and what can be done about the personal one.
 #[derive(Template, Debug)]
 #[template(path = "access/holder.html")]
 pub struct HolderPage {
@@ -120,8 +133,10 @@ pub struct HolderPage {
     pub user_id: String,
     /// What the user is called: free text.
     pub name: String,
-    /// The key; none where the user holds none, or none any more.
+    /// The personal key; none where the user holds none, or none any more.
     pub key: Option<HeldKey>,
+    /// The other active keys of the user.
+    pub others: Vec<KeyRowView>,
     /// The webhooks of the user's keys, newest first; none where the reader may see none.
     pub webhooks: Option<HeldWebhooks>,
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::form::{Choice, FormErrors};
+use super::pager::Pager;
 use super::shell::{Moment, Shell};
 
 /// The list of events.
@@ -31,8 +32,8 @@ pub struct AuditPage {
     pub is_first: bool,
     /// The query string of this list's first page, without `?`.
     pub start: String,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
     /// The path of the list as the management API has it, with a query string that lacks only the form.
     pub export: String,
     /// Where the chain of the organization's log ends: how many links it has, and the last; none where nothing is linked yet.

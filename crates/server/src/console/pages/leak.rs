@@ -33,6 +33,20 @@ pub struct LeakedPage {
     pub rows: Vec<LeakRow>,
 }
 
+impl LeakedPage {
+    /// What came of lines, each once: what it means is said below the table, however many lines it is about.
+    #[must_use]
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        let mut found = Vec::new();
+        for row in &self.rows {
+            if !found.contains(&row.outcome) {
+                found.push(row.outcome);
+            }
+        }
+        found
+    }
+}
+
 /// What came of a line. Nothing of what stood in it is here.
 #[derive(Debug, Clone)]
 pub struct LeakRow {

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::pager::Pager;
 use super::shell::{Moment, Shell};
 use crate::ops::notifications::words::Sentence;
 
@@ -19,8 +20,8 @@ pub struct NotificationsPage {
     pub newest: Option<String>,
     /// The notifications, the newest first.
     pub rows: Vec<NotificationView>,
-    /// The query string of the next page.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
 }
 
 /// A notification.
@@ -42,6 +43,8 @@ pub struct NotificationView {
     pub keep: bool,
     /// What the button says that leads to what it is about.
     pub open: &'static str,
+    /// What the button says that puts it away: what becomes of the key then.
+    pub dismiss: &'static str,
     /// Where else something can be done.
     pub ways: Vec<Way>,
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::audit::{ChoiceGroup, Difference, EventRowView};
+use super::pager::Pager;
 use super::shell::{Moment, Shell};
 use super::snippets::Snippet;
 
@@ -36,8 +37,8 @@ pub struct RevisionsPage {
     pub is_first: bool,
     /// The query string of this list's first page, without `?`.
     pub start: String,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
     /// The path of the list as the management API has it, with a query string that lacks only the form.
     pub export: String,
     /// How long revisions are kept, in days.

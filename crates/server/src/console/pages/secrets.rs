@@ -21,6 +21,8 @@ pub struct CreatedKeyPage {
     pub crumbs: Vec<Crumb>,
     /// Where the reader goes on, within the organization.
     pub done: &'static str,
+    /// Where a reload and coming back lead, where scripts run: nothing is shown here again.
+    pub here: String,
     /// The key's id.
     pub key_id: String,
     /// Free text.
@@ -51,7 +53,7 @@ pub struct BundlePage {
     pub key_id: String,
     /// Free text.
     pub key_name: String,
-    /// The whole token: the page that showed it is gone now.
+    /// The whole token, which the question sends along until it is answered.
     pub token: String,
     /// In base64; absent where the reader has to confirm first who they are.
     pub line: Option<String>,
@@ -109,6 +111,8 @@ pub struct SecretShownPage {
     pub key_name: String,
     /// What the form did.
     pub made: Made,
+    /// Whether policy shows the secret to the reader again.
+    pub shown_again: bool,
     /// Whether the reader may give the key a new secret.
     pub may_rotate: bool,
     /// The key that it takes the place of, where that is still good.

@@ -16,6 +16,8 @@ pub struct Shell {
     pub views: Option<ViewSwitch>,
     /// Who is signed in.
     pub viewer: Viewer,
+    /// Whether the reader may look at the organization's webhooks.
+    pub webhooks: bool,
     /// Which entry of the menu is marked as the current one.
     pub place: Place,
     /// How this browser wants pages to look.
@@ -45,6 +47,13 @@ impl Shell {
             NOTIFICATIONS_COUNTED_MAX.. => "99+".to_owned(),
             unread => unread.to_string(),
         }
+    }
+
+    /// Some of the organizations right below the present one; none where there are none to look at.
+    #[must_use]
+    pub fn locations(&self) -> &[ViewLink] {
+        let views = self.views.as_ref().filter(|it| it.agency.as_ref().is_some_and(|it| it.here));
+        views.map_or(&[], |it| it.locations.as_slice())
     }
 
     /// A path within the organization, `shell.path("/keys")`; its own page with `shell.path("")`.
@@ -121,6 +130,8 @@ pub enum Place {
     Home,
     /// The keys of the organization.
     Keys,
+    /// The webhooks of the organization.
+    Webhooks,
     /// The settings page.
     Settings,
     /// None of the menu's entries.

@@ -164,6 +164,21 @@ fn free_text_stands_in_bdi_wherever_markup_may_stand() {
     }
 }
 
+// Such an element lays out its parts side by side, with room between them: a name would stand apart from its quotation marks.
+#[test]
+fn a_text_with_an_element_in_it_is_one_part_of_what_lays_out_its_parts() {
+    for (name, page) in pages() {
+        for element in page.select(&selector(".button, .item, .aside, .banner, .summary, .caution, .complaint, .gear"))
+        {
+            let is_text = |it: &Node| it.as_text().is_some_and(|it| it.chars().any(|it| !it.is_whitespace()));
+            let is_words = |it: ElementRef<'_>| matches!(it.value().name(), "bdi" | "b" | "code" | "time" | "a");
+            let texts = element.children().filter(|it| is_text(it.value())).count();
+            let inline = element.children().filter_map(ElementRef::wrap).filter(|it| is_words(*it)).count();
+            assert!(texts == 0 || inline == 0, "{name}: {}", element.html());
+        }
+    }
+}
+
 #[test]
 fn a_page_of_25_rows_keeps_its_budget() {
     let (_, html) = samples::all(&PLAIN).into_iter().find(|(name, _)| *name == "keys-25").expect("a sample");

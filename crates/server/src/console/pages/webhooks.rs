@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::form::{Choice, FormErrors};
+use super::pager::Pager;
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 
@@ -65,8 +66,8 @@ pub struct WebhooksPage {
     pub may: WebhookRights,
     /// Whether nothing stands before these.
     pub is_first: bool,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
 }
 
 /// A delivery in the list of a webhook.
@@ -98,7 +99,7 @@ pub struct WebhookPage {
     pub shell: Shell,
     /// The way here.
     pub crumbs: Vec<Crumb>,
-    /// The last step of it, where that is a person: the path and the name.
+    /// Whose personal key it hangs on, where the reader manages those: the path and the name.
     pub holder: Option<(String, String)>,
     /// The webhook.
     pub webhook: WebhookView,
@@ -106,6 +107,8 @@ pub struct WebhookPage {
     pub is_subtree: bool,
     /// When it was made.
     pub created: Moment,
+    /// How many of the last deliveries failed; none where none has ended.
+    pub failures: Option<String>,
     /// Since when its receiver has failed.
     pub failing_since: Option<Moment>,
     /// When its signing secret was made.
@@ -132,8 +135,8 @@ pub struct WebhookPage {
     pub errors: FormErrors,
     /// Whether nothing stands before these.
     pub is_first: bool,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
 }
 
 /// One try of a delivery.
@@ -171,6 +174,8 @@ pub struct DeliveryPage {
     pub ended: Option<Moment>,
     /// The tries, newest first.
     pub attempts: Vec<AttemptView>,
+    /// The headers that stand before it, a line each, without the signature; none where it is not shown.
+    pub headers: Option<String>,
     /// What is sent; none where the reader may not read it or it is kept no longer.
     pub body: Option<String>,
     /// Whether it can be sent again, and the reader may.

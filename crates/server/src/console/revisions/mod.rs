@@ -19,7 +19,6 @@ use super::pages::shell::{Moment, Place};
 use super::pages::snippets;
 use super::visit::Visit;
 use crate::ops::erasure::ERASE;
-use crate::ops::page::{Cursor, PageRequest};
 use crate::ops::revisions::{RevisionRow, get_revision, list_revisions};
 
 /// What a thing may be called in its own picture, the likeliest first.
@@ -29,10 +28,9 @@ const NAMES: [&str; 2] = ["name", "title"];
 pub(super) async fn show_revisions(visit: Visit, query: Address) -> Result<Response, Failure> {
     let unreadable = query.is_err();
     let (query, misread) = RevisionQuery::read(query.map(|axum::extract::Query(it)| it).unwrap_or_default());
-    let after = Some(query.asked.after.clone()).filter(|it| !it.is_empty()).map(Cursor);
-    let is_first = after.is_none();
-    let request = PageRequest { after, ..PageRequest::default() };
-    let found = list_revisions(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), request).await?;
+    let pages = query.asked.pages();
+    let found =
+        list_revisions(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), pages.request()).await?;
     let known = Known::of(&visit).await;
     let page = RevisionsPage {
         shell: visit.shell(Place::Settings),
@@ -46,9 +44,9 @@ pub(super) async fn show_revisions(visit: Visit, query: Address) -> Result<Respo
         until: query.asked.until.clone(),
         filtered: query.narrows(),
         misread: misread || unreadable,
-        is_first,
+        is_first: pages.is_first(),
         start: query.link(""),
-        next: found.next.map(|Cursor(it)| query.link(&it)),
+        pager: pages.pager(&query.pairs().collect::<Vec<_>>(), found.items.len(), found.next.as_ref()),
         export: format!("/api/v1/organizations/{}/revisions?{}", visit.organization.id, query.export()),
         kept_days: HOST_EVENT_DAYS_KEPT,
         snippets: snippets::report_change(&visit.site.base_url, visit.organization.slug.as_str()),

@@ -83,7 +83,8 @@ impl RevisionQuery {
         self.pairs().next().is_some()
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+    /// What it narrows the list by, as an address says it.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
         let own = [("what", self.what_value()), ("thing", self.thing.clone())];
         own.into_iter().chain(self.asked.pairs()).filter_map(|(name, value)| Some((name, value?)))
     }

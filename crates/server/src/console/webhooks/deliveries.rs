@@ -28,12 +28,13 @@ pub(in crate::console) async fn show_delivery(
     let delivery_id: DeliveryId = delivery.parse().map_err(|_| Failure::not_found())?;
     let found = get_delivery(&visit.app, &visit.caller, webhook.id, delivery_id).await?;
     let page = DeliveryPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs: crumbs(&visit),
         webhook: view::webhook(&visit, &info),
         delivery: view::delivery(&found.row),
         due: found.row.due_at.map(Moment::new),
         ended: found.row.ended_at.map(Moment::new),
+        headers: found.body.is_some().then(|| view::headers(&found.row, &found.attempts)),
         attempts: found.attempts.iter().map(view::attempt).collect(),
         body: found.body,
         may_resend: webhook.is_sent() && rights(&visit, Some(&info)).update,

@@ -61,7 +61,7 @@ async fn page(visit: &Visit, webhook: Option<&WebhookInfo>, form: &WebhookForm, 
     };
     let version = webhook.map(|it| it.row.webhook.version.to_string());
     WebhookFormPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs: crumbs(visit),
         webhook: webhook.map(|it| view::webhook(visit, it)),
         once: typed(&form.once),
@@ -170,7 +170,7 @@ fn shown(visit: &Visit, answer: Answer<ShownWebhook>, is_new: bool) -> Result<Re
         SecretState::Current | SecretState::Dead => None,
     });
     Ok(visit.page(&WebhookSecretPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs: crumbs(visit),
         webhook: view::webhook(visit, &shown.info),
         is_new,
@@ -293,7 +293,7 @@ fn rotation(
         Choice::new(secs.to_string(), overlap_label(secs), secs == preset).with_note(note)
     });
     WebhookQuestionPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs: crumbs(visit),
         webhook,
         is_told: false,

@@ -27,11 +27,11 @@ use super::pages::form::{Choice, FormErrors};
 use super::pages::settings::Crumb;
 use super::pages::shell::{Moment, Notice, Place};
 use super::pages::webhooks::{WebhookPage, WebhookQuestion, WebhookQuestionPage, WebhookRights, WebhooksPage};
-use super::paging::query_string;
+use super::paging::Pages;
 use super::visit::Visit;
 use crate::ops::error::Error;
 use crate::ops::keys::get_personal_key;
-use crate::ops::page::{Cursor, PageRequest};
+use crate::ops::page::PageRequest;
 use crate::ops::webhooks::{
     WebhookInfo, WebhookPatch, delete_webhook, get_webhook, list_deliveries, list_webhooks, update_webhook,
 };
@@ -61,12 +61,14 @@ pub(super) struct Narrowed {
     status: String,
     state: String,
     after: String,
+    trail: String,
+    at: String,
+    rows: String,
 }
 
 impl Narrowed {
-    fn request(&self, limit: u32) -> (bool, PageRequest) {
-        let after = Some(self.after.clone()).filter(|it| !it.is_empty()).map(Cursor);
-        (after.is_none(), PageRequest { after, limit })
+    fn pages(&self) -> Pages {
+        Pages::read(&self.after, &self.trail, &self.at, &self.rows)
     }
 }
 
@@ -76,9 +78,8 @@ fn wanted<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>,
 }
 
 /// What of the query string stays from one page to the next.
-fn next_of(name: &'static str, value: Option<&str>, next: Option<Cursor>) -> Option<String> {
-    let narrowed = value.map(|it| (name, it.to_owned()));
-    next.map(|Cursor(after)| query_string(narrowed.into_iter().chain([("after", after)])))
+fn narrowed(name: &'static str, value: Option<&str>) -> Vec<(&'static str, String)> {
+    value.map(|it| (name, it.to_owned())).into_iter().collect()
 }
 
 /// Lists all webhooks of the organization.
@@ -92,24 +93,24 @@ pub(super) async fn show_webhooks(
     }
     let Query(query) = query.map_err(|_| Failure::not_found())?;
     let status = wanted(&query.status, WebhookStatus::parse)?;
-    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
+    let pages = query.pages();
     let filter = WebhookFilter { status, ..WebhookFilter::default() };
-    let found = list_webhooks(&visit.app, &visit.caller, Some(organization_id), filter, request).await?;
+    let found = list_webhooks(&visit.app, &visit.caller, Some(organization_id), filter, pages.request()).await?;
     let chosen = status.map(WebhookStatus::as_str);
     let all = Choice::new("", "Any", chosen.is_none());
     let states = WebhookStatus::ALL
         .iter()
         .map(|it| Choice::new(it.as_str(), view::status_words(*it), chosen == Some(it.as_str())));
     let page = WebhooksPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs: Section::Integrations.crumbs_below(),
         tabs: Section::Integrations.tabs(&visit),
         rows: found.items.iter().map(|it| view::webhook(&visit, it)).collect(),
         states: [all].into_iter().chain(states).collect(),
         filtered: status.is_some(),
         may: rights(&visit, None),
-        is_first,
-        next: next_of("status", chosen, found.next),
+        is_first: pages.is_first(),
+        pager: pages.pager(&narrowed("status", chosen), found.items.len(), found.next.as_ref()),
     };
     Ok(visit.page(&page))
 }
@@ -148,8 +149,9 @@ fn crumbs(visit: &Visit) -> Vec<Crumb> {
     crumbs
 }
 
-/// Whoever holds the personal key that a webhook hangs on, where the reader manages such keys: the page of their webhooks.
-async fn holder(visit: &Visit, webhook: &Webhook, info: &WebhookInfo) -> Option<(Vec<Crumb>, (String, String))> {
+/// Whoever holds the personal key that a webhook hangs on, where the reader manages such keys: the page of their webhooks. It is linked from what is
+/// said of the key: the way here is that of the menu, from wherever somebody came.
+async fn holder(visit: &Visit, webhook: &Webhook, info: &WebhookInfo) -> Option<(String, String)> {
     let (owner_id, key_id) = (info.row.owner_id?, webhook.key_id?);
     if !api_management::NEEDS.iter().all(|it| visit.may_do(it)) {
         return None;
@@ -159,8 +161,7 @@ async fn holder(visit: &Visit, webhook: &Webhook, info: &WebhookInfo) -> Option<
         return None;
     }
     let name = personal.owner_name.map_or_else(|| owner_id.to_string(), |it| it.to_string());
-    let (crumbs, path) = api_management::way_to(owner_id);
-    Some((crumbs, (path, name)))
+    Some((api_management::path_to(owner_id), name))
 }
 
 /// Shows a webhook with its deliveries.
@@ -185,29 +186,28 @@ async fn webhook_page(
 ) -> Result<WebhookPage, Failure> {
     let webhook = &info.row.webhook;
     let state = wanted(&query.state, DeliveryState::parse)?;
-    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
-    let found = list_deliveries(&visit.app, &visit.caller, webhook.id, state, request).await?;
+    let pages = query.pages();
+    let found = list_deliveries(&visit.app, &visit.caller, webhook.id, state, pages.request()).await?;
+    let last = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let last = list_deliveries(&visit.app, &visit.caller, webhook.id, None, last).await?;
     let chosen = state.map(DeliveryState::as_str);
     let all = Choice::new("", "Any", chosen.is_none());
     let states = DeliveryState::ALL
         .iter()
         .map(|it| Choice::new(it.as_str(), view::state_words(*it), chosen == Some(it.as_str())));
-    let (crumbs, holder) = match holder(visit, webhook, info).await {
-        Some((crumbs, holder)) => (crumbs, Some(holder)),
-        None => (crumbs(visit), None),
-    };
     let current = info.secrets.iter().find(|it| it.state == SecretState::Current);
     let old = info.secrets.iter().filter_map(|it| match it.state {
         SecretState::Retiring { until } => Some(Moment::new(until)),
         SecretState::Current | SecretState::Dead => None,
     });
     Ok(WebhookPage {
-        shell: visit.shell(Place::Settings),
-        crumbs,
-        holder,
+        shell: visit.shell(Place::Webhooks),
+        crumbs: crumbs(visit),
+        holder: holder(visit, webhook, info).await,
         webhook: view::webhook(visit, info),
         is_subtree: webhook.reach == Reach::Subtree,
         created: Moment::new(webhook.created_at),
+        failures: view::failures(&last.items),
         failing_since: webhook.failing_since.map(Moment::new),
         secret_made: current.map(|it| Moment::new(it.created_at)),
         old_secrets: old.collect(),
@@ -220,8 +220,8 @@ async fn webhook_page(
         filtered: state.is_some(),
         since,
         errors,
-        is_first,
-        next: next_of("state", chosen, found.next),
+        is_first: pages.is_first(),
+        pager: pages.pager(&narrowed("state", chosen), found.items.len(), found.next.as_ref()),
     })
 }
 
@@ -250,7 +250,7 @@ pub(super) async fn show_delete(visit: Visit, Path((_, id)): Path<(String, Strin
         return Err(Reject::from(Code::InsufficientPermission).into());
     }
     let page = WebhookQuestionPage {
-        shell: visit.shell(Place::Settings),
+        shell: visit.shell(Place::Webhooks),
         crumbs: crumbs(&visit),
         webhook: view::webhook(&visit, &info),
         is_told: info.row.webhook.key_id.is_some() && !has_ended(&info),

@@ -7,7 +7,7 @@ use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow};
 use crate::console::pages::shell::{Moment, Status, Tone};
 use crate::console::pages::webhooks::{AttemptView, DeliveryView, WebhookKey, WebhookView};
 use crate::console::visit::Visit;
-use crate::ops::webhooks::WebhookInfo;
+use crate::ops::webhooks::{DeliveryInfo, WebhookInfo};
 
 /// A webhook's state in words.
 pub(super) const fn status_words(status: WebhookStatus) -> &'static str {
@@ -104,4 +104,23 @@ pub(super) fn attempt(row: &AttemptRow) -> AttemptView {
         is_manual: row.is_manual,
         response: row.response.clone().filter(|it| !it.is_empty()),
     }
+}
+
+/// The headers of the latest attempt, or of the one to come. The signature is made anew at each and kept nowhere; who has it and the body could
+/// look for the secret.
+pub(super) fn headers(row: &DeliveryRow, attempts: &[AttemptRow]) -> String {
+    let at = attempts.first().map_or_else(|| "the time of the attempt".to_owned(), |it| it.at.as_secs().to_string());
+    format!(
+        "content-type: application/json\nwebhook-id: {}\nwebhook-timestamp: {at}\nwebhook-signature: made at each attempt, and not kept",
+        row.event_id
+    )
+}
+
+/// Of some deliveries, how many of those that have ended have failed.
+pub(super) fn failures(rows: &[DeliveryInfo]) -> Option<String> {
+    let count = |state: DeliveryState| rows.iter().filter(|it| it.row.state == state).count();
+    let failed = count(DeliveryState::Failed);
+    let ended = failed + count(DeliveryState::Delivered);
+    let share = (failed * 100).checked_div(ended)?;
+    Some(format!("{failed} of the last {ended} ({share} %)"))
 }

@@ -68,7 +68,14 @@ async fn what_a_host_reports_stands_under_the_mapped_users_name_by_when_it_happe
         }
     }
     assert_eq!(walked, ["A", "B", "A"]);
-    for (wrong, field) in [("from=yesterday", "from"), ("key_id=x", "key_id"), ("format=csv&limit=3", "limit")] {
+    for (wrong, field) in [
+        ("from=yesterday", "from"),
+        ("key_id=x", "key_id"),
+        ("format=csv&limit=3", "limit"),
+        ("operation=updated", "ask for `update`"),
+        ("operation=Update", "`create`, `update`, `delete`"),
+        ("operation=", "`create`, `update`, `delete`"),
+    ] {
         let problem = it.admin.get(&format!("{path}?{wrong}")).await.expect(400).json();
         assert!(problem["errors"].to_string().contains(field), "{problem}");
     }

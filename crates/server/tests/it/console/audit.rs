@@ -131,3 +131,52 @@ async fn changes_of_policies_are_found_by_themselves_with_who_made_them() {
     assert_eq!(event.text_of("h1"), "Policy changed");
     assert!(event.text_of(".facts").contains(ADMIN_EMAIL), "the address tells people of one name apart");
 }
+
+#[tokio::test]
+async fn the_audit_of_an_agency_says_where_that_of_its_locations_is_and_a_locations_does_not() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let alone = browser.get("/o/root/audit").await.expect(200);
+    assert!(!alone.text.contains("in its own audit"), "there is no location");
+    app.organization(app.root, "Harbour").await;
+    let page = browser.get("/o/root/audit").await.expect(200);
+    assert!(page.text.contains("in its own audit") && page.links().contains(&"/o/harbour/audit".to_owned()));
+    let location = browser.get("/o/harbour/audit").await.expect(200);
+    assert!(!location.text.contains("in its own audit"), "{}", location.text);
+}
+
+#[tokio::test]
+async fn a_card_says_what_its_reader_finds_behind_it() {
+    let app = TestApp::new().await;
+    let (_, user_id, _) = app.member(app.root, "Mia", BuiltIn::Member).await;
+    let card = "nav.index a[href$='/user-management']";
+    let page = Browser::of_user(&app, user_id).await.get("/o/root/settings").await.expect(200);
+    let said = page.text_of(card);
+    assert!(said.contains("Keys for integrations") && !said.contains("Who is a member"), "{said}");
+    let page = Browser::signed_in(&app).await.get("/o/root/settings").await.expect(200);
+    assert!(page.text_of(card).contains("Who is a member"), "{}", page.text_of(card));
+}
+
+// As in the list of keys: which rows are shown, on and back, and how many there are once the end is seen.
+#[tokio::test]
+async fn a_list_of_events_is_walked_on_and_back() {
+    let app = TestApp::new().await;
+    for number in 0..30 {
+        app.member(app.root, &format!("Ann {number:03}"), BuiltIn::Readonly).await;
+    }
+    let mut browser = Browser::signed_in(&app).await;
+    let way = |page: &Page, rel: &str| {
+        let html = page.html();
+        let link = html.select(&selector(&format!(".pager a[rel={rel}]"))).next();
+        link.and_then(|it| it.attr("href")).map(|it| format!("/o/root/audit{it}"))
+    };
+    let first = browser.get("/o/root/audit").await.expect(200);
+    assert!(first.text_of(".pager").starts_with("Showing 1–25"), "{}", first.text_of(".pager"));
+    assert_eq!(way(&first, "prev"), None);
+    let second = browser.get(&way(&first, "next").expect("there are more")).await.expect(200);
+    assert!(second.text_of(".pager").starts_with("Showing 26–"), "{}", second.text_of(".pager"));
+    let back = browser.get(&way(&second, "prev").expect("the way back")).await.expect(200);
+    assert!(back.text_of(".pager").starts_with("Showing 1–25"), "{}", back.text_of(".pager"));
+    let all = browser.get("/o/root/audit?rows=100").await.expect(200);
+    assert!(all.text_of(".pager").contains(" of "), "the end is seen: {}", all.text_of(".pager"));
+}

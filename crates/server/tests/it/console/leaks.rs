@@ -137,8 +137,9 @@ async fn what_an_event_tells_is_erased_from_its_page_with_a_reason_and_a_passwor
     assert!(browser.submit(&form).await.expect(422).text_of("#confirm-error").contains("password"));
     let done = browser.submit(&form.with("confirm", ADMIN_PASSWORD)).await.expect(303);
     let page = browser.follow(done).await.expect(200);
-    assert!(page.text_of("main [role=status]").contains("is erased"), "{}", page.text);
+    assert!(page.text_of("main [role=status]").contains("Erased for good"), "{}", page.text);
     assert!(page.text_of(".aside").contains("was erased") && !page.text.contains("/erase\""), "{}", page.text);
+    assert_eq!(page.text.matches("was erased").count(), 1, "it is said once: {}", page.text);
     let why = page.links().into_iter().find(|it| it.contains("audit?about=evt_")).expect("the way to who and why");
     let why = browser.get(&why).await.expect(200);
     assert!(
@@ -167,4 +168,14 @@ async fn the_audit_says_where_its_chain_ends() {
     let link = page.text_of("#chain");
     assert!(link.len() == 64 && page.text.contains(&format!("ending in {}…", &link[..8])), "{}", page.text);
     assert!(page.links().iter().any(|it| it == "/docs/api#tag/events"));
+}
+
+#[tokio::test]
+async fn what_an_outcome_means_is_said_once_however_many_lines_have_it() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/keys/leaked").await.form("/keys/leaked").with("leaked", "one\ntwo\nthree");
+    let page = browser.submit(&form).await.expect(200);
+    assert_eq!(outcomes(&page).len(), 3);
+    assert_eq!(page.text.matches("No key that you may delete").count(), 1, "{}", page.text);
 }

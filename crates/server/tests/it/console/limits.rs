@@ -37,7 +37,15 @@ async fn an_admin_key_of_the_form_works_on_the_organization_that_it_makes_where_
         if let Some(reach) = reach {
             form = form.with("reach", reach);
         }
-        let created = browser.submit(&form).await.expect(200);
+        let review = browser.submit(&form).await.expect(200);
+        assert_eq!(review.text.contains("in each organization below"), reach.is_some(), "{}", review.text);
+        assert!(
+            review.text_of("h1").contains("with full rights?")
+                && review.html().select(&selector("#token")).next().is_none()
+        );
+        let back = browser.submit(&review.form("/keys").with("confirmed", "no")).await.expect(200).form("/keys");
+        assert!(back.fields.contains(&("name".to_owned(), name.to_owned())), "all of it is kept: {:?}", back.fields);
+        let created = browser.submit(&review.form("/keys").with("confirmed", "yes")).await.expect(200);
         let token = created.text_of("#token");
         let path = format!("/api/v1/organizations/{}/organizations", app.root);
         let made = app.post(&path, &token, &json!({ "name": format!("Made by {name}") })).await;

@@ -11,8 +11,9 @@ use claviger_core::decision::Code;
 use claviger_core::id::{KeyId, RoleId, UserId};
 use claviger_core::name::Description;
 use claviger_core::reject::RejectCode;
+use claviger_core::role::BuiltIn;
 
-use super::browser::Browser;
+use super::browser::{Browser, selector};
 use crate::app::{TestApp, name, new_key, permissions, refused};
 
 /// Somebody whose role here is about one scorecard and about nothing of Claviger's own.
@@ -117,4 +118,30 @@ async fn api_access_is_shown_to_every_role_and_switched_on_by_who_may_make_own_k
     let form = browser.get("/o/root/profile/api-access").await.form("/activate");
     browser.submit(&form).await.expect(303);
     assert!(!browser.get("/o/root/profile/api-access").await.text.contains("Your key is inactive"));
+}
+
+// S0.15: whoever holds an active key is listed once, whichever key it is, and nobody else.
+#[tokio::test]
+async fn api_management_lists_the_holders_of_all_active_keys_with_their_health() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let path = "/o/root/security/api-management";
+    assert!(browser.get(path).await.expect(200).text.contains("Nobody holds an active key"));
+    app.member(app.root, "Ben", BuiltIn::Readonly).await;
+    for name in ["Reports", "Exports"] {
+        key(&app, name, app.admin_id, app.admin_id).await;
+    }
+    let new = NewKey { owner_id: Some(None), mapped_user_id: Some(Some(app.admin_id)), ..new_key("Nobody's") };
+    app.create_key(&app.admin, app.root, new).await.unwrap();
+    let page = browser.get(path).await.expect(200);
+    let html = page.html();
+    let holders = html.select(&selector("tbody th")).count();
+    assert_eq!(holders, 1, "once, and nobody without a key");
+    assert!(page.links().contains(&format!("{path}/{}", app.admin_id)) && !page.text.contains("Nobody's"));
+    assert!(
+        page.text_of("thead").contains("Health") && page.text_of("td[data-label=Health]").contains("Never expires")
+    );
+    assert!(page.text_of("td[data-label=Key]").contains("Reports"), "{}", page.text);
+    let holder = browser.get(&format!("{path}/{}", app.admin_id)).await.expect(200);
+    assert!(holder.text.contains("No personal key") && holder.text.contains("Other active keys"), "{}", holder.text);
 }

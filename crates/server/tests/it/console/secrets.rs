@@ -43,6 +43,39 @@ async fn a_secret_is_shown_in_one_answer_and_a_repeated_form_makes_nothing() {
 }
 
 #[tokio::test]
+async fn where_policy_shows_a_secret_again_a_repeated_form_leads_to_it() {
+    let app = TestApp::new().await;
+    app.set_policy(app.root, r#"{"reveal": "owner"}"#).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/keys/new").await.form("/keys").with("name", "Seen again");
+    let created = browser.submit(&form).await.expect(200);
+    let again = browser.submit(&form).await.expect(200);
+    assert!(again.text_of(".lead").contains("press View"), "{}", again.text);
+    assert!(!again.text_of(".buttons").contains("Rotate"), "nothing is lost that a rotation brings back");
+    let view = format!("{}/view", created.key_path());
+    assert!(again.links().contains(&view), "{:?}", again.links());
+    let shown = browser.get(&view).await.form("/view");
+    assert_eq!(browser.submit(&shown).await.expect(200).text_of("#token-1"), created.text_of("#token"));
+}
+
+// The answer to a press stands under the address that a reload asks for: where the press was.
+#[tokio::test]
+async fn a_reload_of_the_key_that_was_switched_on_stays_at_api_access() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let path = "/o/root/profile/api-access";
+    for (question, action) in [(path.to_owned(), "/profile/api-access"), (format!("{path}/regenerate"), "/regenerate")]
+    {
+        let form = browser.get(&question).await.form(action);
+        let shown = browser.submit(&form).await.expect(200);
+        assert!(shown.text.contains(&format!("data-here=\"{path}\"")), "with scripts: {}", shown.text);
+        let again = browser.submit(&form).await;
+        let ways: Vec<_> = [again.header("location").to_owned()].into_iter().chain(again.links()).collect();
+        assert!(ways.iter().any(|it| it == path), "without: {ways:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_form_that_was_changed_and_sent_again_is_another_key() {
     let app = TestApp::new().await;
     let mut browser = Browser::signed_in(&app).await;

@@ -143,3 +143,30 @@ async fn a_filter_that_there_is_not_is_no_page_and_shows_not_everything() {
         browser.get(&address).await.expect(404);
     }
 }
+
+#[tokio::test]
+async fn the_top_bar_leads_to_the_webhooks_whoever_may_see_them() {
+    let app = TestApp::new().await;
+    let path = "/o/root/integrations/webhooks";
+    let mut admin = Browser::signed_in(&app).await;
+    assert!(admin.get("/o/root").await.expect(200).links().contains(&path.to_owned()));
+    assert_eq!(admin.get(path).await.expect(200).text_of("nav[aria-label=Main] [aria-current=page]"), "Webhooks");
+    let (_, user_id, _) = app.member(app.root, "Mia", BuiltIn::Member).await;
+    let mut member = Browser::of_user(&app, user_id).await;
+    assert!(!member.get("/o/root").await.expect(200).links().contains(&path.to_owned()));
+}
+
+// One came by API Management or by Integrations; the way back is the menu's, and whose key it is stands beside the key.
+#[tokio::test]
+async fn the_way_to_a_webhook_is_that_of_its_place_in_the_menu() {
+    let app = TestApp::new().await;
+    let (ann, hook) = subscribed(&app, "Ann").await;
+    let mut browser = Browser::signed_in(&app).await;
+    for path in ["", "/edit", "/delete"] {
+        let page = browser.get(&format!("/o/root/webhooks/{hook}{path}")).await.expect(200);
+        let crumbs = page.text_of(".crumbs");
+        assert!(crumbs.contains("Integrations") && !crumbs.contains("API Management"), "{path}: {crumbs}");
+    }
+    let page = browser.get(&format!("/o/root/webhooks/{hook}")).await.expect(200);
+    assert!(page.links().contains(&format!("/o/root/security/api-management/{ann}")), "{}", page.text);
+}

@@ -207,3 +207,27 @@ async fn what_was_reported_can_be_reported_again_whoever_did_it_is_gone_or_anoth
     let other = it.admin.post("/api/v1/events", json!({"events": [by_user("3", &ben)]})).await;
     assert_eq!(other.pointers(), ["/events/0/id"], "who did it is what the host says");
 }
+
+// Nobody may be kept from reporting on because somebody left whom another organization manages: a host's batch would be refused for ever.
+#[tokio::test]
+async fn new_events_of_a_former_member_who_is_managed_elsewhere_are_taken_and_those_of_a_stranger_are_not() {
+    let it = Fixture::start().await;
+    let below = it.create_organization("Below").await;
+    let users = format!("/api/v1/organizations/{below}/users");
+    let user = async |name: &str| it.admin.post(&users, json!({"name": name})).await.expect(201).text_at("/id");
+    let (ann, stranger) = (user("Ann").await, user("Stranger").await);
+    let role = it.built_in_role("admin").await;
+    let member = it.admin.post(&it.at("/members"), json!({"user_id": ann, "role_id": role})).await.expect(201);
+    let done = |id: &str, user: &str| {
+        let mut it = event(&it, id, "contact.created", &it.root);
+        it["actor_user_id"] = json!(user);
+        it
+    };
+    report(&it, &[done("1", &ann)]).await;
+    let path = it.at(&format!("/members/{}", member.text_at("/id")));
+    it.admin.send(it.admin.request("DELETE", &path)).await.expect(204);
+    let batch = report(&it, &[done("2", &ann)]).await;
+    assert_eq!(batch["data"][0]["is_new"], true);
+    let refused = it.admin.post("/api/v1/events", json!({"events": [done("3", &stranger)]})).await;
+    assert_eq!((refused.status, refused.pointers()), (400, vec!["/events/0/actor_user_id".to_owned()]));
+}

@@ -4,7 +4,8 @@ use super::keys::{facts, rows};
 use super::webhooks::webhooks;
 use super::{Words, complaints, moment, shell, status, used};
 use crate::console::pages::access::{
-    ApiAccessPage, AskPage, HeldKey, HeldWebhooks, HolderPage, HolderView, HoldersPage, MappedKeyView, MappedKeysPage,
+    ApiAccessPage, AskPage, HeldKey, HeldName, HeldWebhooks, HolderPage, HolderView, HoldersPage, MappedKeyView,
+    MappedKeysPage,
 };
 use crate::console::pages::keys::LastUse;
 use crate::console::pages::settings::Crumb;
@@ -33,9 +34,14 @@ fn holder(words: &Words<'_>, user_id: &str, last_use: LastUse) -> HolderView {
     HolderView {
         user_id: user_id.to_owned(),
         name: words.person.to_owned(),
-        hint: "ck_9Ks1…".to_owned(),
+        keys: vec![HeldName {
+            path: "/keys/key_1".to_owned(),
+            name: words.names[0].to_owned(),
+            hint: if user_id == "usr_1" { "ck_9Ks1…".to_owned() } else { String::new() },
+        }],
+        more: if user_id == "usr_1" { 2 } else { 0 },
         last_use,
-        status: status(Tone::Good, "Active"),
+        health: status(Tone::Warning, "Expires within 7 days, and 2 more"),
         webhooks: if user_id == "usr_1" { 2 } else { 0 },
     }
 }
@@ -118,6 +124,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
                 user_id: everybody[0].user_id.clone(),
                 name: words.person.to_owned(),
                 key: Some(HeldKey { hint: "ck_9Ks1…".to_owned(), facts: facts(words) }),
+                others: rows(words),
                 webhooks: Some(HeldWebhooks { rows: webhooks(words), has_more: true }),
             }),
         ),
@@ -130,6 +137,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
                 user_id: "usr_01kapxb4q0e8mv5r3g2t9w7yzn".to_owned(),
                 name: words.person.to_owned(),
                 key: None,
+                others: Vec::new(),
                 webhooks: Some(HeldWebhooks { rows: Vec::new(), has_more: false }),
             }),
         ),

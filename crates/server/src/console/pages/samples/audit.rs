@@ -1,10 +1,12 @@
 //! Filled pages of the audit.
 
+use super::frame::pager;
 use super::{Words, complaints, moment, render, shell};
 use crate::console::pages::audit::{
     ActorFacts, AuditPage, ChoiceGroup, Difference, ErasePage, EventPage, EventRowView, Subject,
 };
 use crate::console::pages::form::{Choice, FormErrors};
+use crate::console::pages::pager::Pager;
 use crate::console::pages::revisions::{RevisionPage, RevisionsPage};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::report_change;
@@ -45,7 +47,7 @@ fn revisions(words: &Words<'_>, rows: Vec<EventRowView>, about: Option<(String, 
         until: String::new(),
         is_first: true,
         start: String::new(),
-        next: Some("after=x".to_owned()),
+        pager: pager(),
         export: "/api/v1/organizations/org_1/revisions?".to_owned(),
         kept_days: 90,
         snippets: report_change("https://keys.example.com", "acme"),
@@ -147,7 +149,7 @@ fn list(words: &Words<'_>) -> AuditPage {
         misread: false,
         is_first: true,
         start: String::new(),
-        next: Some("after=1%2E12".to_owned()),
+        pager: pager(),
         export: "/api/v1/organizations/org_1/events?".to_owned(),
         chain: Some((1204, "7b691cc49ecda3a8d9a4a9c9838a9e2e98aaffae1705f245d47551d5cc66a44c".to_owned())),
     }
@@ -197,7 +199,8 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         export: "/api/v1/organizations/org_1/events?entity_id=key_01jdw7r9x3e5tv".to_owned(),
         ..list(words)
     };
-    let none = |filtered, is_first| AuditPage { rows: Vec::new(), next: None, filtered, is_first, ..list(words) };
+    let none =
+        |filtered, is_first| AuditPage { rows: Vec::new(), pager: Pager::default(), filtered, is_first, ..list(words) };
     vec![
         ("audit", render(&list(words))),
         ("audit-history", render(&history)),

@@ -1,7 +1,9 @@
 //! What stands around every filled page.
 
 use super::Words;
+use crate::console::pages::form::Choice;
 use crate::console::pages::notifications::Ending;
+use crate::console::pages::pager::Pager;
 use crate::console::pages::shell::{Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
 use crate::ops::notifications::words::Sentence;
 
@@ -11,6 +13,7 @@ pub(super) fn shell(words: &Words<'_>, place: Place) -> Shell {
         organization_slug: "acme".to_owned(),
         views: Some(view_switch(words)),
         viewer: Viewer { name: words.person.to_owned(), email: words.email.to_owned() },
+        webhooks: true,
         place,
         preferences: Preferences::default(),
         back: Some("/o/top/keys?status=active&q=%3Cb%3E".to_owned()),
@@ -41,4 +44,16 @@ pub(super) fn ending(words: &Words<'_>) -> Vec<Ending> {
         after: "” is deleted on 2026-11-22 00:42:11 UTC, since nobody uses it.".to_owned(),
     };
     vec![Ending { sentence, href: "/o/acme/keys/key_4".to_owned() }]
+}
+
+/// Some part of a list that goes on in both directions.
+pub(super) fn pager() -> Pager {
+    Pager {
+        first: "26".to_owned(),
+        last: "50".to_owned(),
+        is_last: false,
+        previous: Some("rows=50".to_owned()),
+        next: Some("rows=50&after=x".to_owned()),
+        sizes: vec![Choice::new("", "25", true), Choice::new("50", "50", false)],
+    }
 }

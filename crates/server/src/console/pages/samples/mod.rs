@@ -29,6 +29,7 @@ mod leak;
 mod members;
 mod notifications;
 mod policies;
+mod review;
 mod roles;
 mod rotation;
 mod settings;
@@ -173,6 +174,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         shown_again: origin == SecretOrigin::Created,
         crumbs: vec![Crumb { path: "/settings", label: "Settings" }, Crumb { path: "/keys", label: "API Keys" }],
         done: "/keys",
+        here: "/keys/key_01jdw7r9x3e5tv".to_owned(),
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         token: token.to_owned(),
@@ -253,6 +255,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         key_id: "key_01jdw7r9x3e5tv".to_owned(),
         key_name: words.names[1].to_owned(),
         made,
+        shown_again: made == Made::Secret,
         may_rotate: made != Made::Key,
         replaced: None,
     };
@@ -266,6 +269,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(failure::all(words));
     pages.extend(health::all(words));
     pages.extend(leak::all(words));
+    pages.extend(review::all(words));
     pages.extend(notifications::all(words));
     pages.extend(roles::all(words));
     pages.extend(rotation::all(words));

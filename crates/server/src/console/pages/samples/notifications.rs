@@ -1,6 +1,6 @@
 //! Filled pages of what the reader has to know.
 
-use super::frame::shell;
+use super::frame::{pager, shell};
 use super::{Words, moment, render};
 use crate::console::pages::notifications::{ChoiceRow, ChoicesPage, NotificationView, NotificationsPage, Way};
 use crate::console::pages::shell::Place;
@@ -20,6 +20,7 @@ fn view(words: &Words<'_>, index: usize, unread: bool) -> NotificationView {
         withdrawn: index == 2,
         keep: unread,
         open: "Open key",
+        dismiss: if unread { "Let it be deleted" } else { "Dismiss" },
         ways: if unread { vec![Way { href: "/o/acme/keys/key_1/rotate".to_owned(), label: "Rotate" }] } else { vec![] },
     }
 }
@@ -31,7 +32,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         only_unread,
         is_first: true,
         newest: rows.first().map(|it| it.id.clone()),
-        next: (1 < rows.len()).then(|| "show=all&after=x".to_owned()),
+        pager: pager(),
         rows,
     };
     let choice = |name, in_app, mail| ChoiceRow { name, label: "A key ends soon because nobody uses it", in_app, mail };

@@ -23,7 +23,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     ];
     let people = vec![
         entry("/user-management", "people", "User Management", "Who is a member, with which role, and who is invited."),
-        entry("/security", "shield", "Security", "Who holds an active key of their own, and how to clear it."),
+        entry("/security", "shield", "Security", "Who holds an active key, and how to clear a personal one."),
     ];
     let found = entries.iter().map(|it| EntryView { above: "Integrations", ..*it }).collect();
     let groups = vec![

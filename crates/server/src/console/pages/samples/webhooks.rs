@@ -1,5 +1,6 @@
 //! Filled pages of webhooks.
 
+use super::frame::pager;
 use super::{Words, complaints, integration_tabs, moment, render, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::settings::Crumb;
@@ -45,10 +46,10 @@ fn states() -> Vec<Choice> {
 
 fn list(words: &Words<'_>, rows: Vec<WebhookView>, may: WebhookRights, filtered: bool) -> WebhooksPage {
     WebhooksPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         tabs: integration_tabs(),
-        next: (!rows.is_empty()).then(|| "after=x".to_owned()),
+        pager: pager(),
         rows,
         states: states(),
         filtered,
@@ -73,11 +74,12 @@ fn delivery(id: &str, tone: Tone, state: &str, attempts: u64) -> DeliveryView {
 fn show(words: &Words<'_>, webhook: WebhookView) -> WebhookPage {
     let is_on = webhook.id == "whk_1";
     WebhookPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         holder: Some(("/security/api-management/usr_1".to_owned(), words.person.to_owned())),
         is_subtree: !is_on,
         created: moment("2026-11-20T05:00:00Z"),
+        failures: (webhook.id != "whk_3").then(|| "1 of the last 2 (50 %)".to_owned()),
         failing_since: (webhook.id == "whk_2").then(|| moment("2026-11-16T05:00:00Z")),
         secret_made: Some(moment("2026-11-20T05:00:00Z")),
         old_secrets: vec![moment("2026-11-22T05:00:00Z")],
@@ -99,7 +101,7 @@ fn show(words: &Words<'_>, webhook: WebhookView) -> WebhookPage {
         since: "2026-11-14".to_owned(),
         errors: FormErrors::default(),
         is_first: true,
-        next: None,
+        pager: pager(),
         webhook,
     }
 }
@@ -121,7 +123,7 @@ fn delivery_page(words: &Words<'_>, body: Option<String>) -> DeliveryPage {
         attempt(words, 1, Tone::Warning, "The receiver did not answer in time."),
     ];
     DeliveryPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         webhook: webhook(words, "whk_1", Tone::Good, "On"),
         delivery: delivery("dlv_1", Tone::Good, "Delivered", 2),
@@ -129,13 +131,14 @@ fn delivery_page(words: &Words<'_>, body: Option<String>) -> DeliveryPage {
         ended: Some(moment("2026-11-21T05:00:05Z")),
         attempts: if body.is_some() { attempts } else { Vec::new() },
         may_resend: body.is_some(),
+        headers: body.is_some().then(|| "content-type: application/json".to_owned()),
         body,
     }
 }
 
 fn form(words: &Words<'_>, webhook: Option<WebhookView>, errors: FormErrors) -> WebhookFormPage {
     WebhookFormPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         webhook,
         once: "5uYd1s".to_owned(),
@@ -157,7 +160,7 @@ fn form(words: &Words<'_>, webhook: Option<WebhookView>, errors: FormErrors) -> 
 
 fn question(words: &Words<'_>, question: WebhookQuestion) -> WebhookQuestionPage {
     WebhookQuestionPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         webhook: webhook(words, "whk_1", Tone::Good, "On"),
         is_told: true,
@@ -175,7 +178,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         overlaps: vec![Choice::new("86400", "In 24 hours", true).with_note("What is sent is signed with both.")],
     };
     let secret = |is_new: bool| WebhookSecretPage {
-        shell: shell(words, Place::Settings),
+        shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         webhook: webhook(words, "whk_1", Tone::Good, "On"),
         is_new,
