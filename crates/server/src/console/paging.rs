@@ -13,7 +13,7 @@ use crate::ops::page::{Cursor, PageRequest};
 const SEARCH_CHARS_MAX: usize = 254;
 
 /// Earlier pages that a link remembers the way back to; from further on it leads to the first.
-const TRAIL_MAX: usize = 20;
+pub(super) const TRAIL_MAX: usize = 20;
 /// Bytes of a cursor that is passed on; ours are shorter.
 pub(super) const CURSOR_BYTES_MAX: usize = 1024;
 

@@ -429,6 +429,7 @@ async fn user_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::paging::TRAIL_MAX;
 
     fn parsed(query: &str) -> ListQuery {
         let uri = format!("/?{query}").parse().unwrap();
