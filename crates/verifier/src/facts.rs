@@ -80,7 +80,7 @@ impl<'v> Facts<'v> {
             SecretState::Retiring { until } => Some(until),
             SecretState::Current | SecretState::Dead => None,
         };
-        let token_ends_at = self.token().map(Proven::expires_at);
+        let token_ends_at = self.found.token.as_ref().map(|it| it.expires_at);
         self.expires_at().into_iter().chain(retires_at).chain(token_ends_at).min()
     }
 

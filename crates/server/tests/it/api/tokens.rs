@@ -261,7 +261,10 @@ async fn an_old_secret_signs_nobody_in_and_an_old_shared_secret_until_its_overla
         (400, "expired".into()),
         "nor does it go on"
     );
-    at.nobody.with(&last.text_at("/access_token")).get("/api/v1/me").await.expect(200);
+    assert_eq!(
+        at.nobody.with(&last.text_at("/access_token")).get("/api/v1/me").await.refusal(),
+        (401, "expired".into())
+    );
     assert_eq!(at.it.admin.get(&at.it.at("/shared-secret")).await.expect(200).json()["data"], json!([]));
     // One had ended before, and was left to the job that clears things away.
     claviger::jobs::purge(&at.it.app.app).await.unwrap();
