@@ -158,9 +158,9 @@ async fn a_client_authenticates_in_the_form_as_it_does_in_a_header() {
             refused.headers.get_all("www-authenticate").iter().map(|it| it.to_str().unwrap()).collect();
         assert_eq!(challenges, ["Bearer realm=\"claviger\"", "Basic realm=\"claviger\""]);
     }
-    // The same twice is one credential, two that differ are refused, and a mere name beside a key is none.
+    // Whoever authenticates twice is refused (RFC 6749 §2.3), and a mere name beside a key is no credential.
     let whole = nobody.with(&host.token);
-    ask(&whole, INTROSPECT, &[token, id, secret]).await.expect(200);
+    assert_eq!(error(&ask(&whole, INTROSPECT, &[token, id, secret]).await), (400, "invalid_request".to_owned()));
     ask(&whole, INTROSPECT, &[token, id]).await.expect(200);
     let other = [token, ("client_id", &subject.access_key), ("client_secret", &subject.secret_key)];
     assert_eq!(error(&ask(&whole, INTROSPECT, &other).await), (400, "invalid_request".to_owned()));
