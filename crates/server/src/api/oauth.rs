@@ -279,6 +279,7 @@ pub(super) async fn speak_oauth(request: Request, next: Next) -> Response {
 ///
 /// RFC 7662, for resource servers whose libraries know it: whether a key or an access token is good, for whom it acts and what it may do. The caller
 /// authenticates with a key of its own, in any presentation, or with its two parts as `client_id` and `client_secret` in the form. Whatever is not good, or not the caller's to know of, is `{"active": false}`.
+/// Of its own tokens a key may ask without any permission.
 /// Counts a use, as verifying does. The address may name the api that asks and the organization, such as `/oauth/introspect?api=billing`.
 #[utoipa::path(
     post,
