@@ -12,6 +12,7 @@ use claviger_core::decision::{
 };
 use claviger_core::feed::RoleRecord;
 use claviger_core::permission::{Asked, PermissionSet};
+use claviger_core::reject::Ended;
 use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
 
@@ -170,6 +171,11 @@ impl Bearer {
         let ends_with = shared_secret.and_then(|it| state.ended_shared_secrets.find(it.as_u128()));
         let expires_at = ends_with.map_or(proven.expires_at(), |it| it.min(proven.expires_at()));
         Self { proven, expires_at, is_ended, organization: Node(organization.unwrap_or(NONE)) }
+    }
+
+    /// Which end is its end.
+    pub(crate) fn ended(&self) -> Ended {
+        if self.expires_at < self.proven.expires_at() { Ended::SharedSecret } else { Ended::Token }
     }
 
     fn access_token(&self) -> AccessToken<'_> {

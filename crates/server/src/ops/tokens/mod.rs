@@ -15,6 +15,7 @@ use claviger_verifier::facts::Facts;
 use claviger_verifier::verify::Verdict;
 
 use crate::app::App;
+use crate::ops::caller::denied;
 use crate::rates::{Subject, Surface};
 
 pub use client::{ClientRequest, token_for_client};
@@ -28,7 +29,7 @@ pub use signing_keys::{keep_signing_keys, list_signing_keys, rotate_signing_keys
 fn admitted<'v>(app: &App, verdict: &'v Verdict<'_>, peer: &Peer, now: Timestamp) -> Result<Facts<'v>, Reject> {
     if let Some(code) = verdict.decision().code() {
         verdict.record_denial(RejectCode::Decision(code), now, peer.ip, peer.user_agent.as_deref());
-        return Err(code.into());
+        return Err(denied(verdict, code, now));
     }
     let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
     // Nobody was authenticated before, so nobody was charged: and a signature costs more than most questions.

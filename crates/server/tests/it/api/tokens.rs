@@ -239,7 +239,17 @@ async fn an_old_secret_signs_nobody_in_and_an_old_shared_secret_until_its_overla
         at.nobody.with(&said.text_at("/access_token")).get("/api/v1/me").await.refusal(),
         (401, "revoked".into())
     );
-    assert_eq!(refusal(&at.sign_in(&at.signed(&at.claims(&key, "ci", "2"))).await), (401, "revoked".into()));
+    // Whoever holds the old secret is told that only this has ended, wherever it is shown.
+    let refused = at.sign_in(&at.signed(&at.claims(&key, "ci", "2"))).await;
+    assert_eq!(refusal(&refused), (401, "revoked".into()));
+    assert!(refused.text_at("/message").starts_with("This secret of the key was replaced"), "{refused:?}");
+    let refused = form(&at.nobody.with(&key.token), TOKEN, &[("grant_type", "client_credentials")]).await;
+    assert_eq!((refused.status, refused.text_at("/error")), (401, "invalid_client".into()));
+    assert!(refused.text_at("/error_description").contains("was replaced"), "{refused:?}");
+    let refused = at.refresh(&said.text_at("/refresh_token")).await;
+    assert_eq!(refusal(&refused), (400, "revoked".into()));
+    assert!(refused.text_at("/message").contains("was replaced"), "{refused:?}");
+    assert!(refused.text_at("/fix").contains("present secret"), "{refused:?}");
     at.sign_in(&at.signed(&at.claims(&new, "ci", "3"))).await.expect(200);
 
     let path = at.it.at("/shared-secret/rotate");
@@ -256,11 +266,10 @@ async fn an_old_secret_signs_nobody_in_and_an_old_shared_secret_until_its_overla
     assert_eq!(denied.status, 400, "{denied:?}");
     at.it.admin.send(at.it.admin.request("DELETE", &at.it.at("/shared-secret"))).await.expect(204);
     assert_eq!(refusal(&at.sign_in(&by_other("8")).await), (401, "unauthenticated".into()));
-    assert_eq!(
-        refusal(&at.refresh(&last.text_at("/refresh_token")).await),
-        (400, "expired".into()),
-        "nor does it go on"
-    );
+    let refused = at.refresh(&last.text_at("/refresh_token")).await;
+    assert_eq!(refusal(&refused), (400, "expired".into()), "nor does it go on");
+    assert!(refused.text_at("/message").starts_with("The shared secret by which this token was got"), "{refused:?}");
+    assert!(refused.text_at("/fix").contains("present shared secret"), "{refused:?}");
     assert_eq!(
         at.nobody.with(&last.text_at("/access_token")).get("/api/v1/me").await.refusal(),
         (401, "expired".into())
@@ -292,7 +301,9 @@ async fn tokens_end_in_their_time_and_a_refresh_does_not_outlive_the_first() {
     at.nobody.with(&again.text_at("/access_token")).get("/api/v1/me").await.expect(200);
     at.it.app.clock.advance(Duration::from_secs(500));
     for token in [&refresh, &again.text_at("/refresh_token")] {
-        assert_eq!(refusal(&at.refresh(token).await), (400, "expired".into()));
+        let refused = at.refresh(token).await;
+        assert_eq!(refusal(&refused), (400, "expired".into()));
+        assert_eq!(refused.text_at("/message"), "The token has expired.");
     }
     for token in ["", "x", &"x".repeat(5000)] {
         assert_eq!(refusal(&at.refresh(token).await), (400, "unauthenticated".into()));
@@ -370,6 +381,10 @@ async fn a_client_gets_a_token_by_the_standard_road_that_only_narrows() {
             vec![("grant_type", "client_credentials"), ("client_id", "other"), ("client_secret", "x")],
             (400, "invalid_request"),
         ),
+        // RFC 6749 §2.3: one way to authenticate. A name beside it is none, where it is the client's own.
+        (post.to_vec(), (400, "invalid_request")),
+        (vec![post[0], post[2]], (400, "invalid_request")),
+        (vec![post[0], ("client_id", "other")], (400, "invalid_request")),
     ] {
         let (status, name) = error(nobody.send(basic(&fields)).await);
         assert_eq!((status, name.as_str()), expected, "{fields:?}");
@@ -377,6 +392,8 @@ async fn a_client_gets_a_token_by_the_standard_road_that_only_narrows() {
     for fields in [&post[..1], &[post[0], post[1], ("client_secret", "wrong")], &[post[0], post[1]]] {
         assert_eq!(error(form(&nobody, TOKEN, fields).await), (401, "invalid_client".into()), "{fields:?}");
     }
+    nobody.send(basic(&post[..2])).await.expect(200);
+    form(&nobody.with(&key.token), TOKEN, &post[..2]).await.expect(200);
     // A token got by a token would go on for ever.
     let by_token = form(&nobody.with(&wide), TOKEN, &post[..1]).await;
     assert_eq!(error(by_token), (401, "invalid_client".into()));
