@@ -293,9 +293,8 @@ pub(super) struct KeySetView {
     responses((status = 200, description = "The keys; may be kept for five minutes.", body = KeySetView))
 )]
 pub(super) async fn get_key_set(State(app): State<App>) -> Response {
-    let now = app.now();
-    let keys = app.replica().signing_keys().into_iter().filter(|it| it.retired_until.is_none_or(|until| now < until));
-    let keys = keys.map(|it| JwkView {
+    let keys = ops::tokens::published_keys(&app).await;
+    let keys = keys.into_iter().map(|it| JwkView {
         kty: "OKP",
         crv: "Ed25519",
         alg: "EdDSA",
@@ -304,7 +303,7 @@ pub(super) async fn get_key_set(State(app): State<App>) -> Response {
         x: it.public_key.to_jwk_x(),
     });
     let view = KeySetView { keys: keys.collect() };
-    // The first key is made when the first token is, and whoever asked before must not go on believing that there is none.
+    // None can be made without the master key, or the database; whoever asked then must not go on believing that there is none.
     let kept = if view.keys.is_empty() { "no-store".to_owned() } else { format!("public, max-age={KEY_SET_SECS}") };
     let kept = HeaderValue::try_from(kept).expect("letters and digits");
     ([(header::CACHE_CONTROL, kept)], Json(view)).into_response()

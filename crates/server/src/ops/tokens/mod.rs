@@ -23,7 +23,7 @@ pub use issue::Issued;
 pub(in crate::ops) use revoke::end_sign_in;
 pub use revoke::{RevokeRequest, revoke_token};
 pub use sign_in::{refresh, sign_in};
-pub use signing_keys::{keep_signing_keys, list_signing_keys, rotate_signing_keys};
+pub use signing_keys::{FirstSigningKey, keep_signing_keys, list_signing_keys, published_keys, rotate_signing_keys};
 
 /// The key of a good credential, charged for a request; a refusal is remembered with the key.
 fn admitted<'v>(app: &App, verdict: &'v Verdict<'_>, peer: &Peer, now: Timestamp) -> Result<Facts<'v>, Reject> {
