@@ -72,7 +72,7 @@ pub struct Claims {
     /// The secret it was got with. Not any part of its digest: a token is written down more readily than a key, and a weak key that was
     /// imported could then be guessed from it.
     pub secret: SecretId,
-    /// The shared secret that signed what it was got with, where one did: nobody refreshes beyond its end.
+    /// The shared secret that signed what it was got with, where one did: it ends with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_secret: Option<SharedSecretId>,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -35,9 +36,46 @@ struct Said {
     nbf: Option<f64>,
 }
 
-fn header_of(token: &str) -> Option<Map<String, Value>> {
+fn header_of(token: &str) -> Option<Members> {
     let [header, _, _] = token.split('.').collect::<Vec<_>>().try_into().ok()?;
     serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).ok()?).ok()
+}
+
+/// The members of a JSON object, and whether one of them stands there twice: readers differ about which one counts, so that two who read the same
+/// token could believe different things (RFC 7519 §4, RFC 7515 §4).
+struct Members {
+    all: Map<String, Value>,
+    is_repeated: bool,
+}
+
+impl Members {
+    fn once(self) -> Result<Map<String, Value>, NoAssertion> {
+        if self.is_repeated { Err(NoAssertion::Repeated) } else { Ok(self.all) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Members { all: Map::new(), is_repeated: false };
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            members.is_repeated |= members.all.insert(name, value).is_some();
+        }
+        Ok(members)
+    }
 }
 
 impl Said {
@@ -75,6 +113,9 @@ pub enum NoAssertion {
     /// Its header asks for something that nobody here knows.
     #[error("the header has `crit`, and nothing that could stand there is known here")]
     Critical,
+    /// Something stands twice in its header or among its claims.
+    #[error("a member of the header, or a claim, stands there twice")]
+    Repeated,
     /// This claim is missing, or of another form.
     #[error("the claim `{0}` is missing, or is not {1}")]
     Claim(&'static str, &'static str),
@@ -104,7 +145,7 @@ impl Assertion {
             return Err(NoAssertion::NotJwt);
         }
         // As it is, since one with an algorithm that the library does not know it would not read at all.
-        let header = header_of(token).ok_or(NoAssertion::NotJwt)?;
+        let header = header_of(token).ok_or(NoAssertion::NotJwt)?.once()?;
         if header.get("alg").and_then(Value::as_str) != Some("HS256") {
             return Err(NoAssertion::OtherAlgorithm);
         }
@@ -112,9 +153,8 @@ impl Assertion {
         if header.contains_key("crit") {
             return Err(NoAssertion::Critical);
         }
-        let said: Map<String, Value> =
-            jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| NoAssertion::NotJwt)?;
-        Ok(Self { claims: Said::read(&said)?, text })
+        let said: Members = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| NoAssertion::NotJwt)?;
+        Ok(Self { claims: Said::read(&said.once()?)?, text })
     }
 
     /// Whether it was signed with this shared secret.
@@ -242,6 +282,27 @@ mod tests {
         let key = EncodingKey::from_secret(secret(1).expose().as_bytes());
         let critical = jsonwebtoken::encode(&header, &claims(), &key).expect("a token");
         assert_eq!(error(critical.into()), NoAssertion::Critical);
+    }
+
+    #[test]
+    fn nothing_stands_twice_in_what_is_read() {
+        let of = |header: &str, claims: &str| {
+            let part = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
+            Assertion::parse(format!("{}.{}.x", part(header), part(claims)).into())
+        };
+        let good = r#"{"alg":"HS256"}"#;
+        let claims = claims().to_string();
+        assert!(of(good, &claims).is_ok());
+        for name in ["iat", "jti", "appname", "appkey", "shortname", "more"] {
+            let twice =
+                claims.replacen('{', &format!(r#"{{"{name}":1,"#), 1).replacen('{', &format!(r#"{{"{name}":1,"#), 1);
+            assert_eq!(of(good, &twice).map(drop), Err(NoAssertion::Repeated), "{twice}");
+        }
+        for header in
+            [r#"{"alg":"none","alg":"HS256"}"#, r#"{"alg":"HS256","alg":"HS256"}"#, r#"{"alg":"HS256","x":1,"x":2}"#]
+        {
+            assert_eq!(of(header, &claims).map(drop), Err(NoAssertion::Repeated), "{header}");
+        }
     }
 
     #[test]

@@ -10,7 +10,9 @@ use minicbor::{Decode, Decoder, Encode};
 use crate::access_token::PublicKey;
 use crate::decision::{KeyStanding, Reach};
 use crate::event::{Entity, EntityKind, Position};
-use crate::id::{ApiId, KeyId, MemberId, OrganizationId, RoleId, SecretId, SignInId, SigningKeyId, UserId};
+use crate::id::{
+    ApiId, KeyId, MemberId, OrganizationId, RoleId, SecretId, SharedSecretId, SignInId, SigningKeyId, UserId,
+};
 use crate::network::IpAllowList;
 use crate::permission::PermissionSet;
 use crate::policy::OwnPolicy;
@@ -227,6 +229,20 @@ pub struct EndedSignInRecord {
     pub until: Timestamp,
 }
 
+/// A shared secret that has ended, or will by itself, as verifiers hold it: what was got by it ends with it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct EndedSharedSecretRecord {
+    /// Its identifier.
+    #[n(0)]
+    pub id: SharedSecretId,
+    /// When it ends, or did.
+    #[n(1)]
+    pub ends_at: Timestamp,
+    /// Counts its changes.
+    #[n(2)]
+    pub version: u64,
+}
+
 /// A row as it is now.
 #[derive(Debug, Clone, Encode, Decode)]
 pub enum Record {
@@ -254,6 +270,9 @@ pub enum Record {
     /// A sign-in that was ended.
     #[n(7)]
     EndedSignIn(#[n(0)] EndedSignInRecord),
+    /// A shared secret that has ended, or will.
+    #[n(8)]
+    EndedSharedSecret(#[n(0)] EndedSharedSecretRecord),
 }
 
 impl Record {
@@ -268,6 +287,7 @@ impl Record {
             Self::Key(it) => (EntityKind::Key, it.id.as_u128()),
             Self::SigningKey(it) => (EntityKind::SigningKey, it.id.as_u128()),
             Self::EndedSignIn(it) => (EntityKind::SignIn, it.id.as_u128()),
+            Self::EndedSharedSecret(it) => (EntityKind::SharedSecret, it.id.as_u128()),
         };
         Entity { kind, id }
     }
@@ -284,6 +304,7 @@ impl Record {
             Self::SigningKey(it) => it.version,
             // It ends once.
             Self::EndedSignIn(_) => 1,
+            Self::EndedSharedSecret(it) => it.version,
         }
     }
 }

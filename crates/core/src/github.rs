@@ -4,25 +4,18 @@
 //! over its bytes as they are. Which key has signed, GitHub publishes in a list
 //! (<https://docs.github.com/code-security/secret-scanning/secret-scanning-partnership-program/secret-scanning-partner-program>).
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey, UnparsedPublicKey};
 use data_encoding::BASE64;
+use rustls_pki_types::SubjectPublicKeyInfoDer;
+use rustls_pki_types::pem::PemObject as _;
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::limits;
 
-/// What stands before the point in a public key on P-256 (RFC 5480): the two identifiers and the lengths. Compared as it is, so that no other
-/// curve and no other form is taken.
-const P256: [u8; 26] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
-    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-];
-/// Bytes of an uncompressed point.
-const POINT_BYTES: usize = 65;
-
 /// The keys that GitHub signs with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKeys(Vec<(String, [u8; POINT_BYTES])>);
+pub struct PublicKeys(Vec<(String, SubjectPublicKeyInfoDer<'static>)>);
 
 /// What is no list of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +61,7 @@ impl PublicKeys {
             return Err(ListError::Keys);
         }
         let keys: Vec<_> =
-            list.public_keys.into_iter().filter_map(|it| Some((it.key_identifier, point(&it.key)?))).collect();
+            list.public_keys.into_iter().filter_map(|it| Some((it.key_identifier, on_p256(&it.key)?))).collect();
         if keys.is_empty() { Err(ListError::Keys) } else { Ok(Self(keys)) }
     }
 
@@ -82,19 +75,17 @@ impl PublicKeys {
     /// # Errors
     /// [`SignatureError`].
     pub fn check(&self, id: &str, signature: &str, body: &[u8]) -> Result<(), SignatureError> {
-        let (_, point) = self.0.iter().find(|it| it.0 == id).ok_or(SignatureError::UnknownKey)?;
+        let (_, key) = self.0.iter().find(|it| it.0 == id).ok_or(SignatureError::UnknownKey)?;
         let signature = BASE64.decode(signature.trim().as_bytes()).map_err(|_| SignatureError::Wrong)?;
-        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point);
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key);
         key.verify(body, &signature).map_err(|_| SignatureError::Wrong)
     }
 }
 
-/// The point of a key in PEM; nothing where it is not one on P-256.
-fn point(pem: &str) -> Option<[u8; POINT_BYTES]> {
-    let body = pem.trim().strip_prefix("-----BEGIN PUBLIC KEY-----")?.strip_suffix("-----END PUBLIC KEY-----")?;
-    let text: String = body.split_ascii_whitespace().collect();
-    let der = BASE64.decode(text.as_bytes()).ok()?;
-    der.strip_prefix(&P256)?.try_into().ok()
+/// A key in PEM; nothing where it is not one on P-256.
+fn on_p256(pem: &str) -> Option<SubjectPublicKeyInfoDer<'static>> {
+    let key = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).ok()?;
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &key).is_ok().then_some(key)
 }
 
 /// A key that GitHub has found.

@@ -279,13 +279,31 @@ impl Reject {
         Self { retry_after_secs: Some(retry_after_secs), ..Self::new(code, detail) }
     }
 
-    /// The answer to the bearer of a secret that a rotation has ended, while its key lives. Under the code of a revoked key, which is one of a
-    /// closed list: to a program it is the same.
-    pub fn ended_secret() -> Self {
-        let fix =
-            "Send the key's present secret; whoever looks after the key has it, or rotates the key for another one.";
-        let detail = "This secret of the key was replaced by another one and has ended; the key itself is not revoked.";
-        Self { fix: Some(fix), ..Self::new(RejectCode::Decision(Code::Revoked), detail) }
+    /// The answer to the bearer of something that has ended while its key lives. Under the code of the decision, which is one of a closed list: to
+    /// a program it is the same as the end of the key.
+    pub fn ended(code: Code, what: Ended) -> Self {
+        let (detail, fix) = match what {
+            Ended::Secret => (
+                "This secret of the key was replaced by another one and has ended; the key itself is not revoked.",
+                "Send the key's present secret; whoever looks after the key has it, or rotates the key for another one.",
+            ),
+            Ended::SecretOfToken => (
+                "The secret of the key that this token was got with was replaced by another one and has ended; the key itself is not revoked.",
+                "Sign in again with the key's present secret; whoever looks after the key has it, or rotates the key for another one.",
+            ),
+            Ended::SignIn => (
+                "The sign-in that this token comes from was ended: all its tokens were taken back.",
+                "Sign in again with the key itself.",
+            ),
+            Ended::SharedSecret => (
+                "The shared secret by which this token was got has ended: it was replaced or deleted.",
+                "Sign in again with a JWT that the organization's present shared secret has signed; who may see shared secrets has it.",
+            ),
+            Ended::Token => {
+                ("The token has expired.", "Sign in again with the key itself, or refresh what can still be refreshed.")
+            }
+        };
+        Self { fix: Some(fix), ..Self::new(RejectCode::Decision(code), detail) }
     }
 
     /// What the caller can do about it.
@@ -324,6 +342,21 @@ impl From<Code> for Reject {
         };
         Self::new(RejectCode::Decision(code), detail)
     }
+}
+
+/// What has ended of what a bearer has proven to hold, while its key lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The secret that was presented.
+    Secret,
+    /// The secret that the token was got with.
+    SecretOfToken,
+    /// The sign-in that the token comes from.
+    SignIn,
+    /// The shared secret that the token was got by.
+    SharedSecret,
+    /// The token, by itself.
+    Token,
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::metrics::{Metrics, Tally};
 use crate::ops::github_alerts::GithubKeys;
 use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
+use crate::ops::tokens::FirstSigningKey;
 use crate::outgoing::{Connector, Names, SystemNames};
 use crate::rates::Rates;
 use crate::replica::{Follower, Following, Identity, Nodes, Uses};
@@ -59,6 +60,7 @@ struct Parts {
     rates: Rates,
     outgoing: Connector,
     github_keys: GithubKeys,
+    first_signing_key: FirstSigningKey,
     reported: Notify,
     deliveries_due: Notify,
     mailer: Option<Mailer>,
@@ -142,6 +144,7 @@ impl App {
             rates: Rates::new(&config),
             outgoing: Connector::new(config.webhook_allow_networks.clone(), names),
             github_keys: GithubKeys::default(),
+            first_signing_key: FirstSigningKey::default(),
             reported: Notify::new(),
             deliveries_due: Notify::new(),
             mailer: Mailer::of(&config),
@@ -234,6 +237,10 @@ impl App {
     }
 
     /// The keys that GitHub signs alerts with.
+    pub(crate) fn first_signing_key(&self) -> &FirstSigningKey {
+        &self.0.first_signing_key
+    }
+
     pub(crate) fn github_keys(&self) -> &GithubKeys {
         &self.0.github_keys
     }

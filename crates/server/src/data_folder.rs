@@ -54,17 +54,24 @@ impl MasterKeyFile {
         }
     }
 
+    /// The keys as they stand in the file now, while the service goes on with what it has read.
+    ///
+    /// # Errors
+    /// As [`Self::reload`].
+    pub fn stored(&self) -> io::Result<Arc<MasterKeys>> {
+        let Some(path) = &self.path else { return Ok(self.keys()) };
+        refuse_readable_by_others(path)?;
+        Ok(Arc::new(read(path)?))
+    }
+
     /// Reads the file again: who runs the service may have put a key into it.
     ///
     /// # Errors
     /// Those of the file system, and a file that others can read or that is damaged; then the keys stay as they were.
     pub fn reload(&self) -> io::Result<Arc<MasterKeys>> {
-        if let Some(path) = &self.path {
-            refuse_readable_by_others(path)?;
-            let read = Arc::new(read(path)?);
-            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = read;
-        }
-        Ok(self.keys())
+        let stored = self.stored()?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&stored);
+        Ok(stored)
     }
 }
 
@@ -226,6 +233,8 @@ mod tests {
         let path = folder.path().join(MASTER_KEY_FILE);
         assert_eq!(fs::metadata(&path).expect("metadata").permissions().mode() & 0o777, 0o600);
         assert_eq!(running.keys().first().id(), old, "it goes on with what it has read");
+        assert_eq!(running.stored().expect("a file").first().id(), new);
+        assert_eq!(running.keys().first().id(), old, "also when somebody has looked");
         assert_eq!(running.with(new).expect("the file has it").first().id(), new);
         assert!(running.with(old).is_some() && running.with(MasterKey::generate(&mut rng).id()).is_none());
         // A file that is damaged while the service runs takes no key away from it.

@@ -37,15 +37,16 @@ statements! {
 }
 
 /// The kinds of rows that are replicated, in the order in which they are loaded: what others hang on comes first.
-pub const REPLICATED: [EntityKind; 8] = [
+pub const REPLICATED: [EntityKind; 9] = [
     EntityKind::Organization,
     EntityKind::User,
     EntityKind::Role,
     EntityKind::Api,
     EntityKind::Member,
     EntityKind::SigningKey,
-    // Before the keys: a sign-in that ended while they are read is told of again by what is followed from the head.
+    // Before the keys: what ended while they are read is told of again by what is followed from the head.
     EntityKind::SignIn,
+    EntityKind::SharedSecret,
     EntityKind::Key,
 ];
 

@@ -1,6 +1,9 @@
 //! Shared secrets of organizations, sealed: nothing is opened here.
 
+use std::time::Duration;
+
 use claviger_core::id::DataKeyId;
+use claviger_core::limits;
 use claviger_core::sealing::Purpose;
 use claviger_core::shared_secret::SharedSecret;
 use claviger_core::tenant::Tenant;
@@ -32,6 +35,12 @@ statements! {
     PURGE_SHARED_SECRETS =
         "DELETE FROM shared_secret WHERE id IN \
          (SELECT s.id FROM shared_secret s WHERE s.retiring_until <= $1 ORDER BY s.retiring_until LIMIT $2)";
+    PUT_END =
+        "INSERT INTO ended_shared_secret (id, organization_id, ends_at, version) VALUES ($1, $2, $3, 1) \
+         ON CONFLICT (id) DO UPDATE SET ends_at = excluded.ends_at, version = ended_shared_secret.version + 1";
+    PURGE_ENDS =
+        "DELETE FROM ended_shared_secret WHERE id IN \
+         (SELECT e.id FROM ended_shared_secret e WHERE e.ends_at <= $1 ORDER BY e.ends_at LIMIT $2)";
 }
 
 /// A shared secret as it is stored.
@@ -70,7 +79,7 @@ impl Tx {
         self.execute(INSERT_SHARED_SECRET, arguments).await.map(drop)
     }
 
-    /// Writes where a shared secret stands in its life; one that is dead is deleted.
+    /// Writes where a shared secret stands in its life, and when it ends where it does; one that is dead is deleted.
     ///
     /// # Errors
     /// `Missing` where it is not the tenant's.
@@ -82,18 +91,33 @@ impl Tx {
     ) -> StoreResult<()> {
         let place = args![it.id, tenant.organization_id()];
         if !it.is_good(now) {
-            return self.delete_shared_secret(tenant, it).await;
+            return self.delete_shared_secret(tenant, it, now).await;
         }
         let (state, until, _) = state_columns(it.state, now);
-        one(self.execute(UPDATE_SHARED_SECRET, [place, args![state, until]].concat()).await?)
+        one(self.execute(UPDATE_SHARED_SECRET, [place, args![state, until]].concat()).await?)?;
+        match it.retiring_until(now) {
+            Some(ends_at) => self.put_end(tenant, it, ends_at).await,
+            None => Ok(()),
+        }
     }
 
-    /// Removes a shared secret.
+    /// Removes a shared secret: it ends now.
     ///
     /// # Errors
     /// `Missing` where it is not the tenant's.
-    pub async fn delete_shared_secret(&mut self, tenant: &Tenant, it: &SharedSecret) -> StoreResult<()> {
-        one(self.execute(DELETE_SHARED_SECRET, args![it.id, tenant.organization_id()]).await?)
+    pub async fn delete_shared_secret(
+        &mut self,
+        tenant: &Tenant,
+        it: &SharedSecret,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        one(self.execute(DELETE_SHARED_SECRET, args![it.id, tenant.organization_id()]).await?)?;
+        self.put_end(tenant, it, now).await
+    }
+
+    /// What verifiers learn of it: the row itself they never see, and it may be gone.
+    async fn put_end(&mut self, tenant: &Tenant, it: &SharedSecret, ends_at: Timestamp) -> StoreResult<()> {
+        self.execute(PUT_END, args![it.id, tenant.organization_id(), ends_at]).await.map(drop)
     }
 
     /// Destroys what opened the organization's shared secrets, once none of them is left.
@@ -105,11 +129,15 @@ impl Tx {
         self.execute(DESTROY_SHARED_SECRET_KEY, arguments).await.map(drop)
     }
 
-    /// Removes shared secrets that have ended, at most [`ROWS_PURGED_MAX`], and says how many.
+    /// Removes shared secrets that have ended, and forgets the ends of which no token could be good any more, at most [`ROWS_PURGED_MAX`] of either.
+    /// Says how many were the more.
     ///
     /// # Errors
     /// What any statement can meet.
     pub async fn purge_shared_secrets_unchecked(&mut self, now: Timestamp) -> StoreResult<u64> {
-        self.execute(PURGE_SHARED_SECRETS, args![now, ROWS_PURGED_MAX]).await
+        let secrets = self.execute(PURGE_SHARED_SECRETS, args![now, ROWS_PURGED_MAX]).await?;
+        let over = now.saturating_sub(Duration::from_secs(limits::REFRESH_TOKEN_SECS));
+        let ends = self.execute(PURGE_ENDS, args![over, ROWS_PURGED_MAX]).await?;
+        Ok(secrets.max(ends))
     }
 }

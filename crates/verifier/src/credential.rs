@@ -62,6 +62,11 @@ impl<'a> Sources<'a> {
         Self::default()
     }
 
+    /// Whether nothing was offered yet that could be a credential, or half of one, or was meant to be one.
+    pub const fn is_empty(&self) -> bool {
+        self.found.is_none() && self.access.is_none() && self.secret.is_none() && !self.malformed
+    }
+
     /// Takes one header; names other than `Authorization`, `X-Api-Key`, `accessKey` and `secretKey` (in any case) are passed over.
     /// A header that stands several times is given several times.
     pub fn header(&mut self, name: &str, value: &'a [u8]) {
@@ -276,6 +281,16 @@ impl<'a> Presented<'a> {
             (Parts::Pair(a, b), Parts::Pair(c, d)) => a == c && b == d,
             (Parts::Whole(token), Parts::Pair(access, secret)) | (Parts::Pair(access, secret), Parts::Whole(token)) => {
                 joined(token, access, secret)
+            }
+        }
+    }
+
+    /// Whether this is what a client of OAuth calls itself who authenticates with it: the access part of a pair, be it in two parts or whole.
+    pub fn is_of_client(&self, client_id: &[u8]) -> bool {
+        match self.parts() {
+            Parts::Pair(access, _) => access == client_id,
+            Parts::Whole(token) => {
+                token == client_id || token.strip_prefix(client_id).is_some_and(|it| secret::is_our_pair(client_id, it))
             }
         }
     }

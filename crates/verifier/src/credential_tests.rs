@@ -156,6 +156,25 @@ fn a_mistyped_token_is_seen_under_a_registered_prefix_only() {
     assert!(!Presented::pair(b"legacy-id", b"legacy-secret").expect("in bounds").is_mistyped(|_| true));
 }
 
+#[test]
+fn a_client_is_called_by_the_access_part_in_whichever_presentation() {
+    let token = token(1).expose().to_owned();
+    let (access, secret) = token.split_at(token.len() - secret::SECRET_CHARS);
+    for presented in [Presented::token(token.as_bytes()), Presented::pair(access.as_bytes(), secret.as_bytes())] {
+        let presented = presented.expect("in bounds");
+        assert!(presented.is_of_client(access.as_bytes()));
+        assert!(!presented.is_of_client(b"ck_other") && !presented.is_of_client(&access.as_bytes()[..5]));
+    }
+    let imported = Presented::pair(b"legacy-id", b"legacy-secret").expect("in bounds");
+    assert!(imported.is_of_client(b"legacy-id") && !imported.is_of_client(b"legacy"));
+    let mut sources = Sources::new();
+    assert!(sources.is_empty());
+    sources.header("accept", b"*/*");
+    assert!(sources.is_empty());
+    sources.header("authorization", b"Basic ???");
+    assert!(!sources.is_empty(), "what was meant to be one counts");
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(

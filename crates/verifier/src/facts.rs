@@ -4,15 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claviger_core::decision::{self, Grant, KeyStanding};
+use claviger_core::decision::{self, Code, Grant, KeyStanding};
 use claviger_core::feed::{OrganizationRecord, UserRecord};
 use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
 use claviger_core::permission::PermissionSet;
+use claviger_core::reject::Ended;
 use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
 
 use crate::cells::here;
-use crate::resolve::Resolved;
+use crate::resolve::{Bearer, Resolved};
 use crate::state::State;
 use crate::text::Text;
 use crate::tokens::Proven;
@@ -40,10 +41,22 @@ impl<'v> Facts<'v> {
         SecretId::from_u128(self.found.hit.held.secret_id)
     }
 
-    /// Whether what was presented is a secret that has ended while its key has not, so that another one of this key may be good.
-    pub fn is_ended_secret(&self) -> bool {
-        let held = &self.found.hit.held;
-        self.token().is_none() && held.state == SecretState::Dead && held.standing == KeyStanding::Active
+    /// What has ended of what was presented, where that is why it was denied by this code and the key lives, so that something else of this key may
+    /// be good.
+    pub fn ended(&self, code: Code, now: Timestamp) -> Option<Ended> {
+        let (held, token) = (&self.found.hit.held, self.found.token.as_ref());
+        let of_secret = if token.is_some() { Ended::SecretOfToken } else { Ended::Secret };
+        match code {
+            _ if held.standing != KeyStanding::Active => None,
+            Code::Revoked if held.state == SecretState::Dead => Some(of_secret),
+            Code::Revoked => token.map(|_| Ended::SignIn),
+            Code::Expired => match held.state {
+                SecretState::Retiring { until } if until <= now => Some(of_secret),
+                _ if held.expires_at.is_some_and(|it| it <= now) => None,
+                _ => token.map(Bearer::ended),
+            },
+            _ => None,
+        }
     }
 
     /// What is left of the credential, to decide about it again.
@@ -80,7 +93,7 @@ impl<'v> Facts<'v> {
             SecretState::Retiring { until } => Some(until),
             SecretState::Current | SecretState::Dead => None,
         };
-        let token_ends_at = self.token().map(Proven::expires_at);
+        let token_ends_at = self.found.token.as_ref().map(|it| it.expires_at);
         self.expires_at().into_iter().chain(retires_at).chain(token_ends_at).min()
     }
 

@@ -196,9 +196,11 @@ impl Replica {
         self.state.load().signing_keys.all()
     }
 
-    /// Forgets sign-ins that were ended and whose tokens are over by now.
+    /// Forgets sign-ins that were ended, and shared secrets that have, whose tokens are over by now.
     pub fn forget_sign_ins(&self, now: Timestamp) {
-        self.state.load().ended_sign_ins.forget(now);
+        let state = self.state.load();
+        state.ended_sign_ins.forget(now);
+        state.ended_shared_secrets.forget(now);
     }
 
     /// The organization a key stands in.

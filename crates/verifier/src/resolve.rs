@@ -12,7 +12,9 @@ use claviger_core::decision::{
 };
 use claviger_core::feed::RoleRecord;
 use claviger_core::permission::{Asked, PermissionSet};
+use claviger_core::reject::Ended;
 use claviger_core::secret::SecretState;
+use claviger_core::time::Timestamp;
 
 use crate::cells::{Cell, here, is_unreadable};
 use crate::entry::NONE;
@@ -155,6 +157,8 @@ impl Party {
 /// An access token that was presented.
 pub(crate) struct Bearer {
     pub(crate) proven: Arc<Proven>,
+    /// When it says, or sooner, with the shared secret it was got by.
+    pub(crate) expires_at: Timestamp,
     is_ended: bool,
     organization: Node,
 }
@@ -162,13 +166,21 @@ pub(crate) struct Bearer {
 impl Bearer {
     fn new(state: &State, proven: Arc<Proven>) -> Self {
         let organization = state.organizations.find(proven.organization_id().as_u128());
-        let is_ended = state.ended_sign_ins.contains(proven.claims().sid);
-        Self { proven, is_ended, organization: Node(organization.unwrap_or(NONE)) }
+        let is_ended = state.ended_sign_ins.find(proven.claims().sid.as_u128()).is_some();
+        let shared_secret = proven.claims().shared_secret;
+        let ends_with = shared_secret.and_then(|it| state.ended_shared_secrets.find(it.as_u128()));
+        let expires_at = ends_with.map_or(proven.expires_at(), |it| it.min(proven.expires_at()));
+        Self { proven, expires_at, is_ended, organization: Node(organization.unwrap_or(NONE)) }
+    }
+
+    /// Which end is its end.
+    pub(crate) fn ended(&self) -> Ended {
+        if self.expires_at < self.proven.expires_at() { Ended::SharedSecret } else { Ended::Token }
     }
 
     fn access_token(&self) -> AccessToken<'_> {
         AccessToken {
-            expires_at: self.proven.expires_at(),
+            expires_at: self.expires_at,
             is_ended: self.is_ended,
             organization: self.organization,
             scopes: self.proven.scopes(),

@@ -16,7 +16,7 @@ use crate::held::{HotOrganization, HotUser, Narrowing, OrganizationCell, UserCel
 use crate::index::Index;
 use crate::slab::Slab;
 use crate::text::{Text, Texts};
-use crate::tokens::{EndedSignIns, Proven, SigningKeys};
+use crate::tokens::{Ends, Proven, SigningKeys};
 
 /// 16,384 entries, 2 MiB: large blocks of the allocator end on a boundary of 64 KiB behind a head of as much, which is little beside so many.
 const ENTRY_BITS: u32 = 14;
@@ -43,7 +43,8 @@ pub(crate) struct State {
     pub(crate) roles: Cells<(), RoleRecord>,
     pub(crate) apis: ArcSwap<Apis>,
     pub(crate) signing_keys: SigningKeys,
-    pub(crate) ended_sign_ins: EndedSignIns,
+    pub(crate) ended_sign_ins: Ends,
+    pub(crate) ended_shared_secrets: Ends,
     pub(crate) keys: AtomicUsize,
     pub(crate) unreadable: AtomicUsize,
 }
@@ -75,7 +76,8 @@ impl State {
             roles: Cells::new(seed),
             apis: ArcSwap::new(Arc::default()),
             signing_keys: SigningKeys::default(),
-            ended_sign_ins: EndedSignIns::new(),
+            ended_sign_ins: Ends::new(),
+            ended_shared_secrets: Ends::new(),
             keys: AtomicUsize::new(0),
             unreadable: AtomicUsize::new(0),
         }

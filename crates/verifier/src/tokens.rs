@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use claviger_core::access_token::{self, Claims, PublicKey, TokenKind};
-use claviger_core::feed::{EndedSignInRecord, SigningKeyRecord};
-use claviger_core::id::{KeyId, OrganizationId, SignInId, SigningKeyId};
+use claviger_core::feed::{EndedSharedSecretRecord, EndedSignInRecord, SigningKeyRecord};
+use claviger_core::id::{KeyId, OrganizationId, SigningKeyId};
+use claviger_core::limits::REFRESH_TOKEN_SECS;
 use claviger_core::permission::PermissionSet;
 use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
@@ -109,58 +111,89 @@ impl SigningKeys {
     }
 }
 
-/// The sign-ins that were ended before their tokens were over. Copied with each change, in shards: tokens are hardly ever taken back.
-pub(crate) struct EndedSignIns {
-    shards: Box<[ArcSwap<HashMap<u128, Timestamp>>]>,
+/// When something ends that tokens were got by, and with it they.
+#[derive(Clone, Copy)]
+pub(crate) struct End {
+    at: Timestamp,
+    /// When none of these tokens would be good any more anyway.
+    until: Timestamp,
+    version: u64,
 }
 
-impl EndedSignIns {
+impl From<&EndedSignInRecord> for End {
+    fn from(it: &EndedSignInRecord) -> Self {
+        Self { at: Timestamp::MIN, until: it.until, version: 1 }
+    }
+}
+
+impl From<&EndedSharedSecretRecord> for End {
+    fn from(it: &EndedSharedSecretRecord) -> Self {
+        let until = it.ends_at.saturating_add(Duration::from_secs(REFRESH_TOKEN_SECS));
+        Self { at: it.ends_at, until, version: it.version }
+    }
+}
+
+/// The sign-ins, or the shared secrets, that end before their tokens are over. Copied with each change, in shards: tokens are hardly ever taken back.
+pub(crate) struct Ends {
+    shards: Box<[ArcSwap<HashMap<u128, End>>]>,
+}
+
+impl Ends {
     pub(crate) fn new() -> Self {
         Self { shards: (0..ENDED_SHARDS).map(|_| ArcSwap::default()).collect() }
     }
 
-    fn shard(&self, id: u128) -> &ArcSwap<HashMap<u128, Timestamp>> {
+    fn shard(&self, id: u128) -> &ArcSwap<HashMap<u128, End>> {
         &self.shards[id as usize % ENDED_SHARDS]
     }
 
-    pub(crate) fn contains(&self, id: SignInId) -> bool {
-        self.shard(id.as_u128()).load().contains_key(&id.as_u128())
+    /// When it ends; absent where it does not before its tokens are over.
+    pub(crate) fn find(&self, id: u128) -> Option<Timestamp> {
+        self.shard(id).load().get(&id).map(|it| it.at)
     }
 
     /// Says whether it was news.
-    pub(crate) fn put(&self, record: &EndedSignInRecord) -> bool {
-        let before = self.change(record.id.as_u128(), |ended| {
-            ended.insert(record.id.as_u128(), record.until);
+    pub(crate) fn put(&self, id: u128, end: End) -> bool {
+        let is_news = |ends: &HashMap<u128, End>| ends.get(&id).is_none_or(|it| it.version < end.version);
+        let before = self.change(id, |ends| {
+            if is_news(ends) {
+                ends.insert(id, end);
+            }
         });
-        !before.contains_key(&record.id.as_u128())
+        is_news(&before)
+    }
+
+    /// Its row cannot be read. That it ends is what the row says at least; when, and until when that matters, it does not, so it has ended for good,
+    /// unless a later row says something else.
+    pub(crate) fn cannot_read(&self, id: u128) {
+        self.change(id, |ends| {
+            let version = ends.get(&id).map_or(0, |it| it.version);
+            ends.insert(id, End { at: Timestamp::MIN, until: Timestamp::MAX, version });
+        });
     }
 
     /// Only rows whose tokens are over are deleted, so what is forgotten here is denied anyway.
     pub(crate) fn remove(&self, id: u128) {
-        self.change(id, |ended| {
-            ended.remove(&id);
+        self.change(id, |ends| {
+            ends.remove(&id);
         });
     }
 
     /// Forgets those whose tokens are over.
     pub(crate) fn forget(&self, now: Timestamp) {
-        for shard in self.shards.iter().filter(|it| it.load().values().any(|until| *until <= now)) {
-            shard.rcu(|ended| {
-                ended
-                    .iter()
-                    .filter(|(_, until)| **until > now)
-                    .map(|(id, until)| (*id, *until))
-                    .collect::<HashMap<_, _>>()
+        for shard in self.shards.iter().filter(|it| it.load().values().any(|it| it.until <= now)) {
+            shard.rcu(|ends| {
+                ends.iter().filter(|(_, it)| it.until > now).map(|(id, it)| (*id, *it)).collect::<HashMap<_, _>>()
             });
         }
     }
 
     /// The writer and the one who forgets may meet, so a change is tried until nobody came between.
-    fn change(&self, id: u128, change: impl Fn(&mut HashMap<u128, Timestamp>)) -> Arc<HashMap<u128, Timestamp>> {
-        self.shard(id).rcu(|ended| {
-            let mut ended = HashMap::clone(ended);
-            change(&mut ended);
-            ended
+    fn change(&self, id: u128, change: impl Fn(&mut HashMap<u128, End>)) -> Arc<HashMap<u128, End>> {
+        self.shard(id).rcu(|ends| {
+            let mut ends = HashMap::clone(ends);
+            change(&mut ends);
+            ends
         })
     }
 }

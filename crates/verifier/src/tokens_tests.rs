@@ -6,7 +6,7 @@ use claviger_core::access_token::SigningKey;
 use claviger_core::decision::{Code, Reach};
 use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::KeyRecord;
-use claviger_core::id::SecretId;
+use claviger_core::id::{SecretId, SharedSecretId, SignInId};
 use claviger_core::permission::Asked;
 use claviger_core::secret::SecretState;
 use rand_chacha::ChaCha20Rng;
@@ -143,6 +143,40 @@ fn a_token_is_good_no_more_once_its_sign_in_was_ended_or_its_signing_key_revoked
     world.gone(key.id());
     assert_eq!(world.bears(&third), Some(Code::NotFound), "also where it was proven before");
     assert_eq!(world.bears(&signed(&signing_key(2), &claims(10, 2))), Some(Code::NotFound));
+}
+
+#[test]
+fn a_token_ends_with_the_shared_secret_it_was_got_by() {
+    let (mut world, key) = agency();
+    let got_by = |id| Claims { shared_secret: Some(SharedSecretId::from_u128(id)), ..claims(10, 2) };
+    let (token, other) = (signed(&key, &got_by(1)), signed(&key, &got_by(2)));
+    let ends = |id, at, version| {
+        let record = EndedSharedSecretRecord { id: SharedSecretId::from_u128(id), ends_at: at, version };
+        Told(claviger_core::feed::Change::Put(Box::new(claviger_core::feed::Record::EndedSharedSecret(record))))
+    };
+    let code = |world: &World, token: &str, now| world.bear(token, &GOOD, at(now)).decision().code();
+    world.tell([ends(1, at(200), 1)]);
+    assert_eq!((code(&world, &token, 199), code(&world, &token, 200)), (None, Some(Code::Expired)));
+    let ends_at = |world: &World| world.bear(&token, &GOOD, at(199)).facts().and_then(|it| it.secret_ends_at());
+    assert_eq!(ends_at(&world), Some(at(200)), "sooner than it says itself");
+    world.tell([ends(1, at(300), 2)]);
+    assert_eq!((code(&world, &token, 299), code(&world, &token, 300)), (None, Some(Code::Expired)), "extended");
+    world.tell([ends(1, at(200), 1)]);
+    assert_eq!(code(&world, &token, 299), None, "what is older is no news");
+    world.tell([ends(1, at(100), 3)]);
+    assert_eq!(code(&world, &token, 100), Some(Code::Expired), "ended early");
+    assert_eq!(code(&world, &other, 999), None, "the other one's tokens go on");
+    assert_eq!(code(&world, &signed(&key, &claims(10, 2)), 999), None, "and those that were got by none");
+    world.unreadable(Entity { kind: EntityKind::SharedSecret, id: 2 });
+    assert_eq!(code(&world, &other, 100), Some(Code::Expired), "a row that cannot be read denies");
+    world.tell([ends(2, at(500), 1)]);
+    assert_eq!(code(&world, &other, 100), None, "until it can be");
+    // Remembered for as long as any of its tokens could be good.
+    let day = i64::try_from(REFRESH_TOKEN_SECS).expect("a day");
+    world.replica.forget_sign_ins(at(100 + day - 1));
+    assert_eq!(code(&world, &token, 100), Some(Code::Expired));
+    world.replica.forget_sign_ins(at(100 + day));
+    assert_eq!(code(&world, &token, 100), None);
 }
 
 #[test]

@@ -229,7 +229,7 @@ impl From<&Token> for NewSecretView {
     }
 }
 
-const SHOWN_ONCE: &str = "Copy the secret now and keep it safe: it is shown once.";
+const TO_KEEP: &str = "Copy the secret now and keep it safe: it is shown again only to a person at the console, and only where the policy `reveal` allows that.";
 const IS_THERE: &str =
     "The key was there already. Its secret was shown once, when it was made; regenerate it for a new one.";
 const WAS_SHOWN: &str = "The secret was shown once, in the first answer to this Idempotency-Key.";
@@ -290,10 +290,10 @@ fn note_of(created: &CreatedKey) -> String {
     let ends_with_key = |it: &SecretInfo| key.old_until(&it.secret, now).filter(|until| until.with_key);
     match created.info.secrets.iter().find_map(ends_with_key) {
         Some(until) => format!(
-            "{SHOWN_ONCE} The old secret stops at {}, before its overlap is over: the key expires then, and so does the new one.",
+            "{TO_KEEP} The old secret stops at {}, before its overlap is over: the key expires then, and so does the new one.",
             until.at
         ),
-        None => SHOWN_ONCE.to_owned(),
+        None => TO_KEEP.to_owned(),
     }
 }
 

@@ -29,8 +29,11 @@ pub(super) struct MasterKeyView {
     /// The name of the one that wraps what secrets are sealed with; null while nothing was ever sealed.
     #[schema(required, examples("5f0c1d7e2a9b4c38"))]
     present: Option<String>,
-    /// The names of those that the answering node holds; a rotation goes over to the first.
+    /// The names of those that the answering node has read from its `master.key`, in the order of the file.
     held: Vec<String>,
+    /// The name of the one that stands first in the answering node's `master.key` now, where that is not the present one: a rotation goes over to it.
+    #[schema(required)]
+    waiting: Option<String>,
     /// How many data keys are wrapped by another one than the present: what a rotation has still to do. Whoever has these still needs the
     /// former key.
     wrapped_by_others: u64,
@@ -41,6 +44,7 @@ impl From<&MasterKeyInfo> for MasterKeyView {
         Self {
             present: it.present.map(|it| it.to_string()),
             held: it.held.iter().map(ToString::to_string).collect(),
+            waiting: it.waiting.map(|it| it.to_string()),
             wrapped_by_others: it.wrapped_by_others,
         }
     }

@@ -6,11 +6,13 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::limits;
+use claviger_core::reject::{Reject, RejectCode};
+use claviger_verifier::credential::Sources;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -205,8 +207,25 @@ impl OauthErrorView {
     }
 }
 
-/// Lets a client authenticate in the form (`client_secret_post`, RFC 6749 §2.3.1): puts what stands there where credentials are looked for, so that
-/// one that differs from another in the headers is refused as ever. A `client_id` alone is no credential.
+/// The refusal of a client that authenticates in the form and in a header (RFC 6749 §2.3), be it twice the same: whoever reads one of them only must
+/// not be told something else than who reads the other.
+pub(super) fn two_methods() -> Reject {
+    let detail =
+        "The client authenticates twice, in a header and by `client_secret` in the form. Leave one of them out.";
+    Reject::new(RejectCode::TwoCredentials, detail)
+}
+
+/// Whether headers carry a credential, or something that was meant to be one.
+fn authenticates(headers: &HeaderMap) -> bool {
+    let mut sources = Sources::new();
+    for (name, value) in headers {
+        sources.header(name.as_str(), value.as_bytes());
+    }
+    !sources.is_empty()
+}
+
+/// Lets a client authenticate in the form (`client_secret_post`, RFC 6749 §2.3.1): puts what stands there where credentials are looked for. A
+/// `client_id` alone is no credential.
 pub(super) async fn read_client(request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     if !form::is_form(&parts.headers) {
@@ -223,6 +242,9 @@ pub(super) async fn read_client(request: Request, next: Next) -> Response {
         // What no header can hold is part of no key, and half a pair would say something else than the form.
         && let (Ok(access), Ok(mut secret)) = (HeaderValue::from_str(access), HeaderValue::from_str(secret))
     {
+        if authenticates(&parts.headers) {
+            return Problem::from(two_methods()).into_response();
+        }
         secret.set_sensitive(true);
         parts.headers.append(ACCESS_KEY, access);
         parts.headers.append(SECRET_KEY, secret);
@@ -257,6 +279,7 @@ pub(super) async fn speak_oauth(request: Request, next: Next) -> Response {
 ///
 /// RFC 7662, for resource servers whose libraries know it: whether a key or an access token is good, for whom it acts and what it may do. The caller
 /// authenticates with a key of its own, in any presentation, or with its two parts as `client_id` and `client_secret` in the form. Whatever is not good, or not the caller's to know of, is `{"active": false}`.
+/// Of its own tokens a key may ask without any permission.
 /// Counts a use, as verifying does. The address may name the api that asks and the organization, such as `/oauth/introspect?api=billing`.
 #[utoipa::path(
     post,

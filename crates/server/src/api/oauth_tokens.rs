@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::form::Form;
-use super::oauth::OauthErrorView;
+use super::oauth::{OauthErrorView, two_methods};
 use super::problem::{ApiResult, Problem};
 use super::rates;
 use super::sign_in::client_of;
@@ -98,15 +98,30 @@ impl ClientForm {
     /// The one credential of the client.
     ///
     /// # Errors
-    /// Refuses none, and two.
+    /// Refuses none, two, and one that stands in a header and in the form.
     fn credential(&self) -> Result<Presented<'_>, Reject> {
         let mut sources = Sources::new();
         for (name, value) in &self.headers {
             sources.header(name.as_str(), value.as_bytes());
         }
-        // By the pair's own names: what stands in both places has to be the same.
-        for (field, place) in [("client_id", "accesskey"), ("client_secret", "secretkey")] {
-            if let Some(value) = self.form.text(field).filter(|it| !it.is_empty()) {
+        let field = |name: &str| self.form.text(name).filter(|it| !it.is_empty());
+        let (client_id, client_secret) = (field("client_id"), field("client_secret"));
+        let Some(client_secret) = client_secret else {
+            let presented = sources.extract()?.ok_or_else(Reject::unauthenticated)?;
+            // A mere name is no second way to authenticate; of somebody else it would leave open who asks.
+            return match client_id {
+                Some(id) if !presented.is_of_client(id.as_bytes()) => Err(Reject::new(
+                    RejectCode::TwoCredentials,
+                    "`client_id` in the form names another client than the credential in the header.",
+                )),
+                _ => Ok(presented),
+            };
+        };
+        if !sources.is_empty() {
+            return Err(two_methods());
+        }
+        for (place, value) in [("accesskey", client_id), ("secretkey", Some(client_secret))] {
+            if let Some(value) = value {
                 sources.header(place, value.as_bytes());
             }
         }
@@ -278,9 +293,8 @@ pub(super) struct KeySetView {
     responses((status = 200, description = "The keys; may be kept for five minutes.", body = KeySetView))
 )]
 pub(super) async fn get_key_set(State(app): State<App>) -> Response {
-    let now = app.now();
-    let keys = app.replica().signing_keys().into_iter().filter(|it| it.retired_until.is_none_or(|until| now < until));
-    let keys = keys.map(|it| JwkView {
+    let keys = ops::tokens::published_keys(&app).await;
+    let keys = keys.into_iter().map(|it| JwkView {
         kty: "OKP",
         crv: "Ed25519",
         alg: "EdDSA",
@@ -289,7 +303,7 @@ pub(super) async fn get_key_set(State(app): State<App>) -> Response {
         x: it.public_key.to_jwk_x(),
     });
     let view = KeySetView { keys: keys.collect() };
-    // The first key is made when the first token is, and whoever asked before must not go on believing that there is none.
+    // None can be made without the master key, or the database; whoever asked then must not go on believing that there is none.
     let kept = if view.keys.is_empty() { "no-store".to_owned() } else { format!("public, max-age={KEY_SET_SECS}") };
     let kept = HeaderValue::try_from(kept).expect("letters and digits");
     ([(header::CACHE_CONTROL, kept)], Json(view)).into_response()

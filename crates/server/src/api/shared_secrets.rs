@@ -182,7 +182,8 @@ pub(super) async fn create_shared_secret(
 
 /// Rotates an organization's shared secret.
 ///
-/// What is signed with the one before is taken until the overlap ends; by default as long as the policy `rotation_overlap_hours` says.
+/// What is signed with the one before is taken until the overlap ends; by default as long as the policy `rotation_overlap_hours` says. Access tokens
+/// that were got by it end then, too.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/shared-secret/rotate",
@@ -208,7 +209,7 @@ pub(super) async fn rotate_shared_secret(
 /// Ends old shared secrets early.
 ///
 /// What is signed with them is refused at once: with the one that is named, or with all of them. The current one goes on as it is. Doing it twice
-/// is no error, where none is named. Access tokens that were given out stay good until they end.
+/// is no error, where none is named. Access tokens that were got by them end too.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/shared-secret/rotation/end",
@@ -284,7 +285,7 @@ pub(super) async fn reveal_shared_secret(
 
 /// Deletes an organization's shared secret, with those before it.
 ///
-/// Nobody signs in with it any more. Access tokens that were given out stay good until they end, within minutes.
+/// Nobody signs in with it any more, and access tokens that were got by it end.
 #[utoipa::path(
     delete,
     path = "/api/v1/organizations/{organization_id}/shared-secret",

@@ -24,6 +24,7 @@ use super::problem::{ApiResult, Problem, ProblemCode};
 use super::rates;
 use crate::app::App;
 use crate::ops;
+use crate::ops::error::Error;
 use crate::ops::tokens::{Issued, Peer};
 
 /// The routes of signing in.
@@ -205,7 +206,17 @@ pub(super) async fn refresh_access_token(
     body: RefreshBody,
 ) -> Response {
     let refreshed = ops::tokens::refresh(&app, &body.refresh_token, &client_of(address, &headers)).await;
-    as_bad_request(answer(&app, address, refreshed.map_err(Problem::from)))
+    as_bad_request(answer(&app, address, refreshed.map_err(sign_in_again)))
+}
+
+/// The problem of a refresh. What there is to do, where nothing more is known than the code, is what a refresh token is of no use for.
+fn sign_in_again(error: Error) -> Problem {
+    let says_what_to_do = matches!(&error, Error::Reject(reject) if reject.fix.is_some());
+    let mut problem = Problem::from(error);
+    if !says_what_to_do && matches!(problem.status, 401 | 403) {
+        problem.fix = "Sign in again with the key itself; if that is refused too, the answer says why.";
+    }
+    problem
 }
 
 /// What clients look for: a refresh that was refused for good is 400, and they sign in again. Only at the end, since it
@@ -216,7 +227,6 @@ fn as_bad_request(mut response: Response) -> Response {
         response.headers_mut().remove(header::WWW_AUTHENTICATE);
         if let Some(problem) = response.extensions_mut().get_mut::<Problem>() {
             problem.status = StatusCode::BAD_REQUEST.as_u16();
-            problem.fix = "Sign in again with the key itself; if that is refused too, the answer says why.";
         }
     }
     response

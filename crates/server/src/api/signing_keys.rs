@@ -58,7 +58,7 @@ pub(super) struct SigningKeyView {
 /// All signing keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SigningKeyListView {
-    /// In the order in which they were made. Empty where nobody has got an access token yet.
+    /// In the order in which they were made. Empty where nobody has got an access token, or asked for the key set, yet.
     data: Vec<SigningKeyView>,
 }
 

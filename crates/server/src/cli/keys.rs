@@ -303,7 +303,9 @@ fn show_secret(remote: &Remote, made: &Value) -> Result<(), Failed> {
     if remote.json {
         return say(&remote::pretty(made));
     }
-    note(&format!("{} \"{}\". Its secret is shown only here:", text(made, "/key/id"), text(made, "/key/name")));
+    // What policy says of seeing it again stands in the answer.
+    let (id, name, what_holds) = (text(made, "/key/id"), text(made, "/key/name"), text(made, "/secret_note"));
+    note(&format!("{id} \"{name}\". {what_holds}"));
     say(&text(made, "/secret/token"))
 }
 

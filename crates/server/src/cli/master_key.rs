@@ -9,11 +9,15 @@ use super::{Failed, moving, note, read_config, say};
 use crate::app::system_randomness;
 use crate::data_folder::{MASTER_KEY_FILE, add_master_key};
 
-const FACTS: [Column; 3] = [
+const FACTS: [Column; 4] = [
     ("present", |it| text(it, "/present")),
     ("held", |it| {
         let held = it["held"].as_array().into_iter().flatten().filter_map(Value::as_str);
         held.collect::<Vec<_>>().join(", ")
+    }),
+    ("waiting", |it| match it["waiting"].as_str() {
+        Some(id) => format!("{id}: once every node has it, run `claviger master-key rotate`"),
+        None => "none".to_owned(),
     }),
     ("wrapped by others", |it| text(it, "/wrapped_by_others")),
 ];

@@ -8,9 +8,10 @@ use claviger_core::id::{KeyId, OrganizationId, SessionId, UserId};
 use claviger_core::permission::{Asked, PermissionSet};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::tokens::Proven;
-use claviger_verifier::verify::{About, Ask, Credential};
+use claviger_verifier::verify::{About, Ask, Credential, Verdict};
 
 use crate::app::App;
 
@@ -78,10 +79,7 @@ impl Caller {
         if let Some(code) = verdict.refusal() {
             verdict.record_denial(code, now, ip, user_agent);
             return Err(match code {
-                RejectCode::Decision(Code::Revoked) if verdict.facts().is_some_and(|it| it.is_ended_secret()) => {
-                    Reject::ended_secret()
-                }
-                RejectCode::Decision(code) => code.into(),
+                RejectCode::Decision(code) => denied(&verdict, code, now),
                 code => Reject::new(code, "This organization does not accept keys in query strings."),
             });
         }
@@ -267,6 +265,14 @@ pub(super) fn is_admin(tenant: &Tenant) -> bool {
 }
 
 /// Before the first load every key would look unknown, and clients would throw good keys away.
+/// The refusal of a credential that was denied: who has proven to hold it is told which part of it has ended.
+pub(super) fn denied(verdict: &Verdict<'_>, code: Code, now: Timestamp) -> Reject {
+    match verdict.facts().and_then(|it| it.ended(code, now)) {
+        Some(what) => Reject::ended(code, what),
+        None => code.into(),
+    }
+}
+
 fn refuse_unready(app: &App) -> Result<(), Reject> {
     if app.replica().is_ready() {
         return Ok(());

@@ -1,6 +1,7 @@
 //! Introspection (RFC 7662): what a resource server that speaks OAuth is told about a token. It is an access token, or a whole key.
 
 use claviger_core::api::DEFAULT_API;
+use claviger_core::decision::Code;
 use claviger_core::id::{KeyId, OrganizationId};
 use claviger_core::reject::RejectCode;
 use claviger_core::time::Timestamp;
@@ -13,6 +14,9 @@ use super::caller::Caller;
 use super::error::OpResult;
 use super::verify::{VerifiedUser, Verifier};
 use crate::app::App;
+
+/// Why somebody may not introspect who lacks nothing but the permission.
+const LACKING: RejectCode = RejectCode::Decision(Code::InsufficientPermission);
 
 /// What is asked.
 #[derive(Debug)]
@@ -64,16 +68,40 @@ impl Introspection {
     }
 }
 
-/// Says what a token is good for; nothing at all where it is not good, or none that the caller may know of. Counts a use, as verifying does.
+/// Says what a token is good for; nothing at all where it is not good, or none that the caller may know of. Counts a use, as verifying does. Of a
+/// token of its own every key may know; of others it takes `claviger/keys:verify`.
 ///
 /// # Errors
 /// Refusals of the caller.
 pub fn introspect_token(app: &App, caller: &Caller, request: &IntrospectRequest) -> OpResult<Option<Introspection>> {
-    let mut verifier = Verifier::new(app, caller)?;
-    Ok(about_key(&mut verifier, request))
+    match Verifier::new(app, caller) {
+        Ok(mut verifier) => Ok(about_key(app, request, verifier.now, |it| {
+            verifier.sees(it.key_organization_id()) || is_own(caller, it)
+        })),
+        Err(reject) if reject.code == LACKING && is_about_own(app, caller, request) => {
+            Ok(about_key(app, request, app.now(), |it| is_own(caller, it)))
+        }
+        Err(reject) => Err(reject.into()),
+    }
 }
 
-fn about_key(verifier: &mut Verifier<'_>, request: &IntrospectRequest) -> Option<Introspection> {
+fn is_own(caller: &Caller, facts: &Facts<'_>) -> bool {
+    caller.key_id() == Some(facts.key_id())
+}
+
+/// Whether the token was made for the caller's key, or is this: good or not.
+fn is_about_own(app: &App, caller: &Caller, request: &IntrospectRequest) -> bool {
+    let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: None };
+    Presented::token(request.token.expose_secret().as_bytes())
+        .is_ok_and(|it| app.replica().verify(&it, &ask, app.now()).facts().is_some_and(|it| is_own(caller, &it)))
+}
+
+fn about_key(
+    app: &App,
+    request: &IntrospectRequest,
+    now: Timestamp,
+    is_visible: impl FnOnce(&Facts<'_>) -> bool,
+) -> Option<Introspection> {
     let ask = Ask {
         organization: request.organization.as_deref().map_or(About::Own, About::Named),
         api: Some(request.api.as_deref().unwrap_or(DEFAULT_API)),
@@ -81,11 +109,10 @@ fn about_key(verifier: &mut Verifier<'_>, request: &IntrospectRequest) -> Option
         ip: None,
     };
     let presented = Presented::token(request.token.expose_secret().as_bytes()).ok()?;
-    let (app, now) = (verifier.app, verifier.now);
     let verdict = app.replica().verify(&presented, &ask, now);
     let code = verdict.decision().code();
     app.tally().count(code);
-    let facts = verdict.facts().filter(|it| verifier.sees(it.key_organization_id()))?;
+    let facts = verdict.facts().filter(is_visible)?;
     if let Some(code) = code {
         verdict.record_denial(RejectCode::Decision(code), now, None, None);
         return None;

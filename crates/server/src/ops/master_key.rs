@@ -31,8 +31,11 @@ const DATA_KEYS_PER_PAGE: i64 = 100;
 pub struct MasterKeyInfo {
     /// The one that wraps new data keys; absent while nothing was ever sealed.
     pub present: Option<MasterKeyId>,
-    /// Those that this node holds, the one that a rotation goes over to first.
+    /// Those that this node has read, in the order of its file.
     pub held: Vec<MasterKeyId>,
+    /// The one that stands first in this node's file where that is not the present one: a rotation goes over to it. Absent too where the file cannot
+    /// be read, and while nothing was ever sealed.
+    pub waiting: Option<MasterKeyId>,
     /// Data keys that are wrapped by another one than the present.
     pub wrapped_by_others: u64,
 }
@@ -45,16 +48,20 @@ pub async fn get_master_key(app: &App, caller: &Caller) -> OpResult<MasterKeyInf
     let mut reader = app.store().read().await?;
     let root = root_id(&mut reader).await?;
     caller.authorize(app, root, READ)?;
-    info(&mut reader, &app.master_keys().keys()).await
+    let keys = app.master_keys().keys();
+    // Somebody may have put another one there since it was read.
+    let first = app.master_keys().stored().ok().map(|it| it.first().id());
+    info(&mut reader, &keys, first).await
 }
 
-async fn info(connection: &mut Connection, keys: &MasterKeys) -> OpResult<MasterKeyInfo> {
+async fn info(connection: &mut Connection, keys: &MasterKeys, first: Option<MasterKeyId>) -> OpResult<MasterKeyInfo> {
     let present = connection.find_master_key_id_unchecked().await?;
     let wrapped_by_others = match present {
         Some(id) => connection.count_wrapped_by_others_unchecked(id).await?,
         None => 0,
     };
-    Ok(MasterKeyInfo { present, held: keys.iter().map(|it| it.id()).collect(), wrapped_by_others })
+    let waiting = first.filter(|it| present.is_some_and(|present| present != *it));
+    Ok(MasterKeyInfo { present, held: keys.iter().map(|it| it.id()).collect(), waiting, wrapped_by_others })
 }
 
 /// Wraps all data keys under the first key of this node's file, which is read again for that. Where they are already, nothing changes and that is
@@ -106,7 +113,7 @@ async fn go_over(
     let (new, now) = (keys.first().id(), app.now());
     let before = tx.find_master_key_id_unchecked().await?;
     tx.put_master_key_id_unchecked(new).await?;
-    let info = info(&mut tx, keys).await?;
+    let info = info(&mut tx, keys, Some(new)).await?;
     keep(idempotency, &mut tx, tenant, &info, now).await?;
     if before == Some(new) {
         tx.commit_unaudited("it was the installation's master key already").await?;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use claviger_core::event::{Event, EventKind};
+use claviger_core::event::{Entity, Event, EventKind};
 use claviger_core::id::{OrganizationId, SharedSecretId};
 use claviger_core::policy::Policy;
 use claviger_core::reject::{Reject, RejectCode};
@@ -109,7 +109,7 @@ async fn renew(
         let (made, token) = shared_secret::renew(&mut after, organization_id, overlap, now, &mut *app.rng())?;
         for old in &before {
             match after.iter().find(|it| it.id == old.id) {
-                None => tx.delete_shared_secret(&tenant, old).await?,
+                None => tx.delete_shared_secret(&tenant, old, now).await?,
                 Some(kept) if kept != old => tx.update_shared_secret(&tenant, kept, now).await?,
                 Some(_) => {}
             }
@@ -118,7 +118,7 @@ async fn renew(
         let sealed = key.seal(made.id, &token, &mut *app.rng());
         tx.insert_shared_secret(&tenant, &made, key.id(), &sealed).await?;
         let kind = if has_one { EventKind::SharedSecretRotated } else { EventKind::SharedSecretCreated };
-        let event = Event::new(&tenant, kind, made.id, now).after(&after);
+        let event = Event::new(&tenant, kind, made.id, now).after(&after).touching(touched(&before));
         let event = if has_one { event.before(&before) } else { event };
         // The new one stands last, and those before it newest first.
         after.rotate_right(1);
@@ -187,13 +187,13 @@ pub async fn change_old_shared_secrets(
         };
         for old in &before {
             match after.iter().find(|it| it.id == old.id) {
-                None => tx.delete_shared_secret(&tenant, old).await?,
+                None => tx.delete_shared_secret(&tenant, old, now).await?,
                 Some(kept) if kept != old => tx.update_shared_secret(&tenant, kept, now).await?,
                 Some(_) => {}
             }
         }
         keep(idempotency.as_ref(), &mut tx, &tenant, &after, now).await?;
-        let event = Event::new(&tenant, kind, current.id, now).before(&before).after(&after);
+        let event = Event::new(&tenant, kind, current.id, now).before(&before).after(&after).touching(touched(&before));
         commit(&app, tx, event).await?;
         Ok(Answer::Fresh(after))
     })
@@ -234,8 +234,7 @@ pub async fn reveal_shared_secret(
     .await
 }
 
-/// Deletes an organization's shared secret with all before it: nobody signs in with one any more. Access tokens that were given out stay
-/// good until they end. Needs `claviger/shared-secrets:delete`.
+/// Deletes an organization's shared secret with all before it: nobody signs in with one any more, and access tokens that were got by them end. Needs `claviger/shared-secrets:delete`.
 ///
 /// # Errors
 /// Refusals: `not_found` where there is none.
@@ -250,10 +249,11 @@ pub async fn delete_shared_secret(app: &App, caller: &Caller, organization_id: O
         let before: Vec<_> = good(&mut tx, &tenant, now).await?.into_iter().map(|it| it.secret).collect();
         let current = before.iter().find(|it| it.state == SecretState::Current).ok_or_else(not_there)?;
         for secret in &before {
-            tx.delete_shared_secret(&tenant, secret).await?;
+            tx.delete_shared_secret(&tenant, secret, now).await?;
         }
         tx.destroy_shared_secret_key(&tenant, now).await?;
         let event = Event::new(&tenant, EventKind::SharedSecretDeleted, current.id, now).before(&before);
+        let event = event.touching(touched(&before));
         commit(&app, tx, event).await
     })
     .await
@@ -287,6 +287,11 @@ async fn begin_alone<T>(
     authorize: impl Fn() -> Result<T, Reject>,
 ) -> OpResult<(Tx, T)> {
     begin_beside(app, caller, [Hold::alone(organization_id)], authorize).await
+}
+
+/// What verifiers have to hear of: tokens that were got by one of these end when it does.
+fn touched(secrets: &[SharedSecret]) -> impl Iterator<Item = Entity> {
+    secrets.iter().map(|it| it.id.into())
 }
 
 /// Those that are good, the current one first.

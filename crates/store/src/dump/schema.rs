@@ -7,6 +7,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0002_usage.sql"),
     include_str!("../../migrations/postgres/0003_readers.sql"),
     include_str!("../../migrations/postgres/0006_chain.sql"),
+    include_str!("../../migrations/postgres/0007_ended_shared_secrets.sql"),
     include_str!("../../migrations/postgres/0004_webhooks.sql"),
     include_str!("../../migrations/postgres/0005_notifications.sql"),
 ];

@@ -4,8 +4,8 @@ use claviger_core::api::KeyLocations;
 use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::{
-    ApiRecord, Change, EndedSignInRecord, KeyRecord, MemberRecord, OrganizationRecord, Record, RoleRecord,
-    SecretRecord, SigningKeyRecord, UserRecord,
+    ApiRecord, Change, EndedSharedSecretRecord, EndedSignInRecord, KeyRecord, MemberRecord, OrganizationRecord, Record,
+    RoleRecord, SecretRecord, SigningKeyRecord, UserRecord,
 };
 use claviger_core::id::{KeyId, UserId};
 use claviger_core::limits;
@@ -83,6 +83,8 @@ statements! {
     SIGNING_KEYS = page!("t.id, t.public_key, t.retired_until, t.version", "signing_key");
     ENDED_SIGN_IN = by_id!("t.id, t.until", "ended_sign_in");
     ENDED_SIGN_INS = page!("t.id, t.until", "ended_sign_in");
+    ENDED_SHARED_SECRET = by_id!("t.id, t.ends_at, t.version", "ended_shared_secret");
+    ENDED_SHARED_SECRETS = page!("t.id, t.ends_at, t.version", "ended_shared_secret");
     KEYS = keys_with_secrets!(
         "s.key_id > $1",
         "t.id > $1 AND (t.standing <> 'revoked' OR t.revoked_at > $2) ORDER BY t.id, s.id LIMIT $3"
@@ -178,6 +180,11 @@ fn signing_key(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
 
 fn ended_sign_in(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
     Ok(Record::EndedSignIn(EndedSignInRecord { id: it.next()?, until: it.next()? }))
+}
+
+fn ended_shared_secret(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
+    let (id, ends_at, version) = (it.next()?, it.next()?, it.next()?);
+    Ok(Record::EndedSharedSecret(EndedSharedSecretRecord { id, ends_at, version }))
 }
 
 /// A key from its lines: all begin with its fields, and each ends with those of one of its secrets.
@@ -301,9 +308,9 @@ impl Connection {
             EntityKind::Key => return self.key_page(after, limit, now).await,
             EntityKind::SigningKey => (SIGNING_KEYS, signing_key),
             EntityKind::SignIn => (ENDED_SIGN_INS, ended_sign_in),
+            EntityKind::SharedSecret => (ENDED_SHARED_SECRETS, ended_shared_secret),
             EntityKind::Import
             | EntityKind::Session
-            | EntityKind::SharedSecret
             | EntityKind::Webhook
             | EntityKind::EventType
             | EntityKind::Event => {
@@ -343,15 +350,17 @@ impl Connection {
             }
             EntityKind::SigningKey => (SIGNING_KEY, signing_key),
             EntityKind::SignIn => (ENDED_SIGN_IN, ended_sign_in),
+            EntityKind::SharedSecret => (ENDED_SHARED_SECRET, ended_shared_secret),
             EntityKind::Import
             | EntityKind::Session
-            | EntityKind::SharedSecret
             | EntityKind::Webhook
             | EntityKind::EventType
             | EntityKind::Event => return Ok(vec![]),
         };
         let Some(row) = self.fetch_optional(statement, args![entity.to_string()]).await? else {
-            return Ok(vec![Change::Gone(entity)]);
+            // Of a shared secret only the end has a row, and one that has none is no less there.
+            let is_gone = entity.kind != EntityKind::SharedSecret;
+            return Ok(is_gone.then_some(Change::Gone(entity)).into_iter().collect());
         };
         let mut found: Vec<_> = changes(entity.kind, &row, read).collect();
         if entity.kind == EntityKind::User && self.has_unreadable_membership(entity).await? {

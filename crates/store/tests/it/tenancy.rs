@@ -295,7 +295,7 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
         }
         "insert_sealed_copy" => tx.insert_sealed_copy(by, &full.child_secret, full.data_key.id, &vec![2]).await,
         // These are about a row of the caller's own, wherever that is.
-        "delete_shared_secret" => tx.delete_shared_secret(by, &full.shared_secret).await,
+        "delete_shared_secret" => tx.delete_shared_secret(by, &full.shared_secret, now()).await,
         "update_shared_secret" => tx.update_shared_secret(by, &full.shared_secret, now()).await,
         "insert_shared_secret" => {
             let state = SecretState::Retiring { until: Timestamp::MAX };

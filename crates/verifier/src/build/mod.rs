@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use claviger_core::event::{Entity, EntityKind};
-use claviger_core::feed::{ApiRecord, Change, EndedSignInRecord, Record, RoleRecord};
-use claviger_core::id::SignInId;
-use claviger_core::time::Timestamp;
+use claviger_core::feed::{ApiRecord, Change, Record, RoleRecord};
 
 use crate::apis::ApiBook;
 use crate::cells::Known;
@@ -108,7 +106,8 @@ impl Build {
             Record::Api(it) => self.put_api(it),
             Record::Key(it) => self.put_key(it),
             Record::SigningKey(it) => self.state.signing_keys.put(it),
-            Record::EndedSignIn(it) => self.state.ended_sign_ins.put(it),
+            Record::EndedSignIn(it) => self.state.ended_sign_ins.put(it.id.as_u128(), it.into()),
+            Record::EndedSharedSecret(it) => self.state.ended_shared_secrets.put(it.id.as_u128(), it.into()),
         }
     }
 
@@ -126,9 +125,9 @@ impl Build {
             EntityKind::Key => self.gone_key(entity.id),
             EntityKind::SigningKey => self.state.signing_keys.remove(entity.id),
             EntityKind::SignIn => self.state.ended_sign_ins.remove(entity.id),
+            EntityKind::SharedSecret => self.state.ended_shared_secrets.remove(entity.id),
             EntityKind::Import
             | EntityKind::Session
-            | EntityKind::SharedSecret
             | EntityKind::Webhook
             | EntityKind::EventType
             | EntityKind::Event => {}
@@ -159,14 +158,10 @@ impl Build {
             EntityKind::Key => self.cannot_read_key(id),
             // What cannot be checked is not taken.
             EntityKind::SigningKey => self.state.signing_keys.remove(id),
-            // That it was ended is all that its row says; until when it mattered cannot be read, so it stands for good.
-            EntityKind::SignIn => {
-                let record = EndedSignInRecord { id: SignInId::from_u128(id), until: Timestamp::MAX };
-                self.state.ended_sign_ins.put(&record);
-            }
+            EntityKind::SignIn => self.state.ended_sign_ins.cannot_read(id),
+            EntityKind::SharedSecret => self.state.ended_shared_secrets.cannot_read(id),
             EntityKind::Import
             | EntityKind::Session
-            | EntityKind::SharedSecret
             | EntityKind::Webhook
             | EntityKind::EventType
             | EntityKind::Event => {}

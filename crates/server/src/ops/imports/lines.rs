@@ -154,7 +154,12 @@ fn read_digest(text: &str) -> Result<Digest, String> {
     let decoded = [HEXLOWER_PERMISSIVE, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD]
         .iter()
         .find_map(|encoding| encoding.decode(text.as_bytes()).ok().and_then(|it| <[u8; 32]>::try_from(it).ok()));
-    decoded.map(Digest::from_bytes).ok_or_else(|| "sha256 is no SHA-256 in hex or base64".to_owned())
+    let digest = decoded.map(Digest::from_bytes).ok_or_else(|| "sha256 is no SHA-256 in hex or base64".to_owned())?;
+    // Whoever hashes a column that has gaps writes it in each of them. Other texts that are no keys are without number, and look like any.
+    if digest.matches(&Digest::of_token(b"")) {
+        return Err("sha256 is that of an empty text, which is no key".to_owned());
+    }
+    Ok(digest)
 }
 
 fn draft(import: &Import, line: &Read) -> KeyDraft {
@@ -190,6 +195,10 @@ mod tests {
         }
         for text in ["", "x", &hex[1..], &hex[..62], &format!("{hex}00"), "d2VsbA=="] {
             assert!(read_digest(text).is_err(), "{text}");
+        }
+        let empty = Digest::of_token(b"");
+        for text in [HEXLOWER.encode(empty.as_bytes()), BASE64.encode(empty.as_bytes())] {
+            assert!(read_digest(&text).expect_err("no key").contains("empty text"), "{text}");
         }
     }
 }

@@ -15,6 +15,7 @@ use claviger_verifier::facts::Facts;
 use claviger_verifier::verify::Verdict;
 
 use crate::app::App;
+use crate::ops::caller::denied;
 use crate::rates::{Subject, Surface};
 
 pub use client::{ClientRequest, token_for_client};
@@ -22,13 +23,13 @@ pub use issue::Issued;
 pub(in crate::ops) use revoke::end_sign_in;
 pub use revoke::{RevokeRequest, revoke_token};
 pub use sign_in::{refresh, sign_in};
-pub use signing_keys::{keep_signing_keys, list_signing_keys, rotate_signing_keys};
+pub use signing_keys::{FirstSigningKey, keep_signing_keys, list_signing_keys, published_keys, rotate_signing_keys};
 
 /// The key of a good credential, charged for a request; a refusal is remembered with the key.
 fn admitted<'v>(app: &App, verdict: &'v Verdict<'_>, peer: &Peer, now: Timestamp) -> Result<Facts<'v>, Reject> {
     if let Some(code) = verdict.decision().code() {
         verdict.record_denial(RejectCode::Decision(code), now, peer.ip, peer.user_agent.as_deref());
-        return Err(code.into());
+        return Err(denied(verdict, code, now));
     }
     let facts = verdict.facts().ok_or_else(Reject::unauthenticated)?;
     // Nobody was authenticated before, so nobody was charged: and a signature costs more than most questions.

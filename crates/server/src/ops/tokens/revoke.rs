@@ -73,7 +73,7 @@ fn refuse_key(app: &App, token: &SecretString) -> Result<(), Reject> {
     if app.replica().verify(&presented, &ask, app.now()).facts().is_none() {
         return Ok(());
     }
-    let detail = "This is a key and no access token. Revoke it with DELETE, or in the console.";
+    let detail = "This is a key and no access token. Revoke it with `POST /api/v1/organizations/{organization_id}/keys/{key_id}/revoke`, or in the console.";
     Err(Reject::new(RejectCode::StateConflict, detail))
 }
 

@@ -4,7 +4,7 @@ use claviger_core::access_token::TokenKind;
 use claviger_core::assertion::Assertion;
 use claviger_core::decision::Code;
 use claviger_core::id::OrganizationId;
-use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::reject::{Ended, Reject, RejectCode};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_verifier::verify::{About, Ask};
@@ -110,7 +110,7 @@ pub async fn refresh(app: &App, token: &SecretString, peer: &Peer) -> OpResult<I
     if let (Some(id), Some(home)) = (shared_secret_id, app.replica().organization_of(proven.key_id()))
         && !is_good(app, &Tenant::system(home, JOB), id).await?
     {
-        return Err(Reject::from(Code::Expired).into());
+        return Err(Reject::ended(Code::Expired, Ended::SharedSecret).into());
     }
     let grantee = {
         let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: peer.ip };

@@ -1,10 +1,12 @@
 //! The keys that sign access tokens: one signs, the next is published long before it does, and the ones before stay published until nothing
 //! they signed is good any more.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use claviger_core::access_token::{SigningKey, SigningKeyInfo, SigningKeyState};
 use claviger_core::event::{Entity, Event, EventKind};
+use claviger_core::feed::SigningKeyRecord;
 use claviger_core::id::SigningKeyId;
 use claviger_core::limits::{REFRESH_TOKEN_SECS, SIGNING_KEY_DAYS};
 use claviger_core::reject::{Reject, RejectCode};
@@ -25,7 +27,44 @@ use crate::ops::transaction::{begin, commit, on_task};
 
 const JOB: &str = "signing-keys";
 const USED_FOR: Duration = Duration::from_secs(SIGNING_KEY_DAYS * 24 * 60 * 60);
+/// How long nobody tries again who only asks.
+const TRIED_EVERY: Duration = Duration::from_secs(10);
 const KEPT_FOR: Duration = Duration::from_secs(REFRESH_TOKEN_SECS);
+
+/// When the first key was tried to be made for somebody who only asks which there are.
+#[derive(Debug, Default)]
+pub struct FirstSigningKey(Mutex<Option<Timestamp>>);
+
+impl FirstSigningKey {
+    /// Whether it may be tried now, and then nobody else may for a while: anybody may ask, and a try takes the database for itself.
+    fn may_try(&self, now: Timestamp) -> bool {
+        let mut tried_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let may_try = tried_at.is_none_or(|it| TRIED_EVERY <= now.since(it));
+        if may_try {
+            *tried_at = Some(now);
+        }
+        may_try
+    }
+}
+
+/// The keys whose signatures are taken. Where there is none yet the first one is made: whoever checks tokens by themselves keeps an empty set, and
+/// would refuse the first token. Not at the start, where a node may be without its master key, and most installations never need one. Where none can
+/// be made there is none, and the fault stands in the log.
+pub async fn published_keys(app: &App) -> Vec<SigningKeyRecord> {
+    let now = app.now();
+    let published = || {
+        let keys = app.replica().signing_keys().into_iter();
+        keys.filter(|it| it.retired_until.is_none_or(|until| now < until)).collect::<Vec<_>>()
+    };
+    let keys = published();
+    if !keys.is_empty() || !app.first_signing_key().may_try(now) {
+        return keys;
+    }
+    if let Err(error) = current(app).await {
+        tracing::warn!(%error, "no key that signs access tokens can be made, so none is published");
+    }
+    published()
+}
 
 /// The key that signs now; the first one is made when it is first needed.
 pub(super) async fn current(app: &App) -> OpResult<SigningKey> {
@@ -88,7 +127,7 @@ pub async fn rotate_signing_keys(
 }
 
 /// Lets the next key sign once the present one has for long enough, and removes those of which nothing is good any more. Makes none: where
-/// nobody signs in there is none.
+/// nobody signs in, or asks for the key set, there is none.
 ///
 /// # Errors
 /// What any transaction can meet; it is tried again.

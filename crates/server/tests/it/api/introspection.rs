@@ -158,9 +158,9 @@ async fn a_client_authenticates_in_the_form_as_it_does_in_a_header() {
             refused.headers.get_all("www-authenticate").iter().map(|it| it.to_str().unwrap()).collect();
         assert_eq!(challenges, ["Bearer realm=\"claviger\"", "Basic realm=\"claviger\""]);
     }
-    // The same twice is one credential, two that differ are refused, and a mere name beside a key is none.
+    // Whoever authenticates twice is refused (RFC 6749 §2.3), and a mere name beside a key is no credential.
     let whole = nobody.with(&host.token);
-    ask(&whole, INTROSPECT, &[token, id, secret]).await.expect(200);
+    assert_eq!(error(&ask(&whole, INTROSPECT, &[token, id, secret]).await), (400, "invalid_request".to_owned()));
     ask(&whole, INTROSPECT, &[token, id]).await.expect(200);
     let other = [token, ("client_id", &subject.access_key), ("client_secret", &subject.secret_key)];
     assert_eq!(error(&ask(&whole, INTROSPECT, &other).await), (400, "invalid_request".to_owned()));
@@ -170,10 +170,37 @@ async fn a_client_authenticates_in_the_form_as_it_does_in_a_header() {
     assert_eq!(nobody.of_a_double().send(elsewhere).await.status, 401);
 }
 
+// RFC 7662 §4 leaves to policy who may ask about what.
+#[tokio::test]
+async fn a_key_looks_into_its_own_tokens_without_any_permission_and_into_no_others() {
+    let it = Fixture::start().await;
+    let role = it.built_in_role("readonly").await;
+    let own = it.create_key(json!({"name": "Own", "role_id": role})).await;
+    let other = it.create_key(json!({"name": "Other", "role_id": role})).await;
+    let token_of = async |token: &str| {
+        let form = [("grant_type", "client_credentials")];
+        ask(&it.admin.with(token), "/oauth/token", &form).await.expect(200).text_at("/access_token")
+    };
+    let (mine, theirs) = (token_of(&own.token).await, token_of(&other.token).await);
+    let client = it.admin.with(&own.token);
+    for token in [&mine, &own.token] {
+        let said = ask(&client, INTROSPECT, &[("token", token)]).await.expect(200).json();
+        assert_eq!((&said["active"], &said["client_id"]), (&json!(true), &json!(own.id)));
+    }
+    let by_token = ask(&it.admin.with(&mine), INTROSPECT, &[("token", &mine)]).await.expect(200).json();
+    assert_eq!(by_token["active"], true);
+    for token in [theirs.as_str(), &other.token, "nobody's"] {
+        assert_eq!(error(&ask(&client, INTROSPECT, &[("token", token)]).await), (403, "insufficient_scope".into()));
+    }
+    ask(&client, "/oauth/revoke", &[("token", &mine)]).await.expect(200);
+    assert_eq!(ask(&client, INTROSPECT, &[("token", &mine)]).await.expect(200).text, r#"{"active":false}"#);
+}
+
 #[tokio::test]
 async fn a_refusal_to_introspect_is_one_that_oauth_knows() {
     let it = Fixture::start().await;
     let subject = it.create_key(json!({"name": "Subject", "scopes": ["contacts:read"]})).await;
+    let other = it.create_key(json!({"name": "Other", "scopes": ["contacts:read"]})).await;
     let good = [("token", subject.token.as_str())];
     let is = |status, name: &str| (status, name.to_owned());
 
@@ -181,7 +208,7 @@ async fn a_refusal_to_introspect_is_one_that_oauth_knows() {
     assert_eq!(error(&nobody), is(401, "invalid_client"));
     assert!(nobody.header("www-authenticate").starts_with("Bearer"), "{nobody:?}");
     // The key in the form is what is asked about, and nobody's credential.
-    let lacking = ask(&it.admin.with(&subject.token), INTROSPECT, &good).await;
+    let lacking = ask(&it.admin.with(&other.token), INTROSPECT, &good).await;
     assert_eq!(error(&lacking), is(403, "insufficient_scope"));
     assert!(lacking.header("www-authenticate").contains("claviger/keys:verify"), "{lacking:?}");
 

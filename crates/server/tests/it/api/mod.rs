@@ -19,6 +19,7 @@ mod key_leaks;
 mod key_owners;
 mod key_reveals;
 mod key_rotations;
+mod key_set;
 mod key_usage;
 mod keys;
 mod lists;

@@ -35,6 +35,11 @@ impl Overlapping {
 
     /// Whether a client that signs with this shared secret gets in now.
     async fn signs_in(&self, secret: &str, jti: &str) -> bool {
+        self.sign_in(secret, jti).await.is_some()
+    }
+
+    /// The access token that a client gets who signs with this shared secret, if it gets in.
+    async fn sign_in(&self, secret: &str, jti: &str) -> Option<String> {
         let claims = json!({
             "iat": self.it.app.now().as_secs(), "jti": jti, "appname": "ci", "appkey": self.key.token, "shortname": "root"
         });
@@ -42,7 +47,12 @@ impl Overlapping {
             jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap();
         let answer = self.it.admin.without().post("/api/v1/auth/token", json!({ "jwt": jwt })).await;
         assert!([200, 401].contains(&answer.status), "{answer:?}");
-        answer.status == 200
+        (answer.status == 200).then(|| answer.text_at("/access_token"))
+    }
+
+    /// What is answered to an access token.
+    async fn asks(&self, token: &str) -> u16 {
+        self.it.admin.without().with(token).get("/api/v1/me").await.status
     }
 
     async fn list(&self) -> Vec<Value> {
@@ -102,4 +112,42 @@ async fn an_old_shared_secret_works_for_longer_as_far_as_policy_lets_it() {
     let events = at.it.admin.get(&at.it.at("/events?operation=shared_secret.rotation_extended")).await.expect(200);
     assert_eq!(events.json()["data"].as_array().unwrap().len(), 2);
     assert!(!events.text.contains(&at.old) && !events.text.contains(&at.new));
+}
+
+#[tokio::test]
+async fn an_access_token_ends_with_the_shared_secret_it_was_got_by_and_with_no_other() {
+    let at = Overlapping::start().await;
+    let by_key = at.it.admin.without().with(&at.key.token);
+    let (first, second) = (at.sign_in(&at.old, "1").await.unwrap(), at.sign_in(&at.new, "2").await.unwrap());
+    assert_eq!((at.asks(&first).await, at.asks(&second).await), (200, 200));
+    at.it.admin.post(&at.it.at("/shared-secret/rotation/end"), json!({})).await.expect(200);
+    assert_eq!((at.asks(&first).await, at.asks(&second).await), (401, 200), "ended early");
+
+    // An overlap that is shorter than a token is good for.
+    let path = at.it.at("/shared-secret/rotate");
+    let rotate = async |overlap: u64| {
+        at.it.admin.post(&path, json!({ "overlap_secs": overlap })).await.expect(200).text_at("/shared_secret")
+    };
+    let third = rotate(60).await;
+    let third_token = at.sign_in(&third, "3").await.unwrap();
+    at.it.app.clock.advance(Duration::from_secs(59));
+    assert_eq!((at.asks(&second).await, at.asks(&third_token).await), (200, 200));
+    let until = json!({"until": at.it.app.now().saturating_add(Duration::from_secs(61)).to_string()});
+    at.it.admin.post(&at.it.at("/shared-secret/rotation/extend"), until).await.expect(200);
+    at.it.app.clock.advance(Duration::from_secs(60));
+    assert_eq!(at.asks(&second).await, 200, "extended");
+    let looked = at.it.admin.send(at.it.admin.request("POST", "/oauth/introspect").form(&[("token", &second)])).await;
+    let looked = looked.expect(200).json();
+    assert_eq!(looked["exp"], at.it.app.now().as_secs() + 1, "and it says when it ends");
+    at.it.app.clock.advance(Duration::from_secs(1));
+    assert_eq!((at.asks(&second).await, at.asks(&third_token).await), (401, 200));
+    claviger::jobs::purge(&at.it.app.app).await.unwrap();
+    assert_eq!(at.asks(&second).await, 401, "also when the secret itself is cleared away");
+
+    let fourth = rotate(0).await;
+    let fourth_token = at.sign_in(&fourth, "4").await.unwrap();
+    assert_eq!((at.asks(&third_token).await, at.asks(&fourth_token).await), (401, 200), "rotated at once");
+    at.it.admin.send(at.it.admin.request("DELETE", &at.it.at("/shared-secret"))).await.expect(204);
+    assert_eq!(at.asks(&fourth_token).await, 401, "deleted");
+    by_key.get("/api/v1/me").await.expect(200);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use claviger_core::id::SignInId;
 use claviger_core::limits::ENDED_SIGN_INS_PER_KEY_MAX;
 use claviger_core::tenant::Tenant;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client};
@@ -16,7 +16,7 @@ use crate::engine::Stored;
 
 const SIGN_IN: &str = "/api/v1/auth/token";
 const REFRESH: &str = "/api/auth/bearer/refresh";
-const TOKEN: &str = "/oauth/token";
+pub(super) const TOKEN: &str = "/oauth/token";
 
 /// An organization with its shared secret, and who signs in there.
 struct Signing {
@@ -59,7 +59,7 @@ fn signed_with(algorithm: Algorithm, claims: &Value, secret: &[u8]) -> String {
     jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
 }
 
-async fn form(client: &Client, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub(super) async fn form(client: &Client, path: &str, fields: &[(&str, &str)]) -> Answer {
     client.send(client.request("POST", path).form(fields)).await
 }
 
@@ -239,7 +239,17 @@ async fn an_old_secret_signs_nobody_in_and_an_old_shared_secret_until_its_overla
         at.nobody.with(&said.text_at("/access_token")).get("/api/v1/me").await.refusal(),
         (401, "revoked".into())
     );
-    assert_eq!(refusal(&at.sign_in(&at.signed(&at.claims(&key, "ci", "2"))).await), (401, "revoked".into()));
+    // Whoever holds the old secret is told that only this has ended, wherever it is shown.
+    let refused = at.sign_in(&at.signed(&at.claims(&key, "ci", "2"))).await;
+    assert_eq!(refusal(&refused), (401, "revoked".into()));
+    assert!(refused.text_at("/message").starts_with("This secret of the key was replaced"), "{refused:?}");
+    let refused = form(&at.nobody.with(&key.token), TOKEN, &[("grant_type", "client_credentials")]).await;
+    assert_eq!((refused.status, refused.text_at("/error")), (401, "invalid_client".into()));
+    assert!(refused.text_at("/error_description").contains("was replaced"), "{refused:?}");
+    let refused = at.refresh(&said.text_at("/refresh_token")).await;
+    assert_eq!(refusal(&refused), (400, "revoked".into()));
+    assert!(refused.text_at("/message").contains("was replaced"), "{refused:?}");
+    assert!(refused.text_at("/fix").contains("present secret"), "{refused:?}");
     at.sign_in(&at.signed(&at.claims(&new, "ci", "3"))).await.expect(200);
 
     let path = at.it.at("/shared-secret/rotate");
@@ -256,12 +266,14 @@ async fn an_old_secret_signs_nobody_in_and_an_old_shared_secret_until_its_overla
     assert_eq!(denied.status, 400, "{denied:?}");
     at.it.admin.send(at.it.admin.request("DELETE", &at.it.at("/shared-secret"))).await.expect(204);
     assert_eq!(refusal(&at.sign_in(&by_other("8")).await), (401, "unauthenticated".into()));
+    let refused = at.refresh(&last.text_at("/refresh_token")).await;
+    assert_eq!(refusal(&refused), (400, "expired".into()), "nor does it go on");
+    assert!(refused.text_at("/message").starts_with("The shared secret by which this token was got"), "{refused:?}");
+    assert!(refused.text_at("/fix").contains("present shared secret"), "{refused:?}");
     assert_eq!(
-        refusal(&at.refresh(&last.text_at("/refresh_token")).await),
-        (400, "expired".into()),
-        "nor does it go on"
+        at.nobody.with(&last.text_at("/access_token")).get("/api/v1/me").await.refusal(),
+        (401, "expired".into())
     );
-    at.nobody.with(&last.text_at("/access_token")).get("/api/v1/me").await.expect(200);
     assert_eq!(at.it.admin.get(&at.it.at("/shared-secret")).await.expect(200).json()["data"], json!([]));
     // One had ended before, and was left to the job that clears things away.
     claviger::jobs::purge(&at.it.app.app).await.unwrap();
@@ -289,7 +301,9 @@ async fn tokens_end_in_their_time_and_a_refresh_does_not_outlive_the_first() {
     at.nobody.with(&again.text_at("/access_token")).get("/api/v1/me").await.expect(200);
     at.it.app.clock.advance(Duration::from_secs(500));
     for token in [&refresh, &again.text_at("/refresh_token")] {
-        assert_eq!(refusal(&at.refresh(token).await), (400, "expired".into()));
+        let refused = at.refresh(token).await;
+        assert_eq!(refusal(&refused), (400, "expired".into()));
+        assert_eq!(refused.text_at("/message"), "The token has expired.");
     }
     for token in ["", "x", &"x".repeat(5000)] {
         assert_eq!(refusal(&at.refresh(token).await), (400, "unauthenticated".into()));
@@ -367,6 +381,10 @@ async fn a_client_gets_a_token_by_the_standard_road_that_only_narrows() {
             vec![("grant_type", "client_credentials"), ("client_id", "other"), ("client_secret", "x")],
             (400, "invalid_request"),
         ),
+        // RFC 6749 §2.3: one way to authenticate. A name beside it is none, where it is the client's own.
+        (post.to_vec(), (400, "invalid_request")),
+        (vec![post[0], post[2]], (400, "invalid_request")),
+        (vec![post[0], ("client_id", "other")], (400, "invalid_request")),
     ] {
         let (status, name) = error(nobody.send(basic(&fields)).await);
         assert_eq!((status, name.as_str()), expected, "{fields:?}");
@@ -374,6 +392,8 @@ async fn a_client_gets_a_token_by_the_standard_road_that_only_narrows() {
     for fields in [&post[..1], &[post[0], post[1], ("client_secret", "wrong")], &[post[0], post[1]]] {
         assert_eq!(error(form(&nobody, TOKEN, fields).await), (401, "invalid_client".into()), "{fields:?}");
     }
+    nobody.send(basic(&post[..2])).await.expect(200);
+    form(&nobody.with(&key.token), TOKEN, &post[..2]).await.expect(200);
     // A token got by a token would go on for ever.
     let by_token = form(&nobody.with(&wide), TOKEN, &post[..1]).await;
     assert_eq!(error(by_token), (401, "invalid_client".into()));
@@ -407,66 +427,6 @@ async fn a_token_is_looked_into_and_taken_back_by_its_key_alone() {
     let events = it.admin.get(&it.at("/events?limit=10")).await.expect(200).json();
     assert_eq!(events["data"][0]["operation"], "sign_in.ended", "{events}");
     client.get("/api/v1/me").await.expect(200);
-}
-
-#[tokio::test]
-async fn the_published_keys_check_what_was_signed_and_follow_a_rotation() {
-    let it = Fixture::start().await;
-    let nobody = it.admin.without();
-    let metadata = nobody.get("/.well-known/oauth-authorization-server").await.expect(200).json();
-    let issuer = metadata["issuer"].as_str().unwrap().to_owned();
-    assert_eq!(metadata["token_endpoint"], format!("{issuer}{TOKEN}"));
-    let keys = async || nobody.get("/oauth/jwks.json").await.expect(200);
-    assert_eq!(keys().await.json()["keys"], json!([]), "none is made before one is needed");
-    let get = async || {
-        form(&it.admin, TOKEN, &[("grant_type", "client_credentials")]).await.expect(200).text_at("/access_token")
-    };
-    let first = get().await;
-    let published = keys().await;
-    assert_eq!(published.header("cache-control"), "public, max-age=300");
-    let check = |token: &str, set: &Value| {
-        let header = jsonwebtoken::decode_header(token).unwrap();
-        assert_eq!(header.typ.as_deref(), Some("at+jwt"));
-        let key = set["keys"].as_array().unwrap().iter().find(|it| it["kid"] == *header.kid.as_ref().unwrap())?;
-        let key = DecodingKey::from_ed_components(key["x"].as_str().unwrap()).unwrap();
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_issuer(&[&issuer]);
-        validation.set_audience(&["default"]);
-        validation.validate_exp = false;
-        jsonwebtoken::decode::<Value>(token, &key, &validation).ok().map(|it| it.claims["client_id"].clone())
-    };
-    assert!(check(&first, &published.json()).is_some());
-    assert_eq!(published.json()["keys"].as_array().map(Vec::len), Some(2), "the next one is published before it signs");
-
-    let rotate = async |body: Value| it.admin.post("/api/v1/signing-keys/rotate", body).await.expect(200).json();
-    // In no order: several may have been made within one millisecond.
-    let states = |keys: &Value| {
-        let of = |state: &str| keys["data"].as_array().unwrap().iter().filter(|it| it["state"] == state).count();
-        [of("retired"), of("current"), of("next")]
-    };
-    assert_eq!(states(&rotate(json!({})).await), [1, 1, 1]);
-    let second = get().await;
-    assert!(check(&second, &published.json()).is_some(), "whoever kept the key set knows it already");
-    it.admin.with(&first).get("/api/v1/me").await.expect(200);
-    assert_eq!(states(&rotate(json!({"revoke": true})).await), [0, 1, 1]);
-    for token in [&first, &second] {
-        assert_eq!(it.admin.with(token).get("/api/v1/me").await.refusal(), (401, "unauthenticated".into()));
-        assert!(check(token, &keys().await.json()).is_none());
-    }
-    assert_eq!(states(&rotate(json!({})).await), [1, 1, 1]);
-    it.app.clock.advance(Duration::from_secs(24 * 3600));
-    assert_eq!(
-        keys().await.json()["keys"].as_array().map(Vec::len),
-        Some(2),
-        "a retired one is not published for ever"
-    );
-    it.app.clock.advance(Duration::from_secs(30 * 24 * 3600));
-    claviger::ops::tokens::keep_signing_keys(&it.app.app).await.unwrap();
-    let keys = it.admin.get("/api/v1/signing-keys").await.expect(200).json();
-    assert_eq!(states(&keys), [1, 1, 1], "by itself, every 30 days");
-    let reader = it.create_key(json!({"name": "reader", "scopes": ["*:read"]})).await;
-    let denied = it.admin.with(&reader.token).post("/api/v1/signing-keys/rotate", json!({})).await;
-    assert_eq!(denied.refusal(), (403, "insufficient_permission".into()));
 }
 
 #[tokio::test]

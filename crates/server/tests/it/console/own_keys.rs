@@ -13,8 +13,11 @@ use claviger_core::name::Description;
 use claviger_core::reject::RejectCode;
 use claviger_core::role::BuiltIn;
 
-use super::browser::{Browser, selector};
+use super::browser::{Browser, Page, selector};
 use crate::app::{TestApp, name, new_key, permissions, refused};
+
+/// Where keys stand that others made for one.
+const THERE: &str = "/o/root/profile/security/keys";
 
 /// Somebody whose role here is about one scorecard and about nothing of Claviger's own.
 async fn reader_of_a_scorecard(app: &TestApp) -> (UserId, RoleId, Caller) {
@@ -61,7 +64,14 @@ async fn a_role_that_says_nothing_of_keys_finds_those_made_for_its_member_and_ch
     browser.get(&format!("/o/root/keys/{made_for}/delete")).await.expect(403);
     let list = browser.get("/o/root/keys").await.expect(200);
     assert!(!list.text.contains("CI deploy") && !list.text.contains("/keys/new"), "{}", list.text);
-    assert!(list.links().contains(&"/o/root/profile/security/keys".to_owned()), "where those of others stand");
+    let pointed =
+        |list: &Page| list.text.contains("Profile › Security › API Keys") && list.links().contains(&THERE.to_owned());
+    assert!(pointed(&list), "where those of others stand");
+    let (_, mo, _) = app.member(app.root, "mo", BuiltIn::Member).await;
+    app.allow_members_keys(app.root, true).await;
+    key(&app, "Acts for Mo", app.admin_id, mo).await;
+    let list = Browser::of_user(&app, mo).await.get("/o/root/keys").await.expect(200);
+    assert!(!list.text.contains("Acts for Mo") && pointed(&list), "also for one who may make keys: {}", list.text);
 
     let mapped = || KeyFilter { mapped_user_id: Some(mina), ..KeyFilter::default() }.into();
     let found = list_keys(&app.app, &caller, app.root, mapped(), PageRequest::default()).await.unwrap();

@@ -103,7 +103,12 @@ async fn a_master_key_rotation_under_load_that_is_killed_in_the_middle_loses_not
     assert!(added.status.success(), "{added:?}");
     let new = Value::from(String::from_utf8(added.stdout).unwrap().trim());
     assert_ne!(new, old);
-    assert_eq!(caller.master_key().await["present"], old, "nothing goes by it yet");
+    let said = caller.master_key().await;
+    assert_eq!((&said["present"], &said["waiting"]), (&old, &new), "nothing goes by it yet");
+    let shown =
+        claviger(&["master-key", "show", "--url", &caller.base]).env("CLAVIGER_KEY", &admin_key).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains(&format!("{}: once every node has it", new.as_str().unwrap())), "{shown}");
 
     // Killed sooner and later, while keys are made. What was answered is kept account of.
     for (round, millis) in KILLED_AFTER_MILLIS.into_iter().enumerate() {
@@ -128,6 +133,7 @@ async fn a_master_key_rotation_under_load_that_is_killed_in_the_middle_loses_not
     }
     let done = caller.rotate().await.unwrap();
     assert_eq!((&done["present"], &done["wrapped_by_others"]), (&new, &json!(0)));
+    assert_eq!((&done["waiting"], &caller.master_key().await["waiting"]), (&Value::Null, &Value::Null));
     caller.assert_all_open(&sealed).await;
     let doctor = claviger(&["doctor", "--url", &caller.base]).env("CLAVIGER_KEY", &admin_key).output().unwrap();
     let said = String::from_utf8(doctor.stdout).unwrap();

@@ -64,6 +64,8 @@ async fn a_key_lives_its_whole_life_at_the_terminal() {
     // The secret stands alone on standard output, for a pipe.
     let token = it.run(&["keys", "create", "Nightly \u{fc}", "--role", "readonly", "--scope", "contacts:read"]);
     assert!(token.starts_with("ck_") && !token.contains(char::is_whitespace), "{token}");
+    let note = String::from_utf8(it.run_with(&["keys", "create", "Noted"], "").stderr).unwrap();
+    assert!(note.contains("only where the policy `reveal` allows that"), "{note}");
     let listed = it.json(&["keys", "list", "--search", "nightly"]);
     let key = &listed.as_array().unwrap()[0];
     let id = key["id"].as_str().unwrap();

@@ -175,10 +175,42 @@ async fn an_assertion_that_was_used_is_refused_after_a_sudden_end_and_its_token_
     assert_eq!(status, 200, "{said}");
     assert_eq!(before.form(&signing.token, "/oauth/revoke", &[("token", &other)]).await, 200);
     server.kill();
-    let server = Server::on(&data);
+    let mut server = Server::on(&data);
     let after = Client::of(&server);
     let (status, refused) = after.sign_in(&jwt).await;
     assert_eq!((status, &refused["code"]), (401, &json!("assertion_refused")), "{refused}");
     assert_eq!(after.asks(said["access_token"].as_str().unwrap()).await, (200, 200));
     assert_eq!(after.asks(&other).await, (401, 401), "what was taken back stays so");
+
+    rotate_at_once(&after, &prepared).await;
+    let token = said["access_token"].as_str().unwrap();
+    assert_eq!(after.asks(token).await, (401, 401), "its shared secret has ended");
+    server.kill();
+    let server = Server::on(&data);
+    assert_eq!(Client::of(&server).asks(token).await, (401, 401), "and stays so");
+}
+
+/// Puts another shared secret in the place of the root's.
+async fn rotate_at_once(at: &Client, prepared: &Prepared) {
+    let path = format!("/api/v1/organizations/{}/shared-secret/rotate", prepared.organization);
+    let (status, answer) = at.post(&prepared.admin_key, &path, json!({"overlap_secs": 0})).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[tokio::test]
+async fn a_token_dies_with_its_shared_secret_at_another_process_within_a_second() {
+    if !is_postgres() {
+        return;
+    }
+    let data = Data::new().await;
+    let prepared = prepare(&data).await;
+    let servers = (Server::on(&data), Server::on(&data));
+    let (here, there) = (Client::of(&servers.0), Client::of(&servers.1));
+    let signing = Signing::set_up(&here, &prepared).await;
+    let (token, refresh) = signing.signed_in(&here, "1").await;
+    there.until(&token, (200, 200)).await;
+    rotate_at_once(&here, &prepared).await;
+    let took = there.until(&token, (401, 401)).await;
+    assert!(took < DENIED_WITHIN, "{took:?}");
+    assert_eq!(there.form("", "/api/auth/bearer/refresh", &[("refresh_token", &refresh)]).await, 400);
 }

@@ -3,7 +3,7 @@
 use claviger_core::access_token::{PublicKey, SigningKeyInfo, SigningKeyState};
 use claviger_core::api::Api;
 use claviger_core::ending::Countdown;
-use claviger_core::id::{ApiId, ImportKind, OrganizationId, RoleId, UserId};
+use claviger_core::id::{ApiId, ImportKind, OrganizationId, RoleId};
 use claviger_core::key::Key;
 use claviger_core::name::ExternalId;
 use claviger_core::organization::Organization;
