@@ -26,7 +26,7 @@ use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
 use crate::outgoing::{Connector, Names, SystemNames};
 use crate::rates::Rates;
-use crate::replica::{Follower, Following, Identity, Nodes, Uses};
+use crate::replica::{Follower, Following, Identity, Nodes, Quotas, Uses};
 
 /// A generator that can be handed to a task.
 pub type Rng = Box<dyn CryptoRng + Send>;
@@ -51,6 +51,7 @@ struct Parts {
     follower: Follower,
     nodes: Nodes,
     uses: Uses,
+    quotas: Quotas,
     clock: Arc<dyn Clock>,
     randomness: Randomness,
     master_keys: MasterKeyFile,
@@ -133,6 +134,7 @@ impl App {
         };
         let (replica, follower) = following.start(seed);
         let uses = Uses::new(store.clone(), Arc::clone(&replica));
+        let quotas = Quotas::new(store.clone(), Arc::clone(&replica));
         let metrics = Arc::new(Metrics::default());
         let tally = metrics.tally();
         Self(Arc::new(Parts {
@@ -151,6 +153,7 @@ impl App {
             follower,
             nodes,
             uses,
+            quotas,
             clock,
             randomness,
             master_keys: master_keys.into(),
@@ -191,6 +194,11 @@ impl App {
     /// Writes down what was used.
     pub fn uses(&self) -> &Uses {
         &self.0.uses
+    }
+
+    /// Writes down what was used of quotas.
+    pub fn quotas(&self) -> &Quotas {
+        &self.0.quotas
     }
 
     /// The present instant.
@@ -293,6 +301,9 @@ impl App {
         }
         if let Err(error) = self.0.uses.flush().await {
             tracing::warn!(%error, "what was used last could not be written down");
+        }
+        if let Err(error) = self.0.quotas.write(false).await {
+            tracing::warn!(%error, "what was used of quotas could not be written down: up to what was written ahead counts as used");
         }
         self.0.store.close().await;
     }

@@ -16,6 +16,7 @@ use super::problem::Problem;
 use super::rates;
 use crate::app::App;
 use crate::http::QUERY_WARNING;
+use crate::limit_fields::LimitFields;
 use crate::ops;
 use crate::ops::caller::{Caller, Identified};
 use crate::site::Site;
@@ -43,11 +44,18 @@ pub(super) async fn authenticate(State(app): State<App>, request: Request, next:
                 Ok(allowance) => allowance,
                 Err(refusal) => return *refusal,
             };
+            let charged = match rates::charge_key(&app, &caller, surface) {
+                Ok(charged) => charged,
+                Err(refusal) => return *refusal,
+            };
             parts.extensions.insert(Authenticated(caller));
             let mut response = next.run(Request::from_parts(parts, body)).await;
             warn(&mut response, warns);
             if let Some(allowance) = allowance {
                 allowance.write(&mut response);
+            }
+            if let Some(charged) = charged {
+                LimitFields::of_key(&charged).write(response.headers_mut());
             }
             response
         }

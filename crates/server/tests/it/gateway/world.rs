@@ -102,6 +102,7 @@ pub(super) fn key_with_digest(number: u64, organization_id: OrganizationId, dige
         metadata: None,
         secrets: vec![SecretRecord { id, digest, state: SecretState::Current }],
         version: 1,
+        limits: None,
     }
 }
 
