@@ -139,6 +139,14 @@ fn change<E>(word: &AtomicU64, change: impl Fn(u64) -> Result<u64, E>) -> Result
     }
 }
 
+/// Changes a word by what `by` makes of it.
+fn update(word: &AtomicU64, by: impl Fn(u64) -> u64) {
+    let mut before = word.load(Relaxed);
+    while let Err(newer) = word.compare_exchange_weak(before, by(before), SeqCst, Relaxed) {
+        before = newer;
+    }
+}
+
 impl Bucket {
     fn take_rate(&self, rate: &Rate, cost: u32, now: Timestamp) -> Result<(), Exhausted> {
         let take = |full_at| rate.admit(instant(full_at), cost, now).map(|it| it.full_at.as_micros() as u64);
@@ -146,8 +154,7 @@ impl Bucket {
     }
 
     fn put_back_rate(&self, rate: &Rate, cost: u32) {
-        let put = |full_at| Ok::<_, Exhausted>(rate.put_back(instant(full_at), cost).as_micros() as u64);
-        drop(change(&self.full_at, put));
+        update(&self.full_at, |full_at| rate.put_back(instant(full_at), cost).as_micros() as u64);
     }
 
     fn take_quota(&self, quota: u32, cost: u32, now: Timestamp) -> Result<DayUse, Exhausted> {
@@ -350,13 +357,12 @@ impl Limiter {
         let Some(bucket) = self.buckets.get(note.at) else { return };
         let expected = note.before.saturating_add_signed(note.add);
         let others = total.saturating_sub(expected);
-        let add = |word| {
-            let present = DayUse::unpack(word);
-            let used = if present.day == note.day { present.used + others } else { present.used };
-            Ok::<_, Exhausted>(DayUse { used, ..present }.pack())
-        };
         if others > 0 {
-            drop(change(&bucket.day_use, add));
+            update(&bucket.day_use, |word| {
+                let present = DayUse::unpack(word);
+                let used = if present.day == note.day { present.used + others } else { present.used };
+                DayUse { used, ..present }.pack()
+            });
         }
         let packed = |used| DayUse { day: note.day, used }.pack();
         bucket.seen.store(packed(note.seen + others), SeqCst);

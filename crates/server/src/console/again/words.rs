@@ -21,13 +21,14 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 45] = [
+pub(in crate::console) const LABELS: [(&str, &str); 47] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
     ("back", ""),
     ("choice", "Setting"),
     ("count", "Typed to confirm"),
+    ("daily_quota", "Daily quota"),
     ("description", "Description"),
     ("door", ""),
     ("email", "E-mail"),
@@ -54,6 +55,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 45] = [
     ("parent", "Below"),
     ("permission", "Permissions"),
     ("permissions", "Permissions"),
+    ("rate", "Rate limit"),
     ("reach", "Reach"),
     ("reason", "Why"),
     ("replaces", ""),

@@ -31,6 +31,8 @@ pub(super) fn differences(
     };
     let (scopes, scopes_now) = list(form.scopes.as_ref(), now.scopes.as_ref());
     let (ips, ips_now) = list(form.allowed_ips.as_ref(), now.allowed_ips.as_ref());
+    let (rate, rate_now) = list(form.rate.as_ref(), now.rate.as_ref());
+    let (quota, quota_now) = list(form.daily_quota.as_ref(), now.daily_quota.as_ref());
     let chosen = |sent: &str, now: &str, choices: &[Choice]| {
         let wanted = if sent.is_empty() { now } else { sent };
         (label(choices, wanted), label(choices, now))
@@ -50,5 +52,7 @@ pub(super) fn differences(
         ("Reach", reach, now.reach),
         ("Scopes", scopes, scopes_now),
         ("Allowed IPs", ips, ips_now),
+        ("Rate limit", rate, rate_now),
+        ("Daily quota", quota, quota_now),
     ]
 }

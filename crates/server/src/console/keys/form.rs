@@ -6,6 +6,7 @@ use axum::response::Response;
 use claviger_core::decision::{Code, Reach};
 use claviger_core::id::{KeyId, RoleId, UserId};
 use claviger_core::key::{Key, KeyPatch, KeyState, Origin};
+use claviger_core::key_limits::KeyLimits;
 use claviger_core::limits;
 use claviger_core::name::{Description, Name};
 use claviger_core::network::IpAllowList;
@@ -20,6 +21,7 @@ use super::choices::{
 use super::conflict::differences;
 use super::copied::{copy_of, replaced, settings, source_of};
 use super::door::Door;
+use super::limits::{self as limit_words, Asked};
 use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
@@ -72,6 +74,10 @@ pub(in crate::console) struct KeyForm {
     pub(super) scopes: Option<String>,
     /// Addresses and networks, one a line; none where they were not sent.
     pub(super) allowed_ips: Option<String>,
+    /// A rate, or the word for none; empty is as the policy says, and none where it was not sent.
+    pub(super) rate: Option<String>,
+    /// A number, or the word for none; as [`Self::rate`].
+    pub(super) daily_quota: Option<String>,
 }
 
 /// What a form asks for, parsed. The outer `Option` of a field says whether the form speaks of it at all.
@@ -85,6 +91,7 @@ struct Wanted {
     reach: Option<Reach>,
     scopes: Option<Option<PermissionSet>>,
     allowed_ips: Option<Option<IpAllowList>>,
+    limits: Asked,
 }
 
 impl Wanted {
@@ -105,6 +112,7 @@ impl Wanted {
             reach: self.reach.filter(|it| *it != key.reach),
             scopes: self.scopes.filter(|it| !same_scopes(it)),
             allowed_ips: self.allowed_ips.filter(|it| *it != key.allowed_ips),
+            limits: Some(self.limits.limits(&key.limits)).filter(|it| *it != key.limits),
             ..KeyPatch::default()
         }
     }
@@ -144,8 +152,20 @@ impl KeyForm {
                 it.map_err(|error| errors.add("allowed_ips", sentence(&complaint(&lines, &error, is_wrong)))).ok()
             })
         });
+        let limits = Asked::read(self, errors);
         let (Some(name), Some(description), true) = (name, description, errors.is_empty()) else { return None };
-        Some(Wanted { name, description, role_id, expires_at, mapped_user_id, owner_id, reach, scopes, allowed_ips })
+        Some(Wanted {
+            name,
+            description,
+            role_id,
+            expires_at,
+            mapped_user_id,
+            owner_id,
+            reach,
+            scopes,
+            allowed_ips,
+            limits,
+        })
     }
 
     fn optional_id<T: std::str::FromStr>(&self, text: &str, field: &'static str, errors: &mut FormErrors) -> Option<T> {
@@ -217,14 +237,30 @@ pub(in crate::console) async fn create(
             reach: wanted.reach.unwrap_or(Reach::Organization),
             scopes: wanted.scopes.flatten(),
             allowed_ips: wanted.allowed_ips.flatten(),
+            limits: wanted.limits.limits(&KeyLimits::default()),
             metadata: source.as_ref().map(|it| it.key.metadata.clone()).unwrap_or_default(),
             ..NewKey::named(wanted.name, Origin::Form)
         };
         let sent = |it: &Option<String>| it.clone().unwrap_or_default();
-        let (role, scopes, ips) = (sent(&form.role), sent(&form.scopes), sent(&form.allowed_ips));
+        let [role, scopes, ips, rate, quota] =
+            [&form.role, &form.scopes, &form.allowed_ips, &form.rate, &form.daily_quota].map(sent);
         let KeyForm { from, api, name, description, expires, expires_on, mapped_user, owner, reach, .. } = &form;
-        let parts =
-            [from, api, name, description, &role, expires, expires_on, mapped_user, owner, reach, &scopes, &ips];
+        let parts = [
+            from,
+            api,
+            name,
+            description,
+            &role,
+            expires,
+            expires_on,
+            mapped_user,
+            owner,
+            reach,
+            &scopes,
+            &ips,
+            &rate,
+            &quota,
+        ];
         let once = secrets::idempotency("create", &form.once, parts);
         match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
             Ok(answer) => {
@@ -335,6 +371,7 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         reaches: reach_choices(visit, info, &form.reach),
         scopes: typed_lines(form.scopes.as_deref().unwrap_or_default()),
         allowed_ips: typed_lines(form.allowed_ips.as_deref().unwrap_or_default()),
+        limits: limit_words::inputs(visit, &form),
         key,
         metadata: source
             .map(|it| it.key.metadata)
@@ -395,6 +432,9 @@ fn complain(visit: &Visit, errors: &mut FormErrors, reject: Reject) -> Result<()
                 ("/expires_at", "expires", "The expiry"),
                 ("/mapped_user_id", "mapped_user", "The mapped user"),
                 ("/owner_id", "owner", "The owner"),
+                ("/limits", "rate", "The limits"),
+                ("/limits/rate", "rate", "The rate limit"),
+                ("/limits/daily_quota", "daily_quota", "The daily quota"),
             ];
             errors.add_fields(&reject.fields, &known);
             if reject.fields.is_empty() {
