@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use claviger_core::decision::Code;
 use claviger_core::rate::whole_secs;
 use claviger_core::usage::Span;
-use claviger_verifier::limits::Admission;
+use claviger_verifier::limiter::Admission;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -72,7 +72,7 @@ impl LimitFields {
 mod tests {
     use std::time::Duration;
 
-    use claviger_verifier::limits::{QuotaLeft, RateLeft, Refusal};
+    use claviger_verifier::limiter::{QuotaLeft, RateLeft, Refusal};
 
     use super::*;
 

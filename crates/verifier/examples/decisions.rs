@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::event::Position;
-use claviger_core::feed::{Change, Record};
+use claviger_core::feed::{Change, Frame, Record};
 use claviger_core::limits::ROWS_PER_EVENT_MAX;
 use claviger_core::permission::Asked;
 use claviger_core::secret::Digest;
@@ -22,7 +22,7 @@ use claviger_verifier::credential::Presented;
 use claviger_verifier::replica::Replica;
 use claviger_verifier::verify::{About, Ask};
 use claviger_verifier::writer::Writer;
-use installation::{Text, key, key_id, organization_of, surroundings, token};
+use installation::{Text, key, key_id, organization_of, root_with, surroundings, token};
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -70,7 +70,29 @@ fn measure(keys: usize, load_only: bool) {
     tell("bytes per key of names", counts.text_bytes as f64 / keys as f64, "B");
     if !load_only {
         decide(keys, &replica, &sample);
+        charge(keys, &replica, &mut writer, &sample);
     }
+}
+
+/// The same decisions where every key has a rate and a quota, none of which is ever used up: what it costs to take a request off them.
+fn charge(keys: usize, replica: &Arc<Replica>, writer: &mut Writer, sample: &[Sample]) {
+    let policy = serde_json::from_str(r#"{"default_rate":"1000000/1s","default_daily_quota":1000000000}"#);
+    let at = |seq| Position { epoch: EPOCH, seq };
+    let changes = vec![root_with(policy.expect("a policy"))];
+    writer.apply(&Frame { from: at(0), to: at(1), changes }).expect("no gap");
+    let asked = [Asked::parse("contacts:read").expect("a permission")];
+    let ask = Ask { organization: About::Own, api: Some("default"), permissions: &asked, ip: None };
+    let now = Timestamp::from_micros(1_795_000_000_000_000).expect("in range");
+    let run = |at: usize| {
+        let presented = Presented::token(&sample[at].token).expect("a token");
+        let verdict = replica.verify(&presented, &ask, now);
+        verdict.charge(1, now).is_some_and(|it| it.refusal.is_none())
+    };
+    let wrong = (0..sample.len().min(ROUND)).filter(|it| !run(*it)).count();
+    assert_eq!(wrong, 0, "nothing is used up");
+    let (median, least) = nanos(sample.len(), &run);
+    report(keys, "decision with hash, limits charged", median, least, "ns");
+    report(keys, "keys with a bucket", replica.limiter().len() as f64, replica.limiter().len() as f64, "keys");
 }
 
 fn decide(keys: usize, replica: &Arc<Replica>, sample: &[Sample]) {

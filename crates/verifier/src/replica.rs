@@ -18,7 +18,7 @@ use crate::cells::here;
 use crate::denials::Denials;
 use crate::hash::Seed;
 use crate::held::{Membership, UserCell};
-use crate::limits::Limiter;
+use crate::limiter::Limiter;
 use crate::origins::Origins;
 use crate::resolve::Spot;
 use crate::state::State;

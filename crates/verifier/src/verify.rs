@@ -21,7 +21,7 @@ use claviger_core::time::Timestamp;
 use crate::credential::Presented;
 use crate::entry::NONE;
 use crate::facts::Facts;
-use crate::limits::Admission;
+use crate::limiter::Admission;
 use crate::replica::Replica;
 use crate::resolve::{Aim, Resolved, Session, limits_of_key, session_request};
 use crate::state::{Hit, State};

@@ -44,12 +44,14 @@ pub(super) async fn authenticate(State(app): State<App>, request: Request, next:
                 Ok(allowance) => allowance,
                 Err(refusal) => return *refusal,
             };
-            let charged = match rates::charge_key(&app, &caller, surface) {
-                Ok(charged) => charged,
-                Err(refusal) => return *refusal,
+            let charged = rates::charge_key(&app, &caller, surface);
+            let mut response = match charged.and_then(|it| it.refusal) {
+                Some(refusal) => rates::refuse_key(refusal),
+                None => {
+                    parts.extensions.insert(Authenticated(caller));
+                    next.run(Request::from_parts(parts, body)).await
+                }
             };
-            parts.extensions.insert(Authenticated(caller));
-            let mut response = next.run(Request::from_parts(parts, body)).await;
             warn(&mut response, warns);
             if let Some(allowance) = allowance {
                 allowance.write(&mut response);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use claviger_core::key_limits::{KeyLimits, RateSetting};
 use claviger_core::limits::DAILY_QUOTA_MAX;
 use claviger_core::reject::FieldReject;
-use claviger_verifier::limits::{Admission, QuotaLeft, RateLeft};
+use claviger_verifier::limiter::{Admission, QuotaLeft, RateLeft};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

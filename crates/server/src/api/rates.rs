@@ -10,7 +10,7 @@ use claviger_core::decision::Code;
 use claviger_core::rate::{Admitted, Exhausted, Rate, whole_secs};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
-use claviger_verifier::limits::Admission;
+use claviger_verifier::limiter::{Admission, Refusal};
 
 use super::problem::Problem;
 use super::{oauth, verify, verify_batch};
@@ -77,20 +77,21 @@ pub(super) fn take(app: &App, caller: &Caller, surface: Surface) -> Result<Optio
     }
 }
 
-/// Takes one request of the management API out of what the caller's key may use, as policy and the key itself say. Who asks about the keys of
-/// others is not charged for it: what a host's gateway asks is not what its own key is used for, and a default limit must not close the gate.
-///
-/// # Errors
-/// The refusal, when nothing is left of it.
-pub(super) fn charge_key(app: &App, caller: &Caller, surface: Surface) -> Result<Option<Admission>, Box<Response>> {
-    let (Caller::Key { key_id, .. }, Surface::Management) = (caller, surface) else { return Ok(None) };
-    let Some(admission) = app.replica().charge_key(*key_id, app.now()) else { return Ok(None) };
-    let Some(refusal) = admission.refusal else { return Ok(Some(admission)) };
+/// Takes one request of the management API out of what the caller's key may use, as policy and the key itself say; absent where the key has no
+/// limits. Who asks about the keys of others is not charged for it: what a host's gateway asks is not what its own key is used for, and a default
+/// limit must not close the gate.
+pub(super) fn charge_key(app: &App, caller: &Caller, surface: Surface) -> Option<Admission> {
+    match (caller, surface) {
+        (Caller::Key { key_id, .. }, Surface::Management) => app.replica().charge_key(*key_id, app.now()),
+        _ => None,
+    }
+}
+
+/// What is answered where a key's limits are used up.
+pub(super) fn refuse_key(refusal: Refusal) -> Response {
     let detail = Reject::from(refusal.code).detail;
     let reject = Reject::until_later(RejectCode::Decision(refusal.code), detail, refusal.wait_secs());
-    let mut response = Problem::from(reject).into_response();
-    LimitFields::of_key(&admission).write(response.headers_mut());
-    Err(Box::new(response))
+    Problem::from(reject).into_response()
 }
 
 /// Takes what a batch of questions costs beyond the request that it came in: each of them is one, or who puts a thousand into each request would

@@ -10,7 +10,7 @@ use claviger_core::permission::Asked;
 use claviger_core::reject::RejectCode;
 use claviger_core::time::{Clock, Timestamp};
 use claviger_verifier::credential::{Presented, Refused, Sources};
-use claviger_verifier::limits::Admission;
+use claviger_verifier::limiter::Admission;
 use claviger_verifier::replica::Replica;
 use claviger_verifier::verify::{About, Ask};
 use http_body_util::Full;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use claviger_core::decision::Decision;
 use claviger_core::reject::RejectCode;
 use claviger_verifier::facts::Facts;
-use claviger_verifier::limits::Admission;
+use claviger_verifier::limiter::Admission;
 use claviger_verifier::verify::Verdict;
 use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};

@@ -13,7 +13,7 @@ use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::facts::Facts;
-use claviger_verifier::limits::Admission;
+use claviger_verifier::limiter::Admission;
 use claviger_verifier::verify::{About, Ask, Verdict};
 use secrecy::{ExposeSecret, SecretString};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use claviger_store::usage::quotas::{QUOTAS_PER_CHUNK_MAX, QuotaUse};
 use claviger_store::{Store, StoreResult};
-use claviger_verifier::limits::QuotaNote;
+use claviger_verifier::limiter::QuotaNote;
 use claviger_verifier::replica::Replica;
 use tokio::sync::{Mutex, Notify};
 

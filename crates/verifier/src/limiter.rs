@@ -399,5 +399,5 @@ impl fmt::Debug for Limiter {
 }
 
 #[cfg(test)]
-#[path = "limits_tests.rs"]
+#[path = "limiter_tests.rs"]
 mod tests;
