@@ -7,7 +7,6 @@ use claviger_core::decision::{Code, Reach};
 use claviger_core::id::{KeyId, RoleId, UserId};
 use claviger_core::key::{Key, KeyPatch, KeyState, Origin};
 use claviger_core::key_limits::KeyLimits;
-use claviger_core::limits;
 use claviger_core::name::{Description, Name};
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
@@ -18,10 +17,10 @@ use serde::Deserialize;
 use super::choices::{
     KEEP, Lifetimes, NOBODY, Present, owner_choices, reach_choices, read_end, role_choices, user_choices,
 };
-use super::conflict::differences;
+use super::conflict::{differences, holder_of_name};
 use super::copied::{copy_of, replaced, settings, source_of};
 use super::door::Door;
-use super::limits::{self as limit_words, Asked};
+use super::limits::{Asked, inputs};
 use super::secrets::{self, new_once};
 use super::view;
 use crate::console::entrance::{keep, refused};
@@ -32,11 +31,7 @@ use crate::console::pages::keys::{KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
 use crate::ops::keys::usage::with_uses_here;
-use crate::ops::keys::{
-    KeyFilter, KeyInfo, KeyQuery, NewKey, create_key, get_key, hides_when_given, is_about_owned_keys, list_keys,
-    update_key,
-};
-use crate::ops::page::PageRequest;
+use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, hides_when_given, is_about_owned_keys, update_key};
 
 /// The form as it is sent; empty fields and missing ones are the same, but for the role.
 ///
@@ -371,7 +366,7 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         reaches: reach_choices(visit, info, &form.reach),
         scopes: typed_lines(form.scopes.as_deref().unwrap_or_default()),
         allowed_ips: typed_lines(form.allowed_ips.as_deref().unwrap_or_default()),
-        limits: limit_words::inputs(visit, &form),
+        limits: inputs(visit, &form),
         key,
         metadata: source
             .map(|it| it.key.metadata)
@@ -394,16 +389,6 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
 
 /// What is said of a name that is taken.
 const NAME_TAKEN: &str = "A key with this name exists already. Choose another name.";
-
-/// The live key that has a name, by id, where the viewer may see it.
-async fn holder_of_name(visit: &Visit, name: &str, api: &str) -> Option<String> {
-    let name = Name::parse(name).ok()?.key();
-    let filter = KeyFilter { search: Some(name.as_str().to_owned()), ..KeyFilter::default() };
-    let query = KeyQuery { api: api.parse().ok(), ..filter.into() };
-    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
-    let found = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, all).await.ok()?;
-    found.page.items.iter().find(|it| it.key.name.key() == name).map(|it| it.key.id.to_string())
-}
 
 /// Puts a refusal of the operation beside the field it is about.
 fn complain(visit: &Visit, errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
