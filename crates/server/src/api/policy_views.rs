@@ -100,16 +100,16 @@ setting_views! {
     FlagSettingView of bool,
 }
 
-/// Declares a value of a policy that is so much, or none.
+/// Declares a value of a policy that is so much, or none, with what is said of it and of what the organization sets itself.
 macro_rules! bound_views {
-    ($($name:ident of $type:ident: $what:literal, $none:literal;)*) => {$(
-        #[doc = concat!("One value of a policy that is ", $what, ", or none.")]
+    ($($(#[$about:meta])* $name:ident of $type:ident { $(#[$own:meta])* own })*) => {$(
+        $(#[$about])*
         #[derive(Debug, Serialize, ToSchema)]
         pub(super) struct $name {
             /// What holds; null means no such bound.
             #[schema(required)]
             pub effective: Option<$type>,
-            #[doc = concat!("What the organization sets itself, ", $none, " for no such bound; null where it sets nothing.")]
+            $(#[$own])*
             #[schema(required)]
             pub own: Option<$type>,
             /// What would hold if it set nothing; null means no such bound.
@@ -123,23 +123,31 @@ macro_rules! bound_views {
         }
 
         impl $name {
-            fn new(
-                info: &PolicyInfo,
-                setting: Setting,
-                (effective, own, inherited): (Option<$type>, Option<$type>, Option<$type>),
-            ) -> Self {
-                let (set_by, locked_by) =
-                    (SourceView::new(info, info.set_by(setting)), SourceView::of_lock(info, setting));
-                Self { effective, own, inherited, set_by, locked_by }
+            fn new(info: &PolicyInfo, setting: Setting, values: (Option<$type>, Option<$type>, Option<$type>)) -> Self {
+                let (effective, own, inherited) = values;
+                let set_by = SourceView::new(info, info.set_by(setting));
+                Self { effective, own, inherited, set_by, locked_by: SourceView::of_lock(info, setting) }
             }
         }
     )*};
 }
 
 bound_views! {
-    DaysSettingView of u16: "a number of days", "zero";
-    QuotaSettingView of u32: "a number of requests in a day", "zero";
-    RateSettingView of String: "a number of requests in a period, such as `100/10s`", "`none`";
+    /// One value of a policy that is a number of days, or none.
+    DaysSettingView of u16 {
+        /// What the organization sets itself, zero for no such bound; null where it sets nothing.
+        own
+    }
+    /// One value of a policy that is a number of requests in a day, or none.
+    QuotaSettingView of u32 {
+        /// What the organization sets itself, zero for no such bound; null where it sets nothing.
+        own
+    }
+    /// One value of a policy that is a number of requests in a period, such as `100/10s`, or none.
+    RateSettingView of String {
+        /// What the organization sets itself, `none` for no such bound; null where it sets nothing.
+        own
+    }
 }
 
 /// One value of a policy that is days before an end on which people are told, the first notice first.
