@@ -13,16 +13,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::event::Position;
-use claviger_core::feed::{Change, Frame, Record};
+use claviger_core::feed::{Change, Frame, OrganizationRecord, Record};
+use claviger_core::id::OrganizationId;
 use claviger_core::limits::ROWS_PER_EVENT_MAX;
 use claviger_core::permission::Asked;
+use claviger_core::policy::OwnPolicy;
 use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::replica::Replica;
 use claviger_verifier::verify::{About, Ask};
 use claviger_verifier::writer::Writer;
-use installation::{Text, key, key_id, organization_of, root_with, surroundings, token};
+use installation::{Text, key, key_id, organization_of, surroundings, token};
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -72,6 +74,23 @@ fn measure(keys: usize, load_only: bool) {
         decide(keys, &replica, &sample);
         charge(keys, &replica, &mut writer, &sample);
     }
+}
+
+/// The root with another policy: what is set there holds for all.
+fn root_with(policy: OwnPolicy) -> Change {
+    let id = OrganizationId::from_u128(1);
+    let (slug, external_id) = ("organization-0".into(), Some("0".into()));
+    let root = OrganizationRecord {
+        id,
+        parent_id: None,
+        slug,
+        external_id,
+        suspended: false,
+        policy,
+        allowed_ips: None,
+        version: 2,
+    };
+    Change::Put(Box::new(Record::Organization(root)))
 }
 
 /// The same decisions where every key has a rate and a quota, none of which is ever used up: what it costs to take a request off them.

@@ -96,23 +96,6 @@ pub(crate) fn surroundings(keys: usize) -> impl Iterator<Item = Change> {
     records.map(|it| Change::Put(Box::new(it)))
 }
 
-/// The root with another policy: what is set there holds for all.
-pub(crate) fn root_with(policy: OwnPolicy) -> Change {
-    let id = OrganizationId::from_u128(1);
-    let (slug, external_id) = ("organization-0".into(), Some("0".into()));
-    let root = OrganizationRecord {
-        id,
-        parent_id: None,
-        slug,
-        external_id,
-        suspended: false,
-        policy,
-        allowed_ips: None,
-        version: 2,
-    };
-    Change::Put(Box::new(Record::Organization(root)))
-}
-
 /// A key that is good, with its one secret.
 pub(crate) fn key(number: usize, token: &Text) -> KeyRecord {
     let user = UserId::from_u128(user_of(number) as u128);
