@@ -195,12 +195,20 @@ test("A1.5: rotated in seven days both secrets work until the seventh is over, a
   }
 });
 
-test("A1.6: limits show in headers, 429 says when to come back, and the key's page says how often it may be used", async () => {
+test("A1.0, A1.6: the agency's policy is set; limits show in headers, 429 says when to come back, and the key's page says how often it may be used", async () => {
   const dev = await startDev();
   try {
     const { page, close } = await openWindow(browser, dev);
     await signIn(page, dev.admin);
     await walk(page, "Policies");
+    await page.getByRole("link", { name: "Edit Unused keys end" }).click();
+    await page.getByLabel("A number of days").check();
+    await page.getByRole("textbox", { name: "Number of days" }).fill("90");
+    await page.getByRole("button", { name: "Review the change" }).click();
+    await page.getByRole("button", { name: "Save the policy" }).click();
+    await page.getByRole("row", { name: /^Unused keys end.*90 days.*Set here/ }).waitFor();
+    await page.getByRole("row", { name: /^What happens to unused keys.*Deleted/ }).waitFor();
+    await page.getByRole("row", { name: /^Notices before an unused key ends.*15, 7 and 1 days before/ }).waitFor();
     await page.getByRole("link", { name: "Edit Rate limit of keys" }).click();
     await page.getByLabel("So many requests in a period").check();
     await page.getByRole("textbox", { name: "Requests and period" }).fill("often");
