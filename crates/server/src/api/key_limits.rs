@@ -19,7 +19,7 @@ use super::fields::{Field, Object, optional};
 pub(super) struct KeyLimitsBody {
     /// So many requests in a period of seconds (`s`), minutes (`m`), hours (`h`) or a day (`1d`), all of which may come at once and then come back one by
     /// one, evenly; `none` for as often as it likes. Up to 1,000,000 requests, from a second to a day. In answers the period is in seconds.
-    #[schema(examples("100/10s", "none"))]
+    #[schema(pattern = "^(none|[0-9]{1,7}/[0-9]{0,5}[smhd])$", examples("100/10s", "none"))]
     pub rate: Option<String>,
     /// So many requests in a day, which begins at midnight UTC; zero for as often as it likes.
     #[schema(maximum = 1_000_000_000)]

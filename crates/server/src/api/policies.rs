@@ -66,7 +66,7 @@ pub(super) struct PolicyBody {
     /// What a leak report does.
     pub leak_action: Option<LeakActionWord>,
     /// How often each key may be used that says nothing of it itself, such as `100/10s`; `none` for as often as it likes. See the `limits` of a key.
-    #[schema(examples("100/10s", "none"))]
+    #[schema(pattern = "^(none|[0-9]{1,7}/[0-9]{0,5}[smhd])$", examples("100/10s", "none"))]
     pub default_rate: Option<String>,
     /// How often each key may be used in a day (UTC) that says nothing of it itself; zero for as often as it likes.
     #[schema(maximum = 1_000_000_000)]

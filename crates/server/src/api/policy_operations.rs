@@ -93,7 +93,7 @@ pub(super) struct PolicyPatchBody {
     leak_action: Option<Option<LeakActionWord>>,
     /// How often each key may be used that says nothing of it itself, such as `100/10s`; `none` for as often as it likes.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, examples("100/10s", "none"))]
+    #[schema(value_type = Option<String>, pattern = "^(none|[0-9]{1,7}/[0-9]{0,5}[smhd])$", examples("100/10s", "none"))]
     default_rate: Option<Option<String>>,
     /// How often each key may be used in a day (UTC) that says nothing of it itself; zero for as often as it likes.
     #[serde(default, deserialize_with = "present")]
