@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bearer, callWith, createKey, inspect, keep, launch, openWindow, setUp, signIn, startDev, startServer, switchTo } from "./harness.mjs";
+import { bearer, callWith, createKey, inspect, keep, launch, openWindow, setUp, signIn, startDev, startServer, switchTo, walk, walkToKeys } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
 let browser;
@@ -189,6 +189,76 @@ test("A1.5: rotated in seven days both secrets work until the seventh is over, a
     await page.getByRole("button", { name: /^Deactivate/ }).click();
     await page.getByRole("status").getByText("Key “Website” deactivated.").waitFor();
     assert.deepEqual([await callWith(dev, bearer(token)), await callWith(dev, bearer(replacement))], [401, 200]);
+    await close();
+  } finally {
+    await dev.stop();
+  }
+});
+
+test("A1.0, A1.6: the agency's policy is set; limits show in headers, 429 says when to come back, and the key's page says how often it may be used", async () => {
+  const dev = await startDev();
+  try {
+    const { page, close } = await openWindow(browser, dev);
+    await signIn(page, dev.admin);
+    await walk(page, "Policies");
+    await page.getByRole("link", { name: "Edit Unused keys end" }).click();
+    await page.getByLabel("A number of days").check();
+    await page.getByRole("textbox", { name: "Number of days" }).fill("90");
+    await page.getByRole("button", { name: "Review the change" }).click();
+    await page.getByRole("button", { name: "Save the policy" }).click();
+    await page.getByRole("row", { name: /^Unused keys end.*90 days.*Set here/ }).waitFor();
+    await page.getByRole("row", { name: /^What happens to unused keys.*Deleted/ }).waitFor();
+    await page.getByRole("row", { name: /^Notices before an unused key ends.*15, 7 and 1 days before/ }).waitFor();
+    await page.getByRole("link", { name: "Edit Rate limit of keys" }).click();
+    await page.getByLabel("So many requests in a period").check();
+    await page.getByRole("textbox", { name: "Requests and period" }).fill("often");
+    await page.getByRole("button", { name: "Review the change" }).click();
+    await page.getByRole("alert").getByText("such as 100/10s").waitFor();
+    await page.getByRole("textbox", { name: "Requests and period" }).fill("100/10s");
+    await page.getByRole("button", { name: "Review the change" }).click();
+    await page.getByText("100 requests in 10 seconds").first().waitFor();
+    await show(page, "policy-rate-review");
+    await page.getByRole("button", { name: "Save the policy" }).click();
+    await page.getByRole("row", { name: /^Rate limit of keys.*100 requests in 10 seconds.*Set here/ }).waitFor();
+
+    await walkToKeys(page);
+    const key = await createKey(page, "Website");
+    const call = async () => {
+      const answer = await fetch(`${dev.base}/api/v1/me`, { headers: bearer(key.token) });
+      // Read, so that the connection is used again: a new one for each call takes longer than they come back.
+      await answer.text();
+      const { status, headers } = answer;
+      return { status, policy: headers.get("ratelimit-policy"), left: headers.get("ratelimit"), wait: headers.get("retry-after") };
+    };
+    const first = await call();
+    assert.deepEqual([first.status, first.wait], [200, null]);
+    // Beside the server's own for each caller.
+    assert.match(first.policy, /"key";q=100;w=10$/);
+    assert.match(first.left, /"key";r=99;t=1$/);
+    // Some come back while they are used up, ten in a second.
+    let last = first;
+    for (let calls = 0; last.status === 200 && calls < 1000; calls += 1) last = await call();
+    assert.deepEqual([last.status, last.wait], [429, "1"]);
+    assert.match(last.left, /"key";r=0;t=1$/);
+    await new Promise((done) => setTimeout(done, 1000));
+    assert.equal((await call()).status, 200, "after the time that it said");
+
+    await page.getByRole("link", { name: "View key" }).click();
+    await page.getByText("100 requests in 10 seconds").waitFor();
+    await page.getByText("by the policy").waitFor();
+    await show(page, "key-limits");
+    await page.getByRole("link", { name: "Edit", exact: true }).click();
+    await page.getByText("More: scopes, allowed IPs, limits").click();
+    await page.getByLabel("Daily quota").fill("2");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("2 requests a day").waitFor();
+    assert.deepEqual([(await call()).status, (await call()).status], [200, 200]);
+    const over = await call();
+    assert.equal(over.status, 429);
+    const untilMidnight = 86_400 - (Date.now() / 1000) % 86_400;
+    assert.ok(Math.abs(Number(over.wait) - untilMidnight) < 60, `${over.wait} s until midnight UTC`);
+    await page.reload();
+    await page.getByText("0 left until 00:00 UTC").waitFor();
     await close();
   } finally {
     await dev.stop();

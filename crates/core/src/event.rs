@@ -316,6 +316,7 @@ impl Audited for Key {
             "mapped_user_id": text(self.mapped_user_id.as_ref()),
             "expires_at": text(self.expires_at.as_ref()),
             "allowed_ips": list(&self.allowed_ips),
+            "limits": list(self.limits.set()),
             "reach": self.reach.as_str(),
             "standing": self.standing.as_str(),
             "revocation_reason": self.revocation.map(|it| it.reason.as_str()),

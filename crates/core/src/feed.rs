@@ -13,6 +13,7 @@ use crate::event::{Entity, EntityKind, Position};
 use crate::id::{
     ApiId, KeyId, MemberId, OrganizationId, RoleId, SecretId, SharedSecretId, SignInId, SigningKeyId, UserId,
 };
+use crate::key_limits::KeyLimits;
 use crate::network::IpAllowList;
 use crate::permission::PermissionSet;
 use crate::policy::OwnPolicy;
@@ -185,6 +186,9 @@ pub struct KeyRecord {
     /// Counts its changes.
     #[n(14)]
     pub version: u64,
+    /// How often it may be used, as far as it says that itself; absent where it says nothing.
+    #[n(15)]
+    pub limits: Option<KeyLimits>,
 }
 
 /// A secret, as verifiers hold it.
@@ -398,6 +402,7 @@ mod tests {
                 state: SecretState::Retiring { until: Timestamp::MIN },
             }],
             version: 7,
+            limits: serde_json::from_str(r#"{"rate":"100/10s","daily_quota":5000}"#).ok(),
         })
     }
 

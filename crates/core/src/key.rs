@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use crate::api::Api;
 use crate::decision::{KeyStanding, Reach};
 use crate::id::{ApiId, KeyId, OrganizationId, RoleId, SecretId, UserId};
+use crate::key_limits::KeyLimits;
 use crate::limits;
 use crate::name::{Description, Name};
 use crate::network::IpAllowList;
@@ -113,6 +114,8 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// Where it may be used from; absent means anywhere.
     pub allowed_ips: Option<IpAllowList>,
+    /// How often it may be used, as far as it says that itself.
+    pub limits: KeyLimits,
     /// How far down the tree it reaches.
     pub reach: Reach,
     /// Whether it is switched on.
@@ -158,6 +161,8 @@ pub struct KeyDraft {
     pub expires_at: Option<Timestamp>,
     /// See [`Key::allowed_ips`].
     pub allowed_ips: Option<IpAllowList>,
+    /// See [`Key::limits`].
+    pub limits: KeyLimits,
     /// See [`Key::reach`].
     pub reach: Reach,
     /// See [`Key::origin`].
@@ -184,6 +189,7 @@ impl KeyDraft {
             mapped_user_id: None,
             expires_at: None,
             allowed_ips: None,
+            limits: KeyLimits::default(),
             reach: Reach::Organization,
             origin,
             personal: false,
@@ -247,6 +253,7 @@ impl KeyDraft {
             mapped_user_id: self.mapped_user_id,
             expires_at: self.expires_at,
             allowed_ips: self.allowed_ips,
+            limits: self.limits,
             reach: self.reach,
             standing: KeyStanding::Active,
             revocation: None,
@@ -326,6 +333,8 @@ pub struct KeyPatch {
     pub expires_at: Option<Option<Timestamp>>,
     /// See [`Key::allowed_ips`].
     pub allowed_ips: Option<Option<IpAllowList>>,
+    /// See [`Key::limits`]; all of them together.
+    pub limits: Option<KeyLimits>,
     /// See [`Key::reach`].
     pub reach: Option<Reach>,
     /// See [`Key::stored_in`].
@@ -397,6 +406,7 @@ impl Key {
         set(&mut self.mapped_user_id, patch.mapped_user_id);
         set(&mut self.expires_at, patch.expires_at);
         set(&mut self.allowed_ips, patch.allowed_ips);
+        set(&mut self.limits, patch.limits);
         set(&mut self.reach, patch.reach);
         set(&mut self.stored_in, patch.stored_in);
         set(&mut self.metadata, patch.metadata);

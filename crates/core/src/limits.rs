@@ -102,6 +102,12 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 pub const IDEMPOTENCY_HOURS: u64 = 24;
 /// Callers whose rates are kept at once; beyond, those nearest to a full allowance are forgotten.
 pub const RATE_BUCKETS_MAX: usize = 65_536;
+/// Requests of one key in a day that a quota may allow.
+pub const DAILY_QUOTA_MAX: u32 = 1_000_000_000;
+/// Requests for which one request may count, where whoever verifies says so.
+pub const REQUEST_COST_MAX: u32 = 1_000_000;
+/// Hours for which it is remembered what keys have used of their quotas.
+pub const QUOTA_HOURS_KEPT: u64 = 48;
 /// Hours for which requests are counted by the hour; then they count by the day.
 pub const USAGE_HOURS_KEPT: u64 = 48;
 /// Days for which requests are counted by the day.

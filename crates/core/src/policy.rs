@@ -12,6 +12,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::key_limits::{DefaultLimits, RateSetting, quota_within, rate_within};
+use crate::rate::Rate;
+
 pub use self::notices::{NoticeDays, NoticeDaysError};
 pub use self::origin::{Origin, origins};
 pub use self::patch::PolicyPatch;
@@ -105,11 +108,15 @@ pub enum Setting {
     MaxStaleSecs,
     /// [`Policy::leak_action`].
     LeakAction,
+    /// [`Policy::default_rate`].
+    DefaultRate,
+    /// [`Policy::default_daily_quota`].
+    DefaultDailyQuota,
 }
 
 impl Setting {
     /// All settings.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Reveal,
         Self::QueryStringKeys,
         Self::IdleDays,
@@ -123,6 +130,8 @@ impl Setting {
         Self::AdminOnlyMapping,
         Self::MaxStaleSecs,
         Self::LeakAction,
+        Self::DefaultRate,
+        Self::DefaultDailyQuota,
     ];
 
     /// The name on the wire and in storage, which is its field's too.
@@ -141,6 +150,8 @@ impl Setting {
             Self::AdminOnlyMapping => "admin_only_mapping",
             Self::MaxStaleSecs => "max_stale_secs",
             Self::LeakAction => "leak_action",
+            Self::DefaultRate => "default_rate",
+            Self::DefaultDailyQuota => "default_daily_quota",
         }
     }
 }
@@ -188,6 +199,12 @@ pub struct OwnPolicy {
     /// See [`Policy::leak_action`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leak_action: Option<LeakAction>,
+    /// See [`Policy::default_rate`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_rate: Option<RateSetting>,
+    /// See [`Policy::default_daily_quota`]; zero means none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_daily_quota: Option<u32>,
     /// The settings that children may only narrow.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub locked: BTreeSet<Setting>,
@@ -222,6 +239,11 @@ pub struct Policy {
     pub max_stale_secs: u32,
     /// What a leak report does; default revoke.
     pub leak_action: LeakAction,
+    /// How often each key may be used that says nothing of it itself; default as often as it likes. Where it is locked, a key is bound by it whatever
+    /// it says.
+    pub default_rate: Option<Rate>,
+    /// How often each key may be used in a day (UTC) that says nothing of it itself; default as often as it likes. Locked as [`Self::default_rate`].
+    pub default_daily_quota: Option<u32>,
     /// The settings that an ancestor or this organization has locked.
     pub locked: BTreeSet<Setting>,
 }
@@ -245,6 +267,8 @@ impl Default for Policy {
             admin_only_mapping: true,
             max_stale_secs: 24 * 60 * 60,
             leak_action: LeakAction::default(),
+            default_rate: None,
+            default_daily_quota: None,
             locked: BTreeSet::new(),
         }
     }
@@ -307,7 +331,23 @@ impl Policy {
             },
             max_stale_secs: ordered(pick(Setting::MaxStaleSecs), self.max_stale_secs, own.max_stale_secs),
             leak_action: ordered(pick(Setting::LeakAction), self.leak_action, own.leak_action),
+            default_rate: rate_within(self.default_rate, pick(Setting::DefaultRate), own.default_rate),
+            default_daily_quota: quota_within(
+                self.default_daily_quota,
+                pick(Setting::DefaultDailyQuota),
+                own.default_daily_quota,
+            ),
             locked: self.locked.union(&own.locked).copied().collect(),
+        }
+    }
+
+    /// How often keys may be used that say nothing of it themselves, and whether they may say more.
+    pub fn default_limits(&self) -> DefaultLimits {
+        DefaultLimits {
+            rate: self.default_rate,
+            is_rate_locked: self.locked.contains(&Setting::DefaultRate),
+            daily_quota: self.default_daily_quota,
+            is_daily_quota_locked: self.locked.contains(&Setting::DefaultDailyQuota),
         }
     }
 
@@ -362,6 +402,31 @@ mod tests {
             let child = parent.inherit(&own);
             assert_eq!((Some(child.idle_notices), Some(child.expiry_notices)), (days(holds), days(&[60])));
         }
+    }
+
+    #[test]
+    fn below_a_lock_keys_may_be_used_less_often_by_default_and_never_more() {
+        let rate = |text: &str| text.parse().ok();
+        let own = |json: &str| serde_json::from_str::<OwnPolicy>(json).expect("a policy");
+        let free = Policy { default_rate: rate("100/10s"), default_daily_quota: Some(1000), ..Policy::default() };
+        let locked = [Setting::DefaultRate, Setting::DefaultDailyQuota].into();
+        let locked = Policy { locked, ..free.clone() };
+        for (set, freely, below_a_lock) in [
+            (
+                r#"{"default_rate":"200/10s","default_daily_quota":2000}"#,
+                (rate("200/10s"), Some(2000)),
+                (rate("100/10s"), Some(1000)),
+            ),
+            (r#"{"default_rate":"none","default_daily_quota":0}"#, (None, None), (rate("100/10s"), Some(1000))),
+            (r#"{"default_rate":"5/1s","default_daily_quota":9}"#, (rate("5/1s"), Some(9)), (rate("5/1s"), Some(9))),
+            ("{}", (rate("100/10s"), Some(1000)), (rate("100/10s"), Some(1000))),
+        ] {
+            let of = |policy: &Policy| (policy.default_rate, policy.default_daily_quota);
+            assert_eq!(of(&free.inherit(&own(set))), freely, "{set}");
+            assert_eq!(of(&locked.inherit(&own(set))), below_a_lock, "{set}");
+        }
+        let limits = locked.default_limits();
+        assert!(limits.is_rate_locked && limits.is_daily_quota_locked && !free.default_limits().is_rate_locked);
     }
 
     #[test]

@@ -7,10 +7,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::time::Timestamp;
 
 /// So many requests in a period. All of them may come at once; then they come back one by one, evenly over the period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     requests: u32,
     period: Duration,
@@ -78,10 +80,23 @@ impl Rate {
         self.period
     }
 
+    /// Whether whoever keeps to it keeps to the other one too: neither more at once, nor more in the long run.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let in_long_run = |a: &Self, b: &Self| u128::from(a.requests) * b.period.as_micros();
+        self.requests <= other.requests && in_long_run(self, other) <= in_long_run(other, self)
+    }
+
+    /// What a bucket that is full at `full_at` holds at this moment.
+    pub fn left(&self, full_at: Timestamp, now: Timestamp) -> u32 {
+        // Nothing is taken, so nobody is refused.
+        self.admit(full_at, 0, now).map_or(0, |it| it.remaining)
+    }
+
     /// The time in which one comes back, in whole microseconds: rounded up, so that nobody ever gets more than the rate says.
     fn interval_micros(&self) -> u64 {
-        let micros = self.period.as_micros().div_ceil(u128::from(self.requests));
-        u64::try_from(micros).expect("a day is some 86 billion microseconds")
+        // In 64 bits, since every limited request asks: a day is some 86 billion microseconds, and 128 bits are divided by a loop.
+        let micros = self.period.as_secs() * 1_000_000 + u64::from(self.period.subsec_micros());
+        micros.div_ceil(u64::from(self.requests))
     }
 
     /// Asks a bucket that is full at `full_at` for `cost` requests.
@@ -98,8 +113,9 @@ impl Rate {
         if whole < after {
             return Err(Exhausted { wait: (taken <= whole).then(|| after - whole) });
         }
-        let remaining = (whole - after).as_micros() / u128::from(interval);
-        let remaining = u32::try_from(remaining).unwrap_or(self.requests);
+        let left = whole - after;
+        let left = left.as_secs() * 1_000_000 + u64::from(left.subsec_micros());
+        let remaining = u32::try_from(left / interval).unwrap_or(self.requests);
         Ok(Admitted { full_at: now.saturating_add(after), remaining })
     }
 
@@ -126,6 +142,13 @@ impl FromStr for Rate {
         };
         let period = Duration::from_secs(number.checked_mul(secs).ok_or(RateError)?);
         Self::new(requests.parse().map_err(|_| RateError)?, period)
+    }
+}
+
+/// As the text that it is read from.
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -179,6 +202,28 @@ mod tests {
         let rate = rate("5/10s");
         let refused = rate.admit(at(86_400_000_000), 1, at(0)).expect_err("an empty bucket");
         assert_eq!(refused.wait, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_rate_within_another_lets_through_no_more_at_once_nor_in_the_long_run() {
+        for (one, other) in
+            [("100/10s", "100/10s"), ("50/10s", "100/10s"), ("100/20s", "100/10s"), ("10/1s", "100/10s")]
+        {
+            assert!(rate(one).is_within(&rate(other)), "{one} within {other}");
+        }
+        for (one, other) in [("101/10s", "100/10s"), ("100/9s", "100/10s"), ("600/1m", "100/10s"), ("11/1s", "100/10s")]
+        {
+            assert!(!rate(one).is_within(&rate(other)), "{one} not within {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_can_be_asked_without_taking_any() {
+        let rate = rate("5/10s");
+        assert_eq!(
+            (rate.left(Timestamp::MIN, at(0)), rate.left(at(4_000_000), at(0)), rate.left(at(10_000_000), at(0))),
+            (5, 3, 0)
+        );
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::ops::throttle::Throttle;
 use crate::ops::tokens::FirstSigningKey;
 use crate::outgoing::{Connector, Names, SystemNames};
 use crate::rates::Rates;
-use crate::replica::{Follower, Following, Identity, Nodes, Uses};
+use crate::replica::{Follower, Following, Identity, Nodes, Quotas, Uses};
 
 /// A generator that can be handed to a task.
 pub type Rng = Box<dyn CryptoRng + Send>;
@@ -52,6 +52,7 @@ struct Parts {
     follower: Follower,
     nodes: Nodes,
     uses: Uses,
+    quotas: Quotas,
     clock: Arc<dyn Clock>,
     randomness: Randomness,
     master_keys: MasterKeyFile,
@@ -135,6 +136,7 @@ impl App {
         };
         let (replica, follower) = following.start(seed);
         let uses = Uses::new(store.clone(), Arc::clone(&replica));
+        let quotas = Quotas::new(store.clone(), Arc::clone(&replica));
         let metrics = Arc::new(Metrics::default());
         let tally = metrics.tally();
         Self(Arc::new(Parts {
@@ -154,6 +156,7 @@ impl App {
             follower,
             nodes,
             uses,
+            quotas,
             clock,
             randomness,
             master_keys: master_keys.into(),
@@ -194,6 +197,11 @@ impl App {
     /// Writes down what was used.
     pub fn uses(&self) -> &Uses {
         &self.0.uses
+    }
+
+    /// Writes down what was used of quotas.
+    pub fn quotas(&self) -> &Quotas {
+        &self.0.quotas
     }
 
     /// The present instant.
@@ -300,6 +308,9 @@ impl App {
         }
         if let Err(error) = self.0.uses.flush().await {
             tracing::warn!(%error, "what was used last could not be written down");
+        }
+        if let Err(error) = self.0.quotas.write(false).await {
+            tracing::warn!(%error, "what was used of quotas could not be written down: up to what was written ahead counts as used");
         }
         self.0.store.close().await;
     }

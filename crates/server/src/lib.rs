@@ -20,6 +20,7 @@ pub mod outgoing;
 pub mod replica;
 pub mod service;
 
+mod limit_fields;
 mod rates;
 mod site;
 mod spreadsheet;

@@ -35,6 +35,7 @@ statements! {
     CLEAR_USES = "DELETE FROM secret_use";
     CLEAR_COUNTS = "DELETE FROM key_usage";
     CLEAR_DENIALS = "DELETE FROM denied_request";
+    CLEAR_QUOTAS = "DELETE FROM quota_use";
     /// Positions of before mean nothing to whoever follows the log here: a new epoch makes them load everything.
     BEGIN_EPOCH = "UPDATE log_head SET epoch = epoch + 1, seq = 0 WHERE stream = $1";
 }
@@ -101,7 +102,7 @@ impl Store {
         if !tx.is_shared() {
             // What an import that broke off has left in the other file.
             let mut uses = self.begin_usage().await?;
-            for statement in [CLEAR_USES, CLEAR_COUNTS, CLEAR_DENIALS] {
+            for statement in [CLEAR_USES, CLEAR_COUNTS, CLEAR_DENIALS, CLEAR_QUOTAS] {
                 uses.execute(statement, args![]).await?;
             }
             uses.commit().await?;

@@ -44,10 +44,10 @@ statements! {
     );
 }
 
-static INSERT_KEYS: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), rows_of(25))));
+static INSERT_KEYS: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), rows_of(26))));
 static INSERT_SECRETS: LazyLock<Bulk> =
     LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), rows_of(10))));
-static INSERT_KEY: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), row_of(25, 0))));
+static INSERT_KEY: LazyLock<Bulk> = LazyLock::new(|| Bulk::new(format!("{}{}", insert_key_columns!(), row_of(26, 0))));
 static INSERT_SECRET: LazyLock<Bulk> =
     LazyLock::new(|| Bulk::new(format!("{}{}", insert_secret_columns!(), row_of(10, 0))));
 static FIND_DIGESTS: LazyLock<Bulk> = LazyLock::new(|| {

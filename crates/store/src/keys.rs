@@ -30,7 +30,7 @@ use crate::{Connection, StoreResult, Tx};
 macro_rules! columns {
     () => {
         "k.id, k.organization_id, k.api_id, k.name, k.description, k.role_id, k.scopes, k.owner_id, k.mapped_user_id, \
-         k.expires_at, k.allowed_ips, k.reach, k.standing, k.revoked_at, k.revocation_reason, k.origin, k.personal, k.sole, \
+         k.expires_at, k.allowed_ips, k.limits, k.reach, k.standing, k.revoked_at, k.revocation_reason, k.origin, k.personal, k.sole, \
          k.stored_in, k.metadata, k.version, k.created_at, k.created_by, k.updated_at"
     };
 }
@@ -40,8 +40,8 @@ pub(crate) use columns as key_columns;
 macro_rules! insert_key_columns {
     () => {
         "INSERT INTO key (id, organization_id, api_id, name, name_key, description, role_id, scopes, owner_id, \
-         mapped_user_id, expires_at, allowed_ips, reach, standing, revoked_at, revocation_reason, origin, personal, sole, \
-         stored_in, metadata, version, created_at, created_by, updated_at) VALUES "
+         mapped_user_id, expires_at, allowed_ips, limits, reach, standing, revoked_at, revocation_reason, origin, personal, \
+         sole, stored_in, metadata, version, created_at, created_by, updated_at) VALUES "
     };
 }
 pub(crate) use insert_key_columns;
@@ -64,13 +64,13 @@ macro_rules! secret_columns {
 statements! {
     INSERT_KEY = concat!(
         insert_key_columns!(),
-        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)"
     );
     /// A revoked key is not changed any more, whatever is asked.
     UPDATE_KEY =
         "UPDATE key SET name = $4, name_key = $5, description = $6, role_id = $7, scopes = $8, owner_id = $9, \
-         mapped_user_id = $10, expires_at = $11, allowed_ips = $12, reach = $13, standing = $14, revoked_at = $15, \
-         revocation_reason = $16, stored_in = $17, metadata = $18, version = $19, updated_at = $20 \
+         mapped_user_id = $10, expires_at = $11, allowed_ips = $12, limits = $13, reach = $14, standing = $15, \
+         revoked_at = $16, revocation_reason = $17, stored_in = $18, metadata = $19, version = $20, updated_at = $21 \
          WHERE id = $1 AND organization_id = $2 AND version = $3 AND standing <> 'revoked'";
     EXISTS = "SELECT 1 FROM key WHERE id = $1 AND organization_id = $2";
     CHANGE_COUNT = "UPDATE key_count SET live = live + $2 WHERE organization_id = $1";
@@ -127,6 +127,7 @@ pub(crate) fn key_arguments(it: &Key) -> Vec<Value> {
         it.mapped_user_id,
         it.expires_at,
         it.allowed_ips.as_ref().map(json),
+        it.limits.set().map(json),
         it.reach.as_str(),
         it.standing.as_str(),
         it.revocation.map(|it| it.at),
@@ -196,6 +197,7 @@ pub(crate) fn key(it: &mut Columns<'_>) -> Result<Key, Unreadable> {
         mapped_user_id: it.next()?,
         expires_at: it.next()?,
         allowed_ips: it.next()?,
+        limits: it.next::<Option<_>>()?.unwrap_or_default(),
         reach: it.next()?,
         standing: it.next()?,
         revocation: match (it.next()?, it.next()?) {
@@ -347,6 +349,7 @@ impl Tx {
             it.mapped_user_id,
             it.expires_at,
             it.allowed_ips.as_ref().map(json),
+            it.limits.set().map(json),
             it.reach.as_str(),
             it.standing.as_str(),
             it.revocation.map(|it| it.at),

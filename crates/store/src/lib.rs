@@ -100,6 +100,7 @@ pub fn statements() -> Vec<(String, String)> {
         usage::STATEMENTS,
         usage::counts::STATEMENTS,
         usage::denials::STATEMENTS,
+        usage::quotas::STATEMENTS,
         users::STATEMENTS,
         webhooks::STATEMENTS,
         webhooks::deliveries::STATEMENTS,

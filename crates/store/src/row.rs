@@ -8,6 +8,7 @@ use claviger_core::decision::{KeyStanding, Reach};
 use claviger_core::event::{Entity, EntityKind, EventKind};
 use claviger_core::id::Id;
 use claviger_core::key::{Metadata, Origin, RevocationReason};
+use claviger_core::key_limits::KeyLimits;
 use claviger_core::name::{Description, Email, ExternalId, KeyPrefix, Name, Slug};
 use claviger_core::network::IpAllowList;
 use claviger_core::node::NodeName;
@@ -310,4 +311,4 @@ macro_rules! json_columns {
         }
     )*};
 }
-json_columns!(KeyLocations, Vec<ApiVersion>, IpAllowList, Metadata, OwnPolicy, PermissionSet);
+json_columns!(KeyLimits, KeyLocations, Vec<ApiVersion>, IpAllowList, Metadata, OwnPolicy, PermissionSet);

@@ -2,6 +2,7 @@
 
 pub mod counts;
 pub mod denials;
+pub mod quotas;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -65,6 +66,7 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
         vec![("ADD_USES".into(), ADD_USES.portable.clone()), ("FIND_USES".into(), FIND_USES.portable.clone())];
     statements.extend(counts::built_statements());
     statements.extend(denials::built_statements());
+    statements.extend(quotas::built_statements());
     statements
 }
 

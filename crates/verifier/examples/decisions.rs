@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use claviger_core::event::Position;
-use claviger_core::feed::{Change, Record};
+use claviger_core::feed::{Change, Frame, OrganizationRecord, Record};
+use claviger_core::id::OrganizationId;
 use claviger_core::limits::ROWS_PER_EVENT_MAX;
 use claviger_core::permission::Asked;
+use claviger_core::policy::OwnPolicy;
 use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
@@ -70,7 +72,46 @@ fn measure(keys: usize, load_only: bool) {
     tell("bytes per key of names", counts.text_bytes as f64 / keys as f64, "B");
     if !load_only {
         decide(keys, &replica, &sample);
+        charge(keys, &replica, &mut writer, &sample);
     }
+}
+
+/// The root with another policy: what is set there holds for all.
+fn root_with(policy: OwnPolicy) -> Change {
+    let id = OrganizationId::from_u128(1);
+    let (slug, external_id) = ("organization-0".into(), Some("0".into()));
+    let root = OrganizationRecord {
+        id,
+        parent_id: None,
+        slug,
+        external_id,
+        suspended: false,
+        policy,
+        allowed_ips: None,
+        version: 2,
+    };
+    Change::Put(Box::new(Record::Organization(root)))
+}
+
+/// The same decisions where every key has a rate and a quota, none of which is ever used up: what it costs to take a request off them.
+fn charge(keys: usize, replica: &Arc<Replica>, writer: &mut Writer, sample: &[Sample]) {
+    let policy = serde_json::from_str(r#"{"default_rate":"1000000/1s","default_daily_quota":1000000000}"#);
+    let at = |seq| Position { epoch: EPOCH, seq };
+    let changes = vec![root_with(policy.expect("a policy"))];
+    writer.apply(&Frame { from: at(0), to: at(1), changes }).expect("no gap");
+    let asked = [Asked::parse("contacts:read").expect("a permission")];
+    let ask = Ask { organization: About::Own, api: Some("default"), permissions: &asked, ip: None };
+    let now = Timestamp::from_micros(1_795_000_000_000_000).expect("in range");
+    let run = |at: usize| {
+        let presented = Presented::token(&sample[at].token).expect("a token");
+        let verdict = replica.verify(&presented, &ask, now);
+        verdict.charge(1, now).is_some_and(|it| it.refusal.is_none())
+    };
+    let wrong = (0..sample.len().min(ROUND)).filter(|it| !run(*it)).count();
+    assert_eq!(wrong, 0, "nothing is used up");
+    let (median, least) = nanos(sample.len(), &run);
+    report(keys, "decision with hash, limits charged", median, least, "ns");
+    report(keys, "keys with a bucket", replica.limiter().len() as f64, replica.limiter().len() as f64, "keys");
 }
 
 fn decide(keys: usize, replica: &Arc<Replica>, sample: &[Sample]) {

@@ -118,6 +118,7 @@ pub(crate) fn key(id: u128, organization: u128, user: Option<u128>) -> KeyRecord
         metadata: None,
         secrets: vec![secret(id, SecretState::Current)],
         version: 1,
+        limits: None,
     }
 }
 

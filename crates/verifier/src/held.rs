@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use claviger_core::decision::Node;
 use claviger_core::feed::{OrganizationRecord, UserRecord};
+use claviger_core::key_limits::{DefaultLimits, KeyLimits};
 use claviger_core::limits::TREE_LEVELS_MAX;
 use claviger_core::member;
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
 use claviger_core::policy::{Policy, QueryStringKeys};
+use claviger_core::rate::Rate;
 
 use crate::cells::Known;
 use crate::entry::NONE;
@@ -26,7 +28,7 @@ pub(crate) struct OrganizationCell {
     pub(crate) narrowing: u32,
 }
 
-const ORGANIZATION_WORDS: usize = 5;
+const ORGANIZATION_WORDS: usize = 7;
 
 /// What decisions read of an organization: one cache line.
 #[repr(align(64))]
@@ -46,6 +48,8 @@ pub(crate) struct OrganizationState {
     pub(crate) unreadable: bool,
     pub(crate) query_string_keys: QueryStringKeys,
     pub(crate) max_stale: Duration,
+    /// How often its keys may be used that say nothing of it themselves.
+    pub(crate) default_limits: DefaultLimits,
     /// Where its allow-list stands.
     pub(crate) narrowing: u32,
 }
@@ -58,7 +62,16 @@ impl OrganizationState {
         let Policy { query_string_keys, max_stale_secs, .. } = Policy::default();
         let max_stale = Duration::from_secs(u64::from(max_stale_secs));
         let path = [Node(NONE); TREE_LEVELS_MAX];
-        Self { path, levels: 0, suspended: true, unreadable, query_string_keys, max_stale, narrowing: NONE }
+        Self {
+            path,
+            levels: 0,
+            suspended: true,
+            unreadable,
+            query_string_keys,
+            max_stale,
+            default_limits: DefaultLimits::default(),
+            narrowing: NONE,
+        }
     }
 
     /// One of this path; absent when it has too many levels.
@@ -73,7 +86,8 @@ impl OrganizationState {
             *state.path.get_mut(usize::from(state.levels))? = node;
             state.levels += 1;
         }
-        Some(Self { query_string_keys: policy.query_string_keys, max_stale: policy.max_stale(), ..state })
+        let (query_string_keys, max_stale) = (policy.query_string_keys, policy.max_stale());
+        Some(Self { query_string_keys, max_stale, default_limits: policy.default_limits(), ..state })
     }
 
     pub(crate) fn path(&self) -> &[Node] {
@@ -89,9 +103,10 @@ impl OrganizationState {
         let flags = u32::from(self.suspended) | u32::from(self.unreadable) << 1 | query << 2;
         let path = |at: usize| pair(self.path[at * 2].0, self.path[at * 2 + 1].0);
         let max_stale = u32::try_from(self.max_stale.as_secs()).unwrap_or(u32::MAX);
+        let [rate, quota] = pack_limits(&self.default_limits);
         Words {
             half: u32::from(self.levels) | flags << 8,
-            words: [path(0), path(1), path(2), path(3), pair(max_stale, self.narrowing)],
+            words: [path(0), path(1), path(2), path(3), pair(max_stale, self.narrowing), rate, quota],
         }
     }
 
@@ -117,8 +132,37 @@ impl OrganizationState {
                 _ => QueryStringKeys::Allow,
             },
             max_stale: Duration::from_secs(u64::from(max_stale)),
+            default_limits: unpack_limits([words[5], words[6]]),
             narrowing,
         }
+    }
+}
+
+/// Bits of a rate's requests in a word, and of its period in seconds behind them.
+const REQUESTS_BITS: u32 = 20;
+const PERIOD_BITS: u32 = 17;
+/// Behind them whether a key may say more than this.
+const RATE_LOCKED: u64 = 1 << (REQUESTS_BITS + PERIOD_BITS);
+const QUOTA_LOCKED: u64 = RATE_LOCKED << 1;
+
+const _: () = assert!(Rate::REQUESTS_MAX < 1 << REQUESTS_BITS && Rate::PERIOD_MAX.as_secs() < 1 << PERIOD_BITS);
+
+/// In two words: what most organizations do not have must cost the others no more than a look at them.
+fn pack_limits(limits: &DefaultLimits) -> [u64; 2] {
+    let rate = limits.rate.map_or(0, |it| u64::from(it.requests()) | it.period().as_secs() << REQUESTS_BITS);
+    let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
+    let flags = flag(limits.is_rate_locked, RATE_LOCKED) | flag(limits.is_daily_quota_locked, QUOTA_LOCKED);
+    [rate | flags, limits.daily_quota.map_or(0, u64::from)]
+}
+
+fn unpack_limits([rate, quota]: [u64; 2]) -> DefaultLimits {
+    let requests = (rate & ((1 << REQUESTS_BITS) - 1)) as u32;
+    let period = Duration::from_secs(rate >> REQUESTS_BITS & ((1 << PERIOD_BITS) - 1));
+    DefaultLimits {
+        rate: Rate::new(requests, period).ok(),
+        is_rate_locked: rate & RATE_LOCKED != 0,
+        daily_quota: u32::try_from(quota).ok().filter(|it| *it != 0),
+        is_daily_quota_locked: rate & QUOTA_LOCKED != 0,
     }
 }
 
@@ -225,24 +269,27 @@ impl UserState {
     }
 }
 
-/// Permissions, an allow-list, or both, held once for all that have the same: scopes and networks of keys, permissions of members,
-/// networks of organizations.
+/// Permissions, an allow-list, limits, or several of these, held once for all that have the same: scopes, networks and limits of keys,
+/// permissions of members, networks of organizations.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Narrowing {
     pub(crate) permissions: Option<PermissionSet>,
     pub(crate) allowed_ips: Option<IpAllowList>,
+    pub(crate) limits: Option<KeyLimits>,
 }
 
 impl Hash for Narrowing {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.permissions.iter().flat_map(PermissionSet::iter).for_each(|it| it.hash(state));
         self.allowed_ips.iter().flat_map(IpAllowList::iter).for_each(|it| it.hash(state));
+        self.limits.hash(state);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use claviger_core::policy::Setting;
     use proptest::prelude::*;
 
     #[test]
@@ -269,13 +316,25 @@ mod tests {
             query in 0_usize..3,
             max_stale_secs: u32,
             narrowing: u32,
+            rate in proptest::option::of((1..=Rate::REQUESTS_MAX, 1..=86_400_u64)),
+            daily_quota in proptest::option::of(1..=u32::MAX),
+            locked: [bool; 2],
         ) {
             let query_string_keys = [QueryStringKeys::Deny, QueryStringKeys::Warn, QueryStringKeys::Allow][query];
-            let policy = Policy { query_string_keys, max_stale_secs, ..Policy::default() };
+            let locked = [Setting::DefaultRate, Setting::DefaultDailyQuota].into_iter().zip(locked);
+            let policy = Policy {
+                query_string_keys,
+                max_stale_secs,
+                default_rate: rate.and_then(|(requests, secs)| Rate::new(requests, Duration::from_secs(secs)).ok()),
+                default_daily_quota: daily_quota,
+                locked: locked.filter_map(|(it, is_locked)| is_locked.then_some(it)).collect(),
+                ..Policy::default()
+            };
             let state = OrganizationState::at(path.iter().map(|it| Node(*it)), suspended, &policy, narrowing);
             let state = state.expect("few levels");
             prop_assert_eq!(OrganizationState::unpack(state.pack()), state);
             prop_assert_eq!(state.path().len(), path.len());
+            prop_assert_eq!(state.default_limits, policy.default_limits());
         }
 
         #[test]

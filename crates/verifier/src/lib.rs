@@ -16,6 +16,7 @@ mod hanging;
 mod hash;
 mod held;
 mod index;
+pub mod limiter;
 mod locked;
 mod origins;
 pub mod replica;

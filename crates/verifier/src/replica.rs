@@ -18,6 +18,7 @@ use crate::cells::here;
 use crate::denials::Denials;
 use crate::hash::Seed;
 use crate::held::{Membership, UserCell};
+use crate::limiter::Limiter;
 use crate::origins::Origins;
 use crate::resolve::Spot;
 use crate::state::State;
@@ -34,6 +35,8 @@ pub struct Replica {
     pub(crate) origins: ArcSwap<Origins>,
     pub(crate) drain: Mutex<Drain>,
     pub(crate) denials: Denials,
+    /// Beside the tables, since a load must give nobody another full bucket.
+    pub(crate) limiter: Limiter,
     pub(crate) position: ArcSwapOption<Position>,
     policies_at: ArcSwapOption<Position>,
     pub(crate) proven_tokens: ProvenTokens,
@@ -92,6 +95,7 @@ impl Replica {
             origins: ArcSwap::from_pointee(Origins::new(0)),
             drain: Mutex::default(),
             denials: Denials::default(),
+            limiter: Limiter::new(seed),
             position: ArcSwapOption::empty(),
             policies_at: ArcSwapOption::empty(),
             proven_tokens: ProvenTokens::new(),
@@ -201,6 +205,11 @@ impl Replica {
         let state = self.state.load();
         state.ended_sign_ins.forget(now);
         state.ended_shared_secrets.forget(now);
+    }
+
+    /// What keys have used of their rates and quotas.
+    pub const fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
     /// The organization a key stands in.

@@ -11,6 +11,7 @@ use claviger_core::decision::{
     AccessToken, Grant, KeyStanding, MappedUser, Node, Owner, Place, Reach, Request, Target,
 };
 use claviger_core::feed::RoleRecord;
+use claviger_core::key_limits::Limits;
 use claviger_core::permission::{Asked, PermissionSet};
 use claviger_core::reject::Ended;
 use claviger_core::secret::SecretState;
@@ -283,6 +284,11 @@ impl Resolved {
         }
     }
 
+    /// How often the key may be used: what it says itself, within what the policy of its organization says.
+    pub(crate) fn limits(&self) -> Limits {
+        limits_of(&self.narrowing, &self.organization)
+    }
+
     pub(crate) fn request<'a>(
         &'a self,
         api: Option<Node>,
@@ -290,6 +296,23 @@ impl Resolved {
         ip: Option<IpAddr>,
     ) -> Request<'a> {
         Request { organization: self.aim.target(), api, permissions, ip }
+    }
+}
+
+fn limits_of(narrowing: &Narrowed, organization: &Spot) -> Limits {
+    let own = narrowing.as_ref().and_then(|it| it.as_ref()?.limits).unwrap_or_default();
+    own.within(&organization.organization.default_limits)
+}
+
+/// How often a key may be used, where nothing else of it is asked.
+pub(crate) fn limits_of_key(state: &State, mut hit: Hit) -> Limits {
+    loop {
+        let narrowing = state.narrowing(hit.held.narrowing);
+        let limits = limits_of(&narrowing, &Spot::load(state, hit.held.organization));
+        if narrowing.is_none() || state.is_still(&hit) {
+            return limits;
+        }
+        hit = state.again(hit.at).unwrap_or(hit);
     }
 }
 

@@ -10,6 +10,7 @@ use claviger_core::access_token::TokenKind;
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::{self, Code, Decision, Node, Place, Target, Traced};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
+use claviger_core::key_limits::Limits;
 use claviger_core::permission::Asked;
 use claviger_core::policy::{Policy, QueryStringKeys};
 use claviger_core::reject::{Reject, RejectCode};
@@ -20,8 +21,9 @@ use claviger_core::time::Timestamp;
 use crate::credential::Presented;
 use crate::entry::NONE;
 use crate::facts::Facts;
+use crate::limiter::Admission;
 use crate::replica::Replica;
-use crate::resolve::{Aim, Resolved, Session, session_request};
+use crate::resolve::{Aim, Resolved, Session, limits_of_key, session_request};
 use crate::state::{Hit, State};
 use crate::tokens::Proven;
 
@@ -115,6 +117,19 @@ impl Verdict<'_> {
 
     pub(crate) const fn replica(&self) -> &Replica {
         self.replica
+    }
+
+    /// Takes what the request costs out of what the key may use; nothing where it may not pass, and where the key has no limits. A request is
+    /// decided first and charged afterwards, so what is refused for another reason costs nothing.
+    pub fn charge(&self, cost: u32, now: Timestamp) -> Option<Admission> {
+        let found = self.found.as_ref().filter(|_| self.is_allowed())?;
+        self.replica.limiter.admit(found.hit.held.key_id, &found.limits(), cost, now)
+    }
+
+    /// What [`Self::charge`] would answer; takes nothing.
+    pub fn look(&self, cost: u32, now: Timestamp) -> Option<Admission> {
+        let found = self.found.as_ref()?;
+        self.replica.limiter.look(found.hit.held.key_id, &found.limits(), cost, now)
     }
 
     /// Counts one use of the secret. No lock; allocates only when it meets a pair of address and user agent for the first time.
@@ -286,6 +301,24 @@ impl Replica {
         let actor = Actor::key(KeyId::from_u128(held.key_id), mapped_user_id);
         let request = found.request(Some(api_node(&state, DEFAULT_API)), permissions, ip);
         answer(actor, &found.grant(self.age()), &request)
+    }
+
+    /// Takes one request out of what a key may use, where it was decided already that it may pass. Absent where the key has no limits.
+    pub fn charge_key(&self, key_id: KeyId, now: Timestamp) -> Option<Admission> {
+        let limits = self.limits_of(key_id)?;
+        self.limiter.admit(key_id.as_u128(), &limits, 1, now)
+    }
+
+    /// What a key may use at this moment; takes nothing. Absent where the key has no limits.
+    pub fn look_at_key(&self, key_id: KeyId, now: Timestamp) -> Option<Admission> {
+        let limits = self.limits_of(key_id)?;
+        self.limiter.look(key_id.as_u128(), &limits, 1, now)
+    }
+
+    /// How often a key may be used; absent for one that is not held.
+    pub fn limits_of(&self, key_id: KeyId) -> Option<Limits> {
+        let state = self.state.load();
+        Some(limits_of_key(&state, state.find_key(key_id.as_u128())?))
     }
 
     /// Whether a key may hear of something in an organization: what it could find out itself, from wherever it may be used. The secret that was

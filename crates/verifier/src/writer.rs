@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use claviger_core::event::Position;
 use claviger_core::feed::{Change, Frame};
+use claviger_core::id::KeyId;
+use claviger_core::quota::DayUse;
 
 use crate::build::Build;
 use crate::replica::{Replica, Since};
@@ -76,6 +78,11 @@ impl Writer {
         frame.changes.iter().for_each(|change| self.live.take(change));
         self.replica.moved(at.max(frame.to));
         Ok(())
+    }
+
+    /// Notes what was used of quotas before this process began.
+    pub fn restore_quotas(&mut self, uses: impl IntoIterator<Item = (KeyId, DayUse)>) {
+        uses.into_iter().for_each(|(key_id, day_use)| self.replica.limiter().restore(key_id, day_use));
     }
 
     /// Where it stands; absent before the first load ended.

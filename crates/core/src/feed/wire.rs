@@ -6,6 +6,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::access_token::PublicKey;
 use crate::decision::{KeyStanding, Reach};
+use crate::key_limits::KeyLimits;
 use crate::network::IpAllowList;
 use crate::permission::PermissionSet;
 use crate::policy::OwnPolicy;
@@ -64,6 +65,19 @@ impl<C> Encode<C> for IpAllowList {
 impl<'b, C> Decode<'b, C> for IpAllowList {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
         Self::parse(&decode_texts(d)?).map_err(DecodeError::custom)
+    }
+}
+
+/// As JSON text, like policies: it is the form in storage too.
+impl<C> Encode<C> for KeyLimits {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.str(&serde_json::to_string(self).expect("limits are JSON"))?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for KeyLimits {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        serde_json::from_str(d.str()?).map_err(DecodeError::custom)
     }
 }
 

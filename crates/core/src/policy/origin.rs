@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::key_limits::RateSetting;
+
 use super::{OwnPolicy, Policy, Setting};
 use crate::id::OrganizationId;
 
@@ -22,10 +24,14 @@ fn fields(policy: &impl Serialize) -> Value {
     serde_json::to_value(policy).expect("policies are JSON")
 }
 
-/// What an organization's own value of a setting asks for, in the form that the effective policy has it: zero days mean none.
+/// What an organization's own value of a setting asks for, in the form that the effective policy has it: zero means none.
 fn wanted(own: &Value, setting: Setting) -> Option<Value> {
     let value = own.get(setting.as_str())?;
-    let is_off = matches!(setting, Setting::IdleDays | Setting::ExpiryDaysMax) && value.as_u64() == Some(0);
+    let is_off = match setting {
+        Setting::IdleDays | Setting::ExpiryDaysMax | Setting::DefaultDailyQuota => value.as_u64() == Some(0),
+        Setting::DefaultRate => value == RateSetting::NONE,
+        _ => false,
+    };
     Some(if is_off { Value::Null } else { value.clone() })
 }
 
@@ -114,6 +120,9 @@ mod tests {
         let off = own(r#"{"idle_days": 0}"#);
         assert_eq!(above.wider_than_locked(&nothing, &off), [(Setting::IdleDays, Value::from(90))]);
         assert_eq!(above.wider_than_locked(&off, &own(r#"{"idle_days": 0, "reveal": "owner"}"#)), []);
+        let limited = Policy::default().inherit(&own(r#"{"default_rate": "100/10s", "locked": ["default_rate"]}"#));
+        let unlimited = own(r#"{"default_rate": "none"}"#);
+        assert_eq!(limited.wider_than_locked(&nothing, &unlimited), [(Setting::DefaultRate, Value::from("100/10s"))]);
         for narrower in [r#"{"idle_days": 30}"#, r#"{"expiry_days_max": 0}"#, r#"{"reveal": "owner"}"#, "{}"] {
             assert_eq!(above.wider_than_locked(&nothing, &own(narrower)), [], "{narrower}");
         }

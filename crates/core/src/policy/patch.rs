@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::key_limits::RateSetting;
+
 use super::{HooksOnRegenerate, IdleAction, LeakAction, NoticeDays, OwnPolicy, QueryStringKeys, Reveal, Setting};
 
 macro_rules! patch {
@@ -52,6 +54,8 @@ patch! {
     admin_only_mapping: bool, AdminOnlyMapping;
     max_stale_secs: u32, MaxStaleSecs;
     leak_action: LeakAction, LeakAction;
+    default_rate: RateSetting, DefaultRate;
+    default_daily_quota: u32, DefaultDailyQuota;
 }
 
 #[cfg(test)]

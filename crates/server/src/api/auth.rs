@@ -16,6 +16,7 @@ use super::problem::Problem;
 use super::rates;
 use crate::app::App;
 use crate::http::QUERY_WARNING;
+use crate::limit_fields::LimitFields;
 use crate::ops;
 use crate::ops::caller::{Caller, Identified};
 use crate::site::Site;
@@ -47,12 +48,21 @@ pub(super) async fn authenticate(State(app): State<App>, request: Request, next:
                 }
             };
             let user_agent = parts.headers.get(header::USER_AGENT).cloned();
-            parts.extensions.insert(Authenticated(caller.clone()));
-            let mut response = next.run(Request::from_parts(parts, body)).await;
+            let charged = rates::charge_key(&app, &caller, surface);
+            let mut response = match charged.and_then(|it| it.refusal) {
+                Some(refusal) => rates::refuse_key(refusal),
+                None => {
+                    parts.extensions.insert(Authenticated(caller.clone()));
+                    next.run(Request::from_parts(parts, body)).await
+                }
+            };
             settle(&app, &caller, user_agent.as_ref(), &response);
             warn(&mut response, warns);
             if let Some(allowance) = allowance {
                 allowance.write(&mut response);
+            }
+            if let Some(charged) = charged {
+                LimitFields::of_key(&charged).write(response.headers_mut());
             }
             response
         }

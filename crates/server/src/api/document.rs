@@ -32,7 +32,8 @@ name `If-Match` or `If-None-Match` among its parameters refuses them with 400. P
 request is one whose body is the same byte by byte (else 422), so send again what was sent. Each change is answered once the answering node has applied it, with a header `Claviger-Receipt` that says which other nodes have.
 
 **Rates.** Each caller may send so many requests in a period; `RateLimit-Policy` and `RateLimit` say how many, and what is left of them. \
-Beyond, the answer is 429, and `Retry-After` says when to try again.";
+A key may have a rate and a quota of a day besides (`limits`, and the policy's `default_rate` and `default_daily_quota`): they count what hosts verify of it as \
+well as what it calls here, and stand in these fields as `key` and `day`. Beyond, the answer is 429, and `Retry-After` says when to try again.";
 
 #[derive(OpenApi)]
 #[openapi(

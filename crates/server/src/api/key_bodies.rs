@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::fields::{
-    Field, all_fields, allow_list, metadata, nullable, optional, permissions, present, stored_in, text,
+    Field, Object, all_fields, allow_list, metadata, nullable, optional, permissions, present, stored_in, text,
 };
+use super::key_limits::{KeyLimitsBody, key_limits};
 use super::words::{ReachWord, RevocationReasonWord};
 use crate::ops::keys::{Copy, NewKey, Overlap, RotationChange, RotationStep};
 
@@ -53,6 +54,9 @@ pub(super) struct NewKeyBody {
     /// The addresses and networks it may be used from; absent means anywhere.
     #[schema(max_items = 100, examples("203.0.113.0/24"))]
     allowed_ips: Option<Vec<String>>,
+    /// How often it may be used, where that is another thing than the policy says; only an admin lets it be used more often than that.
+    #[schema(value_type = Option<KeyLimitsBody>)]
+    limits: Option<Object<KeyLimitsBody>>,
     /// How far down the tree it reaches.
     #[schema(default = "organization")]
     reach: Option<ReachWord>,
@@ -77,6 +81,7 @@ impl TryFrom<NewKeyBody> for NewKey {
         let mapped_user_id = nullable("/mapped_user_id", body.mapped_user_id.as_ref());
         let expires_at = nullable("/expires_at", body.expires_at.as_ref());
         let allowed_ips = body.allowed_ips.map(|it| allow_list("/allowed_ips", &it)).transpose();
+        let limits = key_limits(body.limits);
         let stored_in = stored_in("/stored_in", body.stored_in.as_deref());
         let metadata: Field<Metadata> = metadata("/metadata", body.metadata.unwrap_or_default());
         let (
@@ -89,6 +94,7 @@ impl TryFrom<NewKeyBody> for NewKey {
             mapped_user_id,
             expires_at,
             allowed_ips,
+            limits,
             stored_in,
             metadata,
         ) = all_fields!(
@@ -101,6 +107,7 @@ impl TryFrom<NewKeyBody> for NewKey {
             mapped_user_id,
             expires_at,
             allowed_ips,
+            limits,
             stored_in,
             metadata
         )?;
@@ -116,6 +123,7 @@ impl TryFrom<NewKeyBody> for NewKey {
             mapped_user_id,
             expires_at,
             allowed_ips,
+            limits,
             reach,
             origin,
             stored_in,
@@ -162,6 +170,10 @@ pub(super) struct KeyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>, max_items = 100)]
     allowed_ips: Option<Option<Vec<String>>>,
+    /// How often it may be used, as a whole: it replaces what was there. Null is as the policy says. Only an admin lets it be used more often than before.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<KeyLimitsBody>)]
+    limits: Option<Option<Object<KeyLimitsBody>>>,
     /// How far down the tree it reaches.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = ReachWord, required = false)]
@@ -189,6 +201,7 @@ impl TryFrom<KeyPatchBody> for KeyPatch {
         let expires_at = nullable("/expires_at", body.expires_at.as_ref());
         let allowed_ips =
             body.allowed_ips.map(|it| it.map(|it| allow_list("/allowed_ips", &it)).transpose()).transpose();
+        let limits = body.limits.map(key_limits).transpose();
         let stored_in = body.stored_in.map(|it| stored_in("/stored_in", it.as_deref())).transpose();
         let metadata = body.metadata.map(|it| metadata("/metadata", it.unwrap_or_default())).transpose();
         let (
@@ -200,6 +213,7 @@ impl TryFrom<KeyPatchBody> for KeyPatch {
             mapped_user_id,
             expires_at,
             allowed_ips,
+            limits,
             stored_in,
             metadata,
         ) = all_fields!(
@@ -211,6 +225,7 @@ impl TryFrom<KeyPatchBody> for KeyPatch {
             mapped_user_id,
             expires_at,
             allowed_ips,
+            limits,
             stored_in,
             metadata
         )?;
@@ -224,6 +239,7 @@ impl TryFrom<KeyPatchBody> for KeyPatch {
             mapped_user_id,
             expires_at,
             allowed_ips,
+            limits,
             reach,
             stored_in,
             metadata,

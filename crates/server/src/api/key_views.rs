@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::key_limits::KeyLimitsBody;
 use super::words::{DecisionCodeWord, KeyStateWord, OriginWord, ReachWord, RevocationReasonWord};
 use crate::ops::keys::{CreatedKey, KeyInfo, LastUse, SecretInfo};
 
@@ -47,6 +48,9 @@ pub(super) struct KeyView {
     /// The networks it may be used from; null means anywhere.
     #[schema(required)]
     pub allowed_ips: Option<Vec<String>>,
+    /// How often it may be used, as far as it says that itself; null where all is as the policy says.
+    #[schema(required)]
+    pub limits: Option<KeyLimitsBody>,
     /// How far down the tree it reaches.
     pub reach: ReachWord,
     /// What it looks like now.
@@ -329,6 +333,7 @@ impl From<&KeyInfo> for KeyView {
             mapped_user: user(key.mapped_user_id, name(&info.mapped_user_name)),
             expires_at: key.expires_at,
             allowed_ips: key.allowed_ips.as_ref().map(|it| it.to_texts()),
+            limits: key.limits.set().map(Into::into),
             reach: key.reach.into(),
             state: info.state.into(),
             blocked: info.blocked.map(Into::into),

@@ -23,6 +23,7 @@ mod imports;
 mod key_bodies;
 mod key_bulk;
 mod key_leaks;
+mod key_limits;
 mod key_queries;
 mod key_reveals;
 mod key_rotations;

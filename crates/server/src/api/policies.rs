@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::fields::{Field, distinct};
+use super::fields::{Field, distinct, optional};
+use super::key_limits::quota;
 use super::words::{
     HooksOnRegenerateWord, IdleActionWord, LeakActionWord, QueryStringKeysWord, RevealWord, SettingWord,
 };
@@ -64,6 +65,12 @@ pub(super) struct PolicyBody {
     pub max_stale_secs: Option<u32>,
     /// What a leak report does.
     pub leak_action: Option<LeakActionWord>,
+    /// How often each key may be used that says nothing of it itself, such as `100/10s`; `none` for as often as it likes. See the `limits` of a key.
+    #[schema(pattern = "^(none|[0-9]{1,7}/[0-9]{0,5}[smhd])$", examples("100/10s", "none"))]
+    pub default_rate: Option<String>,
+    /// How often each key may be used in a day (UTC) that says nothing of it itself; zero for as often as it likes.
+    #[schema(maximum = 1_000_000_000)]
+    pub default_daily_quota: Option<u32>,
     /// The settings that organizations below may only narrow.
     #[serde(deserialize_with = "distinct")]
     #[schema(required = false)]
@@ -119,6 +126,8 @@ impl PolicyBody {
             admin_only_mapping: self.admin_only_mapping,
             max_stale_secs: self.max_stale_secs,
             leak_action: self.leak_action.map(Into::into),
+            default_rate: optional("/policy/default_rate", self.default_rate.as_deref())?,
+            default_daily_quota: quota("/policy/default_daily_quota", self.default_daily_quota)?,
             locked: self.locked.into_iter().map(Into::into).collect(),
         })
     }
@@ -140,6 +149,8 @@ impl From<&OwnPolicy> for PolicyBody {
             admin_only_mapping: it.admin_only_mapping,
             max_stale_secs: it.max_stale_secs,
             leak_action: it.leak_action.map(Into::into),
+            default_rate: it.default_rate.map(|it| it.to_string()),
+            default_daily_quota: it.default_daily_quota,
             locked: it.locked.iter().copied().map(Into::into).collect(),
         }
     }
@@ -178,6 +189,12 @@ pub(super) struct PolicyView {
     pub max_stale_secs: u32,
     /// What a leak report does.
     pub leak_action: LeakActionWord,
+    /// How often each key may be used that says nothing of it itself; null means as often as it likes.
+    #[schema(required, examples("100/10s"))]
+    pub default_rate: Option<String>,
+    /// How often each key may be used in a day (UTC) that says nothing of it itself; null means as often as it likes.
+    #[schema(required)]
+    pub default_daily_quota: Option<u32>,
     /// The settings that this organization or one above it has locked.
     pub locked: BTreeSet<SettingWord>,
 }
@@ -198,6 +215,8 @@ impl From<&Policy> for PolicyView {
             admin_only_mapping: it.admin_only_mapping,
             max_stale_secs: it.max_stale_secs,
             leak_action: it.leak_action.into(),
+            default_rate: it.default_rate.map(|it| it.to_string()),
+            default_daily_quota: it.default_daily_quota,
             locked: it.locked.iter().copied().map(Into::into).collect(),
         }
     }

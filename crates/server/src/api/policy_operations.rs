@@ -16,8 +16,9 @@ use utoipa_axum::routes;
 
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path};
-use super::fields::{present, present_distinct};
+use super::fields::{nullable, present, present_distinct};
 use super::headers::{IfMatch, entity_tag};
+use super::key_limits::quota;
 use super::paths::OrganizationPath;
 use super::policies::{NoticeDaysBody, PolicyView, read_notices, refuse_out_of_bounds};
 use super::policy_views::PolicyDetailView;
@@ -90,6 +91,14 @@ pub(super) struct PolicyPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<LeakActionWord>)]
     leak_action: Option<Option<LeakActionWord>>,
+    /// How often each key may be used that says nothing of it itself, such as `100/10s`; `none` for as often as it likes.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, pattern = "^(none|[0-9]{1,7}/[0-9]{0,5}[smhd])$", examples("100/10s", "none"))]
+    default_rate: Option<Option<String>>,
+    /// How often each key may be used in a day (UTC) that says nothing of it itself; zero for as often as it likes.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u32>, maximum = 1_000_000_000)]
+    default_daily_quota: Option<Option<u32>>,
     /// The settings that organizations below may only narrow, as a whole.
     #[serde(default, deserialize_with = "present_distinct")]
     #[schema(value_type = BTreeSet<SettingWord>, required = false)]
@@ -121,6 +130,12 @@ impl TryFrom<PolicyPatchBody> for PolicyPatch {
             admin_only_mapping: body.admin_only_mapping,
             max_stale_secs: body.max_stale_secs,
             leak_action: body.leak_action.map(|it| it.map(Into::into)),
+            default_rate: nullable("/default_rate", body.default_rate.as_ref()).map_err(refuse)?,
+            default_daily_quota: body
+                .default_daily_quota
+                .map(|it| quota("/default_daily_quota", it))
+                .transpose()
+                .map_err(refuse)?,
             locked: body.locked.map(|it| it.into_iter().map(Into::into).collect()),
         })
     }

@@ -100,23 +100,54 @@ setting_views! {
     FlagSettingView of bool,
 }
 
-/// One value of a policy that is a number of days, or none.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DaysSettingView {
-    /// What holds; null means no such bound.
-    #[schema(required)]
-    pub effective: Option<u16>,
-    /// What the organization sets itself, zero for no such bound; null where it sets nothing.
-    #[schema(required)]
-    pub own: Option<u16>,
-    /// What would hold if it set nothing; null means no such bound.
-    #[schema(required)]
-    pub inherited: Option<u16>,
-    /// Where `effective` comes from.
-    pub set_by: SourceView,
-    /// Who has locked it: the nearest to the root. Null where it is free.
-    #[schema(required)]
-    pub locked_by: Option<SourceView>,
+/// Declares a value of a policy that is so much, or none, with what is said of it and of what the organization sets itself.
+macro_rules! bound_views {
+    ($($(#[$about:meta])* $name:ident of $type:ident { $(#[$own:meta])* own })*) => {$(
+        $(#[$about])*
+        #[derive(Debug, Serialize, ToSchema)]
+        pub(super) struct $name {
+            /// What holds; null means no such bound.
+            #[schema(required)]
+            pub effective: Option<$type>,
+            $(#[$own])*
+            #[schema(required)]
+            pub own: Option<$type>,
+            /// What would hold if it set nothing; null means no such bound.
+            #[schema(required)]
+            pub inherited: Option<$type>,
+            /// Where `effective` comes from.
+            pub set_by: SourceView,
+            /// Who has locked it: the nearest to the root. Null where it is free.
+            #[schema(required)]
+            pub locked_by: Option<SourceView>,
+        }
+
+        impl $name {
+            fn new(info: &PolicyInfo, setting: Setting, values: (Option<$type>, Option<$type>, Option<$type>)) -> Self {
+                let (effective, own, inherited) = values;
+                let set_by = SourceView::new(info, info.set_by(setting));
+                Self { effective, own, inherited, set_by, locked_by: SourceView::of_lock(info, setting) }
+            }
+        }
+    )*};
+}
+
+bound_views! {
+    /// One value of a policy that is a number of days, or none.
+    DaysSettingView of u16 {
+        /// What the organization sets itself, zero for no such bound; null where it sets nothing.
+        own
+    }
+    /// One value of a policy that is a number of requests in a day, or none.
+    QuotaSettingView of u32 {
+        /// What the organization sets itself, zero for no such bound; null where it sets nothing.
+        own
+    }
+    /// One value of a policy that is a number of requests in a period, such as `100/10s`, or none.
+    RateSettingView of String {
+        /// What the organization sets itself, `none` for no such bound; null where it sets nothing.
+        own
+    }
 }
 
 /// One value of a policy that is days before an end on which people are told, the first notice first.
@@ -138,21 +169,12 @@ pub(super) struct NoticesSettingView {
     pub locked_by: Option<SourceView>,
 }
 
-/// What makes them, of what holds, what the organization sets and what would hold without that.
-macro_rules! new_setting_views {
-    ($($name:ident of $value:ty, $own:ty;)*) => {$(
-        impl $name {
-            fn new(info: &PolicyInfo, setting: Setting, (effective, own, inherited): ($value, $own, $value)) -> Self {
-                let set_by = SourceView::new(info, info.set_by(setting));
-                Self { effective, own, inherited, set_by, locked_by: SourceView::of_lock(info, setting) }
-            }
-        }
-    )*};
-}
-
-new_setting_views! {
-    DaysSettingView of Option<u16>, Option<u16>;
-    NoticesSettingView of NoticeDays, Option<NoticeDays>;
+impl NoticesSettingView {
+    fn new(info: &PolicyInfo, setting: Setting, values: (NoticeDays, Option<NoticeDays>, NoticeDays)) -> Self {
+        let (effective, own, inherited) = values;
+        let set_by = SourceView::new(info, info.set_by(setting));
+        Self { effective, own, inherited, set_by, locked_by: SourceView::of_lock(info, setting) }
+    }
 }
 
 /// An organization's policy, value by value.
@@ -187,6 +209,10 @@ pub(super) struct PolicyDetailView {
     pub max_stale_secs: NumberSettingView,
     /// What a leak report does.
     pub leak_action: LeakActionSettingView,
+    /// How often each key may be used that says nothing of it itself.
+    pub default_rate: RateSettingView,
+    /// How often each key may be used in a day (UTC) that says nothing of it itself.
+    pub default_daily_quota: QuotaSettingView,
     /// The settings that the organization itself has locked for those below.
     pub locked: BTreeSet<SettingWord>,
 }
@@ -256,6 +282,20 @@ impl From<&PolicyInfo> for PolicyDetailView {
                 info,
                 Setting::LeakAction,
                 (effective.leak_action, own.leak_action, inherited.leak_action),
+            ),
+            default_rate: RateSettingView::new(
+                info,
+                Setting::DefaultRate,
+                (
+                    effective.default_rate.map(|it| it.to_string()),
+                    own.default_rate.map(|it| it.to_string()),
+                    inherited.default_rate.map(|it| it.to_string()),
+                ),
+            ),
+            default_daily_quota: QuotaSettingView::new(
+                info,
+                Setting::DefaultDailyQuota,
+                (effective.default_daily_quota, own.default_daily_quota, inherited.default_daily_quota),
             ),
             locked: own.locked.iter().copied().map(Into::into).collect(),
         }

@@ -142,7 +142,7 @@ impl Problem {
     /// With which code it refuses a good key what it may not do, or not so often. A request that is wrong in itself, or about what is not there,
     /// is answered and not refused.
     pub(super) fn refuses_key(&self) -> Option<RejectCode> {
-        let is_refusal = self.status == StatusCode::FORBIDDEN || self.code == Code::RateLimited.as_str();
+        let is_refusal = [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(&self.status_code());
         is_refusal.then(|| ProblemCode::all().into_iter().find(|it| it.as_str() == self.code)).flatten()
     }
 

@@ -4,21 +4,20 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use claviger_core::decision::Code;
 use claviger_core::rate::{Admitted, Exhausted, Rate, whole_secs};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
+use claviger_verifier::limiter::{Admission, Refusal};
 
 use super::problem::Problem;
 use super::{oauth, verify, verify_batch};
 use crate::app::App;
+use crate::limit_fields::LimitFields;
 use crate::ops::caller::Caller;
 use crate::rates::{Subject, Surface, network};
-
-const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// What a path is counted as.
 pub(super) fn surface(path: &str) -> Surface {
@@ -42,13 +41,13 @@ impl Allowance {
         Self { rate, remaining: admitted.remaining, secs: whole_secs(admitted.full_at.since(now)) }
     }
 
-    /// Writes it into an answer that has none yet. One name for all: a caller meets one policy with each request.
+    /// Writes it into an answer that has none yet. One name for all: a caller meets one such policy with each request.
     pub(super) fn write(self, response: &mut Response) {
-        let value = |text: String| HeaderValue::try_from(text).expect("digits and quotes are visible ASCII");
-        let policy = format!("\"default\";q={};w={}", self.rate.requests(), self.rate.period().as_secs());
-        let limit = format!("\"default\";r={};t={}", self.remaining, self.secs);
-        response.headers_mut().entry(POLICY).or_insert_with(|| value(policy));
-        response.headers_mut().entry(LIMIT).or_insert_with(|| value(limit));
+        if LimitFields::stand_in(response.headers()) {
+            return;
+        }
+        let policy = (self.rate.requests(), self.rate.period().as_secs());
+        LimitFields::default().with("default", policy, (self.remaining, self.secs)).write(response.headers_mut());
     }
 
     fn refused(self) -> Response {
@@ -76,6 +75,23 @@ pub(super) fn take(app: &App, caller: &Caller, surface: Surface) -> Result<Optio
         Ok(admitted) => Ok(Some(Allowance::left(rate, admitted, now))),
         Err(exhausted) => Err(Box::new(used_up(rate, exhausted).refused())),
     }
+}
+
+/// Takes one request of the management API out of what the caller's key may use, as policy and the key itself say; absent where the key has no
+/// limits. Who asks about the keys of others is not charged for it: what a host's gateway asks is not what its own key is used for, and a default
+/// limit must not close the gate.
+pub(super) fn charge_key(app: &App, caller: &Caller, surface: Surface) -> Option<Admission> {
+    match (caller, surface) {
+        (Caller::Key { key_id, .. }, Surface::Management) => app.replica().charge_key(*key_id, app.now()),
+        _ => None,
+    }
+}
+
+/// What is answered where a key's limits are used up.
+pub(super) fn refuse_key(refusal: Refusal) -> Response {
+    let detail = Reject::from(refusal.code).detail;
+    let reject = Reject::until_later(RejectCode::Decision(refusal.code), detail, refusal.wait_secs());
+    Problem::from(reject).into_response()
 }
 
 /// Takes what a batch of questions costs beyond the request that it came in: each of them is one, or who puts a thousand into each request would

@@ -24,7 +24,8 @@ use utoipa_axum::routes;
 use super::auth::{self, Authenticated};
 use super::body::{self, JsonBody};
 use super::edge;
-use super::fields::{Field, all_fields, at, optional};
+use super::fields::{Field, all_fields, at, optional, present};
+use super::key_limits::{LimitsLeftView, whole_millis};
 use super::preconditions::Heeded;
 use super::problem::{ApiResult, Problem, ProblemField, WriteRefusals};
 use super::rates;
@@ -71,7 +72,12 @@ pub(super) struct VerifyBody {
     /// The address from which the request came.
     #[schema(examples("203.0.113.7"))]
     ip: Option<String>,
-    /// Whether to say how every check came out. Such a question counts no use.
+    /// How many requests this one counts as, where the key has limits.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = u32, required = false, default = 1, minimum = 1, maximum = 1_000_000)]
+    cost: Option<u32>,
+    /// Whether to say how every check came out. Such a question counts no use and takes nothing of what the key may use; `limits` then says
+    /// what is left, and `retry_after_ms` whether a real request would have to wait.
     #[serde(default)]
     #[schema(required = false, default = false)]
     explain: bool,
@@ -95,9 +101,14 @@ impl TryFrom<VerifyBody> for VerifyRequest {
             true => Ok(body.permissions),
             false => at("/permissions", Err(format!("at most {max} permissions"))),
         };
-        let (subject, ip, permissions) = all_fields!(subject, ip, permissions)?;
+        let cost = body.cost.unwrap_or(1);
+        let cost = match cost {
+            1..=limits::REQUEST_COST_MAX => Ok(cost),
+            _ => at("/cost", Err(format!("must be from 1 to {}", limits::REQUEST_COST_MAX))),
+        };
+        let (subject, ip, permissions, cost) = all_fields!(subject, ip, permissions, cost)?;
         let (api, organization, explain) = (body.api, body.organization, body.explain);
-        Ok(Self { subject, api, organization, permissions, ip, explain })
+        Ok(Self { subject, api, organization, permissions, ip, cost, explain })
     }
 }
 
@@ -127,6 +138,13 @@ pub(super) struct VerifyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>, nullable = false)]
     pub elements: Option<BTreeSet<Box<str>>>,
+    /// What is left of the key's limits, this request taken off; null where it has none, or where it was refused for another reason.
+    #[schema(required)]
+    pub limits: Option<LimitsLeftView>,
+    /// Milliseconds until the key's limits would let such a request pass; null where they do not stand in its way, and where it costs more than
+    /// they ever let through.
+    #[schema(required)]
+    pub retry_after_ms: Option<u64>,
     /// How every check came out, where that was asked for. Of a key that is unknown, or that the caller may not know of, it says no more than that.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -256,6 +274,8 @@ impl From<VerifyAnswer> for VerifyView {
             role: it.role,
             permissions: it.permissions,
             elements: it.elements,
+            limits: it.limits.as_ref().map(Into::into),
+            retry_after_ms: it.limits.and_then(|it| it.refusal?.wait).map(whole_millis),
             trace: it.trace.map(|trace| trace.into_iter().map(Into::into).collect()),
             as_of: it.as_of,
             stale_ms: it.stale_ms,
@@ -267,6 +287,8 @@ impl From<VerifyAnswer> for VerifyView {
 /// Says whether a key is good.
 ///
 /// Also for whom it acts and what it may do. A decision is always answered with 200, also when it is no; other statuses are about the caller and the form of the question.
+/// Where the key has limits, a request that may pass is taken off them, and one for which nothing is left is answered `rate_limited` or
+/// `quota_exceeded`, with the time to wait in `retry_after_ms`: answer your client 429 with `Retry-After`, in seconds, rounded up.
 #[utoipa::path(
     post,
     path = "/api/v1/verify",

@@ -248,6 +248,10 @@ words! {
         MaxStaleSecs,
         /// `leak_action`
         LeakAction,
+        /// `default_rate`
+        DefaultRate,
+        /// `default_daily_quota`
+        DefaultDailyQuota,
     }
 }
 

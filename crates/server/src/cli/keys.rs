@@ -19,7 +19,7 @@ const COLUMNS: [Column; 8] = [
     ("KEY", |it| text(it, "/access_hint")),
 ];
 
-const FACTS: [Column; 17] = [
+const FACTS: [Column; 19] = [
     ("id", |it| text(it, "/id")),
     ("name", |it| text(it, "/name")),
     ("description", |it| text(it, "/description")),
@@ -35,6 +35,8 @@ const FACTS: [Column; 17] = [
     ("owner", |it| text(it, "/owner/name")),
     ("mapped user", |it| text(it, "/mapped_user/name")),
     ("reach", |it| text(it, "/reach")),
+    ("rate", |it| text(it, "/limits/rate")),
+    ("daily quota", |it| text(it, "/limits/daily_quota")),
     ("expires", |it| instant(it, "/expires_at")),
     ("rotating", rotating),
     ("old secrets", |it| {
@@ -150,7 +152,16 @@ pub(super) fn command() -> Command {
                 .arg(flag("expires", "INSTANT", "When it ends, such as 2027-12-31T00:00:00Z"))
                 .arg(flag("api", "SLUG", "For which api [default: default]"))
                 .arg(flag("mapped-user", "ID", "Whose rights it carries, or nobody [default: yours]"))
-                .arg(flag("owner", "ID", "Whom it belongs to, or nobody [default: you]")),
+                .arg(flag("owner", "ID", "Whom it belongs to, or nobody [default: you]"))
+                .arg(flag(
+                    "rate",
+                    "RATE",
+                    "How often it may be used, such as 100/10s, or none [default: as policy says]",
+                ))
+                .arg(
+                    flag("daily-quota", "REQUESTS", "How often in a day (UTC), 0 for any [default: as policy says]")
+                        .value_parser(clap::value_parser!(u32)),
+                ),
         )
         .subcommand(
             of_one("rotate", "Gives a key a new secret, which is shown in the answer, once").arg(
@@ -293,6 +304,10 @@ async fn create(remote: &Remote, matches: &ArgMatches) -> Result<(), Failed> {
     }
     if let Some(scopes) = matches.get_many::<String>("scope") {
         body["scopes"] = scopes.cloned().collect();
+    }
+    let (rate, quota) = (given(matches, "rate"), matches.get_one::<u32>("daily-quota"));
+    if rate.is_some() || quota.is_some() {
+        body["limits"] = json!({ "rate": rate, "daily_quota": quota });
     }
     let made: Value = remote.server.post_once(&remote.path("/keys").await?, &body).await?;
     show_secret(remote, &made)

@@ -85,8 +85,15 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
     })
 }
 
+/// What is left of a limit: `87 of 100 in 10 s`, `4912 of 5000`.
+fn left(answer: &Value, place: &str, period: &str) -> String {
+    let Some(limit) = answer.pointer(place).filter(|it| it.is_object()) else { return String::new() };
+    let period = limit[period].as_u64().map(|it| format!(" in {it} s")).unwrap_or_default();
+    format!("{} of {}{period}", limit["remaining"], limit["requests"])
+}
+
 fn show(remote: &Remote, answer: &Value) -> Result<(), Failed> {
-    const FACTS: [Column; 7] = [
+    const FACTS: [Column; 9] = [
         ("allowed", |it| text(it, "/allowed")),
         ("code", |it| text(it, "/code")),
         ("key", |it| format!("{} {}", text(it, "/key/id"), text(it, "/key/name")).trim().to_owned()),
@@ -94,6 +101,8 @@ fn show(remote: &Remote, answer: &Value) -> Result<(), Failed> {
         ("mapped user", |it| text(it, "/mapped_user/name")),
         ("role", |it| text(it, "/role")),
         ("expires", |it| instant(it, "/key/expires_at")),
+        ("rate", |it| left(it, "/limits/rate", "period_secs")),
+        ("daily quota", |it| left(it, "/limits/daily_quota", "")),
     ];
     remote.show(answer, &FACTS)?;
     match answer["trace"].as_array() {

@@ -10,6 +10,7 @@ use claviger_core::permission::Asked;
 use claviger_core::reject::RejectCode;
 use claviger_core::time::{Clock, Timestamp};
 use claviger_verifier::credential::{Presented, Refused, Sources};
+use claviger_verifier::limiter::Admission;
 use claviger_verifier::replica::Replica;
 use claviger_verifier::verify::{About, Ask};
 use http_body_util::Full;
@@ -41,11 +42,13 @@ impl Trust {
 struct Refusal {
     code: RejectCode,
     status: u16,
+    /// What the key's limits said, where they refuse it.
+    admission: Option<Admission>,
 }
 
 impl From<RejectCode> for Refusal {
     fn from(code: RejectCode) -> Self {
-        Self { code, status: code.http_status() }
+        Self { code, status: code.http_status(), admission: None }
     }
 }
 
@@ -100,7 +103,7 @@ impl Gateway {
                 if let RejectCode::Decision(code) = refusal.code {
                     self.tally.count(Some(code));
                 }
-                response::refused(refusal.code, refusal.status)
+                response::refused(refusal.code, refusal.status, refusal.admission.as_ref())
             }
         }
     }
@@ -140,8 +143,15 @@ impl Gateway {
             return Err(Code::InsufficientPermission.into());
         }
         let facts = facts.ok_or(Code::NotFound)?;
+        // Last, so that nothing is charged for what is refused anyway.
+        let admission = verdict.charge(1, now);
+        if let Some(refusal) = admission.and_then(|it| it.refusal) {
+            verdict.record_denial(RejectCode::Decision(refusal.code), now, ip, user_agent);
+            return Err(Refusal { admission, ..refusal.code.into() });
+        }
         verdict.record_use(now, ip, user_agent);
-        Ok(response::allowed(&verdict, &facts, ask.permissions.iter().any(Asked::is_list)))
+        let asks_for_list = ask.permissions.iter().any(Asked::is_list);
+        Ok(response::allowed(&verdict, &facts, asks_for_list, admission.as_ref()))
     }
 
     fn refusal(&self, code: RejectCode, presented: &Presented<'_>, ask: &Ask<'_>, now: Timestamp) -> Refusal {
@@ -149,7 +159,7 @@ impl Gateway {
             // Before the first load ended no key is known, and none may be called unknown.
             RejectCode::Decision(Code::NotFound) if !self.replica.is_ready() => Code::Stale.into(),
             RejectCode::Decision(Code::InsufficientPermission) if self.is_hidden(presented, ask, now) => {
-                Refusal { code, status: RejectCode::NotFound.http_status() }
+                Refusal { status: RejectCode::NotFound.http_status(), ..code.into() }
             }
             code => code.into(),
         }

@@ -4,12 +4,14 @@ use bytes::Bytes;
 use claviger_core::decision::Decision;
 use claviger_core::reject::RejectCode;
 use claviger_verifier::facts::Facts;
+use claviger_verifier::limiter::Admission;
 use claviger_verifier::verify::Verdict;
 use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Response, StatusCode};
 
 use crate::http::QUERY_WARNING;
+use crate::limit_fields::LimitFields;
 
 /// Why a request may not pass.
 const CODE: HeaderName = HeaderName::from_static("x-claviger-code");
@@ -21,13 +23,18 @@ const MAPPED_USER: HeaderName = HeaderName::from_static("x-claviger-mapped-user"
 const MAPPED_USER_EXTERNAL_ID: HeaderName = HeaderName::from_static("x-claviger-mapped-user-external-id");
 const ELEMENTS: HeaderName = HeaderName::from_static("x-claviger-elements");
 
-/// Headers of an answer that allows: five of ours, a warning, and what hyper adds.
-const HEADERS: usize = 8;
+/// Headers of an answer that allows: five of ours, a warning, two of limits, and what hyper adds.
+const HEADERS: usize = 10;
 /// Seconds after which it is worth asking again when the answer was 503.
 const RETRY_AFTER_UNAVAILABLE: HeaderValue = HeaderValue::from_static("1");
 
 /// The request may pass.
-pub(super) fn allowed(verdict: &Verdict<'_>, facts: &Facts<'_>, asks_for_list: bool) -> Response<Full<Bytes>> {
+pub(super) fn allowed(
+    verdict: &Verdict<'_>,
+    facts: &Facts<'_>,
+    asks_for_list: bool,
+    admission: Option<&Admission>,
+) -> Response<Full<Bytes>> {
     let mut headers = HeaderMap::with_capacity(HEADERS);
     // Whatever is no header value is left out; identifiers and elements always are one.
     let mut add = |name, value: &[u8]| {
@@ -55,13 +62,16 @@ pub(super) fn allowed(verdict: &Verdict<'_>, facts: &Facts<'_>, asks_for_list: b
     if verdict.warns_of_query() {
         headers.insert(WARNING, QUERY_WARNING);
     }
+    if let Some(admission) = admission {
+        LimitFields::of_key(admission).write(&mut headers);
+    }
     let mut response = Response::new(Full::default());
     *response.headers_mut() = headers;
     response
 }
 
 /// The request may not pass, and the client should see this status.
-pub(super) fn refused(code: RejectCode, status: u16) -> Response<Full<Bytes>> {
+pub(super) fn refused(code: RejectCode, status: u16, admission: Option<&Admission>) -> Response<Full<Bytes>> {
     let mut headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(CODE, HeaderValue::from_static(name(code)));
     headers.insert(STATUS, HeaderValue::from(status));
@@ -71,6 +81,12 @@ pub(super) fn refused(code: RejectCode, status: u16) -> Response<Full<Bytes>> {
     }
     if status == 503 {
         headers.insert(RETRY_AFTER, RETRY_AFTER_UNAVAILABLE);
+    }
+    if let Some(admission) = admission {
+        LimitFields::of_key(admission).write(&mut headers);
+        if let Some(refusal) = admission.refusal {
+            headers.insert(RETRY_AFTER, HeaderValue::from(refusal.wait_secs()));
+        }
     }
     let mut response = Response::new(Full::default());
     *response.status_mut() = if status == 401 { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };

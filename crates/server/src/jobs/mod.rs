@@ -29,6 +29,9 @@ const FLUSH_EVERY_AT_MOST: Duration = Duration::from_secs(45);
 /// meanwhile, its own row (some ten microseconds of a core) and that of its key's hour: where few are in use, the console shows their last use
 /// within seconds, and where very many are, a longer pause writes far less, up to the million that the longest pause is meant for.
 const ROWS_PER_SEC: u64 = 12_000;
+/// Between two times that it is written down what was used of quotas, unless it is needed sooner, and after a failure; and the least between two.
+const QUOTAS_EVERY: Duration = Duration::from_secs(1);
+const QUOTAS_EVERY_AT_LEAST: Duration = Duration::from_millis(20);
 /// Between two times that it is seen to whether keys have come near their end, or to it.
 const CLOCKS_EVERY: Duration = Duration::from_secs(60);
 /// Between two looks for what people have to be told.
@@ -57,6 +60,8 @@ pub fn start(app: &App) {
     let flushing = app.clone();
     let flush = async |app: &App| Ok(pause_after(flush(app).await?));
     drop(app.spawn(async move { repeat(FLUSH_EVERY, &flushing, "flush", flush).await }));
+    let counting = app.clone();
+    drop(app.spawn(async move { keep_quotas(&counting).await }));
     let purging = app.clone();
     let purge = async |app: &App| purge(app).await.map(|()| PURGE_EVERY);
     drop(app.spawn(async move { repeat(PURGE_EVERY, &purging, "purge", purge).await }));
@@ -91,6 +96,35 @@ async fn repeat(mut pause: Duration, app: &App, job: &str, run: impl AsyncFn(&Ap
         match run(app).await {
             Ok(next) => pause = next,
             Err(error) => tracing::warn!(job, %error, "a job failed and is tried again"),
+        }
+    }
+}
+
+/// Writes down what was used of quotas, again and again, and as soon as more was used of one than is written.
+async fn keep_quotas(app: &App) {
+    let mut failing = false;
+    loop {
+        let needed = async {
+            if !failing {
+                tokio::time::sleep(QUOTAS_EVERY_AT_LEAST).await;
+                app.quotas().needed().await;
+            } else {
+                // Nobody is helped by being told again.
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(QUOTAS_EVERY) => {}
+            () = needed => {}
+            () = app.stop().cancelled() => return,
+        }
+        match app.quotas().write(true).await {
+            Ok(_) => failing = false,
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(job = "quotas", %error, "a job failed and is tried again");
+            }
+            Err(_) => {}
         }
     }
 }
@@ -166,6 +200,7 @@ async fn clear(app: &App, purge: Purge, at: Timestamp) -> OpResult<()> {
 async fn forget_counts(app: &App, now: Timestamp) -> OpResult<()> {
     while app.store().fold_counts(now).await? {}
     while app.store().forget_denials(now).await? {}
+    while app.store().forget_quotas(now).await? {}
     Ok(())
 }
 

@@ -68,7 +68,8 @@ impl Introspection {
     }
 }
 
-/// Says what a token is good for; nothing at all where it is not good, or none that the caller may know of. Counts a use, as verifying does. Of a
+/// Says what a token is good for; nothing at all where it is not good, or none that the caller may know of. Counts a use, as verifying does, but
+/// charges nothing: RFC 7662 has no words for a token that is good and comes too often, and `active: false` would have clients throw it away. Of a
 /// token of its own every key may know; of others it takes `claviger/keys:verify`.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::facts::Facts;
+use claviger_verifier::limiter::Admission;
 use claviger_verifier::verify::{About, Ask, Verdict};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -50,7 +51,9 @@ pub struct VerifyRequest {
     pub permissions: Vec<String>,
     /// Where the request came from.
     pub ip: Option<IpAddr>,
-    /// Whether to say how every check came out; counts no use.
+    /// How many requests it counts as, of what the key may use; at most [`claviger_core::limits::REQUEST_COST_MAX`].
+    pub cost: u32,
+    /// Whether to say how every check came out; counts no use and charges nothing.
     pub explain: bool,
 }
 
@@ -108,6 +111,8 @@ pub struct VerifyAnswer {
     pub permissions: Vec<String>,
     /// Where the right is by element and a whole resource was asked for: the elements. Absent means all.
     pub elements: Option<BTreeSet<Box<str>>>,
+    /// What the key's limits say, where it has any and they were asked: of an explanation, what they would say.
+    pub limits: Option<Admission>,
     /// How every check came out, where that was asked for.
     pub trace: Option<Vec<Traced>>,
     /// The instant at which what it rests on was known to be true.
@@ -212,17 +217,24 @@ impl<'a> Verifier<'a> {
             (app.replica().verify(&presented, &ask, now), None)
         };
         let code = verdict.decision().code();
-        app.tally().count(code);
         let visible = verdict.facts().filter(|it| self.sees(it.key_organization_id()));
         let Some(facts) = visible else {
+            app.tally().count(code);
             return Ok(unknown(code.filter(|it| *it == Code::Malformed).unwrap_or(Code::NotFound)));
         };
+        if request.explain {
+            app.tally().count(code);
+            let limits = verdict.look(request.cost, now);
+            return Ok(VerifyAnswer { limits, ..VerifyAnswer::about(&verdict, &facts, code, trace, now, age) });
+        }
+        let limits = verdict.charge(request.cost, now);
+        let code = code.or(limits.and_then(|it| it.refusal).map(|it| it.code));
+        app.tally().count(code);
         match code {
-            _ if request.explain => {}
             None => verdict.record_use(now, request.ip, None),
             Some(code) => verdict.record_denial(RejectCode::Decision(code), now, request.ip, None),
         }
-        Ok(VerifyAnswer::about(&verdict, &facts, trace, now, age))
+        Ok(VerifyAnswer { limits, ..VerifyAnswer::about(&verdict, &facts, code, trace, now, age) })
     }
 }
 
@@ -242,14 +254,14 @@ impl VerifyAnswer {
     fn about(
         verdict: &Verdict<'_>,
         facts: &Facts<'_>,
+        code: Option<Code>,
         trace: Option<Vec<Traced>>,
         now: Timestamp,
         age: Duration,
     ) -> Self {
-        let code = verdict.decision().code();
         let elements = match verdict.decision() {
-            Decision::Allowed { elements } => elements.clone(),
-            Decision::Denied(_) => None,
+            Decision::Allowed { elements } if code.is_none() => elements.clone(),
+            _ => None,
         };
         Self {
             allowed: code.is_none(),
@@ -269,6 +281,7 @@ impl VerifyAnswer {
             role: facts.role_name().map(str::to_owned),
             permissions: if code.is_none() { facts.permissions().to_texts() } else { Vec::new() },
             elements,
+            limits: None,
             trace,
             as_of: now.saturating_sub(age),
             stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
@@ -291,6 +304,7 @@ impl VerifyAnswer {
             role: None,
             permissions: Vec::new(),
             elements: None,
+            limits: None,
             trace: None,
             as_of: now.saturating_sub(age),
             stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),

@@ -140,6 +140,7 @@ mod tests {
             standing: KeyStanding::Active,
             metadata: None,
             version: 1,
+            limits: None,
             secrets: vec![secret],
         })))
     }

@@ -22,6 +22,7 @@ pub(super) async fn load(following: &Following, writer: &mut Writer) -> StoreRes
     let is_first = writer.position().is_none();
     if is_first {
         following.nodes.enter().await?;
+        restore_quotas(following, writer).await?;
     }
     let (head, keys) = {
         let mut reader = following.store.follow().await?;
@@ -83,6 +84,18 @@ async fn take_in_what_came_meanwhile(
         }
     }
     Ok(at)
+}
+
+/// Takes over what was used of today's quotas before this process began.
+async fn restore_quotas(following: &Following, writer: &mut Writer) -> StoreResult<()> {
+    let (now, mut after) = (following.clock.now(), None);
+    loop {
+        let mut reader = following.store.follow().await?;
+        let page = reader.page_quota_uses_unchecked(now, after, ROWS_PER_READ).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(*last);
+        writer.restore_quotas(page);
+    }
 }
 
 async fn read(

@@ -4,6 +4,7 @@ mod flush;
 mod follow;
 mod load;
 mod nodes;
+mod quotas;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 pub use flush::Uses;
 pub use nodes::{Identity, Nodes};
+pub use quotas::Quotas;
 
 /// How long an operation waits until this node's replica has applied its change. It takes well under a millisecond; who waits as long as
 /// this has a fault to report.

@@ -50,6 +50,15 @@ const FILES: &[(i64, &str, &str)] = &[
     (7, "ended_shared_secrets", include_str!("../../migrations/postgres/0007_ended_shared_secrets.sql")),
     (4, "webhooks", include_str!("../../migrations/postgres/0004_webhooks.sql")),
     (5, "notifications", include_str!("../../migrations/postgres/0005_notifications.sql")),
+    // Two files for the two of SQLite, and one step here.
+    (
+        8,
+        "limits",
+        concat!(
+            include_str!("../../migrations/postgres/0008_key_limits.sql"),
+            include_str!("../../migrations/postgres/0008_quotas.sql")
+        ),
+    ),
 ];
 
 /// The pools of a node.

@@ -28,8 +28,12 @@ const STATE: &[(i64, &str, &str)] = &[
     (7, "ended_shared_secrets", include_str!("../../migrations/sqlite/0007_ended_shared_secrets.sql")),
     (4, "webhooks", include_str!("../../migrations/sqlite/0004_webhooks.sql")),
     (5, "notifications", include_str!("../../migrations/sqlite/0005_notifications.sql")),
+    (8, "key_limits", include_str!("../../migrations/sqlite/0008_key_limits.sql")),
 ];
-const USAGE: &[(i64, &str, &str)] = &[(2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql"))];
+const USAGE: &[(i64, &str, &str)] = &[
+    (2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql")),
+    (8, "quotas", include_str!("../../migrations/sqlite/0008_quotas.sql")),
+];
 
 /// The open files.
 pub(super) struct Files {

@@ -10,7 +10,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0007_ended_shared_secrets.sql"),
     include_str!("../../migrations/postgres/0004_webhooks.sql"),
     include_str!("../../migrations/postgres/0005_notifications.sql"),
+    include_str!("../../migrations/postgres/0008_key_limits.sql"),
+    include_str!("../../migrations/postgres/0008_quotas.sql"),
 ];
+/// Which of them have the tables that are written often.
+const USAGE: [usize; 2] = [1, 7];
 /// Arguments in one statement; SQLite takes no more than 32,766.
 const ARGUMENTS_MAX: usize = 1500;
 
@@ -49,11 +53,19 @@ pub(super) fn tables() -> Vec<Table> {
             let (name, rest) = text.split_once(" (\n").expect("a table has columns");
             let (body, _) = rest.split_once("\n);").expect("a table ends");
             if !LEFT_BEHIND.contains(&name) {
-                tables.push(table(name, body, number == 1));
+                let added: String = added_columns(name).map(|it| format!("\n{it}")).collect();
+                tables.push(table(name, &format!("{body}{added}"), USAGE.contains(&number)));
             }
         }
     }
     tables
+}
+
+/// The columns that a later migration has added to a table.
+fn added_columns(name: &str) -> impl Iterator<Item = &'static str> {
+    let begin = format!("ALTER TABLE {name} ADD COLUMN ");
+    let lines = MIGRATIONS.iter().flat_map(|sql| sql.lines());
+    lines.filter_map(move |line| line.strip_prefix(begin.as_str())).map(|it| it.trim_end_matches(';'))
 }
 
 fn table(name: &str, body: &str, is_usage: bool) -> Table {

@@ -28,7 +28,7 @@ use crate::{Connection, StoreResult};
 const ENDED_SECS: u64 = 90 * 24 * 60 * 60;
 
 /// Fields of a line that are the key's, and those of its secret.
-const KEY_FIELDS: usize = 14;
+const KEY_FIELDS: usize = 15;
 const SECRET_FIELDS: usize = 4;
 
 /// The statements of one kind: one row, and a page of rows.
@@ -53,6 +53,7 @@ macro_rules! keys_with_secrets {
              t.id, t.organization_id, t.api_id, t.name, COALESCE(t.role_id, ''), COALESCE(t.scopes, ''), \
              COALESCE(t.owner_id, ''), COALESCE(t.mapped_user_id, ''), COALESCE(CAST(t.expires_at AS TEXT), ''), \
              COALESCE(t.allowed_ips, ''), t.reach, t.standing, COALESCE(t.metadata, ''), t.version, \
+             COALESCE(t.limits, ''), \
              COALESCE(s.id, ''), COALESCE(hex(s.digest), ''), COALESCE(s.state, ''), \
              COALESCE(CAST(s.retiring_until AS TEXT), '')) AS line \
              FROM key t LEFT JOIN secret s ON s.key_id = t.id AND ",
@@ -206,6 +207,7 @@ fn key(lines: &[&[u8]]) -> Result<Record, Unreadable> {
         standing: it.next::<KeyStanding>()?,
         metadata: optional_text(&mut it, limits::METADATA_BYTES_MAX)?,
         version: it.next()?,
+        limits: it.next()?,
         secrets: Vec::with_capacity(lines.len()),
     };
     if let Some(json) = &record.metadata {

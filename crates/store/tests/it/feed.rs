@@ -294,11 +294,12 @@ async fn row_that_cannot_be_read_is_said_to_be_so_and_stops_no_other() {
     let secret = |what: &str| format!("UPDATE secret SET {what} WHERE id = '{}'", bad_secret.id);
     let organization =
         |what: &str| format!("UPDATE organization SET {what} WHERE id = '{}'", world.beta.organization.id);
-    let harms: [(String, Entity); 17] = [
+    let harms: [(String, Entity); 18] = [
         (key("standing = 'dormant'"), bad.id.into()),
         (key("reach = ''"), bad.id.into()),
         (key("scopes = '[\"no permission\"]'"), bad.id.into()),
         (key("allowed_ips = '[]'"), bad.id.into()),
+        (key("limits = '{\"rate\": \"often\"}'"), bad.id.into()),
         (key("metadata = '{'"), bad.id.into()),
         (key("role_id = 'rol_x'"), bad.id.into()),
         (key(&format!("name = '{}'", "x".repeat(321))), bad.id.into()),

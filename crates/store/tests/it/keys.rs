@@ -25,6 +25,7 @@ async fn key_reads_back_as_it_was_written() {
     key.scopes = Some(PermissionSet::parse(&["contacts:read", "scorecards/A:*"]).expect("permissions"));
     key.expires_at = Some(now().saturating_add(Duration::from_secs(60)));
     key.allowed_ips = Some(IpAllowList::parse(&["203.0.113.0/24"]).expect("a list"));
+    key.limits = serde_json::from_str(r#"{"rate": "100/10s", "daily_quota": 200000}"#).expect("limits");
     key.stored_in = Some("Vault".parse().expect("a text"));
     key.metadata = serde_json::from_str(r#"{"plan": "gold", "deep": {"è": [1, null]}}"#).expect("an object");
     key.created_by = Some(world.acme.user.id);

@@ -17,6 +17,7 @@ mod opening;
 mod organizations;
 mod people;
 mod previews;
+mod quotas;
 mod readers;
 mod schema;
 mod sealing;

@@ -120,5 +120,6 @@ pub(crate) fn key(number: usize, token: &Text) -> KeyRecord {
             state: SecretState::Current,
         }],
         version: 1,
+        limits: None,
     }
 }

@@ -68,7 +68,8 @@ impl Build {
         let owner = id(record.owner_id.map(|it| it.as_u128()), &user)?;
         let api = self.apis.intern(record.api_id.as_u128())?;
         let text = self.text(record, before.map_or(NONE, |it| it.text))?;
-        let narrowing = self.narrowings.take(&self.state, record.scopes.as_ref(), record.allowed_ips.as_ref())?;
+        let (scopes, allowed_ips) = (record.scopes.as_ref(), record.allowed_ips.as_ref());
+        let narrowing = self.narrowings.take(&self.state, scopes, allowed_ips, record.limits)?;
         let was_revoked = before.is_some_and(|it| it.standing == KeyStanding::Revoked);
         Some(Held {
             digest: claviger_core::secret::Digest::from_bytes([0; 32]),

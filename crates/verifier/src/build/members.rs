@@ -68,7 +68,7 @@ impl Build {
             Some(MemberState::Of { .. }) | None => {}
         }
         let extra_permissions = Some(&record.extra_permissions).filter(|it| !it.is_empty());
-        let Some(narrowing) = self.narrowings.take(&state, extra_permissions, None) else {
+        let Some(narrowing) = self.narrowings.take(&state, extra_permissions, None, None) else {
             return false;
         };
         self.members.insert(id, MemberState::Of { user, version: record.version });

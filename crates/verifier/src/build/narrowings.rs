@@ -1,8 +1,9 @@
-//! Permissions and allow-lists: held once for all that have the same, and forgotten with the last of them.
+//! Permissions, allow-lists and limits: held once for all that have the same, and forgotten with the last of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use claviger_core::key_limits::KeyLimits;
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
 
@@ -24,11 +25,12 @@ impl NarrowingBook {
         state: &State,
         permissions: Option<&PermissionSet>,
         allowed_ips: Option<&IpAllowList>,
+        limits: Option<KeyLimits>,
     ) -> Option<u32> {
-        if permissions.is_none() && allowed_ips.is_none() {
+        if permissions.is_none() && allowed_ips.is_none() && limits.is_none() {
             return Some(NONE);
         }
-        let narrowing = Narrowing { permissions: permissions.cloned(), allowed_ips: allowed_ips.cloned() };
+        let narrowing = Narrowing { permissions: permissions.cloned(), allowed_ips: allowed_ips.cloned(), limits };
         if let Some((at, count)) = self.places.get_mut(&narrowing) {
             *count += 1;
             return Some(*at);

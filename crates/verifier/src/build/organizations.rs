@@ -29,7 +29,7 @@ impl Build {
         if !is_newer(state.organizations.load(at).as_deref(), |it| it.record.version, record.version) {
             return false;
         }
-        let Some(narrowing) = self.narrowings.take(&state, None, record.allowed_ips.as_ref()) else {
+        let Some(narrowing) = self.narrowings.take(&state, None, record.allowed_ips.as_ref(), None) else {
             return false;
         };
         let before = self.forget_organization(at);

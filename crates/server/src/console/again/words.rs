@@ -21,7 +21,7 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 46] = [
+pub(in crate::console) const LABELS: [(&str, &str); 48] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
@@ -29,6 +29,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 46] = [
     ("choice", "Setting"),
     ("confirmed", ""),
     ("count", "Typed to confirm"),
+    ("daily_quota", "Daily quota"),
     ("description", "Description"),
     ("door", ""),
     ("email", "E-mail"),
@@ -55,6 +56,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 46] = [
     ("parent", "Below"),
     ("permission", "Permissions"),
     ("permissions", "Permissions"),
+    ("rate", "Rate limit"),
     ("reach", "Reach"),
     ("reason", "Why"),
     ("replaces", ""),

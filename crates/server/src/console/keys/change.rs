@@ -8,6 +8,7 @@ use claviger_core::key::{KeyState, RevocationReason};
 
 use super::door::Door;
 use super::form::find;
+use super::limits;
 use super::rights::rights_to;
 use super::rotation::tracked;
 use super::usage::{self, UsageQuery};
@@ -55,6 +56,7 @@ pub(in crate::console) async fn show_key(
         ending: notifications::ending(&visit, Some(info.key.id)).await,
         shell: visit.shell(Place::Keys),
         key: view::facts(&info, now),
+        limits: limits::words(&visit, &info),
         viewing: match info.state {
             KeyState::Revoked => None,
             _ => Some(viewing(&visit, &info).await?),

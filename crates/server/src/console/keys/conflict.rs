@@ -1,11 +1,16 @@
-//! What a form of a key has otherwise than the key, where somebody else was faster.
+//! What a form of a key has otherwise than the key, where somebody else was faster; and who has a name already.
+
+use claviger_core::limits;
+use claviger_core::name::Name;
 
 use super::choices::{KEEP, NEVER, ON_DATE, end_of_day};
 use super::copied::settings;
 use super::form::KeyForm;
 use crate::console::pages::form::{Choice, entries};
 use crate::console::pages::shell::Moment;
-use crate::ops::keys::KeyInfo;
+use crate::console::visit::Visit;
+use crate::ops::keys::{KeyFilter, KeyInfo, KeyQuery, list_keys};
+use crate::ops::page::PageRequest;
 
 /// Each field of the form with what stands in it and what the key is set to. Of a choice its label is said, which one of the lists has.
 pub(super) fn differences(
@@ -31,6 +36,8 @@ pub(super) fn differences(
     };
     let (scopes, scopes_now) = list(form.scopes.as_ref(), now.scopes.as_ref());
     let (ips, ips_now) = list(form.allowed_ips.as_ref(), now.allowed_ips.as_ref());
+    let (rate, rate_now) = list(form.rate.as_ref(), now.rate.as_ref());
+    let (quota, quota_now) = list(form.daily_quota.as_ref(), now.daily_quota.as_ref());
     let chosen = |sent: &str, now: &str, choices: &[Choice]| {
         let wanted = if sent.is_empty() { now } else { sent };
         (label(choices, wanted), label(choices, now))
@@ -50,5 +57,17 @@ pub(super) fn differences(
         ("Reach", reach, now.reach),
         ("Scopes", scopes, scopes_now),
         ("Allowed IPs", ips, ips_now),
+        ("Rate limit", rate, rate_now),
+        ("Daily quota", quota, quota_now),
     ]
+}
+
+/// The live key that has a name, by id, where the viewer may see it.
+pub(super) async fn holder_of_name(visit: &Visit, name: &str, api: &str) -> Option<String> {
+    let name = Name::parse(name).ok()?.key();
+    let filter = KeyFilter { search: Some(name.as_str().to_owned()), ..KeyFilter::default() };
+    let query = KeyQuery { api: api.parse().ok(), ..filter.into() };
+    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
+    let found = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, all).await.ok()?;
+    found.page.items.iter().find(|it| it.key.name.key() == name).map(|it| it.key.id.to_string())
 }

@@ -5,6 +5,7 @@ use claviger_core::time::Timestamp;
 
 use super::choices::{Lifetimes, NEVER, ON_DATE, mapped_user_value, owner_value, role_value};
 use super::form::{KeyForm, find};
+use super::limits;
 use super::rights::rights_to;
 use crate::console::pages::secrets::Replaced;
 use crate::console::visit::Visit;
@@ -12,6 +13,7 @@ use crate::ops::keys::KeyInfo;
 
 /// The form with what a key is set to, but for its end.
 pub(super) fn settings(info: &KeyInfo) -> KeyForm {
+    let (rate, daily_quota) = limits::values(&info.key);
     KeyForm {
         name: info.key.name.to_string(),
         description: info.key.description.to_string(),
@@ -21,6 +23,8 @@ pub(super) fn settings(info: &KeyInfo) -> KeyForm {
         reach: info.key.reach.as_str().to_owned(),
         scopes: info.key.scopes.as_ref().map(|it| it.to_texts().join("\n")),
         allowed_ips: info.key.allowed_ips.as_ref().map(|it| it.to_texts().join("\n")),
+        rate,
+        daily_quota,
         ..KeyForm::default()
     }
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use claviger_core::decision::{Code, Reach};
 use claviger_core::id::{KeyId, RoleId, UserId};
 use claviger_core::key::{Key, KeyPatch, KeyState, Origin};
-use claviger_core::limits;
+use claviger_core::key_limits::KeyLimits;
 use claviger_core::name::{Description, Name};
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
@@ -17,9 +17,10 @@ use serde::Deserialize;
 use super::choices::{
     KEEP, Lifetimes, NOBODY, Present, owner_choices, reach_choices, read_end, role_choices, user_choices,
 };
-use super::conflict::differences;
+use super::conflict::{differences, holder_of_name};
 use super::copied::{copy_of, replaced, settings, source_of};
 use super::door::Door;
+use super::limits::{Asked, inputs};
 use super::review;
 use super::secrets::{self, new_once};
 use super::view;
@@ -31,11 +32,7 @@ use crate::console::pages::keys::{KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
 use crate::ops::keys::usage::with_uses_here;
-use crate::ops::keys::{
-    KeyFilter, KeyInfo, KeyQuery, NewKey, create_key, get_key, hides_when_given, is_about_owned_keys, list_keys,
-    update_key,
-};
-use crate::ops::page::PageRequest;
+use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, hides_when_given, is_about_owned_keys, update_key};
 
 /// The form as it is sent; empty fields and missing ones are the same, but for the role.
 ///
@@ -75,6 +72,10 @@ pub(in crate::console) struct KeyForm {
     pub(super) scopes: Option<String>,
     /// Addresses and networks, one a line; none where they were not sent.
     pub(super) allowed_ips: Option<String>,
+    /// A rate, or the word for none; empty is as the policy says, and none where it was not sent.
+    pub(super) rate: Option<String>,
+    /// A number, or the word for none; as [`Self::rate`].
+    pub(super) daily_quota: Option<String>,
 }
 
 /// What a form asks for, parsed. The outer `Option` of a field says whether the form speaks of it at all.
@@ -88,6 +89,7 @@ struct Wanted {
     reach: Option<Reach>,
     scopes: Option<Option<PermissionSet>>,
     allowed_ips: Option<Option<IpAllowList>>,
+    limits: Asked,
 }
 
 impl Wanted {
@@ -108,6 +110,7 @@ impl Wanted {
             reach: self.reach.filter(|it| *it != key.reach),
             scopes: self.scopes.filter(|it| !same_scopes(it)),
             allowed_ips: self.allowed_ips.filter(|it| *it != key.allowed_ips),
+            limits: Some(self.limits.limits(&key.limits)).filter(|it| *it != key.limits),
             ..KeyPatch::default()
         }
     }
@@ -147,8 +150,20 @@ impl KeyForm {
                 it.map_err(|error| errors.add("allowed_ips", sentence(&complaint(&lines, &error, is_wrong)))).ok()
             })
         });
+        let limits = Asked::read(self, errors);
         let (Some(name), Some(description), true) = (name, description, errors.is_empty()) else { return None };
-        Some(Wanted { name, description, role_id, expires_at, mapped_user_id, owner_id, reach, scopes, allowed_ips })
+        Some(Wanted {
+            name,
+            description,
+            role_id,
+            expires_at,
+            mapped_user_id,
+            owner_id,
+            reach,
+            scopes,
+            allowed_ips,
+            limits,
+        })
     }
 
     fn optional_id<T: std::str::FromStr>(&self, text: &str, field: &'static str, errors: &mut FormErrors) -> Option<T> {
@@ -226,14 +241,30 @@ pub(in crate::console) async fn create(
             reach: wanted.reach.unwrap_or(Reach::Organization),
             scopes: wanted.scopes.flatten(),
             allowed_ips: wanted.allowed_ips.flatten(),
+            limits: wanted.limits.limits(&KeyLimits::default()),
             metadata: source.as_ref().map(|it| it.key.metadata.clone()).unwrap_or_default(),
             ..NewKey::named(wanted.name, Origin::Form)
         };
         let sent = |it: &Option<String>| it.clone().unwrap_or_default();
-        let (role, scopes, ips) = (sent(&form.role), sent(&form.scopes), sent(&form.allowed_ips));
+        let [role, scopes, ips, rate, quota] =
+            [&form.role, &form.scopes, &form.allowed_ips, &form.rate, &form.daily_quota].map(sent);
         let KeyForm { from, api, name, description, expires, expires_on, mapped_user, owner, reach, .. } = &form;
-        let parts =
-            [from, api, name, description, &role, expires, expires_on, mapped_user, owner, reach, &scopes, &ips];
+        let parts = [
+            from,
+            api,
+            name,
+            description,
+            &role,
+            expires,
+            expires_on,
+            mapped_user,
+            owner,
+            reach,
+            &scopes,
+            &ips,
+            &rate,
+            &quota,
+        ];
         let once = secrets::idempotency("create", &form.once, parts);
         match create_key(&visit.app, &visit.caller, visit.organization_id(), new, Some(once)).await {
             Ok(answer) => {
@@ -344,6 +375,7 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         reaches: reach_choices(visit, info, &form.reach),
         scopes: typed_lines(form.scopes.as_deref().unwrap_or_default()),
         allowed_ips: typed_lines(form.allowed_ips.as_deref().unwrap_or_default()),
+        limits: inputs(visit, &form),
         key,
         metadata: source
             .map(|it| it.key.metadata)
@@ -366,16 +398,6 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
 
 /// What is said of a name that is taken.
 const NAME_TAKEN: &str = "A key with this name exists already. Choose another name.";
-
-/// The live key that has a name, by id, where the viewer may see it.
-async fn holder_of_name(visit: &Visit, name: &str, api: &str) -> Option<String> {
-    let name = Name::parse(name).ok()?.key();
-    let filter = KeyFilter { search: Some(name.as_str().to_owned()), ..KeyFilter::default() };
-    let query = KeyQuery { api: api.parse().ok(), ..filter.into() };
-    let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
-    let found = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, all).await.ok()?;
-    found.page.items.iter().find(|it| it.key.name.key() == name).map(|it| it.key.id.to_string())
-}
 
 /// Puts a refusal of the operation beside the field it is about.
 fn complain(visit: &Visit, errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
@@ -404,6 +426,9 @@ fn complain(visit: &Visit, errors: &mut FormErrors, reject: Reject) -> Result<()
                 ("/expires_at", "expires", "The expiry"),
                 ("/mapped_user_id", "mapped_user", "The mapped user"),
                 ("/owner_id", "owner", "The owner"),
+                ("/limits", "rate", "The limits"),
+                ("/limits/rate", "rate", "The rate limit"),
+                ("/limits/daily_quota", "daily_quota", "The daily quota"),
             ];
             errors.add_fields(&reject.fields, &known);
             if reject.fields.is_empty() {

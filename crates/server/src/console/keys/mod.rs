@@ -9,6 +9,7 @@ pub(super) mod door;
 pub(super) mod export;
 pub(super) mod form;
 pub(super) mod leak;
+pub(super) mod limits;
 pub(super) mod list;
 pub(super) mod locations;
 mod review;

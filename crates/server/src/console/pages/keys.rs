@@ -5,6 +5,7 @@ use askama::Template;
 use super::audit::EventRowView;
 use super::form::{Choice, FormErrors};
 use super::health::HealthLine;
+use super::limits::{LimitInputs, LimitWords};
 use super::notifications::Ending;
 use super::rotation::{RotationView, Viewing};
 use super::settings::Crumb;
@@ -357,6 +358,8 @@ pub struct KeyPage {
     pub ending: Vec<Ending>,
     /// The key.
     pub key: KeyFacts,
+    /// How often it may be used.
+    pub limits: Vec<LimitWords>,
     /// Its secrets, the current one first.
     pub secrets: Vec<SecretView>,
     /// Whether its current secret came from another product.
@@ -520,6 +523,8 @@ pub struct KeyFormPage {
     pub scopes: String,
     /// The addresses and networks that it may be used from as typed, one a line.
     pub allowed_ips: String,
+    /// How often it may be used as typed.
+    pub limits: LimitInputs,
     /// What was wrong with the form that was sent.
     pub errors: FormErrors,
 }

@@ -17,6 +17,7 @@ pub mod home;
 pub mod keyboard;
 pub mod keys;
 pub mod leak;
+pub mod limits;
 pub mod members;
 pub mod notifications;
 pub mod organizations;

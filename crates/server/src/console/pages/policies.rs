@@ -124,6 +124,8 @@ pub struct Consequences {
     pub organizations_counted: String,
     /// How many copies of secrets are destroyed, as half a sentence; none where there are none.
     pub copies: Option<String>,
+    /// What is said where no rule is broken.
+    pub unbroken: &'static str,
     /// The rules that keys would break.
     pub broken: Vec<BrokenWords>,
 }

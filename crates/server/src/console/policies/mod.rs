@@ -6,7 +6,9 @@ mod words;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
+use claviger_core::key_limits::RateSetting;
 use claviger_core::policy::{OwnPolicy, Policy, PolicyPatch, Setting};
+use claviger_core::rate::Rate;
 use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,6 +16,7 @@ use serde_json::{Value, json};
 use self::words::{About, Kind, about, notices_hint, sent, typed_notices, value_words};
 use super::entrance::refused;
 use super::failure::Failure;
+use super::keys::limits::{NO_LIMIT, RATE_FORM};
 use super::pages::form::{Choice, FormErrors, typed};
 use super::pages::policies::{NumberField, PoliciesPage, SettingPage, SettingRow, SourceWords};
 use super::pages::shell::{Notice, Place};
@@ -125,14 +128,15 @@ fn present(info: &PolicyInfo, setting: Setting) -> SettingForm {
     let choice = match (&own, about(setting).kind) {
         (Value::Null, _) => INHERIT.to_owned(),
         (_, Kind::Number { off: Some(_), .. }) if value == "0" => "0".to_owned(),
-        (_, Kind::Number { .. } | Kind::Notices) => NUMBER.to_owned(),
+        (_, Kind::Rate) if value == RateSetting::NONE => value.clone(),
+        (_, Kind::Number { .. } | Kind::Notices | Kind::Rate) => NUMBER.to_owned(),
         (_, Kind::Words(_)) => value.clone(),
     };
     let number = if own.is_null() { holds } else { value };
     SettingForm {
         version: info.organization.version.to_string(),
         choice,
-        number: if is_number && number != "0" { number } else { String::new() },
+        number: if is_number && number != "0" && number != RateSetting::NONE { number } else { String::new() },
         locked: if info.organization.policy.locked.contains(&setting) { "yes".to_owned() } else { String::new() },
     }
 }
@@ -159,6 +163,12 @@ async fn setting_page(
             let hint = format!("From {min} to {max} {}.", unit.1);
             let label = format!("Number of {}", unit.1);
             number = Some(NumberField { value: typed(&form.number), label, mode: "numeric", hint });
+        }
+        Kind::Rate => {
+            choices.push(choice(RateSetting::NONE, NO_LIMIT, ""));
+            choices.push(choice(NUMBER, "So many requests in a period", ""));
+            let label = "Requests and period".to_owned();
+            number = Some(NumberField { value: typed(&form.number), label, mode: "text", hint: RATE_FORM.to_owned() });
         }
         Kind::Notices => {
             choices.push(choice(NUMBER, "So many days before", ""));
@@ -194,6 +204,16 @@ fn read(info: &PolicyInfo, setting: Setting, form: &SettingForm, errors: &mut Fo
                 return None;
             };
             json!(number)
+        }
+        (Kind::Rate, RateSetting::NONE) => json!(RateSetting::NONE),
+        (Kind::Rate, NUMBER) => {
+            let text = form.number.trim();
+            let rate = Some(text).filter(|it| it.len() <= TYPED_BYTES_MAX).and_then(|it| it.parse::<Rate>().ok());
+            let Some(rate) = rate else {
+                errors.add("number", RATE_FORM);
+                return None;
+            };
+            json!(rate)
         }
         (Kind::Notices, NUMBER) => match typed_notices(&form.number) {
             Some(days) => json!(days),
@@ -270,6 +290,7 @@ pub(super) async fn save(
         let value = |form: &SettingForm| match form.choice.as_str() {
             INHERIT if info.organization.parent_id.is_none() => "The default".to_owned(),
             INHERIT => "As the organization above has it".to_owned(),
+            NUMBER if matches!(about(setting).kind, Kind::Rate) => value_words(setting, &json!(form.number.trim())),
             NUMBER => match typed_notices(&form.number).filter(|_| matches!(about(setting).kind, Kind::Notices)) {
                 Some(days) => value_words(setting, &json!(days)),
                 None => value_words(setting, &form.number.trim().parse::<u64>().map_or(Value::Null, Value::from)),

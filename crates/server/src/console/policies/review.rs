@@ -47,7 +47,7 @@ pub(super) async fn page(
         destroys: setting == Setting::Reveal && destroys(&info.effective, &after),
         form: sent.into(),
         back: format!("{}?{}", visit.path(&format!("/policies/{}", setting.as_str())), query),
-        consequences: preview.map(|it| consequences(visit, it)),
+        consequences: preview.map(|it| consequences(visit, setting, it)),
     })
 }
 
@@ -57,7 +57,7 @@ fn destroys(now: &Policy, then: &Policy) -> bool {
     then.reveal == Reveal::Once && (now.reveal != Reveal::Once || is_locked(then) && !is_locked(now))
 }
 
-fn consequences(visit: &Visit, preview: PolicyPreview) -> Consequences {
+fn consequences(visit: &Visit, setting: Setting, preview: PolicyPreview) -> Consequences {
     let more = if preview.is_partial { " or more" } else { "" };
     let organizations = u64::from(preview.organization_count);
     Consequences {
@@ -68,6 +68,12 @@ fn consequences(visit: &Visit, preview: PolicyPreview) -> Consequences {
             1 => Some("1 copy of a secret is".to_owned()),
             PREVIEWED_KEYS_MAX => Some(format!("{} or more copies of secrets are", grouped(PREVIEWED_KEYS_MAX.into()))),
             many => Some(format!("{} copies of secrets are", grouped(many.into()))),
+        },
+        unbroken: match setting {
+            Setting::DefaultRate | Setting::DefaultDailyQuota => {
+                "It holds as soon as it is saved, and calls beyond it are answered with 429. How often keys were used until now is not looked at."
+            }
+            _ => "No key that exists would break the rule.",
         },
         broken: preview.broken.iter().map(|it| broken(visit, it, &preview.effective)).collect(),
     }

@@ -1,9 +1,11 @@
 //! Settings in words for people: what each is called, what it does, and what can be chosen.
 
-use claviger_core::limits::{KEYS_PER_USER_MAX, NOTICE_DAYS_MAX, NOTICES_MAX};
+use claviger_core::key_limits::RateSetting;
+use claviger_core::limits::{DAILY_QUOTA_MAX, KEYS_PER_USER_MAX, NOTICE_DAYS_MAX, NOTICES_MAX};
 use claviger_core::policy::{NoticeDays, ROTATION_OVERLAP_HOURS_MAX, Setting};
 use serde_json::Value;
 
+use crate::console::keys::limits::{NO_LIMIT, rate_words};
 use crate::console::keys::view::grouped;
 
 /// What can be chosen for a setting.
@@ -23,6 +25,8 @@ pub(super) enum Kind {
     },
     /// Days before an end on which people are told.
     Notices,
+    /// A number of requests and a period, or none.
+    Rate,
 }
 
 /// A setting for people.
@@ -155,6 +159,19 @@ pub(super) fn about(setting: Setting) -> About {
                 ),
             ],
         ),
+        Setting::DefaultRate => About {
+            label: "Rate limit of keys",
+            help: "How often each key may be used that has no limit of its own; beyond, its calls are answered with 429. Locked, it binds every key.",
+            kind: Kind::Rate,
+        },
+        Setting::DefaultDailyQuota => number(
+            "Daily quota of keys",
+            "How many calls a day, from midnight UTC, each key may make that has no quota of its own. Locked, it binds every key.",
+            ("request a day", "requests a day"),
+            1,
+            DAILY_QUOTA_MAX as u64,
+            Some(NO_LIMIT),
+        ),
     }
 }
 
@@ -175,6 +192,11 @@ pub(super) fn value_words(setting: Setting, value: &Value) -> String {
         Kind::Words(choices) => choices.iter().find(|it| it.0 == sent).map_or(sent.as_str(), |it| it.1).to_owned(),
         Kind::Number { off: Some(off), .. } if sent == "0" => off.to_owned(),
         Kind::Number { unit, .. } => counted(&sent, unit),
+        Kind::Rate => match sent.parse::<RateSetting>().map(RateSetting::rate) {
+            Ok(Some(rate)) => rate_words(&rate),
+            _ if sent == "0" || sent == RateSetting::NONE => NO_LIMIT.to_owned(),
+            _ => sent,
+        },
         Kind::Notices => match sent.rsplit_once(", ") {
             Some((first, last)) => format!("{first} and {last} days before"),
             None => format!("{} before", counted(&sent, ("day", "days"))),
@@ -239,6 +261,10 @@ mod tests {
             (Setting::AdminOnlyMapping, json!(true), "Only administrators"),
             (Setting::IdleNotices, json!([15, 7, 1]), "15, 7 and 1 days before"),
             (Setting::ExpiryNotices, json!([1]), "1 day before"),
+            (Setting::DefaultRate, json!("100/10s"), "100 requests in 10 seconds"),
+            (Setting::DefaultRate, json!("none"), "No limit"),
+            (Setting::DefaultDailyQuota, json!(200_000), "200,000 requests a day"),
+            (Setting::DefaultDailyQuota, json!(0), "No limit"),
         ] {
             assert_eq!(value_words(setting, &value), words);
         }

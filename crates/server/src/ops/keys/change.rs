@@ -15,7 +15,7 @@ use claviger_store::{Connection, Hold, Tx};
 use super::create::policy_of;
 use super::keep::count_from_now;
 use super::reveal::may_see;
-use super::rules::{Granted, check_expiry, check_owner, denied};
+use super::rules::{Granted, check_expiry, check_limits, check_owner, denied};
 use super::{KeyInfo, list};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose, is_admin};
@@ -67,6 +67,7 @@ pub async fn update_key(
         if let Some(expires_at) = new_expiry {
             check_expiry(&policy, expires_at, now)?;
         }
+        check_limits(&tenant, &policy, &before.limits, &key.limits)?;
         // Who is shown a secret again may pass it on, and so may let somebody else be shown it. Who is not would else name themselves, and look:
         // to keep the copy for those who come would make `owner` the same as `owner_and_admins`, by one more step. So nobody sees it any more.
         let hides = has_newcomers(&before, &key) && !may_see(&app, &caller, &mut tx, &tenant, &before).await?;

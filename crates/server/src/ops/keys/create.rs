@@ -4,6 +4,7 @@ use claviger_core::api::{Api, DEFAULT_API};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::key::KeyDraft;
+use claviger_core::key_limits::KeyLimits;
 use claviger_core::limits::KEYS_PER_ORGANIZATION_MAX;
 use claviger_core::name::Name;
 use claviger_core::policy::Policy;
@@ -12,7 +13,7 @@ use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_store::{Connection, Hold};
 
-use super::rules::{Granted, check_expiry, check_owner, default_expiry};
+use super::rules::{Granted, check_expiry, check_limits, check_owner, default_expiry};
 use super::{CreatedKey, NewKey, list};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
@@ -63,6 +64,7 @@ pub async fn create_key(
         };
         granted.check(&app, &caller, &mut tx, &tenant, &policy).await?;
         check_expiry(&policy, draft.expires_at, now)?;
+        check_limits(&tenant, &policy, &KeyLimits::default(), &draft.limits)?;
         refuse_too_many(&mut tx, &tenant, 1).await?;
 
         let (key, secret, token) = draft.mint(organization_id, &api, now, &mut *app.rng())?;
@@ -100,6 +102,7 @@ fn draft(new: NewKey, api: &Api, policy: &Policy, caller: &Caller, now: Timestam
         mapped_user_id: new.mapped_user_id.unwrap_or(caller.user_id()),
         expires_at: new.expires_at.unwrap_or_else(|| default_expiry(api, policy, now)),
         allowed_ips: new.allowed_ips,
+        limits: new.limits,
         reach: new.reach,
         origin: new.origin,
         personal: false,

@@ -64,6 +64,7 @@ pub async fn duplicate_key(
             mapped_user_id: Some(key.mapped_user_id),
             expires_at: Some(copy.expires_at.unwrap_or(key.expires_at)),
             allowed_ips: key.allowed_ips,
+            limits: key.limits,
             reach: key.reach,
             origin,
             stored_in: None,

@@ -21,6 +21,7 @@ use std::time::Duration;
 use claviger_core::decision::{Code, Reach};
 use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::{Key, KeyState, Metadata, Origin};
+use claviger_core::key_limits::KeyLimits;
 use claviger_core::name::{Description, Name, Slug};
 use claviger_core::network::IpAllowList;
 use claviger_core::permission::PermissionSet;
@@ -71,6 +72,8 @@ pub struct NewKey {
     pub expires_at: Option<Option<Timestamp>>,
     /// Where it may be used from; absent means anywhere.
     pub allowed_ips: Option<IpAllowList>,
+    /// How often it may be used, where that is another thing than policy says.
+    pub limits: KeyLimits,
     /// How far down the tree it reaches.
     pub reach: Reach,
     /// How it comes to be: [`Origin::Api`] or [`Origin::Form`].
@@ -94,6 +97,7 @@ impl NewKey {
             mapped_user_id: None,
             expires_at: None,
             allowed_ips: None,
+            limits: KeyLimits::default(),
             reach: Reach::Organization,
             origin,
             stored_in: None,

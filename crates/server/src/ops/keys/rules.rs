@@ -6,6 +6,7 @@ use claviger_core::api::Api;
 use claviger_core::decision::{Code, Reach, rights_of};
 use claviger_core::id::{RoleId, UserId};
 use claviger_core::key::Key;
+use claviger_core::key_limits::{DefaultLimits, KeyLimits};
 use claviger_core::permission::PermissionSet;
 use claviger_core::policy::Policy;
 use claviger_core::reject::{FieldReject, Reject, RejectCode};
@@ -250,6 +251,37 @@ pub(crate) async fn refuse_without_api_access(
 pub(crate) fn default_expiry(api: &Api, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
     let latest = policy.expiry_days_max.map(|days| now.saturating_add(DAY * u32::from(days)));
     api.expiry_default(now).map(|at| latest.map_or(at, |latest| at.min(latest)))
+}
+
+/// Refuses limits that let a key be used more often than a policy's lock allows, whoever asks; and than before, where it is no admin who asks.
+pub(crate) fn check_limits(
+    tenant: &Tenant,
+    policy: &Policy,
+    before: &KeyLimits,
+    after: &KeyLimits,
+) -> Result<(), Reject> {
+    if before == after {
+        return Ok(());
+    }
+    let default = policy.default_limits();
+    let free = DefaultLimits { is_rate_locked: false, is_daily_quota_locked: false, ..default };
+    let (held, asked) = (after.within(&default), after.within(&free));
+    let at_most =
+        |what: String| format!("This organization's policy is locked: a key of it may be used {what} at most.");
+    // What it said before a lock came may stay, and does not count.
+    let is_rate_wider = before.rate != after.rate && held.rate != asked.rate;
+    let is_quota_wider = before.daily_quota != after.daily_quota && held.daily_quota != asked.daily_quota;
+    match (held.rate, held.daily_quota) {
+        (Some(rate), _) if is_rate_wider => Err(denied("/limits/rate", at_most(rate.to_string()))),
+        (_, Some(quota)) if is_quota_wider => {
+            Err(denied("/limits/daily_quota", at_most(format!("{quota} times a day"))))
+        }
+        _ if !is_admin(tenant) && !held.is_within(&before.within(&default)) => Err(denied(
+            "/limits",
+            "Only an admin lets a key be used more often than the policy, or the key until now, allows.",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses an expiry that is missing where policy wants one, or lies too far ahead.

@@ -97,7 +97,8 @@ async fn a_copy_has_the_settings_of_a_key_and_a_secret_of_its_own() {
     let role_id = it.built_in_role("readonly").await;
     let ends = it.days_from_now(10);
     let body = json!({"name": "CI", "description": "deploys", "role_id": role_id, "scopes": ["contacts:read"], "expires_at": ends,
-        "allowed_ips": ["127.0.0.1"], "stored_in": "Vault", "metadata": {"team": "7"}, "api": "billing"});
+        "allowed_ips": ["127.0.0.1"], "stored_in": "Vault", "metadata": {"team": "7"}, "api": "billing",
+        "limits": {"rate": "100/10s", "daily_quota": 5000}});
     it.admin
         .post(&it.at("/apis"), json!({"name": "Billing", "slug": "billing", "key_prefix": "bill"}))
         .await
@@ -115,6 +116,7 @@ async fn a_copy_has_the_settings_of_a_key_and_a_secret_of_its_own() {
         "/scopes",
         "/expires_at",
         "/allowed_ips",
+        "/limits",
         "/reach",
         "/metadata",
         "/api",

@@ -16,6 +16,7 @@ mod introspection;
 mod key_bulk;
 mod key_filters;
 mod key_leaks;
+mod key_limits;
 mod key_owners;
 mod key_reveals;
 mod key_rotations;

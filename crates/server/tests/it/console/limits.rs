@@ -286,3 +286,66 @@ async fn pages_carry_the_instant_that_spans_are_counted_from() {
     let html = page.html();
     assert_eq!(html.root_element().attr("data-now"), Some(app.now().to_string().as_str()));
 }
+
+// A1.6
+#[tokio::test]
+async fn how_often_a_key_may_be_used_is_set_in_its_form_and_stands_on_its_page() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/keys/new").await.form("/keys").with("name", "Website");
+    let wrong = browser.submit(&form.with("rate", "often").with("daily_quota", "many")).await.expect(422);
+    assert!(wrong.text_of("#rate-error").contains("such as 100/10s"));
+    assert!(wrong.text_of("#daily_quota-error").contains("whole number of requests"));
+    let right = wrong.form("/keys").with("rate", "100/10s").with("daily_quota", "5,000");
+    let created = browser.submit(&right).await.expect(200);
+    let (token, path) = (created.text_of("#token"), way_to_key(&created));
+    let facts = |page: &Page| ["Rate limit", "Daily quota"].map(|it| fact(page, it));
+    let said = [
+        "100 requests in 10 seconds set for this key · 100 left now",
+        "5,000 requests a day set for this key · 5,000 left until 00:00 UTC",
+    ];
+    assert_eq!(facts(&browser.get(&path).await), said);
+    for _ in 0..13 {
+        assert_eq!(app.get("/api/v1/me", &token).await.status, 200);
+    }
+    let said = [
+        "100 requests in 10 seconds set for this key · 87 left now",
+        "5,000 requests a day set for this key · 4,987 left until 00:00 UTC",
+    ];
+    assert_eq!(facts(&browser.get(&path).await), said);
+
+    let form = browser.get(&format!("{path}/edit")).await.form("/edit");
+    assert!(form.fields.contains(&("rate".to_owned(), "100/10s".to_owned())), "{:?}", form.fields);
+    browser.submit(&form.with("rate", "").with("daily_quota", "")).await.expect(303);
+    assert_eq!(facts(&browser.get(&path).await), ["No limit", "No limit"]);
+    app.set_policy(app.root, r#"{"default_rate":"10/1s","locked":["default_rate"]}"#).await;
+    assert_eq!(fact(&browser.get(&path).await, "Rate limit"), "10 requests in 1 second by the policy · 10 left now");
+    let form = browser.get(&format!("{path}/edit")).await.form("/edit").with("rate", "none");
+    let told = browser.submit(&form).await.expect(422);
+    assert!(told.text_of("#rate-error").contains("policy is locked"), "{}", told.text);
+}
+
+#[tokio::test]
+async fn the_policy_of_limits_is_chosen_reviewed_and_saved() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let list = browser.get("/o/root/policies").await;
+    assert!(list.text.contains("Rate limit of keys") && list.text.contains("Daily quota of keys"), "{}", list.text);
+    for (setting, typed, wrong, words) in [
+        ("default_rate", "100/10s", "100", "100 requests in 10 seconds"),
+        ("default_daily_quota", "200000", "0", "200,000 requests a day"),
+    ] {
+        let path = format!("/o/root/policies/{setting}");
+        let form = browser.get(&path).await.form("/review").with("choice", "number");
+        let told = browser.submit(&form.clone().with("number", wrong)).await.expect(422);
+        assert!(!told.text_of("#number-error").is_empty());
+        let review = browser.submit(&form.with("number", typed)).await.expect(200);
+        assert!(review.text.contains(words), "{}", review.text);
+        browser.submit(&review.form(&path)).await.expect(303);
+        assert!(browser.get("/o/root/policies").await.text.contains(words));
+    }
+    let form = browser.get("/o/root/policies/default_rate").await.form("/review").with("choice", "none");
+    let review = browser.submit(&form).await.expect(200);
+    browser.submit(&review.form("/o/root/policies/default_rate")).await.expect(303);
+    assert_eq!(app.app.replica().policy(app.root).unwrap().default_rate, None);
+}

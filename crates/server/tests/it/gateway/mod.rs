@@ -2,6 +2,7 @@
 
 mod authz;
 mod claviger;
+mod limits;
 mod listener;
 mod locations;
 mod nginx;

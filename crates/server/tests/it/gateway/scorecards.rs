@@ -301,3 +301,25 @@ async fn an_agency_key_reaches_every_location_and_a_location_key_only_its_own() 
     let (_, in_l2) = answer(at("l2", &agency)).await;
     assert_eq!((&in_l1["score"], &in_l2["score"]), (&json!(1), &json!(82)));
 }
+
+// A1.6 behind the real nginx: what is left stands in the host's answers, and one too many gets 429 with the time to wait.
+#[tokio::test]
+async fn nginx_tells_clients_what_is_left_and_when_to_come_back() {
+    let stack = Stack::start().await;
+    let limits = json!({"rate": "2/1h", "daily_quota": 100});
+    let key = stack.key(&stack.root, json!({"name": "Integration", "limits": limits})).await;
+    for left in ["\"key\";r=1;t=1800, \"day\";r=99;t=", "\"key\";r=0;t=3600, \"day\";r=98;t="] {
+        let response = stack.ask("GET /scorecards/A", &key).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["ratelimit-policy"], "\"key\";q=2;w=3600, \"day\";q=100;w=86400");
+        let told = response.headers()["ratelimit"].to_str().unwrap();
+        // The clock goes on between the two.
+        assert!(told.starts_with(left) || left.contains("3600") && told.starts_with("\"key\";r=0;t=3"), "{told}");
+    }
+    let refused = stack.ask("GET /scorecards/A", &key).send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1700..=1800).contains(&wait), "{wait}");
+    assert!(refused.headers()["ratelimit"].to_str().unwrap().starts_with("\"key\";r=0;t=1"));
+    assert_eq!(refused.json::<Value>().await.unwrap()["code"], "rate_limited");
+}

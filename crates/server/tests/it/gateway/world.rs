@@ -102,6 +102,7 @@ pub(super) fn key_with_digest(number: u64, organization_id: OrganizationId, dige
         metadata: None,
         secrets: vec![SecretRecord { id, digest, state: SecretState::Current }],
         version: 1,
+        limits: None,
     }
 }
 
@@ -149,6 +150,7 @@ pub(super) struct World {
     stop: CancellationToken,
     workers: Option<Workers>,
     pub(super) replica: Arc<Replica>,
+    pub(super) clock: Arc<SettableClock>,
     pub(super) metrics: Arc<Metrics>,
     /// Where gateways ask.
     pub(super) address: SocketAddr,
@@ -171,9 +173,9 @@ impl World {
         let metrics = Arc::new(Metrics::default());
         let clock = Arc::new(SettableClock::standing(now()));
         let settings = Settings::with_workers(NonZeroUsize::new(2).unwrap());
-        let workers = gateway::serve(socket, settings, Arc::clone(&replica), clock, &metrics, &stop).unwrap();
+        let workers = gateway::serve(socket, settings, Arc::clone(&replica), clock.clone(), &metrics, &stop).unwrap();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
-        Self { writer, seq: 0, client, stop, workers: Some(workers), replica, metrics, address }
+        Self { writer, seq: 0, client, stop, workers: Some(workers), replica, clock, metrics, address }
     }
 
     pub(super) fn load(&mut self) {

@@ -11,6 +11,7 @@ mod master_key;
 mod moving;
 mod nodes;
 mod notifications;
+mod quotas;
 mod reconcile;
 mod start;
 mod terminal;

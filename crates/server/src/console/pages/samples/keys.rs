@@ -7,6 +7,7 @@ use crate::console::pages::keys::{
     Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse, LocationKeys,
     LocationView, Range, SecretView,
 };
+use crate::console::pages::limits::{LimitInputs, LimitWords};
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
 use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, SpanLink, Spark, UsageView};
@@ -159,6 +160,20 @@ pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
     }
 }
 
+/// How often the sample key may be used.
+pub(super) fn limits() -> Vec<LimitWords> {
+    let limit = |label, limit: &str, source, left: Option<&str>| LimitWords {
+        label,
+        limit: limit.to_owned(),
+        source,
+        left: left.map(str::to_owned),
+    };
+    vec![
+        limit("Rate limit", "100 requests in 10 seconds", "by the policy", Some("87 left now")),
+        limit("Daily quota", "No limit", "", None),
+    ]
+}
+
 /// What the sample key was used for in a day.
 pub(super) fn usage(words: &Words<'_>) -> UsageView {
     let counts = [0, 3, 12, 40, 38, 51, 9, 0, 0, 4, 77, 120, 118, 96, 131, 140, 88, 60, 0, 0, 2, 14, 33, 27];
@@ -297,6 +312,11 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
         reaches: reaches(),
         scopes: String::new(),
         allowed_ips: String::new(),
+        limits: LimitInputs {
+            rate_hint: "So many requests in a period, such as 100/10s.".to_owned(),
+            daily_quota_hint: "So many requests a day.".to_owned(),
+            ..LimitInputs::default()
+        },
         errors: FormErrors::default(),
     }
 }

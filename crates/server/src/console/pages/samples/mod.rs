@@ -209,6 +209,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ending: frame::ending(words),
         shell: shell(words, Place::Keys),
         key: facts(words),
+        limits: keys::limits(),
         secrets: secrets(words),
         foreign: !may.edit,
         viewing: Some(if may.edit { Viewing::May } else { rotation::refused(words) }),
@@ -378,6 +379,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
                         "reach",
                         "scopes",
                         "allowed_ips",
+                        "rate",
+                        "daily_quota",
                     ],
                 ),
                 ..key_form(words)

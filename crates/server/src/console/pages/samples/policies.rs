@@ -107,6 +107,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         organizations,
         organizations_counted: organizations.to_string(),
         copies: Some("12 copies of secrets are".to_owned()),
+        unbroken: "No key that exists would break the rule.",
         broken,
     };
     vec![
