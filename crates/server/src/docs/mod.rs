@@ -1,12 +1,12 @@
 //! The documentation at `/docs`: guides for those who use keys and for those who check them, a search over the guides and the reference of
 //! the API, and every guide as Markdown.
 //!
-//! A guide is a file of Markdown in `guides/`, rendered once. What can be read off the code is ([`tables`]): codes with their fixes, and the
+//! A guide is a file of Markdown in `guides/`, rendered once. What can be read off the code is (`tables.rs`): codes with their fixes, and the
 //! catalogue of our own events. The reader's address of this server stands in every snippet. Pages need no credential, since they say nothing
 //! of an installation but its address, and no script.
 //!
 //! The reference of the API is `api`'s: it is drawn by a renderer of others, under a policy of its own. Paths below `/docs` of one part
-//! are ours; those of more are left to what hosts will say of their own API, whose guides come as one more [`guides::Group`] of the menu.
+//! are ours; those of more are left to what hosts will say of their own API, whose guides come as one more group of the menu.
 
 mod guides;
 mod markdown;
