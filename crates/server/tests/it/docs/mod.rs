@@ -134,6 +134,10 @@ async fn the_tables_of_a_guide_are_those_of_the_code() {
     let own = RejectCode::OWN.into_iter().map(|it| row(it, it.as_str()));
     assert_eq!(rows, decided.chain(own).collect());
 
+    // The console leads from a refused request to its row.
+    let ids = attributes(&refusals, "tr[id]", "id");
+    assert!(Code::ALL.iter().all(|it| ids.iter().any(|id| id == it.as_str())), "{ids:?}");
+
     let events = html(&anyone.get("/docs/events").await.expect(200));
     let told = texts(&events, ".prose tbody th");
     assert_eq!(told, EventKind::ALL.iter().map(|it| it.as_str().to_owned()).collect::<Vec<_>>());
