@@ -136,7 +136,7 @@ class Crawl {
     const fresh = [];
     for (const href of hrefs) {
       // Other surfaces, and a file.
-      if (href.startsWith("#") || /^\/(docs|api)\/|\/keys\/csv/.test(href) || href === this.home) continue;
+      if (href.startsWith("#") || /^\/(docs|api)(\/|$)|\/keys\/csv/.test(href) || href === this.home) continue;
       if (this.seenOn.has(href)) {
         this.seenOn.get(href).add(here);
         this.lost.delete(href);

@@ -63,7 +63,7 @@ for (const scripts of [true, false]) {
     await scenario.test("S0.1, S0.6, S0.7: the member toggles on and has a key, without a form; the page begins with the documentation", async () => {
       await walkToApiAccess(member.page);
       const documentation = member.page.getByRole("main").getByRole("link", { name: "API documentation" });
-      assert.equal(await documentation.getAttribute("href"), "/docs/api");
+      assert.equal(await documentation.getAttribute("href"), "/docs");
       if (scripts) await show(member.page, "api-access-off");
       first = await switchOn(member.page);
       if (scripts) await show(member.page, "api-access-created");
@@ -78,10 +78,10 @@ for (const scripts of [true, false]) {
 
     await scenario.test("S0.26: the documentation opens from the section and from the profile it stands in", async () => {
       await walkProfile(member.page, "Your Profile & Preferences");
-      assert.equal(await member.page.getByRole("link", { name: /^Developer documentation/ }).getAttribute("href"), "/docs/api");
+      assert.equal(await member.page.getByRole("link", { name: /^Developer documentation/ }).getAttribute("href"), "/docs");
       await walkToApiAccess(member.page);
       await member.page.getByRole("link", { name: "API documentation" }).click();
-      await member.page.waitForURL("**/docs/api");
+      await member.page.waitForURL("**/docs");
     });
 
     await scenario.test("S0.9, S0.10, S0.11, S0.13: Regenerate New Key warns first; then the old key fails at once and the new one works", async () => {

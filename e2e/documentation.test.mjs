@@ -9,18 +9,18 @@ const BEN = { name: "Ben Ortiz", email: "ben@acme.example", password: "a battery
 
 const { browser, server } = await shared(startServer);
 
-/** Follows a link to the reference of the API, which leads home, and comes back. */
+/** Follows a link to the documentation, which leads home, and comes back. */
 const opens = async (page, link) => {
   const from = page.url();
   await link.click();
-  await page.waitForURL("**/docs/api");
-  await page.getByRole("heading", { name: "Claviger" }).first().waitFor();
+  await page.waitForURL("**/docs");
+  await page.getByRole("heading", { name: "Documentation", level: 1 }).waitFor();
   await page.getByRole("link", { name: "Back to the console" }).first().click();
   await page.waitForURL("**/o/**");
   await page.goto(from);
 };
 
-test("A0.10: the documentation opens from two places of the member's settings, from the help and from a key", async () => {
+test("A0.10, S0.27: the documentation opens from two places of the member's settings, from the help and from a key", async () => {
   const { page: admin, close } = await openWindow(browser, server);
   await setUp(admin, server);
   await setApiAccess(admin, "MEMBER", "Allowed");
@@ -33,7 +33,7 @@ test("A0.10: the documentation opens from two places of the member's settings, f
   await page.goto("/");
   await page.getByRole("button", { name: /^Profile of/ }).click();
   await page.getByRole("link", { name: "Keyboard shortcuts" }).click();
-  await opens(page, page.getByRole("dialog").getByRole("link", { name: "developer documentation" }));
+  await opens(page, page.getByRole("dialog").getByRole("link", { name: "API Developer Guide" }));
 
   await walkToKeys(page);
   await createKey(page, "Reports");

@@ -176,7 +176,12 @@ test("S2.4: the page of the keys leads to the documentation of the API", async (
   const { page, close } = await openWindow(browser, server);
   await signIn(page);
   await walkToKeys(page);
+  await page.getByRole("main").getByRole("link", { name: "How to get and use a key" }).click();
+  await page.getByRole("heading", { name: "Getting a key", level: 1 }).waitFor();
+  await page.goBack();
   await page.getByRole("link", { name: "Docs" }).click();
+  await page.getByRole("heading", { name: "Documentation", level: 1 }).waitFor();
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "API reference" }).click();
   await page.getByRole("heading", { name: "Claviger" }).first().waitFor();
   await page.getByText("/api/v1/organizations/{organization_id}/keys").first().waitFor();
   await close();

@@ -1,4 +1,4 @@
-// The stylesheet is served without what only people need: Chromium has to read the same rules in it as in the file that people edit.
+// Stylesheets are served without what only people need: Chromium has to read the same rules in them as in the files that people edit.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -17,17 +17,19 @@ const rulesOf = (page, text) =>
     return [...sheet.cssRules].map((rule) => rule.cssText.replace(/\s*([,;/{}])\s*|(:)\s+/g, "$1$2"));
   }, text);
 
-test("the stylesheet that is served has the rules of the one that was written", async () => {
-  const { page, close } = await openWindow(browser, server);
-  await page.goto("/sign-in");
-  const address = await page.locator("link[rel=stylesheet]").getAttribute("href");
-  const served = await (await fetch(server.base + address)).text();
-  const written = await readFile(new URL("../crates/server/assets/claviger.css", import.meta.url), "utf8");
-  const expected = await rulesOf(page, written);
-  assert.deepEqual(await rulesOf(page, served), expected);
-  assert.ok(expected.length > 150, `${expected.length} rules were read`);
-  assert.ok(served.length < written.length, "the served one is the shorter");
-  // What differs is seen to differ.
-  assert.notDeepEqual(await rulesOf(page, served.replace("display:flex", "display:grid")), expected);
-  await close();
-});
+for (const [at, name, rules] of [["/sign-in", "claviger.css", 150], ["/docs", "docs.css", 40]]) {
+  test(`${name} as it is served has the rules of the one that was written`, async () => {
+    const { page, close } = await openWindow(browser, server);
+    await page.goto(at);
+    const address = await page.locator("link[rel=stylesheet]").last().getAttribute("href");
+    const served = await (await fetch(server.base + address)).text();
+    const written = await readFile(new URL(`../crates/server/assets/${name}`, import.meta.url), "utf8");
+    const expected = await rulesOf(page, written);
+    assert.deepEqual(await rulesOf(page, served), expected);
+    assert.ok(expected.length > rules, `${expected.length} rules were read`);
+    assert.ok(served.length < written.length, "the served one is the shorter");
+    // What differs is seen to differ.
+    assert.notDeepEqual(await rulesOf(page, served.replace("display:grid", "display:flex")), expected);
+    await close();
+  });
+}

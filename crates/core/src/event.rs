@@ -56,16 +56,20 @@ pub struct Position {
 }
 
 macro_rules! operations {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+    ($(#[doc = $doc:literal] $name:ident = $text:literal,)*) => {
         /// What happened: a closed list, `entity.operation`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum EventKind { $($(#[$doc])* $name,)* }
+        pub enum EventKind { $(#[doc = $doc] $name,)* }
         impl EventKind {
             /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
             /// The name on the wire and in storage.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
+            }
+            /// What happened, in a sentence: for the catalogue, and the same that stands in the code.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $doc,)* }.trim_start()
             }
             /// Reads the name on the wire and in storage.
             pub fn parse(text: &str) -> Option<Self> {
@@ -405,6 +409,7 @@ mod tests {
     fn every_kind_reads_back_from_its_name() {
         for kind in EventKind::ALL {
             assert_eq!(EventKind::parse(kind.as_str()), Some(*kind));
+            assert!(kind.meaning().ends_with('.') && !kind.meaning().starts_with(' '), "{}", kind.as_str());
         }
         assert_eq!(EventKind::parse("key.exploded"), None);
     }

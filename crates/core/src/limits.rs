@@ -238,3 +238,7 @@ pub const WEBHOOK_ATTEMPTS_AT_ONCE_MAX: usize = 256;
 pub const WEBHOOK_TURN_DELIVERIES_MAX: usize = 20;
 /// Times that a receiver is told, by a `DELETE` of its address, that its webhook ended with its key.
 pub const FAREWELL_ATTEMPTS_MAX: u64 = 4;
+/// Characters of what is searched for in the documentation.
+pub const DOCS_QUERY_CHARS_MAX: usize = 100;
+/// Results that a search of the documentation shows.
+pub const DOCS_RESULTS_MAX: usize = 20;

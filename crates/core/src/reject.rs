@@ -163,6 +163,45 @@ impl RejectCode {
         }
     }
 
+    /// What it means, in a sentence for who reads the documentation; an answer says more in its `detail`.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Decision(code) => code.meaning(),
+            Self::Unauthenticated => "No credential was sent, or one that proves nothing. Why is told to nobody.",
+            Self::TwoCredentials => "Two different credentials came in one request, and neither is guessed at.",
+            Self::QueryStringKeyDenied => "The key stood in the address, and policy denies that.",
+            Self::InvalidBody => "The body is not JSON, or not of the documented shape.",
+            Self::InvalidField => "A field or a parameter has a value that is not allowed.",
+            Self::ForeignOrigin => "A browser sent it from another site.",
+            Self::NotFound => "There is nothing here for this caller: it does not exist, or it belongs to others.",
+            Self::MethodNotAllowed => "The path does not know this method.",
+            Self::NameTaken => "There is one of this name already.",
+            Self::UserHasKey => "The user has a key of this api already, and each user has one.",
+            Self::StateConflict => "The change does not fit the state that the thing is in.",
+            Self::GrantExceedsOwn => "The caller would pass on more than it holds.",
+            Self::LimitReached => "A limit of the installation or of policy is reached.",
+            Self::PolicyDenied => "The policy of the organization does not allow it.",
+            Self::AssertionRefused => {
+                "What was signed to sign in is too old, was used before, or does not fit the key."
+            }
+            Self::ConfirmationRequired => {
+                "Only a person at the console gets it who has just proven who they are, and no key."
+            }
+            Self::NoCopyKept => "No copy of this secret was kept, so it cannot be shown again.",
+            Self::MasterKeyMissing => "This node has not the master key that opens what is sealed.",
+            Self::LocksOut => "The change would keep out whoever asks for it, from where they ask.",
+            Self::VersionMismatch => "The thing was changed meanwhile: `If-Match` names an older version.",
+            Self::IdempotencyMismatch => "The `Idempotency-Key` was used with another request.",
+            Self::IdempotencyInFlight => "A request with the same `Idempotency-Key` is still running.",
+            Self::BodyTooLarge => "The body is larger than allowed.",
+            Self::UnsupportedMediaType => "The body is of another type than JSON.",
+            Self::TooManyTries => "Too many tries came from this address, or for this account.",
+            Self::StorageFull => "The server's disk is full: changes are refused, and keys are checked as before.",
+            Self::Unavailable => "The service is starting, stopping or cannot reach its database.",
+            Self::Internal => "A fault of the service.",
+        }
+    }
+
     /// What the caller can do about it.
     pub const fn fix(self) -> &'static str {
         match self {

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::app::App;
-use crate::{api, console, operations};
+use crate::{api, console, docs, operations};
 
 /// Where a proxy says for whom it asks.
 pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -45,7 +45,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Pause after the system refused a connection, mostly for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
-/// The OpenAPI document of the API, for who prints it: the surfaces do not know each other.
+/// The OpenAPI document of the API, for who prints it or searches it: the surfaces do not know each other.
 pub(crate) fn api_document() -> String {
     api::document_text()
 }
@@ -60,6 +60,7 @@ pub(crate) fn problem(reject: Reject) -> Response {
 struct Surfaces {
     api: Router,
     console: Router,
+    docs: Router,
     operations: Router,
 }
 
@@ -68,6 +69,7 @@ impl Surfaces {
         Self {
             api: api::router(app.clone()),
             console: console::router(app.clone()),
+            docs: docs::router(app.clone()),
             operations: operations::router(app.clone()),
         }
     }
@@ -79,6 +81,8 @@ impl Surfaces {
         let is_under = |root: &str| path.strip_prefix(root).is_some_and(|it| it.is_empty() || it.starts_with('/'));
         if operations::PATHS.iter().any(|it| it.strip_prefix('/') == Some(path)) {
             &self.operations
+        } else if is_under("docs") && !is_under("docs/api") {
+            &self.docs
         } else if ["api", "oauth", "docs", "openapi.json", "authz", ".well-known/oauth-authorization-server"]
             .into_iter()
             .any(is_under)

@@ -1,4 +1,4 @@
-//! Under which address a request came in, whether the way here is safe enough for a session, and how its cookies are named.
+//! Under which address a request came in, whether the way here is safe enough for a session, how its cookies are named, and what pages carry.
 //!
 //! Under TLS every name begins with `__Host-`, so that no neighbouring host can plant or widen a cookie. On loopback without TLS the prefix
 //! and the `Secure` attribute fall away, since Safari and some other clients drop such cookies on `http://127.0.0.1`; nothing crosses a
@@ -6,15 +6,32 @@
 //! nothing.
 
 use cookie::Cookie;
-use http::header::{COOKIE, HOST};
+use http::header::{self, COOKIE, HOST, HeaderName};
 use http::uri::Scheme;
 use http::{HeaderMap, Uri};
 use secrecy::SecretString;
 
 /// The cookie of a console session, without the prefix that it has under TLS.
 pub(crate) const SESSION_COOKIE: &str = "sid";
+/// The cookie of a wish about looks, named as [`SESSION_COOKIE`] is: theme, times and shortcuts, a dot between.
+pub(crate) const LOOK_COOKIE: &str = "look";
 /// Longest value of a cookie that is looked at; ours are shorter.
 const COOKIE_BYTES_MAX: usize = 2048;
+
+/// What a page may load: nothing but our own files, no inline script or style, and no frame around us.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// What every page carries, of the console and of the documentation.
+pub(crate) const PAGE_HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+];
 
 /// The address of this server as the browser sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +40,15 @@ pub(crate) struct Site {
     pub(crate) base_url: String,
     /// Whether the browser speaks TLS: to us, or to a proxy that says so.
     pub(crate) tls: bool,
+}
+
+/// How a browser wants pages to look, for pages that only read it; the console keeps it, and has more of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The theme, where it is not the system's.
+    pub(crate) theme: Option<&'static str>,
+    /// Whether single keys do nothing.
+    pub(crate) shortcuts_off: bool,
 }
 
 /// Why the console cannot be shown under an address.
@@ -79,9 +105,28 @@ impl Site {
         (found.next().is_none() && value.len() <= COOKIE_BYTES_MAX).then_some(value)
     }
 
+    /// How this browser wants pages to look, as it said at the console.
+    pub(crate) fn look(&self, headers: &HeaderMap) -> Look {
+        let value = self.cookie(headers, LOOK_COOKIE).unwrap_or_default();
+        let mut words = value.split('.');
+        let wanted = words.next().unwrap_or_default();
+        let theme = ["light", "dark"].into_iter().find(|it| *it == wanted);
+        Look { theme, shortcuts_off: words.nth(1) == Some("off") }
+    }
+
     /// The session's token, as the browser sent it.
     pub(crate) fn session(&self, headers: &HeaderMap) -> Option<SecretString> {
         self.cookie(headers, SESSION_COOKIE).map(SecretString::from)
+    }
+}
+
+/// The address that whoever sent this reaches us by, without a path and whether or not a session would be safe there; none where `Host` is
+/// none. For texts that are shown to everybody.
+pub(crate) fn address(headers: &HeaderMap, public_url: Option<&Uri>) -> Option<String> {
+    match Site::of(headers, public_url) {
+        Ok(site) => Some(site.base_url),
+        Err(Unsafe::NoHost) => None,
+        Err(Unsafe::PlainHttp) => Some(format!("http://{}", headers.get(HOST)?.to_str().ok()?)),
     }
 }
 
@@ -147,6 +192,34 @@ mod tests {
             with("127.0.0.1:7400"),
             with("backend:7400"),
             "a proxy may say nothing of the host that was asked for"
+        );
+    }
+
+    #[test]
+    fn texts_for_everybody_name_the_address_even_where_no_session_is_safe() {
+        let with = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().unwrap());
+            address(&headers, None)
+        };
+        assert_eq!(with("10.0.0.1:7400").as_deref(), Some("http://10.0.0.1:7400"));
+        assert_eq!(with("localhost:7400").as_deref(), Some("http://localhost:7400"));
+        assert_eq!(with("a\"b"), None);
+        assert_eq!(address(&HeaderMap::new(), None), None);
+    }
+
+    #[test]
+    fn only_a_theme_that_there_is_is_one() {
+        let with = |look: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(COOKIE, format!("look={look}").parse().unwrap());
+            let found = Site { base_url: String::new(), tls: false }.look(&headers);
+            (found.theme, found.shortcuts_off)
+        };
+        assert_eq!((with("dark.absolute.on"), with("light")), ((Some("dark"), false), (Some("light"), false)));
+        assert_eq!(
+            (with("system.absolute.off"), with("purple"), with("")),
+            ((None, true), (None, false), (None, false))
         );
     }
 

@@ -6,7 +6,7 @@ use super::tree::SourceFile;
 use super::{Breach, Tree};
 
 /// The rooms of the server that stand side by side on top of `ops`.
-const SURFACES: [&str; 5] = ["api", "cli", "console", "gateway", "jobs"];
+const SURFACES: [&str; 6] = ["api", "cli", "console", "docs", "gateway", "jobs"];
 
 /// The rooms below the surfaces, which may not name them.
 const BELOW_SURFACES: [&str; 2] = ["ops", "replica"];

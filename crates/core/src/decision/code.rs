@@ -76,6 +76,29 @@ impl Code {
         }
     }
 
+    /// What it means, in a sentence for who reads the documentation. Whoever is refused is told less, see [`crate::reject::Reject`].
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Malformed => {
+                "What was sent cannot be a key: its checksum is wrong, it is too long, or it is not text."
+            }
+            Self::NotFound => "No key has this secret, or the key was taken away long ago.",
+            Self::Inactive => "The key is switched off.",
+            Self::Expired => "The key has passed its date, or this is an old secret and its overlap is over.",
+            Self::Revoked => "The key, or this secret of it, is revoked or deleted.",
+            Self::UserInactive => "The user that the key is mapped to is disabled or gone.",
+            Self::ApiAccessDenied => "The role of the key's owner has no API access.",
+            Self::OrganizationSuspended => "The organization, or one above it, is suspended.",
+            Self::IpNotAllowed => "The request comes from an address that is on no allow-list.",
+            Self::WrongApi => "The key belongs to another api, such as the Data Loader's.",
+            Self::OutOfReach => "The organization that was asked for is none that the key reaches.",
+            Self::InsufficientPermission => "The key's role, its scopes or its mapped user do not allow this.",
+            Self::RateLimited => "The rate limit is used up.",
+            Self::QuotaExceeded => "The quota of the period is used up.",
+            Self::Stale => "The verifier has been without news for longer than policy lets it decide.",
+        }
+    }
+
     /// The HTTP status of a refusal on our own API and on gateways.
     pub const fn http_status(self) -> u16 {
         match self {

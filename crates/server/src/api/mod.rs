@@ -152,7 +152,7 @@ pub fn router(app: App) -> Router {
         .route("/api", any(edge::unknown_path))
         .route("/api/", any(edge::unknown_path))
         .route("/api/{*path}", any(edge::unknown_path))
-        .route("/docs/{*path}", any(edge::unknown_path))
+        .route("/docs/api/{*path}", any(edge::unknown_path))
         .route("/oauth/{*path}", any(edge::unknown_path))
         .fallback(edge::unknown_path)
         .layer(CatchPanicLayer::custom(edge::panicked))

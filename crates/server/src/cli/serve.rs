@@ -92,7 +92,7 @@ impl Running {
             text.push_str(&format!("  {name:<10} {value}\n"));
         };
         fact("Console", &base);
-        fact("API", &format!("{base}/docs/api"));
+        fact("Docs", &format!("{base}/docs"));
         fact("Gateways", &format!("http://{}/authz", self.service.authz_address));
         fact("Data", &self.service.app.store().place());
         if let Some(token) = &self.installation.set_up_token {

@@ -14,10 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::pages::shell::{Notice, Preferences, Shortcuts, Theme, Times};
 use crate::ops::receipts::{Noted, Reach};
-use crate::site::{SESSION_COOKIE, Site};
+use crate::site::{LOOK_COOKIE, SESSION_COOKIE, Site};
 
 const NOTICE: &str = "notice";
-const PREFERENCES: &str = "look";
 const CHANGE: &str = "change";
 
 /// A notice that no page has shown after a minute is stale.
@@ -50,7 +49,7 @@ pub(super) fn clear_session(headers: &mut HeaderMap, site: &Site) {
 
 /// How this browser wants pages to look.
 pub(super) fn preferences(headers: &HeaderMap, site: &Site) -> Preferences {
-    let value = site.cookie(headers, PREFERENCES).unwrap_or_default();
+    let value = site.cookie(headers, LOOK_COOKIE).unwrap_or_default();
     let mut words = value.split('.');
     let mut word = || words.next().unwrap_or_default();
     Preferences { theme: Theme::parse(word()), times: Times::parse(word()), shortcuts: Shortcuts::parse(word()) }
@@ -60,7 +59,7 @@ pub(super) fn preferences(headers: &HeaderMap, site: &Site) -> Preferences {
 pub(super) fn set_preferences(headers: &mut HeaderMap, site: &Site, preferences: Preferences) {
     let words = [preferences.theme.word(), preferences.times.word(), preferences.shortcuts.word()];
     let value = words.join(".");
-    set(headers, site, PREFERENCES, value, PREFERENCES_LIFE);
+    set(headers, site, LOOK_COOKIE, value, PREFERENCES_LIFE);
 }
 
 /// What the last action did, if no page has said so yet.

@@ -153,10 +153,10 @@ const SETTINGS: Plan = Plan {
             needs: Needs::Permissions(&["claviger/events:read"]),
         },
         Entry {
-            path: "/docs/api",
+            path: "/docs",
             icon: "book",
             label: "Developer documentation",
-            note: "Every operation over HTTP, with examples.",
+            note: "How to get, send and rotate keys, what every refusal means, and the API reference.",
             needs: Needs::Nothing,
         },
     ],
@@ -164,7 +164,7 @@ const SETTINGS: Plan = Plan {
 
 /// What stands together among the settings: a heading, and the paths below it.
 pub(super) const GROUPS: [(&str, &[&str]); 3] = [
-    ("Keys", &["/keys", "/health", "/policies", "/docs/api"]),
+    ("Keys", &["/keys", "/health", "/policies", "/docs"]),
     ("People", &[USER_MANAGEMENT.path, SECURITY.path, ADVANCED_SETTINGS.path]),
     ("Organization", &["/tree", "/organizations", SYSTEM_SETTINGS.path, "/audit", "/revision-history"]),
 ];
@@ -382,10 +382,10 @@ const PROFILE: Plan = Plan {
             needs: Needs::Nothing,
         },
         Entry {
-            path: "/docs/api",
+            path: "/docs",
             icon: "book",
             label: "Developer documentation",
-            note: "Every operation over HTTP, with examples.",
+            note: "How to get, send and rotate keys, what every refusal means, and the API reference.",
             needs: Needs::Nothing,
         },
     ],

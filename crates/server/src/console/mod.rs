@@ -4,7 +4,6 @@
 //! template under `templates/` and a struct of plain data in [`pages`] that a handler fills. Like `api`, this module calls `ops` and the
 //! replica and never opens a transaction itself.
 
-pub mod assets;
 pub mod pages;
 
 mod access;
@@ -229,7 +228,7 @@ pub fn router(app: App) -> Router {
         .route("/sign-in", get(entrance::show_sign_in).post(entrance::sign_in))
         .route("/sign-out", post(entrance::sign_out))
         .route("/preferences", post(entrance::set_preferences))
-        .route("/assets/{name}", get(assets::serve))
+        .route("/assets/{name}", get(respond::asset))
         .nest("/o/{organization}", organization)
         .fallback(|| async { failure::Failure::not_found() })
         .method_not_allowed_fallback(|| async { failure::Failure::method_not_allowed() })

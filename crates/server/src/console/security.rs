@@ -3,27 +3,13 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{self, HeaderName};
+use http::header;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::failure::Failure;
 use crate::app::App;
-use crate::site::{Site, Unsafe};
-
-/// Nothing but our own files, no inline script or style, and no frame around us.
-pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'";
-
-const HEADERS: [(HeaderName, &str); 6] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
-];
+use crate::site::{PAGE_HEADERS, Site, Unsafe};
 
 /// Adds the headers that every answer carries. Pages are never stored; assets say otherwise themselves.
 pub(super) async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -32,7 +18,7 @@ pub(super) async fn headers(State(app): State<App>, request: Request, next: Next
     let mut response = next.run(request).await;
     let can_be_gone_back_to = is_within_reach_of_back(&action, response.status());
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
+    for (name, value) in PAGE_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if tls {

@@ -64,8 +64,8 @@ const WORDS: &[(&str, &str)] = &[
     ("/password", "password passwords change own login log sign in sign-in credentials"),
     ("/keyboard", "keyboard shortcuts shortcut keys hotkeys help accessibility"),
     (
-        "/docs/api",
-        "docs documentation developer api reference openapi curl sdk endpoints endpoint rest http help guide verify introspection jwks jwt oauth token \
+        "/docs",
+        "docs documentation developer api reference openapi curl sdk endpoints endpoint rest http help guide guides verify introspection jwks jwt oauth token \
          sign-in webhook webhooks master key encryption backup",
     ),
 ];
@@ -145,9 +145,9 @@ mod tests {
             ("webhooks", "/integrations"),
             ("zapier", "/integrations"),
             ("data loader", "/integrations"),
-            ("master key", "/docs/api"),
-            ("jwks", "/docs/api"),
-            ("openapi", "/docs/api"),
+            ("master key", "/docs"),
+            ("jwks", "/docs"),
+            ("openapi", "/docs"),
             ("rate limit", "/policies"),
             ("TTL", "/policies"),
             ("grace", "/policies"),

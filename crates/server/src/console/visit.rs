@@ -224,10 +224,10 @@ impl Visit {
             .is_ok_and(|it| PermissionSet::everything().is_within(it.rights()))
     }
 
-    /// Where an api is documented: at the host, else with the reference of the API that every key is for.
+    /// Where an api is documented: at the host, else in the guides about keys that this server shows itself.
     pub(super) async fn documentation(&self, api: &str) -> String {
         let found = find_documentation(&self.app, &self.caller, self.organization.id, api).await;
-        found.ok().flatten().map_or_else(|| "/docs/api".to_owned(), String::from)
+        found.ok().flatten().map_or_else(|| "/docs".to_owned(), String::from)
     }
 
     /// The frame of a page.

@@ -1,4 +1,4 @@
-//! docs/leaks.md publishes how a key is recognised: what stands there is run here, against keys that were made and what nearly is one.
+//! The guide `/docs/leaked-key` publishes how a key is recognised: what stands there is run here, against keys that were made and what nearly is one.
 
 use claviger_core::name::KeyPrefix;
 use claviger_core::secret::{Shape, Token, shape};
@@ -6,7 +6,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use regex::Regex;
 
-const DOCUMENT: &str = include_str!("../../../../docs/leaks.md");
+const DOCUMENT: &str = include_str!("../../src/docs/guides/leaked-key.md");
 
 /// What stands between the fences of a kind.
 fn fenced(kind: &str) -> Vec<&'static str> {

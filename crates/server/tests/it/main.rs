@@ -7,6 +7,7 @@ mod app;
 mod brute_force;
 mod changes;
 mod console;
+mod docs;
 mod engine;
 mod every_change;
 mod fail_closed;

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use scraper::{ElementRef, Html, Node, Selector};
 
 use super::samples::{self, PLAIN, filled_with};
+use crate::assets;
 use crate::console::again::{LABELS, SECRET_FIELDS};
-use crate::console::assets;
 
 /// Text that would do harm if it were taken for markup, a path, a template or a command.
 const HOSTILE: [&str; 7] = [

@@ -64,7 +64,7 @@ async fn the_settings_search_finds_what_people_of_other_products_look_for() {
         ("team", "/members"),
         ("tokens", "/keys"),
         ("revision history", "/revision-history"),
-        ("developer documentation", "/docs/api"),
+        ("developer documentation", "/docs"),
         ("theme", "/profile"),
         ("dark", "/profile"),
         ("times", "/profile"),
@@ -85,7 +85,7 @@ async fn the_revision_history_stands_in_the_menu_under_its_name() {
     let app = TestApp::new().await;
     let mut browser = Browser::signed_in(&app).await;
     let links = browser.get("/o/root/settings").await.expect(200).links();
-    for path in ["/o/root/revision-history", "/docs/api"] {
+    for path in ["/o/root/revision-history", "/docs"] {
         assert!(links.iter().any(|it| it == path), "{path}: {links:?}");
     }
     let page = browser.get("/o/root/revision-history").await.expect(200);

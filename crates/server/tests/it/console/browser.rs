@@ -26,7 +26,7 @@ const HEADERS: [(&str, &str); 5] = [
 pub(super) const STRICT: &str = "max-age=31536000";
 
 /// Where other surfaces answer, with headers of their own.
-const OTHER_SURFACES: [&str; 2] = ["/api/", "/docs/"];
+const OTHER_SURFACES: [&str; 2] = ["/api/", "/docs"];
 
 /// An answer, read to its end.
 #[derive(Debug, Clone)]

@@ -167,7 +167,7 @@ async fn the_audit_says_where_its_chain_ends() {
     let page = browser.get("/o/root/audit").await.expect(200);
     let link = page.text_of("#chain");
     assert!(link.len() == 64 && page.text.contains(&format!("ending in {}…", &link[..8])), "{}", page.text);
-    assert!(page.links().iter().any(|it| it == "/docs/api#tag/events"));
+    assert!(page.links().iter().any(|it| it == "/docs/history#check-the-chain"));
 }
 
 #[tokio::test]

@@ -34,8 +34,8 @@ async fn every_page_that_links_reach_is_well_formed_and_carries_the_headers() {
         }
         assert_eq!(page.status, 200, "{path}");
         is_well_formed(&page);
-        // The API and its reference are other surfaces with headers of their own, and a file is no page.
-        let is_page = |it: &String| !it.starts_with("/docs/") && !it.starts_with("/api/") && !it.contains("/keys/csv");
+        // The API and the documentation are other surfaces with headers of their own, and a file is no page.
+        let is_page = |it: &String| !it.starts_with("/docs") && !it.starts_with("/api/") && !it.contains("/keys/csv");
         waiting.extend(page.links().into_iter().filter(is_page).filter(|it| found.insert(it.clone())));
     }
     for part in [
@@ -70,8 +70,9 @@ async fn every_page_that_links_reach_is_well_formed_and_carries_the_headers() {
     ] {
         assert!(found.iter().any(|it| it.ends_with(part)), "no link leads to …{part}: {found:?}");
     }
-    let reference = browser.get("/docs/api").await.expect(200);
-    assert!(reference.links().contains(&"/".to_owned()), "the reference has a way back");
+    for path in ["/docs", "/docs/api"] {
+        assert!(browser.get(path).await.expect(200).links().contains(&"/".to_owned()), "{path} has a way back");
+    }
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         health: health::lines(),
         revisions: audit::rows(words),
         snippets: call_with_key(BASE_URL, None),
-        documentation: if may.edit { "https://docs.acme.example/v2" } else { "/docs/api" }.to_owned(),
+        documentation: if may.edit { "https://docs.acme.example/v2" } else { "/docs" }.to_owned(),
         webhooks: if may.edit { webhooks::webhooks(words) } else { Vec::new() },
     };
     let mut after_deletion = key_list(words, rows(words));

@@ -1,4 +1,4 @@
-//! The stylesheet, the script and the icons, embedded in the binary.
+//! The stylesheets, the script and the icons, embedded in the binary: for the console, which serves them, and for the documentation.
 //!
 //! An asset's URL carries the start of its digest, so that browsers may keep it for ever and a new release is a new URL. The stylesheet is
 //! written for people and served without what only people need, and so is the script; a browser test compares the rules that Chromium reads in both.
@@ -7,15 +7,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use http::{HeaderMap, StatusCode, header};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
-
-use super::failure::Failure;
 
 /// Where assets are served.
 pub const PREFIX: &str = "/assets/";
@@ -91,17 +86,6 @@ pub fn find(published: &str) -> Option<&'static Asset> {
     SHELF.assets.get(published)
 }
 
-/// Serves an asset: for ever from the browser's cache, since another content has another URL.
-pub(super) async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let Some(asset) = find(&name) else { return Failure::not_found().into_response() };
-    let caching = [(header::CACHE_CONTROL, "public, max-age=31536000, immutable"), (header::ETAG, asset.etag.as_str())];
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|it| it.as_bytes() == asset.etag.as_bytes());
-    if known {
-        return (StatusCode::NOT_MODIFIED, caching).into_response();
-    }
-    (caching, [(header::CONTENT_TYPE, asset.content_type)], asset.body.clone()).into_response()
-}
-
 /// A closed list: four kinds of file are ours, and guessing a type is how a browser comes to run what was meant to be shown.
 fn content_type(extension: &str) -> &'static str {
     match extension {
@@ -118,7 +102,7 @@ mod tests {
 
     #[test]
     fn every_asset_is_found_under_its_own_url() {
-        for name in ["claviger.css", "claviger.js", "icons.svg", "favicon.svg"] {
+        for name in ["claviger.css", "claviger.js", "docs.css", "icons.svg", "favicon.svg"] {
             let published = url(name).strip_prefix(PREFIX).unwrap_or_else(|| panic!("{name} is not embedded"));
             assert!(!find(published).expect("published").body.is_empty());
         }
@@ -136,8 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn the_stylesheet_and_the_script_keep_their_budgets() {
-        for (name, bytes_max) in [("claviger.css", 20_000), ("claviger.js", 8_000)] {
+    fn the_stylesheets_and_the_script_keep_their_budgets() {
+        for (name, bytes_max) in [("claviger.css", 20_000), ("docs.css", 6_000), ("claviger.js", 8_000)] {
             let bytes = find(&url(name)[PREFIX.len()..]).expect("published").body.len();
             assert!(bytes < bytes_max, "{name} has {bytes} bytes");
         }

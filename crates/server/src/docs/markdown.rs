@@ -1,0 +1,302 @@
+//! Markdown as HTML that needs no script: headings that can be linked to, code in tabs, tables that scroll by themselves.
+//!
+//! Markup within Markdown is shown as the text that it is: the guides are ours and need none, and what hosts will bring must not have any.
+
+use std::collections::BTreeSet;
+use std::iter::once;
+
+use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+
+/// What a piece of code is called, by the language that stands behind its fence; the first four of one thing stand in tabs.
+const LANGUAGES: [(&str, &str); 11] = [
+    ("sh", "curl"),
+    ("ts", "TypeScript"),
+    ("python", "Python"),
+    ("rust", "Rust"),
+    ("console", "Terminal"),
+    ("html", "HTML"),
+    ("json", "JSON"),
+    ("http", "HTTP"),
+    ("regex", "Pattern"),
+    ("toml", "TOML"),
+    ("yaml", "YAML"),
+];
+/// How many of them are ways to do the same thing.
+const TABS: usize = 4;
+
+/// A text as it is shown and searched.
+#[derive(Debug, Default)]
+pub(super) struct Rendered {
+    /// The HTML.
+    pub(super) html: String,
+    /// The headings that the page's own table of contents has: identifier and words.
+    pub(super) contents: Vec<(String, String)>,
+    /// Its parts, for the search.
+    pub(super) parts: Vec<Part>,
+}
+
+/// What can be linked to, and what stands there.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    /// The identifier; empty before the first heading.
+    pub(super) id: String,
+    /// What it is called.
+    pub(super) heading: String,
+    /// Its text without markup.
+    pub(super) text: String,
+}
+
+/// Renders a text.
+pub(super) fn render(markdown: &str) -> Rendered {
+    let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
+    let mut writer = Writer { parts: vec![Part::default()], ..Writer::default() };
+    let mut rest = read.as_slice();
+    while let Some(event) = rest.first() {
+        let taken = match event {
+            Event::Start(Tag::CodeBlock(_)) => writer.code(rest),
+            Event::Start(Tag::Heading { level, .. }) => writer.heading(*level, rest),
+            event => {
+                writer.other(event, rest);
+                1
+            }
+        };
+        rest = &rest[taken..];
+    }
+    let mut text = String::with_capacity(markdown.len() * 2);
+    html::push_html(&mut text, writer.events.into_iter());
+    writer.parts.retain(|it| !it.heading.is_empty() || !it.text.is_empty());
+    Rendered { html: text, contents: writer.contents, parts: writer.parts }
+}
+
+#[derive(Default)]
+struct Writer<'a> {
+    events: Vec<Event<'a>>,
+    contents: Vec<(String, String)>,
+    parts: Vec<Part>,
+    ids: BTreeSet<String>,
+    /// Pieces of code so far, for their identifiers.
+    codes: usize,
+    /// Whether the row of a table is that of its head.
+    is_head: bool,
+    /// Whether the next cell is the first of its row.
+    is_first_cell: bool,
+    /// Whether the cell at hand names the row.
+    names_row: bool,
+    /// The part that goes on behind a table whose rows are parts of their own.
+    behind: Option<Part>,
+}
+
+impl<'a> Writer<'a> {
+    fn markup(&mut self, text: impl Into<CowStr<'a>>) {
+        self.events.push(Event::Html(text.into()));
+    }
+
+    /// Adds to what is searched.
+    fn note(&mut self, text: &str) {
+        if let Some(part) = self.parts.last_mut() {
+            part.text.push_str(text);
+        }
+    }
+
+    fn other(&mut self, event: &Event<'a>, rest: &[Event<'a>]) {
+        match event {
+            Event::Html(text) | Event::InlineHtml(text) => {
+                self.note(text);
+                self.events.push(Event::Text(text.clone()));
+            }
+            Event::Text(text) => {
+                self.note(text);
+                self.events.push(event.clone());
+            }
+            Event::Code(text) => {
+                self.note(text);
+                self.events.push(event.clone());
+            }
+            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+                let (link_type, dest_url) = (*link_type, address(dest_url).into());
+                self.events.push(Event::Start(Tag::Link { link_type, dest_url, title: title.clone(), id: id.clone() }));
+            }
+            Event::Start(Tag::Table(_)) => {
+                self.markup("<div class=\"scroll\" role=\"group\" aria-label=\"Table\" tabindex=\"0\"><table>\n");
+            }
+            Event::End(TagEnd::Table) => {
+                self.markup("</tbody></table></div>\n");
+                self.parts.extend(self.behind.take());
+            }
+            Event::Start(Tag::TableHead) => {
+                self.is_head = true;
+                self.markup("<thead><tr>");
+            }
+            Event::End(TagEnd::TableHead) => {
+                self.is_head = false;
+                self.markup("</tr></thead><tbody>\n");
+            }
+            Event::Start(Tag::TableRow) => {
+                self.is_first_cell = true;
+                self.row(rest);
+            }
+            Event::End(TagEnd::TableRow) => self.markup("</tr>\n"),
+            Event::Start(Tag::TableCell) => {
+                self.names_row = self.is_first_cell && !self.is_head;
+                self.is_first_cell = false;
+                self.markup(match (self.is_head, self.names_row) {
+                    (true, _) => "<th scope=\"col\">",
+                    (false, true) => "<th scope=\"row\">",
+                    (false, false) => "<td>",
+                });
+            }
+            Event::End(TagEnd::TableCell) => {
+                self.note(" ");
+                self.markup(if self.is_head || self.names_row { "</th>" } else { "</td>" });
+                self.names_row = false;
+            }
+            Event::SoftBreak | Event::HardBreak | Event::End(_) => {
+                if !matches!(event, Event::End(TagEnd::Link | TagEnd::Strong | TagEnd::Emphasis)) {
+                    self.note(" ");
+                }
+                self.events.push(event.clone());
+            }
+            event => self.events.push(event.clone()),
+        }
+    }
+
+    /// A row that begins with a word of the code can be linked to by it, and is found by itself.
+    fn row(&mut self, rest: &[Event<'a>]) {
+        let named = match rest {
+            [_, Event::Start(Tag::TableCell), Event::Code(name), ..] if is_word(name) => name.to_string(),
+            _ => String::new(),
+        };
+        if named.is_empty() || !self.ids.insert(named.clone()) {
+            return self.markup("<tr>");
+        }
+        self.markup(format!("<tr id=\"{named}\">"));
+        if self.behind.is_none() {
+            let of_section = self.parts.last().map(|it| (it.id.clone(), it.heading.clone())).unwrap_or_default();
+            self.behind = Some(Part { id: of_section.0, heading: of_section.1, text: String::new() });
+        }
+        self.parts.push(Part { id: named.clone(), heading: named, text: String::new() });
+    }
+
+    fn heading(&mut self, level: HeadingLevel, rest: &[Event<'a>]) -> usize {
+        let end = rest.iter().position(|it| matches!(it, Event::End(TagEnd::Heading(_)))).unwrap_or(rest.len() - 1);
+        let inside = &rest[1..end];
+        let words: String = inside.iter().filter_map(words_of).collect();
+        let id = self.unused(&words);
+        self.markup(format!("<{level} id=\"{id}\"><a href=\"#{id}\">"));
+        self.events.extend(inside.iter().cloned());
+        self.markup(format!("</a></{level}>\n"));
+        if level == HeadingLevel::H2 {
+            self.contents.push((id.clone(), words.clone()));
+        }
+        self.parts.push(Part { id, heading: words, text: String::new() });
+        end + 1
+    }
+
+    /// An identifier of a heading's words that nothing has yet.
+    fn unused(&mut self, words: &str) -> String {
+        let plain: String =
+            words.to_lowercase().chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
+        let slug = plain.split('-').filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-");
+        let slug = if slug.is_empty() { "part".to_owned() } else { slug };
+        let others = (2..).map(|number| format!("{slug}-{number}"));
+        let found = once(slug.clone()).chain(others).find(|it| !self.ids.contains(it)).unwrap_or_default();
+        self.ids.insert(found.clone());
+        found
+    }
+
+    /// One piece of code, or several that do the same in different languages, which stand in tabs.
+    fn code(&mut self, rest: &[Event<'a>]) -> usize {
+        let (first, mut taken) = piece(rest);
+        let mut pieces = vec![first];
+        while let Some(Event::Start(Tag::CodeBlock(_))) = rest.get(taken) {
+            let (next, length) = piece(&rest[taken..]);
+            let is_other = pieces.iter().all(|it| it.language != next.language && it.is_tab) && next.is_tab;
+            if !is_other {
+                break;
+            }
+            pieces.push(next);
+            taken += length;
+        }
+        if let [alone] = pieces.as_slice() {
+            self.piece(alone);
+            return taken;
+        }
+        self.markup("<div class=\"tabs\">");
+        let name = format!("tabs-{}", self.codes);
+        for (at, it) in pieces.iter().enumerate() {
+            let open = if at == 0 { " open" } else { "" };
+            self.markup(format!("<details name=\"{name}\"{open}><summary>{}</summary>\n", it.label));
+            self.piece(it);
+            self.markup("</details>");
+        }
+        self.markup("</div>\n");
+        taken
+    }
+
+    fn piece(&mut self, piece: &Piece) {
+        self.codes += 1;
+        let (id, label) = (format!("code-{}", self.codes), piece.label);
+        self.note(&piece.code);
+        self.note(" ");
+        self.markup(format!(
+            "<div class=\"code\"><pre tabindex=\"0\" role=\"group\" aria-label=\"{label}\"><code id=\"{id}\">"
+        ));
+        self.events.push(Event::Text(piece.code.clone().into()));
+        let icons = crate::assets::url("icons.svg");
+        self.markup(format!(
+            "</code></pre><button class=\"button small copy\" type=\"button\" data-copy=\"{id}\" hidden>\
+             <svg class=\"icon\" aria-hidden=\"true\"><use href=\"{icons}#copy\"/></svg><span>Copy</span>\
+             <span class=\"sr\"> the {label} snippet</span></button></div>\n"
+        ));
+    }
+}
+
+struct Piece {
+    language: String,
+    label: &'static str,
+    is_tab: bool,
+    code: String,
+}
+
+/// The piece of code that begins here, and how many events it is.
+fn piece(rest: &[Event<'_>]) -> (Piece, usize) {
+    let language = match rest.first() {
+        Some(Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info)))) => {
+            info.split_whitespace().next().unwrap_or_default().to_owned()
+        }
+        _ => String::new(),
+    };
+    let end = rest.iter().position(|it| matches!(it, Event::End(TagEnd::CodeBlock))).unwrap_or(rest.len() - 1);
+    let code: String = rest[1..=end].iter().filter_map(words_of).collect();
+    let at = LANGUAGES.iter().position(|it| it.0 == language);
+    let label = at.map_or("Code", |it| LANGUAGES[it].1);
+    let piece = Piece { language, label, is_tab: at.is_some_and(|it| it < TABS), code: code.trim_end().to_owned() };
+    (piece, end + 1)
+}
+
+fn words_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    match event {
+        Event::Text(text) | Event::Code(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || b"._".contains(&it))
+}
+
+/// Where a link of a guide leads: to the page of another guide, where it names its file, as it is right for whoever reads the Markdown.
+fn address(written: &str) -> String {
+    let (path, fragment) = written.split_once('#').map_or((written, ""), |(path, rest)| (path, rest));
+    match path.strip_suffix(".md") {
+        Some(slug) if !slug.contains([':', '/']) => match fragment {
+            "" => format!("/docs/{slug}"),
+            fragment => format!("/docs/{slug}#{fragment}"),
+        },
+        _ => written.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "markdown_tests.rs"]
+mod tests;

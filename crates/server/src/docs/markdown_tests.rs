@@ -1,0 +1,65 @@
+use super::*;
+
+#[test]
+fn markup_within_a_text_is_shown_and_not_obeyed() {
+    let html = render("## A\n\n<script>alert(1)</script>\n\nText <b onclick=\"x\">bold</b> and `<i>`.\n").html;
+    assert!(!html.contains("<script") && !html.contains("<b ") && !html.contains("<i>"), "{html}");
+    assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
+}
+
+#[test]
+fn headings_are_linked_to_by_their_words_and_each_once() {
+    let found = render("## Rotate a key\n\nOne.\n\n### `Now`\n\n## Rotate a key\n\nTwo.\n");
+    assert_eq!(
+        found.contents,
+        [
+            ("rotate-a-key".to_owned(), "Rotate a key".to_owned()),
+            ("rotate-a-key-2".to_owned(), "Rotate a key".to_owned()),
+        ]
+    );
+    assert!(found.html.contains("<h3 id=\"now\"><a href=\"#now\"><code>Now</code></a></h3>"), "{}", found.html);
+    let texts: Vec<_> = found.parts.iter().map(|it| (it.id.as_str(), it.text.trim())).collect();
+    assert_eq!(texts, [("rotate-a-key", "One."), ("now", ""), ("rotate-a-key-2", "Two.")]);
+}
+
+#[test]
+fn pieces_of_code_that_do_the_same_stand_in_tabs() {
+    let tabs = "```sh\ncurl \"a\" && b\n```\n\n```ts\nawait b();\n```\n\n";
+    let html = render(&format!("{tabs}```sh\ncurl c\n```\n\n```json\n{{}}\n```\n")).html;
+    assert_eq!(html.matches("<div class=\"tabs\">").count(), 1);
+    assert_eq!(html.matches("<details name=\"tabs-0\"").count(), 2);
+    assert_eq!(html.matches("<details name=\"tabs-0\" open>").count(), 1);
+    assert!(html.contains("<summary>TypeScript</summary>") && html.contains("<code id=\"code-4\">{}</code>"), "{html}");
+    assert!(html.contains("curl \"a\" &amp;&amp; b</code>"), "{html}");
+}
+
+#[test]
+fn a_row_that_names_a_word_of_the_code_can_be_linked_to() {
+    let found = render(
+        "## Codes\n\n| code | means |\n|---|---|\n| `name_taken` | There **is** one. |\n| other | x |\n\nBehind.\n",
+    );
+    assert!(
+        found.html.contains("<tr id=\"name_taken\"><th scope=\"row\"><code>name_taken</code></th><td>"),
+        "{}",
+        found.html
+    );
+    assert!(
+        found.html.contains("<th scope=\"col\">code</th>") && found.html.contains("<tr><th scope=\"row\">other</th>")
+    );
+    let part = found.parts.iter().find(|it| it.id == "name_taken").expect("a part of its own");
+    assert!(part.text.contains("There is one."), "{part:?}");
+    assert!(found.parts.last().is_some_and(|it| it.id == "codes" && it.text.contains("Behind.")), "{:?}", found.parts);
+}
+
+#[test]
+fn links_between_guides_name_their_files() {
+    for (written, expected) in [
+        ("refusals.md", "/docs/refusals"),
+        ("refusals.md#name_taken", "/docs/refusals#name_taken"),
+        ("/docs/api", "/docs/api"),
+        ("#here", "#here"),
+        ("https://example.com/x.md", "https://example.com/x.md"),
+    ] {
+        assert_eq!(address(written), expected);
+    }
+}

@@ -1,0 +1,120 @@
+//! The documentation at `/docs`: guides for those who use keys and for those who check them, a search over the guides and the reference of
+//! the API, and every guide as Markdown.
+//!
+//! A guide is a file of Markdown in `guides/`, rendered once. What can be read off the code is (`tables.rs`): codes with their fixes, and the
+//! catalogue of our own events. The reader's address of this server stands in every snippet. Pages need no credential, since they say nothing
+//! of an installation but its address, and no script.
+//!
+//! The reference of the API is `api`'s: it is drawn by a renderer of others, under a policy of its own. Paths below `/docs` of one part
+//! are ours; those of more are left to what hosts will say of their own API, whose guides come as one more group of the menu.
+
+mod guides;
+mod markdown;
+mod pages;
+mod reader;
+mod search;
+mod tables;
+
+use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use claviger_core::limits::DOCS_QUERY_CHARS_MAX;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::guides::LIBRARY;
+use self::pages::{GuidePage, IndexPage, MissingPage, SearchPage};
+use self::reader::Reader;
+use crate::app::App;
+use crate::http::route_of;
+use crate::site::{PAGE_HEADERS, Site};
+
+/// The routes below `/docs`, but for the reference of the API.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/docs", get(show_index))
+        .route("/docs/", get(async || Redirect::permanent("/docs")))
+        .route("/docs/search", get(show_search))
+        .route("/docs/llms.txt", get(show_list))
+        .route("/docs/{guide}", get(show_guide))
+        .fallback(|reader: Reader| async move { missing(&reader, StatusCode::NOT_FOUND) })
+        .method_not_allowed_fallback(|reader: Reader| async move { missing(&reader, StatusCode::METHOD_NOT_ALLOWED) })
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.clone(), attend))
+        .with_state(app)
+}
+
+/// Sets the headers of every answer, and leaves one line in the log: with the route and never the path, as everywhere.
+async fn attend(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (method, route, started) = (request.method().clone(), route_of(&request), app.now());
+    let tls = Site::of(request.headers(), app.config().public_url.as_ref()).is_ok_and(|it| it.tls);
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in PAGE_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let (status, millis) = (response.status().as_u16(), app.now().since(started).as_millis());
+    tracing::info!(%method, route, status, millis, "answered");
+    response
+}
+
+async fn show_index(reader: Reader, headers: HeaderMap) -> Response {
+    reader.page(&headers, &IndexPage::of(&reader))
+}
+
+/// Shows a guide, or with `.md` behind its name the Markdown of it.
+async fn show_guide(reader: Reader, headers: HeaderMap, path: Result<Path<String>, PathRejection>) -> Response {
+    let Path(name) = path.unwrap_or_else(|_| Path(String::new()));
+    let (slug, is_markdown) = name.strip_suffix(".md").map_or((name.as_str(), false), |it| (it, true));
+    let Some(at) = LIBRARY.iter().position(|it| it.slug == slug) else {
+        return missing(&reader, StatusCode::NOT_FOUND);
+    };
+    if is_markdown {
+        return reader.text(&headers, "text/markdown; charset=utf-8", &LIBRARY[at].markdown);
+    }
+    reader.page(&headers, &GuidePage::of(&reader, at))
+}
+
+/// Lists the guides for programs that read them.
+async fn show_list(reader: Reader, headers: HeaderMap) -> Response {
+    reader.text(&headers, "text/plain; charset=utf-8", &guides::list())
+}
+
+/// What is searched for.
+#[derive(Debug, Default, Deserialize)]
+struct Asked {
+    #[serde(default)]
+    q: String,
+}
+
+/// Shows what a search finds. It is kept by no cache: what was typed may be a secret that was pasted into the wrong field.
+async fn show_search(reader: Reader, asked: Result<Query<Asked>, QueryRejection>) -> Response {
+    let Ok(Query(Asked { q })) = asked else {
+        let mut page = SearchPage::of(&reader, String::new(), Vec::new());
+        page.complaint = Some("The address holds something that is no text. Type what you look for.".to_owned());
+        return (StatusCode::BAD_REQUEST, pages::html(&page)).into_response();
+    };
+    let query = q.trim().to_owned();
+    if query.chars().count() > DOCS_QUERY_CHARS_MAX {
+        let kept = query.chars().take(DOCS_QUERY_CHARS_MAX).collect();
+        let mut page = SearchPage::of(&reader, kept, Vec::new());
+        page.complaint = Some(format!("Search for at most {DOCS_QUERY_CHARS_MAX} characters: a few words find more."));
+        return (StatusCode::BAD_REQUEST, pages::html(&page)).into_response();
+    }
+    // Off the runtime's threads: who searches first waits until everything is read, and nobody else should.
+    let asked = query.clone();
+    let found = tokio::task::spawn_blocking(move || search::find(&asked)).await.unwrap_or_default();
+    pages::html(&SearchPage::of(&reader, query, found))
+}
+
+fn missing(reader: &Reader, status: StatusCode) -> Response {
+    (status, pages::html(&MissingPage::of(reader, status))).into_response()
+}

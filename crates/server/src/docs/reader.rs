@@ -1,0 +1,70 @@
+//! Who reads, as far as a page depends on it: under which address, and how they want pages to look.
+
+use std::convert::Infallible;
+
+use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+use sha2::{Digest, Sha256};
+
+use super::guides::PLACE;
+use super::pages;
+use crate::app::App;
+use crate::site::{self, Look, Site};
+
+/// Kept by the reader's own cache and asked about each time: theme and address may change.
+const CACHING: &str = "private, no-cache";
+/// Digits of the digest that tells one content from another.
+const DIGEST_DIGITS: usize = 16;
+
+/// Who reads.
+#[derive(Debug, Clone)]
+pub(super) struct Reader {
+    /// The address of this server, which takes the place of [`PLACE`].
+    base_url: String,
+    /// What they asked for at the console.
+    pub(super) look: Look,
+}
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let public_url = app.config().public_url.as_ref();
+        let look = Site::of(&parts.headers, public_url).map(|it| it.look(&parts.headers)).unwrap_or_default();
+        let base_url = site::address(&parts.headers, public_url).unwrap_or_else(|| PLACE.to_owned());
+        Ok(Self { base_url, look })
+    }
+}
+
+impl Reader {
+    /// A text of ours with the address of this server. Addresses are made of characters that mean nothing in HTML.
+    pub(super) fn filled(&self, text: &str) -> String {
+        text.replace(PLACE, &self.base_url)
+    }
+
+    /// Answers with a page, or that the reader has it already.
+    pub(super) fn page(&self, headers: &HeaderMap, page: &impl Template) -> Response {
+        match page.render() {
+            Ok(text) => kept(headers, "text/html; charset=utf-8", text),
+            Err(error) => pages::unrendered(&error),
+        }
+    }
+
+    /// Answers with a text of ours, or that the reader has it already.
+    pub(super) fn text(&self, headers: &HeaderMap, content_type: &'static str, text: &str) -> Response {
+        kept(headers, content_type, self.filled(text))
+    }
+}
+
+fn kept(headers: &HeaderMap, content_type: &'static str, text: String) -> Response {
+    let etag = format!("\"{}\"", &HEXLOWER.encode(&Sha256::digest(text.as_bytes()))[..DIGEST_DIGITS]);
+    let caching = [(header::CACHE_CONTROL, CACHING), (header::ETAG, etag.as_str())];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|it| it.as_bytes() == etag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
+    }
+    (caching, [(header::CONTENT_TYPE, content_type)], text).into_response()
+}
