@@ -20,7 +20,7 @@ use super::keys::view;
 use super::menu::Section;
 use super::pages::access::{AskPage, HeldKey, HeldName, HeldWebhooks, HolderPage, HolderView, HoldersPage};
 use super::pages::form::FormErrors;
-use super::pages::keys::KeyRowView;
+use super::pages::key_list::KeyRowView;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place, Status, Tone};
 use super::paging::{Forward, forward};

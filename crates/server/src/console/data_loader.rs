@@ -21,7 +21,7 @@ use super::keys::{secrets, view};
 use super::menu::Section;
 use super::pages::data_loader::{DataLoaderPage, LoaderKeyPage, LoaderQuestion, LoaderUserView};
 use super::pages::form::{FormErrors, typed};
-use super::pages::keys::KeyRowView;
+use super::pages::key_list::KeyRowView;
 use super::pages::secrets::Made;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::choices::{
     KEEP, Lifetimes, NOBODY, Present, owner_choices, reach_choices, read_end, role_choices, user_choices,
 };
+use super::complaints::{NAME_TAKEN, complain};
 use super::conflict::{differences, holder_of_name};
 use super::copied::{copy_of, replaced, settings, source_of};
 use super::door::Door;
@@ -32,7 +33,7 @@ use crate::console::pages::keys::{KeyFacts, KeyFormPage};
 use crate::console::pages::shell::{Notice, Place};
 use crate::console::visit::Visit;
 use crate::ops::keys::usage::with_uses_here;
-use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, hides_when_given, is_about_owned_keys, update_key};
+use crate::ops::keys::{KeyInfo, NewKey, create_key, get_key, hides_when_given, update_key};
 
 /// The form as it is sent; empty fields and missing ones are the same, but for the role.
 ///
@@ -394,50 +395,6 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         taken_by: if taken { holder_of_name(visit, &form.name, &form.api).await } else { None },
         errors,
     }
-}
-
-/// What is said of a name that is taken.
-const NAME_TAKEN: &str = "A key with this name exists already. Choose another name.";
-
-/// Puts a refusal of the operation beside the field it is about.
-fn complain(visit: &Visit, errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
-    match reject.code {
-        _ if is_about_owned_keys(&reject) => {
-            let detail = "This person owns as many keys here as the policy “Keys a person may own” allows. An admin can raise it where it is not \
-                          locked above, and can make keys that belong to nobody.";
-            errors.add_general(detail);
-            if visit.may_do("claviger/organizations:update") {
-                errors
-                    .add_way(visit.path("/policies/max_keys_per_user"), "Settings › Policies › Keys a person may own");
-            }
-        }
-        RejectCode::NameTaken => errors.add("name", NAME_TAKEN),
-        RejectCode::UserHasKey => errors.add("mapped_user", reject.detail),
-        RejectCode::VersionMismatch => errors.add_outdated(),
-        RejectCode::InvalidField
-        | RejectCode::PolicyDenied
-        | RejectCode::GrantExceedsOwn
-        | RejectCode::LimitReached
-        | RejectCode::StateConflict => {
-            let known = [
-                ("/name", "name", "The key's name"),
-                ("/description", "description", "The description"),
-                ("/role_id", "role", "The role"),
-                ("/expires_at", "expires", "The expiry"),
-                ("/mapped_user_id", "mapped_user", "The mapped user"),
-                ("/owner_id", "owner", "The owner"),
-                ("/limits", "rate", "The limits"),
-                ("/limits/rate", "rate", "The rate limit"),
-                ("/limits/daily_quota", "daily_quota", "The daily quota"),
-            ];
-            errors.add_fields(&reject.fields, &known);
-            if reject.fields.is_empty() {
-                errors.add_general(reject.detail);
-            }
-        }
-        _ => return Err(reject.into()),
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::console::failure::Failure;
 use crate::console::health;
 use crate::console::menu::Section;
 use crate::console::pages::form::Choice;
-use crate::console::pages::keys::{Head, Heads, KeyListPage, KeyRowView, Range};
+use crate::console::pages::key_list::{Head, Heads, KeyListPage, KeyRowView, Range};
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::create_key;
 use crate::console::pages::usage::Spark;

@@ -11,7 +11,7 @@ use super::list::{ListQuery, is_about_sort};
 use super::rights::rights_to;
 use super::view;
 use crate::console::failure::Failure;
-use crate::console::pages::keys::{KeyRowView, LocationKeys, LocationView};
+use crate::console::pages::key_list::{KeyRowView, LocationKeys, LocationView};
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_keys};

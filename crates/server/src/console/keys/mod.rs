@@ -3,6 +3,7 @@
 pub(super) mod bulk;
 pub(super) mod change;
 pub(super) mod choices;
+mod complaints;
 mod conflict;
 mod copied;
 pub(super) mod door;

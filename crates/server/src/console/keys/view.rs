@@ -7,7 +7,8 @@ use claviger_core::role::BuiltIn;
 use claviger_core::secret::SecretState;
 use claviger_core::time::Timestamp;
 
-use crate::console::pages::keys::{Deletion, KeyFacts, KeyRights, KeyRowView, LastUse, SecretView};
+use crate::console::pages::key_list::KeyRowView;
+use crate::console::pages::keys::{Deletion, KeyFacts, KeyRights, LastUse, SecretView};
 use crate::console::pages::shell::{Moment, Status, Tone};
 use crate::console::pages::snippets::{Snippet, call_with_key, send_key_along};
 use crate::ops::keys::{self, KeyInfo, KeyTotal, SecretInfo};

@@ -3,7 +3,8 @@
 use askama::Template;
 
 use super::form::FormErrors;
-use super::keys::{KeyFacts, KeyRowView, LastUse};
+use super::key_list::KeyRowView;
+use super::keys::{KeyFacts, LastUse};
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::webhooks::WebhookView;

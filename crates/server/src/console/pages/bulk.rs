@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 
 use super::form::{Choice, FormErrors};
-use super::keys::KeyRowView;
+use super::key_list::KeyRowView;
 use super::shell::Shell;
 
 /// Asks before several keys are changed.

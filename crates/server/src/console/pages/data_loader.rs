@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::form::{Choice, FormErrors};
-use super::keys::KeyRowView;
+use super::key_list::KeyRowView;
 use super::settings::Crumb;
 use super::shell::Shell;
 use super::snippets::Snippet;

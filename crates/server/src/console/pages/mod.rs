@@ -14,6 +14,7 @@ pub mod failure;
 pub mod form;
 pub mod health;
 pub mod home;
+pub mod key_list;
 pub mod keyboard;
 pub mod keys;
 pub mod leak;

@@ -3,10 +3,8 @@
 use super::{BASE_URL, Words, moment, shell, status, used};
 use crate::console::keys::door::Door;
 use crate::console::pages::form::{Choice, FormErrors};
-use crate::console::pages::keys::{
-    Deletion, Head, Heads, KeyFacts, KeyFormPage, KeyListPage, KeyRights, KeyRowView, LastUse, LocationKeys,
-    LocationView, Range, SecretView,
-};
+use crate::console::pages::key_list::{Head, Heads, KeyListPage, KeyRowView, LocationKeys, LocationView, Range};
+use crate::console::pages::keys::{Deletion, KeyFacts, KeyFormPage, KeyRights, LastUse, SecretView};
 use crate::console::pages::limits::{LimitInputs, LimitWords};
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;

@@ -1,0 +1,301 @@
+//! The list of keys, and its rows, which other pages show too.
+
+use askama::Template;
+
+use super::form::Choice;
+use super::keys::{DoorView, KeyRights, LastUse};
+use super::settings::Crumb;
+use super::shell::{Moment, Shell, Status};
+use super::snippets::Snippet;
+use super::usage::Spark;
+use crate::console::paging::query_string;
+
+/// The list of an organization's keys.
+#[derive(Template, Debug)]
+#[template(path = "keys/list.html")]
+pub struct KeyListPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Along which path it was reached.
+    pub door: DoorView,
+    /// What stands beside it under Integrations; empty behind any other door.
+    pub tabs: Vec<Crumb>,
+    /// The keys of the organizations below, where it has some that the list is not narrowed away from; with the first page.
+    pub locations: Option<LocationKeys>,
+    /// The rows of this page.
+    pub rows: Vec<KeyRowView>,
+    /// The list as it is narrowed and sorted, as a path within the organization: where a question about several keys leads back to.
+    pub back: String,
+    /// The words searched for.
+    pub search: String,
+    /// The rule of key health that the list is narrowed to: its name in the address, and for people.
+    pub health: Option<(&'static str, &'static str)>,
+    /// How many keys there are to review, in digits as people read them; none where there are none.
+    pub to_review: Option<String>,
+    /// The choices of the status filter.
+    pub statuses: Vec<Choice>,
+    /// The choices of the role filter.
+    pub roles: Vec<Choice>,
+    /// The choices of the type filter.
+    pub types: Vec<Choice>,
+    /// The choices of the filter by mapped user; empty for who may not list members.
+    pub users: Vec<Choice>,
+    /// The choices of the filter by last use.
+    pub uses: Vec<Choice>,
+    /// How many rows a page can have.
+    pub sizes: Vec<Choice>,
+    /// The query string of the same list as a file, without `?`.
+    pub export: String,
+    /// The choices of an order.
+    pub sorts: Vec<Choice>,
+    /// The heads of the columns.
+    pub heads: Heads,
+    /// Whether any filter narrows the list.
+    pub filtered: bool,
+    /// Whether the address asks for a filter that there is not, so that the list is not narrowed by it.
+    pub misread: bool,
+    /// Whether the keys are too many for the order that was asked for, and stand in the usual one.
+    pub unsorted: bool,
+    /// How many keys match, and which of them are on this page.
+    pub range: Range,
+    /// The query string of the page before, without `?`.
+    pub previous: Option<String>,
+    /// The query string of the page after, without `?`.
+    pub next: Option<String>,
+    /// The same where this page is not full because so many keys were looked at and no more.
+    pub further: Option<String>,
+    /// Whether the viewer may create keys.
+    pub may_create: bool,
+    /// Whether the reader may report that one leaked.
+    pub may_report: bool,
+    /// Whether the way to the organization's shared secret is offered.
+    pub shared_secret: bool,
+    /// How to create a key over HTTP, for the empty list.
+    pub snippets: Vec<Snippet>,
+}
+
+/// Whether a filter is shown: where it has more than one thing to choose, or one is chosen, which the next filter would drop else.
+fn offers(choices: &[Choice]) -> bool {
+    choices.len() > 2 || choices.iter().any(|it| it.chosen && !it.value.is_empty())
+}
+
+impl KeyListPage {
+    /// Whether anything but the search narrows or sorts the list otherwise than it comes: the first choice of each is how it comes.
+    fn narrows(&self) -> bool {
+        let all = [&self.statuses, &self.roles, &self.types, &self.users, &self.uses, &self.sorts, &self.sizes];
+        all.iter().any(|choices| choices.iter().skip(1).any(|it| it.chosen))
+    }
+
+    /// What the addresses of keys of other organizations end in, so that what is done to them leads back here.
+    fn kept(&self) -> String {
+        format!("?{}", query_string([("back", self.here())]))
+    }
+
+    /// This list from outside of its organization.
+    fn here(&self) -> String {
+        self.shell.path(self.back.trim_end_matches('?'))
+    }
+
+    fn offers_types(&self) -> bool {
+        offers(&self.types)
+    }
+
+    fn offers_users(&self) -> bool {
+        offers(&self.users)
+    }
+
+    /// What can be done to several of these rows at once: to each of them, what its reader may.
+    #[must_use]
+    pub fn bulk(&self) -> BulkRights {
+        BulkRights::of(&self.rows)
+    }
+}
+
+/// What can be done to several keys of a table at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BulkRights {
+    /// Switch some on.
+    pub activate: bool,
+    /// Switch some off.
+    pub deactivate: bool,
+    /// Let them end later.
+    pub extend: bool,
+    /// Delete them.
+    pub delete: bool,
+    /// Whether any can be ticked.
+    pub any: bool,
+}
+
+impl BulkRights {
+    /// What the reader may do to any of these.
+    #[must_use]
+    pub fn of(rows: &[KeyRowView]) -> Self {
+        let any = |right: fn(&KeyRowView) -> bool| rows.iter().any(right);
+        Self {
+            activate: any(|it| it.may.switch && !it.active),
+            deactivate: any(|it| it.may.switch && it.active),
+            extend: any(|it| it.may.edit),
+            delete: any(|it| it.may.delete),
+            any: any(|it| it.may.any_of_bulk()),
+        }
+    }
+}
+
+/// The keys of the organizations below, as an agency sees them.
+#[derive(Debug, Clone)]
+pub struct LocationKeys {
+    /// How many keys there are in those that are shown, or were found in them, in digits as people read them.
+    pub total: String,
+    /// The organizations, by name.
+    pub locations: Vec<LocationView>,
+    /// Whether there are more organizations than are shown.
+    pub more: bool,
+    /// Whether there are so many keys below that only names that begin with what is searched for were found.
+    pub cut: bool,
+    /// Whether there are so many organizations below that not all of them were looked through for what the filters let through.
+    pub unseen: bool,
+}
+
+/// An organization below, and its newest keys.
+#[derive(Debug, Clone)]
+pub struct LocationView {
+    /// The page of its record, within the organization; absent where it is closed.
+    pub page: Option<String>,
+    /// Free text.
+    pub name: String,
+    /// Where it is found.
+    pub slug: String,
+    /// How many live keys it has, or of them were found, in digits as people read them; absent where it is suspended, itself or from above.
+    pub total: Option<String>,
+    /// The query string of the list of those that the search and the filters found in it, where it is shown for these.
+    pub found: Option<String>,
+    /// Whether others stand below it: an agency of its own.
+    pub is_agency: bool,
+    /// A few of its keys, the newest first.
+    pub keys: Vec<KeyRowView>,
+}
+
+impl LocationView {
+    /// What can be done to several of its keys at once.
+    fn bulk(&self) -> BulkRights {
+        BulkRights::of(&self.keys)
+    }
+
+    fn base(&self) -> String {
+        format!("/o/{}", self.slug)
+    }
+
+    /// The form that its ticks belong to.
+    fn form(&self) -> String {
+        format!("bulk-{}", self.slug)
+    }
+}
+
+impl LocationKeys {
+    /// Whether one of them has others below it: that is no location, whoever looks from above.
+    fn any_agency(&self) -> bool {
+        self.locations.iter().any(|it| it.is_agency)
+    }
+}
+
+/// The head of a column: the way to the list sorted by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The query string, without `?`.
+    pub query: String,
+    /// Where the list is sorted by it: whether the greatest comes first.
+    pub descending: Option<bool>,
+}
+
+/// The heads of the columns that the list can be sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heads {
+    /// Name.
+    pub name: Head,
+    /// Type.
+    pub api: Head,
+    /// Role.
+    pub role: Head,
+    /// Mapped user.
+    pub mapped_user: Head,
+    /// Last Login.
+    pub last_use: Head,
+    /// Expires.
+    pub expires: Head,
+    /// Status.
+    pub status: Head,
+}
+
+/// Which rows of how many a page shows, in digits as people read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// Number of the first row, from 1; 0 where there is none.
+    pub first: String,
+    /// Number of the last row.
+    pub last: String,
+    /// Rows that match in all.
+    pub total: String,
+}
+
+/// A row of the list.
+#[derive(Debug, Clone)]
+pub struct KeyRowView {
+    /// The key's id.
+    pub id: String,
+    /// Free text.
+    pub name: String,
+    /// Free text; empty for none.
+    pub description: String,
+    /// The start of the token, `ck_7Fq2…`.
+    pub hint: String,
+    /// Its api: what type it is of.
+    pub api: String,
+    /// The role's name as people read it: `ADMIN`, `READONLY`.
+    pub role: String,
+    /// In a word or two, what makes it more or less than its role: `narrowed`, `all below`.
+    pub marks: Vec<&'static str>,
+    /// The mapped user's name; none where nobody is mapped.
+    pub mapped_user: Option<String>,
+    /// The most recent use.
+    pub last_use: LastUse,
+    /// The day on which it expires; none for never.
+    pub expires: Option<Moment>,
+    /// Its state in words.
+    pub status: Status,
+    /// Whether it is switched on, which decides between Deactivate and Activate.
+    pub active: bool,
+    /// How it was used of late; none where it was not, and only the list says so.
+    pub week: Option<Spark>,
+    /// What the reader may do with it; only the list says so.
+    pub may: KeyRights,
+}
+
+/// Characters of a description that a row shows: two lines or three, so that no key stretches its row over those beside it.
+const ROW_DESCRIPTION_CHARS: usize = 80;
+
+impl KeyRowView {
+    /// The beginning of the description, where a row has no room for all of it: that stands on the key's page.
+    #[must_use]
+    pub fn shortened(&self) -> Option<String> {
+        beginning(&self.description)
+    }
+}
+
+/// The beginning of a text that is too long for a row.
+fn beginning(text: &str) -> Option<String> {
+    let (end, _) = text.char_indices().nth(ROW_DESCRIPTION_CHARS)?;
+    text.get(..end).map(|it| format!("{}…", it.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginning;
+
+    #[test]
+    fn a_row_shows_the_beginning_of_a_long_description_and_all_of_a_short_one() {
+        assert_eq!(beginning(""), None);
+        assert_eq!(beginning(&"x".repeat(80)), None);
+        assert_eq!(beginning(&"ü".repeat(81)), Some(format!("{}…", "ü".repeat(80))));
+        assert_eq!(beginning(&format!("{} {}", "x".repeat(79), "y".repeat(400))), Some(format!("{}…", "x".repeat(79))));
+    }
+}
