@@ -7,7 +7,7 @@ use claviger_core::key::RevocationReason;
 use claviger_core::time::Timestamp;
 
 use crate::log::position;
-use crate::row::{Columns, Json, Unreadable};
+use crate::row::{Columns, Json, Unreadable, decode};
 use crate::sql::statements;
 use crate::value::args;
 use crate::{Connection, StoreResult};
@@ -66,13 +66,26 @@ fn touching(it: &mut Columns<'_>) -> Result<Touching, Unreadable> {
 }
 
 impl Connection {
-    /// What the next changes behind a place touched, in all organizations, oldest first.
+    /// What the next changes behind a place touched, in all organizations, oldest first: each with its place, and alone with that where it cannot
+    /// be read, so that nobody is held up by it for ever.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn page_touching_unchecked(&mut self, behind: Position, events_max: u32) -> StoreResult<Vec<Touching>> {
+    pub async fn page_touching_unchecked(
+        &mut self,
+        behind: Position,
+        events_max: u32,
+    ) -> StoreResult<Vec<(Position, Option<Touching>)>> {
         let arguments = args![Stream::Change.as_str(), behind.epoch, behind.seq, i64::from(events_max)];
-        self.list(PAGE_TOUCHING, arguments, "event", touching).await
+        let mut events = Vec::new();
+        for row in &self.fetch_all(PAGE_TOUCHING, arguments).await? {
+            let place = decode("event", row, position)?;
+            let found = touching(&mut Columns::new(row)).map_err(|Unreadable(why)| {
+                tracing::error!(epoch = place.epoch, seq = place.seq, why, "an event cannot be read");
+            });
+            events.push((place, found.ok()));
+        }
+        Ok(events)
     }
 
     /// How a key stands; absent where there is none.

@@ -13,7 +13,6 @@ use crate::app::{App, Randomness, system_randomness};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::data_folder::MasterKeyFile;
-use crate::jobs::keep_endings;
 use crate::ops::endings::EndingsLog;
 use crate::ops::installation::{Installation, install, warn_of_other_master_key};
 use crate::service::{Service, Sockets};
@@ -34,9 +33,8 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let store = open_store(&config, &randomness).await?;
         let running =
             Running::start(sockets, config, store, Arc::new(SystemClock), randomness, master_keys, None).await?;
-        let app = &running.service.app;
-        drop(app.spawn(keep_endings(app.clone(), endings)));
-        warn_of_other_master_key(app).await.map_err(Failed::new)?;
+        running.service.keep_endings(endings).await.map_err(Failed::new)?;
+        warn_of_other_master_key(&running.service.app).await.map_err(Failed::new)?;
         say(&running.greeting())?;
         running.until_stopped(signals).await;
         Ok(())

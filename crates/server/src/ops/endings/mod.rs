@@ -67,16 +67,18 @@ impl EndingsLog {
     /// What any statement can meet; `Internal` where the file cannot be written. The same comes again the next time.
     pub async fn write(&mut self, app: &App, last: bool) -> OpResult<()> {
         let now = app.now();
-        let mut place = self.begin(app, now).await?;
+        let mut place = self.ready(app).await?;
         loop {
             // Not the connection of those who follow the log: the replica keeps that one for itself.
             let mut reader = app.store().read().await?;
             let events = reader.page_touching_unchecked(place, EVENTS_PER_TURN).await?;
             let is_full = events.len() == EVENTS_PER_TURN as usize;
             let mut lines = Vec::new();
-            for event in &events {
-                lines.extend(lines_of(&mut reader, event).await?);
-                place = event.place;
+            for (at, event) in &events {
+                if let Some(event) = event {
+                    lines.extend(lines_of(&mut reader, event).await?);
+                }
+                place = *at;
             }
             drop(reader);
             self.append(lines).await?;
@@ -94,7 +96,10 @@ impl EndingsLog {
 
     /// Where to go on. A file that is new says from where it knows of everything; and so does one that is ahead of the log of changes: then that is
     /// another one's, or was restored.
-    async fn begin(&mut self, app: &App, now: Timestamp) -> OpResult<Position> {
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn ready(&mut self, app: &App) -> OpResult<Position> {
         let head = app.store().read().await?.head(Stream::Change).await?;
         if let Some(place) = self.place.filter(|it| *it <= head) {
             return Ok(place);
@@ -102,7 +107,7 @@ impl EndingsLog {
         if self.place.is_some() {
             tracing::warn!("the log of endings is ahead of the database, which was restored: it begins anew here");
         }
-        self.append(vec![Line { epoch: head.epoch, seq: head.seq, at: now, what: What::Begins }]).await?;
+        self.append(vec![Line { epoch: head.epoch, seq: head.seq, at: app.now(), what: What::Begins }]).await?;
         self.place = Some(head);
         Ok(head)
     }

@@ -75,9 +75,22 @@ impl Admin {
     }
 
     async fn create_key(&self, name: &str) -> Made {
-        let made = self.call(Method::POST, "/keys", json!({ "name": name })).await;
+        // Of one owner there are only so many.
+        let made = self.call(Method::POST, "/keys", json!({ "name": name, "owner_id": null })).await;
         let text = |pointer: &str| made.pointer(pointer).unwrap().as_str().unwrap().to_owned();
         Made { id: text("/key/id"), token: text("/secret/token") }
+    }
+
+    /// A user with a membership, and a key that acts for them: their identifiers, and the key.
+    async fn person(&self, name: &str, prepared: &Prepared) -> (String, String, Made) {
+        let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
+        let user = id(&self.call(Method::POST, "/users", json!({ "name": name })).await);
+        let body = json!({ "user_id": user, "role_id": prepared.readonly });
+        let member = id(&self.call(Method::POST, "/members", body).await);
+        let body = json!({ "name": name, "owner_id": null, "mapped_user_id": user });
+        let made = self.call(Method::POST, "/keys", body).await;
+        let text = |pointer: &str| made.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+        (user, member, Made { id: text("/key/id"), token: text("/secret/token") })
     }
 
     async fn change(&self, key: &Made, how: &str, body: Value) {
@@ -150,6 +163,10 @@ async fn comes_back(from: Data, to: Data) {
     let (stays, revoked, off) =
         (admin.create_key(stays).await, admin.create_key(revoked).await, admin.create_key(off).await);
     let (rotated, early) = (admin.create_key(rotated).await, admin.create_key(early).await);
+    let (ann, _, of_ann) = admin.person("Ann", &prepared).await;
+    let (_, bob, of_bob) = admin.person("Bob", &prepared).await;
+    assert_eq!((admin.status(&of_ann.token).await, admin.status(&of_bob.token).await), (200, 200));
+    admin.call(Method::POST, "/shared-secret", json!({})).await;
     admin.change(&early, "revoke", json!({})).await;
     let endings = from.data_folder().join("endings.jsonl");
     until_written(&endings, &early.id).await;
@@ -178,6 +195,9 @@ async fn comes_back(from: Data, to: Data) {
 
     admin.change(&revoked, "revoke", json!({})).await;
     admin.change(&off, "deactivate", json!({})).await;
+    admin.call(Method::DELETE, "/shared-secret", json!({})).await;
+    admin.call(Method::PATCH, &format!("/users/{ann}"), json!({ "status": "disabled" })).await;
+    admin.call(Method::DELETE, &format!("/members/{bob}"), json!({})).await;
     admin.change(&rotated, "rotate", json!({ "overlap_secs": 0 })).await;
     let after = admin.create_key("After").await;
     until_written(&endings, &rotated.id).await;
@@ -198,6 +218,8 @@ async fn comes_back(from: Data, to: Data) {
     let rows = written.lines().filter(|it| it.starts_with('[')).count();
     assert!(words.contains(&format!("{rows} rows restored")), "{words}");
     assert!(words.contains("Put the master key"), "{words}");
+    assert!(words.contains("1 shared secrets, 1 users disabled, 1 memberships"), "{words}");
+    assert_eq!(count(&to, "shared_secret").await, 0);
     let twice = refused(&on(&to, &["restore", text(&file), "--endings", text(&endings)]));
     assert!(twice.contains("holds an installation already"), "{twice}");
 
@@ -211,6 +233,8 @@ async fn comes_back(from: Data, to: Data) {
         (&rotated, "its secret ended after it"),
         (&early, "revoked before it"),
         (&after, "made after it"),
+        (&of_ann, "its user was disabled after it"),
+        (&of_bob, "its user left after it"),
     ] {
         assert_eq!(admin.status(&key.token).await, 401, "{why}");
     }
