@@ -86,7 +86,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         return Err(refused(gap, header.made_at));
     }
     let epoch = known.epoch();
-    let plan = Plan { made_at: header.made_at, last: known.into_last().collect(), quarantine };
+    let plan = Plan { made_at: header.made_at, last: known.into_last(header.position()).collect(), quarantine };
     in_runtime(async {
         let store = open_store(&config, &system_randomness()).await?;
         let place = store.place();

@@ -26,7 +26,7 @@ pub(in crate::cli) struct Header {
     pub(in crate::cli) format: u32,
     /// Which version of the program made it.
     pub(in crate::cli) version: String,
-    /// The form of the database, by [`dump::schema`].
+    /// The form of the database, by `dump::schema`.
     pub(in crate::cli) schema: usize,
     /// When.
     pub(in crate::cli) made_at: Timestamp,

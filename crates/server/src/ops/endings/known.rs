@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
+use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Entity, Position};
 use claviger_core::time::Timestamp;
 
@@ -131,9 +132,13 @@ impl Known {
         if around.to < place || around.until < made_at { Err(Gap::EndsBefore(around.until)) } else { Ok(around.until) }
     }
 
-    /// What was said last of each thing, and of the shared secrets of each organization.
-    pub fn into_last(self) -> impl Iterator<Item = Last> {
-        self.things.into_values().chain(self.shared.into_values())
+    /// What was said last of each thing, and of the shared secrets of each organization, behind a backup's place. What was said before that the backup
+    /// knows itself, and better where a part of the logs is missing; but what was revoked then is so for ever.
+    pub fn into_last(self, place: Position) -> impl Iterator<Item = Last> {
+        let is_final =
+            |it: &What| matches!(it, What::Key { standing, .. } if standing == KeyStanding::Revoked.as_str());
+        let all = self.things.into_values().chain(self.shared.into_values());
+        all.filter(move |it| place < it.place || is_final(&it.what))
     }
 }
 
@@ -197,10 +202,12 @@ mod tests {
 
     #[test]
     fn the_last_word_holds_and_what_cannot_be_read_is_named() {
-        let said = |files: &[String]| known(files).into_last().map(|it| it.what).collect::<Vec<_>>();
+        let behind = |files: &[String], seq| known(files).into_last(place(seq)).map(|it| it.what).collect::<Vec<_>>();
+        let said = |files: &[String]| behind(files, 1);
         let (off, on) = (text(&[(12, 2, user("disabled"))]), text(&[(13, 3, user("active"))]));
         assert_eq!(said(&[off.clone(), on.clone()]), [user("active")]);
         assert_eq!(said(&[on, off.clone()]), [user("active")]);
+        assert!(behind(std::slice::from_ref(&off), 12).is_empty(), "the backup knows it");
         let cut = format!("{off}{{\"epoch\":1");
         assert_eq!(said(&[cut]), [user("disabled")]);
         for damaged in ["{}\n", "\u{0}\u{0}\n", "\n", "{\"epoch\":1,\"seq\":1,\"at\":1,\"what\":\"begins\"}\n"] {

@@ -145,7 +145,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-// D6, A5.4
+// A5.4: D6 of the assurance plan, with the keys.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_under_load_comes_back_elsewhere_and_no_key_that_was_revoked_since_lives() {
     comes_back(Data::embedded(), Data::new().await).await;
@@ -170,6 +170,9 @@ async fn comes_back(from: Data, to: Data) {
     admin.change(&early, "revoke", json!({})).await;
     let endings = from.data_folder().join("endings.jsonl");
     until_written(&endings, &early.id).await;
+    // Moved away while the service runs: it goes on in a new file.
+    let moved = from.files().join("moved.jsonl");
+    std::fs::rename(&endings, &moved).unwrap();
 
     let file = from.files().join("under-load.backup");
     let stop = AtomicBool::new(false);
@@ -214,7 +217,9 @@ async fn comes_back(from: Data, to: Data) {
     for way in ["--endings FILE", "--quarantine", "--as-of-backup"] {
         assert!(why.contains(way), "{why}");
     }
-    let words = done(&on(&to, &["restore", text(&file), "--endings", text(&endings)]));
+    let why = refused(&on(&to, &["restore", text(&file), "--endings", text(&moved)]));
+    assert!(why.contains("the log of endings ends at"), "{why}");
+    let words = done(&on(&to, &["restore", text(&file), "--endings", text(&endings), "--endings", text(&moved)]));
     let rows = written.lines().filter(|it| it.starts_with('[')).count();
     assert!(words.contains(&format!("{rows} rows restored")), "{words}");
     assert!(words.contains("Put the master key"), "{words}");
@@ -264,7 +269,7 @@ async fn comes_back(from: Data, to: Data) {
     });
 }
 
-// D6: the positive control: without the log of endings the danger is real.
+// The positive control: without the log of endings the danger is real.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nobody_can_tell_what_ended_every_key_is_off_until_somebody_confirms() {
     let (from, to, other) = (Data::new().await, Data::new().await, Data::new().await);
