@@ -164,7 +164,7 @@ fn refused(gap: Gap, made_at: Timestamp) -> Failed {
     Failed::new(format!(
         "nobody can tell which keys were revoked after the backup was made ({made_at}): {why}. Nothing was restored. There are three ways: \
          --endings FILE with the log of endings that the service wrote (endings.jsonl in its data folder, of one node, or of several); --quarantine, \
-         which switches off every key until you have looked; or --as-of-backup, where nothing was revoked since, or you take what was back into life"
+         which switches off every key until you have looked; or --as-of-backup, where nothing was revoked since, or you accept that it lives again"
     ))
 }
 
@@ -184,14 +184,16 @@ fn closing_words(config: &Config, header: &Header, ended: &Ended, covered: Optio
         ended.members,
         ended.organizations
     ));
-    match covered {
-        Some(until) => words.push(format!("What ended after {until} nobody has written down; revoke it again.")),
-        None if ended.quarantined > 0 => words.push(format!(
-            "{} keys are switched off: switch on in the console which are to live, or all that nobody has touched by `claviger restore --confirm` \
-             (with the service stopped, on an embedded database).",
-            ended.quarantined
+    if let Some(until) = covered {
+        words.push(format!("What ended after {until} nobody has written down; end it again."));
+    }
+    match (covered, ended.quarantined) {
+        (Some(_), 0) => {}
+        (None, 0) => words.push(format!("What was revoked after {} may live again.", header.made_at)),
+        (_, keys) => words.push(format!(
+            "{keys} keys are switched off: switch on in the console which are to live, or all that nobody has touched by `claviger restore \
+             --confirm` (with the service stopped, on an embedded database)."
         )),
-        None => words.push(format!("What was revoked after {} may live again.", header.made_at)),
     }
     words.push(format!(
         "As they were at {}, and to be looked at: passwords, roles and permissions, policies, shared secrets and webhooks. Keys made since are gone.",
