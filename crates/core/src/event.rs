@@ -86,6 +86,8 @@ operations! {
     InstallationClaimed = "installation.claimed",
     /// What seals secrets is wrapped by another master key.
     MasterKeyRotated = "installation.master_key_rotated",
+    /// It was restored from a backup: what stands before this in the log is what the backup knew.
+    InstallationRestored = "installation.restored",
     /// An organization was made.
     OrganizationCreated = "organization.created",
     /// An organization's facts or policy changed.

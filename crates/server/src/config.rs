@@ -5,6 +5,7 @@
 //! start with one line that says which setting, where it stands, and what to write instead; a misspelt setting is wrong too, since
 //! otherwise it would silently not hold.
 
+mod nearest;
 mod read;
 mod urls;
 
@@ -24,10 +25,11 @@ use http::Uri;
 use http::uri::Scheme;
 use lettre::message::Mailbox;
 
+use self::nearest::nearest;
 pub use self::urls::{DatabaseUrl, SmtpUrl};
 use read::{
-    is_loopback, read_address, read_database, read_filter, read_folder, read_format, read_github, read_mailbox,
-    read_networks, read_node_name, read_rate, read_smtp, read_url, read_workers,
+    is_loopback, read_address, read_database, read_file, read_filter, read_folder, read_format, read_github,
+    read_mailbox, read_networks, read_node_name, read_rate, read_smtp, read_url, read_workers,
 };
 
 /// The file that is read from the working directory when none is named.
@@ -52,6 +54,8 @@ pub struct Config {
     pub database: Option<DatabaseUrl>,
     /// Where everything is kept, or, beside a PostgreSQL, the master key.
     pub data_dir: PathBuf,
+    /// Where this node writes down what ends; absent means in the data folder.
+    pub endings_log: Option<PathBuf>,
     /// The name of the root organization, used at the first start.
     pub organization: Name,
     /// How browsers reach the console; absent means as it listens.
@@ -121,7 +125,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the help.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 18] = [
     Setting {
         name: "listen",
         value_name: "ADDRESS",
@@ -150,7 +154,13 @@ pub const SETTINGS: [Setting; 17] = [
         name: "data_dir",
         value_name: "FOLDER",
         default: "data",
-        help: "Where everything is kept: claviger.db, usage.db, master.key; beside a PostgreSQL only the master key",
+        help: "Where everything is kept: claviger.db, usage.db, master.key, endings.jsonl; beside a PostgreSQL only the last two",
+    },
+    Setting {
+        name: "endings_log",
+        value_name: "FILE",
+        default: "endings.jsonl in the data folder",
+        help: "Where this node writes down which keys and secrets end, for a restore to end them again; better on another disk or machine than the database",
     },
     Setting {
         name: "organization",
@@ -352,32 +362,6 @@ fn text_of(value: &toml::Value) -> Option<String> {
     }
 }
 
-/// "; did you mean …?", or the list of all that there are.
-fn nearest(word: &str, known: impl Iterator<Item = String>) -> String {
-    let known: Vec<_> = known.collect();
-    let close = known.iter().min_by_key(|it| distance(word, it)).filter(|it| distance(word, it) <= 3);
-    match close {
-        Some(close) => format!("; did you mean {close}?"),
-        None => format!("; there are {}", known.join(", ")),
-    }
-}
-
-/// Levenshtein's distance: how many letters have to change.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let cost = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 impl Config {
     /// Reads all values.
     ///
@@ -391,6 +375,7 @@ impl Config {
             authz_workers: values.read("authz_workers", cores, read_workers)?,
             database: values.read(DATABASE, None, |text| read_database(text).map(Some))?,
             data_dir: values.read("data_dir", PathBuf::from("data"), read_folder)?,
+            endings_log: values.read("endings_log", None, |text| read_file(text).map(Some))?,
             organization: values.read("organization", default_organization(), |text| {
                 Name::parse(text).map_err(|error| format!("the name {error}"))
             })?,
@@ -428,6 +413,11 @@ impl Config {
             return Err(values.wrong("mail_from", "mail has to come from somebody; write keys@example.com"));
         }
         Ok(())
+    }
+
+    /// Where this node writes down what ends.
+    pub fn endings_file(&self) -> PathBuf {
+        self.endings_log.clone().unwrap_or_else(|| self.data_dir.join("endings.jsonl"))
     }
 
     /// Whether people are told by mail too.

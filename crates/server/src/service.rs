@@ -10,6 +10,8 @@ use tokio_util::sync::DropGuard;
 use crate::app::App;
 use crate::config::{Config, ConfigError};
 use crate::gateway::listener::{Settings, Workers};
+use crate::ops::endings::EndingsLog;
+use crate::ops::error::OpResult;
 use crate::{gateway, http, jobs};
 
 /// Both sockets, bound before anything else, so that an address in use is told before anything was made or changed.
@@ -72,6 +74,16 @@ impl Service {
         app.spawn(http::serve(listener, router, app.clone()));
         let stop = app.stop().clone().drop_guard();
         Ok(Self { app, address, authz_address, workers, _stop: stop })
+    }
+
+    /// Writes down from now on what ends, apart from the database: whatever changes behind this call stands there.
+    ///
+    /// # Errors
+    /// What the first reading of the log can meet, and a file that cannot be written.
+    pub async fn keep_endings(&self, mut log: EndingsLog) -> OpResult<()> {
+        log.ready(&self.app).await?;
+        drop(self.app.spawn(jobs::keep_endings(self.app.clone(), log)));
+        Ok(())
     }
 
     /// How browsers reach the console, without a slash at the end.

@@ -133,6 +133,27 @@ impl Store {
         Ok(Self::of(Engine::Postgres(postgres::Pools::connect(url, options).await?), rng))
     }
 
+    /// Opens the embedded database in a folder to read it, while another process may serve it. What writes fails.
+    ///
+    /// # Errors
+    /// `Unmigrated`, `Schema` where it is of another version; `Unavailable`.
+    pub async fn beside(folder: &Path, rng: impl CryptoRng + Send + 'static) -> StoreResult<Self> {
+        let files = sqlite::Files::beside(Folder::beside(folder.to_owned())).await?;
+        Ok(Self::of(Engine::Sqlite(files), rng))
+    }
+
+    /// Connects to a PostgreSQL beside the nodes that serve it, and migrates nothing.
+    ///
+    /// # Errors
+    /// As [`Self::connect`]; `Unmigrated`, `Schema` where it is of another version.
+    pub async fn connect_beside(
+        url: &str,
+        options: Options,
+        rng: impl CryptoRng + Send + 'static,
+    ) -> StoreResult<Self> {
+        Ok(Self::of(Engine::Postgres(postgres::Pools::beside(url, options).await?), rng))
+    }
+
     fn of(engine: Engine, rng: impl CryptoRng + Send + 'static) -> Self {
         Self(Arc::new(Inner {
             engine,

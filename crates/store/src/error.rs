@@ -85,6 +85,12 @@ pub enum Error {
     /// The database was migrated by a newer build, or its migrations are not those of this build.
     #[error("the database does not fit this build: {0}")]
     Schema(#[source] sqlx::migrate::MigrateError),
+    /// The database is of an older build, and who asks must not migrate it; or it holds nothing of ours.
+    #[error(
+        "the database is of an older version, or holds no installation: start this version's `claviger serve` on it once, which migrates it, or \
+         run the command of the version that serves it"
+    )]
+    Unmigrated,
     /// A row holds what no version of this program wrote.
     #[error("{table} {id} cannot be read: {detail}")]
     Corrupt {
@@ -134,7 +140,8 @@ impl Error {
             | Self::OldServer { .. }
             | Self::Locked(_)
             | Self::Folder { .. }
-            | Self::Schema(_) => Reject::new(RejectCode::Unavailable, "The database is not available."),
+            | Self::Schema(_)
+            | Self::Unmigrated => Reject::new(RejectCode::Unavailable, "The database is not available."),
             Self::Unsequenced(_) => {
                 let detail = "The change was made, but the database stopped answering; read before you repeat it.";
                 Reject::new(RejectCode::Unavailable, detail)

@@ -11,6 +11,7 @@ pub mod chain;
 pub mod clocks;
 pub mod db;
 pub mod dump;
+pub mod endings;
 pub mod error;
 pub mod event_types;
 pub mod feed;
@@ -30,6 +31,7 @@ pub mod page;
 pub mod passwords;
 pub mod people;
 pub mod readers;
+pub mod restore;
 pub mod role_impact;
 pub mod roles;
 mod row;
@@ -67,6 +69,7 @@ pub fn statements() -> Vec<(String, String)> {
         chain::verify::STATEMENTS,
         clocks::STATEMENTS,
         dump::STATEMENTS,
+        endings::STATEMENTS,
         event_types::STATEMENTS,
         feed::RECORD_STATEMENTS,
         feed::STATEMENTS,
@@ -90,6 +93,7 @@ pub fn statements() -> Vec<(String, String)> {
         passwords::STATEMENTS,
         people::STATEMENTS,
         readers::STATEMENTS,
+        restore::STATEMENTS,
         role_impact::STATEMENTS,
         roles::STATEMENTS,
         sealing::STATEMENTS,

@@ -186,6 +186,14 @@ struct Body {
     ip: Option<IpAddr>,
 }
 
+/// An event as it is written, its place aside.
+struct Entry {
+    id: EventId,
+    fields: Vec<crate::value::Value>,
+    salt: [u8; 32],
+    body: Option<String>,
+}
+
 fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
     let id = it.next()?;
     let position = position(it)?;
@@ -338,10 +346,34 @@ impl Tx {
     /// When secrets of a key were written but the key was not: verifiers, which take both as one row, would not take them. When a crash might undo
     /// it: what was answered would not have happened.
     pub async fn commit(mut self, event: Event) -> StoreResult<Position> {
-        let touched: BTreeSet<Entity> = event.touched.iter().copied().chain(self.touched.iter().copied()).collect();
-        let keys_written = self.secrets_touched.iter().all(|it| self.touched.contains(&Entity::from(*it)));
         assert!(!self.is_forgettable, "an event is on the disk before anybody hears of it");
+        let entry = self.prepare(event).await?;
+        if self.is_shared() {
+            let Entry { id, fields, salt, body } = entry;
+            let salt = body.is_some().then_some(salt);
+            let fields = [args![Stream::Change.as_str()], fields, args![salt, body]].concat();
+            return sequence::commit(self, id, fields).await;
+        }
+        let position = self.place(entry).await?;
+        self.write_key_counts().await?;
+        self.commit_engine().await?;
+        Ok(position)
+    }
+
+    /// Writes the event of what this transaction has done since the one before, at its place in the log at once: for a transaction that has
+    /// several and writes a log which nobody else knows yet. Elsewhere an event comes with its commit.
+    pub(crate) async fn note(&mut self, event: Event) -> StoreResult<Position> {
+        let entry = self.prepare(event).await?;
+        self.place(entry).await
+    }
+
+    /// Makes of an event what is written of it. What was touched is told by it, and by no later one.
+    async fn prepare(&mut self, event: Event) -> StoreResult<Entry> {
+        let touched = std::mem::take(&mut self.touched);
+        let secrets_touched = std::mem::take(&mut self.secrets_touched);
+        let keys_written = secrets_touched.iter().all(|it| touched.contains(&Entity::from(*it)));
         assert!(keys_written, "a key counts its version up with every change of its secrets");
+        let touched: BTreeSet<Entity> = event.touched.iter().copied().chain(touched).collect();
         let is_looked_at = |it: &Entity| matches!(it.kind, EntityKind::Key | EntityKind::Webhook);
         let also = touched.iter().filter(|it| is_looked_at(it) && **it != event.entity).copied();
         let also: Vec<Entity> = also.collect();
@@ -356,8 +388,7 @@ impl Tx {
         self.insert_touches(&also, id).await?;
         let has_body = event.before.is_some() || event.after.is_some() || event.actor.ip.is_some();
         let body = has_body.then(|| json(&Body { before: event.before, after: event.after, ip: event.actor.ip }));
-        let (first_key_id, last_key_id) = self.touched_keys.unzip();
-        let stream = Stream::Change.as_str();
+        let (first_key_id, last_key_id) = self.touched_keys.take().unzip();
         let fields = args![
             id,
             event.kind.as_str(),
@@ -374,18 +405,18 @@ impl Tx {
             last_key_id,
             body.as_ref().map(|it| commitment(&salt, it)),
         ];
-        if self.is_shared() {
-            let salt = body.is_some().then_some(salt);
-            return sequence::commit(self, id, [args![stream], fields, args![salt, body]].concat()).await;
-        }
+        Ok(Entry { id, fields, salt, body })
+    }
+
+    /// Writes an event at the next place. There is no other writer beside this transaction.
+    async fn place(&mut self, Entry { fields, salt, body, .. }: Entry) -> StoreResult<Position> {
+        let stream = Stream::Change.as_str();
         let position = self.find(TAKE_POSITION, args![stream], "log_head", position).await?;
         let Position { epoch, seq } = position.ok_or_else(|| lost(Stream::Change))?;
         self.execute(INSERT_EVENT, [args![stream, epoch, seq], fields].concat()).await?;
         if let Some(body) = body {
             self.execute(INSERT_BODY, args![stream, epoch, seq, salt, body]).await?;
         }
-        self.write_key_counts().await?;
-        self.commit_engine().await?;
         Ok(Position { epoch, seq })
     }
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod backup;
 mod client;
 mod dev;
 mod import;
@@ -8,6 +9,7 @@ mod keys;
 mod master_key;
 mod moving;
 mod remote;
+mod restore;
 mod samples;
 mod serve;
 mod source;
@@ -60,6 +62,8 @@ pub fn run() -> ExitCode {
         Some(("export", matches)) => moving::export(matches),
         Some(("import", matches)) if matches.get_flag("everything") => moving::import(matches),
         Some(("import", matches)) => import::run(matches),
+        Some(("backup", matches)) => backup::run(matches),
+        Some(("restore", matches)) => restore::run(matches),
         Some(("keys", matches)) => keys::run(matches),
         Some(("orgs", matches)) => keys::run_organizations(matches),
         Some(("roles", matches)) => keys::run_roles(matches),
@@ -147,6 +151,8 @@ fn command() -> Command {
         .subcommand(dev::command())
         .subcommand(import::command())
         .subcommand(moving::export_command())
+        .subcommand(backup::command())
+        .subcommand(restore::command())
         .subcommand(keys::command())
         .subcommand(keys::organizations_command())
         .subcommand(keys::roles_command())

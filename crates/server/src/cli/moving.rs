@@ -18,7 +18,7 @@ const PLACES: [&str; 3] = ["database", "data_dir", "config"];
 /// Lines between two words about how far it has come.
 const LINES_PER_WORD: u64 = 100_000;
 /// A line is no longer than the largest row: an event's body.
-const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+pub(super) const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 pub(super) fn export_command() -> Command {
     Command::new("export")
@@ -40,7 +40,13 @@ pub(super) fn export_command() -> Command {
 
 /// The flags of the settings that say where the database is.
 pub(super) fn place_args() -> impl Iterator<Item = Arg> {
-    setting_args().into_iter().filter(|it| PLACES.contains(&it.get_id().as_str()))
+    place_args_and(&[])
+}
+
+/// The same with those of further settings.
+pub(super) fn place_args_and(further: &'static [&'static str]) -> impl Iterator<Item = Arg> {
+    let is_wanted = move |name: &str| PLACES.contains(&name) || further.contains(&name);
+    setting_args().into_iter().filter(move |it| is_wanted(it.get_id().as_str()))
 }
 
 pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
@@ -94,7 +100,7 @@ pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
     })
 }
 
-fn no_installation(place: &dyn std::fmt::Display) -> Failed {
+pub(super) fn no_installation(place: &dyn std::fmt::Display) -> Failed {
     Failed::new(format!(
         "there is no installation at {place}: name its folder by --data-dir, or its database by --database"
     ))
@@ -153,12 +159,12 @@ fn read_line(input: &mut BufReader<Box<dyn Read + '_>>, line: &mut String) -> Re
 
 /// Says from time to time how far it has come.
 #[derive(Default)]
-struct Progress {
+pub(super) struct Progress {
     lines: u64,
 }
 
 impl Progress {
-    fn add(&mut self, lines: u64, done: &str) {
+    pub(super) fn add(&mut self, lines: u64, done: &str) {
         let before = self.lines / LINES_PER_WORD;
         self.lines += lines;
         if before < self.lines / LINES_PER_WORD {

@@ -13,6 +13,7 @@ use crate::app::{App, Randomness, system_randomness};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::data_folder::MasterKeyFile;
+use crate::ops::endings::EndingsLog;
 use crate::ops::installation::{Installation, install, warn_of_other_master_key};
 use crate::service::{Service, Sockets};
 
@@ -26,9 +27,13 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let folder = config.data_dir.clone();
         let master_keys = crate::data_folder::prepare(&folder, &mut *randomness())
             .map_err(|error| Failed::new(format!("the data folder {} cannot be used: {error}", folder.display())))?;
+        let path = config.endings_file();
+        let endings = EndingsLog::open(path.clone())
+            .map_err(|error| Failed::new(format!("--endings-log {}: {error}", path.display())))?;
         let store = open_store(&config, &randomness).await?;
         let running =
             Running::start(sockets, config, store, Arc::new(SystemClock), randomness, master_keys, None).await?;
+        running.service.keep_endings(endings).await.map_err(Failed::new)?;
         warn_of_other_master_key(&running.service.app).await.map_err(Failed::new)?;
         say(&running.greeting())?;
         running.until_stopped(signals).await;
@@ -42,12 +47,25 @@ pub(super) async fn open_store(config: &Config, randomness: &Randomness) -> Resu
         Some(url) => Store::connect(url.expose(), Options::default(), randomness()).await,
         None => Store::open(&config.data_dir, Options::default(), randomness()).await,
     };
-    opened.map_err(|error| match (&config.database, &error) {
+    opened.map_err(|error| unopened(config, &error))
+}
+
+/// Opens the database that the settings name to read it, while a service may be running on it. Nothing is made and nothing migrated.
+pub(super) async fn open_store_beside(config: &Config, randomness: &Randomness) -> Result<Store, Failed> {
+    let opened = match &config.database {
+        Some(url) => Store::connect_beside(url.expose(), Options::default(), randomness()).await,
+        None => Store::beside(&config.data_dir, randomness()).await,
+    };
+    opened.map_err(|error| unopened(config, &error))
+}
+
+fn unopened(config: &Config, error: &Error) -> Failed {
+    match (&config.database, error) {
         (Some(_), _) => Failed::new(format!("--database: {error}")),
         // They name the folder themselves.
         (None, Error::Locked(_) | Error::Folder { .. }) => Failed::new(error),
         (None, _) => Failed::new(format!("{}: {error}", config.data_dir.display())),
-    })
+    }
 }
 
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failed> {

@@ -65,6 +65,14 @@ pub(super) fn read_folder(text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
+pub(super) fn read_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.file_name().is_none() || path.is_dir() {
+        return Err("write the path of a file".to_owned());
+    }
+    Ok(path)
+}
+
 pub(super) fn read_url(text: &str) -> Result<Uri, String> {
     let expected = "write a URL such as https://keys.example.com, without a path";
     let url: Uri = text.parse().map_err(|_| expected.to_owned())?;

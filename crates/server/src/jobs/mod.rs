@@ -1,5 +1,6 @@
 //! What runs by the clock.
 
+mod endings;
 mod fanning;
 mod sending;
 
@@ -19,6 +20,7 @@ use crate::ops::notifications::mail::send_due;
 use crate::ops::notifications::{self, read_log};
 use crate::ops::tokens::keep_signing_keys;
 
+pub use endings::keep_endings;
 pub use fanning::keep_fanning_out;
 
 /// Between two times that counted uses are written down, least and most. A kill −9 loses a pause and the writing behind it, and a minute

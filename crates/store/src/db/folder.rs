@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, StoreResult};
 
-/// A folder that this process has for itself.
+/// A folder that this process has for itself, or looks at.
 pub(super) struct Folder {
     pub(super) path: PathBuf,
     temporary: bool,
-    /// Held as long as the folder is ours.
-    _lock: File,
+    /// Held as long as the folder is ours; absent where it is another's, who may be running.
+    _lock: Option<File>,
 }
 
 impl Folder {
@@ -23,7 +23,12 @@ impl Folder {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path).map_err(|source| Error::Folder { path: path.clone(), source })?;
-        Ok(Self { _lock: lock(&path)?, path, temporary: false })
+        Ok(Self { _lock: Some(lock(&path)?), path, temporary: false })
+    }
+
+    /// A folder that another process may have for itself, to look at what is in it.
+    pub(super) const fn beside(path: PathBuf) -> Self {
+        Self { _lock: None, path, temporary: false }
     }
 
     /// A new folder under the system's temporary one.
@@ -34,7 +39,7 @@ impl Folder {
             let name = format!("claviger-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
             let path = parent.join(name);
             match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { _lock: lock(&path)?, path, temporary: true }),
+                Ok(()) => return Ok(Self { _lock: Some(lock(&path)?), path, temporary: true }),
                 // Left behind by a killed process that had our number.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(Error::Folder { path, source }),

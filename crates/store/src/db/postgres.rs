@@ -76,6 +76,20 @@ pub(super) struct Pools {
 impl Pools {
     /// Connects and migrates. `url` as in libpq: `postgres://user:password@host:port/database?sslmode=require`.
     pub(super) async fn connect(url: &str, options: Options) -> StoreResult<Self> {
+        let pools = Self::reach(url, options).await?;
+        migrations::check(migrations::migrator(FILES).run(&pools.writers).await)?;
+        Ok(pools)
+    }
+
+    /// Connects beside the nodes that serve it, and refuses what they have not migrated as this build would.
+    pub(super) async fn beside(url: &str, options: Options) -> StoreResult<Self> {
+        let pools = Self::reach(url, options).await?;
+        let applied = in_time(sqlx::query_as(migrations::APPLIED).fetch_all(&pools.readers)).await;
+        migrations::refuse_others(FILES, applied)?;
+        Ok(pools)
+    }
+
+    async fn reach(url: &str, options: Options) -> StoreResult<Self> {
         // The message of a URL that cannot be read may hold a part of it, and so of the password.
         let server: PgConnectOptions = url.parse().map_err(|_| Error::Address)?;
         let synchronous_commit = match options.durability {
@@ -103,7 +117,6 @@ impl Pools {
         let database = server.get_database().unwrap_or_else(|| server.get_username());
         let place =
             format!("PostgreSQL at {}:{}, database {database}, schema {schema}", server.get_host(), server.get_port());
-        migrations::check(migrations::migrator(FILES).run(&writers).await)?;
         let sequencers = pool(SEQUENCERS).connect_lazy_with(server.clone());
         let reader = server.options([("default_transaction_read_only", "on")]);
         Ok(Self { writers, readers: pool(READERS).connect_lazy_with(reader), sequencers, channel, place })

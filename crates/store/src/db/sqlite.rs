@@ -73,10 +73,29 @@ impl Files {
         }
         let writer = attached(pool(1), attach.clone()).connect_lazy_with(writer);
         migrate(&writer, STATE).await?;
-        let reader = state.read_only(true).create_if_missing(false).pragma("cache_size", "-8192").row_buffer_size(512);
+        let reader = reader(state);
         let readers = attached(pool(READERS), attach.clone()).connect_lazy_with(reader.clone());
         let follower = attached(pool(1), attach).connect_lazy_with(reader);
         Ok(Self { writer, readers, follower, usage, folder })
+    }
+
+    /// Opens the files to read them, perhaps beside a service that writes them: nothing is migrated, and no statement writes.
+    pub(super) async fn beside(folder: Folder) -> StoreResult<Self> {
+        let usage_path = folder.path.join("usage.db");
+        let options = |path: &Path| reader(connect(path, SqliteSynchronous::Full));
+        let (state, usage) = (options(&folder.path.join("claviger.db")), options(&usage_path));
+        let attached = |connections| attached(pool(connections), attach_statement(&usage_path));
+        let files = Self {
+            writer: attached(1).connect_lazy_with(state.clone()),
+            readers: attached(READERS).connect_lazy_with(state.clone()),
+            follower: attached(1).connect_lazy_with(state),
+            usage: pool(1).connect_lazy_with(usage),
+            folder,
+        };
+        for (pool, migrations) in [(&files.usage, USAGE), (&files.readers, STATE)] {
+            migrations::refuse_others(migrations, sqlx::query_as(migrations::APPLIED).fetch_all(pool).await)?;
+        }
+        Ok(files)
     }
 
     pub(super) async fn read(&self) -> StoreResult<PoolConnection<Sqlite>> {
@@ -135,6 +154,11 @@ fn connect(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions 
         // Twice what is written back at a time: one that grew beyond, by an import say, is cut again.
         .pragma("journal_size_limit", "67108864")
         .disable_statement_logging()
+}
+
+/// The same for who only reads.
+fn reader(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options.read_only(true).create_if_missing(false).pragma("cache_size", "-8192").row_buffer_size(512)
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

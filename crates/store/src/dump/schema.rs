@@ -2,7 +2,7 @@
 
 use crate::value::Value;
 
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_state.sql"),
     include_str!("../../migrations/postgres/0002_usage.sql"),
     include_str!("../../migrations/postgres/0003_readers.sql"),
@@ -14,7 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0008_quotas.sql"),
 ];
 /// Which of them have the tables that are written often.
-const USAGE: [usize; 2] = [1, 7];
+const USAGE: [usize; 2] = [1, 8];
 /// Arguments in one statement; SQLite takes no more than 32,766.
 const ARGUMENTS_MAX: usize = 1500;
 

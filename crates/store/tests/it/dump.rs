@@ -1,12 +1,12 @@
 //! Moving everything from one store to another, and from one engine to the other.
 
-use claviger_core::event::Stream;
-use claviger_store::dump::{Export, Import};
+use claviger_core::event::{Position, Stream};
+use claviger_store::dump::{Check, Export, Import};
 use claviger_store::feed::Followed;
 use claviger_store::usage::SecretUse;
-use claviger_store::{Error, Store};
+use claviger_store::{Error, Options, Store};
 
-use crate::engine::{embedded, throwaway};
+use crate::engine::{embedded, harm, throwaway};
 use crate::world::{World, event, now, organization, rng, used_once};
 
 async fn lines(store: &Store) -> Vec<String> {
@@ -89,7 +89,7 @@ async fn store_that_was_moved_goes_on() {
     let (key, _) = world.insert_key(&world.beta, "after").await;
     let mut reader = world.store.read().await.expect("a reader");
     assert!(reader.find_key(&world.beta.tenant, key.id).await.expect("an answer").is_some());
-    let from = claviger_core::event::Position { epoch: 2, seq: 0 };
+    let from = Position { epoch: 2, seq: 0 };
     match reader.changes(from, 10, now()).await.expect("an answer") {
         Followed::Frame(frame) => assert_eq!((frame.to.epoch, frame.to.seq), (2, 1)),
         other => panic!("{other:?}"),
@@ -147,4 +147,76 @@ async fn what_is_no_whole_export_is_refused_by_line_and_leaves_nothing() {
     }
     // Nor into one that holds something.
     assert!(matches!(import(&world.store, &whole).await, Err(Error::Taken(_))));
+}
+
+#[tokio::test]
+async fn restore_writes_its_events_into_a_new_life_of_the_log_and_none_of_it_stands_before_it_commits() {
+    let world = full_world().await;
+    let whole = lines(&world.store).await;
+    for other in [embedded().await, throwaway().await] {
+        for is_committed in [false, true] {
+            let mut import = other.import().await.expect("an import");
+            for line in &whole {
+                import.take(line).await.expect("a line");
+            }
+            let mut restoration = import.restored(7).await.expect("it is whole");
+            let (sessions, links) = restoration.end_sessions_unchecked().await.expect("an end");
+            assert_eq!((sessions, links), (0, 0));
+            let acme = world.acme.tenant.organization_id();
+            let off = restoration.quarantine_keys_unchecked(acme, None, now()).await.expect("keys");
+            assert_eq!(off.len(), 1000, "as many as one event stands for");
+            restoration.note(event(&world.acme.tenant, acme)).await.expect("an event");
+            let rest = restoration.quarantine_keys_unchecked(acme, off.last().copied(), now()).await.expect("keys");
+            assert_eq!(rest.len(), 100);
+            restoration.note(event(&world.acme.tenant, acme)).await.expect("an event");
+            if is_committed {
+                restoration.commit().await.expect("a commit");
+            }
+        }
+        let mut reader = other.read().await.expect("a reader");
+        let head = reader.head(Stream::Change).await.expect("a head");
+        assert_eq!((head.epoch, head.seq), (8, 2), "later than every life that was heard of");
+        match reader.changes(Position { epoch: 8, seq: 0 }, 10, now()).await.expect("an answer") {
+            Followed::Frame(frame) => {
+                assert_eq!(frame.to.seq, 2);
+                assert!(1100 <= frame.changes.len(), "{} rows", frame.changes.len());
+            }
+            other => panic!("{other:?}"),
+        }
+        drop(reader);
+        let mut tx = other.begin_structural().await.expect("a transaction");
+        let acme = world.acme.tenant.organization_id();
+        let lifted = tx.lift_quarantine_unchecked(acme, now(), now()).await.expect("keys");
+        assert_eq!(lifted.len(), 1000);
+    }
+}
+
+#[tokio::test]
+async fn lines_are_looked_through_without_a_database() {
+    let whole = lines(&World::new().await.store).await;
+    let looked = |lines: &[String]| {
+        let mut check = Check::default();
+        lines.iter().try_for_each(|it| check.take(it)).and_then(|()| check.finish())
+    };
+    let rows = whole.iter().filter(|it| it.starts_with('[')).count() as u64;
+    assert_eq!(looked(&whole).expect("it is whole"), rows);
+    for cut in 0..whole.len() {
+        assert!(matches!(looked(&whole[..cut]), Err(Error::NoExport { .. })), "{cut}");
+    }
+}
+
+#[tokio::test]
+async fn store_is_read_beside_the_process_that_has_it_and_migrates_nothing() {
+    let folder = std::env::temp_dir().join(format!("claviger-beside-{}", std::process::id()));
+    let first = Store::open(&folder, Options::default(), rng(1)).await.expect("a store");
+    let beside = Store::beside(&folder, rng(2)).await.expect("it is read beside");
+    assert_eq!(beside.export().await.expect("an export").position(), Position { epoch: 1, seq: 0 });
+    assert!(beside.import().await.is_err(), "nothing is written");
+    beside.close().await;
+    harm(&first, "DELETE FROM _sqlx_migrations WHERE version = 6").await;
+    assert!(matches!(Store::beside(&folder, rng(3)).await, Err(Error::Unmigrated)));
+    harm(&first, "UPDATE _sqlx_migrations SET version = 4711 WHERE version = 5").await;
+    assert!(matches!(Store::beside(&folder, rng(4)).await, Err(Error::Schema(_))));
+    first.close().await;
+    std::fs::remove_dir_all(folder).expect("it was there");
 }

@@ -9,6 +9,7 @@ pub(super) fn kind_words(kind: EventKind) -> String {
     let known = match kind {
         EventKind::InstallationCreated => "Claviger set up",
         EventKind::InstallationClaimed => "Set-up link used",
+        EventKind::InstallationRestored => "Restored from a backup",
         EventKind::MemberCreated => "Member added",
         EventKind::MemberDeleted => "Member removed",
         EventKind::MemberInvited => "Person invited",

@@ -41,7 +41,7 @@ pub async fn keep_key(app: &App, caller: &Caller, organization_id: OrganizationI
 
 /// Lets a key count as used now. Whoever switches one on does it in the same transaction: a reader of the log comes later, and meanwhile the
 /// clocks would end a key of which somebody was told while it was on.
-pub(super) async fn count_from_now(
+pub(in crate::ops) async fn count_from_now(
     tx: &mut Tx,
     tenant: &Tenant,
     policy: &Policy,

@@ -50,6 +50,7 @@ pub use rotation::{OldSecret, Rotation, RotationChange, RotationStep, change_rot
 pub use rules::is_about_owned_keys;
 
 pub(super) use create::{policy_of, refuse_too_many};
+pub(super) use keep::count_from_now;
 
 /// What is asked for when a key is made. An outer `Option` is "as by default"; an inner one the value's own absence.
 #[derive(Debug, Clone)]

@@ -95,13 +95,16 @@ impl House {
         self.data.files().join("log")
     }
 
-    /// What `claviger export` makes of it; the embedded engine has one process at a time.
+    /// What `claviger export` and `claviger backup` make of it; the embedded engine has one process at a time.
     fn export(&self) {
         let flags = self.data.flags();
         let flags: Vec<_> = flags.iter().map(String::as_str).collect();
         let export = self.data.files().join("export.jsonl");
         let exported = run(&[&["export", export.to_str().unwrap()], &flags[..]].concat(), self.data.files());
         assert!(exported.status.success(), "{exported:?}");
+        let backup = self.data.files().join("claviger.backup");
+        let backed_up = run(&[&["backup", backup.to_str().unwrap()], &flags[..]].concat(), self.data.files());
+        assert!(backed_up.status.success(), "{backed_up:?}");
     }
 
     /// What is looked at or read by machines while it runs: of what the tables have to hold nothing may stand there either.
@@ -112,8 +115,12 @@ impl House {
     /// Every place, by what it is.
     fn places(&self) -> Vec<(&'static str, PathBuf)> {
         let files = self.data.files();
-        let mut places =
-            vec![("export", files.join("export.jsonl")), ("audit", files.join("audit.json")), ("log", self.log())];
+        let mut places = vec![
+            ("export", files.join("export.jsonl")),
+            ("backup", files.join("claviger.backup")),
+            ("audit", files.join("audit.json")),
+            ("log", self.log()),
+        ];
         match &self.cluster {
             Some(cluster) => {
                 places.push(("tables", cluster.data().join("base")));

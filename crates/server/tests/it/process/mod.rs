@@ -1,6 +1,7 @@
 //! The binary itself, as a process: what it prints, what stops its start, and what survives its sudden end.
 
 mod audit;
+mod backup;
 mod canary;
 mod cluster;
 mod crash;

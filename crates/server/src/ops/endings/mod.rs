@@ -1,0 +1,206 @@
+//! The log of endings: which keys, secrets, shared secrets, users, memberships and organizations ended, written apart from the database. A
+//! backup knows nothing of what ended after it, and a restore of it would bring that back to life; from this log it ends it again.
+//!
+//! It is a reader of the log of changes, on each node, with its place in its own file and not in the database: that could say "written" of a
+//! line that lies on a disk which was lost, and would be set back with the database itself. A node writes down what every node has changed, so
+//! the file of one is as good as that of another, and several merge. Each thing is written as it stands when the line is written, not as it
+//! changed: a line that comes twice says the same, and the last one holds.
+//!
+//! No secret, no digest and no name stands in it: identifiers, kinds and instants.
+
+mod file;
+mod known;
+mod line;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use claviger_core::event::{Entity, EntityKind, EventKind, Position, Stream};
+use claviger_core::id::{KeyId, MemberId, OrganizationId, UserId};
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_store::Connection;
+use claviger_store::endings::Touching;
+
+use super::error::{Error, OpResult};
+use crate::app::App;
+
+use self::file::EndingsFile;
+pub(crate) use self::file::folder_of;
+pub use self::known::{Gap, Known, Last};
+pub use self::line::{Line, What};
+
+/// Changes that are looked at at a time.
+const EVENTS_PER_TURN: u32 = 200;
+/// At least so often the file says up to where it is complete, also where nothing has happened: by that a restore knows that nothing is missing.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+/// Who looks things up, for tenants.
+const JOB: &str = "endings";
+
+/// The log of endings of this node.
+#[derive(Debug)]
+pub struct EndingsLog {
+    file: EndingsFile,
+    /// Up to where the log of changes was read; absent where the file is a new one.
+    place: Option<Position>,
+    /// The place of the last line: the file says nothing of what lies between.
+    written: Option<Position>,
+    said_at: Option<Timestamp>,
+}
+
+impl EndingsLog {
+    /// Opens the file or makes it, readable by its owner only, and finds where it goes on. A line that was cut off is taken out.
+    ///
+    /// # Errors
+    /// Those of the file system, and a file that is none of these.
+    pub fn open(path: PathBuf) -> io::Result<Self> {
+        let file = EndingsFile::new(path);
+        let place = file.last_place()?;
+        Ok(Self { file, place, written: place, said_at: None })
+    }
+
+    /// Writes down what has ended since the last time, and from time to time, or where it is the `last` time, up to where it has come.
+    ///
+    /// # Errors
+    /// What any statement can meet; `Internal` where the file cannot be written. The same comes again the next time.
+    pub async fn write(&mut self, app: &App, last: bool) -> OpResult<()> {
+        let now = app.now();
+        let mut place = self.ready(app).await?;
+        loop {
+            // Not the connection of those who follow the log: the replica keeps that one for itself.
+            let mut reader = app.store().read().await?;
+            let events = reader.page_touching_unchecked(place, EVENTS_PER_TURN).await?;
+            let is_full = events.len() == EVENTS_PER_TURN as usize;
+            let mut lines = Vec::new();
+            for (at, event) in &events {
+                if let Some(event) = event {
+                    lines.extend(lines_of(&mut reader, event).await?);
+                }
+                place = *at;
+            }
+            drop(reader);
+            self.append(lines).await?;
+            self.place = Some(place);
+            if !is_full {
+                break;
+            }
+        }
+        if last || self.said_at.is_none_or(|it| SAY_EVERY <= now.since(it)) {
+            self.append(vec![Line { epoch: place.epoch, seq: place.seq, at: now, what: What::Complete }]).await?;
+            self.said_at = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Where to go on. A file that is new says from where it knows of everything; and so does one that is ahead of the log of changes: then that is
+    /// another one's, or was restored.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn ready(&mut self, app: &App) -> OpResult<Position> {
+        let head = app.store().read().await?.head(Stream::Change).await?;
+        if let Some(place) = self.place.filter(|it| *it <= head) {
+            return Ok(place);
+        }
+        if self.place.is_some() {
+            tracing::warn!("the log of endings is ahead of the database, which was restored: it begins anew here");
+        }
+        self.append(vec![Line { epoch: head.epoch, seq: head.seq, at: app.now(), what: What::Begins }]).await?;
+        self.place = Some(head);
+        Ok(head)
+    }
+
+    async fn append(&mut self, mut lines: Vec<Line>) -> OpResult<()> {
+        let (Some(first), Some(last)) = (lines.first(), lines.last().map(Line::place)) else { return Ok(()) };
+        let file = self.file.clone();
+        if let Some(Position { epoch, seq }) = self.written
+            && !file.path().exists()
+        {
+            // Somebody keeps the old one elsewhere: the new one says that it goes on just where that ends.
+            lines.insert(0, Line { epoch, seq, at: first.at, what: What::Complete });
+        }
+        let written = tokio::task::spawn_blocking(move || file.append(&lines)).await;
+        let written = written.map_err(|fault| Error::Internal(fault.to_string()))?;
+        written.map_err(|error| Error::Internal(format!("{}: {error}", self.file.path().display())))?;
+        self.written = Some(last);
+        Ok(())
+    }
+}
+
+/// Whether something can have ended by such a change, or be good again. Of a kind that this version does not know it can.
+fn may_end(kind: Option<EventKind>) -> bool {
+    use EventKind as E;
+    kind.is_none_or(|it| {
+        matches!(
+            it,
+            E::KeyUpdated
+                | E::KeyActivated
+                | E::KeyDeactivated
+                | E::KeyRotated
+                | E::KeyRotationEnded
+                | E::KeyRotationExtended
+                | E::KeyRotationCancelled
+                | E::KeyRevoked
+                | E::KeysActivated
+                | E::KeysDeactivated
+                | E::KeysRevoked
+                | E::KeysExtended
+                | E::KeysReleased
+                | E::SharedSecretCreated
+                | E::SharedSecretRotated
+                | E::SharedSecretRotationEnded
+                | E::SharedSecretRotationExtended
+                | E::SharedSecretDeleted
+                | E::UserUpdated
+                | E::MemberDeleted
+                | E::OrganizationUpdated
+        )
+    })
+}
+
+/// The lines of a change: how each thing that it touched stands now.
+async fn lines_of(reader: &mut Connection, event: &Touching) -> OpResult<Vec<Line>> {
+    if !may_end(event.kind) {
+        return Ok(Vec::new());
+    }
+    let mut whats = Vec::new();
+    let organization_id = event.organization_id;
+    let things: BTreeSet<Entity> = event.entities.iter().copied().collect();
+    for thing in &things {
+        match thing.kind {
+            EntityKind::Key => {
+                let id = KeyId::from_u128(thing.id);
+                let found = reader.find_key_ending_unchecked(id).await?;
+                whats.extend(found.map(|it| What::key(id, &it)));
+            }
+            EntityKind::User => {
+                let found = reader.find_user_unchecked(UserId::from_u128(thing.id)).await?;
+                whats.extend(found.map(|it| What::User {
+                    id: it.id,
+                    organization_id: it.organization_id,
+                    status: it.status.as_str().to_owned(),
+                }));
+            }
+            EntityKind::Member => {
+                let id = MemberId::from_u128(thing.id);
+                if !reader.has_member_unchecked(id).await? {
+                    whats.push(What::Member { id, organization_id });
+                }
+            }
+            EntityKind::Organization if event.kind == Some(EventKind::OrganizationUpdated) => {
+                let tenant = Tenant::system(OrganizationId::from_u128(thing.id), JOB);
+                let found = reader.find_organization(&tenant).await?;
+                whats.extend(found.map(|it| What::Organization { id: it.id, status: it.status.as_str().to_owned() }));
+            }
+            _ => {}
+        }
+    }
+    if event.kind.is_some_and(|it| it.as_str().starts_with("shared_secret.")) {
+        let secrets = reader.find_shared_secret_ends_unchecked(organization_id).await?;
+        whats.push(What::SharedSecrets { organization_id, secrets });
+    }
+    let Position { epoch, seq } = event.place;
+    Ok(whats.into_iter().map(|what| Line { epoch, seq, at: event.at, what }).collect())
+}
