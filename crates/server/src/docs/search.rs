@@ -52,8 +52,8 @@ struct Entry {
     words: [Vec<String>; 3],
 }
 
-/// What a word is worth in title, heading and text.
-const WORTH: [usize; 3] = [12, 8, 1];
+/// What a word is worth in title, heading and text. A guide that is about it, in whichever form of the word, comes before every line that names it.
+const WORTH: [usize; 3] = [32, 8, 1];
 /// How often a word counts in one of them.
 const TIMES_MAX: usize = 4;
 

@@ -21,6 +21,7 @@ use claviger::ops::roles::{RolePatch, list_roles, update_role};
 use claviger::ops::sessions::{Claim, Origin, claim_set_up_link};
 use claviger::ops::users::{NewUser, create_user};
 use claviger::service::{Service, Sockets};
+use claviger_core::decision::Reach;
 use claviger_core::id::{MemberId, OrganizationId, RoleId, UserId};
 use claviger_core::key::Origin as KeyOrigin;
 use claviger_core::name::{Email, Name};
@@ -209,6 +210,13 @@ impl TestApp {
 
     pub(crate) async fn create_key(&self, caller: &Caller, at: OrganizationId, new: NewKey) -> OpResult<CreatedKey> {
         Ok(create_key(&self.app, caller, at, new, None).await?.fresh().unwrap())
+    }
+
+    /// A key that may do everything in the root and below.
+    pub(crate) async fn admin_key(&self) -> Token {
+        let role_id = Some(self.built_in(self.root, BuiltIn::Admin).await.id);
+        let new = NewKey { role_id, reach: Reach::Subtree, ..new_key("Scanner") };
+        self.create_key(&self.admin, self.root, new).await.unwrap().token
     }
 
     pub(crate) async fn organization(&self, parent: OrganizationId, text: &str) -> OrganizationId {

@@ -54,6 +54,8 @@ pub(super) async fn asked(visit: &Visit, form: &KeyForm, source: Option<&KeyInfo
             ("reach", typed(&form.reach)),
             ("scopes", scopes.clone()),
             ("allowed_ips", allowed_ips.clone()),
+            ("rate", typed(form.rate.as_deref().unwrap_or_default())),
+            ("daily_quota", typed(form.daily_quota.as_deref().unwrap_or_default())),
         ],
         scopes,
         allowed_ips,

@@ -142,7 +142,7 @@ async fn extending_is_preset_to_an_end_and_names_what_ends_later_already() {
     let said = browser.follow(answer).await.text_of(".banner");
     assert!(said.contains("No key was extended.") && said.contains("never: Eternal."), "{said}");
     let page = browser.get(&format!("/o/root/keys/{never}")).await.expect(200);
-    assert!(page.text_of(".facts").contains("Expires Never"), "{}", page.text_of(".facts"));
+    assert!(page.text_of(".facts").contains("ExpiresNever"), "{}", page.text_of(".facts"));
 }
 
 // A page of the list is what is ticked at most, and the list says so where there are more.

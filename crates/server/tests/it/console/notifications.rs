@@ -164,7 +164,7 @@ async fn notice_of_a_leak_leads_to_another_secret_or_to_the_end_of_the_key() {
     let made = app.create_key(&app.admin, app.root, new_key("Sync")).await.unwrap();
     let body = serde_json::json!({ "key": made.token.expose() });
     let path = format!("/api/v1/organizations/{}/leaks", app.root);
-    assert_eq!(app.post(&path, app.first_key.expose(), &body).await.status, 200);
+    assert_eq!(app.post(&path, app.admin_key().await.expose(), &body).await.status, 200);
     read_log(&app.app).await.unwrap();
     let mut browser = Browser::signed_in(&app).await;
     let list = browser.get("/o/root/notifications").await.expect(200);

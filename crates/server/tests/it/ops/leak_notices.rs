@@ -20,7 +20,7 @@ use crate::app::{TestApp, new_key};
 /// Reports a key by another one, as a scanner does.
 async fn report(it: &TestApp, at: OrganizationId, key: &CreatedKey) -> String {
     let body = json!({ "key": key.token.expose(), "found_at": "https://paste.example.com/1" });
-    let answer = it.post(&format!("/api/v1/organizations/{at}/leaks"), it.first_key.expose(), &body).await;
+    let answer = it.post(&format!("/api/v1/organizations/{at}/leaks"), it.admin_key().await.expose(), &body).await;
     assert_eq!(answer.status, 200, "{:?}", answer.body);
     read_log(&it.app).await.unwrap();
     answer.body["outcome"].as_str().unwrap().to_owned()
