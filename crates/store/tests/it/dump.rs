@@ -6,7 +6,7 @@ use claviger_store::feed::Followed;
 use claviger_store::usage::SecretUse;
 use claviger_store::{Error, Options, Store};
 
-use crate::engine::{embedded, harm, throwaway};
+use crate::engine::{embedded, harm, throwaway, throwaway_by};
 use crate::world::{World, event, now, organization, rng, used_once};
 
 async fn lines(store: &Store) -> Vec<String> {
@@ -153,7 +153,7 @@ async fn what_is_no_whole_export_is_refused_by_line_and_leaves_nothing() {
 async fn restore_writes_its_events_into_a_new_life_of_the_log_and_none_of_it_stands_before_it_commits() {
     let world = full_world().await;
     let whole = lines(&world.store).await;
-    for other in [embedded().await, throwaway().await] {
+    for other in [Store::throwaway(rng(2)).await.expect("a store"), throwaway_by(2).await] {
         for is_committed in [false, true] {
             let mut import = other.import().await.expect("an import");
             for line in &whole {

@@ -41,10 +41,15 @@ pub(crate) fn postgres_url() -> String {
 
 /// An empty store that survives nothing, on the engine of this run.
 pub(crate) async fn throwaway() -> Store {
+    throwaway_by(1).await
+}
+
+/// An empty store with randomness of its own: two of one seed give the same identifiers, and what one has made cannot be moved to the other.
+pub(crate) async fn throwaway_by(seed: u64) -> Store {
     if !is_postgres() {
-        return embedded().await;
+        return Store::throwaway(rng(seed)).await.expect("a store");
     }
-    node(&new_schema().await, 1).await
+    node(&new_schema().await, seed).await
 }
 
 /// An empty embedded store.

@@ -397,7 +397,8 @@ async fn lists_and_looks_ups_go_by_an_index() {
     let attach = format!("ATTACH DATABASE '{}' AS usage", usage.display());
     sqlx::query(AssertSqlSafe(attach)).execute(&mut connection).await.expect("the other file");
     // These go through all rows there are, or end at the first, and are meant to.
-    const WHOLE_TABLE: [&str; 9] = [
+    const WHOLE_TABLE: [&str; 10] = [
+        "END_LINKS",
         "FIND_LEAVING",
         "FORGET_FAREWELL_LEASES",
         "COUNT_ALL_LIVE_KEYS",
