@@ -214,8 +214,10 @@ impl TestApp {
 
     /// A key that may do everything in the root and below.
     pub(crate) async fn admin_key(&self) -> Token {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let role_id = Some(self.built_in(self.root, BuiltIn::Admin).await.id);
-        let new = NewKey { role_id, reach: Reach::Subtree, ..new_key("Scanner") };
+        let text = format!("Admin's key {}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let new = NewKey { role_id, reach: Reach::Subtree, ..new_key(&text) };
         self.create_key(&self.admin, self.root, new).await.unwrap().token
     }
 
