@@ -244,11 +244,12 @@ impl App {
         &self.0.rates
     }
 
-    /// The keys that GitHub signs alerts with.
+    /// Makes the first key that signs access tokens when somebody asks for it.
     pub(crate) fn first_signing_key(&self) -> &FirstSigningKey {
         &self.0.first_signing_key
     }
 
+    /// The keys that GitHub signs alerts with.
     pub(crate) fn github_keys(&self) -> &GithubKeys {
         &self.0.github_keys
     }

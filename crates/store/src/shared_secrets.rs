@@ -130,7 +130,7 @@ impl Tx {
     }
 
     /// Removes shared secrets that have ended, and forgets the ends of which no token could be good any more, at most [`ROWS_PURGED_MAX`] of either.
-    /// Says how many were the more.
+    /// Says the larger of the two numbers, so that the caller goes on while either is full.
     ///
     /// # Errors
     /// What any statement can meet.

@@ -356,19 +356,23 @@ impl Limiter {
     pub fn written(&self, note: &QuotaNote, total: u64) {
         let Some(bucket) = self.buckets.get(note.at) else { return };
         let expected = note.before.saturating_add_signed(note.add);
-        let others = total.saturating_sub(expected);
-        if others > 0 {
+        // Below zero where another process has given back what it had written ahead, and was counted here as used.
+        let others =
+            i64::try_from(total).unwrap_or(i64::MAX).saturating_sub(i64::try_from(expected).unwrap_or(i64::MAX));
+        if others != 0 {
             update(&bucket.day_use, |word| {
                 let present = DayUse::unpack(word);
-                let used = if present.day == note.day { present.used + others } else { present.used };
+                let is_of_day = present.day == note.day;
+                let used = if is_of_day { present.used.saturating_add_signed(others) } else { present.used };
                 DayUse { used, ..present }.pack()
             });
         }
         let packed = |used| DayUse { day: note.day, used }.pack();
-        bucket.seen.store(packed(note.seen + others), SeqCst);
+        let seen = note.seen.saturating_add_signed(others);
+        bucket.seen.store(packed(seen), SeqCst);
         bucket.written.store(packed(total), SeqCst);
         // What was written ahead is looked at once more, and given back if nobody has used it.
-        if total > note.seen + others {
+        if total > seen {
             self.note_change(note.at);
         }
     }

@@ -207,6 +207,25 @@ fn what_others_used_of_a_quota_counts_here_once_it_is_known() {
     assert_eq!(write(&world, &mut total, false), 100);
 }
 
+// Two processes and one row: what the other one had written ahead and gave back was used by nobody.
+#[test]
+fn what_another_process_gives_back_of_a_quota_counts_here_no_longer() {
+    let (one, other) = (world(r#"{"daily_quota":100}"#), world(r#"{"daily_quota":100}"#));
+    let mut total = 0;
+    assert_eq!(charged(&one, 20, 10, noon()), Ok((None, Some(90))));
+    let ahead = write(&one, &mut total, true);
+    assert!(ahead > 10, "{ahead}");
+    assert_eq!(charged(&other, 20, 5, noon()), Ok((None, Some(95))));
+    write(&other, &mut total, true);
+    for _ in 0..3 {
+        write(&one, &mut total, false);
+        write(&other, &mut total, false);
+    }
+    assert_eq!(charged(&other, 20, 1, noon()), Ok((None, Some(84))));
+    write(&other, &mut total, false);
+    assert_eq!(total, 16, "no more than was used");
+}
+
 #[test]
 fn what_could_not_be_written_is_written_the_next_time() {
     let world = world(r#"{"daily_quota":100}"#);

@@ -201,7 +201,7 @@ impl Replica {
     }
 
     /// Forgets sign-ins that were ended, and shared secrets that have, whose tokens are over by now.
-    pub fn forget_sign_ins(&self, now: Timestamp) {
+    pub fn forget_ends(&self, now: Timestamp) {
         let state = self.state.load();
         state.ended_sign_ins.forget(now);
         state.ended_shared_secrets.forget(now);

@@ -173,9 +173,9 @@ fn a_token_ends_with_the_shared_secret_it_was_got_by() {
     assert_eq!(code(&world, &other, 100), None, "until it can be");
     // Remembered for as long as any of its tokens could be good.
     let day = i64::try_from(REFRESH_TOKEN_SECS).expect("a day");
-    world.replica.forget_sign_ins(at(100 + day - 1));
+    world.replica.forget_ends(at(100 + day - 1));
     assert_eq!(code(&world, &token, 100), Some(Code::Expired));
-    world.replica.forget_sign_ins(at(100 + day));
+    world.replica.forget_ends(at(100 + day));
     assert_eq!(code(&world, &token, 100), None);
 }
 

@@ -9,7 +9,7 @@ use claviger_core::time::{Clock as _, Timestamp};
 use claviger_store::Error;
 use claviger_store::dump::Check;
 
-use super::backup::{BackupReader, Header};
+use super::backup::{BackupReader, Header, escaped};
 use super::moving::{Progress, place_args_and};
 use super::serve::open_store;
 use super::{Failed, in_runtime, note, read_config};
@@ -31,7 +31,7 @@ pub(super) fn command() -> Command {
              as there are files: the log of endings that each `claviger serve` writes (data/endings.jsonl unless --endings-log says otherwise). \
              Whatever is listed there ends again. The one of the settings is taken by itself where it is there.\n2. `--quarantine`: every key that \
              could act is switched off. Look them through in the console and switch on which are to live, or all that nobody has touched by \
-             `claviger restore --confirm`.\n3. `--as-of-backup`: keys that were revoked since then live again. Where nothing has ended since, \
+             `claviger restore --confirm`. Users, memberships and organizations are as they were: look through these too.\n3. `--as-of-backup`: keys that were revoked since then live again. Where nothing has ended since, \
              as with a service that was stopped for the backup, that is right.\n\nPasswords, roles, permissions, policies and webhooks are as they \
              were when the backup was made.",
         )
@@ -71,14 +71,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         note(&format!(
             "{} is whole: {rows} rows of Claviger {}, as of {}",
             path.display(),
-            header.version,
+            escaped(&header.version),
             header.made_at
         ));
         return Ok(());
     }
     let known = read_endings(&config, matches)?;
     let (quarantine, as_of_backup) = (matches.get_flag("quarantine"), matches.get_flag("as-of-backup"));
-    let covered = known.covers(header.position(), header.made_at);
+    let covered = known.covers(header.root, header.position(), header.made_at);
     if let Err(gap) = covered
         && !quarantine
         && !as_of_backup
@@ -160,6 +160,7 @@ fn refused(gap: Gap, made_at: Timestamp) -> Failed {
         Gap::Nothing => "no log of endings was named".to_owned(),
         Gap::BeginsLater => "the log of endings begins after the backup, or has a gap behind it".to_owned(),
         Gap::EndsBefore(until) => format!("the log of endings ends at {until}"),
+        Gap::OfAnother => "the log of endings is about another installation than the backup".to_owned(),
     };
     Failed::new(format!(
         "nobody can tell which keys were revoked after the backup was made ({made_at}): {why}. Nothing was restored. There are three ways: \
@@ -195,12 +196,20 @@ fn closing_words(config: &Config, header: &Header, ended: &Ended, covered: Optio
              --confirm` (with the service stopped, on an embedded database)."
         )),
     }
+    if covered.is_none() {
+        words.push(format!(
+            "Users disabled, memberships ended and organizations suspended after {} are as before. Look them through first: who signs in can switch \
+             keys on again.",
+            header.made_at
+        ));
+    }
     words.push(format!(
-        "As they were at {}, and to be looked at: passwords, roles and permissions, policies, shared secrets and webhooks. Keys made since are gone.",
+        "As they were at {}, and to be looked at: passwords, roles and permissions, what narrows keys (roles, scopes, allowed IPs, limits), policies, \
+         shared secrets and webhooks. Keys made since are gone.",
         header.made_at
     ));
     let key = config.data_dir.join(MASTER_KEY_FILE);
-    let name = header.master_key_id.as_deref().unwrap_or("of the old data folder");
+    let name = header.master_key_id.as_deref().map_or_else(|| "of the old data folder".to_owned(), escaped);
     words.push(match std::fs::read_to_string(&key) {
         Ok(text) if header.master_key_id.as_ref().is_none_or(|id| text.contains(id.as_str())) => {
             format!("{} is the master key that opens what is sealed.", key.display())

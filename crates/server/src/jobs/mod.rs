@@ -183,7 +183,7 @@ pub async fn purge(app: &App) -> OpResult<()> {
         app.store().purge_nodes().await.map_err(Into::into),
         forget_counts(app, now).await,
     ]);
-    app.replica().forget_sign_ins(now);
+    app.replica().forget_ends(now);
     done.into_iter().collect()
 }
 

@@ -264,7 +264,6 @@ pub(super) fn is_admin(tenant: &Tenant) -> bool {
     PermissionSet::everything().is_within(tenant.rights())
 }
 
-/// Before the first load every key would look unknown, and clients would throw good keys away.
 /// The refusal of a credential that was denied: who has proven to hold it is told which part of it has ended.
 pub(super) fn denied(verdict: &Verdict<'_>, code: Code, now: Timestamp) -> Reject {
     match verdict.facts().and_then(|it| it.ended(code, now)) {
@@ -273,6 +272,7 @@ pub(super) fn denied(verdict: &Verdict<'_>, code: Code, now: Timestamp) -> Rejec
     }
 }
 
+/// Before the first load every key would look unknown, and clients would throw good keys away.
 fn refuse_unready(app: &App) -> Result<(), Reject> {
     if app.replica().is_ready() {
         return Ok(());

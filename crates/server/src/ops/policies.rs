@@ -8,6 +8,7 @@ use claviger_core::limits::{
     PAGE_ITEMS_MAX, PREVIEWED_KEYS_MAX, PREVIEWED_KEYS_NAMED, PREVIEWED_KEYS_READ_MAX, PREVIEWED_ORGANIZATIONS_MAX,
 };
 use claviger_core::organization::Organization;
+use claviger_core::permission::Asked;
 use claviger_core::policy::{Origin, Policy, PolicyPatch, Reveal, Setting, origins};
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
@@ -17,7 +18,7 @@ use claviger_store::organizations::OrganizationFilter;
 use claviger_store::{Connection, PageRequest};
 
 use super::caller::Caller;
-use super::error::OpResult;
+use super::error::{Error, OpResult};
 use super::organizations::{refuse_wider_than_locked, update};
 use super::transaction::{begin, on_task, refuse_other_version};
 use crate::app::App;
@@ -212,7 +213,11 @@ pub async fn preview_policy(
     let effective = pair.1.clone();
     let (below, is_partial) = subtree(&mut reader, &tenant).await?;
     // Who does not see an organization below does not see its keys either.
-    let is_seen = |it: &OrganizationId| *it == id || caller.authorize(app, *it, "claviger/keys:read").is_ok();
+    // One that is suspended will not be so for ever, and its keys lose their copies with the others.
+    let keys_read = Asked::parse("claviger/keys:read").map_err(|error| Error::Internal(error.to_string()))?;
+    let asked = std::slice::from_ref(&keys_read);
+    let is_seen =
+        |it: &OrganizationId| *it == id || caller.authorize_through_suspension(app, *it, asked, &[]).is_some();
     let mut changed = changed_policies(id, pair, &below);
     changed.retain(|(it, _)| is_seen(it));
     let mut broken = Vec::new();

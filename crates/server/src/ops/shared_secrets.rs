@@ -268,15 +268,15 @@ pub fn shared_secret_overlap_bounds(app: &App, organization_id: OrganizationId) 
 }
 
 /// The shared secrets that are good, the current one first, in clear: to check what a client has signed.
-pub(super) async fn good_tokens(app: &App, tenant: &Tenant) -> OpResult<Vec<(SharedSecretId, Token)>> {
+pub(super) async fn good_tokens(app: &App, tenant: &Tenant) -> OpResult<Vec<(SharedSecret, Token)>> {
     let rows = good(&mut *app.store().read().await?, tenant, app.now()).await?;
-    rows.iter().map(|it| Ok((it.secret.id, open(app, tenant, it)?))).collect()
+    rows.iter().map(|it| Ok((it.secret.clone(), open(app, tenant, it)?))).collect()
 }
 
-/// Whether a shared secret is good still.
-pub(super) async fn is_good(app: &App, tenant: &Tenant, id: SharedSecretId) -> OpResult<bool> {
+/// A shared secret, if it is good still.
+pub(super) async fn find_good(app: &App, tenant: &Tenant, id: SharedSecretId) -> OpResult<Option<SharedSecret>> {
     let rows = good(&mut *app.store().read().await?, tenant, app.now()).await?;
-    Ok(rows.iter().any(|it| it.secret.id == id))
+    Ok(rows.into_iter().map(|it| it.secret).find(|it| it.id == id))
 }
 
 /// Opens the transaction of a change of an organization's shared secret. Two of them do not run beside each other.

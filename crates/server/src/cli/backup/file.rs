@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use claviger_core::event::Position;
+use claviger_core::id::OrganizationId;
 use claviger_core::time::Timestamp;
 use claviger_store::dump;
 use data_encoding::HEXLOWER;
@@ -28,6 +29,8 @@ pub(in crate::cli) struct Header {
     pub(in crate::cli) version: String,
     /// The form of the database, by `dump::schema`.
     pub(in crate::cli) schema: usize,
+    /// Of which installation: the root of its tree.
+    pub(in crate::cli) root: OrganizationId,
     /// When.
     pub(in crate::cli) made_at: Timestamp,
     /// Where the log of changes ended: its life, and the place in it.
@@ -220,7 +223,7 @@ impl BackupReader {
 }
 
 /// A text of a file that nobody has proved, on one line and not too long of it.
-fn escaped(text: &str) -> String {
+pub(in crate::cli) fn escaped(text: &str) -> String {
     text.chars().take(40).flat_map(char::escape_debug).collect()
 }
 
@@ -231,7 +234,8 @@ mod tests {
     fn header() -> Header {
         let made_at = "2026-11-22T19:00:00Z".parse().expect("an instant");
         let (version, schema) = ("1.0.0".to_owned(), dump::schema());
-        Header { format: FORMAT, version, schema, made_at, epoch: 1, seq: 9, master_key_id: None }
+        let root = OrganizationId::from_u128(1 << 80);
+        Header { format: FORMAT, version, schema, root, made_at, epoch: 1, seq: 9, master_key_id: None }
     }
 
     fn written(path: &Path) {

@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use claviger_core::time::Clock as _;
 use claviger_store::dump;
 
-pub(super) use self::file::{BackupReader, Header};
+pub(super) use self::file::{BackupReader, Header, escaped};
 use self::file::{BackupWriter, FORMAT};
 use super::moving::{Progress, no_installation, place_args};
 use super::serve::open_store_beside;
@@ -57,15 +57,16 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
         let store = open_store_beside(&config, &system_randomness()).await?;
         let mut export = store.export().await.map_err(Failed::new)?;
         let reader = export.reader();
-        if reader.find_installation_unchecked().await.map_err(Failed::new)?.is_none() {
+        let Some(installation) = reader.find_installation_unchecked().await.map_err(Failed::new)? else {
             return Err(no_installation(&store.place()));
-        }
+        };
         let master_key_id = reader.find_master_key_id_unchecked().await.map_err(Failed::new)?;
         let (made_at, position) = (SystemClock.now(), export.position());
         let header = Header {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             schema: dump::schema(),
+            root: installation.root_organization_id,
             made_at,
             epoch: position.epoch,
             seq: position.seq,

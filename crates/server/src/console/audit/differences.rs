@@ -62,6 +62,11 @@ pub(in crate::console) fn in_short(
     let mut found = differences(before, after, names);
     found.retain(|it| it.changed);
     if compared {
+        // A policy that is set no longer, or for the first time, would read like the other.
+        for it in found.iter_mut().filter(|it| it.path.starts_with("policy.")) {
+            it.before.get_or_insert_with(|| NONE.to_owned());
+            it.after.get_or_insert_with(|| NONE.to_owned());
+        }
         revocation_in_one(&mut found);
         let more = found.len().saturating_sub(TOLD_MAX);
         found.truncate(TOLD_MAX);

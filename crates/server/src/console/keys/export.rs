@@ -110,6 +110,14 @@ fn too_many() -> Reject {
     Reject::new(RejectCode::LimitReached, detail)
 }
 
+fn too_many_places() -> Reject {
+    let detail = format!(
+        "There are more than {ORGANIZATIONS_MAX} organizations below, too many to go through for one file. \
+         Take the file of one of them, or read the lists over the API."
+    );
+    Reject::new(RejectCode::LimitReached, detail)
+}
+
 /// The organizations below that the viewer may list, by name; none where there are none to list. With a search, those that are called like it.
 async fn below(visit: &Visit, search: Option<&str>) -> OpResult<Vec<(OrganizationId, String)>> {
     let here = visit.organization_id();
@@ -123,7 +131,7 @@ async fn below(visit: &Visit, search: Option<&str>) -> OpResult<Vec<(Organizatio
         };
         all.extend(page.items.into_iter().filter(|it| it.id != here).map(|it| (it.id, it.name.to_string())));
         if all.len() > ORGANIZATIONS_MAX {
-            return Err(too_many().into());
+            return Err(too_many_places().into());
         }
         after = page.next;
         if after.is_none() {

@@ -9,9 +9,9 @@ use crate::console::pages::shell::Place;
 use crate::console::visit::Visit;
 use crate::ops::keys::KeyInfo;
 
-/// The answer that makes the key, and the one that leads back to the form.
+/// The answer that makes the key.
 pub(super) const YES: &str = "yes";
-/// The other.
+/// The answer that leads back to the form.
 pub(super) const NO: &str = "no";
 
 /// The question, where the role that was chosen may do everything; `source` is the key that the new one is a copy of.

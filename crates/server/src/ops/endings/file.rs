@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use claviger_core::event::Position;
+use claviger_core::id::OrganizationId;
 
 use super::line::Line;
 
@@ -26,20 +27,16 @@ impl EndingsFile {
         &self.path
     }
 
-    /// The place of the last line; absent for a file that is new. What a crash has left of a line behind it is taken out.
-    pub(super) fn last_place(&self) -> io::Result<Option<Position>> {
+    /// Which installation the last line is about, and its place; absent for a file that is new. What a crash has left of a line behind it is taken out.
+    pub(super) fn last_place(&self) -> io::Result<Option<(OrganizationId, Position)>> {
         let file = self.open()?;
+        cut_to_lines(&file)?;
         let (tail, begins) = read_tail(&file)?;
-        let end = tail.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
-        if end < tail.len() {
-            file.set_len(begins + end as u64)?;
-            file.sync_all()?;
-        }
-        let Some(last) = tail[..end].split(|it| *it == b'\n').rev().find(|it| !it.is_empty()) else {
+        let Some(last) = tail.split(|it| *it == b'\n').rev().find(|it| !it.is_empty()) else {
             return if begins == 0 { Ok(None) } else { Err(none_of_these()) };
         };
         let line: Line = serde_json::from_slice(last).map_err(|_| none_of_these())?;
-        Ok(Some(line.place()))
+        Ok(Some((line.root, line.place())))
     }
 
     /// Adds lines, and returns once they are on the disk.
@@ -47,7 +44,9 @@ impl EndingsFile {
         let is_new = !self.path.exists();
         let mut file = self.open()?;
         let text: String = lines.iter().map(Line::to_text).collect();
-        let before = file.seek(SeekFrom::End(0))?;
+        // Half a line of whoever died in it.
+        let before = cut_to_lines(&file)?;
+        file.seek(SeekFrom::Start(before))?;
         // Where the disk is full a part may have been written: what comes next would stand behind half a line.
         if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.sync_data()) {
             drop(file.set_len(before));
@@ -77,6 +76,18 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
+/// Takes out what stands behind the last whole line, and says where that ends.
+fn cut_to_lines(file: &File) -> io::Result<u64> {
+    let (tail, begins) = read_tail(file)?;
+    let end = tail.iter().rposition(|it| *it == b'\n').map_or(0, |it| it + 1);
+    let whole = begins + end as u64;
+    if end < tail.len() {
+        file.set_len(whole)?;
+        file.sync_all()?;
+    }
+    Ok(whole)
+}
+
 fn read_tail(mut file: &File) -> io::Result<(Vec<u8>, u64)> {
     let begins = file.metadata()?.len().saturating_sub(TAIL_BYTES);
     file.seek(SeekFrom::Start(begins))?;
@@ -95,7 +106,13 @@ mod tests {
     use super::*;
 
     fn line(seq: u64) -> Line {
-        Line { epoch: 1, seq, at: "2026-11-22T19:00:00Z".parse().expect("an instant"), what: What::Complete }
+        Line {
+            root: OrganizationId::from_u128(1 << 80),
+            epoch: 1,
+            seq,
+            at: "2026-11-22T19:00:00Z".parse().expect("an instant"),
+            what: What::Complete,
+        }
     }
 
     #[test]
@@ -112,7 +129,7 @@ mod tests {
         for cut in 0..whole.len() {
             std::fs::write(&path, &whole[..cut]).expect("a cut");
             let lines = whole[..cut].matches('\n').count() as u64;
-            assert_eq!(file.last_place().expect("a place").map_or(0, |it| it.seq), lines);
+            assert_eq!(file.last_place().expect("a place").map_or(0, |it| it.1.seq), lines);
             file.append(&[line(9)]).expect("a line");
             let text = std::fs::read_to_string(&path).expect("text");
             assert!(text.lines().all(|it| serde_json::from_str::<Line>(it).is_ok()), "{text}");
@@ -120,7 +137,7 @@ mod tests {
         // Moved away by whoever keeps it elsewhere.
         std::fs::remove_file(&path).expect("it was there");
         file.append(&[line(4)]).expect("a line");
-        assert_eq!(file.last_place().expect("a place").map(|it| it.seq), Some(4));
+        assert_eq!(file.last_place().expect("a place").map(|it| it.1.seq), Some(4));
         std::fs::write(&path, "a letter\n").expect("a file");
         assert!(file.last_place().is_err());
     }

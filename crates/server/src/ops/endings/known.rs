@@ -5,6 +5,7 @@ use std::io::{self, BufRead};
 
 use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Entity, Position};
+use claviger_core::id::OrganizationId;
 use claviger_core::time::Timestamp;
 
 use super::line::{Line, What};
@@ -40,11 +41,15 @@ pub enum Gap {
     BeginsLater,
     /// They end before the backup was made, at this instant.
     EndsBefore(Timestamp),
+    /// They are about another installation.
+    OfAnother,
 }
 
 /// What some logs of endings say together.
 #[derive(Debug, Default)]
 pub struct Known {
+    /// Which installation they are about.
+    root: Option<OrganizationId>,
     runs: Vec<Run>,
     things: BTreeMap<Entity, Last>,
     /// The shared secrets of organizations, by these.
@@ -72,6 +77,12 @@ impl Known {
             if !line.what.is_known() {
                 return Err(unreadable(number));
             }
+            if *self.root.get_or_insert(line.root) != line.root {
+                let why = format!(
+                    "line {number} is about another installation than what was read before it; leave the file out, or cut off its lines before the last that begins"
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
             let place = line.place();
             if matches!(line.what, What::Begins) {
                 self.runs.extend(run.take());
@@ -84,7 +95,7 @@ impl Known {
         Ok(())
     }
 
-    fn take(&mut self, Line { epoch, seq, at, what }: Line) {
+    fn take(&mut self, Line { epoch, seq, at, what, .. }: Line) {
         let place = Position { epoch, seq };
         let (things, thing) = match &what {
             What::Begins | What::Complete => return,
@@ -109,7 +120,10 @@ impl Known {
     ///
     /// # Errors
     /// Why it is not.
-    pub fn covers(&self, place: Position, made_at: Timestamp) -> Result<Timestamp, Gap> {
+    pub fn covers(&self, root: OrganizationId, place: Position, made_at: Timestamp) -> Result<Timestamp, Gap> {
+        if self.root.is_some_and(|it| it != root) {
+            return Err(Gap::OfAnother);
+        }
         let mut runs = self.runs.clone();
         runs.sort_by_key(|it| it.from);
         let mut whole: Vec<Run> = Vec::new();
@@ -152,16 +166,20 @@ fn unreadable(number: u64) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use claviger_core::id::{OrganizationId, UserId};
+    use claviger_core::id::UserId;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_micros(minute * 60_000_000).expect("an instant")
     }
 
+    fn root() -> OrganizationId {
+        OrganizationId::from_u128(1 << 80)
+    }
+
     fn text(lines: &[(u64, u64, What)]) -> String {
         let line = |(seq, minute, what): &(u64, u64, What)| {
             let at = at((*minute).cast_signed());
-            Line { epoch: 1, seq: *seq, at, what: what.clone() }.to_text()
+            Line { root: root(), epoch: 1, seq: *seq, at, what: what.clone() }.to_text()
         };
         lines.iter().map(line).collect()
     }
@@ -188,16 +206,16 @@ mod tests {
         let first = text(&[(10, 1, What::Begins), (12, 2, user("disabled")), (20, 9, What::Complete)]);
         let next = text(&[(20, 9, What::Complete), (30, 20, What::Complete)]);
         let apart = text(&[(25, 12, What::Begins), (30, 20, What::Complete)]);
-        assert_eq!(Known::default().covers(place(1), at(1)), Err(Gap::Nothing));
+        assert_eq!(Known::default().covers(root(), place(1), at(1)), Err(Gap::Nothing));
         let one = known(std::slice::from_ref(&first));
-        assert_eq!(one.covers(place(15), at(5)), Ok(at(9)));
-        assert_eq!(one.covers(place(9), at(1)), Err(Gap::BeginsLater));
-        assert_eq!(one.covers(place(21), at(9)), Err(Gap::EndsBefore(at(9))));
-        assert_eq!(one.covers(place(20), at(10)), Err(Gap::EndsBefore(at(9))));
+        assert_eq!(one.covers(root(), place(15), at(5)), Ok(at(9)));
+        assert_eq!(one.covers(root(), place(9), at(1)), Err(Gap::BeginsLater));
+        assert_eq!(one.covers(root(), place(21), at(9)), Err(Gap::EndsBefore(at(9))));
+        assert_eq!(one.covers(root(), place(20), at(10)), Err(Gap::EndsBefore(at(9))));
         // In whichever order they are named.
-        assert_eq!(known(&[next.clone(), first.clone()]).covers(place(15), at(5)), Ok(at(20)));
-        assert_eq!(known(&[first.clone(), apart.clone()]).covers(place(15), at(5)), Ok(at(9)));
-        assert_eq!(known(&[apart]).covers(place(20), at(9)), Err(Gap::BeginsLater));
+        assert_eq!(known(&[next.clone(), first.clone()]).covers(root(), place(15), at(5)), Ok(at(20)));
+        assert_eq!(known(&[first.clone(), apart.clone()]).covers(root(), place(15), at(5)), Ok(at(9)));
+        assert_eq!(known(&[apart]).covers(root(), place(20), at(9)), Err(Gap::BeginsLater));
     }
 
     #[test]

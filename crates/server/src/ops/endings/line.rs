@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
+    /// Which installation it is about: the root of its tree. Every one begins to count its changes at the same place.
+    pub root: OrganizationId,
     /// The life of the log of changes, and the place in it of the change that the line is of, or up to which something is said.
     pub epoch: u64,
     /// The place in that life.
@@ -149,12 +151,13 @@ mod tests {
         ];
         for what in whats {
             assert!(what.is_known());
-            let line = Line { epoch: 1, seq: 17, at, what };
+            let line = Line { root: organization, epoch: 1, seq: 17, at, what };
             let text = line.to_text();
             assert_eq!(text.lines().count(), 1);
             assert_eq!(serde_json::from_str::<Line>(&text).expect(&text), line);
         }
-        let newer = r#"{"epoch":1,"seq":1,"at":"2026-11-22T19:00:00Z","what":"robot"}"#;
+        let newer =
+            r#"{"root":"org_01kapxb4q0e8mv5r3g2t9w7yzn","epoch":1,"seq":1,"at":"2026-11-22T19:00:00Z","what":"robot"}"#;
         assert!(serde_json::from_str::<Line>(newer).is_err());
         assert!(!What::Organization { id: organization, status: "sleeping".into() }.is_known());
     }

@@ -43,6 +43,8 @@ const JOB: &str = "endings";
 #[derive(Debug)]
 pub struct EndingsLog {
     file: EndingsFile,
+    /// Which installation the file is about; absent where it is a new one.
+    root: Option<OrganizationId>,
     /// Up to where the log of changes was read; absent where the file is a new one.
     place: Option<Position>,
     /// The place of the last line: the file says nothing of what lies between.
@@ -57,8 +59,8 @@ impl EndingsLog {
     /// Those of the file system, and a file that is none of these.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         let file = EndingsFile::new(path);
-        let place = file.last_place()?;
-        Ok(Self { file, place, written: place, said_at: None })
+        let (root, place) = file.last_place()?.unzip();
+        Ok(Self { file, root, place, written: place, said_at: None })
     }
 
     /// Writes down what has ended since the last time, and from time to time, or where it is the `last` time, up to where it has come.
@@ -67,7 +69,7 @@ impl EndingsLog {
     /// What any statement can meet; `Internal` where the file cannot be written. The same comes again the next time.
     pub async fn write(&mut self, app: &App, last: bool) -> OpResult<()> {
         let now = app.now();
-        let mut place = self.ready(app).await?;
+        let (root, mut place) = self.ready(app).await?;
         loop {
             // Not the connection of those who follow the log: the replica keeps that one for itself.
             let mut reader = app.store().read().await?;
@@ -76,7 +78,7 @@ impl EndingsLog {
             let mut lines = Vec::new();
             for (at, event) in &events {
                 if let Some(event) = event {
-                    lines.extend(lines_of(&mut reader, event).await?);
+                    lines.extend(lines_of(&mut reader, root, event).await?);
                 }
                 place = *at;
             }
@@ -88,38 +90,48 @@ impl EndingsLog {
             }
         }
         if last || self.said_at.is_none_or(|it| SAY_EVERY <= now.since(it)) {
-            self.append(vec![Line { epoch: place.epoch, seq: place.seq, at: now, what: What::Complete }]).await?;
+            self.append(vec![Line { root, epoch: place.epoch, seq: place.seq, at: now, what: What::Complete }]).await?;
             self.said_at = Some(now);
         }
         Ok(())
     }
 
-    /// Where to go on. A file that is new says from where it knows of everything; and so does one that is ahead of the log of changes: then that is
-    /// another one's, or was restored.
+    /// The installation, and where to go on. A file that is new says from where it knows of everything; and so does one that is about another
+    /// installation, or ahead of the log of changes, which was restored then.
     ///
     /// # Errors
     /// As [`Self::write`].
-    pub async fn ready(&mut self, app: &App) -> OpResult<Position> {
-        let head = app.store().read().await?.head(Stream::Change).await?;
-        if let Some(place) = self.place.filter(|it| *it <= head) {
-            return Ok(place);
+    pub async fn ready(&mut self, app: &App) -> OpResult<(OrganizationId, Position)> {
+        let mut reader = app.store().read().await?;
+        let head = reader.head(Stream::Change).await?;
+        let installation = reader.find_installation_unchecked().await?;
+        drop(reader);
+        let root = installation.ok_or_else(|| Error::Internal("nothing is installed".to_owned()))?.root_organization_id;
+        let is_ours = self.root == Some(root);
+        if let Some(place) = self.place.filter(|it| is_ours && *it <= head) {
+            return Ok((root, place));
         }
         if self.place.is_some() {
-            tracing::warn!("the log of endings is ahead of the database, which was restored: it begins anew here");
+            tracing::warn!(
+                "the log of endings is another installation's, or ahead of a restored database: it begins anew here"
+            );
+            // The new one does not go on where that ends.
+            self.written = None;
         }
-        self.append(vec![Line { epoch: head.epoch, seq: head.seq, at: app.now(), what: What::Begins }]).await?;
+        self.root = Some(root);
+        self.append(vec![Line { root, epoch: head.epoch, seq: head.seq, at: app.now(), what: What::Begins }]).await?;
         self.place = Some(head);
-        Ok(head)
+        Ok((root, head))
     }
 
     async fn append(&mut self, mut lines: Vec<Line>) -> OpResult<()> {
         let (Some(first), Some(last)) = (lines.first(), lines.last().map(Line::place)) else { return Ok(()) };
         let file = self.file.clone();
-        if let Some(Position { epoch, seq }) = self.written
+        if let (Some(root), Some(Position { epoch, seq })) = (self.root, self.written)
             && !file.path().exists()
         {
             // Somebody keeps the old one elsewhere: the new one says that it goes on just where that ends.
-            lines.insert(0, Line { epoch, seq, at: first.at, what: What::Complete });
+            lines.insert(0, Line { root, epoch, seq, at: first.at, what: What::Complete });
         }
         let written = tokio::task::spawn_blocking(move || file.append(&lines)).await;
         let written = written.map_err(|fault| Error::Internal(fault.to_string()))?;
@@ -161,7 +173,7 @@ fn may_end(kind: Option<EventKind>) -> bool {
 }
 
 /// The lines of a change: how each thing that it touched stands now.
-async fn lines_of(reader: &mut Connection, event: &Touching) -> OpResult<Vec<Line>> {
+async fn lines_of(reader: &mut Connection, root: OrganizationId, event: &Touching) -> OpResult<Vec<Line>> {
     if !may_end(event.kind) {
         return Ok(Vec::new());
     }
@@ -202,5 +214,5 @@ async fn lines_of(reader: &mut Connection, event: &Touching) -> OpResult<Vec<Lin
         whats.push(What::SharedSecrets { organization_id, secrets });
     }
     let Position { epoch, seq } = event.place;
-    Ok(whats.into_iter().map(|what| Line { epoch, seq, at: event.at, what }).collect())
+    Ok(whats.into_iter().map(|what| Line { root, epoch, seq, at: event.at, what }).collect())
 }

@@ -51,5 +51,6 @@ pub async fn token_for_client(
         return Err(Reject::field("scope", format!("the key may not `{beyond}`")).into());
     }
     let sign_in_id = SignInId::new(now, &mut *app.rng());
-    issue(app, &grantee, Wanted { sign_in_id, shared_secret_id: None, scopes, refresh_until: None }).await
+    issue(app, &grantee, Wanted { sign_in_id, shared_secret_id: None, ends_at: None, scopes, refresh_until: None })
+        .await
 }

@@ -78,6 +78,8 @@ pub(super) struct Wanted {
     pub(super) sign_in_id: SignInId,
     /// The shared secret that signed what they are made for, where one did.
     pub(super) shared_secret_id: Option<SharedSecretId>,
+    /// When that ends, where it does; nobody is told that a token is good for longer than it.
+    pub(super) ends_at: Option<Timestamp>,
     /// What narrows them.
     pub(super) scopes: Option<PermissionSet>,
     /// Until when they may be refreshed; absent where they may not.
@@ -86,11 +88,11 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// A new sign-in that can be refreshed.
-    pub(super) fn refreshable(app: &App, shared_secret_id: SharedSecretId) -> Self {
+    pub(super) fn refreshable(app: &App, shared_secret_id: SharedSecretId, ends_at: Option<Timestamp>) -> Self {
         let now = app.now();
         let sign_in_id = SignInId::new(now, &mut *app.rng());
         let refresh_until = Some(now.saturating_add(Duration::from_secs(REFRESH_TOKEN_SECS)));
-        Self { sign_in_id, shared_secret_id: Some(shared_secret_id), scopes: None, refresh_until }
+        Self { sign_in_id, shared_secret_id: Some(shared_secret_id), ends_at, scopes: None, refresh_until }
     }
 }
 
@@ -111,7 +113,8 @@ struct Identity<'a> {
 pub(super) async fn issue(app: &App, who: &Grantee, wanted: Wanted) -> OpResult<Issued> {
     let signer = signing_keys::current(app).await?;
     let now = app.now();
-    let (iat, ends) = (now.as_secs(), who.ends_at.map_or(i64::MAX, Timestamp::as_secs));
+    let ends = who.ends_at.into_iter().chain(wanted.ends_at).min();
+    let (iat, ends) = (now.as_secs(), ends.map_or(i64::MAX, Timestamp::as_secs));
     let until = |secs: i64| secs.min(ends).max(iat);
     let config = app.config();
     let claims = |exp: i64| {

@@ -14,7 +14,7 @@ use super::issue::{Grantee, Issued, Wanted, issue};
 use super::{Peer, admitted};
 use crate::app::App;
 use crate::ops::error::OpResult;
-use crate::ops::shared_secrets::{good_tokens, is_good};
+use crate::ops::shared_secrets::{find_good, good_tokens};
 use crate::ops::transaction::on_task;
 
 const JOB: &str = "sign-in";
@@ -33,8 +33,9 @@ pub async fn sign_in(app: &App, assertion: SecretString, peer: &Peer) -> OpResul
     let tenant = Tenant::system(organization_id, JOB);
     let secrets = good_tokens(app, &tenant).await?;
     // Every one is tried, so that how long it takes says nothing of which it was.
-    let signed: Vec<_> = secrets.iter().filter(|(_, it)| assertion.is_signed_with(it)).map(|(id, _)| *id).collect();
-    let shared_secret_id = *signed.first().ok_or_else(Reject::unauthenticated)?;
+    let signed: Vec<_> = secrets.iter().filter(|(_, it)| assertion.is_signed_with(it)).map(|(it, _)| it).collect();
+    let shared_secret = *signed.first().ok_or_else(Reject::unauthenticated)?;
+    let (shared_secret_id, ends_at) = (shared_secret.id, shared_secret.retiring_until(now));
     assertion.check_time(now).map_err(|error| refused(error.to_string()))?;
     let grantee = judge(app, &assertion, peer, now)?;
     remember(app, tenant, &assertion, now).await?;
@@ -43,7 +44,7 @@ pub async fn sign_in(app: &App, assertion: SecretString, peer: &Peer) -> OpResul
     let verdict = app.replica().verify_digest(&assertion.key_digest(), &ask, now);
     verdict.record_use(now, peer.ip, peer.user_agent.as_deref());
     drop(verdict);
-    issue(app, &grantee, Wanted::refreshable(app, shared_secret_id)).await
+    issue(app, &grantee, Wanted::refreshable(app, shared_secret_id, ends_at)).await
 }
 
 /// Notes that an assertion was used, or refuses it where it was before.
@@ -100,17 +101,18 @@ pub async fn refresh(app: &App, token: &SecretString, peer: &Peer) -> OpResult<I
     let proven = app.replica().prove(token.expose_secret().as_bytes(), TokenKind::Refresh, now);
     let proven = proven.ok_or_else(Reject::unauthenticated)?;
     let shared_secret_id = proven.claims().shared_secret;
-    let wanted = Wanted {
+    let mut wanted = Wanted {
         sign_in_id: proven.claims().sid,
         shared_secret_id,
+        ends_at: None,
         scopes: proven.scopes().cloned(),
         refresh_until: Some(proven.expires_at()),
     };
     // Whoever deletes a shared secret, or rotates it at once, wants an end of what was got by it.
-    if let (Some(id), Some(home)) = (shared_secret_id, app.replica().organization_of(proven.key_id()))
-        && !is_good(app, &Tenant::system(home, JOB), id).await?
-    {
-        return Err(Reject::ended(Code::Expired, Ended::SharedSecret).into());
+    if let (Some(id), Some(home)) = (shared_secret_id, app.replica().organization_of(proven.key_id())) {
+        let good = find_good(app, &Tenant::system(home, JOB), id).await?;
+        let good = good.ok_or_else(|| Reject::ended(Code::Expired, Ended::SharedSecret))?;
+        wanted.ends_at = good.retiring_until(now);
     }
     let grantee = {
         let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: peer.ip };

@@ -198,6 +198,12 @@ async fn preview_counts_the_copies_of_secrets_that_would_be_destroyed_here_and_b
     assert_eq!(preview(json!({"reveal": "once", "locked": ["reveal"]})).await, 6);
     assert_eq!(preview(json!({"reveal": "owner_and_admins"})).await, 0);
     assert_eq!(preview(json!({"idle_days": 90})).await, 0);
+    let standing = async |status: &str| {
+        it.admin.patch(&format!("/api/v1/organizations/{below}"), json!({"status": status})).await.expect(200);
+    };
+    standing("suspended").await;
+    assert_eq!(preview(json!({"reveal": "once"})).await, 5, "what is suspended loses its copies too");
+    standing("active").await;
     patch(&it.root, json!({"reveal": "once"})).await;
     assert_eq!(preview(json!({"reveal": "once", "locked": ["reveal"]})).await, 1, "the others are gone");
 }

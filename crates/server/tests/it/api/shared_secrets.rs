@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -130,6 +131,10 @@ async fn an_access_token_ends_with_the_shared_secret_it_was_got_by_and_with_no_o
     };
     let third = rotate(60).await;
     let third_token = at.sign_in(&third, "3").await.unwrap();
+    let late = at.sign_in(&at.new, "late").await.unwrap();
+    let payload = BASE64URL_NOPAD.decode(late.split('.').nth(1).unwrap().as_bytes()).unwrap();
+    let claims: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(claims["exp"], at.it.app.now().as_secs() + 60, "for no longer than the secret it was got by");
     at.it.app.clock.advance(Duration::from_secs(59));
     assert_eq!((at.asks(&second).await, at.asks(&third_token).await), (200, 200));
     let until = json!({"until": at.it.app.now().saturating_add(Duration::from_secs(61)).to_string()});

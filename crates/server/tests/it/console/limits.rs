@@ -348,4 +348,6 @@ async fn the_policy_of_limits_is_chosen_reviewed_and_saved() {
     let review = browser.get("/o/root/policies/default_rate/review?choice=none").await.expect(200);
     browser.submit(&review.form("/o/root/policies/default_rate")).await.expect(303);
     assert_eq!(app.app.replica().policy(app.root).unwrap().default_rate, None);
+    let told = browser.get("/o/root/audit").await.expect(200).text_of("tbody tr");
+    assert!(told.contains("100/10s →"), "what was taken back does not read as if it were set: {told}");
 }
