@@ -108,7 +108,7 @@ for (const scripts of [true, false]) {
     });
 
     await scenario.test("S0.17, S0.18: Clear API Key asks in red, and every reference to the key fails", async () => {
-      await admin.page.getByRole("link", { name: ANN.name }).click();
+      await admin.page.getByRole("link", { name: ANN.name, exact: true }).click();
       await admin.page.getByRole("heading", { name: ANN.name, level: 1 }).waitFor();
       if (scripts) await show(admin.page, "api-management-user");
       await admin.page.getByRole("link", { name: "Clear API Key" }).click();

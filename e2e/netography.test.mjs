@@ -53,7 +53,7 @@ for (const scripts of [true, false]) {
         await page.getByRole("button", { name: "Show sign-in bundle" }).click();
       }
       const line = await page.locator("#bundle").textContent();
-      assert.equal(await page.locator("#token").textContent(), key.token);
+      assert.equal(await page.locator("#token").count(), 0, "it stands in the bundle");
       return { ...key, bundle: JSON.parse(Buffer.from(line, "base64").toString()) };
     };
     const claims = ({ appname, appkey, shortname }, more = {}) => ({ iat: Math.floor(now / 1000), jti: randomUUID(), appname, appkey, shortname, ...more });

@@ -47,7 +47,7 @@ for (const scripts of [true, false]) {
     const isTold = (path, thing) => receiver.until(`${path} is told of ${thing}`, (it) => it.told(path).includes(thing));
     const openHolder = async () => {
       await walk(admin.page, "Security", "API Management");
-      await admin.page.getByRole("link", { name: ANN.name }).click();
+      await admin.page.getByRole("link", { name: ANN.name, exact: true }).click();
       await admin.page.getByRole("heading", { name: ANN.name, level: 1 }).waitFor();
     };
     const row = (path) => admin.page.getByRole("row", { name: new RegExp(`${path}\\b`) });

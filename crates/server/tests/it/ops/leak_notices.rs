@@ -50,7 +50,9 @@ async fn a_leak_that_ends_nothing_is_told_to_whom_the_key_concerns_until_it_is_d
     for who in [&of_agency, &of_l1, &owner] {
         assert_eq!(unread(&it, who).await, [KeyLeaked]);
     }
-    assert_eq!(unread(&it, &mapped).await, [KeyLeaked, KeyMade]);
+    // Both at one instant of the standing clock.
+    let told = unread(&it, &mapped).await;
+    assert!(told.len() == 2 && told.contains(&KeyLeaked) && told.contains(&KeyMade), "{told:?}");
     for who in [&of_l2, &it.admin] {
         assert_eq!(bell(&it, who).await, [], "whom it does not concern");
     }

@@ -290,8 +290,13 @@ async fn where_nobody_can_tell_what_ended_every_key_is_off_until_somebody_confir
 
     // A log that ends before the backup was made is none.
     let old = from.files().join("old.jsonl");
-    let begins = r#"{"epoch":1,"seq":0,"at":"2026-01-01T00:00:00Z","what":"begins"}"#;
-    std::fs::write(&old, format!("{begins}\n")).unwrap();
+    let begins = |root: &str| {
+        format!("{{\"root\":\"{root}\",\"epoch\":1,\"seq\":0,\"at\":\"2026-01-01T00:00:00Z\",\"what\":\"begins\"}}\n")
+    };
+    std::fs::write(&old, begins("org_01kapxb4q0e8mv5r3g2t9w7yzn")).unwrap();
+    let why = refused(&on(&to, &["restore", text(file), "--endings", text(&old)]));
+    assert!(why.contains("about another installation"), "{why}");
+    std::fs::write(&old, begins(&prepared.organization.to_string())).unwrap();
     let why = refused(&on(&to, &["restore", text(file), "--endings", text(&old)]));
     assert!(why.contains("the log of endings ends at 2026-01-01"), "{why}");
 
