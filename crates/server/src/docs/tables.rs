@@ -5,9 +5,12 @@ use claviger_core::decision::Code;
 use claviger_core::event::EventKind;
 use claviger_core::reject::RejectCode;
 
+/// What makes the text of a place.
+type Filling = fn() -> String;
+
 /// The guide with its tables, each in the place of the comment that names it.
 pub(super) fn filled(source: &str) -> String {
-    let tables: [(&str, fn() -> String); 5] = [
+    let tables: [(&str, Filling); 5] = [
         ("<!-- codes of a decision -->", decision_codes),
         ("<!-- codes of a problem -->", problem_codes),
         ("<!-- events -->", events),

@@ -7,6 +7,7 @@
 //! All attempts of a webhook are noted at one desk. Wherever there is room, two transactions would often note attempts of the same webhook, and the
 //! second would wait for the first at the database, with what it has taken along.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
@@ -112,10 +113,10 @@ async fn note_together(app: &App, arrived: &[Waiting]) -> OpResult<BTreeMap<Webh
         tx.note_attempt(&noted.tenant, &noted.delivery, &noted.attempt, noted.standing).await?;
     }
     for Waiting { noted, .. } in arrived {
-        if !ended.contains_key(&noted.webhook_id) {
+        if let Entry::Vacant(webhook) = ended.entry(noted.webhook_id) {
             // Its receiver fails no more, whatever was before: it is not looked up.
             let is_sent = tx.note_webhook(&noted.tenant, noted.webhook_id, [None, None]).await?;
-            ended.insert(noted.webhook_id, !is_sent);
+            webhook.insert(!is_sent);
         }
     }
     tx.commit_unaudited("attempts at deliveries, which say themselves what they were").await?;
