@@ -12,20 +12,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Data, PORTS, Prepared, Server, prepare, run};
+use super::{Data, PORTS, Prepared, Server, on, prepare, run, said};
 use crate::engine::is_postgres;
 use crate::raw::Raw;
 use crate::webhooks::receiver::{Manner, Receiver};
-
-fn on(data: &Data, arguments: &[&str]) -> Output {
-    let place = data.flags();
-    let place: Vec<_> = place.iter().map(String::as_str).collect();
-    run(&[arguments, &place].concat(), data.files())
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
 
 /// What has to succeed, and what it said.
 fn done(output: &Output) -> String {

@@ -155,6 +155,18 @@ fn run(arguments: &[&str], folder: &Path) -> Output {
     claviger(arguments).current_dir(folder).output().unwrap()
 }
 
+/// Runs a command on a database.
+fn on(data: &Data, arguments: &[&str]) -> Output {
+    let place = data.flags();
+    let place: Vec<_> = place.iter().map(String::as_str).collect();
+    run(&[arguments, &place].concat(), data.files())
+}
+
+/// What a command has to say to people.
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
 /// Ports that the system chooses, and only what is worth a warning.
 const PORTS: [&str; 6] = ["--listen", "127.0.0.1:0", "--authz-listen", "127.0.0.1:0", "--log", "warn"];
 

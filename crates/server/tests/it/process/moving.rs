@@ -1,23 +1,11 @@
 //! `claviger export` and `claviger import --everything`: an installation moves, and its keys go on working.
 
 use std::path::Path;
-use std::process::Output;
 
 use serde_json::{Value, json};
 
-use super::{Data, Server, prepare, run};
+use super::{Data, Server, on, prepare, said};
 use crate::engine::is_postgres;
-
-/// Runs a command on a database.
-fn on(data: &Data, arguments: &[&str]) -> Output {
-    let place = data.flags();
-    let place: Vec<_> = place.iter().map(String::as_str).collect();
-    run(&[arguments, &place].concat(), data.files())
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
 
 async fn verify(server: &Server, caller: &str, token: &str) -> Value {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
