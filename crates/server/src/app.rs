@@ -293,6 +293,20 @@ impl App {
         self.0.tasks.spawn(task)
     }
 
+    /// Starts a task that shutdown ends behind all of [`Self::spawn`], by [`Self::stop_following`]: it sees what those have done last.
+    pub fn spawn_following<F>(&self, task: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.0.following.spawn(task)
+    }
+
+    /// Cancelled when nothing changes any more.
+    pub fn stop_following(&self) -> &CancellationToken {
+        &self.0.stop_following
+    }
+
     /// Cancelled when the service is to stop.
     pub fn stop(&self) -> &CancellationToken {
         &self.0.stop

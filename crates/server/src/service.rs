@@ -82,7 +82,7 @@ impl Service {
     /// What the first reading of the log can meet, and a file that cannot be written.
     pub async fn keep_endings(&self, mut log: EndingsLog) -> OpResult<()> {
         log.ready(&self.app).await?;
-        drop(self.app.spawn(jobs::keep_endings(self.app.clone(), log)));
+        drop(self.app.spawn_following(jobs::keep_endings(self.app.clone(), log)));
         Ok(())
     }
 

@@ -24,6 +24,7 @@ use axum::routing::get;
 use claviger_core::limits::DOCS_QUERY_CHARS_MAX;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::guides::LIBRARY;
@@ -88,6 +89,9 @@ async fn show_list(reader: Reader, headers: HeaderMap) -> Response {
     reader.text(&headers, "text/plain; charset=utf-8", &guides::list())
 }
 
+/// Searches at a time.
+static SEARCHES: Semaphore = Semaphore::const_new(2);
+
 /// What is searched for.
 #[derive(Debug, Default, Deserialize)]
 struct Asked {
@@ -109,7 +113,9 @@ async fn show_search(reader: Reader, asked: Result<Query<Asked>, QueryRejection>
         page.complaint = Some(format!("Search for at most {DOCS_QUERY_CHARS_MAX} characters: a few words find more."));
         return (StatusCode::BAD_REQUEST, pages::html(&page)).into_response();
     }
-    // Off the runtime's threads: who searches first waits until everything is read, and nobody else should.
+    // Off the runtime's threads: who searches first waits until everything is read, and nobody else should. Anybody may ask, and passwords are
+    // hashed on the same threads: so few search at a time, and the others wait.
+    let _turn = SEARCHES.acquire().await;
     let asked = query.clone();
     let found = tokio::task::spawn_blocking(move || search::find(&asked)).await.unwrap_or_default();
     pages::html(&SearchPage::of(&reader, query, found))

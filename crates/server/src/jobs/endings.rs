@@ -10,7 +10,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After a failure; what could not be written is written then.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// Writes until the service stops, and once more then.
+/// Writes until nothing changes any more, and once more then: what running requests end while the service stops belongs to it.
 pub async fn keep_endings(app: App, mut log: EndingsLog) {
     let mut changes = app.follower().moves();
     loop {
@@ -22,7 +22,7 @@ pub async fn keep_endings(app: App, mut log: EndingsLog) {
             }
         };
         tokio::select! {
-            () = app.stop().cancelled() => break,
+            () = app.stop_following().cancelled() => break,
             () = changes.next(), if pause == LOOK_EVERY => {}
             () = tokio::time::sleep(pause) => {}
         }
