@@ -107,6 +107,7 @@ async fn after_five_days_without_a_success_it_is_disabled_and_recovers_exactly_w
     receiver.becomes(Manner::status(500));
     world.happen("lost").await;
     receiver.wait_for(2).await;
+    world.settled(&hook, 2).await;
     for wait in WAITS {
         let seen = receiver.received().len();
         world.test.clock.advance(secs(wait * 11 / 10 + 1));
