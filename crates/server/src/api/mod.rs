@@ -61,6 +61,8 @@ mod verify;
 mod verify_batch;
 mod words;
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -117,32 +119,46 @@ fn operations() -> OpenApiRouter<App> {
         .merge(signing_keys::router())
 }
 
+/// Operations as routes, and which of them heed preconditions.
+struct Described {
+    routes: Router<App>,
+    heeded: preconditions::Table,
+}
+
+impl Described {
+    fn of(operations: OpenApiRouter<App>) -> Self {
+        let (routes, document) = operations.split_for_parts();
+        Self { routes, heeded: preconditions::table(&document) }
+    }
+}
+
+/// Described once in a process and not for each service that is started in it: the description is most of the work of a start, and
+/// tests start one each.
+static OPERATIONS: LazyLock<Described> = LazyLock::new(|| Described::of(operations()));
+static OAUTH: LazyLock<Described> = LazyLock::new(|| Described::of(oauth::router()));
+
 /// The routes under `/api/v1`, the OpenAPI document and the page that shows it.
 pub fn router(app: App) -> Router {
-    let guarded = |operations: OpenApiRouter<App>| {
-        let (operations, document) = operations.split_for_parts();
-        let heeded = preconditions::table(&document);
+    let guarded = |Described { routes, heeded }: &Described| {
         let origins = CsrfLayer::new().with_rejection_response(|_| auth::foreign_origin());
-        operations
+        routes
+            .clone()
             .method_not_allowed_fallback(edge::unknown_method)
-            .route_layer(from_fn_with_state(heeded, preconditions::attend))
+            .route_layer(from_fn_with_state(heeded.clone(), preconditions::attend))
             .route_layer(from_fn_with_state(app.clone(), receipts::attend))
             .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
             .route_layer(origins)
     };
     // What authenticates stands in the body, or nothing does.
     let open = |operations: OpenApiRouter<App>| {
-        let (operations, document) = operations.split_for_parts();
-        let heeded = preconditions::table(&document);
-        operations
+        let Described { routes, heeded } = Described::of(operations);
+        routes
             .method_not_allowed_fallback(edge::unknown_method)
             .route_layer(from_fn_with_state(heeded, preconditions::attend))
     };
     let announced = |router: Router<App>| deprecation::announced(router, &deprecation::DEPRECATED);
-    announced(guarded(operations()))
-        .merge(
-            guarded(oauth::router()).route_layer(from_fn(oauth::read_client)).route_layer(from_fn(oauth::speak_oauth)),
-        )
+    announced(guarded(&OPERATIONS))
+        .merge(guarded(&OAUTH).route_layer(from_fn(oauth::read_client)).route_layer(from_fn(oauth::speak_oauth)))
         .merge(open(oauth_tokens::router()).route_layer(from_fn(oauth::speak_oauth)))
         .merge(open(sign_in::router()).route_layer(from_fn(sign_in::speak_plainly)))
         .merge(github_alerts::router())
