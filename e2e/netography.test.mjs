@@ -4,17 +4,96 @@ import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
 import { test } from "node:test";
 
-import { bearer, callWith, createKey, inspect, isRed, openWindow, shared, signIn, startDev, walk } from "./harness.mjs";
+import { bearer, call, callWith, createKey, inspect, isRed, openWindow, setReveal, shared, signIn, startDev, walk } from "./harness.mjs";
 import { lastEvent, show } from "./looks.mjs";
 
 const { browser } = await shared();
 
 const MINUTE = 60_000;
+const DAY = 1440 * MINUTE;
 const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 const signed = (claims, secret, header = { alg: "HS256", typ: "JWT" }) => {
   const text = `${part(header)}.${part(claims)}`;
   return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
 };
+
+test("A3.0: policy shows secrets once and lets unused keys be, where both were otherwise before", async () => {
+  const dev = await startDev();
+  const { page, close } = await openWindow(browser, dev);
+  const start = Date.now();
+  /** After a day without use nobody is signed in any more. */
+  const pass = async (days) => {
+    await dev.setClock(new Date(start + days * DAY).toISOString());
+    await signIn(page, dev.admin);
+  };
+  const setIdle = async (fill, review) => {
+    await walk(page, "Policies");
+    await page.getByRole("link", { name: "Edit Unused keys end" }).click();
+    await fill();
+    await page.getByRole("button", { name: "Review the change" }).click();
+    await page.getByText(review).first().waitFor();
+    await page.getByRole("button", { name: "Save the policy" }).click();
+    await page.getByRole("status").getByText("Policy “Unused keys end” saved.").waitFor();
+  };
+  const create = async (name, role) => {
+    await walk(page, "User Management", "API Keys");
+    return createKey(page, name, (it) => it.getByLabel(role).check(), "ADD API KEY");
+  };
+  const open = async (name) => {
+    await walk(page, "User Management", "API Keys");
+    await page.getByRole("link", { name, exact: true }).click();
+    await page.getByRole("heading", { name, level: 1 }).waitFor();
+  };
+  const mayView = () => page.getByRole("main").getByRole("link", { name: "View", exact: true }).count();
+  /** What the API tells whoever is signed in of the secret of a key. */
+  const reveal = async (token) => {
+    const { organization, key } = await call(dev, token, 200, "GET", "/me");
+    return page.evaluate(async (path) => {
+      const answer = await fetch(path, { method: "POST" });
+      return { status: answer.status, text: await answer.text() };
+    }, `/api/v1/organizations/${organization.id}/keys/${key.id}/reveal`);
+  };
+  await signIn(page, dev.admin);
+
+  await setReveal(page, /administrators/);
+  await setIdle(async () => {
+    await page.getByLabel("A number of days").check();
+    await page.getByRole("textbox", { name: "Number of days" }).fill("90");
+  }, "90 days");
+  const before = await create("made before", "ADMIN");
+  await open("made before");
+  assert.equal(await mayView(), 1, "shown again, as policy still has it");
+  const shown = await reveal(before.token);
+  assert.ok(shown.status === 200 && shown.text.includes(before.token), shown.text);
+  await create("forgotten", "READONLY");
+  await pass(89);
+  assert.equal(await callWith(dev, bearer(before.token)), 200);
+  await pass(91);
+  await walk(page, "User Management", "API Keys");
+  assert.equal(await page.getByRole("link", { name: "forgotten", exact: true }).count(), 0, "ended, as policy still has it");
+
+  await setReveal(page, /^Never/);
+  assert.match(await lastEvent(page), /Policy changed[\s\S]*reveal/);
+  await setIdle(() => page.getByLabel("Never", { exact: true }).check(), "Never");
+  assert.match(await lastEvent(page), /Policy changed[\s\S]*idle days/);
+  const once = await create("automation_ro", "READONLY");
+  for (const name of ["made before", "automation_ro"]) {
+    await open(name);
+    await page.getByText("Policy shows a secret once, when it is made.").waitFor();
+    assert.equal(await mayView(), 0, name);
+    assert.ok(!(await page.content()).includes(once.secret));
+  }
+  for (const { token } of [before, once]) {
+    const { status, text } = await reveal(token);
+    assert.ok(status >= 400 && status < 500 && !text.includes(token), `${status} ${text}`);
+  }
+  await pass(500);
+  assert.deepEqual([await callWith(dev, bearer(once.token)), await callWith(dev, bearer(before.token))], [200, 200], "409 days without use");
+  await walk(page, "User Management", "API Keys");
+  await page.getByRole("row", { name: "automation_ro" }).getByText("Active").waitFor();
+  await close();
+  await dev.stop();
+});
 
 for (const scripts of [true, false]) {
   test(`A3: a shared secret, a bundle, and access tokens${scripts ? "" : ", without scripts"}`, async (scenario) => {
