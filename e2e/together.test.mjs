@@ -414,6 +414,10 @@ for (const engine of ENGINES) {
       // The same search finds what is meant to stand there.
       const controls = [["log", NUMBER], ["audit", "Marketing Automation"], ["export", "Marketing Automation"], [engine === "postgres" ? "dump" : "claviger.db", "Marketing Automation"]];
       for (const [place, text] of controls) assert.deepEqual(find(new Map([["control", text]]), places[place]), ["control"], place);
+      for (const before of ["", "a", "ab"]) {
+        const planted = Buffer.from(`${before}${keys.highlevel.secret}:`).toString("base64");
+        assert.deepEqual(find(new Map([["planted", keys.highlevel.secret]]), planted), ["planted"], planted);
+      }
       assert.ok(addresses.some((it) => it.includes("/policies")) && secrets.size > 20, `${addresses.length} addresses, ${secrets.size} secrets`);
       for (const [place, text] of Object.entries({ ...places, addresses: addresses.join("\n") })) {
         assert.deepEqual(find(secrets, text), [], place);
