@@ -151,7 +151,7 @@ test("A2: a key sees what its mapped user may see, until its date", async (scena
 
   await scenario.test("A2.5, S2.28, S2.29, S2.30: M finds the key under Edit Profile, Security, API Keys, views and uses it, and neither edits nor deletes it", async () => {
     await walkProfile(m.page, "Edit Profile", "Security", "API Keys");
-    await row(m.page).getByText("Active").waitFor();
+    await row(m.page).getByText(/^Active/).waitFor();
     await row(m.page).getByRole("link", { name: "View" }).click();
     await m.page.getByRole("heading", { name: "Integration", level: 1 }).waitFor();
     for (const kind of ["link", "button"]) assert.equal(await m.page.getByRole("main").getByRole(kind, { name: /Edit|Delete|Deactivate|Rotate/ }).count(), 0);
@@ -246,7 +246,7 @@ for (const scripts of [true, false]) {
       assert.equal(await page.getByText("/api/v1/me").count(), 0, "it would be refused there");
       await page.getByRole("link", { name: "Done" }).click();
       await mia.getByText(year).waitFor();
-      await mia.getByText("Active").waitFor();
+      await mia.getByText("Active", { exact: true }).waitFor();
       assert.equal(await mia.getByRole("link", { name: /^Give/ }).count(), 0, "there is one for each user");
       assert.match(await lastEvent(page), new RegExp(`Key created[\\s\\S]*${M.name}`));
     });

@@ -52,6 +52,9 @@ for (const scripts of [true, false]) {
       const own = await switchOn(admin.page);
       assert.equal(await callWith(server, bearer(own)), 200);
       await happened("key.created");
+      // A0.6
+      await walk(admin.page, "Security", "API Management");
+      assert.deepEqual(await admin.page.getByRole("rowheader").allTextContents(), [ADMIN.name], "the member has no key yet");
     });
 
     // A0.2
@@ -118,6 +121,7 @@ for (const scripts of [true, false]) {
       assert.equal(await callWith(server, bearer(second)), 200);
       await button.click();
       await admin.page.getByRole("status").getByText("The API key of “Ann Meyer” is cleared.").waitFor();
+      await admin.page.getByRole("row", { name: ADMIN.name }).waitFor();
       assert.equal(await admin.page.getByRole("row", { name: ANN.name }).count(), 0);
       assert.equal(await callWith(server, bearer(second)), 401);
       await happened("key.revoked");

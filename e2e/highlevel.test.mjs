@@ -150,7 +150,7 @@ test("A1.3: of a location's two keys one is deactivated and refused, the other s
   assert.equal(await verify(second.token, "hill-road"), "allowed");
   await switchTo(page, "Hill Road");
   await page.getByRole("row", { name: "Website" }).getByText("Inactive").waitFor();
-  await page.getByRole("row", { name: "Marketing Automation" }).getByText("Active").waitFor();
+  await page.getByRole("row", { name: "Marketing Automation" }).getByText("Active", { exact: true }).waitFor();
   await close();
 });
 
@@ -159,7 +159,7 @@ test("A1.5: rotated in seven days both secrets work until the seventh is over, a
   try {
     const { page, close } = await openWindow(browser, dev);
     await signIn(page, dev.admin);
-    await page.goto("/settings/api-keys");
+    await walkToKeys(page);
     const old = await createKey(page, "Website");
     await page.getByRole("link", { name: "View key" }).click();
     await page.getByRole("link", { name: "Rotate", exact: true }).first().click();
@@ -177,7 +177,7 @@ test("A1.5: rotated in seven days both secrets work until the seventh is over, a
 
     // Seven days later nobody is signed in any more.
     await signIn(page, dev.admin);
-    await page.goto("/settings/api-keys");
+    await walkToKeys(page);
     await page.getByRole("link", { name: "Website", exact: true }).click();
     await page.getByRole("link", { name: "create a replacement" }).click();
     await page.getByLabel("Key Name").fill("Website, again");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bearer, callWith, createKey, inspect, openWindow, shared, signIn, startDev, walkToKeys } from "./harness.mjs";
+import { bearer, callWith, createKey, inspect, openWindow, shared, signIn, startDev, walk, walkToKeys } from "./harness.mjs";
 
 const DAY = 86_400_000;
 const { browser } = await shared();
@@ -54,6 +54,7 @@ for (const javaScriptEnabled of [true, false]) {
         assert.equal(await told.count(), before + 1, `each of the days is told once, and so is day ${day}`);
       }
       if (javaScriptEnabled) await inspect(page, "notifications");
+      assert.ok((await notice("Used on day 89").filter({ hasText: "unread" }).count()) > 0, "nothing took them back yet");
       await page.goto("/");
       // The samples' own keys end too, and sooner: home warns of a few.
       await page.getByText(/^Key “.+” is deleted on/).first().waitFor();
@@ -63,6 +64,10 @@ for (const javaScriptEnabled of [true, false]) {
       await bell(page).click();
       await page.getByText("Key “Never used” was deleted, since nobody used it.").waitFor();
       assert.equal(await notice("Used on day 89").filter({ hasText: "unread" }).count(), 0);
+      await walk(page, "Audit");
+      const deleted = page.getByRole("row", { name: /^Key deleted/ }).filter({ hasText: "Never used" });
+      assert.match(await deleted.innerText(), /idle/i, "why it was deleted");
+      await bell(page).click();
       await page.getByRole("link", { name: "Only unread" }).click();
       await page.getByRole("button", { name: "Mark all as read" }).click();
       await page.getByRole("status").getByText("marked as read").waitFor();

@@ -7,6 +7,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
+import { ENGINE, createDatabase } from "./database.mjs";
+
 const START_MS_MAX = 30_000;
 
 export const ADMIN = { name: "Maria Keller", email: "maria@acme.example", password: "correct horse battery" };
@@ -26,14 +28,14 @@ export const freePort = () =>
 export const environment = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CLAVIGER_")));
 
 /** Starts the program on ports of its own; answers once it has printed what `ready` finds. */
-const start = async (command, ready) => {
+const start = async (command, ready, more = {}) => {
   const binary = process.env.CLAVIGER_BIN;
   assert.ok(binary, "CLAVIGER_BIN names the program to start");
   const [port, authzPort] = [await freePort(), await freePort()];
   const child = spawn(
     binary,
     [...command, "--listen", `127.0.0.1:${port}`, "--authz-listen", `127.0.0.1:${authzPort}`, "--organization", "Acme"],
-    { stdio: ["ignore", "pipe", "pipe"], env: environment() },
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...environment(), ...more } },
   );
   const ended = new Promise((resolve) => child.once("exit", resolve));
   let printed = "";
@@ -57,15 +59,28 @@ const start = async (command, ready) => {
   return { base: `http://127.0.0.1:${port}`, authz: `http://127.0.0.1:${authzPort}/authz`, found, printed: () => printed, stop };
 };
 
-/** Starts the server on a fresh data folder, with these settings; answers with its address and the set-up link it prints. */
-export const startServer = async (settings = []) => {
+/** Starts the server on a fresh data folder, and a database of its own where the engine is PostgreSQL, with these settings; answers with its address,
+ * the set-up link it prints, and where it keeps things. `halt` ends it and leaves those where they are. */
+export const startServer = async (settings = [], engine = ENGINE) => {
   const data = await mkdtemp(path.join(tmpdir(), "claviger-e2e-"));
-  const server = await start(["serve", "--data-dir", data, ...settings], /https?:\/\/\S+\/setup\/[\w-]+/);
-  const stop = async () => {
-    await server.stop();
+  const database = engine === "postgres" ? await createDatabase() : null;
+  // Everybody on a machine sees its command lines.
+  const where = database ? { CLAVIGER_DATABASE: database.url } : {};
+  const clear = async () => {
+    await database?.drop();
     await rm(data, { recursive: true, force: true });
   };
-  return { ...server, setUpLink: server.found, stop };
+  try {
+    const server = await start(["serve", "--data-dir", data, ...settings], /https?:\/\/\S+\/setup\/[\w-]+/, where);
+    const stop = async () => {
+      await server.stop();
+      await clear();
+    };
+    return { ...server, setUpLink: server.found, data, database, where, halt: server.stop, stop };
+  } catch (error) {
+    await clear();
+    throw error;
+  }
 };
 
 /** Starts the server with sample data and a clock that can be set, which `setClock` does. */
