@@ -140,7 +140,7 @@ fn subject(rows: &[NotificationRow]) -> String {
     let count = |kinds: &[NotificationKind]| rows.iter().filter(|it| kinds.contains(&it.notification.kind)).count();
     let idle = [NotificationKind::KeyIdle, NotificationKind::KeyIdleAgain];
     let expiring = [NotificationKind::KeyExpiring, NotificationKind::KeyExpiringAgain];
-    let on = |at: Option<Timestamp>| at.map(Timestamp::to_date_text).unwrap_or_default();
+    let on = |at: Option<Timestamp>| at.map(|it| it.on_last_day().to_date_text()).unwrap_or_default();
     match (rows.len(), count(&[KeyLeaked])) {
         (_, 0) => {}
         (1, _) => return "An API key leaked".to_owned(),

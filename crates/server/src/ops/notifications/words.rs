@@ -15,7 +15,14 @@ pub struct Sentence {
 }
 
 fn on(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "soon".to_owned(), |it| format!("on {} UTC", it.to_table_text()))
+    at.map_or_else(
+        || "soon".to_owned(),
+        |it| match it.is_midnight() {
+            // As the key's page has it: whoever chose a day reads that day.
+            true => format!("at the end of {} (UTC)", it.on_last_day().to_date_text()),
+            false => format!("on {} UTC", it.to_table_text()),
+        },
+    )
 }
 
 /// What has happened, or will.
@@ -71,5 +78,18 @@ pub const fn label(kind: NotificationKind) -> &'static str {
         NotificationKind::KeyLeaked => "A key leaked",
         NotificationKind::OwnerGone => "Somebody whom keys hang on was disabled or left",
         NotificationKind::WebhookDisabled => "A webhook was disabled, or its receiver is gone",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_ends_with_a_day_is_told_by_that_day() {
+        let at = |text: &str| text.parse().ok();
+        assert_eq!(on(at("2027-02-01T00:00:00Z")), "at the end of 31 Jan 2027 (UTC)");
+        assert_eq!(on(at("2027-02-01T00:00:01Z")), "on 2027-02-01 00:00:01 UTC");
+        assert_eq!(on(None), "soon");
     }
 }
