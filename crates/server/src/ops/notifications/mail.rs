@@ -141,11 +141,18 @@ fn subject(rows: &[NotificationRow]) -> String {
     let idle = [NotificationKind::KeyIdle, NotificationKind::KeyIdleAgain];
     let expiring = [NotificationKind::KeyExpiring, NotificationKind::KeyExpiringAgain];
     let on = |at: Option<Timestamp>| at.map(|it| it.on_last_day().to_date_text()).unwrap_or_default();
+    // One key among tokens is what counts: of a token the sign-in is ended already.
+    let mut leaks = rows.iter().map(|it| &it.notification).filter(|it| it.kind == KeyLeaked);
+    let [one, many] = if leaks.all(|it| it.facts.is_token) {
+        ["An access token", "access tokens"]
+    } else {
+        ["An API key", "API keys"]
+    };
     match (rows.len(), count(&[KeyLeaked])) {
         (_, 0) => {}
-        (1, _) => return "An API key leaked".to_owned(),
-        (all, leaked) if all == leaked => return format!("{all} API keys leaked"),
-        (all, _) => return format!("An API key leaked, and {all} things to know in all"),
+        (1, _) => return format!("{one} leaked"),
+        (all, leaked) if all == leaked => return format!("{all} {many} leaked"),
+        (all, _) => return format!("{one} leaked, and {all} things to know in all"),
     }
     match (rows.len(), count(&idle), count(&expiring)) {
         (1, 1, _) => format!("An API key that nobody uses ends on {}", on(first(&idle))),

@@ -47,6 +47,10 @@ pub fn sentence(it: &Notification) -> Sentence {
             (format!("{by} cleared your API key “"), "”: requests with it are refused.".to_owned())
         }
         NotificationKind::KeyCleared => (format!("{by} deleted your key “"), "”.".to_owned()),
+        NotificationKind::KeyLeaked if facts.is_token => (
+            "An access token of key “".to_owned(),
+            "” leaked, and its sign-in was ended. The key is as good as before.".to_owned(),
+        ),
         NotificationKind::KeyLeaked if facts.is_ended => ("Key “".to_owned(), "” leaked, and was deleted.".to_owned()),
         NotificationKind::KeyLeaked => {
             ("Key “".to_owned(), "” leaked, and was left as it is: rotate it, or delete it.".to_owned())
@@ -75,7 +79,7 @@ pub const fn label(kind: NotificationKind) -> &'static str {
         NotificationKind::OldSecretUsed => "An old secret is still used near its end",
         NotificationKind::KeyMade => "Somebody made a key that acts for you",
         NotificationKind::KeyCleared => "Somebody cleared or deleted your key",
-        NotificationKind::KeyLeaked => "A key leaked",
+        NotificationKind::KeyLeaked => "A key leaked, or a token of one",
         NotificationKind::OwnerGone => "Somebody whom keys hang on was disabled or left",
         NotificationKind::WebhookDisabled => "A webhook was disabled, or its receiver is gone",
     }
