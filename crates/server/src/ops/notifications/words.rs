@@ -15,14 +15,15 @@ pub struct Sentence {
 }
 
 fn on(at: Option<Timestamp>) -> String {
-    at.map_or_else(
-        || "soon".to_owned(),
-        |it| match it.is_midnight() {
-            // As the key's page has it: whoever chose a day reads that day.
-            true => format!("at the end of {} (UTC)", it.on_last_day().to_date_text()),
-            false => format!("on {} UTC", it.to_table_text()),
-        },
-    )
+    at.map_or_else(|| "soon".to_owned(), |it| format!("on {} UTC", it.to_table_text()))
+}
+
+/// As the key's page has it: whoever chose a day for its end reads that day.
+fn on_day_or_at(at: Option<Timestamp>) -> String {
+    match at.filter(|it| it.is_midnight()) {
+        Some(it) => format!("at the end of {} (UTC)", it.on_last_day().to_date_text()),
+        None => on(at),
+    }
 }
 
 /// What has happened, or will.
@@ -36,7 +37,7 @@ pub fn sentence(it: &Notification) -> Sentence {
         }
         NotificationKind::KeyIdleEnded => ("Key “".to_owned(), format!("” was {ends}, since nobody used it.")),
         NotificationKind::KeyExpiring | NotificationKind::KeyExpiringAgain => {
-            ("Key “".to_owned(), format!("” expires {when}."))
+            ("Key “".to_owned(), format!("” expires {}.", on_day_or_at(it.deadline)))
         }
         NotificationKind::OldSecretUsed => {
             ("The old secret of key “".to_owned(), format!("” is still used, and ends {when}."))
@@ -92,8 +93,8 @@ mod tests {
     #[test]
     fn a_key_that_ends_with_a_day_is_told_by_that_day() {
         let at = |text: &str| text.parse().ok();
-        assert_eq!(on(at("2027-02-01T00:00:00Z")), "at the end of 31 Jan 2027 (UTC)");
-        assert_eq!(on(at("2027-02-01T00:00:01Z")), "on 2027-02-01 00:00:01 UTC");
-        assert_eq!(on(None), "soon");
+        assert_eq!(on_day_or_at(at("2027-02-01T00:00:00Z")), "at the end of 31 Jan 2027 (UTC)");
+        assert_eq!(on_day_or_at(at("2027-02-01T00:00:01Z")), "on 2027-02-01 00:00:01 UTC");
+        assert_eq!(on_day_or_at(None), "soon");
     }
 }
