@@ -133,7 +133,7 @@ for (const [name, method] of Object.entries(METHODS)) {
     assert.deepEqual([said.active, said.scope, said.client_id, said.aud], [true, "contacts:read", key.id, "default"]);
     assert.ok(said.exp - said.iat === token.expires_in, JSON.stringify(said));
     const other = await discover(host, method);
-    assert.deepEqual(await refusal(oauth.tokenRevocation(other, token.access_token)), [403, "unauthorized_client"]);
+    assert.deepEqual(await refusal(oauth.tokenRevocation(other, token.access_token)), [400, "unauthorized_client"]);
     assert.equal((await look(token)).active, true);
     await oauth.tokenRevocation(client, token.access_token);
     assert.deepEqual(await look(token), { active: false });

@@ -101,38 +101,63 @@ impl Said {
     }
 }
 
-/// Why a text is no assertion, whatever it was signed with. Nothing of the text stands in it.
+/// Why a text is no assertion, whatever it was signed with, in a sentence. Nothing of the text stands in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoAssertion {
     /// It is no JWT, or too long for one.
-    #[error("`jwt` is no JWT of at most {} bytes", limits::ASSERTION_BYTES_MAX)]
+    #[error("`jwt` is no JWT of at most {} bytes.", limits::ASSERTION_BYTES_MAX)]
     NotJwt,
     /// It is signed with another algorithm.
-    #[error("`alg` is not `HS256`")]
+    #[error("`alg` in the header is not `HS256`.")]
     OtherAlgorithm,
     /// Its header asks for something that nobody here knows.
-    #[error("the header has `crit`, and nothing that could stand there is known here")]
+    #[error("The header has `crit`, and nothing that could stand there is known here.")]
     Critical,
     /// Something stands twice in its header or among its claims.
-    #[error("a member of the header, or a claim, stands there twice")]
+    #[error("A member of the header, or a claim, stands there twice.")]
     Repeated,
     /// This claim is missing, or of another form.
-    #[error("the claim `{0}` is missing, or is not {1}")]
+    #[error("The claim `{0}` is missing, or is not {1}.")]
     Claim(&'static str, &'static str),
 }
 
-/// Why an assertion that was signed well is not taken.
+impl NoAssertion {
+    /// What the client can do about it.
+    pub const fn fix(self) -> &'static str {
+        match self {
+            Self::NotJwt => "Send the three parts of a signed JWT, with the dots between them and nothing around them.",
+            Self::OtherAlgorithm => "Sign with HS256 and the organization's shared secret as it stands.",
+            Self::Critical => "Leave `crit` out of the header: `alg` and `typ` are all that it needs.",
+            Self::Repeated => "Write each member of the header, and each claim, once.",
+            Self::Claim(..) => {
+                "Put all five claims into the JWT: `iat` in seconds, and `jti`, `appname`, `appkey` and `shortname` as texts."
+            }
+        }
+    }
+}
+
+/// Why an assertion that was signed well is not taken, in a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Untimely {
     /// Made too long ago, or with a clock that is wrong.
-    #[error(
-        "`iat` is not within five minutes of the server's clock; check the client's clock, and make an assertion for each sign-in"
-    )]
+    #[error("`iat` is not within five minutes of the server's clock.")]
     IssuedElsewhen,
     /// It says that it has ended, or has not begun.
-    #[error("`exp` has passed, or `nbf` has not come")]
+    #[error("`exp` has passed, or `nbf` has not come.")]
     NotNow,
 }
+
+impl Untimely {
+    /// What the client can do about it.
+    pub const fn fix(self) -> &'static str {
+        match self {
+            Self::IssuedElsewhen => "Check the client's clock, and make an assertion for each sign-in, with `iat` now.",
+            Self::NotNow => "Leave `exp` and `nbf` out, or let the one lie ahead and the other behind.",
+        }
+    }
+}
+
+const _: () = assert!(limits::ASSERTION_AGE_SECS_MAX == 300, "a sentence says five minutes");
 
 impl Assertion {
     /// Reads an assertion without believing it.
@@ -219,6 +244,8 @@ impl fmt::Debug for Assertion {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::name::KeyPrefix;
     use jsonwebtoken::{EncodingKey, Header};
@@ -265,6 +292,14 @@ mod tests {
             less.as_object_mut().expect("an object").remove(claim);
             let text = error(signed(Algorithm::HS256, &less, &secret(1))).to_string();
             assert!(text.contains(&format!("`{claim}` is missing")), "{text}");
+        }
+        let all = [NoAssertion::NotJwt, NoAssertion::OtherAlgorithm, NoAssertion::Critical, NoAssertion::Repeated];
+        let fixes: HashSet<_> =
+            all.map(NoAssertion::fix).into_iter().chain([NoAssertion::Claim("iat", SECONDS).fix()]).collect();
+        assert_eq!(fixes.len(), 5, "each has its own");
+        let said = all.iter().map(ToString::to_string).chain(fixes.iter().map(ToString::to_string));
+        for text in said {
+            assert!(text.ends_with('.'), "{text}");
         }
         for (claim, value) in
             [("jti", json!("")), ("jti", json!("j".repeat(1000))), ("iat", json!("1000")), ("appkey", json!(1))]

@@ -196,6 +196,10 @@ pub const WEBHOOK_OVERLAP_HOURS_DEFAULT: u64 = 24;
 pub const WEBHOOK_SECRETS_MAX: usize = 3;
 /// Deliveries that one request has sent again; it says whether there are more.
 pub const DELIVERIES_RECOVERED_MAX: usize = 1000;
+/// Deliveries of a webhook, the latest, and attempts at them, by which its receiver is judged.
+pub const HEALTH_ATTEMPTS_MAX: usize = 100;
+/// Hours of attempts by which a webhook's receiver is judged.
+pub const HEALTH_HOURS: u64 = 24;
 /// Days for which deliveries and their attempts are kept.
 pub const DELIVERY_DAYS_KEPT: u64 = 30;
 /// Days for which what a host reported is kept.

@@ -45,7 +45,7 @@ named! {
         KeyMade = "key_made",
         /// Somebody else deleted a key of the person's.
         KeyCleared = "key_cleared",
-        /// A key leaked: it was deleted for that, or it is not and wants somebody to do something.
+        /// A key leaked: it was deleted for that, or it is not and wants somebody to do something. Or a token of it, whose sign-in was ended.
         KeyLeaked = "key_leaked",
         /// Somebody whom keys hang on was disabled or left.
         OwnerGone = "owner_gone",
@@ -113,6 +113,9 @@ pub struct Facts {
     /// Of a key that leaked: whether it was deleted for that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_ended: bool,
+    /// Whether it was no key that leaked, but a token that stood for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_token: bool,
 }
 
 /// Something that a person has to know.

@@ -323,11 +323,11 @@ impl Reject {
     pub fn ended(code: Code, what: Ended) -> Self {
         let (detail, fix) = match what {
             Ended::Secret => (
-                "This secret of the key was replaced by another one and has ended; the key itself is not revoked.",
+                "This secret of the key was replaced by another one, or the rotation that made it was cancelled: it has ended. The key itself is not revoked.",
                 "Send the key's present secret; whoever looks after the key has it, or rotates the key for another one.",
             ),
             Ended::SecretOfToken => (
-                "The secret of the key that this token was got with was replaced by another one and has ended; the key itself is not revoked.",
+                "The secret of the key that this token was got with was replaced by another one, or the rotation that made it was cancelled: it has ended. The key itself is not revoked.",
                 "Sign in again with the key's present secret; whoever looks after the key has it, or rotates the key for another one.",
             ),
             Ended::SignIn => (

@@ -79,6 +79,18 @@ impl Timestamp {
     pub fn to_date_text(self) -> String {
         self.jiff().strftime("%-d %b %Y").to_string()
     }
+
+    /// Whether a day begins with it in UTC, and so another one ends.
+    pub const fn is_midnight(self) -> bool {
+        self.as_micros() % 86_400_000_000 == 0
+    }
+
+    /// An instant on the last day of what ends with this one. Midnight is the end of the day before: that is how people give a day to a key, and
+    /// whoever gave it reads the same day again.
+    #[must_use]
+    pub fn on_last_day(self) -> Self {
+        self.saturating_sub(Duration::from_micros(1))
+    }
 }
 
 impl fmt::Display for Timestamp {

@@ -190,6 +190,11 @@ impl Replica {
         here(&state.organizations.load(at)).map(|it| it.record.id)
     }
 
+    /// Whether there is an api of this slug, wherever it stands.
+    pub fn has_api(&self, slug: &str) -> bool {
+        self.state.load().apis.load().number(slug).is_some()
+    }
+
     /// Where an api looks for keys; absent for the usual places, and for an api that nobody knows.
     pub fn key_locations(&self, api: &str) -> Option<Arc<KeyLocations>> {
         self.state.load().apis.load().locations(api).cloned()

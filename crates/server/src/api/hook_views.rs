@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use claviger_core::id::{DeliveryId, EventId, KeyId, OrganizationId, WebhookId, WebhookSecretId};
-use claviger_core::limits::WEBHOOK_OVERLAP_HOURS_MAX;
+use claviger_core::limits::{HEALTH_ATTEMPTS_MAX, HEALTH_HOURS, WEBHOOK_OVERLAP_HOURS_MAX};
 use claviger_core::reject::{FieldReject, Reject};
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::target::TargetUrl;
@@ -55,6 +55,23 @@ pub(super) struct SigningSecretView {
     created_at: Timestamp,
 }
 
+/// What the latest attempts of the last 24 hours say of a receiver: those at its latest 100 deliveries, at most 100.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RecentView {
+    /// How many they are.
+    attempts: u64,
+    /// How many of them were not answered with 200 to 299.
+    failed: u64,
+    /// How many of 100 that are, rounded down; null where there was none.
+    #[schema(required)]
+    failed_percent: Option<u64>,
+    /// Milliseconds in which 95 of 100 were over, failed ones too; null where there was none.
+    #[schema(required)]
+    p95_ms: Option<u64>,
+}
+
+const _: () = assert!(HEALTH_HOURS == 24 && HEALTH_ATTEMPTS_MAX == 100, "the document says so");
+
 /// A subscription to what happens.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct HookView {
@@ -91,6 +108,8 @@ pub(super) struct HookView {
     /// Since when every delivery has failed; null after a success.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     pub failing_since: Option<Timestamp>,
+    /// How its receiver has done within the last 24 hours.
+    pub recent: RecentView,
     /// Its signing secrets that are good, the current one first, and none in clear. Empty in lists.
     pub signing_secrets: Vec<SigningSecretView>,
     /// When it was made.
@@ -137,6 +156,12 @@ impl From<&WebhookInfo> for HookView {
             reach: webhook.reach.into(),
             status: webhook.status.into(),
             failing_since: webhook.failing_since,
+            recent: RecentView {
+                attempts: it.health.attempts,
+                failed: it.health.failed,
+                failed_percent: it.health.failed_percent(),
+                p95_ms: it.health.p95_ms,
+            },
             signing_secrets: it.secrets.iter().map(secret).collect(),
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,

@@ -94,9 +94,10 @@ pub(super) struct IntrospectionView {
 /// What is said about a good token.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ActiveTokenView {
-    /// Everything it may do, separated by spaces.
-    #[schema(required = false, examples("contacts:read scorecards/A:update"))]
-    pub scope: String,
+    /// Everything it may do, separated by spaces. Left out where that is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("contacts:read scorecards/A:update"))]
+    pub scope: Option<String>,
     /// The key: it is what OAuth calls a client.
     #[schema(required = false, value_type = String)]
     pub client_id: KeyId,
@@ -146,7 +147,7 @@ impl ActiveTokenView {
     fn new(it: Introspection, issuer: Option<String>) -> Self {
         let user = it.mapped_user.as_ref();
         Self {
-            scope: it.permissions.join(" "),
+            scope: scope_of(&it.permissions),
             client_id: it.key_id,
             username: user.map(|it| it.name.clone()),
             sub: user.map_or_else(|| it.key_id.to_string(), |it| it.id.to_string()),
@@ -161,6 +162,11 @@ impl ActiveTokenView {
             mapped_user_external_id: it.mapped_user.and_then(|it| it.external_id),
         }
     }
+}
+
+/// Permissions as OAuth writes scopes. A scope has one word at least (RFC 6749 §3.3), so an empty one is none, which may be left out.
+pub(super) fn scope_of(permissions: &[String]) -> Option<String> {
+    (!permissions.is_empty()).then(|| permissions.join(" "))
 }
 
 /// An error as OAuth has it (RFC 6749 §5.2).

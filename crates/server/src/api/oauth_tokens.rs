@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use claviger_core::id::SigningKeyId;
 use claviger_core::reject::{Reject, RejectCode};
@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::form::Form;
-use super::oauth::{OauthErrorView, two_methods};
+use super::oauth::{OauthErrorView, scope_of, two_methods};
 use super::problem::{ApiResult, Problem};
 use super::rates;
 use super::sign_in::client_of;
@@ -139,8 +139,10 @@ pub(super) struct TokenView {
     token_type: &'static str,
     /// Seconds for which it is good.
     expires_in: u64,
-    /// Everything it may do, separated by spaces.
-    scope: String,
+    /// Everything it may do, separated by spaces. Left out where that is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<String>,
 }
 
 impl From<&Issued> for TokenView {
@@ -149,7 +151,7 @@ impl From<&Issued> for TokenView {
             access_token: it.access.expose().to_owned(),
             token_type: "Bearer",
             expires_in: it.access_secs,
-            scope: it.permissions.join(" "),
+            scope: scope_of(&it.permissions),
         }
     }
 }
@@ -167,9 +169,8 @@ impl From<&Issued> for TokenView {
     request_body(content = TokenBody, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token.", body = TokenView),
-        (status = 400, description = "`invalid_request`, `invalid_scope` or `unsupported_grant_type`.", body = OauthErrorView),
+        (status = 400, description = "`invalid_request`, `invalid_scope` or `unsupported_grant_type`; or `unauthorized_client`: the credential is good, but not from here, or not for that organization.", body = OauthErrorView),
         (status = 401, description = "`invalid_client`: no valid credential was sent.", body = OauthErrorView),
-        (status = 403, description = "`unauthorized_client`: the credential is good, but not from here, or not for that organization.", body = OauthErrorView),
         (status = 413, description = "`invalid_request`: the body is too large.", body = OauthErrorView),
         (status = 429, description = "`temporarily_unavailable`: too many tries from this network, or too much of this key.", body = OauthErrorView),
         (status = 500, description = "`server_error`: a fault of the service.", body = OauthErrorView),
@@ -194,8 +195,22 @@ pub(super) async fn create_token(
     };
     match issued {
         Ok(issued) => Json(TokenView::from(&issued)).into_response(),
-        Err(problem) => rates::refuse_stranger(&app, Some(address.ip()), problem),
+        Err(problem) => refuse(&app, address, problem),
     }
+}
+
+/// The refusal of a client. These endpoints have two statuses for it (RFC 6749 §5.2): 401 for one that proved nothing, and 400 for whatever else
+/// it may not have; libraries read the error of no other. Only at the end, since it counts as what it is.
+fn refuse(app: &App, address: SocketAddr, problem: Problem) -> Response {
+    let mut response = rates::refuse_stranger(app, Some(address.ip()), problem);
+    if matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        if let Some(problem) = response.extensions_mut().get_mut::<Problem>() {
+            problem.status = StatusCode::BAD_REQUEST.as_u16();
+            problem.oauth_error = problem.oauth_error.or(Some("unauthorized_client"));
+        }
+    }
+    response
 }
 
 async fn by_credentials(app: &App, request: &ClientForm, client: &ops::tokens::Peer) -> ApiResult<Issued> {
@@ -222,9 +237,8 @@ async fn by_credentials(app: &App, request: &ClientForm, client: &ops::tokens::P
     request_body(content = RevokeBody, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "It is good no more."),
-        (status = 400, description = "`invalid_request`, or `unsupported_token_type` for a whole key.", body = OauthErrorView),
+        (status = 400, description = "`invalid_request`; `unsupported_token_type` for a whole key; or `unauthorized_client`: the token was made for another key, or the credential is not good from here.", body = OauthErrorView),
         (status = 401, description = "`invalid_client`: no valid credential was sent.", body = OauthErrorView),
-        (status = 403, description = "`unauthorized_client`: the token was made for another key, or the credential is not good from here.", body = OauthErrorView),
         (status = 413, description = "`invalid_request`: the body is too large.", body = OauthErrorView),
         (status = 429, description = "`temporarily_unavailable`: too many tries from this network, or too much of this key.", body = OauthErrorView),
         (status = 500, description = "`server_error`: a fault of the service.", body = OauthErrorView),
@@ -239,7 +253,7 @@ pub(super) async fn revoke_token(
 ) -> Response {
     match revoke(&app, &request, address).await {
         Ok(()) => ().into_response(),
-        Err(problem) => rates::refuse_stranger(&app, Some(address.ip()), problem),
+        Err(problem) => refuse(&app, address, problem),
     }
 }
 

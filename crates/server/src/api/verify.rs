@@ -60,7 +60,7 @@ pub(super) struct VerifyBody {
     /// The second part of a pair.
     #[schema(value_type = Option<String>, max_length = 4096)]
     secret_key: Option<SecretString>,
-    /// The slug of the api that asks.
+    /// The slug of the api that asks. About one that there is not nothing is decided: the question is refused.
     #[schema(default = "default")]
     api: Option<String>,
     /// The organization that the request is about: id, slug or external id; absent means the key's own.

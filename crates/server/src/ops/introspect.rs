@@ -3,7 +3,7 @@
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::Code;
 use claviger_core::id::{KeyId, OrganizationId};
-use claviger_core::reject::RejectCode;
+use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::facts::Facts;
@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::caller::Caller;
 use super::error::OpResult;
-use super::verify::{VerifiedUser, Verifier};
+use super::verify::{VerifiedUser, Verifier, refuse_unknown_api};
 use crate::app::App;
 
 /// Why somebody may not introspect who lacks nothing but the permission.
@@ -73,14 +73,14 @@ impl Introspection {
 /// token of its own every key may know; of others it takes `claviger/keys:verify`.
 ///
 /// # Errors
-/// Refusals of the caller.
+/// Refusals of the caller, and of an api that there is not.
 pub fn introspect_token(app: &App, caller: &Caller, request: &IntrospectRequest) -> OpResult<Option<Introspection>> {
     match Verifier::new(app, caller) {
         Ok(mut verifier) => Ok(about_key(app, request, verifier.now, |it| {
             verifier.sees(it.key_organization_id()) || is_own(caller, it)
-        })),
+        })?),
         Err(reject) if reject.code == LACKING && is_about_own(app, caller, request) => {
-            Ok(about_key(app, request, app.now(), |it| is_own(caller, it)))
+            Ok(about_key(app, request, app.now(), |it| is_own(caller, it))?)
         }
         Err(reject) => Err(reject.into()),
     }
@@ -102,22 +102,23 @@ fn about_key(
     request: &IntrospectRequest,
     now: Timestamp,
     is_visible: impl FnOnce(&Facts<'_>) -> bool,
-) -> Option<Introspection> {
+) -> Result<Option<Introspection>, Reject> {
     let ask = Ask {
         organization: request.organization.as_deref().map_or(About::Own, About::Named),
         api: Some(request.api.as_deref().unwrap_or(DEFAULT_API)),
         permissions: &[],
         ip: None,
     };
-    let presented = Presented::token(request.token.expose_secret().as_bytes()).ok()?;
+    let Ok(presented) = Presented::token(request.token.expose_secret().as_bytes()) else { return Ok(None) };
     let verdict = app.replica().verify(&presented, &ask, now);
     let code = verdict.decision().code();
     app.tally().count(code);
-    let facts = verdict.facts().filter(is_visible)?;
+    let Some(facts) = verdict.facts().filter(is_visible) else { return Ok(None) };
+    refuse_unknown_api(app, code, &ask, "api")?;
     if let Some(code) = code {
         verdict.record_denial(RejectCode::Decision(code), now, None, None);
-        return None;
+        return Ok(None);
     }
     verdict.record_use(now, None, None);
-    Some(Introspection::new(&facts))
+    Ok(Some(Introspection::new(&facts)))
 }

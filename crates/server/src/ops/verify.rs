@@ -222,6 +222,7 @@ impl<'a> Verifier<'a> {
             app.tally().count(code);
             return Ok(unknown(code.filter(|it| *it == Code::Malformed).unwrap_or(Code::NotFound)));
         };
+        refuse_unknown_api(app, code, &ask, "/api")?;
         if request.explain {
             app.tally().count(code);
             let limits = verdict.look(request.cost, now);
@@ -331,6 +332,22 @@ fn authorize_somewhere(app: &App, caller: &Caller, verify: &Asked<'_>) -> Result
             Err(refusal)
         }
     }
+}
+
+/// Refuses a question about an api that there is not: another key would not help, and `wrong_api` says that it would. Asked only once the key
+/// turned out not to belong to it, so that a question that is answered costs nothing more; and of keys that the caller may know of, or one that is
+/// unknown would be told from another's.
+pub(super) fn refuse_unknown_api(
+    app: &App,
+    code: Option<Code>,
+    ask: &Ask<'_>,
+    place: &'static str,
+) -> Result<(), Reject> {
+    if code != Some(Code::WrongApi) || ask.api.is_none_or(|it| app.replica().has_api(it)) {
+        return Ok(());
+    }
+    let fix = "Ask for an api that there is: `GET /api/v1/organizations/{organization_id}/apis` lists them, each with its `slug`.";
+    Err(Reject { fix: Some(fix), ..Reject::field(place, "there is no api of this slug") })
 }
 
 fn parse_permissions(texts: &[String]) -> Result<Vec<Asked<'_>>, Reject> {

@@ -2,10 +2,11 @@
 //! and asked for again.
 
 use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
-use claviger_core::limits::DELIVERIES_RECOVERED_MAX;
+use claviger_core::limits::{DELIVERIES_RECOVERED_MAX, HEALTH_ATTEMPTS_MAX};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::delivery::{DeliveryState, Source};
+use claviger_core::webhook::health::Try;
 use claviger_core::webhook::topic::Topic;
 
 use super::topic;
@@ -66,6 +67,11 @@ statements! {
     FIND_ATTEMPTS =
         "SELECT a.number, a.at, a.duration_ms, a.is_manual, a.status, a.response, a.error FROM attempt a \
          WHERE a.delivery_id = $1 AND a.organization_id = $2 ORDER BY a.number DESC LIMIT 100";
+    /// Of the latest deliveries alone: what a webhook is judged by costs the same however many it has.
+    FIND_RECENT_TRIES =
+        "SELECT a.duration_ms, a.status FROM (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 \
+         ORDER BY d.id DESC LIMIT $3) l JOIN attempt a ON a.delivery_id = l.id WHERE a.at >= $4 \
+         ORDER BY a.at DESC, a.delivery_id, a.number LIMIT $5";
     INSERT_ATTEMPT =
         "INSERT INTO attempt (delivery_id, number, organization_id, at, duration_ms, is_manual, status, response, error) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -233,6 +239,22 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_attempts(&mut self, tenant: &Tenant, id: DeliveryId) -> StoreResult<Vec<AttemptRow>> {
         self.list(FIND_ATTEMPTS, args![id, tenant.organization_id()], "attempt", attempt).await
+    }
+
+    /// The latest tries of a webhook's latest deliveries that began since an instant, at most [`HEALTH_ATTEMPTS_MAX`] of each.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_recent_tries(
+        &mut self,
+        tenant: &Tenant,
+        webhook_id: WebhookId,
+        since: Timestamp,
+    ) -> StoreResult<Vec<Try>> {
+        let most = HEALTH_ATTEMPTS_MAX as i64;
+        let arguments = args![webhook_id, tenant.organization_id(), most, since, most];
+        let read = |it: &mut Columns<'_>| Ok(Try { duration_ms: it.next()?, status: it.next()? });
+        self.list(FIND_RECENT_TRIES, arguments, "attempt", read).await
     }
 }
 

@@ -145,6 +145,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_delivery(webhook, delivery), |it| it.is_some());
     ask!(page_deliveries(webhook, None, &first), |it| it.rows.iter().any(|it| it.id == delivery));
     ask!(find_attempts(delivery), |it| !it.is_empty());
+    ask!(find_recent_tries(webhook, Timestamp::MIN), |it| !it.is_empty());
     ask!(find_event_type(topic), |it| it.is_some());
     ask!(find_own_event_type(topic), |it| it.is_some());
     ask!(page_event_types(&first), |it| !it.rows.is_empty());

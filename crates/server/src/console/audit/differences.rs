@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::words::field_words;
 use crate::console::pages::audit::Difference;
+use crate::console::pages::shell::Moment;
 
 /// Characters of a value in a table; an event's own page shows more.
 const VALUE_CHARS_MAX: usize = 60;
@@ -155,6 +156,12 @@ fn told(path: &str, value: &Value, names: &Names) -> String {
             _ => state.to_owned(),
         };
     }
+    // As the key's page has it: whoever chose a day reads that day.
+    if path == "expires_at"
+        && let Some(end) = value.as_str().and_then(|it| it.parse().ok())
+    {
+        return Moment::until(end).text;
+    }
     // Nobody knows a secret by its identifier; where it has begun otherwise, its picture says how.
     match (path, value) {
         ("secret_id", Value::String(_)) => return "a new one".to_owned(),
@@ -233,6 +240,8 @@ mod tests {
         );
         let ends = json!({ "name": "CI", "expires_at": "2026-11-28T05:15:00Z", "description": "" });
         assert_eq!(told(None, Some(ends)), [("Expires".to_owned(), None, some("2026-11-28 05:15:00 UTC"))]);
+        let by_day = json!({ "name": "CI", "expires_at": "2027-02-01T00:00:00Z", "description": "" });
+        assert_eq!(told(None, Some(by_day)), [("Expires".to_owned(), None, some("end of 31 Jan 2027 (UTC)"))]);
     }
 
     #[test]

@@ -377,12 +377,12 @@ impl Moment {
         Self { iso: at.to_string(), text: at.to_table_text() }
     }
 
-    /// Writes the end of a key. Midnight is the end of the day before: that is how a day is given, and whoever gave it reads the same day again.
+    /// Writes the end of a key, and midnight as the end of the day before.
     #[must_use]
     pub fn until(at: Timestamp) -> Self {
         let moment = Self::new(at);
-        let text = match is_midnight(at) {
-            true => format!("end of {} (UTC)", last_day(at).to_date_text()),
+        let text = match at.is_midnight() {
+            true => format!("end of {} (UTC)", at.on_last_day().to_date_text()),
             false => format!("{} UTC", moment.text),
         };
         Self { text, ..moment }
@@ -391,7 +391,7 @@ impl Moment {
     /// Writes the last day on which a key is good, where the hour is of no use in a narrow column.
     #[must_use]
     pub fn last_day(at: Timestamp) -> Self {
-        Self { iso: at.to_string(), ..Self::day(last_day(at)) }
+        Self { iso: at.to_string(), ..Self::day(at.on_last_day()) }
     }
 
     /// Writes an instant as its day, where the hour is of no use in a narrow column.
@@ -401,15 +401,6 @@ impl Moment {
         day.text.truncate("2027-01-20".len());
         day
     }
-}
-
-fn is_midnight(at: Timestamp) -> bool {
-    at.as_micros() % 86_400_000_000 == 0
-}
-
-/// An instant on the last day before something ends at `at`.
-fn last_day(at: Timestamp) -> Timestamp {
-    at.saturating_sub(std::time::Duration::from_micros(1))
 }
 
 /// A state in words with the icon that goes with it; colour is never the only sign.

@@ -113,7 +113,7 @@ pub fn sign_in_with_key(base_url: &str, shortname: &str) -> Vec<Snippet> {
             slug: "shell",
             language: "Shell",
             code: format!(
-                "base64url() {{ openssl base64 -A | tr '+/' '-_' | tr -d '='; }}\nheader=$(printf '{{\"alg\":\"HS256\",\"typ\":\"JWT\"}}' | base64url)\nclaims=$(printf '{{\"iat\":%s,\"jti\":\"%s\",\"appname\":\"%s\",\"appkey\":\"%s\",\"shortname\":\"{shortname}\"}}' \\\n  \"$(date +%s)\" \"$(openssl rand -hex 16)\" \"$APP_NAME\" \"$API_KEY\" | base64url)\nsignature=$(printf '%s.%s' \"$header\" \"$claims\" |\n  openssl dgst -sha256 -hmac \"$SHARED_SECRET\" -binary | base64url)\ncurl {base_url}/api/v1/auth/token -H \"Content-Type: application/json\" \\\n  -d \"{{\\\"jwt\\\":\\\"$header.$claims.$signature\\\"}}\""
+                "base64url() {{ openssl base64 -A | tr '+/' '-_' | tr -d '='; }}\nheader=$(printf '{{\"alg\":\"HS256\",\"typ\":\"JWT\"}}' | base64url)\nclaims=$(printf '{{\"iat\":%s,\"jti\":\"%s\",\"appname\":\"%s\",\"appkey\":\"%s\",\"shortname\":\"{shortname}\"}}' \\\n  \"$(date +%s)\" \"$(openssl rand -hex 16)\" \"$APP_NAME\" \"$API_KEY\" | base64url)\n# openssl would take the secret as an argument, which everybody on this machine can read.\nsignature=$(printf '%s.%s' \"$header\" \"$claims\" | python3 -c 'import hashlib, hmac, os, sys\nkey = os.environ[\"SHARED_SECRET\"].encode()\nsys.stdout.buffer.write(hmac.digest(key, sys.stdin.buffer.read(), hashlib.sha256))' | base64url)\nprintf '{{\"jwt\":\"%s\"}}' \"$header.$claims.$signature\" |\n  curl {base_url}/api/v1/auth/token -H \"Content-Type: application/json\" -d @-"
             ),
         },
     ]
@@ -181,6 +181,18 @@ mod tests {
     fn a_snippet_without_a_token_reads_it_from_the_environment() {
         for snippet in [call_with_key("http://127.0.0.1:8080", None), send_key_along(None)].concat() {
             assert!(snippet.code.contains("API_KEY"), "{}", snippet.language);
+        }
+    }
+
+    // What a program is started with is everybody's to read who is on the machine; what the shell itself writes is not.
+    #[test]
+    fn a_snippet_that_signs_in_starts_no_program_with_a_secret() {
+        let snippets = sign_in_with_key("http://127.0.0.1:8080", "acme");
+        let shell = snippets.iter().find(|it| it.slug == "shell").map(|it| it.code.as_str()).unwrap_or_default();
+        assert!(shell.contains("os.environ[\"SHARED_SECRET\"]") && shell.ends_with("-d @-"), "{shell}");
+        for line in shell.lines().filter(|it| it.contains("openssl") || it.contains("curl")) {
+            let is_told = ["$SHARED_SECRET", "$claims", "$signature"].iter().any(|it| line.contains(it));
+            assert!(!is_told, "{line}");
         }
     }
 

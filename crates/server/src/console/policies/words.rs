@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::console::keys::limits::{NO_LIMIT, rate_words};
 use crate::console::keys::view::grouped;
+use crate::ops::account::CONFIRMED_FOR;
 
 /// What can be chosen for a setting.
 pub(super) enum Kind {
@@ -48,6 +49,8 @@ const YES_NO: &[(&str, &str, &str)] = &[
     ),
 ];
 
+const _: () = assert!(CONFIRMED_FOR.as_secs() == 600, "what is said of showing secrets again says ten minutes");
+
 /// What is said of a setting.
 pub(super) fn about(setting: Setting) -> About {
     let words = |label, help, choices| About { label, help, kind: Kind::Words(choices) };
@@ -64,11 +67,15 @@ pub(super) fn about(setting: Setting) -> About {
                     "Never",
                     "Only on the page that made it. Saving this destroys for ever every copy that is kept now, here and wherever it holds below.",
                 ),
-                ("owner", "To its owner and mapped user", "They sign in again first, and the audit says so."),
+                (
+                    "owner",
+                    "To its owner and mapped user",
+                    "They have signed in or confirmed their password within the last ten minutes, and the audit says so.",
+                ),
                 (
                     "owner_and_admins",
                     "To them and to administrators",
-                    "All of them sign in again first, and the audit says so.",
+                    "All of them have signed in or confirmed their password within the last ten minutes, and the audit says so.",
                 ),
             ],
         ),

@@ -2,8 +2,10 @@
 
 use claviger_core::webhook::WebhookStatus;
 use claviger_core::webhook::delivery::{DeliveryState, Source};
+use claviger_core::webhook::health::Health;
 use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow};
 
+use crate::console::keys::view::grouped;
 use crate::console::pages::shell::{Moment, Status, Tone};
 use crate::console::pages::webhooks::{AttemptView, DeliveryView, WebhookKey, WebhookView};
 use crate::console::visit::Visit;
@@ -56,7 +58,18 @@ pub(in crate::console) fn webhook(visit: &Visit, info: &WebhookInfo) -> WebhookV
         description: webhook.description.to_string(),
         key,
         status: Status { tone, words: status_words(webhook.status).to_owned() },
+        health: health_words(info.health),
     }
+}
+
+/// How a receiver has done; none where nothing was tried.
+fn health_words(it: Health) -> Option<String> {
+    let (share, p95) = (it.failed_percent()?, it.p95_ms?);
+    let failed = match it.failed {
+        0 => format!("{} tried, none failed", it.attempts),
+        failed => format!("{failed} of {} failed ({share} %)", it.attempts),
+    };
+    Some(format!("{failed}, 95 % within {} ms", grouped(p95)))
 }
 
 /// Whether it hangs on a key of the reader.

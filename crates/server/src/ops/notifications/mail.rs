@@ -141,21 +141,30 @@ fn subject(rows: &[NotificationRow]) -> String {
     let idle = [NotificationKind::KeyIdle, NotificationKind::KeyIdleAgain];
     let expiring = [NotificationKind::KeyExpiring, NotificationKind::KeyExpiringAgain];
     let on = |at: Option<Timestamp>| at.map(Timestamp::to_date_text).unwrap_or_default();
+    // A day that somebody chose for the end is named as it was chosen.
+    let on_last = |at: Option<Timestamp>| on(at.map(Timestamp::on_last_day));
+    // One key among tokens is what counts: of a token the sign-in is ended already.
+    let mut leaks = rows.iter().map(|it| &it.notification).filter(|it| it.kind == KeyLeaked);
+    let [one, many] = if leaks.all(|it| it.facts.is_token) {
+        ["An access token", "access tokens"]
+    } else {
+        ["An API key", "API keys"]
+    };
     match (rows.len(), count(&[KeyLeaked])) {
         (_, 0) => {}
-        (1, _) => return "An API key leaked".to_owned(),
-        (all, leaked) if all == leaked => return format!("{all} API keys leaked"),
-        (all, _) => return format!("An API key leaked, and {all} things to know in all"),
+        (1, _) => return format!("{one} leaked"),
+        (all, leaked) if all == leaked => return format!("{all} {many} leaked"),
+        (all, _) => return format!("{one} leaked, and {all} things to know in all"),
     }
     match (rows.len(), count(&idle), count(&expiring)) {
         (1, 1, _) => format!("An API key that nobody uses ends on {}", on(first(&idle))),
-        (1, _, 1) => format!("An API key expires on {}", on(first(&expiring))),
+        (1, _, 1) => format!("An API key expires on {}", on_last(first(&expiring))),
         (1, ..) => "Something about your API keys".to_owned(),
         (all, of_idle, _) if all == of_idle => {
             format!("{all} API keys that nobody uses end from {} on", on(first(&idle)))
         }
         (all, _, of_expiring) if all == of_expiring => {
-            format!("{all} API keys expire from {} on", on(first(&expiring)))
+            format!("{all} API keys expire from {} on", on_last(first(&expiring)))
         }
         (all, ..) => format!("{all} things to know about API keys"),
     }

@@ -98,6 +98,7 @@ impl Teller<'_> {
             EventKind::KeyRevoked if job == Some("idle") => self.ended(false).await,
             EventKind::KeyLeakReported => self.leaked(false).await,
             EventKind::KeyRevoked if after.is_some_and(|it| it.get("leak").is_some()) => self.leaked(true).await,
+            EventKind::SignInEnded if after.is_some_and(|it| it.get("leak").is_some()) => self.token_leaked().await,
             EventKind::KeyRevoked | EventKind::KeysRevoked => self.cleared().await,
             EventKind::UserUpdated
                 if field(before, "status") == Some("active") && field(after, "status") != Some("active") =>
@@ -225,6 +226,21 @@ impl Teller<'_> {
         told.extend(key.mapped_user_id);
         let facts = Facts { name: key.name.to_string(), is_ended, ..Facts::default() };
         self.send(NotificationKind::KeyLeaked, facts, None, told).await
+    }
+
+    /// A token leaked, and its sign-in was ended: told to whom its key concerns, since whoever let it out may let out the next one. Each by itself: it
+    /// takes back nothing that was told of the key, which may still want somebody to do something.
+    async fn token_leaked(&mut self) -> OpResult<()> {
+        let key_id = field(self.event.after.as_ref(), "key_id").and_then(|it| it.parse().ok());
+        let key = match key_id {
+            Some(key_id) => self.tx.find_key(&self.tenant, key_id).await?,
+            None => None,
+        };
+        let Some(key) = key else { return Ok(()) };
+        let mut told = self.concerned(key.owner_id).await?;
+        told.extend(key.mapped_user_id);
+        let facts = Facts { name: key.name.to_string(), is_token: true, ..Facts::default() };
+        self.send_about(NotificationKind::KeyLeaked, key.id.to_string(), facts, None, told).await
     }
 
     /// A key acts for somebody from now on who did not do it before.

@@ -37,7 +37,7 @@ pub struct RevokeRequest {
 /// as good as revoked. Only the key that a token was made for takes it back; a key itself is revoked by other means.
 ///
 /// # Errors
-/// Refusals: `state_conflict` for a whole key, `policy_denied` for the token of another key, `rate_limited`.
+/// Refusals: `state_conflict` for a whole key, `not_found` for the token of another key, `rate_limited`.
 pub async fn revoke_token(app: &App, presented: &Presented<'_>, request: &RevokeRequest, peer: &Peer) -> OpResult<()> {
     let now = app.now();
     let actor = client(app, presented, peer)?;
@@ -47,8 +47,9 @@ pub async fn revoke_token(app: &App, presented: &Presented<'_>, request: &Revoke
         return refuse_key(app, &request.token).map_err(Into::into);
     };
     if actor.key_id != Some(token.key_id()) {
-        let detail = "The token was made for another key, and only that takes it back.";
-        return Err(Reject::new(RejectCode::PolicyDenied, detail).into());
+        let detail = "The token was made for another key, and only that takes it back. Whoever may delete that key ends the token by reporting it as leaked.";
+        // What is somebody else's, as everywhere. No policy stands in the way, and none would help.
+        return Err(Reject::new(RejectCode::NotFound, detail).into());
     }
     if token.expires_at() <= now {
         return Ok(());

@@ -1,5 +1,7 @@
 //! Signing in with a key and what the organization's shared secret has signed, and going on without them for a while.
 
+use std::borrow::Cow;
+
 use claviger_core::access_token::TokenKind;
 use claviger_core::assertion::Assertion;
 use claviger_core::decision::Code;
@@ -27,7 +29,7 @@ const JOB: &str = "sign-in";
 /// Refusals: `unauthenticated`, `assertion_refused`, those of the decision. `unavailable` while the database is away, since nobody could say
 /// whether the assertion was used before.
 pub async fn sign_in(app: &App, assertion: SecretString, peer: &Peer) -> OpResult<Issued> {
-    let assertion = Assertion::parse(assertion).map_err(|error| refused(format!("{error}.")))?;
+    let assertion = Assertion::parse(assertion).map_err(|error| refused(error.to_string(), error.fix()))?;
     let now = app.now();
     let organization_id = organization_of_key(app, &assertion, now)?;
     let tenant = Tenant::system(organization_id, JOB);
@@ -36,7 +38,7 @@ pub async fn sign_in(app: &App, assertion: SecretString, peer: &Peer) -> OpResul
     let signed: Vec<_> = secrets.iter().filter(|(_, it)| assertion.is_signed_with(it)).map(|(it, _)| it).collect();
     let shared_secret = *signed.first().ok_or_else(Reject::unauthenticated)?;
     let (shared_secret_id, ends_at) = (shared_secret.id, shared_secret.retiring_until(now));
-    assertion.check_time(now).map_err(|error| refused(error.to_string()))?;
+    assertion.check_time(now).map_err(|error| refused(error.to_string(), error.fix()))?;
     let grantee = judge(app, &assertion, peer, now)?;
     remember(app, tenant, &assertion, now).await?;
     // Only now: who sends again what was overheard must not make a key look used.
@@ -53,7 +55,8 @@ async fn remember(app: &App, tenant: Tenant, assertion: &Assertion, now: Timesta
     on_task(app, async move {
         let mut tx = task.store().begin().await?;
         if !tx.use_assertion(&tenant, id_digest, until).await? {
-            return Err(refused("`jti` was used before; make an assertion for each sign-in.").into());
+            let fix = "Make an assertion for each sign-in, with a `jti` of its own, such as a random UUID.";
+            return Err(refused("`jti` was used before in this organization.", fix).into());
         }
         tx.commit_unaudited("that an assertion was used is remembered for as long as it could be used again").await?;
         Ok(())
@@ -77,17 +80,23 @@ fn judge(app: &App, assertion: &Assertion, peer: &Peer, now: Timestamp) -> Resul
     let ask = Ask { organization: About::Named(assertion.shortname()), api: None, permissions: &[], ip: peer.ip };
     let verdict = app.replica().verify_digest(&assertion.key_digest(), &ask, now);
     let facts = admitted(app, &verdict, peer, now).map_err(|reject| match reject.code {
-        RejectCode::Decision(Code::OutOfReach) => refused("`shortname` is no organization that this key reaches."),
+        RejectCode::Decision(Code::OutOfReach) => refused(
+            "`shortname` is no organization that this key reaches.",
+            "Put the slug of the key's own organization into `shortname`, or that of one below which the key reaches.",
+        ),
         _ => reject,
     })?;
     if facts.key_name() != assertion.key_name() {
-        return Err(refused("`appname` is not the name of the key in `appkey`."));
+        return Err(refused(
+            "`appname` is not the name of the key in `appkey`.",
+            "Put the key's name into `appname`, letter for letter as its page has it.",
+        ));
     }
     Ok(Grantee::new(&facts))
 }
 
-fn refused(detail: impl Into<std::borrow::Cow<'static, str>>) -> Reject {
-    Reject::new(RejectCode::AssertionRefused, detail)
+fn refused(detail: impl Into<Cow<'static, str>>, fix: &'static str) -> Reject {
+    Reject { fix: Some(fix), ..Reject::new(RejectCode::AssertionRefused, detail) }
 }
 
 /// Gets another access token of the same sign-in, with the same scopes and for the same organization.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use claviger_core::id::{KeyId, OrganizationId, WebhookId};
-use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
+use claviger_store::webhooks::{WebhookFilter, WebhookRow, WebhooksOf};
 
-use super::{WebhookInfo, authorize, info, organization_of, place_of, shows_target};
+use super::{WebhookInfo, authorize, health_of, info, organization_of, place_of, shows_target};
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
@@ -31,13 +31,24 @@ pub async fn list_webhooks(
         (own, asked) => (own, asked == WebhooksOf::All || asked == own),
     };
     let filter = WebhookFilter { of, ..filter };
-    let mut found = app.store().read().await?.page_webhooks(&tenant, &filter, &page.try_into()?).await?;
+    let mut reader = app.store().read().await?;
+    let mut found = reader.page_webhooks(&tenant, &filter, &page.try_into()?).await?;
     if !is_theirs || !found.rows.iter().all(|it| access.covers(it)) {
         found.rows.clear();
         found.next = None;
     }
     let shows_target = shows_target(app, caller, access, organization_id);
-    Ok(found.map(|row| WebhookInfo { row, shows_target, secrets: Vec::new() }).into())
+    // One by one, each by its index: one statement for all of them would walk along all deliveries of each.
+    let mut health = HashMap::new();
+    for row in &found.rows {
+        let id = row.webhook.id;
+        health.insert(id, health_of(app, &mut reader, &tenant, id).await?);
+    }
+    let info = |row: WebhookRow| {
+        let health = health.get(&row.webhook.id).copied().unwrap_or_default();
+        WebhookInfo { row, shows_target, secrets: Vec::new(), health }
+    };
+    Ok(found.map(info).into())
 }
 
 /// Finds a webhook, by `claviger/webhooks:read` or as the caller's own.

@@ -13,10 +13,14 @@ mod samples;
 mod secrets;
 mod subscribe;
 
+use std::time::Duration;
+
 use claviger_core::decision::Code;
 use claviger_core::id::{OrganizationId, WebhookId};
+use claviger_core::limits::HEALTH_HOURS;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
+use claviger_core::webhook::health::Health;
 use claviger_core::webhook::secrets::WebhookSecret;
 use claviger_core::webhook::signature::SigningSecret;
 use claviger_store::Connection;
@@ -46,6 +50,8 @@ pub struct WebhookInfo {
     pub shows_target: bool,
     /// Its signing secrets that are good, the current one first; empty in lists.
     pub secrets: Vec<WebhookSecret>,
+    /// How its receiver has done within the last [`HEALTH_HOURS`] hours.
+    pub health: Health,
 }
 
 /// A webhook with its new signing secret in clear.
@@ -180,6 +186,14 @@ async fn info(
 ) -> OpResult<WebhookInfo> {
     let row = find(connection, tenant, access, id).await?;
     let secrets = secrets::good(connection, tenant, id, app.now()).await?;
+    let health = health_of(app, connection, tenant, id).await?;
     let shows_target = shows_target(app, caller, access, tenant.organization_id());
-    Ok(WebhookInfo { row, shows_target, secrets: secrets.into_iter().map(|it| it.secret).collect() })
+    Ok(WebhookInfo { row, shows_target, secrets: secrets.into_iter().map(|it| it.secret).collect(), health })
+}
+
+/// How a webhook's receiver has done lately.
+async fn health_of(app: &App, connection: &mut Connection, tenant: &Tenant, id: WebhookId) -> OpResult<Health> {
+    const SPAN: Duration = Duration::from_secs(HEALTH_HOURS * 3600);
+    let tries = connection.find_recent_tries(tenant, id, app.now().saturating_sub(SPAN)).await?;
+    Ok(Health::of(&tries))
 }

@@ -19,6 +19,25 @@ async fn an_api_is_made_and_its_keys_bear_its_prefix_and_are_good_for_it_alone()
     assert!(key.token.starts_with("bill_"), "{}", key.access_key);
     let code = async |api: &str| it.verify(json!({"key": key.token, "api": api})).await["code"].clone();
     assert_eq!((code("billing").await, code("default").await), (Value::Null, json!("wrong_api")));
+    // No key would be right for an api that there is not.
+    for explain in [false, true] {
+        let body = json!({"key": key.token, "api": "invoices", "explain": explain});
+        let refused = it.admin.post("/api/v1/verify", body).await;
+        assert_eq!((refused.refusal(), refused.pointers()), ((400, "invalid_field".into()), vec!["/api".to_owned()]));
+        assert!(refused.text_at("/fix").contains("/apis` lists them"), "{refused:?}");
+    }
+    let unknown = it.verify(json!({"key": "nobody's", "api": "invoices"})).await;
+    assert_eq!(unknown["code"], "not_found", "an unknown key is told from another's by nothing");
+    let asked = it.admin.request("POST", "/oauth/introspect?api=invoices").form(&[("token", key.token.as_str())]);
+    let refused = it.admin.send(asked).await;
+    assert_eq!((refused.status, refused.text_at("/error")), (400, "invalid_request".to_owned()));
+    let batch = json!({"requests": [{"key": key.token, "api": "invoices"}, {"key": key.token, "api": "billing"}]});
+    let answers = it.admin.post("/api/v1/verify/batch", batch).await.expect(200).json()["answers"].clone();
+    assert_eq!(
+        (&answers[0]["allowed"], &answers[0]["errors"][0]["pointer"]),
+        (&json!(false), &json!("/requests/0/api"))
+    );
+    assert_eq!(answers[1]["allowed"], true);
 
     let renamed = it.admin.patch(&place, json!({"name": "Invoices"})).await.expect(200);
     assert_eq!((renamed.text_at("/name"), renamed.header("etag")), ("Invoices".to_owned(), "\"2\""));

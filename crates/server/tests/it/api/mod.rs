@@ -25,6 +25,7 @@ mod key_usage;
 mod keys;
 mod lists;
 pub(crate) mod log;
+mod oauth_clients;
 mod one_per_user;
 mod personal_keys;
 mod policies;

@@ -172,7 +172,8 @@ async fn whatever_is_not_signed_just_now_by_the_shared_secret_is_refused() {
         assert!(!answer.text.contains(&key.secret_key), "{answer:?}");
     }
     let named = at.sign_in(&at.signed(&with("iat", json!("now")))).await.text_at("/message");
-    assert!(named.contains("the claim `iat` is missing, or is not a number"), "{named}");
+    assert!(named.contains("The claim `iat` is missing, or is not a number"), "{named}");
+    let mut fixes = std::collections::HashSet::new();
     let untrue = [
         with("iat", json!(now - 301)),
         with("iat", json!(now + 301)),
@@ -181,8 +182,11 @@ async fn whatever_is_not_signed_just_now_by_the_shared_secret_is_refused() {
         with("appname", json!("CI")),
     ];
     for claims in &untrue {
-        assert_eq!(refusal(&at.sign_in(&at.signed(claims)).await), (401, "assertion_refused".into()), "{claims}");
+        let refused = at.sign_in(&at.signed(claims)).await;
+        assert_eq!(refusal(&refused), (401, "assertion_refused".into()), "{claims}");
+        fixes.insert(refused.text_at("/fix"));
     }
+    assert_eq!(fixes.len(), 4, "the clock, its own end, its organization and its name: each is mended otherwise");
     at.sign_in(&whole).await.expect(200);
     assert_eq!(refusal(&at.sign_in(&whole).await), (401, "assertion_refused".into()), "used before");
     let other = at.readonly("other").await;
@@ -376,7 +380,7 @@ async fn a_client_gets_a_token_by_the_standard_road_that_only_narrows() {
         (vec![("grant_type", "password")], (400, "unsupported_grant_type")),
         (vec![("scope", "contacts:read")], (400, "invalid_request")),
         (vec![("grant_type", "refresh_token"), ("refresh_token", "x")], (400, "unsupported_grant_type")),
-        (vec![("grant_type", "client_credentials"), ("organization", "nowhere")], (403, "unauthorized_client")),
+        (vec![("grant_type", "client_credentials"), ("organization", "nowhere")], (400, "unauthorized_client")),
         (
             vec![("grant_type", "client_credentials"), ("client_id", "other"), ("client_secret", "x")],
             (400, "invalid_request"),
@@ -414,7 +418,8 @@ async fn a_token_is_looked_into_and_taken_back_by_its_key_alone() {
     assert_eq!((&said["iat"], &said["exp"]), (&json!(now), &json!(now + 900)));
     let revoke = async |client: &Client, token: &str| form(client, "/oauth/revoke", &[("token", token)]).await;
     let foreign = revoke(&it.admin.with(&other.token), &token).await;
-    assert_eq!((foreign.status, foreign.text_at("/error")), (403, "unauthorized_client".into()));
+    assert_eq!((foreign.status, foreign.text_at("/error")), (400, "unauthorized_client".into()));
+    assert_eq!(foreign.text_at("/code"), "not_found", "no policy stands in the way");
     assert_eq!(introspect().await["active"], true);
     let whole_key = revoke(&client, &key.token).await;
     assert_eq!((whole_key.status, whole_key.text_at("/error")), (400, "unsupported_token_type".into()));

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
 use crate::api::fixture::Fixture;
@@ -54,6 +55,17 @@ fn run(code: &str, home: &Path, variables: &[(&str, &str)]) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout))
 }
 
+/// Signs in as a client with the organization's shared secret does, and says by which token it goes on.
+async fn sign_in(it: &Fixture) -> String {
+    let secret = it.admin.post(&it.at("/shared-secret"), json!({})).await.expect(201).text_at("/shared_secret");
+    let key = it.create_key(json!({"name": "Signs in"})).await;
+    let claims = json!({"iat": it.app.now().as_secs(), "jti": "1", "appname": "Signs in", "appkey": key.token, "shortname": "root"});
+    let by = EncodingKey::from_secret(secret.as_bytes());
+    let jwt = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &by).unwrap();
+    let answer = it.admin.without().post("/api/v1/auth/token", json!({ "jwt": jwt })).await;
+    answer.expect(200).text_at("/refresh_token")
+}
+
 // Of several threads, because the server answers in this process while the test waits for curl.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_curl_line_of_the_guides_is_answered_as_it_says() {
@@ -70,6 +82,7 @@ async fn every_curl_line_of_the_guides_is_answered_as_it_says() {
     let admin = it.create_key(json!({"name": "Admin of the guides", "reach": "subtree"})).await;
     // Each guide has three keys.
     it.admin.patch(&it.at("/policy"), json!({"max_keys_per_user": 200})).await.expect(200);
+    let refresh_token = sign_in(&it).await;
     let base = it.app.url("");
     let mut run_so_far = 0;
     for guide in guides() {
@@ -77,8 +90,13 @@ async fn every_curl_line_of_the_guides_is_answered_as_it_says() {
         let caller = it.create_key(json!({"name": format!("Caller of {name}")})).await;
         let subject = it.create_key(json!({"name": format!("Subject of {name}")})).await;
         let leaked = it.create_key(json!({"name": format!("Leaked of {name}")})).await;
+        let form = [("grant_type", "client_credentials")];
+        let token = it.admin.with(&caller.token).request("POST", "/oauth/token").form(&form);
+        let access_token = it.admin.send(token).await.expect(200).text_at("/access_token");
         let variables = [
-            ("API_KEY", caller.token.as_str()),
+            ("ACCESS_TOKEN", access_token.as_str()),
+            ("REFRESH_TOKEN", &refresh_token),
+            ("API_KEY", &caller.token),
             ("ACCESS_KEY", &caller.access_key),
             ("SECRET_KEY", &caller.secret_key),
             ("ADMIN_KEY", &admin.token),

@@ -5,12 +5,14 @@ use claviger::ops::notifications::mail::send_due;
 use claviger::ops::notifications::words::sentence;
 use claviger::ops::notifications::{list_notifications, read_log};
 use claviger::ops::page::PageRequest;
+use claviger::ops::tokens::{ClientRequest, Peer, token_for_client};
 use claviger::ops::verify::Subject;
 use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::key::RevocationReason;
 use claviger_core::notification::NotificationKind::{KeyCleared, KeyLeaked, KeyMade};
 use claviger_core::notification::NotificationState;
 use claviger_core::role::BuiltIn;
+use claviger_verifier::credential::Presented;
 use serde_json::json;
 
 use super::mail_sink::{mailing, plain, receiver};
@@ -19,7 +21,11 @@ use crate::app::{TestApp, new_key};
 
 /// Reports a key by another one, as a scanner does.
 async fn report(it: &TestApp, at: OrganizationId, key: &CreatedKey) -> String {
-    let body = json!({ "key": key.token.expose(), "found_at": "https://paste.example.com/1" });
+    report_text(it, at, key.token.expose()).await
+}
+
+async fn report_text(it: &TestApp, at: OrganizationId, text: &str) -> String {
+    let body = json!({ "key": text, "found_at": "https://paste.example.com/1" });
     let answer = it.post(&format!("/api/v1/organizations/{at}/leaks"), it.admin_key().await.expose(), &body).await;
     assert_eq!(answer.status, 200, "{:?}", answer.body);
     read_log(&it.app).await.unwrap();
@@ -86,6 +92,37 @@ async fn a_key_that_is_deleted_because_it_leaked_is_told_of_once_and_with_the_re
     }
     assert_eq!(report(&it, it.root, &key).await, "dead");
     assert_eq!(bell(&it, &owner).await.len(), 1);
+    it.stop().await;
+}
+
+#[tokio::test]
+async fn a_leaked_token_is_told_to_whom_its_key_concerns_until_that_is_deleted() {
+    let it = TestApp::new().await;
+    let (owner, owner_id, _) = it.member(it.root, "Owner", BuiltIn::Member).await;
+    let (other, ..) = it.member(it.root, "Other admin", BuiltIn::Admin).await;
+    it.allow_members_keys(it.root, true).await;
+    let key = key_of(&it, it.root, owner_id, it.admin_id).await;
+    for times in 1..=2 {
+        let issued = {
+            let presented = Presented::token(key.token.expose().as_bytes()).unwrap();
+            token_for_client(&it.app, &presented, &ClientRequest::default(), &Peer::default()).await.unwrap()
+        };
+        let token = issued.access.expose();
+        assert_eq!(report_text(&it, it.root, token).await, "token_ended");
+        for who in [&owner, &other, &it.admin] {
+            assert_eq!(unread(&it, who).await, vec![KeyLeaked; times]);
+        }
+        assert_eq!(report_text(&it, it.root, token).await, "dead");
+        assert_eq!(unread(&it, &owner).await.len(), times, "what had ended is told once");
+    }
+    let told = list_notifications(&it.app, &owner, true, PageRequest::default()).await.unwrap().items;
+    let it_says = sentence(&told[0].notification);
+    assert_eq!((it_says.before.as_str(), it_says.name.as_str()), ("An access token of key “", "Sync"));
+    assert_eq!(told[0].notification.subject_id, key.info.key.id.to_string());
+    assert_eq!(it.verify(&key.token, &[]), Ok(()), "the key is as good as before");
+    revoke_key(&it.app, &it.admin, it.root, key.info.key.id, RevocationReason::KeyCompromise, None).await.unwrap();
+    read_log(&it.app).await.unwrap();
+    assert_eq!((unread(&it, &owner).await, unread(&it, &other).await), (vec![KeyCleared], vec![]));
     it.stop().await;
 }
 

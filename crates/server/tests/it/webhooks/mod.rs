@@ -1,6 +1,7 @@
 //! Webhooks: what is sent, to whom, and to whom not.
 
 mod fanning;
+mod health;
 mod hearing;
 mod hooks;
 pub(crate) mod receiver;

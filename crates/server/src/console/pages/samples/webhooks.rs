@@ -26,6 +26,7 @@ fn webhook(words: &Words<'_>, id: &str, tone: Tone, state: &str) -> WebhookView 
             path: (id == "whk_1").then(|| "/keys/key_1".to_owned()),
         }),
         status: status(tone, state),
+        health: (id != "whk_3").then(|| "2 of 40 failed (5 %), 95 % within 1,340 ms".to_owned()),
     }
 }
 

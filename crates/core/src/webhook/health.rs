@@ -1,0 +1,63 @@
+//! How a webhook's receiver has done lately.
+
+/// A try, as far as its receiver is judged by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Try {
+    /// How many milliseconds it took.
+    pub duration_ms: u64,
+    /// The status that was answered.
+    pub status: Option<u16>,
+}
+
+/// What the latest tries say of a receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Health {
+    /// How many tries it is judged by.
+    pub attempts: u64,
+    /// How many of them were not taken.
+    pub failed: u64,
+    /// Milliseconds in which 95 of 100 were over, failed ones too: a receiver that is slow to fail is slow. Absent where there was none.
+    pub p95_ms: Option<u64>,
+}
+
+impl Health {
+    /// Judges by these tries, in whatever order.
+    pub fn of(tries: &[Try]) -> Self {
+        let failed = tries.iter().filter(|it| !it.status.is_some_and(|it| (200..300).contains(&it))).count();
+        let mut durations: Vec<_> = tries.iter().map(|it| it.duration_ms).collect();
+        durations.sort_unstable();
+        // The nearest rank, which is one that was measured.
+        let rank = (durations.len() * 95).div_ceil(100);
+        let p95_ms = rank.checked_sub(1).and_then(|it| durations.get(it).copied());
+        Self { attempts: tries.len() as u64, failed: failed as u64, p95_ms }
+    }
+
+    /// How many of 100 tries were not taken, rounded down; absent where there was none.
+    pub const fn failed_percent(self) -> Option<u64> {
+        (self.failed * 100).checked_div(self.attempts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_is_judged_by_what_was_measured() {
+        let of = |durations: &[u64]| {
+            let tries: Vec<_> = durations.iter().map(|it| Try { duration_ms: *it, status: Some(200) }).collect();
+            Health::of(&tries).p95_ms
+        };
+        assert_eq!((of(&[]), of(&[7]), of(&[9, 7])), (None, Some(7), Some(9)));
+        let hundred: Vec<_> = (1..=100).rev().collect();
+        assert_eq!((of(&hundred), of(&hundred[80..])), (Some(95), Some(19)));
+    }
+
+    #[test]
+    fn whatever_is_no_2xx_was_not_taken() {
+        let tries = [Some(200), Some(299), Some(300), Some(500), None].map(|status| Try { duration_ms: 1, status });
+        let health = Health::of(&tries);
+        assert_eq!((health.attempts, health.failed, health.failed_percent()), (5, 3, Some(60)));
+        assert_eq!(Health::default().failed_percent(), None);
+    }
+}

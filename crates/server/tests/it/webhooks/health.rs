@@ -1,0 +1,46 @@
+//! How a receiver is judged by the latest attempts.
+
+use std::time::Duration;
+
+use claviger::ops::page::PageRequest;
+use claviger::ops::webhooks::{get_webhook, list_webhooks};
+use claviger_core::webhook::health::Health;
+use claviger_store::webhooks::WebhookFilter;
+use serde_json::json;
+
+use super::receiver::{Manner, Receiver};
+use super::world::World;
+
+#[tokio::test]
+async fn a_receiver_is_judged_by_the_attempts_of_the_last_day() {
+    let world = World::new().await;
+    let app = &world.test.app;
+    let receiver = Receiver::new(Manner::status(200)).await;
+    let hook = world.subscribe(&receiver).await;
+    let other = world.subscribe(&Receiver::new(Manner::status(200)).await).await;
+    let health = async |id| get_webhook(app, &world.caller, id).await.unwrap().health;
+    assert_eq!(health(hook.id).await, Health::default());
+    world.happen("taken").await;
+    receiver.wait_for(1).await;
+    world.settled(&hook, 1).await;
+    // Given up at once: what is tried again would be judged on the next day too.
+    receiver.becomes(Manner::with(500, "webhook-delivery: abort-message\r\n", ""));
+    world.happen("lost").await;
+    receiver.wait_for(2).await;
+    world.settled(&hook, 2).await;
+    world.settled(&other, 2).await;
+    let judged = health(hook.id).await;
+    assert_eq!((judged.attempts, judged.failed, judged.failed_percent()), (2, 1, Some(50)));
+    let listed = list_webhooks(app, &world.caller, None, WebhookFilter::default(), PageRequest::default()).await;
+    let listed = listed.unwrap().items;
+    let of = |id| listed.iter().find(|it| it.row.webhook.id == id).unwrap().health;
+    assert_eq!((of(hook.id), of(other.id).failed), (judged, 0), "each by its own attempts");
+
+    let shown = world.test.get(&format!("/api/v1/hooks/{}", hook.id), world.test.admin_key().await.expose()).await;
+    let expected = json!({"attempts": 2, "failed": 1, "failed_percent": 50, "p95_ms": judged.p95_ms.unwrap()});
+    assert_eq!((shown.status, &shown.body["recent"]), (200, &expected));
+
+    world.test.clock.advance(Duration::from_secs(24 * 60 * 60 + 1));
+    assert_eq!(health(hook.id).await, Health::default(), "what is longer ago is forgotten");
+    world.stop().await;
+}
