@@ -15,7 +15,7 @@ use claviger_core::time::Timestamp;
 use super::choices::DAY;
 use super::door::Door;
 use super::locations::location_keys;
-use super::rights::rights_to;
+use super::rights::offers_to;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::health;
@@ -350,12 +350,15 @@ pub(in crate::console) async fn show_keys(
 async fn rows_of(visit: &Visit, keys: &[KeyInfo]) -> OpResult<Vec<KeyRowView>> {
     let now = visit.app.now();
     let weeks = weeks_of(&visit.app, &visit.caller, visit.organization_id(), keys).await?;
-    let row = |it: &KeyInfo| KeyRowView {
-        week: weeks.get(&it.key.id).and_then(|days| Spark::new(days, view::grouped)),
-        may: rights_to(visit, it),
-        ..view::row(it, now)
-    };
-    Ok(keys.iter().map(row).collect())
+    let mut rows = Vec::with_capacity(keys.len());
+    for it in keys {
+        rows.push(KeyRowView {
+            week: weeks.get(&it.key.id).and_then(|days| Spark::new(days, view::grouped)),
+            may: offers_to(visit, it).await?,
+            ..view::row(it, now)
+        });
+    }
+    Ok(rows)
 }
 
 async fn list_page(visit: &Visit, query: &ListQuery) -> OpResult<KeyList> {

@@ -8,7 +8,7 @@ use claviger_core::organization::Organization;
 use claviger_core::reject::RejectCode;
 
 use super::list::{ListQuery, is_about_sort};
-use super::rights::rights_to;
+use super::rights::offers_to;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::pages::key_list::{KeyRowView, LocationKeys, LocationView};
@@ -90,7 +90,10 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
         };
         sum.count += list.map_or(0, |it| it.total.count);
         sum.is_exact &= list.is_none_or(|it| it.total.is_exact);
-        let now = app.now();
+        let mut rows = Vec::new();
+        for key in list.into_iter().flat_map(|it| &it.page.items) {
+            rows.push(KeyRowView { may: offers_to(visit, key).await?, ..view::row(key, app.now()) });
+        }
         locations.push(LocationView {
             page: may_see(it.id).then(|| format!("/tree/{}", it.id)),
             name: it.name.to_string(),
@@ -98,11 +101,7 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
             total: list.map(|it| view::total(it.total)),
             found: matches!(keys, Keys::Found(_)).then(|| query.whole()),
             is_agency: has_others_below(visit, it.id).await?,
-            keys: list
-                .into_iter()
-                .flat_map(|it| &it.page.items)
-                .map(|it| KeyRowView { may: rights_to(visit, it), ..view::row(it, now) })
-                .collect(),
+            keys: rows,
         });
     }
     // Keys that were found are not counted together with those of organizations that were.

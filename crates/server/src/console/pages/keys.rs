@@ -92,6 +92,8 @@ pub struct KeyPage {
     pub rotation: Option<RotationView>,
     /// How it is used.
     pub usage: UsageView,
+    /// Whether the viewer could switch it on, were it not somebody else who switched it off.
+    pub held_off: bool,
     /// What the viewer may do with it.
     pub may: KeyRights,
     /// What somebody should look at about it.

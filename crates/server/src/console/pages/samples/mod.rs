@@ -207,6 +207,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         .collect();
     recent.swap(0, 1);
     let key_page = |may: KeyRights| KeyPage {
+        held_off: false,
         ending: frame::ending(words),
         shell: shell(words, Place::Keys),
         key: facts(words),
