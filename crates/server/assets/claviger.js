@@ -134,7 +134,8 @@ const ask = (url) => {
 };
 const prepareDialogs = (root) => {
   if (!window.HTMLDialogElement) return;
-  for (const link of root.querySelectorAll("a[data-dialog]")) {
+  // In the rows of a list of keys nothing but the address says so.
+  for (const link of root.querySelectorAll("a[data-dialog], .keys [href*='/delete'], .keys [href*='/rotate']")) {
     link.addEventListener("click", (event) => {
       if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
       event.preventDefault();

@@ -239,7 +239,7 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
     assert_eq!(heads(".locations table"), heads("main > table"), "the same columns");
     let row = format!("/o/shop/keys/{key}");
     for link in [row.clone(), format!("{row}/edit"), format!("{row}/rotate"), format!("{row}/delete")] {
-        assert!(page.links().contains(&format!("{link}?back=%2Fo%2Froot%2Fkeys")), "{link}");
+        assert!(page.links().contains(&format!("{link}?back=/o/root/keys")), "{link}");
     }
     assert!(html.select(&selector(&format!("input[name=key][value={key}][form=bulk-shop]"))).next().is_some());
     drop(html);
@@ -289,6 +289,18 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
     // The question says whose key it is.
     let question = admin.get(&to("/delete")).await.expect(200);
     assert!(question.text_of("main").contains("It is a key of Shop."));
+    press(&mut admin, question.form("/delete")).await;
+
+    // Of its own keys too, where the list is narrowed.
+    let own = app.create_key(&app.admin, app.root, new_key("Till of the agency")).await.unwrap().info.key.id;
+    let page = admin.get(list).await.expect(200);
+    press(&mut admin, page.form(&format!("{own}/deactivate"))).await;
+    let plain = admin.get("/o/root/keys").await.expect(200);
+    assert!(!plain.links().iter().any(|it| it.starts_with("/o/root/keys/") && it.contains("back=")));
+    let links = page.links();
+    let delete = links.iter().find(|it| it.starts_with(&format!("/o/root/keys/{own}/delete?back="))).expect("a link");
+    let question = admin.get(delete).await.expect(200);
+    assert!(question.links().contains(&list.to_owned()), "{:?}", question.links());
     press(&mut admin, question.form("/delete")).await;
 
     // Several at once.

@@ -133,6 +133,15 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
     }
 }
 
+/// A whole page of an agency, as many rows in all: its own keys, and five of a location.
+pub(super) fn of_agency(words: &Words<'_>, mut page: KeyListPage) -> KeyListPage {
+    let mut below = locations(words);
+    if let Some(it) = below.locations.first_mut() {
+        it.keys = page.rows.split_off(page.rows.len() - 5);
+    }
+    KeyListPage { locations: Some(below), ..page }
+}
+
 pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
     KeyFacts {
         id: "key_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned(),

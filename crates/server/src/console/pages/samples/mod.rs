@@ -247,8 +247,10 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     alone.shell.views = None;
     let mut full = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
     for (at, row) in full.rows.iter_mut().enumerate() {
-        row.id = format!("{}{at}", row.id);
+        // As long as identifiers are.
+        row.id = format!("{}{at:0>12}", row.id);
     }
+    "/keys?".clone_into(&mut full.back);
 
     let mut keyboard_off = KeyboardPage { shell: shell(words, Place::Elsewhere) };
     keyboard_off.shell.preferences.shortcuts = Shortcuts::Off;
@@ -316,6 +318,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("organizations-none", render(&OrganizationsPage { rows: Vec::new(), next: None, ..organizations(words) })),
         ("keys", render(&key_list(words, rows(words)))),
         ("keys-25", render(&full)),
+        ("keys-25-agency", render(&keys::of_agency(words, full.clone()))),
+        ("keys-25-narrowed", render(&KeyListPage { back: "/keys?status=active".to_owned(), ..full })),
         (
             "keys-integrations",
             render(&KeyListPage {
