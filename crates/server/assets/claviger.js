@@ -22,7 +22,8 @@ addEventListener("beforeunload", (event) => {
   if (document.querySelector("[data-once]")) event.preventDefault();
 });
 
-// The answer to a form cannot be come back to, nor loaded again without asking: its place in the history becomes that of the page it is about.
+// The answer to a form cannot be come back to, nor loaded again without asking: its place in the history becomes that of the page it is about, or of
+// the form that a question answers.
 const here = document.querySelector("[data-here]")?.dataset.here;
 if (here) history.replaceState(null, "", here);
 

@@ -6,6 +6,7 @@ use axum::response::Response;
 use claviger_core::api::DATA_LOADER_API;
 use claviger_core::key::{KeyState, RevocationReason};
 
+use super::copied::replaced_by;
 use super::door::Door;
 use super::form::find;
 use super::limits;
@@ -54,6 +55,7 @@ pub(in crate::console) async fn show_key(
     let now = visit.app.now();
     let page = KeyPage {
         ending: notifications::ending(&visit, Some(info.key.id)).await,
+        replaced: replaced_by(&visit, &info, &query.replaces).await,
         shell: visit.shell(Place::Keys),
         key: view::facts(&info, now),
         limits: limits::words(&visit, &info),

@@ -301,7 +301,7 @@ async fn how_often_a_key_may_be_used_is_set_in_its_form_and_stands_on_its_page()
     let (token, path) = (created.text_of("#token"), way_to_key(&created));
     let facts = |page: &Page| ["Rate limit", "Daily quota"].map(|it| fact(page, it));
     let said = [
-        "100 requests in 10 seconds set for this key · 100 left now",
+        "100 requests per 10 seconds set for this key · 100 left now",
         "5,000 requests a day set for this key · 5,000 left until 00:00 UTC",
     ];
     assert_eq!(facts(&browser.get(&path).await), said);
@@ -309,7 +309,7 @@ async fn how_often_a_key_may_be_used_is_set_in_its_form_and_stands_on_its_page()
         assert_eq!(app.get("/api/v1/me", &token).await.status, 200);
     }
     let said = [
-        "100 requests in 10 seconds set for this key · 87 left now",
+        "100 requests per 10 seconds set for this key · 87 left now",
         "5,000 requests a day set for this key · 4,987 left until 00:00 UTC",
     ];
     assert_eq!(facts(&browser.get(&path).await), said);
@@ -321,7 +321,7 @@ async fn how_often_a_key_may_be_used_is_set_in_its_form_and_stands_on_its_page()
     app.set_policy(app.root, r#"{"default_rate":"10/1s","locked":["default_rate"]}"#).await;
     // What was used counts on at another rate.
     app.clock.advance(std::time::Duration::from_secs(60));
-    assert_eq!(fact(&browser.get(&path).await, "Rate limit"), "10 requests in 1 second by the policy · 10 left now");
+    assert_eq!(fact(&browser.get(&path).await, "Rate limit"), "10 requests per second by the policy · 10 left now");
     let form = browser.get(&format!("{path}/edit")).await.form("/edit").with("rate", "none");
     let told = browser.submit(&form).await.expect(422);
     assert!(told.text_of("#rate-error").contains("policy is locked"), "{}", told.text);
@@ -334,7 +334,7 @@ async fn the_policy_of_limits_is_chosen_reviewed_and_saved() {
     let list = browser.get("/o/root/policies").await;
     assert!(list.text.contains("Rate limit of keys") && list.text.contains("Daily quota of keys"), "{}", list.text);
     for (setting, typed, wrong, words) in [
-        ("default_rate", "100/10s", "100", "100 requests in 10 seconds"),
+        ("default_rate", "100/10s", "100", "100 requests per 10 seconds"),
         ("default_daily_quota", "200000", "0", "200,000 requests a day"),
     ] {
         let path = format!("/o/root/policies/{setting}");
@@ -349,5 +349,8 @@ async fn the_policy_of_limits_is_chosen_reviewed_and_saved() {
     browser.submit(&review.form("/o/root/policies/default_rate")).await.expect(303);
     assert_eq!(app.app.replica().policy(app.root).unwrap().default_rate, None);
     let told = browser.get("/o/root/audit").await.expect(200).text_of("tbody tr");
-    assert!(told.contains("100/10s →"), "what was taken back does not read as if it were set: {told}");
+    assert!(
+        told.contains("100 requests per 10 seconds →"),
+        "what was taken back does not read as if it were set: {told}"
+    );
 }

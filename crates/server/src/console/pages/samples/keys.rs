@@ -176,7 +176,7 @@ pub(super) fn limits() -> Vec<LimitWords> {
         left: left.map(str::to_owned),
     };
     vec![
-        limit("Rate limit", "100 requests in 10 seconds", "by the policy", Some("87 left now")),
+        limit("Rate limit", "100 requests per 10 seconds", "by the policy", Some("87 left now")),
         limit("Daily quota", "No limit", "", None),
     ]
 }

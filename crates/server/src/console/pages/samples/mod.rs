@@ -208,6 +208,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     recent.swap(0, 1);
     let key_page = |may: KeyRights| KeyPage {
         held_off: false,
+        replaced: replaced(),
         ending: frame::ending(words),
         shell: shell(words, Place::Keys),
         key: facts(words),
