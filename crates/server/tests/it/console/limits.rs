@@ -43,6 +43,8 @@ async fn an_admin_key_of_the_form_works_on_the_organization_that_it_makes_where_
             review.text_of("h1").contains("with full rights?")
                 && review.html().select(&selector("#token")).next().is_none()
         );
+        // The question is the answer to a form: its place in the history becomes that of the form, where scripts run.
+        assert!(review.text.contains("data-here=\"/o/root/keys/new\""), "{}", review.text);
         let back = browser.submit(&review.form("/keys").with("confirmed", "no")).await.expect(200).form("/keys");
         assert!(back.fields.contains(&("name".to_owned(), name.to_owned())), "all of it is kept: {:?}", back.fields);
         let created = browser.submit(&review.form("/keys").with("confirmed", "yes")).await.expect(200);
@@ -322,9 +324,14 @@ async fn how_often_a_key_may_be_used_is_set_in_its_form_and_stands_on_its_page()
     // What was used counts on at another rate.
     app.clock.advance(std::time::Duration::from_secs(60));
     assert_eq!(fact(&browser.get(&path).await, "Rate limit"), "10 requests per second by the policy · 10 left now");
-    let form = browser.get(&format!("{path}/edit")).await.form("/edit").with("rate", "none");
+    let edit = browser.get(&format!("{path}/edit")).await;
+    let hints = (edit.text_of("#rate-hint"), edit.text_of("#daily_quota-hint"));
+    assert!(hints.0.contains("locked") && !hints.0.contains("none for no limit"), "what would be refused: {}", hints.0);
+    assert!(!hints.1.contains("locked"), "{}", hints.1);
+    let form = edit.form("/edit").with("rate", "none");
     let told = browser.submit(&form).await.expect(422);
-    assert!(told.text_of("#rate-error").contains("policy is locked"), "{}", told.text);
+    let told = told.text_of("#rate-error");
+    assert!(told.contains("policy is locked") && told.contains("10 requests per second at most"), "{told}");
 }
 
 #[tokio::test]

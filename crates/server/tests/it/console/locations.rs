@@ -320,3 +320,21 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
         assert!(links.contains(&"/o/shop/keys".to_owned()) && !links.iter().any(|it| it.contains("evil")), "{links:?}");
     }
 }
+
+// Who acts in a location is a member there and not of the agency; the agency's list is narrowed to them all the same.
+#[tokio::test]
+async fn an_agency_filters_by_users_of_its_locations() {
+    let app = TestApp::new().await;
+    let shop = app.organization(app.root, "Shop").await;
+    let (_, tara, _) = app.member(shop, "Tara", BuiltIn::Readonly).await;
+    let new = NewKey { owner_id: Some(None), mapped_user_id: Some(Some(tara)), ..new_key("Till") };
+    app.create_key(&app.admin, shop, new).await.unwrap();
+    app.create_key(&app.admin, app.root, new_key("Own")).await.unwrap();
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/root/keys").await.expect(200);
+    let offered = format!("select[name=user] option[value={tara}]");
+    assert_eq!(page.html().select(&selector(&offered)).count(), 1, "once");
+    let page = admin.get(&format!("/o/root/keys?user={tara}")).await.expect(200);
+    assert_eq!(page.text_of(&offered), "Tara");
+    assert!(page.text.contains("Till") && !page.text.contains(">Own<"), "{}", page.text);
+}

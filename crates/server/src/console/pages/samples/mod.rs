@@ -246,12 +246,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     }
     let mut alone = home(112, Vec::new());
     alone.shell.views = None;
-    let mut full = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
-    for (at, row) in full.rows.iter_mut().enumerate() {
-        // As long as identifiers are.
-        row.id = format!("{}{at:0>12}", row.id);
-    }
-    "/keys?".clone_into(&mut full.back);
 
     let mut keyboard_off = KeyboardPage { shell: shell(words, Place::Elsewhere) };
     keyboard_off.shell.preferences.shortcuts = Shortcuts::Off;
@@ -266,6 +260,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         replaced: None,
     };
     let mut pages = members::all(words);
+    pages.extend(keys::whole(words));
     pages.extend(access::all(words));
     pages.extend(bulk::all(words));
     pages.extend(account::all(words));
@@ -318,9 +313,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("organizations", render(&organizations(words))),
         ("organizations-none", render(&OrganizationsPage { rows: Vec::new(), next: None, ..organizations(words) })),
         ("keys", render(&key_list(words, rows(words)))),
-        ("keys-25", render(&full)),
-        ("keys-25-agency", render(&keys::of_agency(words, full.clone()))),
-        ("keys-25-narrowed", render(&KeyListPage { back: "/keys?status=active".to_owned(), ..full })),
         (
             "keys-integrations",
             render(&KeyListPage {
