@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ADMIN, openWindow, setUp, shared, startServer, walk } from "./harness.mjs";
+import { ADMIN, confirmRights, openWindow, setUp, shared, signIn, startServer, walk } from "./harness.mjs";
 
 const { browser, server } = await shared(startServer);
 
@@ -37,3 +37,20 @@ for (const scripts of [true, false]) {
     await close();
   });
 }
+
+test("Back from the secret of a key with full rights leads to an empty form, and never to an error or the secret", async () => {
+  const { page, close } = await openWindow(browser, server, {});
+  await signIn(page);
+  await walk(page, "API Keys");
+  await page.getByRole("link", { name: "Create API Key" }).first().click();
+  await page.getByLabel("API Key Name").fill("Everything");
+  await page.getByRole("radio", { name: /^ADMIN/ }).check();
+  await page.getByRole("button", { name: "Generate" }).click();
+  await confirmRights(page, "Key “Everything” created");
+  const token = await page.locator("#token").textContent();
+  page.on("dialog", (dialog) => dialog.accept());
+  await page.goBack();
+  await page.getByRole("heading", { name: "Create API Key" }).waitFor();
+  assert.ok(!(await page.content()).includes(token));
+  await close();
+});

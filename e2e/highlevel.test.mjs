@@ -216,10 +216,10 @@ test("A1.0, A1.6: the agency's policy is set; limits show in headers, 429 says w
     await page.getByRole("alert").getByText("such as 100/10s").waitFor();
     await page.getByRole("textbox", { name: "Requests and period" }).fill("100/10s");
     await page.getByRole("button", { name: "Review the change" }).click();
-    await page.getByText("100 requests in 10 seconds").first().waitFor();
+    await page.getByText("100 requests per 10 seconds").first().waitFor();
     await show(page, "policy-rate-review");
     await page.getByRole("button", { name: "Save the policy" }).click();
-    await page.getByRole("row", { name: /^Rate limit of keys.*100 requests in 10 seconds.*Set here/ }).waitFor();
+    await page.getByRole("row", { name: /^Rate limit of keys.*100 requests per 10 seconds.*Set here/ }).waitFor();
 
     await walkToKeys(page);
     const key = await createKey(page, "Website");
@@ -244,7 +244,7 @@ test("A1.0, A1.6: the agency's policy is set; limits show in headers, 429 says w
     assert.equal((await call()).status, 200, "after the time that it said");
 
     await page.getByRole("link", { name: "View key" }).click();
-    await page.getByText("100 requests in 10 seconds").waitFor();
+    await page.getByText("100 requests per 10 seconds").waitFor();
     await page.getByText("by the policy").waitFor();
     await show(page, "key-limits");
     await page.getByRole("link", { name: "Edit", exact: true }).click();

@@ -40,3 +40,4 @@ pub mod time;
 pub mod usage;
 pub mod user;
 pub mod webhook;
+pub mod words;

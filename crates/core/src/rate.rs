@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::time::Timestamp;
+use crate::words;
 
 /// So many requests in a period. All of them may come at once; then they come back one by one, evenly over the period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,6 +79,21 @@ impl Rate {
     /// The time in which so many come back.
     pub const fn period(&self) -> Duration {
         self.period
+    }
+
+    /// As people read it: `6,000 requests per minute`, `100 requests per 10 seconds`.
+    pub fn in_words(&self) -> String {
+        let requests = words::requests(self.requests);
+        match words::whole_units(self.period) {
+            (1, unit, _) => format!("{requests} per {unit}"),
+            (many, unit, _) => format!("{requests} per {} {unit}s", words::grouped(many)),
+        }
+    }
+
+    /// As people type it: `6000/1m`. Machines write and are told whole seconds, see [`fmt::Display`].
+    pub fn typed(&self) -> String {
+        let (many, _, letter) = words::whole_units(self.period);
+        format!("{}/{many}{letter}", self.requests)
     }
 
     /// Whether whoever keeps to it keeps to the other one too: neither more at once, nor more in the long run.
@@ -169,6 +185,21 @@ mod tests {
 
     fn at(micros: u64) -> Timestamp {
         Timestamp::MIN.saturating_add(Duration::from_secs(1_000_000) + Duration::from_micros(micros))
+    }
+
+    #[test]
+    fn rates_are_said_in_words_and_typed_in_the_largest_unit() {
+        for (text, words, typed) in [
+            ("100/10s", "100 requests per 10 seconds", "100/10s"),
+            ("1/s", "1 request per second", "1/1s"),
+            ("6000/60s", "6,000 requests per minute", "6000/1m"),
+            ("90/90s", "90 requests per 90 seconds", "90/90s"),
+            ("1000/2h", "1,000 requests per 2 hours", "1000/2h"),
+            ("5/1d", "5 requests per day", "5/1d"),
+        ] {
+            assert_eq!((rate(text).in_words(), rate(text).typed()), (words.to_owned(), typed.to_owned()));
+            assert_eq!(rate(typed), rate(text));
+        }
     }
 
     #[test]

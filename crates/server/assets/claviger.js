@@ -22,7 +22,8 @@ addEventListener("beforeunload", (event) => {
   if (document.querySelector("[data-once]")) event.preventDefault();
 });
 
-// The answer to a form cannot be come back to, nor loaded again without asking: its place in the history becomes that of the page it is about.
+// The answer to a form cannot be come back to, nor loaded again without asking: its place in the history becomes that of the page it is about, or of
+// the form that a question answers.
 const here = document.querySelector("[data-here]")?.dataset.here;
 if (here) history.replaceState(null, "", here);
 
@@ -134,7 +135,8 @@ const ask = (url) => {
 };
 const prepareDialogs = (root) => {
   if (!window.HTMLDialogElement) return;
-  for (const link of root.querySelectorAll("a[data-dialog]")) {
+  // In the rows of a list of keys nothing but the address says so.
+  for (const link of root.querySelectorAll("a[data-dialog], .keys [href*='/delete'], .keys [href*='/rotate']")) {
     link.addEventListener("click", (event) => {
       if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
       event.preventDefault();

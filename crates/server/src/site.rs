@@ -42,11 +42,13 @@ pub(crate) struct Site {
     pub(crate) tls: bool,
 }
 
-/// How a browser wants pages to look, for pages that only read it; the console keeps it, and has more of it.
+/// How a browser wants pages to look: what the cookie says that the console keeps, read here for all pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Look {
     /// The theme, where it is not the system's.
     pub(crate) theme: Option<&'static str>,
+    /// Whether instants are written as how long ago they are, where scripts run.
+    pub(crate) relative_times: bool,
     /// Whether single keys do nothing.
     pub(crate) shortcuts_off: bool,
 }
@@ -111,7 +113,7 @@ impl Site {
         let mut words = value.split('.');
         let wanted = words.next().unwrap_or_default();
         let theme = ["light", "dark"].into_iter().find(|it| *it == wanted);
-        Look { theme, shortcuts_off: words.nth(1) == Some("off") }
+        Look { theme, relative_times: words.next() == Some("relative"), shortcuts_off: words.next() == Some("off") }
     }
 
     /// The session's token, as the browser sent it.
@@ -216,6 +218,10 @@ mod tests {
             let found = Site { base_url: String::new(), tls: false }.look(&headers);
             (found.theme, found.shortcuts_off)
         };
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, "look=light.relative.on".parse().unwrap());
+        let found = Site { base_url: String::new(), tls: false }.look(&headers);
+        assert_eq!(found, Look { theme: Some("light"), relative_times: true, shortcuts_off: false });
         assert_eq!((with("dark.absolute.on"), with("light")), ((Some("dark"), false), (Some("light"), false)));
         assert_eq!(
             (with("system.absolute.off"), with("purple"), with("")),

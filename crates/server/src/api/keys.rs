@@ -183,7 +183,8 @@ pub(super) async fn update_key(
 
 /// Switches a key on.
 ///
-/// Doing it twice is no error.
+/// Doing it twice is no error. Whoever may change own keys only switches on again what they switched off themselves, or what the service did:
+/// one that somebody else deactivated stays so, `insufficient_permission`.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/activate",

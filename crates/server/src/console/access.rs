@@ -12,7 +12,7 @@ use claviger_core::reject::{Reject, RejectCode};
 use serde::Deserialize;
 
 use super::failure::Failure;
-use super::keys::rights::rights_to;
+use super::keys::rights::offers_to;
 use super::keys::{secrets, view};
 use super::menu::Section;
 use super::pages::access::{ApiAccessPage, AskPage, MappedKeyView, MappedKeysPage};
@@ -50,10 +50,10 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {
         has_access: access.access != ApiAccess::NotAllowed,
         allowed: access.access != ApiAccess::NotAllowed && visit.may("create"),
         role: visit.organization.role_name.as_deref().map(view::role_label).unwrap_or_default(),
-        may_activate: access
-            .key
-            .as_ref()
-            .is_some_and(|it| it.key.standing == KeyStanding::Inactive && rights_to(&visit, it).switch),
+        may_activate: match &access.key {
+            Some(it) => it.key.standing == KeyStanding::Inactive && offers_to(&visit, it).await?.switch,
+            None => false,
+        },
         ended: if access.key.is_none() { last_end(&visit).await? } else { None },
         hint: access.key.as_ref().and_then(|it| it.access_hint.clone()).unwrap_or_default(),
         key: access.key.as_ref().map(|it| view::facts(it, now)),

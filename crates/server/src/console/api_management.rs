@@ -23,7 +23,7 @@ use super::pages::form::FormErrors;
 use super::pages::key_list::KeyRowView;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place, Status, Tone};
-use super::paging::{Forward, forward};
+use super::paging::{Forward, forward, query_string};
 use super::visit::Visit;
 use super::webhooks::{self, Selected};
 use crate::ops::error::Error;
@@ -161,6 +161,16 @@ pub(super) fn path_to(user_id: UserId) -> String {
     format!("{}/{user_id}", base(Section::Security))
 }
 
+/// The page of somebody's keys and webhooks that an address brings along, as the way back: the crumbs above it, its path and whose it is. Nothing
+/// where it is anything else, or not for this reader.
+pub(super) async fn way_back(visit: &Visit, from: &str) -> Option<(Vec<Crumb>, String, String)> {
+    let of = |door: Section| Some((door, from.strip_prefix(base(door))?.strip_prefix('/')?.parse::<UserId>().ok()?));
+    let (door, user_id) = [Section::Security, Section::AdvancedSettings].into_iter().find_map(of)?;
+    authorize(visit).ok()?;
+    let name = name_of(visit, user_id).await.ok()?;
+    Some((below(door), format!("{}/{user_id}", base(door)), name))
+}
+
 /// Whose key it is.
 fn name_in(info: &KeyInfo) -> String {
     info.owner_name.as_ref().map_or_else(|| info.key.name.to_string(), ToString::to_string)
@@ -242,7 +252,11 @@ pub(super) async fn configure(
     authorize(&visit)?;
     let user_id: UserId = user.parse().map_err(|_| Failure::not_found())?;
     match selected.path() {
-        Some(path) => Ok(visit.redirect(&path)),
+        // The page of the webhook leads back to this person.
+        Some(path) => {
+            let from = query_string([("from", format!("{}/{user_id}", base(door)))]);
+            Ok(visit.redirect(&format!("{path}?{from}")))
+        }
         None => Ok(visit.done(&format!("{}/{user_id}", base(door)), &Notice::NoWebhookSelected)),
     }
 }

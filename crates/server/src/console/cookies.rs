@@ -49,10 +49,12 @@ pub(super) fn clear_session(headers: &mut HeaderMap, site: &Site) {
 
 /// How this browser wants pages to look.
 pub(super) fn preferences(headers: &HeaderMap, site: &Site) -> Preferences {
-    let value = site.cookie(headers, LOOK_COOKIE).unwrap_or_default();
-    let mut words = value.split('.');
-    let mut word = || words.next().unwrap_or_default();
-    Preferences { theme: Theme::parse(word()), times: Times::parse(word()), shortcuts: Shortcuts::parse(word()) }
+    let look = site.look(headers);
+    Preferences {
+        theme: look.theme.map_or(Theme::System, Theme::parse),
+        times: if look.relative_times { Times::Relative } else { Times::Absolute },
+        shortcuts: if look.shortcuts_off { Shortcuts::Off } else { Shortcuts::On },
+    }
 }
 
 /// Remembers how this browser wants pages to look.

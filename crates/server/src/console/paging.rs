@@ -1,7 +1,7 @@
 //! Query strings of links, what is typed into searches, and lists that are only walked forward.
 
 use claviger_core::limits;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::keys::view::grouped;
@@ -143,9 +143,26 @@ pub(super) fn query_string<T: AsRef<str>>(pairs: impl IntoIterator<Item = (&'sta
     pairs.into_iter().map(encoded).collect::<Vec<_>>().join("&")
 }
 
+/// What need not be written otherwise within a value behind the question mark; it stands in every row of some lists.
+const WITHIN_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'?').remove(b'=').remove(b'-').remove(b'_');
+
+/// What an address ends in that says where its reader came from.
+pub(super) fn back_query(path: &str) -> String {
+    format!("back={}", utf8_percent_encode(path, WITHIN_VALUE))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_back_is_read_as_it_was_written() {
+        let path = "/o/root/keys?q=a%26b%2Bc&status=active&sort=%2Dname";
+        let written = back_query(path);
+        assert_eq!(written, "back=/o/root/keys?q=a%2526b%252Bc%26status=active%26sort=%252Dname");
+        let read: Vec<_> = form_urlencoded::parse(written.as_bytes()).into_owned().collect();
+        assert_eq!(read, [("back".to_owned(), path.to_owned())]);
+    }
 
     #[test]
     fn a_walk_through_a_list_leads_back_the_same_way() {

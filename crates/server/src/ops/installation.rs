@@ -190,9 +190,8 @@ async fn insert_admin(app: &App, tx: &mut Tx, tenant: &Tenant, roles: &[Role]) -
 
 fn first_key(admin: &User) -> KeyDraft {
     let mut draft = KeyDraft::named(Name::parse("First key").expect("a name"), Origin::Setup);
-    draft.description =
-        Description::parse("Made at the first start, to try things out. Revoke it when it is not needed any more.")
-            .expect("a description");
+    draft.description = Description::parse("Made at the first start to try things out. Delete it once it has served.")
+        .expect("a description");
     draft.scopes = Some(PermissionSet::parse(&FIRST_KEY_SCOPES).expect("permissions"));
     draft.owner_id = Some(admin.id);
     draft.mapped_user_id = Some(admin.id);

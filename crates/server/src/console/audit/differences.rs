@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use claviger_core::id::SecretId;
 use claviger_core::key::RevocationReason;
+use claviger_core::rate::Rate;
 use claviger_core::time::Timestamp;
 use serde_json::Value;
 
@@ -89,6 +90,10 @@ fn revocation_in_one(found: &mut Vec<Difference>) {
     let mut said = found.remove(at);
     said.field = "Revoked".to_owned();
     said.before = None;
+    if said.after.as_deref() == Some(NO_REASON) {
+        said.field = format!("Revoked, {NO_REASON}");
+        said.after = None;
+    }
     found.retain(|it| it.path != "standing");
     found.insert(0, said);
 }
@@ -142,6 +147,8 @@ fn secret_words(path: &str, pictures: [Option<&Value>; 2]) -> Option<String> {
     })
 }
 
+/// What is said where nobody gave a reason.
+const NO_REASON: &str = "no reason given";
 /// What stands for nothing.
 const NONE: &str = "none";
 
@@ -167,6 +174,12 @@ fn told(path: &str, value: &Value, names: &Names) -> String {
         ("secret_id", Value::String(_)) => return "a new one".to_owned(),
         ("secret_ids", Value::Array(ids)) if ids.len() == 1 => return "1 secret".to_owned(),
         ("secret_ids", Value::Array(ids)) => return format!("{} secrets", ids.len()),
+        (_, Value::String(text)) if is_rate(path) && text.parse::<Rate>().is_ok() => {
+            return text.parse().map_or_else(|_| text.clone(), |it: Rate| it.in_words());
+        }
+        ("reason" | "revocation_reason", Value::String(reason)) if reason == RevocationReason::Unspecified.as_str() => {
+            return NO_REASON.to_owned();
+        }
         ("reason" | "revocation_reason", Value::String(reason)) if RevocationReason::parse(reason).is_some() => {
             return reason.replace('_', " ");
         }
@@ -177,6 +190,11 @@ fn told(path: &str, value: &Value, names: &Names) -> String {
         Some(secs) if path.ends_with("_secs") => duration_words(secs),
         _ => text(value, names),
     }
+}
+
+/// Whether a field is a rate: a policy's, or a key's own.
+fn is_rate(path: &str) -> bool {
+    matches!(path, "policy.default_rate" | "default_rate" | "limits.rate")
 }
 
 /// `7 days`, `1 hour`, `90 seconds`: in the largest unit of which it is a whole number.
@@ -250,9 +268,16 @@ mod tests {
         let after = json!({ "standing": "revoked", "revocation_reason": "unspecified" });
         assert_eq!(
             told(Some(before), Some(after)),
-            [("Revoked".to_owned(), None, Some("unspecified".to_owned()))],
+            [("Revoked, no reason given".to_owned(), None, None)],
             "neither the reason before nor the switch is told beside it"
         );
+    }
+
+    #[test]
+    fn a_rate_is_told_in_words() {
+        let limits = json!({ "limits": { "rate": "6000/60s", "daily_quota": 5 } });
+        let found = told(None, Some(limits));
+        assert!(found.iter().any(|it| it.2.as_deref() == Some("6,000 requests per minute")), "{found:?}");
     }
 
     #[test]

@@ -186,7 +186,15 @@ fn picture(event: &EventRow) -> String {
 fn row(visit: &Visit, event: &EventRow, names: &Names) -> EventRowView {
     // What it is called now; where that is not known any more, what it was called then.
     let then = [&event.after, &event.before].into_iter().flatten();
-    let then = || then.filter_map(|it| it.get("name").and_then(Value::as_str)).next().map(str::to_owned);
+    // Of a webhook's address the log keeps where it leads, and not what may be a secret in it.
+    let called = |it: &Value| match it.get("name").and_then(Value::as_str) {
+        Some(name) => Some(name.to_owned()),
+        None if event.entity.kind == EntityKind::Webhook => {
+            it.get("target").and_then(Value::as_str).map(|it| format!("{it}/…"))
+        }
+        None => None,
+    };
+    let then = || then.filter_map(called).next();
     let name = event.entity_name.as_ref().map(ToString::to_string).or_else(then);
     let name = if event.entity.kind == EntityKind::Role { name.map(|it| role_label(&it)) } else { name };
     let name = name.or_else(|| names.get(&event.entity.to_string()).cloned());

@@ -52,7 +52,8 @@ pub(super) fn kind_words(kind: EventKind) -> String {
     }
     let (entity, operation) = kind.as_str().split_once('.').unwrap_or((kind.as_str(), ""));
     let operation = if operation == "updated" { "changed" } else { operation };
-    format!("{} {}", capitalized(&spaced(entity)), spaced(operation))
+    let entity = if entity == "api" { "API".to_owned() } else { capitalized(&spaced(entity)) };
+    format!("{entity} {}", spaced(operation))
 }
 
 /// What kinds of events are about, for the groups of a choice: `Keys`.
@@ -117,6 +118,7 @@ mod tests {
         assert_eq!(words.len(), EventKind::ALL.len());
         assert_eq!(kind_words(EventKind::KeyRotated), "Key rotated");
         assert_eq!(kind_words(EventKind::OrganizationUpdated), "Organization changed");
+        assert_eq!(kind_words(EventKind::ApiCreated), "API created");
     }
 
     #[test]

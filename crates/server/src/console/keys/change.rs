@@ -6,10 +6,11 @@ use axum::response::Response;
 use claviger_core::api::DATA_LOADER_API;
 use claviger_core::key::{KeyState, RevocationReason};
 
+use super::copied::replaced_by;
 use super::door::Door;
 use super::form::find;
 use super::limits;
-use super::rights::rights_to;
+use super::rights::{offers_to, rights_to};
 use super::rotation::tracked;
 use super::usage::{self, UsageQuery};
 use super::view;
@@ -40,7 +41,7 @@ pub(in crate::console) async fn show_key(
 ) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
     let usage = key_usage(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
-    let may = rights_to(&visit, &info);
+    let may = offers_to(&visit, &info).await?;
     let mut health = health::lines(&visit, &info).await?;
     for line in &mut health {
         line.way = line.way.filter(|(path, _)| match *path {
@@ -54,6 +55,7 @@ pub(in crate::console) async fn show_key(
     let now = visit.app.now();
     let page = KeyPage {
         ending: notifications::ending(&visit, Some(info.key.id)).await,
+        replaced: replaced_by(&visit, &info, &query.replaces).await,
         shell: visit.shell(Place::Keys),
         key: view::facts(&info, now),
         limits: limits::words(&visit, &info),
@@ -65,6 +67,7 @@ pub(in crate::console) async fn show_key(
         secrets: info.secrets.iter().map(|it| view::secret(it, &info.key, now)).collect(),
         foreign: info.secrets.first().is_some_and(|it| it.secret.access_id.is_none()),
         usage: usage::view(&usage, &query, info.key.revocation.as_ref().map(|it| it.at)),
+        held_off: rights_to(&visit, &info).switch && !may.switch,
         may,
         health,
         revisions: audit::latest(&visit, info.key.id.into()).await,

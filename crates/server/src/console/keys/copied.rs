@@ -43,6 +43,16 @@ pub(super) fn replaced(visit: &Visit, old: &KeyInfo) -> Option<Replaced> {
     is_good.then(|| Replaced { id: old.key.id.to_string(), name: old.key.name.to_string() })
 }
 
+/// The same on the page of the new key, where the address says which one that was: it can only be an older one of the same type.
+pub(super) async fn replaced_by(visit: &Visit, new: &KeyInfo, old: &str) -> Option<Replaced> {
+    if old.is_empty() {
+        return None;
+    }
+    let old = find(visit, old).await.ok()?;
+    let is_older = old.api == new.api && old.key.id != new.key.id && old.key.created_at <= new.key.created_at;
+    is_older.then(|| replaced(visit, &old)).flatten()
+}
+
 /// The form of a copy: all that the key is set to, so that a copy allows no more and lasts no longer than what it was made of.
 pub(super) fn copy_of(info: &KeyInfo, replaces: bool, lifetimes: Lifetimes, now: Timestamp) -> KeyForm {
     let end = info.key.expires_at;

@@ -4,6 +4,7 @@ use claviger_core::key::{Key, KeyState};
 use claviger_core::key_limits::{KeyLimits, RateSetting};
 use claviger_core::limits::DAILY_QUOTA_MAX;
 use claviger_core::rate::Rate;
+use claviger_core::words::requests;
 
 use super::form::KeyForm;
 use super::view::grouped;
@@ -19,28 +20,9 @@ const TYPED_BYTES_MAX: usize = 40;
 /// What a rate is typed as.
 pub(in crate::console) const RATE_FORM: &str = "A number of requests and a period, such as 100/10s, 6000/1m or 1000/1h; up to 1,000,000, and from 1 second to 1 day.";
 
-/// A rate as people read it: `100 requests in 10 seconds`.
-pub(in crate::console) fn rate_words(rate: &Rate) -> String {
-    let secs = rate.period().as_secs();
-    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let (length, unit) = units.into_iter().find(|it| secs.is_multiple_of(it.0)).unwrap_or((1, "second"));
-    let period = match secs / length {
-        1 => format!("1 {unit}"),
-        many => format!("{} {unit}s", grouped(many)),
-    };
-    format!("{} in {period}", requests(rate.requests()))
-}
-
 /// A quota as people read it: `5,000 requests a day`.
 pub(in crate::console) fn quota_words(quota: u32) -> String {
     format!("{} a day", requests(quota))
-}
-
-fn requests(number: u32) -> String {
-    match number {
-        1 => "1 request".to_owned(),
-        many => format!("{} requests", grouped(many.into())),
-    }
 }
 
 /// The limits of a key, with what is left of them on this node.
@@ -64,7 +46,7 @@ pub(super) fn words(visit: &Visit, info: &KeyInfo) -> Vec<LimitWords> {
     vec![
         LimitWords {
             label: "Rate limit",
-            limit: holds.rate.as_ref().map_or_else(|| NO_LIMIT.to_owned(), rate_words),
+            limit: holds.rate.as_ref().map_or_else(|| NO_LIMIT.to_owned(), Rate::in_words),
             source: source(is_own_rate, holds.rate.is_some()),
             left: rate_left,
         },
@@ -85,7 +67,8 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Reads the fields of a form, and complains about what they cannot be.
+    /// Reads the fields of a form, and complains about what they cannot be. The complaint offers `none` nowhere: it cannot know of a lock, and
+    /// the hint beside it says so where there is none.
     pub(super) fn read(form: &KeyForm, errors: &mut FormErrors) -> Self {
         let text = |it: &Option<String>| it.as_deref().map(|it| it.trim().to_owned());
         let rate = text(&form.rate).map(|it| read_rate(&it, errors));
@@ -107,7 +90,7 @@ fn read_rate(text: &str, errors: &mut FormErrors) -> Option<RateSetting> {
     }
     let parsed = Some(text).filter(|it| it.len() <= TYPED_BYTES_MAX).and_then(|it| it.to_lowercase().parse().ok());
     if parsed.is_none() {
-        errors.add("rate", format!("{RATE_FORM} Or none, for no limit."));
+        errors.add("rate", RATE_FORM);
     }
     parsed
 }
@@ -123,14 +106,15 @@ fn read_quota(text: &str, errors: &mut FormErrors) -> Option<u32> {
     let parsed = parsed.filter(|it| *it <= DAILY_QUOTA_MAX);
     if parsed.is_none() {
         let most = grouped(DAILY_QUOTA_MAX.into());
-        errors.add("daily_quota", format!("Enter a whole number of requests from 1 to {most}, or none for no limit."));
+        errors.add("daily_quota", format!("Enter a whole number of requests from 1 to {most}."));
     }
     parsed
 }
 
 /// What stands in the fields of the form of this key.
 pub(super) fn values(key: &Key) -> (Option<String>, Option<String>) {
-    let rate = key.limits.rate.map(|it| it.to_string()).unwrap_or_default();
+    let rate =
+        key.limits.rate.map(|it| it.rate().map_or_else(|| it.to_string(), |rate| rate.typed())).unwrap_or_default();
     let quota = match key.limits.daily_quota {
         None => String::new(),
         Some(0) => RateSetting::NONE.to_owned(),
@@ -142,24 +126,25 @@ pub(super) fn values(key: &Key) -> (Option<String>, Option<String>) {
 /// The fields as they are shown.
 pub(super) fn inputs(visit: &Visit, form: &KeyForm) -> LimitInputs {
     let default = visit.app.replica().policy(visit.organization_id()).map(|it| it.default_limits()).unwrap_or_default();
+    // Under a lock nobody is offered what would be refused.
     let hint = |how: &str, holds: Option<String>, is_locked: bool| match holds {
         Some(holds) if is_locked => {
-            format!("{how} Empty: as the policy has it, {holds}. It is locked: a key can only have less.")
+            format!("{how}. Empty: as the policy has it, {holds}. It is locked: a key can only have less.")
         }
-        Some(holds) => format!("{how} Empty: as the policy has it, {holds}."),
-        None => format!("{how} Empty: as often as it likes."),
+        Some(holds) => format!("{how}; none for no limit. Empty: as the policy has it, {holds}."),
+        None => format!("{how}. Empty: as often as it likes."),
     };
     let shown = |it: &Option<String>| typed(it.as_deref().unwrap_or_default());
     LimitInputs {
         rate: shown(&form.rate),
         rate_hint: hint(
-            "So many requests in a period, such as 100/10s; none for no limit.",
-            default.rate.as_ref().map(rate_words),
+            "So many requests in a period, such as 100/10s",
+            default.rate.as_ref().map(Rate::in_words),
             default.is_rate_locked,
         ),
         daily_quota: shown(&form.daily_quota),
         daily_quota_hint: hint(
-            "So many requests a day, which begins at midnight UTC; none for no limit.",
+            "So many requests a day, which begins at midnight UTC",
             default.daily_quota.map(quota_words),
             default.is_daily_quota_locked,
         ),
@@ -172,16 +157,6 @@ mod tests {
 
     #[test]
     fn limits_are_said_in_words() {
-        for (rate, words) in [
-            ("100/10s", "100 requests in 10 seconds"),
-            ("1/s", "1 request in 1 second"),
-            ("6000/60s", "6,000 requests in 1 minute"),
-            ("90/90s", "90 requests in 90 seconds"),
-            ("1000/2h", "1,000 requests in 2 hours"),
-            ("5/1d", "5 requests in 1 day"),
-        ] {
-            assert_eq!(rate_words(&rate.parse().unwrap()), words);
-        }
         assert_eq!(
             (quota_words(1), quota_words(5000)),
             ("1 request a day".to_owned(), "5,000 requests a day".to_owned())

@@ -1,5 +1,7 @@
 //! The list of keys.
 
+use std::collections::BTreeSet;
+
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,8 +16,8 @@ use claviger_core::time::Timestamp;
 
 use super::choices::DAY;
 use super::door::Door;
-use super::locations::location_keys;
-use super::rights::rights_to;
+use super::locations::{location_keys, users_below};
+use super::rights::offers_to;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::health;
@@ -350,12 +352,15 @@ pub(in crate::console) async fn show_keys(
 async fn rows_of(visit: &Visit, keys: &[KeyInfo]) -> OpResult<Vec<KeyRowView>> {
     let now = visit.app.now();
     let weeks = weeks_of(&visit.app, &visit.caller, visit.organization_id(), keys).await?;
-    let row = |it: &KeyInfo| KeyRowView {
-        week: weeks.get(&it.key.id).and_then(|days| Spark::new(days, view::grouped)),
-        may: rights_to(visit, it),
-        ..view::row(it, now)
-    };
-    Ok(keys.iter().map(row).collect())
+    let mut rows = Vec::with_capacity(keys.len());
+    for it in keys {
+        rows.push(KeyRowView {
+            week: weeks.get(&it.key.id).and_then(|days| Spark::new(days, view::grouped)),
+            may: offers_to(visit, it).await?,
+            ..view::row(it, now)
+        });
+    }
+    Ok(rows)
 }
 
 async fn list_page(visit: &Visit, query: &ListQuery) -> OpResult<KeyList> {
@@ -407,7 +412,7 @@ async fn type_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
     choices
 }
 
-/// The mapped users to filter by: the viewer, the first members, and who is chosen; for whoever may not list members none, unless one is
+/// The mapped users to filter by: the viewer, the first members, some of the organizations below, and who is chosen; for whoever may not list members none, unless one is
 /// chosen.
 async fn user_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
@@ -420,8 +425,14 @@ async fn user_filter(visit: &Visit, chosen: &str) -> Vec<Choice> {
     let me = visit.user.id.to_string();
     let mut choices = vec![Choice::new("", "Any", chosen.is_empty())];
     choices.push(Choice::new(me.clone(), format!("{} (me)", visit.user.name), chosen == me));
-    let others = members.iter().map(|it| (it.user.id.to_string(), it.user.name.as_str())).filter(|it| it.0 != me);
-    choices.extend(others.map(|(id, name)| Choice::new(id.clone(), name, id == chosen)));
+    let here = members.iter().map(|it| (it.user.id, it.user.name.to_string()));
+    let mut known = BTreeSet::from([visit.user.id]);
+    for (id, name) in here.chain(users_below(visit).await) {
+        if known.insert(id) {
+            let id = id.to_string();
+            choices.push(Choice::new(id.clone(), name, id == chosen));
+        }
+    }
     keep_chosen(&mut choices, chosen);
     choices
 }

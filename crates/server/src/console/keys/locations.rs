@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 
 use claviger_core::decision::Code;
-use claviger_core::id::OrganizationId;
+use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::organization::Organization;
 use claviger_core::reject::RejectCode;
 
 use super::list::{ListQuery, is_about_sort};
-use super::rights::rights_to;
+use super::rights::offers_to;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::pages::key_list::{KeyRowView, LocationKeys, LocationView};
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_keys};
+use crate::ops::members::list_members;
 use crate::ops::organizations::{OrganizationQuery, list_organizations};
 use crate::ops::page::PageRequest;
 
@@ -24,6 +25,8 @@ const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
 const LOCATIONS_MAX: u32 = 10;
 /// Keys shown of each.
 const KEYS_EACH: u32 = 5;
+/// Members of each that keys can be filtered by.
+const USERS_EACH: u32 = 10;
 
 /// Organizations whose keys are looked through for a filter: no index has the keys of all of them together.
 pub(in crate::console) const LOOKED_THROUGH_MAX: u32 = 50;
@@ -90,7 +93,10 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
         };
         sum.count += list.map_or(0, |it| it.total.count);
         sum.is_exact &= list.is_none_or(|it| it.total.is_exact);
-        let now = app.now();
+        let mut rows = Vec::new();
+        for key in list.into_iter().flat_map(|it| &it.page.items) {
+            rows.push(KeyRowView { may: offers_to(visit, key).await?, ..view::row(key, app.now()) });
+        }
         locations.push(LocationView {
             page: may_see(it.id).then(|| format!("/tree/{}", it.id)),
             name: it.name.to_string(),
@@ -98,11 +104,7 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
             total: list.map(|it| view::total(it.total)),
             found: matches!(keys, Keys::Found(_)).then(|| query.whole()),
             is_agency: has_others_below(visit, it.id).await?,
-            keys: list
-                .into_iter()
-                .flat_map(|it| &it.page.items)
-                .map(|it| KeyRowView { may: rights_to(visit, it), ..view::row(it, now) })
-                .collect(),
+            keys: rows,
         });
     }
     // Keys that were found are not counted together with those of organizations that were.
@@ -110,6 +112,25 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
     let total = view::total(KeyTotal { is_exact: total.is_exact && !more && !cut && !unseen, ..total });
     let is_shown = cut || unseen || !locations.is_empty();
     Ok(is_shown.then_some(LocationKeys { total, locations, more, cut, unseen }))
+}
+
+/// The members of organizations below, each once with the name, as far as the viewer may look at them: so many of the first of those that the list
+/// shows. Keys there are mapped to them, and not to those of the agency.
+pub(super) async fn users_below(visit: &Visit) -> Vec<(UserId, String)> {
+    let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());
+    let query = OrganizationQuery { is_children_only: false, search: None };
+    let first = PageRequest { after: None, limit: LOCATIONS_MAX + 1 };
+    let below = list_organizations(app, caller, here, query, first).await.map(|it| it.items).unwrap_or_default();
+    let mut users = Vec::new();
+    for place in below.iter().filter(|it| it.id != here).take(LOCATIONS_MAX as usize) {
+        let few = PageRequest { after: None, limit: USERS_EACH };
+        let members = list_members(app, caller, place.id, few).await.map(|it| it.items).unwrap_or_default();
+        users.extend(members.into_iter().map(|it| (it.user.id, it.user.name.to_string())));
+    }
+    users.sort_by_key(|it| it.0);
+    users.dedup_by_key(|it| it.0);
+    users.sort_by(|one, other| one.1.cmp(&other.1));
+    users
 }
 
 /// Whether an organization has others below it: those are its locations, and it is an agency itself.

@@ -6,6 +6,7 @@ use super::form::KeyForm;
 use crate::console::pages::form::{Choice, typed, typed_lines};
 use crate::console::pages::review::KeyReviewPage;
 use crate::console::pages::shell::Place;
+use crate::console::paging::query_string;
 use crate::console::visit::Visit;
 use crate::ops::keys::KeyInfo;
 
@@ -13,6 +14,15 @@ use crate::ops::keys::KeyInfo;
 pub(super) const YES: &str = "yes";
 /// The answer that leads back to the form.
 pub(super) const NO: &str = "no";
+
+/// Where the form begins that was sent: the answer to it cannot be come back to.
+fn form_path(form: &KeyForm) -> String {
+    let said = [("from", form.from.as_str()), ("replaces", &form.replaces), ("door", &form.door)];
+    match query_string(said.into_iter().filter(|it| !it.1.is_empty())) {
+        query if query.is_empty() => "/keys/new".to_owned(),
+        query => format!("/keys/new?{query}"),
+    }
+}
 
 /// The question, where the role that was chosen may do everything; `source` is the key that the new one is a copy of.
 pub(super) async fn asked(visit: &Visit, form: &KeyForm, source: Option<&KeyInfo>) -> Option<KeyReviewPage> {
@@ -33,6 +43,7 @@ pub(super) async fn asked(visit: &Visit, form: &KeyForm, source: Option<&KeyInfo
     Some(KeyReviewPage {
         shell: visit.shell(Place::Keys),
         door: Door::parse(&form.door).view(),
+        here: form_path(form),
         role: role.label,
         mapped_user: user.unwrap_or_else(|| visit.user.name.to_string()),
         expires: expires.unwrap_or_default(),

@@ -6,7 +6,8 @@ use claviger_core::key::KeyState;
 use super::secrets::can_rotate;
 use crate::console::pages::keys::KeyRights;
 use crate::console::visit::Visit;
-use crate::ops::keys::KeyInfo;
+use crate::ops::error::OpResult;
+use crate::ops::keys::{KeyInfo, is_off_by_another};
 
 /// What the viewer may do with this key. The operation has the last word all the same: only it compares what the key holds with what the viewer does.
 pub(in crate::console) fn rights_to(visit: &Visit, info: &KeyInfo) -> KeyRights {
@@ -32,4 +33,11 @@ pub(in crate::console) fn rights_to(visit: &Visit, info: &KeyInfo) -> KeyRights 
             && (to_all("create") || (to_own("create") && is_mapped && has_access)),
         delete: to_all("delete") || to_own("delete"),
     }
+}
+
+/// The same, and one look into the log for a key that is off: nobody is offered to switch on what only an admin may.
+pub(in crate::console) async fn offers_to(visit: &Visit, info: &KeyInfo) -> OpResult<KeyRights> {
+    let may = rights_to(visit, info);
+    let is_held = may.switch && is_off_by_another(&visit.app, &visit.caller, &info.key).await?;
+    Ok(KeyRights { switch: may.switch && !is_held, ..may })
 }

@@ -125,7 +125,7 @@ async fn show(
                 shown_again: is_shown_again(visit, &created.info).await,
                 crumbs,
                 done,
-                here: here.map_or_else(|| format!("/keys/{}", created.info.key.id), str::to_owned),
+                here: here.map_or_else(|| path_of(&created.info, replaced.as_ref()), str::to_owned),
                 key_id: created.info.key.id.to_string(),
                 key_name: created.info.key.name.to_string(),
                 origin: match made {
@@ -161,6 +161,12 @@ async fn show(
             }))
         }
     }
+}
+
+/// The page of a new key, which offers what is left to do about the one that it takes the place of.
+fn path_of(info: &KeyInfo, replaced: Option<&Replaced>) -> String {
+    let replaces = replaced.map(|it| format!("?replaces={}", it.id)).unwrap_or_default();
+    format!("/keys/{}{replaces}", info.key.id)
 }
 
 /// What becomes of the secret that was replaced. No fault of this question stands in the way of a page with a new secret: that would be lost.

@@ -29,6 +29,8 @@ const WEEK: usize = 7;
 pub(in crate::console) struct UsageQuery {
     /// The word of one of [`SPANS`]; another one is the first.
     usage: String,
+    /// The key that this one was made to take the place of, so that what is left to do about that is not lost with the page of the secret.
+    pub(super) replaces: String,
 }
 
 /// Whether a key was used yet: what the page of a new key asks again and again, and what people without scripts open beside it.

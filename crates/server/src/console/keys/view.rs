@@ -13,6 +13,8 @@ use crate::console::pages::shell::{Moment, Status, Tone};
 use crate::console::pages::snippets::{Snippet, call_with_key, send_key_along};
 use crate::ops::keys::{self, KeyInfo, KeyTotal, SecretInfo};
 
+pub(in crate::console) use claviger_core::words::grouped;
+
 /// From how many days before its end on a key's label counts them.
 const EXPIRY_NOTICE_DAYS: u64 = 30;
 /// From how many days before its end on the label is a warning.
@@ -42,19 +44,6 @@ pub(in crate::console) fn last_use(used: Option<&keys::LastUse>) -> LastUse {
         Some(used) => LastUse::At { at: Moment::new(used.at), ip: used.ip.map(|it| it.to_string()) },
         None => LastUse::Never,
     }
-}
-
-/// A number with its thousands set apart: `1,204`.
-pub(in crate::console) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// How many keys there are, as far as they are counted.
@@ -209,11 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_set_in_groups_of_three() {
-        for (number, text) in [(0, "0"), (999, "999"), (1204, "1,204"), (100_000, "100,000"), (1_000_000, "1,000,000")]
-        {
-            assert_eq!(grouped(number), text);
-        }
+    fn a_number_that_is_not_exact_says_so() {
         assert_eq!(total(KeyTotal { count: 112, is_exact: true }), "112");
         assert_eq!(total(KeyTotal { count: 10_000, is_exact: false }), "10,000 or more");
     }

@@ -8,7 +8,8 @@ use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
 use super::usage::Spark;
-use crate::console::paging::query_string;
+use crate::console::keys::door::Door;
+use crate::console::paging::back_query;
 
 /// The list of an organization's keys.
 #[derive(Template, Debug)]
@@ -88,7 +89,12 @@ impl KeyListPage {
 
     /// What the addresses of keys of other organizations end in, so that what is done to them leads back here.
     fn kept(&self) -> String {
-        format!("?{}", query_string([("back", self.here())]))
+        format!("?{}", back_query(&self.here()))
+    }
+
+    /// The same for keys of this organization, where the list is not the one that they lead back to anyway.
+    fn kept_of_own(&self) -> String {
+        if self.back.trim_end_matches('?') == Door::default().path() { String::new() } else { self.kept() }
     }
 
     /// This list from outside of its organization.

@@ -8,6 +8,7 @@ use super::health::HealthLine;
 use super::limits::{LimitInputs, LimitWords};
 use super::notifications::Ending;
 use super::rotation::{RotationView, Viewing};
+use super::secrets::Replaced;
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
@@ -92,6 +93,10 @@ pub struct KeyPage {
     pub rotation: Option<RotationView>,
     /// How it is used.
     pub usage: UsageView,
+    /// The key that it takes the place of, where the reader comes from making it and that is still good.
+    pub replaced: Option<Replaced>,
+    /// Whether the viewer could switch it on, were it not somebody else who switched it off.
+    pub held_off: bool,
     /// What the viewer may do with it.
     pub may: KeyRights,
     /// What somebody should look at about it.

@@ -5,7 +5,7 @@
 pub struct LimitWords {
     /// Which.
     pub label: &'static str,
-    /// So much: `100 requests in 10 seconds`.
+    /// So much: `100 requests per 10 seconds`.
     pub limit: String,
     /// Where that comes from; empty where there is no limit and nobody said so.
     pub source: &'static str,

@@ -13,6 +13,8 @@ pub struct KeyReviewPage {
     pub shell: Shell,
     /// Along which path the form was reached.
     pub door: DoorView,
+    /// Where the form stands: where a reload and coming back lead, where scripts run.
+    pub here: String,
     /// The key's name: free text.
     pub name: String,
     /// Its role as people read it.

@@ -3,7 +3,7 @@
 use claviger_core::limits::NOTIFICATIONS_COUNTED_MAX;
 use claviger_core::time::Timestamp;
 
-use crate::console::paging::query_string;
+use crate::console::paging::back_query;
 
 /// The frame of a signed-in page.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ impl Shell {
     /// What an address of a key's pages ends in, so that they go on knowing where their reader came from; `mark` is `?` or `&`.
     #[must_use]
     pub fn kept(&self, mark: &str) -> String {
-        self.back.as_ref().map(|it| format!("{mark}{}", query_string([("back", it)]))).unwrap_or_default()
+        self.back.as_ref().map(|it| format!("{mark}{}", back_query(it))).unwrap_or_default()
     }
 
     /// The address of a list that a form brought along: that of another organization as it is, else a path within this one.

@@ -6,6 +6,7 @@ use super::form::{Choice, FormErrors};
 use super::pager::Pager;
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
+use crate::console::paging::query_string;
 
 /// A webhook in a list.
 #[derive(Debug, Clone)]
@@ -101,6 +102,8 @@ pub struct WebhookPage {
     pub shell: Shell,
     /// The way here.
     pub crumbs: Vec<Crumb>,
+    /// The person whose webhooks the reader came from: the path and the name.
+    pub person: Option<(String, String)>,
     /// Whose personal key it hangs on, where the reader manages those: the path and the name.
     pub holder: Option<(String, String)>,
     /// The webhook.
@@ -139,6 +142,13 @@ pub struct WebhookPage {
     pub is_first: bool,
     /// Which part of the list it is.
     pub pager: Pager,
+}
+
+impl WebhookPage {
+    /// What the addresses of its switch end in, so that the reader goes on knowing where they came from.
+    fn kept(&self) -> String {
+        self.person.as_ref().map(|it| format!("?{}", query_string([("from", &it.0)]))).unwrap_or_default()
+    }
 }
 
 /// One try of a delivery.

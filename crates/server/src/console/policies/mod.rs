@@ -133,6 +133,8 @@ fn present(info: &PolicyInfo, setting: Setting) -> SettingForm {
         (_, Kind::Words(_)) => value.clone(),
     };
     let number = if own.is_null() { holds } else { value };
+    // As people type it, whatever machines write.
+    let number = number.parse::<Rate>().map_or(number, |it| it.typed());
     SettingForm {
         version: info.organization.version.to_string(),
         choice,

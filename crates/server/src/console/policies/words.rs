@@ -5,7 +5,7 @@ use claviger_core::limits::{DAILY_QUOTA_MAX, KEYS_PER_USER_MAX, NOTICE_DAYS_MAX,
 use claviger_core::policy::{NoticeDays, ROTATION_OVERLAP_HOURS_MAX, Setting};
 use serde_json::Value;
 
-use crate::console::keys::limits::{NO_LIMIT, rate_words};
+use crate::console::keys::limits::NO_LIMIT;
 use crate::console::keys::view::grouped;
 use crate::ops::account::CONFIRMED_FOR;
 
@@ -200,7 +200,7 @@ pub(super) fn value_words(setting: Setting, value: &Value) -> String {
         Kind::Number { off: Some(off), .. } if sent == "0" => off.to_owned(),
         Kind::Number { unit, .. } => counted(&sent, unit),
         Kind::Rate => match sent.parse::<RateSetting>().map(RateSetting::rate) {
-            Ok(Some(rate)) => rate_words(&rate),
+            Ok(Some(rate)) => rate.in_words(),
             _ if sent == "0" || sent == RateSetting::NONE => NO_LIMIT.to_owned(),
             _ => sent,
         },
@@ -268,7 +268,7 @@ mod tests {
             (Setting::AdminOnlyMapping, json!(true), "Only administrators"),
             (Setting::IdleNotices, json!([15, 7, 1]), "15, 7 and 1 days before"),
             (Setting::ExpiryNotices, json!([1]), "1 day before"),
-            (Setting::DefaultRate, json!("100/10s"), "100 requests in 10 seconds"),
+            (Setting::DefaultRate, json!("100/10s"), "100 requests per 10 seconds"),
             (Setting::DefaultRate, json!("none"), "No limit"),
             (Setting::DefaultDailyQuota, json!(200_000), "200,000 requests a day"),
             (Setting::DefaultDailyQuota, json!(0), "No limit"),

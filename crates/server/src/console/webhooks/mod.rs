@@ -27,7 +27,7 @@ use super::pages::form::{Choice, FormErrors};
 use super::pages::settings::Crumb;
 use super::pages::shell::{Moment, Notice, Place};
 use super::pages::webhooks::{WebhookPage, WebhookQuestion, WebhookQuestionPage, WebhookRights, WebhooksPage};
-use super::paging::Pages;
+use super::paging::{Pages, query_string};
 use super::visit::Visit;
 use crate::ops::error::Error;
 use crate::ops::keys::get_personal_key;
@@ -64,6 +64,8 @@ pub(super) struct Narrowed {
     trail: String,
     at: String,
     rows: String,
+    /// The page of a person's webhooks that the reader came from.
+    from: String,
 }
 
 impl Narrowed {
@@ -200,9 +202,16 @@ async fn webhook_page(
         SecretState::Retiring { until } => Some(Moment::new(until)),
         SecretState::Current | SecretState::Dead => None,
     });
+    let (crumbs, person) = match api_management::way_back(visit, &query.from).await {
+        Some((crumbs, path, name)) => (crumbs, Some((path, name))),
+        None => (crumbs(visit), None),
+    };
+    let mut kept = narrowed("state", chosen);
+    kept.extend(person.as_ref().map(|it| ("from", it.0.clone())));
     Ok(WebhookPage {
         shell: visit.shell(Place::Webhooks),
-        crumbs: crumbs(visit),
+        crumbs,
+        person,
         holder: holder(visit, webhook, info).await,
         webhook: view::webhook(visit, info),
         is_subtree: webhook.reach == Reach::Subtree,
@@ -221,26 +230,38 @@ async fn webhook_page(
         since,
         errors,
         is_first: pages.is_first(),
-        pager: pages.pager(&narrowed("state", chosen), found.items.len(), found.next.as_ref()),
+        pager: pages.pager(&kept, found.items.len(), found.next.as_ref()),
     })
 }
 
-async fn switch(visit: Visit, id: &str, active: bool) -> Result<Response, Failure> {
+async fn switch(visit: Visit, id: &str, query: &Narrowed, active: bool) -> Result<Response, Failure> {
     let info = find(&visit, id).await?;
     let patch = WebhookPatch { active: Some(active), ..WebhookPatch::default() };
     update_webhook(&visit.app, &visit.caller, info.row.webhook.id, patch).await?;
     let notice = if active { Notice::WebhookPlayed } else { Notice::WebhookPaused };
-    Ok(visit.done(&path_of(info.row.webhook.id), &notice))
+    let path = path_of(info.row.webhook.id);
+    Ok(match api_management::way_back(&visit, &query.from).await {
+        Some((_, from, _)) => visit.done(&format!("{path}?{}", query_string([("from", from)])), &notice),
+        None => visit.done(&path, &notice),
+    })
 }
 
 /// Pauses a webhook: what happens from now on it never learns.
-pub(super) async fn pause(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
-    switch(visit, &id, false).await
+pub(super) async fn pause(
+    visit: Visit,
+    Path((_, id)): Path<(String, String)>,
+    query: Query<Narrowed>,
+) -> Result<Response, Failure> {
+    switch(visit, &id, &query.0, false).await
 }
 
 /// Lets the same webhook go on.
-pub(super) async fn play(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
-    switch(visit, &id, true).await
+pub(super) async fn play(
+    visit: Visit,
+    Path((_, id)): Path<(String, String)>,
+    query: Query<Narrowed>,
+) -> Result<Response, Failure> {
+    switch(visit, &id, &query.0, true).await
 }
 
 /// Asks before a webhook is deleted.

@@ -21,6 +21,7 @@ use super::change::bury_old_secrets;
 use super::create::policy_of;
 use super::keep::count_from_now;
 use super::rules::{Granted, check_expiry};
+use super::switching::refuse_to_undo_others;
 use super::{KeyQuery, list};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
@@ -247,6 +248,7 @@ impl Judge<'_> {
                 if key.standing == before.standing {
                     return Ok(None);
                 }
+                refuse_to_undo_others(connection, self.tenant, self.whose, key.id).await?;
                 Granted::from(&key).refuse_beyond_own(self.app, self.caller, connection, self.tenant).await?;
                 Ok(Some(key))
             }

@@ -16,6 +16,7 @@ use super::create::policy_of;
 use super::keep::count_from_now;
 use super::reveal::may_see;
 use super::rules::{Granted, check_expiry, check_limits, check_owner, denied};
+use super::switching::refuse_to_undo_others;
 use super::{KeyInfo, list};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose, is_admin};
@@ -147,7 +148,7 @@ fn is_loosened(before: &Key, after: &Key) -> bool {
 /// Switches a key on or off. Doing it twice is no error, and changes nothing.
 ///
 /// # Errors
-/// Refusals.
+/// Refusals; to whoever acts on own keys only, one that somebody else switched off stays so.
 pub async fn set_key_active(
     app: &App,
     caller: &Caller,
@@ -174,6 +175,7 @@ pub async fn set_key_active(
             return Ok(Answer::Fresh(leave(&app, tx, &tenant, key_id, now, idempotency.as_ref()).await?));
         }
         if active {
+            refuse_to_undo_others(&mut tx, &tenant, whose, key_id).await?;
             Granted::from(&key).refuse_beyond_own(&app, &caller, &mut tx, &tenant).await?;
             count_from_now(&mut tx, &tenant, &policy_of(&app, organization_id)?, key_id, now).await?;
         }

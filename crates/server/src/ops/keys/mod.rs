@@ -13,6 +13,7 @@ mod reveal;
 mod rotate;
 mod rotation;
 pub(super) mod rules;
+mod switching;
 pub mod usage;
 
 use std::net::IpAddr;
@@ -48,6 +49,7 @@ pub use reveal::{RevealedKey, RevealedSecret, check_reveal, hides_when_given, is
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 pub use rotation::{OldSecret, Rotation, RotationChange, RotationStep, change_rotation, rotation_of};
 pub use rules::is_about_owned_keys;
+pub use switching::is_off_by_another;
 
 pub(super) use create::{policy_of, refuse_too_many};
 pub(super) use keep::count_from_now;

@@ -14,6 +14,7 @@ use claviger_core::role::{BuiltIn, Role};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::user::UserStatus;
+use claviger_core::words::requests;
 use claviger_store::Connection;
 
 use crate::app::App;
@@ -267,14 +268,14 @@ pub(crate) fn check_limits(
     let free = DefaultLimits { is_rate_locked: false, is_daily_quota_locked: false, ..default };
     let (held, asked) = (after.within(&default), after.within(&free));
     let at_most =
-        |what: String| format!("This organization's policy is locked: a key of it may be used {what} at most.");
+        |what: String| format!("This organization's policy is locked: a key of it may be used for {what} at most.");
     // What it said before a lock came may stay, and does not count.
     let is_rate_wider = before.rate != after.rate && held.rate != asked.rate;
     let is_quota_wider = before.daily_quota != after.daily_quota && held.daily_quota != asked.daily_quota;
     match (held.rate, held.daily_quota) {
-        (Some(rate), _) if is_rate_wider => Err(denied("/limits/rate", at_most(rate.to_string()))),
+        (Some(rate), _) if is_rate_wider => Err(denied("/limits/rate", at_most(rate.in_words()))),
         (_, Some(quota)) if is_quota_wider => {
-            Err(denied("/limits/daily_quota", at_most(format!("{quota} times a day"))))
+            Err(denied("/limits/daily_quota", at_most(format!("{} a day", requests(quota)))))
         }
         _ if !is_admin(tenant) && !held.is_within(&before.within(&default)) => Err(denied(
             "/limits",

@@ -83,3 +83,35 @@ async fn no_more_keys_are_given_to_somebody_than_policy_lets_them_own() {
     assert_eq!(given[0].status, 200, "{:?}", given[0]);
     assert_eq!(given[1].code(), "limit_reached", "{:?}", given[1]);
 }
+
+// Whoever acts on own keys only does not undo what somebody else did to them, one by one or together; their own doing they take back.
+#[tokio::test]
+async fn a_member_switches_no_key_on_that_an_admin_switched_off() {
+    let it = Fixture::start().await;
+    it.app.allow_members_keys(it.app.root, true).await;
+    let user_id = it.create_member("Mia", &it.built_in_role("member").await).await;
+    let body = |name: &str| json!({"name": name, "owner_id": user_id, "mapped_user_id": user_id});
+    let caller = it.create_key(body("Mia's")).await;
+    let mia = it.admin.with(&caller.token);
+    let key = it.create_key(body("CI")).await;
+    let path = |action: &str| it.at(&format!("/keys/{}/{action}", key.id));
+    let together = json!({"keys": {"ids": [key.id]}});
+    let bulk = |action: &str| it.at(&format!("/keys/bulk/{action}"));
+
+    let ways = || [(path("deactivate"), json!({})), (bulk("deactivate"), together.clone())];
+    for (off, body) in ways() {
+        it.admin.post(&off, body).await.expect(200);
+        let refused = mia.post(&path("activate"), json!({})).await;
+        assert_eq!(refused.refusal(), (403, "insufficient_permission".into()), "{off}");
+        let refused = mia.post(&bulk("activate"), together.clone()).await.expect(200).json();
+        assert_eq!((&refused["done"], &refused["left_out"][0]["code"]), (&json!(0), &json!("insufficient_permission")));
+        // To switch off what is off is no doing of one's own.
+        mia.post(&path("deactivate"), json!({})).await.expect(200);
+        assert_eq!(mia.post(&path("activate"), json!({})).await.status, 403);
+        it.admin.post(&path("activate"), json!({})).await.expect(200);
+    }
+    for (off, body) in ways() {
+        mia.post(&off, body).await.expect(200);
+        mia.post(&path("activate"), json!({})).await.expect(200);
+    }
+}

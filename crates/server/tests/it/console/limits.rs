@@ -43,6 +43,8 @@ async fn an_admin_key_of_the_form_works_on_the_organization_that_it_makes_where_
             review.text_of("h1").contains("with full rights?")
                 && review.html().select(&selector("#token")).next().is_none()
         );
+        // The question is the answer to a form: its place in the history becomes that of the form, where scripts run.
+        assert!(review.text.contains("data-here=\"/o/root/keys/new\""), "{}", review.text);
         let back = browser.submit(&review.form("/keys").with("confirmed", "no")).await.expect(200).form("/keys");
         assert!(back.fields.contains(&("name".to_owned(), name.to_owned())), "all of it is kept: {:?}", back.fields);
         let created = browser.submit(&review.form("/keys").with("confirmed", "yes")).await.expect(200);
@@ -301,7 +303,7 @@ async fn how_often_a_key_may_be_used_is_set_in_its_form_and_stands_on_its_page()
     let (token, path) = (created.text_of("#token"), way_to_key(&created));
     let facts = |page: &Page| ["Rate limit", "Daily quota"].map(|it| fact(page, it));
     let said = [
-        "100 requests in 10 seconds set for this key · 100 left now",
+        "100 requests per 10 seconds set for this key · 100 left now",
         "5,000 requests a day set for this key · 5,000 left until 00:00 UTC",
     ];
     assert_eq!(facts(&browser.get(&path).await), said);
@@ -309,7 +311,7 @@ async fn how_often_a_key_may_be_used_is_set_in_its_form_and_stands_on_its_page()
         assert_eq!(app.get("/api/v1/me", &token).await.status, 200);
     }
     let said = [
-        "100 requests in 10 seconds set for this key · 87 left now",
+        "100 requests per 10 seconds set for this key · 87 left now",
         "5,000 requests a day set for this key · 4,987 left until 00:00 UTC",
     ];
     assert_eq!(facts(&browser.get(&path).await), said);
@@ -321,10 +323,15 @@ async fn how_often_a_key_may_be_used_is_set_in_its_form_and_stands_on_its_page()
     app.set_policy(app.root, r#"{"default_rate":"10/1s","locked":["default_rate"]}"#).await;
     // What was used counts on at another rate.
     app.clock.advance(std::time::Duration::from_secs(60));
-    assert_eq!(fact(&browser.get(&path).await, "Rate limit"), "10 requests in 1 second by the policy · 10 left now");
-    let form = browser.get(&format!("{path}/edit")).await.form("/edit").with("rate", "none");
+    assert_eq!(fact(&browser.get(&path).await, "Rate limit"), "10 requests per second by the policy · 10 left now");
+    let edit = browser.get(&format!("{path}/edit")).await;
+    let hints = (edit.text_of("#rate-hint"), edit.text_of("#daily_quota-hint"));
+    assert!(hints.0.contains("locked") && !hints.0.contains("none for no limit"), "what would be refused: {}", hints.0);
+    assert!(!hints.1.contains("locked"), "{}", hints.1);
+    let form = edit.form("/edit").with("rate", "none");
     let told = browser.submit(&form).await.expect(422);
-    assert!(told.text_of("#rate-error").contains("policy is locked"), "{}", told.text);
+    let told = told.text_of("#rate-error");
+    assert!(told.contains("policy is locked") && told.contains("10 requests per second at most"), "{told}");
 }
 
 #[tokio::test]
@@ -334,7 +341,7 @@ async fn the_policy_of_limits_is_chosen_reviewed_and_saved() {
     let list = browser.get("/o/root/policies").await;
     assert!(list.text.contains("Rate limit of keys") && list.text.contains("Daily quota of keys"), "{}", list.text);
     for (setting, typed, wrong, words) in [
-        ("default_rate", "100/10s", "100", "100 requests in 10 seconds"),
+        ("default_rate", "100/10s", "100", "100 requests per 10 seconds"),
         ("default_daily_quota", "200000", "0", "200,000 requests a day"),
     ] {
         let path = format!("/o/root/policies/{setting}");
@@ -349,5 +356,8 @@ async fn the_policy_of_limits_is_chosen_reviewed_and_saved() {
     browser.submit(&review.form("/o/root/policies/default_rate")).await.expect(303);
     assert_eq!(app.app.replica().policy(app.root).unwrap().default_rate, None);
     let told = browser.get("/o/root/audit").await.expect(200).text_of("tbody tr");
-    assert!(told.contains("100/10s →"), "what was taken back does not read as if it were set: {told}");
+    assert!(
+        told.contains("100 requests per 10 seconds →"),
+        "what was taken back does not read as if it were set: {told}"
+    );
 }

@@ -239,7 +239,7 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
     assert_eq!(heads(".locations table"), heads("main > table"), "the same columns");
     let row = format!("/o/shop/keys/{key}");
     for link in [row.clone(), format!("{row}/edit"), format!("{row}/rotate"), format!("{row}/delete")] {
-        assert!(page.links().contains(&format!("{link}?back=%2Fo%2Froot%2Fkeys")), "{link}");
+        assert!(page.links().contains(&format!("{link}?back=/o/root/keys")), "{link}");
     }
     assert!(html.select(&selector(&format!("input[name=key][value={key}][form=bulk-shop]"))).next().is_some());
     drop(html);
@@ -291,6 +291,18 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
     assert!(question.text_of("main").contains("It is a key of Shop."));
     press(&mut admin, question.form("/delete")).await;
 
+    // Of its own keys too, where the list is narrowed.
+    let own = app.create_key(&app.admin, app.root, new_key("Till of the agency")).await.unwrap().info.key.id;
+    let page = admin.get(list).await.expect(200);
+    press(&mut admin, page.form(&format!("{own}/deactivate"))).await;
+    let plain = admin.get("/o/root/keys").await.expect(200);
+    assert!(!plain.links().iter().any(|it| it.starts_with("/o/root/keys/") && it.contains("back=")));
+    let links = page.links();
+    let delete = links.iter().find(|it| it.starts_with(&format!("/o/root/keys/{own}/delete?back="))).expect("a link");
+    let question = admin.get(delete).await.expect(200);
+    assert!(question.links().contains(&list.to_owned()), "{:?}", question.links());
+    press(&mut admin, question.form("/delete")).await;
+
     // Several at once.
     let page = admin.get(list).await.expect(200);
     let back = page.form("/o/shop/keys/bulk/delete").fields.into_iter().find(|it| it.0 == "back").unwrap().1;
@@ -307,4 +319,22 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
         let links = page.links();
         assert!(links.contains(&"/o/shop/keys".to_owned()) && !links.iter().any(|it| it.contains("evil")), "{links:?}");
     }
+}
+
+// Who acts in a location is a member there and not of the agency; the agency's list is narrowed to them all the same.
+#[tokio::test]
+async fn an_agency_filters_by_users_of_its_locations() {
+    let app = TestApp::new().await;
+    let shop = app.organization(app.root, "Shop").await;
+    let (_, tara, _) = app.member(shop, "Tara", BuiltIn::Readonly).await;
+    let new = NewKey { owner_id: Some(None), mapped_user_id: Some(Some(tara)), ..new_key("Till") };
+    app.create_key(&app.admin, shop, new).await.unwrap();
+    app.create_key(&app.admin, app.root, new_key("Own")).await.unwrap();
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/root/keys").await.expect(200);
+    let offered = format!("select[name=user] option[value={tara}]");
+    assert_eq!(page.html().select(&selector(&offered)).count(), 1, "once");
+    let page = admin.get(&format!("/o/root/keys?user={tara}")).await.expect(200);
+    assert_eq!(page.text_of(&offered), "Tara");
+    assert!(page.text.contains("Till") && !page.text.contains(">Own<"), "{}", page.text);
 }

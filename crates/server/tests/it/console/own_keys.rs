@@ -116,7 +116,7 @@ async fn api_access_is_shown_to_every_role_and_switched_on_by_who_may_make_own_k
     let page = browser.get("/o/root/profile/api-access").await.expect(200);
     assert_eq!(page.text_of("main section h2"), "Your API Key");
 
-    // Switched off by an administrator, it says so, and who may change own keys switches it on there.
+    // Switched off by an administrator, it says so, and who may change own keys does not undo that. Who switched it off switches it on there.
     let key = page.links().into_iter().find(|it| it.contains("/keys/key_")).expect("a way to the key");
     let mut admin = Browser::signed_in(&app).await;
     let form = admin.get(&key).await.expect(200).form("/deactivate");
@@ -125,6 +125,16 @@ async fn api_access_is_shown_to_every_role_and_switched_on_by_who_may_make_own_k
     assert!(text.contains("inactive") && text.contains("An administrator of"), "{text}");
     let with_own = ["scorecards/A:read", "claviger/own-keys:create", "claviger/own-keys:update"];
     update_role(&app.app, &app.admin, app.root, role_id, allow(&with_own), None).await.unwrap();
+    let text = browser.get("/o/root/profile/api-access").await.expect(200).text_of("main .aside");
+    assert!(text.contains("An administrator of"), "{text}");
+    let page = browser.get(&key).await.expect(200);
+    assert!(page.text.contains("Somebody else deactivated it") && !page.text.contains("/activate"), "{}", page.text);
+    assert!(!browser.get("/o/root/keys").await.expect(200).text.contains("/activate"), "nor in the list");
+    let form = admin.get(&key).await.expect(200).form("/activate");
+    browser.submit(&form).await.expect(403);
+    admin.submit(&form).await.expect(303);
+    let form = browser.get(&key).await.expect(200).form("/deactivate");
+    browser.submit(&form).await.expect(303);
     let form = browser.get("/o/root/profile/api-access").await.form("/activate");
     browser.submit(&form).await.expect(303);
     assert!(!browser.get("/o/root/profile/api-access").await.text.contains("Your key is inactive"));

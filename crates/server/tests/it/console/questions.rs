@@ -161,6 +161,11 @@ async fn a_lost_key_leads_to_its_replacement_and_from_there_back_to_it() {
         assert!(page.text_of("form[action$='/deactivate']").contains("Deactivate “Website”"));
     }
     assert_eq!((app.verify(&old.token, &[]), app.verify_text(&token, &[])), (Ok(()), Ok(())), "both work until then");
+    // Where a reload leads, and View key: what is left to do is not lost with the secret.
+    let stays = made.links().into_iter().find(|it| it.contains("?replaces=")).expect("the way to the new key");
+    assert!(made.text.contains(&format!("data-here=\"{stays}\"")), "{}", made.text);
+    let offers = format!("action=\"{path}/deactivate\"");
+    assert!(browser.get(&stays).await.expect(200).text.contains(&offers));
     let found = browser.get("/o/root/keys?q=Website%20replacement").await.expect(200).key_path();
     let id = found.rsplit_once('/').unwrap().1.parse().unwrap();
     assert_eq!(get_key(&app.app, &app.admin, app.root, id).await.unwrap().key.metadata, metadata);
@@ -168,6 +173,7 @@ async fn a_lost_key_leads_to_its_replacement_and_from_there_back_to_it() {
     let answer = browser.submit(&made.form("/deactivate")).await.expect(303);
     assert_eq!(browser.follow(answer).await.path, path, "the old key's page says what was done");
     assert_eq!((app.verify(&old.token, &[]), app.verify_text(&token, &[])), (Err("inactive"), Ok(())));
+    assert!(!browser.get(&stays).await.expect(200).text.contains(&offers));
     let again = browser.submit(&form).await.expect(200);
     assert!(!again.text.contains("/deactivate"), "there is nothing left to do");
 

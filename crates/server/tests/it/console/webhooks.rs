@@ -169,4 +169,22 @@ async fn the_way_to_a_webhook_is_that_of_its_place_in_the_menu() {
     }
     let page = browser.get(&format!("/o/root/webhooks/{hook}")).await.expect(200);
     assert!(page.links().contains(&format!("/o/root/security/api-management/{ann}")), "{}", page.text);
+
+    // Who selected it on a person's page goes back there, also after pausing it.
+    for door in ["security", "advanced-settings"] {
+        let person = format!("/o/root/{door}/api-management/{ann}");
+        let shown = browser.get(&format!("{person}/configure?webhook={hook}")).await.expect(303);
+        let shown = browser.follow(shown).await.expect(200);
+        assert!(shown.text_of(".crumbs").ends_with("API Management Ann"), "{}", shown.text_of(".crumbs"));
+        for press in ["/pause", "/play"] {
+            let page = browser.get(&shown.path).await.expect(200);
+            let answer = browser.submit(&page.form(press)).await.expect(303);
+            let page = browser.follow(answer).await.expect(200);
+            assert!(page.links().contains(&person), "{press}: {:?}", page.links());
+        }
+    }
+    for elsewhere in ["/members", "//evil.example", "/security/api-management/usr_1"] {
+        let page = browser.get(&format!("/o/root/webhooks/{hook}?from={elsewhere}")).await.expect(200);
+        assert!(page.text_of(".crumbs").contains("Integrations"), "{elsewhere}");
+    }
 }

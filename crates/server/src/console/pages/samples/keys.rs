@@ -1,6 +1,6 @@
 //! Sample keys, and the pages that list and change them.
 
-use super::{BASE_URL, Words, moment, shell, status, used};
+use super::{BASE_URL, Words, moment, render, shell, status, used};
 use crate::console::keys::door::Door;
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::key_list::{Head, Heads, KeyListPage, KeyRowView, LocationKeys, LocationView, Range};
@@ -133,6 +133,29 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
     }
 }
 
+/// Pages of 25 rows: as the list comes, of an agency with five of them in a location, and narrowed.
+pub(super) fn whole(words: &Words<'_>) -> Vec<(&'static str, String)> {
+    let page = || {
+        let mut page = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
+        for (at, row) in page.rows.iter_mut().enumerate() {
+            // As long as identifiers are.
+            row.id = format!("{}{at:0>12}", row.id);
+        }
+        KeyListPage { back: "/keys?".to_owned(), ..page }
+    };
+    let mut agency = page();
+    let mut below = locations(words);
+    for it in below.locations.iter_mut().take(1) {
+        it.keys = agency.rows.split_off(20);
+    }
+    agency.locations = Some(below);
+    vec![
+        ("keys-25", render(&page())),
+        ("keys-25-agency", render(&agency)),
+        ("keys-25-narrowed", render(&KeyListPage { back: "/keys?status=active".to_owned(), ..page() })),
+    ]
+}
+
 pub(super) fn facts(words: &Words<'_>) -> KeyFacts {
     KeyFacts {
         id: "key_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned(),
@@ -167,7 +190,7 @@ pub(super) fn limits() -> Vec<LimitWords> {
         left: left.map(str::to_owned),
     };
     vec![
-        limit("Rate limit", "100 requests in 10 seconds", "by the policy", Some("87 left now")),
+        limit("Rate limit", "100 requests per 10 seconds", "by the policy", Some("87 left now")),
         limit("Daily quota", "No limit", "", None),
     ]
 }

@@ -207,6 +207,8 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         .collect();
     recent.swap(0, 1);
     let key_page = |may: KeyRights| KeyPage {
+        held_off: false,
+        replaced: replaced(),
         ending: frame::ending(words),
         shell: shell(words, Place::Keys),
         key: facts(words),
@@ -244,10 +246,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     }
     let mut alone = home(112, Vec::new());
     alone.shell.views = None;
-    let mut full = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
-    for (at, row) in full.rows.iter_mut().enumerate() {
-        row.id = format!("{}{at}", row.id);
-    }
 
     let mut keyboard_off = KeyboardPage { shell: shell(words, Place::Elsewhere) };
     keyboard_off.shell.preferences.shortcuts = Shortcuts::Off;
@@ -262,6 +260,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         replaced: None,
     };
     let mut pages = members::all(words);
+    pages.extend(keys::whole(words));
     pages.extend(access::all(words));
     pages.extend(bulk::all(words));
     pages.extend(account::all(words));
@@ -314,7 +313,6 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         ("organizations", render(&organizations(words))),
         ("organizations-none", render(&OrganizationsPage { rows: Vec::new(), next: None, ..organizations(words) })),
         ("keys", render(&key_list(words, rows(words)))),
-        ("keys-25", render(&full)),
         (
             "keys-integrations",
             render(&KeyListPage {

@@ -11,6 +11,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let page = |is_subtree: bool| KeyReviewPage {
         shell: shell(words, Place::Keys),
         door: Door::default().view(),
+        here: "/keys/new".to_owned(),
         name: words.names[0].to_owned(),
         role: "ADMIN".to_owned(),
         mapped_user: words.person.to_owned(),

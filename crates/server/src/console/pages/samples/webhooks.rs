@@ -75,6 +75,7 @@ fn delivery(id: &str, tone: Tone, state: &str, attempts: u64) -> DeliveryView {
 fn show(words: &Words<'_>, webhook: WebhookView) -> WebhookPage {
     let is_on = webhook.id == "whk_1";
     WebhookPage {
+        person: Some(("/security/api-management/usr_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned(), words.person.to_owned())),
         shell: shell(words, Place::Webhooks),
         crumbs: crumbs(),
         holder: Some(("/security/api-management/usr_1".to_owned(), words.person.to_owned())),
