@@ -7,6 +7,7 @@ mod cluster;
 mod crash;
 mod deliveries;
 mod dev;
+mod documents;
 mod import;
 mod master_key;
 mod moving;
