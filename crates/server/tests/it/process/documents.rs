@@ -136,6 +136,16 @@ async fn every_piece_of_shell_of_the_documents_works_or_says_why_it_is_not_run()
     assert!(run >= 5 && left >= 3, "{run} were run, {left} not");
 }
 
+#[test]
+fn every_document_is_in_the_list_of_documents() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let list = std::fs::read_to_string(docs.join("README.md")).unwrap();
+    for document in documents() {
+        let name = document.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(name == "README.md" || list.contains(&format!("]({name})")), "docs/README.md lacks {name}");
+    }
+}
+
 // The control.
 #[tokio::test]
 async fn a_piece_that_fails_is_noticed() {
