@@ -1,4 +1,4 @@
-//! What README.md and docs/ show in shell is run as it stands there, against a real service. What cannot be says so, and why, in a comment above it:
+//! What README.md, docs/ and the files beside gateways, examples and integrations show in shell is run as it stands there, against a real service. What cannot be says so, and why, in a comment above it:
 //! `<!-- not run: … -->`; what wants the service stopped, `<!-- run: with the service stopped -->`. The guides' pieces are run by `docs/snippets.rs`.
 
 use std::path::{Path, PathBuf};
@@ -18,11 +18,23 @@ struct Piece {
     code: String,
 }
 
+/// The folders of what is shown to whoever runs Claviger.
+const FOLDERS: [&str; 4] = ["docs", "gateways", "examples", "integrations"];
+
 fn documents() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|it| it.unwrap().path());
-    let mut files: Vec<_> = docs.filter(|it| it.extension().is_some_and(|it| it == "md")).collect();
-    files.push(root.join("README.md"));
+    let mut files = vec![root.join("README.md")];
+    let mut waiting: Vec<_> = FOLDERS.iter().map(|it| root.join(it)).collect();
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|it| it == "md") {
+                files.push(path);
+            } else if path.is_dir() && !["node_modules", "target"].iter().any(|it| path.ends_with(it)) {
+                waiting.push(path);
+            }
+        }
+    }
     files.sort();
     files
 }
@@ -109,7 +121,7 @@ fn told(output: &Output) -> String {
 async fn every_piece_of_shell_of_the_documents_works_or_says_why_it_is_not_run() {
     let (mut run, mut left) = (0, 0);
     for document in documents() {
-        let name = document.file_name().unwrap().to_string_lossy().into_owned();
+        let name = document.display().to_string();
         let pieces = pieces(&std::fs::read_to_string(&document).unwrap());
         let mut world = None;
         for piece in pieces {
@@ -133,14 +145,14 @@ async fn every_piece_of_shell_of_the_documents_works_or_says_why_it_is_not_run()
             run += 1;
         }
     }
-    assert!(run >= 5 && left >= 3, "{run} were run, {left} not");
+    assert!(run >= 6 && left >= 9, "{run} were run, {left} not");
 }
 
 #[test]
 fn every_document_is_in_the_list_of_documents() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
     let list = std::fs::read_to_string(docs.join("README.md")).unwrap();
-    for document in documents() {
+    for document in documents().into_iter().filter(|it| it.parent().is_some_and(|it| it.ends_with("docs"))) {
         let name = document.file_name().unwrap().to_string_lossy().into_owned();
         assert!(name == "README.md" || list.contains(&format!("]({name})")), "docs/README.md lacks {name}");
     }
