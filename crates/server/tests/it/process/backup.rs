@@ -18,7 +18,7 @@ use crate::raw::Raw;
 use crate::webhooks::receiver::{Manner, Receiver};
 
 /// What has to succeed, and what it said.
-fn done(output: &Output) -> String {
+pub(super) fn done(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{}", said(output));
     said(output)
 }
@@ -32,22 +32,22 @@ fn refused(output: &Output) -> String {
 }
 
 /// A service beside its files, and an admin's key to it.
-struct Admin {
-    http: reqwest::Client,
+pub(super) struct Admin {
+    pub(super) http: reqwest::Client,
     base: String,
     organization: String,
-    key: String,
+    pub(super) key: String,
 }
 
 /// A key, as it was answered when it was made.
 #[derive(Debug, Clone)]
-struct Made {
-    id: String,
+pub(super) struct Made {
+    pub(super) id: String,
     token: String,
 }
 
 impl Admin {
-    fn of(server: &Server, prepared: &Prepared) -> Self {
+    pub(super) fn of(server: &Server, prepared: &Prepared) -> Self {
         Self {
             http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap(),
             base: server.fact("Console").to_owned(),
@@ -56,7 +56,7 @@ impl Admin {
         }
     }
 
-    async fn call(&self, method: Method, path: &str, body: Value) -> Value {
+    pub(super) async fn call(&self, method: Method, path: &str, body: Value) -> Value {
         let url = format!("{}/api/v1/organizations/{}{path}", self.base, self.organization);
         let answer = self.http.request(method, url).bearer_auth(&self.key).json(&body).send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
@@ -64,7 +64,7 @@ impl Admin {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    async fn create_key(&self, name: &str) -> Made {
+    pub(super) async fn create_key(&self, name: &str) -> Made {
         // Of one owner there are only so many.
         let made = self.call(Method::POST, "/keys", json!({ "name": name, "owner_id": null })).await;
         let text = |pointer: &str| made.pointer(pointer).unwrap().as_str().unwrap().to_owned();
@@ -83,7 +83,7 @@ impl Admin {
         (user, member, Made { id: text("/key/id"), token: text("/secret/token") })
     }
 
-    async fn change(&self, key: &Made, how: &str, body: Value) {
+    pub(super) async fn change(&self, key: &Made, how: &str, body: Value) {
         self.call(Method::POST, &format!("/keys/{}/{how}", key.id), body).await;
     }
 
@@ -115,7 +115,7 @@ fn bring_master_key(from: &Data, to: &Data) {
 }
 
 /// Waits until the log of endings of a running service says this.
-async fn until_written(endings: &Path, wanted: &str) {
+pub(super) async fn until_written(endings: &Path, wanted: &str) {
     for _ in 0..200 {
         if std::fs::read_to_string(endings).unwrap_or_default().contains(wanted) {
             return;
@@ -131,7 +131,7 @@ async fn count(data: &Data, what: &str) -> i64 {
     raw.rows::<(i64,)>(&format!("SELECT count(*) FROM {what}")).await[0].0
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -379,69 +379,6 @@ async fn what_waits_to_be_sent_and_told_waits_after_a_restore_and_nobody_is_sign
     assert_eq!(received[had].json()["data"]["number"], received[0].json()["data"]["number"]);
     assert_eq!(received[had].header("webhook-id"), received[0].header("webhook-id"));
     drop(server);
-}
-
-// A5.4: somebody was shut out after the backup, and is let in by the restore.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_admin_that_a_restore_leaves_as_it_was_is_named() {
-    let (from, to) = (Data::new().await, Data::new().await);
-    let prepared = prepare(&from).await;
-    let mut server = Server::on(&from);
-    let mut admin = Admin::of(&server, &prepared);
-    let file = from.files().join("file");
-    done(&on(&from, &["backup", text(&file)]));
-    let mut raw = Raw::at(&from.data_folder(), from.database.as_deref()).await;
-    let (first,) = raw.rows::<(String,)>("SELECT id FROM \"user\" WHERE name = 'Admin'").await.remove(0);
-    let (role,) = raw.rows::<(String,)>("SELECT id FROM role WHERE built_in = 'admin'").await.remove(0);
-    drop(raw);
-    let user = admin.call(Method::POST, "/users", json!({ "name": "Next", "email": "next@example.com" })).await;
-    admin.call(Method::POST, "/members", json!({ "user_id": user["id"], "role_id": role })).await;
-    let body = json!({ "name": "Next's", "owner_id": null, "mapped_user_id": user["id"] });
-    let made = admin.call(Method::POST, "/keys", body).await;
-    admin.key = made.pointer("/secret/token").unwrap().as_str().unwrap().to_owned();
-    admin.call(Method::PATCH, &format!("/users/{first}"), json!({ "status": "disabled" })).await;
-    let endings = from.data_folder().join("endings.jsonl");
-    until_written(&endings, &first).await;
-    server.kill();
-
-    let words = done(&on(&to, &["restore", text(&file), "--endings", text(&endings)]));
-    assert!(
-        words.contains(&format!("the last admin Admin ({first}, ")) && words.contains("0 users disabled"),
-        "{words}"
-    );
-}
-
-// One row that nobody can read must not keep from the log what ended after it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_cannot_be_read_does_not_end_the_log_of_endings() {
-    let data = Data::new().await;
-    let prepared = prepare(&data).await;
-    let mut server = Server::on(&data);
-    let admin = Admin::of(&server, &prepared);
-    let (harmed, behind) = (admin.create_key("Harmed").await, admin.create_key("Behind").await);
-    let endings = data.data_folder().join("endings.jsonl");
-    let before = std::fs::read(&endings).unwrap();
-    assert!(!before.is_empty());
-    admin.change(&harmed, "deactivate", json!({})).await;
-    admin.change(&behind, "revoke", json!({})).await;
-    assert_eq!(server.terminate(), Some(0));
-    // As if it had been killed before it wrote either down.
-    std::fs::write(&endings, before).unwrap();
-    let mut raw = Raw::at(&data.data_folder(), data.database.as_deref()).await;
-    raw.execute(&format!("UPDATE key SET standing = 'undead' WHERE id = '{}'", harmed.id)).await;
-    drop(raw);
-    let server = Server::on(&data);
-    until_written(&endings, &behind.id).await;
-    assert!(!std::fs::read_to_string(&endings).unwrap().contains(&harmed.id));
-
-    let metrics = admin.http.get(format!("{}/metrics", server.fact("Console"))).send().await.unwrap();
-    let metrics = metrics.text().await.unwrap();
-    assert!(metrics.lines().any(|it| it == "claviger_endings_left_out 1.0"), "{metrics}");
-    assert!(metrics.contains("\nclaviger_endings_age_seconds "), "{metrics}");
-    let doctor = ["doctor", "--url", server.fact("Console"), "--key", &prepared.admin_key];
-    let output = run(&doctor, data.files());
-    let found = String::from_utf8(output.stdout).unwrap();
-    assert!(!output.status.success() && found.contains("NO  ended  the log of endings lacks 1 things"), "{found}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod crash;
 mod deliveries;
 mod dev;
 mod documents;
+mod endings;
 mod import;
 mod master_key;
 mod moving;
