@@ -7,6 +7,7 @@ use clap::Args;
 use crate::limits;
 use crate::openapi;
 use crate::python::Environment;
+use crate::reference;
 use crate::shell::{Failure, Outcome, cargo, find_program, heading, run as run_command, workspace_root};
 use crate::test::ensure_python;
 use crate::tidy;
@@ -42,6 +43,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     openapi::run(&openapi::Options { check: true })?;
     heading("docs/limits.md");
     limits::run(&limits::Options { check: true })?;
+    heading("docs/configuration.md and docs/errors.md");
+    reference::run(&reference::Options { check: true })?;
     heading("dependencies");
     dependencies(options)?;
     heading("spelling");

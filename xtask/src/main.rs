@@ -10,6 +10,7 @@ mod check;
 mod limits;
 mod openapi;
 mod python;
+mod reference;
 mod shell;
 mod test;
 mod tidy;
@@ -40,6 +41,8 @@ enum Command {
     Openapi(openapi::Options),
     /// Writes the tables of docs/limits.md from the constants, or compares them.
     Limits(limits::Options),
+    /// Writes the tables of docs/configuration.md and docs/errors.md from the code, or compares them.
+    Reference(reference::Options),
     /// Measures the service against its marks.
     Bench(bench::Options),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Behaviours => behaviours::run(),
         Command::Openapi(options) => openapi::run(&options),
         Command::Limits(options) => limits::run(&options),
+        Command::Reference(options) => reference::run(&options),
         Command::Bench(options) => bench::run(&options),
     };
     match outcome {

@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
 }
 
 /// Names the first line in which two texts differ, for a message; `None` when they are equal.
-fn first_difference(committed: &str, generated: &str) -> Option<String> {
+pub(crate) fn first_difference(committed: &str, generated: &str) -> Option<String> {
     if committed == generated {
         return None;
     }

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::data_folder::MasterKeyFile;
 use crate::mail::Mailer;
 use crate::metrics::{Metrics, Tally};
+use crate::ops::endings::EndingsProgress;
 use crate::ops::github_alerts::GithubKeys;
 use crate::ops::passwords::Passwords;
 use crate::ops::throttle::Throttle;
@@ -53,6 +54,7 @@ struct Parts {
     nodes: Nodes,
     uses: Uses,
     quotas: Quotas,
+    endings: EndingsProgress,
     clock: Arc<dyn Clock>,
     randomness: Randomness,
     master_keys: MasterKeyFile,
@@ -157,6 +159,7 @@ impl App {
             nodes,
             uses,
             quotas,
+            endings: EndingsProgress::default(),
             clock,
             randomness,
             master_keys: master_keys.into(),
@@ -202,6 +205,11 @@ impl App {
     /// Writes down what was used of quotas.
     pub fn quotas(&self) -> &Quotas {
         &self.0.quotas
+    }
+
+    /// How far the log of endings of this node has come.
+    pub fn endings(&self) -> &EndingsProgress {
+        &self.0.endings
     }
 
     /// The present instant.

@@ -22,6 +22,7 @@ pub mod outgoing;
 pub mod replica;
 pub mod service;
 
+mod codes;
 mod limit_fields;
 mod rates;
 mod site;

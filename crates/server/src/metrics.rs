@@ -15,6 +15,11 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+/// How old this node's log of endings is, in seconds; without the prefix of all our metrics. A command looks for it.
+pub const ENDINGS_AGE: &str = "endings_age_seconds";
+/// How much the log of endings lacks, since it could not be read.
+pub const ENDINGS_LEFT_OUT: &str = "endings_left_out";
+
 /// What is counted in this process.
 #[derive(Debug, Default)]
 pub struct Metrics {

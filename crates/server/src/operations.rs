@@ -13,7 +13,7 @@ use claviger_verifier::credential::Sources;
 
 use crate::app::App;
 use crate::http::FORWARDED_FOR;
-use crate::metrics::Gauge;
+use crate::metrics::{ENDINGS_AGE, ENDINGS_LEFT_OUT, Gauge};
 use crate::ops::caller::Caller;
 
 /// The paths that are answered here.
@@ -61,7 +61,7 @@ async fn show_metrics(State(app): State<App>, request: Request) -> Response {
     let lost = others.iter().filter(|it| it.state() == NodeState::Lost).count();
     let live = 1 + others.len() - lost;
     let nodes = vec![(Some(("state", "live")), live as f64), (Some(("state", "lost")), lost as f64)];
-    let gauges = vec![
+    let mut gauges = vec![
         gauge("replica_keys", "Keys in memory.", counts.keys as f64),
         gauge("replica_secrets", "Secrets in memory.", counts.secrets as f64),
         gauge("replica_organizations", "Organizations in memory.", counts.organizations as f64),
@@ -75,6 +75,17 @@ async fn show_metrics(State(app): State<App>, request: Request) -> Response {
         },
         gauge("replica_age_seconds", "Seconds since the log was last read.", app.replica().age().as_secs_f64()),
     ];
+    if let Some(age) = app.endings().age(app.now()) {
+        let left_out = app.endings().left_out() as f64;
+        gauges.extend([
+            gauge(
+                ENDINGS_AGE,
+                "Seconds since all that had ended was written into the log of endings.",
+                age.as_secs_f64(),
+            ),
+            gauge(ENDINGS_LEFT_OUT, "What the log of endings lacks, since its row could not be read.", left_out),
+        ]);
+    }
     match app.metrics().render(gauges) {
         Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

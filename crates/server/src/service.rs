@@ -82,6 +82,8 @@ impl Service {
     /// What the first reading of the log can meet, and a file that cannot be written.
     pub async fn keep_endings(&self, mut log: EndingsLog) -> OpResult<()> {
         log.ready(&self.app).await?;
+        // From now on it counts how long something has waited to be written down.
+        self.app.endings().whole(self.app.now());
         drop(self.app.spawn_following(jobs::keep_endings(self.app.clone(), log)));
         Ok(())
     }

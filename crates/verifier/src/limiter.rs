@@ -1,9 +1,12 @@
 //! Limits: what keys have used of their rates and quotas.
 //!
-//! A key that has a limit gets a bucket with its first request, which stays where it is for as long as the process runs: 48 bytes, found without a
-//! lock, changed by compare-and-swap. A map behind a lock would hold up whoever asks while its holder is put aside by the scheduler. Of one key never
-//! more passes than its limits say, however many threads ask; across processes each counts for itself and learns of the others when it writes its
-//! quotas down.
+//! A key that has a limit gets a bucket with its first request: 48 bytes, found without a lock, changed by compare-and-swap. A map behind a lock would
+//! hold up whoever asks while its holder is put aside by the scheduler. Of one key never more passes than its limits say, however many threads ask;
+//! across processes each counts for itself and learns of the others when it writes its quotas down.
+//!
+//! A bucket that says no more than a new one would is freed and given to another key. Whoever has found it before that looks at its identifier once
+//! more behind the charge: either whoever frees it sees the charge and leaves the bucket, or whoever charges sees that it is another's and asks again.
+//! In the second case another key may be charged one request that was none of its own; nobody is let in twice.
 //!
 //! Quotas are written down ahead: the database is told of what was used and of about twice what the last interval took besides. So a process that
 //! is killed has used less than what stands there, and its successor lets through too little rather than too much. Where use begins or grows so fast
@@ -12,13 +15,13 @@
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use claviger_core::decision::Code;
 use claviger_core::id::KeyId;
 use claviger_core::key_limits::Limits;
-use claviger_core::quota::{DayUse, end_of_day};
+use claviger_core::quota::{DayUse, day_of, end_of_day};
 use claviger_core::rate::{Exhausted, Rate};
 use claviger_core::time::Timestamp;
 
@@ -118,8 +121,8 @@ pub struct Limiter {
     changed: Slab<AtomicU64, CHANGED_BITS>,
     by_key: Index,
     seed: Seed,
-    /// Held by whoever makes a bucket: the tables have one writer at a time.
-    making: Mutex<()>,
+    /// Held by whoever makes or frees a bucket, since the tables have one writer at a time; the buckets that are free.
+    making: Mutex<Vec<u32>>,
     bell: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -162,8 +165,22 @@ impl Bucket {
         change(&self.day_use, take).map(DayUse::unpack)
     }
 
+    /// Whose it is; zero for one that is free.
     fn key_id(&self) -> u128 {
-        u128::from(self.id[0].load(Relaxed)) | u128::from(self.id[1].load(Relaxed)) << 64
+        u128::from(self.id[0].load(SeqCst)) | u128::from(self.id[1].load(SeqCst)) << 64
+    }
+
+    fn belongs_to(&self, key_id: u128) {
+        self.id[0].store(key_id as u64, SeqCst);
+        self.id[1].store((key_id >> 64) as u64, SeqCst);
+    }
+
+    /// Whether it says no more than a new one would. Of a clock that was put back nothing is concluded.
+    fn is_idle(&self, now: Timestamp) -> bool {
+        let today = day_of(now);
+        let day_use = DayUse::unpack(self.day_use.load(SeqCst));
+        let is_unused = day_use.day < today || (day_use.used == 0 && self.written(today) == 0);
+        is_unused && instant(self.full_at.load(SeqCst)) <= now
     }
 
     /// What stands in the database of this day.
@@ -213,7 +230,7 @@ impl Limiter {
 
     /// How many keys have a bucket.
     pub fn len(&self) -> usize {
-        self.buckets.len() as usize
+        self.buckets.len() as usize - self.making().len()
     }
 
     /// Whether no key has one.
@@ -226,17 +243,23 @@ impl Limiter {
         if limits.is_none() {
             return None;
         }
-        let Some(at) = self.find(key_id).or_else(|| self.make(key_id)) else {
-            let exhausted = Exhausted { wait: Some(NO_ROOM_WAIT) };
-            return Some(Admission::new(None, limits, now).refused(Code::RateLimited, exhausted));
-        };
-        let bucket = self.buckets.get(at)?;
-        let taken = self.take(at, bucket, limits, cost, now);
-        let admission = Admission::new(Some(bucket), limits, now);
-        Some(match taken {
-            Ok(()) => admission,
-            Err((code, exhausted)) => admission.refused(code, exhausted),
-        })
+        loop {
+            let Some(at) = self.find(key_id).or_else(|| self.make(&mut self.making(), key_id)) else {
+                let exhausted = Exhausted { wait: Some(NO_ROOM_WAIT) };
+                return Some(Admission::new(None, limits, now).refused(Code::RateLimited, exhausted));
+            };
+            let bucket = self.buckets.get(at)?;
+            let taken = self.take(at, bucket, limits, cost, now);
+            let admission = Admission::new(Some(bucket), limits, now);
+            // It was freed since it was found: once at most for each time that somebody goes round to free some.
+            if bucket.key_id() != key_id {
+                continue;
+            }
+            return Some(match taken {
+                Ok(()) => admission,
+                Err((code, exhausted)) => admission.refused(code, exhausted),
+            });
+        }
     }
 
     /// What [`Self::admit`] would answer; takes nothing.
@@ -303,32 +326,71 @@ impl Limiter {
         self.by_key.find(self.seed.of_id(key_id), |at| (self.buckets.get(at)?.key_id() == key_id).then_some(at))
     }
 
+    fn making(&self) -> MutexGuard<'_, Vec<u32>> {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The bucket of a key that had none; absent when there is no room.
-    fn make(&self, key_id: u128) -> Option<u32> {
-        let making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+    fn make(&self, free: &mut Vec<u32>, key_id: u128) -> Option<u32> {
         // Somebody else may have made it meanwhile.
         if let Some(at) = self.find(key_id) {
             return Some(at);
         }
-        let at = self.buckets.grow(1)?;
+        let at = match free.pop() {
+            Some(at) => at,
+            None => self.buckets.grow(1)?,
+        };
         while self.changed.len() <= at / 64 {
             self.changed.grow(1)?;
         }
         let bucket = self.buckets.get(at)?;
-        bucket.id[0].store(key_id as u64, Relaxed);
-        bucket.id[1].store((key_id >> 64) as u64, Relaxed);
+        for word in [&bucket.full_at, &bucket.day_use, &bucket.written, &bucket.seen] {
+            word.store(0, SeqCst);
+        }
+        bucket.belongs_to(key_id);
         // Publishes the identifier with it: cells of the index are stored with release.
         self.by_key.insert(self.seed.of_id(key_id), at);
-        drop(making);
         Some(at)
+    }
+
+    /// Frees the buckets that say no more than new ones would, and says how many. For the one that writes quotas down, while it has no notes: a note
+    /// names a bucket by its place. Looks at all buckets; only where one is freed somebody who makes another waits.
+    pub fn free_idle(&self, now: Timestamp) -> usize {
+        (0..self.buckets.len()).filter(|at| self.free(*at, now).is_some()).count()
+    }
+
+    fn free(&self, at: u32, now: Timestamp) -> Option<()> {
+        let bucket = self.buckets.get(at)?;
+        let is_idle = || !self.is_changed(at) && bucket.is_idle(now);
+        if !is_idle() {
+            return None;
+        }
+        let mut free = self.making();
+        let key_id = bucket.key_id();
+        if key_id == 0 {
+            return None;
+        }
+        bucket.belongs_to(0);
+        // Somebody who had found it before may have charged it meanwhile.
+        if !is_idle() {
+            bucket.belongs_to(key_id);
+            return None;
+        }
+        self.by_key.remove(self.seed.of_id(key_id), at);
+        free.push(at);
+        Some(())
+    }
+
+    fn is_changed(&self, at: u32) -> bool {
+        self.changed.get(at / 64).is_some_and(|word| word.load(SeqCst) & 1 << (at % 64) != 0)
     }
 
     /// Notes what the database says was used of a key's quota before this process began.
     pub(crate) fn restore(&self, key_id: KeyId, day_use: DayUse) {
         let key_id = key_id.as_u128();
-        let Some(bucket) = self.find(key_id).or_else(|| self.make(key_id)).and_then(|at| self.buckets.get(at)) else {
-            return;
-        };
+        // Held until it is noted: a bucket of which nothing is noted may be freed.
+        let mut making = self.making();
+        let Some(bucket) = self.make(&mut making, key_id).and_then(|at| self.buckets.get(at)) else { return };
         for word in [&bucket.day_use, &bucket.written, &bucket.seen] {
             word.store(day_use.pack(), SeqCst);
         }

@@ -254,6 +254,69 @@ fn a_successor_goes_on_with_what_was_written_and_the_next_day_begins_anew() {
     assert_eq!(notes.iter().map(|it| (it.day, it.add)).collect::<Vec<_>>(), [(day, 1)], "a row of its own");
 }
 
+/// Keys 30 to 39, with limits, beside key 20.
+fn ten_more(world: &mut World, json: &str) {
+    for number in 30..40 {
+        world.tell([limited(number, json).into()]);
+    }
+}
+
+#[test]
+fn a_bucket_that_says_nothing_any_more_is_another_keys_and_one_that_does_stays() {
+    let json = r#"{"rate":"2/10s","daily_quota":5}"#;
+    let mut world = world(json);
+    ten_more(&mut world, json);
+    for number in 30..40 {
+        assert!(charged(&world, number, 2, noon()).is_ok());
+    }
+    assert_eq!(world.replica.limiter().free_idle(noon()), 0, "rates are used");
+    let later = noon().saturating_add(Duration::from_secs(10));
+    assert_eq!(world.replica.limiter().free_idle(later), 0, "quotas are used, and not written down");
+    let tomorrow = noon().saturating_add(Duration::from_secs(12 * 3600));
+    assert_eq!(world.replica.limiter().free_idle(tomorrow), 0, "and not written down");
+    let notes = world.replica.limiter().drain(false);
+    notes.iter().for_each(|it| world.replica.limiter().written(it, 2));
+    assert_eq!(world.replica.limiter().free_idle(later), 0, "the day is not over");
+    assert_eq!((world.replica.limiter().free_idle(tomorrow), world.replica.limiter().len()), (10, 0));
+    assert_eq!(world.replica.limiter().free_idle(tomorrow), 0, "what is free is not freed again");
+    let buckets = world.replica.limiter().buckets.len();
+    assert_eq!(charged(&world, 20, 1, tomorrow), Ok((Some(1), Some(4))), "nothing of whom it was before");
+    for number in 30..39 {
+        assert_eq!(charged(&world, number, 1, tomorrow), Ok((Some(1), Some(4))));
+    }
+    assert_eq!((world.replica.limiter().buckets.len(), world.replica.limiter().len()), (buckets, 10));
+}
+
+// Whoever has found a bucket that is freed meanwhile must neither be let in beside it nor charge for ever another key's.
+#[test]
+fn no_more_pass_than_the_rate_allows_while_buckets_are_freed() {
+    let json = r#"{"rate":"1000/10s"}"#;
+    for _ in 0..50 {
+        let mut world = world(json);
+        ten_more(&mut world, json);
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let passed = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(SeqCst) {
+                    world.replica.limiter().free_idle(noon());
+                }
+            });
+            // Others make buckets that are freed and given away.
+            scope.spawn(|| {
+                let before = noon().saturating_sub(Duration::from_secs(3600));
+                for number in (30..40).cycle().take(2000) {
+                    assert!(charged(&world, number, 1, before).is_ok_and(|it| it.0 > Some(0)));
+                }
+            });
+            let passed = passed_of(&world, 4000, 1);
+            done.store(true, SeqCst);
+            passed
+        });
+        // Of a charge that whoever frees has seen, and whoever charged took for lost, one request is charged twice.
+        assert!((990..=1000).contains(&passed), "{passed}");
+    }
+}
+
 #[test]
 fn keys_without_limits_take_no_memory() {
     let world = world("{}");

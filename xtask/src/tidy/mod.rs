@@ -8,6 +8,7 @@ pub(crate) mod behaviours;
 mod code;
 mod files;
 mod layers;
+mod links;
 mod manifests;
 mod modules;
 mod tree;
@@ -56,6 +57,7 @@ fn breaches(tree: &Tree) -> Vec<Breach> {
         unchecked::breaches,
         words::breaches,
         behaviours::breaches,
+        links::breaches,
     ];
     rules.iter().flat_map(|rule| rule(tree)).collect()
 }

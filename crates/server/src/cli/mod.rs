@@ -8,6 +8,7 @@ mod import;
 mod keys;
 mod master_key;
 mod moving;
+mod reference;
 mod remote;
 mod restore;
 mod samples;
@@ -73,6 +74,7 @@ pub fn run() -> ExitCode {
         Some(("audit", matches)) => audit::run(matches),
         Some(("completions", matches)) => completions(matches),
         Some(("openapi", _)) => say(&crate::http::api_document()),
+        Some(("reference", matches)) => reference::run(matches, &command()),
         _ => unreachable!("clap asks for one of the subcommands"),
     };
     match done {
@@ -170,6 +172,7 @@ fn command() -> Command {
             ),
         )
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document of the management API"))
+        .subcommand(reference::command())
 }
 
 fn serve_command() -> Command {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use claviger_store::Error;
+use claviger_store::dump::Export;
 
 use super::serve::open_store;
 use super::{Failed, in_runtime, note, read_config, setting_args};
@@ -73,31 +74,33 @@ pub(super) fn export(matches: &ArgMatches) -> Result<(), Failed> {
             None => &mut io::stdout().lock(),
         };
         let mut output = BufWriter::new(output);
-        let mut export = store.export().await.map_err(Failed::new)?;
-        let mut told = Progress::default();
-        loop {
-            let lines = export.next().await.map_err(Failed::new)?;
-            if lines.is_empty() {
-                break;
-            }
-            for line in &lines {
-                writeln!(output, "{line}").map_err(Failed::new)?;
-            }
-            told.add(lines.len() as u64, "written");
-        }
+        let export = store.export().await.map_err(Failed::new)?;
+        let lines = write_lines(export, |line| writeln!(output, "{line}").map_err(Failed::new)).await?;
         output.flush().map_err(Failed::new)?;
         if let Some(file) = &file {
             // Whoever reads that it is written may throw the old database away.
             file.sync_all().map_err(Failed::new)?;
         }
-        drop(export);
         store.close().await;
-        note(&format!(
-            "{} lines written. The master key is not among them, and without it no sealed copy opens.",
-            told.lines
-        ));
+        note(&format!("{lines} lines written. The master key is not among them, and without it no sealed copy opens."));
         Ok(())
     })
+}
+
+/// Hands over line by line what is exported, says from time to time how far it has come, and at the end how many lines there were.
+pub(super) async fn write_lines(
+    mut export: Export,
+    mut write: impl FnMut(&str) -> Result<(), Failed>,
+) -> Result<u64, Failed> {
+    let mut told = Progress::default();
+    loop {
+        let lines = export.next().await.map_err(Failed::new)?;
+        if lines.is_empty() {
+            return Ok(told.lines);
+        }
+        lines.iter().try_for_each(|line| write(line))?;
+        told.add(lines.len() as u64, "written");
+    }
 }
 
 pub(super) fn no_installation(place: &dyn std::fmt::Display) -> Failed {

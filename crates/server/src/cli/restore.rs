@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::data_folder::MASTER_KEY_FILE;
 use crate::ops::endings::{Gap, Known};
-use crate::ops::restore::{Ended, Plan, end_of_before, lift_quarantine};
+use crate::ops::restore::{Ended, Plan, Spared, end_of_before, lift_quarantine};
 
 pub(super) fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
@@ -185,6 +185,13 @@ fn closing_words(config: &Config, header: &Header, ended: &Ended, covered: Optio
         ended.members,
         ended.organizations
     ));
+    if let Some(Spared { user_id, name, email, ended_at }) = &ended.spared {
+        let email = email.as_ref().map_or_else(String::new, |it| format!(", {it}"));
+        words.push(format!(
+            "Left as it was, since nobody could sign in otherwise: the last admin {name} ({user_id}{email}), who had been disabled or removed at \
+             {ended_at}. Make another admin, then disable this one."
+        ));
+    }
     if let Some(until) = covered {
         words.push(format!("What ended after {until} nobody has written down; end it again."));
     }

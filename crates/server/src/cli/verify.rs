@@ -12,11 +12,14 @@ use super::remote::{self, Remote, given};
 use super::table::{Column, instant, table, text};
 use super::{Failed, USAGE, say};
 use crate::clock::SystemClock;
+use crate::metrics::{ENDINGS_AGE, ENDINGS_LEFT_OUT};
 
 /// The exit code of a key that is not good.
 const DENIED: u8 = 3;
 /// Clocks that differ by more make keys end too early or too late.
 const SKEW_MAX_SECS: i64 = 5;
+/// It is written every second; what waits for longer waits for somebody.
+const ENDINGS_AGE_MAX_SECS: f64 = 60.0;
 /// A key is no longer than this.
 const KEY_BYTES_MAX: u64 = 8 * 1024;
 
@@ -113,7 +116,7 @@ fn show(remote: &Remote, answer: &Value) -> Result<(), Failed> {
 
 pub(super) fn doctor_command() -> Command {
     Command::new("doctor")
-        .about("Looks whether a server lives, is ready, knows the key and the time, and hears its other nodes")
+        .about("Looks whether a server lives, is ready, knows the key and the time, hears its other nodes, and writes down what ends")
         .args(remote::args())
 }
 
@@ -150,6 +153,7 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<(), Failed> {
             findings.push(Finding { what: "key", found: key(matches).await });
             findings.extend(nodes(matches).await.map(|found| Finding { what: "nodes", found }));
             findings.extend(master_key(matches).await.map(|found| Finding { what: "master", found }));
+            findings.extend(endings(matches).await.map(|found| Finding { what: "ended", found }));
         }
         say(&if matches.get_flag("json") { remote::pretty(&in_json(&url, &findings)) } else { in_lines(&findings) })?;
         match findings.iter().filter(|it| it.found.is_err()).count() {
@@ -228,6 +232,31 @@ async fn master_key(matches: &ArgMatches) -> Option<Result<String, String>> {
     }
 }
 
+/// Whether the node that answers writes down what ends; nothing where it keeps no log of that, or the key may not read its metrics.
+async fn endings(matches: &ArgMatches) -> Option<Result<String, String>> {
+    judged_endings(&Remote::new(matches).ok()?.server.text("/metrics").await?)
+}
+
+/// What is to be said of the log of endings.
+fn judged_endings(metrics: &str) -> Option<Result<String, String>> {
+    let value = |name: &str| -> Option<f64> {
+        let name = format!("claviger_{name} ");
+        metrics.lines().find_map(|it| it.strip_prefix(&name))?.trim().parse().ok()
+    };
+    let (age, left_out) = (value(ENDINGS_AGE)?, value(ENDINGS_LEFT_OUT).unwrap_or_default());
+    Some(if age > ENDINGS_AGE_MAX_SECS {
+        Err(format!(
+            "what has ended in the last {age:.0} s is not written into the log of endings, and a restore would not know of it: the service's own log says why"
+        ))
+    } else if left_out > 0.0 {
+        Err(format!(
+            "the log of endings lacks {left_out:.0} things whose rows cannot be read: the service's own log names them; revoke them again after a restore"
+        ))
+    } else {
+        Ok(format!("all that had ended {age:.0} s ago is in the log of endings"))
+    })
+}
+
 /// What is to be said of the master key.
 fn judged_master_key(found: &Value) -> Result<String, String> {
     let present = text(found, "/present");
@@ -276,6 +305,20 @@ mod tests {
         assert_eq!(said("a".into(), &["b", "a"], 0), Ok("all is wrapped by a".to_owned()));
         assert!(said("a".into(), &["b"], 0).is_err_and(|it| it.contains("copy master.key here")));
         assert!(said("a".into(), &["a"], 7).is_err_and(|it| it.starts_with("7 data keys")));
+    }
+
+    #[test]
+    fn a_log_of_endings_that_stands_still_or_lacks_something_is_told_and_none_is_no_fault() {
+        let metrics = |age: &str, left_out: u64| {
+            format!(
+                "# TYPE x gauge\nclaviger_endings_age_seconds {age}\nclaviger_endings_left_out {left_out}.0\n# EOF\n"
+            )
+        };
+        let well = "all that had ended 1 s ago is in the log of endings".to_owned();
+        assert_eq!(judged_endings(&metrics("0.75", 0)), Some(Ok(well)));
+        assert!(judged_endings(&metrics("61.5", 0)).is_some_and(|it| it.is_err_and(|it| it.contains("last 62 s"))));
+        assert!(judged_endings(&metrics("0.5", 2)).is_some_and(|it| it.is_err_and(|it| it.contains("lacks 2 things"))));
+        assert_eq!(judged_endings("claviger_replica_keys 1.0\n"), None);
     }
 
     #[test]

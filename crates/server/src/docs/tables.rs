@@ -1,9 +1,9 @@
 //! What guides say that the code knows better: tables that are made of its own lists, so that the two cannot differ, and programs that are
 //! compiled with it.
 
-use claviger_core::decision::Code;
 use claviger_core::event::EventKind;
-use claviger_core::reject::RejectCode;
+
+use crate::codes::{decision_codes, problem_codes};
 
 /// What makes the text of a place.
 type Filling = fn() -> String;
@@ -21,25 +21,6 @@ pub(super) fn filled(source: &str) -> String {
         true => text.replace(place, table().trim_end()),
         false => text,
     })
-}
-
-/// Why a key is refused, as `verify` and gateways say it.
-fn decision_codes() -> String {
-    let row =
-        |code: Code| codes_row(code.as_str(), code.http_status(), code.meaning(), RejectCode::Decision(code).fix());
-    HEAD_OF_CODES.to_owned() + &Code::ALL.into_iter().map(row).collect::<String>()
-}
-
-/// What the API itself refuses besides.
-fn problem_codes() -> String {
-    let row = |code: RejectCode| codes_row(code.as_str(), code.http_status(), code.meaning(), code.fix());
-    HEAD_OF_CODES.to_owned() + &RejectCode::OWN.into_iter().map(row).collect::<String>()
-}
-
-const HEAD_OF_CODES: &str = "| code | status | what it means | what to do |\n|---|---|---|---|\n";
-
-fn codes_row(code: &str, status: u16, meaning: &str, fix: &str) -> String {
-    format!("| `{code}` | {status} | {meaning} | {fix} |\n")
 }
 
 /// Claviger's own events.

@@ -160,6 +160,7 @@ type Purge = for<'t> fn(&'t mut Tx, Timestamp) -> Pin<Box<dyn Future<Output = St
 /// What any transaction can meet; it is tried again. What one kind meets keeps no other.
 pub async fn purge(app: &App) -> OpResult<()> {
     let now = app.now();
+    app.quotas().free_idle(now).await;
     let kept_from = now.saturating_sub(Duration::from_secs(IDEMPOTENCY_HOURS * 3600));
     let days_ago = |days: u64| now.saturating_sub(Duration::from_secs(days * 24 * 3600));
     let kinds: [(Purge, Timestamp); 10] = [

@@ -15,7 +15,7 @@ use claviger_core::policy::Policy;
 use claviger_core::secret::SecretState;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_core::user::UserStatus;
+use claviger_core::user::{User, UserStatus};
 use claviger_store::Store;
 use claviger_store::restore::Restoration;
 use serde::Serialize;
@@ -56,6 +56,21 @@ pub struct Ended {
     pub organizations: u64,
     /// Keys that were switched off because nobody could tell what had become of them.
     pub quarantined: u64,
+    /// The last admin, where that one had ended and was left as it was.
+    pub spared: Option<Spared>,
+}
+
+/// The last admin, whom a restore leaves as it was: nobody could sign in otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Spared {
+    /// The user.
+    pub user_id: UserId,
+    /// What people call them.
+    pub name: String,
+    /// The sign-in name.
+    pub email: Option<String>,
+    /// When the user was disabled, or the membership ended.
+    pub ended_at: Timestamp,
 }
 
 /// What a restore goes by.
@@ -239,7 +254,11 @@ impl Ending<'_> {
     async fn user(&mut self, organization_id: OrganizationId, id: UserId) -> OpResult<()> {
         let tenant = Tenant::system(organization_id, JOB);
         let Some(before) = self.tx.find_user(&tenant, id).await? else { return Ok(()) };
-        if before.status == UserStatus::Disabled || is_last(refuse_last(self.tx, id).await)? {
+        if before.status == UserStatus::Disabled {
+            return Ok(());
+        }
+        if is_last(refuse_last(self.tx, id).await)? {
+            self.spare(&before);
             return Ok(());
         }
         let mut user = before.clone();
@@ -254,6 +273,9 @@ impl Ending<'_> {
         let tenant = Tenant::system(organization_id, JOB);
         let Some(member) = self.tx.find_member(&tenant, id).await? else { return Ok(()) };
         if is_last(refuse_last_member(self.tx, &member).await)? {
+            if let Some(user) = self.tx.find_user_unchecked(member.user_id).await? {
+                self.spare(&user);
+            }
             return Ok(());
         }
         self.tx.delete_member(&tenant, id, member.version).await?;
@@ -276,6 +298,13 @@ impl Ending<'_> {
         self.ended.organizations += 1;
         let after = self.told(organization.audit());
         self.note(Event::new(&tenant, EventKind::OrganizationUpdated, id, self.now).before(&before).after(&after)).await
+    }
+
+    /// Remembers the last admin for the closing words: whoever restores has to know that somebody is let in who had been shut out.
+    fn spare(&mut self, user: &User) {
+        let email = user.email.as_ref().map(ToString::to_string);
+        let name = user.name.as_str().to_owned();
+        self.ended.spared = Some(Spared { user_id: user.id, name, email, ended_at: self.at });
     }
 
     async fn note(&mut self, event: Event) -> OpResult<()> {

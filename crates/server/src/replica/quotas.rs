@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use claviger_core::time::Timestamp;
 use claviger_store::usage::quotas::{QUOTAS_PER_CHUNK_MAX, QuotaUse};
 use claviger_store::{Store, StoreResult};
 use claviger_verifier::limiter::QuotaNote;
@@ -53,6 +54,15 @@ impl Quotas {
             written += chunk.len();
         }
         Ok(written)
+    }
+
+    /// Frees what is remembered of keys that have used nothing for so long that it makes no difference any more. Not beside a writing, which names
+    /// buckets by their places; on a thread of its own, since it looks at all of them.
+    pub async fn free_idle(&self, now: Timestamp) {
+        let _alone = self.writing.lock().await;
+        let replica = Arc::clone(&self.replica);
+        // A panic is told by the hook; nothing is lost but some room.
+        drop(tokio::task::spawn_blocking(move || replica.limiter().free_idle(now)).await);
     }
 
     async fn write_chunk(&self, notes: &[QuotaNote]) -> StoreResult<()> {

@@ -46,10 +46,10 @@ const FILES: &[(i64, &str, &str)] = &[
     (1, "state", include_str!("../../migrations/postgres/0001_state.sql")),
     (2, "usage", include_str!("../../migrations/postgres/0002_usage.sql")),
     (3, "readers", include_str!("../../migrations/postgres/0003_readers.sql")),
-    (6, "chain", include_str!("../../migrations/postgres/0006_chain.sql")),
-    (7, "ended_shared_secrets", include_str!("../../migrations/postgres/0007_ended_shared_secrets.sql")),
     (4, "webhooks", include_str!("../../migrations/postgres/0004_webhooks.sql")),
     (5, "notifications", include_str!("../../migrations/postgres/0005_notifications.sql")),
+    (6, "chain", include_str!("../../migrations/postgres/0006_chain.sql")),
+    (7, "ended_shared_secrets", include_str!("../../migrations/postgres/0007_ended_shared_secrets.sql")),
     // Two files for the two of SQLite, and one step here.
     (
         8,

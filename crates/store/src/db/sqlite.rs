@@ -24,10 +24,10 @@ const PAGE_BYTES: u64 = 4096;
 const STATE: &[(i64, &str, &str)] = &[
     (1, "state", include_str!("../../migrations/sqlite/0001_state.sql")),
     (3, "readers", include_str!("../../migrations/sqlite/0003_readers.sql")),
-    (6, "chain", include_str!("../../migrations/sqlite/0006_chain.sql")),
-    (7, "ended_shared_secrets", include_str!("../../migrations/sqlite/0007_ended_shared_secrets.sql")),
     (4, "webhooks", include_str!("../../migrations/sqlite/0004_webhooks.sql")),
     (5, "notifications", include_str!("../../migrations/sqlite/0005_notifications.sql")),
+    (6, "chain", include_str!("../../migrations/sqlite/0006_chain.sql")),
+    (7, "ended_shared_secrets", include_str!("../../migrations/sqlite/0007_ended_shared_secrets.sql")),
     (8, "key_limits", include_str!("../../migrations/sqlite/0008_key_limits.sql")),
 ];
 const USAGE: &[(i64, &str, &str)] = &[

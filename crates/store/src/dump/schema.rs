@@ -6,10 +6,10 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_state.sql"),
     include_str!("../../migrations/postgres/0002_usage.sql"),
     include_str!("../../migrations/postgres/0003_readers.sql"),
-    include_str!("../../migrations/postgres/0006_chain.sql"),
-    include_str!("../../migrations/postgres/0007_ended_shared_secrets.sql"),
     include_str!("../../migrations/postgres/0004_webhooks.sql"),
     include_str!("../../migrations/postgres/0005_notifications.sql"),
+    include_str!("../../migrations/postgres/0006_chain.sql"),
+    include_str!("../../migrations/postgres/0007_ended_shared_secrets.sql"),
     include_str!("../../migrations/postgres/0008_key_limits.sql"),
     include_str!("../../migrations/postgres/0008_quotas.sql"),
 ];

@@ -11,7 +11,7 @@ use claviger_store::dump;
 
 pub(super) use self::file::{BackupReader, Header, escaped};
 use self::file::{BackupWriter, FORMAT};
-use super::moving::{Progress, no_installation, place_args};
+use super::moving::{no_installation, place_args, write_lines};
 use super::serve::open_store_beside;
 use super::{Failed, in_runtime, note, read_config};
 use crate::app::system_randomness;
@@ -77,18 +77,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failed> {
             return Err(is_there(&path));
         }
         let mut writer = BackupWriter::begin(&path, &header).map_err(|error| unwritten(&path, &error))?;
-        let mut told = Progress::default();
-        loop {
-            let lines = export.next().await.map_err(Failed::new)?;
-            if lines.is_empty() {
-                break;
-            }
-            for line in &lines {
-                writer.line(line).map_err(|error| unwritten(&path, &error))?;
-            }
-            told.add(lines.len() as u64, "written");
-        }
-        drop(export);
+        write_lines(export, |line| writer.line(line).map_err(|error| unwritten(&path, &error))).await?;
         let written = writer.finish(&path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => is_there(&path),
             _ => unwritten(&path, &error),

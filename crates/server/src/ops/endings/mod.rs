@@ -11,6 +11,7 @@
 mod file;
 mod known;
 mod line;
+mod progress;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -31,6 +32,7 @@ use self::file::EndingsFile;
 pub(crate) use self::file::folder_of;
 pub use self::known::{Gap, Known, Last};
 pub use self::line::{Line, What};
+pub use self::progress::EndingsProgress;
 
 /// Changes that are looked at at a time.
 const EVENTS_PER_TURN: u32 = 200;
@@ -78,7 +80,7 @@ impl EndingsLog {
             let mut lines = Vec::new();
             for (at, event) in &events {
                 if let Some(event) = event {
-                    lines.extend(lines_of(&mut reader, root, event).await?);
+                    lines.extend(lines_of(app, &mut reader, root, event).await?);
                 }
                 place = *at;
             }
@@ -93,6 +95,7 @@ impl EndingsLog {
             self.append(vec![Line { root, epoch: place.epoch, seq: place.seq, at: now, what: What::Complete }]).await?;
             self.said_at = Some(now);
         }
+        app.endings().whole(now);
         Ok(())
     }
 
@@ -172,47 +175,68 @@ fn may_end(kind: Option<EventKind>) -> bool {
     })
 }
 
-/// The lines of a change: how each thing that it touched stands now.
-async fn lines_of(reader: &mut Connection, root: OrganizationId, event: &Touching) -> OpResult<Vec<Line>> {
+/// The lines of a change: how each thing that it touched stands now. One whose row cannot be read is left out and told, once for each change: the
+/// log would end there for ever otherwise, and a restore would know of nothing that ended behind it. A line that says it ended was rejected, since
+/// nobody knows that, and no later line could take it back.
+async fn lines_of(app: &App, reader: &mut Connection, root: OrganizationId, event: &Touching) -> OpResult<Vec<Line>> {
     if !may_end(event.kind) {
         return Ok(Vec::new());
     }
     let mut whats = Vec::new();
-    let organization_id = event.organization_id;
     let things: BTreeSet<Entity> = event.entities.iter().copied().collect();
-    for thing in &things {
-        match thing.kind {
-            EntityKind::Key => {
-                let id = KeyId::from_u128(thing.id);
-                let found = reader.find_key_ending_unchecked(id).await?;
-                whats.extend(found.map(|it| What::key(id, &it)));
-            }
-            EntityKind::User => {
-                let found = reader.find_user_unchecked(UserId::from_u128(thing.id)).await?;
-                whats.extend(found.map(|it| What::User {
-                    id: it.id,
-                    organization_id: it.organization_id,
-                    status: it.status.as_str().to_owned(),
-                }));
-            }
-            EntityKind::Member => {
-                let id = MemberId::from_u128(thing.id);
-                if !reader.has_member_unchecked(id).await? {
-                    whats.push(What::Member { id, organization_id });
-                }
-            }
-            EntityKind::Organization if event.kind == Some(EventKind::OrganizationUpdated) => {
-                let tenant = Tenant::system(OrganizationId::from_u128(thing.id), JOB);
-                let found = reader.find_organization(&tenant).await?;
-                whats.extend(found.map(|it| What::Organization { id: it.id, status: it.status.as_str().to_owned() }));
-            }
-            _ => {}
-        }
+    for thing in things {
+        let found = what_of(reader, event, thing).await;
+        whats.extend(readable(app, event, thing, found)?.flatten());
     }
     if event.kind.is_some_and(|it| it.as_str().starts_with("shared_secret.")) {
-        let secrets = reader.find_shared_secret_ends_unchecked(organization_id).await?;
-        whats.push(What::SharedSecrets { organization_id, secrets });
+        let organization_id = event.organization_id;
+        let found = reader.find_shared_secret_ends_unchecked(organization_id).await.map_err(Error::from);
+        let found = readable(app, event, organization_id.into(), found)?;
+        whats.extend(found.map(|secrets| What::SharedSecrets { organization_id, secrets }));
     }
     let Position { epoch, seq } = event.place;
     Ok(whats.into_iter().map(|what| Line { root, epoch, seq, at: event.at, what }).collect())
+}
+
+/// What was found of a thing; nothing where its row cannot be read, which is told.
+fn readable<T>(app: &App, event: &Touching, thing: Entity, found: OpResult<T>) -> OpResult<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Store(error @ claviger_store::Error::Corrupt { .. })) => {
+            let seq = event.place.seq;
+            tracing::error!(%thing, seq, %error, "whether it has ended is not written down, since its row cannot be read");
+            app.endings().unreadable();
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// How a thing stands that a change touched; absent where that can end nothing.
+async fn what_of(reader: &mut Connection, event: &Touching, thing: Entity) -> OpResult<Option<What>> {
+    Ok(match thing.kind {
+        EntityKind::Key => {
+            let id = KeyId::from_u128(thing.id);
+            reader.find_key_ending_unchecked(id).await?.map(|it| What::key(id, &it))
+        }
+        EntityKind::User => {
+            let found = reader.find_user_unchecked(UserId::from_u128(thing.id)).await?;
+            found.map(|it| What::User {
+                id: it.id,
+                organization_id: it.organization_id,
+                status: it.status.as_str().to_owned(),
+            })
+        }
+        EntityKind::Member => {
+            let (id, organization_id) = (MemberId::from_u128(thing.id), event.organization_id);
+            let is_there = reader.has_member_unchecked(id).await?;
+            (!is_there).then_some(What::Member { id, organization_id })
+        }
+        EntityKind::Organization if event.kind == Some(EventKind::OrganizationUpdated) => {
+            let tenant = Tenant::system(OrganizationId::from_u128(thing.id), JOB);
+            let found = reader.find_organization(&tenant).await?;
+            found.map(|it| What::Organization { id: it.id, status: it.status.as_str().to_owned() })
+        }
+        _ => None,
+    })
 }

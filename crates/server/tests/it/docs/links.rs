@@ -1,7 +1,6 @@
-//! No link of the documentation leads nowhere: neither of what the server shows nor of what lies in the repository.
+//! No link of what the server shows leads nowhere. Those of the documents in the repository are looked at by `cargo xtask tidy`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use super::{anyone, attributes, html};
 use crate::api::document::documented;
@@ -57,66 +56,4 @@ async fn every_link_within_the_documentation_leads_somewhere() {
     for target in others.iter().filter(|it| *it != "/") {
         anyone.get(target).await.expect(200);
     }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
-
-/// The identifiers that code hosts give to the headings of a file.
-fn headings(text: &str) -> BTreeSet<String> {
-    let slug = |line: &str| {
-        let kept = line.trim_start_matches('#').trim().to_lowercase();
-        let kept = kept.chars().filter(|it| it.is_alphanumeric() || " -_".contains(*it));
-        kept.map(|it| if it == ' ' { '-' } else { it }).collect()
-    };
-    text.lines().filter(|it| it.starts_with('#')).map(slug).collect()
-}
-
-/// The links of a text in Markdown that are not within code.
-fn links_of(text: &str) -> Vec<String> {
-    let plain: String = text.split("```").step_by(2).collect();
-    plain.split("](").skip(1).filter_map(|it| Some(it.split_once(')')?.0.to_owned())).collect()
-}
-
-/// What a file links to and is not there, where `served` says what the server has besides.
-fn dead_links(file: &Path, served: &[&str]) -> Vec<String> {
-    let text = std::fs::read_to_string(file).unwrap();
-    let is_dead = |link: &String| {
-        if ["https://", "http://", "mailto:"].iter().any(|it| link.starts_with(it)) || served.contains(&link.as_str()) {
-            return false;
-        }
-        let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
-        let target = if path.is_empty() { file.to_owned() } else { file.parent().unwrap().join(path) };
-        if !target.exists() {
-            return true;
-        }
-        !fragment.is_empty() && !headings(&std::fs::read_to_string(target).unwrap_or_default()).contains(fragment)
-    };
-    links_of(&text).into_iter().filter(is_dead).map(|link| format!("{}: {link}", file.display())).collect()
-}
-
-#[test]
-fn every_link_of_the_repositorys_documents_leads_somewhere() {
-    let root = root();
-    let in_folder = |folder: &str| {
-        let files = std::fs::read_dir(root.join(folder)).unwrap().map(|it| it.unwrap().path());
-        files.filter(|it| it.extension().is_some_and(|it| it == "md")).collect::<Vec<_>>()
-    };
-    let files: Vec<_> = ["", "docs", "crates/server/src/docs/guides"].into_iter().flat_map(in_folder).collect();
-    assert!(files.len() > 20, "{files:?}");
-    // Of a guide this leads to the server that shows it.
-    let dead: Vec<_> = files.iter().flat_map(|it| dead_links(it, &["/docs/api"])).collect();
-    assert_eq!(dead, [""; 0]);
-}
-
-// The control.
-#[test]
-fn a_dead_link_is_noticed() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a.md");
-    std::fs::write(&file, "# A b\n[x](#a-b) [y](#c) [z](b.md) [w](https://example.com/b.md)\n```\n[v](c.md)\n```\n")
-        .unwrap();
-    let dead = dead_links(&file, &[]);
-    assert!(dead.len() == 2 && dead[0].ends_with("#c") && dead[1].ends_with("b.md"), "{dead:?}");
 }

@@ -18,7 +18,7 @@ use crate::raw::Raw;
 use crate::webhooks::receiver::{Manner, Receiver};
 
 /// What has to succeed, and what it said.
-fn done(output: &Output) -> String {
+pub(super) fn done(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{}", said(output));
     said(output)
 }
@@ -32,22 +32,22 @@ fn refused(output: &Output) -> String {
 }
 
 /// A service beside its files, and an admin's key to it.
-struct Admin {
-    http: reqwest::Client,
+pub(super) struct Admin {
+    pub(super) http: reqwest::Client,
     base: String,
     organization: String,
-    key: String,
+    pub(super) key: String,
 }
 
 /// A key, as it was answered when it was made.
 #[derive(Debug, Clone)]
-struct Made {
-    id: String,
+pub(super) struct Made {
+    pub(super) id: String,
     token: String,
 }
 
 impl Admin {
-    fn of(server: &Server, prepared: &Prepared) -> Self {
+    pub(super) fn of(server: &Server, prepared: &Prepared) -> Self {
         Self {
             http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap(),
             base: server.fact("Console").to_owned(),
@@ -56,7 +56,7 @@ impl Admin {
         }
     }
 
-    async fn call(&self, method: Method, path: &str, body: Value) -> Value {
+    pub(super) async fn call(&self, method: Method, path: &str, body: Value) -> Value {
         let url = format!("{}/api/v1/organizations/{}{path}", self.base, self.organization);
         let answer = self.http.request(method, url).bearer_auth(&self.key).json(&body).send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
@@ -64,7 +64,7 @@ impl Admin {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    async fn create_key(&self, name: &str) -> Made {
+    pub(super) async fn create_key(&self, name: &str) -> Made {
         // Of one owner there are only so many.
         let made = self.call(Method::POST, "/keys", json!({ "name": name, "owner_id": null })).await;
         let text = |pointer: &str| made.pointer(pointer).unwrap().as_str().unwrap().to_owned();
@@ -83,7 +83,7 @@ impl Admin {
         (user, member, Made { id: text("/key/id"), token: text("/secret/token") })
     }
 
-    async fn change(&self, key: &Made, how: &str, body: Value) {
+    pub(super) async fn change(&self, key: &Made, how: &str, body: Value) {
         self.call(Method::POST, &format!("/keys/{}/{how}", key.id), body).await;
     }
 
@@ -115,7 +115,7 @@ fn bring_master_key(from: &Data, to: &Data) {
 }
 
 /// Waits until the log of endings of a running service says this.
-async fn until_written(endings: &Path, wanted: &str) {
+pub(super) async fn until_written(endings: &Path, wanted: &str) {
     for _ in 0..200 {
         if std::fs::read_to_string(endings).unwrap_or_default().contains(wanted) {
             return;
@@ -131,7 +131,7 @@ async fn count(data: &Data, what: &str) -> i64 {
     raw.rows::<(i64,)>(&format!("SELECT count(*) FROM {what}")).await[0].0
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

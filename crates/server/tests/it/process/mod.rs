@@ -7,6 +7,8 @@ mod cluster;
 mod crash;
 mod deliveries;
 mod dev;
+mod documents;
+mod endings;
 mod import;
 mod master_key;
 mod moving;

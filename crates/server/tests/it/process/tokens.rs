@@ -102,20 +102,39 @@ impl Signing {
     }
 }
 
+/// Two processes on one database, with a client of each. They end with it.
+struct Pair {
+    here: Client,
+    there: Client,
+    signing: Signing,
+    prepared: Prepared,
+    _servers: (Server, Server),
+    _data: Data,
+}
+
+impl Pair {
+    /// None where each process has a database of its own.
+    async fn start() -> Option<Self> {
+        if !is_postgres() {
+            return None;
+        }
+        let data = Data::new().await;
+        let prepared = prepare(&data).await;
+        let servers = (Server::on(&data), Server::on(&data));
+        let (here, there) = (Client::of(&servers.0), Client::of(&servers.1));
+        let signing = Signing::set_up(&here, &prepared).await;
+        Some(Self { here, there, signing, prepared, _servers: servers, _data: data })
+    }
+}
+
 // A3.4, at two processes.
 #[tokio::test]
 async fn a_token_dies_with_its_key_and_with_its_sign_in_at_another_process_within_a_second() {
-    if !is_postgres() {
-        return;
-    }
-    let data = Data::new().await;
-    let prepared = prepare(&data).await;
-    let servers = (Server::on(&data), Server::on(&data));
-    let (here, there) = (Client::of(&servers.0), Client::of(&servers.1));
-    let signing = Signing::set_up(&here, &prepared).await;
+    let Some(pair) = Pair::start().await else { return };
+    let Pair { here, there, signing, prepared, .. } = &pair;
 
-    let (first, _) = signing.signed_in(&here, "1").await;
-    let (second, refresh) = signing.signed_in(&here, "2").await;
+    let (first, _) = signing.signed_in(here, "1").await;
+    let (second, refresh) = signing.signed_in(here, "2").await;
     // So that the other process has proven the signatures before, and only the log can tell it of what follows.
     for token in [&first, &second] {
         there.until(token, (200, 200)).await;
@@ -132,7 +151,7 @@ async fn a_token_dies_with_its_key_and_with_its_sign_in_at_another_process_withi
     let took = there.until(&second, (401, 401)).await;
     assert!(took < DENIED_WITHIN, "{took:?}");
     let fields = [("refresh_token", refresh.as_str())];
-    for at in [&here, &there] {
+    for at in [here, there] {
         assert_eq!(at.form("", "/api/auth/bearer/refresh", &fields).await, 400);
         assert_eq!(at.sign_in(&signing.assertion("3")).await.0, 401);
     }
@@ -141,19 +160,13 @@ async fn a_token_dies_with_its_key_and_with_its_sign_in_at_another_process_withi
 // A3.5, at two processes.
 #[tokio::test]
 async fn of_many_who_send_one_assertion_to_two_processes_at_once_one_signs_in() {
-    if !is_postgres() {
-        return;
-    }
-    let data = Data::new().await;
-    let prepared = prepare(&data).await;
-    let servers = (Server::on(&data), Server::on(&data));
-    let (here, there) = (Client::of(&servers.0), Client::of(&servers.1));
-    let signing = Signing::set_up(&here, &prepared).await;
-    let (token, _) = signing.signed_in(&here, "first").await;
+    let Some(pair) = Pair::start().await else { return };
+    let Pair { here, there, signing, .. } = &pair;
+    let (token, _) = signing.signed_in(here, "first").await;
     there.until(&token, (200, 200)).await;
     for round in 0..5 {
         let jwt = signing.assertion(&format!("race {round}"));
-        let sent: [_; 8] = std::array::from_fn(|number| [&here, &there][number % 2].sign_in(&jwt));
+        let sent: [_; 8] = std::array::from_fn(|number| [here, there][number % 2].sign_in(&jwt));
         let [a, b, c, d, e, f, g, h] = sent;
         let answers = tokio::join!(a, b, c, d, e, f, g, h);
         let answers = [answers.0, answers.1, answers.2, answers.3, answers.4, answers.5, answers.6, answers.7];
@@ -199,17 +212,11 @@ async fn rotate_at_once(at: &Client, prepared: &Prepared) {
 
 #[tokio::test]
 async fn a_token_dies_with_its_shared_secret_at_another_process_within_a_second() {
-    if !is_postgres() {
-        return;
-    }
-    let data = Data::new().await;
-    let prepared = prepare(&data).await;
-    let servers = (Server::on(&data), Server::on(&data));
-    let (here, there) = (Client::of(&servers.0), Client::of(&servers.1));
-    let signing = Signing::set_up(&here, &prepared).await;
-    let (token, refresh) = signing.signed_in(&here, "1").await;
+    let Some(pair) = Pair::start().await else { return };
+    let Pair { here, there, signing, prepared, .. } = &pair;
+    let (token, refresh) = signing.signed_in(here, "1").await;
     there.until(&token, (200, 200)).await;
-    rotate_at_once(&here, &prepared).await;
+    rotate_at_once(here, prepared).await;
     let took = there.until(&token, (401, 401)).await;
     assert!(took < DENIED_WITHIN, "{took:?}");
     assert_eq!(there.form("", "/api/auth/bearer/refresh", &[("refresh_token", &refresh)]).await, 400);
