@@ -189,6 +189,10 @@ pub async fn update_api(
             refuse_short_reach(&mut tx, &tenant).await?;
         }
         (api.version, api.updated_at) = (before.version + 1, app.now());
+        // What was said of a version goes with it: nothing would lead to it, and it would be there again with the next of that name.
+        for gone in before.versions.iter().filter(|it| api.versions.iter().all(|left| left.slug != it.slug)) {
+            tx.delete_documents(&tenant, api_id, &gone.slug).await?;
+        }
         tx.update_api(&tenant, &api, before.version).await?;
         let event = Event::new(&tenant, EventKind::ApiUpdated, api_id, api.updated_at);
         commit(&app, tx, event.before(&before).after(&api)).await?;
@@ -228,7 +232,7 @@ pub async fn delete_api(app: &App, caller: &Caller, organization_id: Organizatio
 }
 
 /// An api of this very organization: one of an organization above serves here, but is not changed from here.
-async fn find_own(connection: &mut Connection, tenant: &Tenant, api_id: ApiId) -> OpResult<Api> {
+pub(super) async fn find_own(connection: &mut Connection, tenant: &Tenant, api_id: ApiId) -> OpResult<Api> {
     let api = connection.find_api(tenant, api_id).await?.ok_or_else(Reject::not_found)?;
     if api.organization_id != tenant.organization_id() {
         let detail = "This api belongs to an organization above; change it there.";

@@ -29,6 +29,7 @@ const STATE: &[(i64, &str, &str)] = &[
     (4, "webhooks", include_str!("../../migrations/sqlite/0004_webhooks.sql")),
     (5, "notifications", include_str!("../../migrations/sqlite/0005_notifications.sql")),
     (8, "key_limits", include_str!("../../migrations/sqlite/0008_key_limits.sql")),
+    (9, "api_documents", include_str!("../../migrations/sqlite/0009_api_documents.sql")),
 ];
 const USAGE: &[(i64, &str, &str)] = &[
     (2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql")),
