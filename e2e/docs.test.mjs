@@ -153,7 +153,8 @@ test("S1.13, S1.14, S1.15: the documentation of both versions, workflows, trigge
   const { token } = await createKey(page, "Documentation", (it) => it.getByLabel("ADMIN").check());
   const { organization } = await call(server, token, 200, "GET", "/me");
   const { data } = await call(server, token, 200, "GET", `/organizations/${organization.id}/apis`);
-  const api = `/organizations/${organization.id}/apis/${data.find((it) => it.slug === "default").id}`;
+  const { id, name } = data.find((it) => it.slug === "default");
+  const api = `/organizations/${organization.id}/apis/${id}`;
   const versions = [
     { slug: "1.0", status: "deprecated", sunset_at: "2027-03-01T00:00:00Z" },
     { slug: "2.0", status: "current" },
@@ -190,6 +191,6 @@ test("S1.13, S1.14, S1.15: the documentation of both versions, workflows, trigge
   await heading(page, "Best practice");
 
   // As it was: the other tests look at documentation of which a host has said nothing.
-  await call(server, token, 200, "PATCH", api, { name: "API", versions: [] });
+  await call(server, token, 200, "PATCH", api, { name, versions: [] });
   await close();
 });

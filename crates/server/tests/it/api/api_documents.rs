@@ -148,6 +148,22 @@ async fn a_version_says_when_it_ends_and_only_one_that_is_to_be_left_does() {
     let shown = it.admin.get(&api).await.expect(200).json();
     assert_eq!(shown["versions"][0]["sunset_at"], "2027-03-01T00:00:00Z");
     assert_eq!((&shown["versions"][1]["label"], shown["versions"][1].get("sunset_at")), (&json!("Second"), None));
+    // Verifiers know it, and tell it to who may pass and to nobody else.
+    let token = it
+        .admin
+        .post(&it.at("/keys"), json!({"name": "CI", "api": "contacts"}))
+        .await
+        .expect(201)
+        .text_at("/secret/token");
+    let ask = async |key: &str, version: &str| {
+        it.verify(json!({"key": key, "api": "contacts", "api_version": version})).await
+    };
+    let told = ask(&token, "1.0").await;
+    let expected =
+        json!({"deprecated_at": "2026-05-01T00:00:00Z", "sunset_at": "2027-03-01T00:00:00Z", "docs_url": null});
+    assert_eq!((&told["allowed"], &told["deprecation"]), (&json!(true), &expected));
+    assert!(ask(&token, "2.0").await.get("deprecation").is_none());
+    assert!(ask("nobody's", "1.0").await.get("deprecation").is_none());
     for (version, pointer) in [
         (json!({"slug": "1", "status": "current", "sunset_at": "2027-03-01T00:00:00Z"}), "/versions/0/sunset_at"),
         (
