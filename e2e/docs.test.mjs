@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inspect, keep, openWindow, setUp, shared, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { call, createKey, inspect, keep, openWindow, setUp, shared, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
 const { browser, server } = await shared(startServer);
@@ -143,5 +143,54 @@ test("the keyboard reaches the search by one key and the guide by Tab, and print
   assert.equal(await page.getByRole("navigation", { name: "Guides" }).isVisible(), false);
   assert.ok(await page.getByRole("heading", { name: "At the console" }).isVisible());
   await keep(page, "docs-rotating-print");
+  await close();
+});
+
+test("S1.13, S1.14, S1.15: the documentation of both versions, workflows, trigger links, forms and best practice are reached by clicks", async () => {
+  const { page, close } = await openWindow(browser, server);
+  await signIn(page);
+  await walkToKeys(page);
+  const { token } = await createKey(page, "Documentation", (it) => it.getByLabel("ADMIN").check());
+  const { organization } = await call(server, token, 200, "GET", "/me");
+  const { data } = await call(server, token, 200, "GET", `/organizations/${organization.id}/apis`);
+  const { id, name } = data.find((it) => it.slug === "default");
+  const api = `/organizations/${organization.id}/apis/${id}`;
+  const versions = [
+    { slug: "1.0", status: "deprecated", sunset_at: "2027-03-01T00:00:00Z" },
+    { slug: "2.0", status: "current" },
+  ];
+  await call(server, token, 200, "PATCH", api, { name: "Acme CRM", versions });
+  const guides = [["workflows", "Workflows"], ["trigger-links", "Trigger links"], ["forms", "Forms"]];
+  for (const [slug, title] of guides) {
+    const body = { title, markdown: `# ${title}\n\nHow ${title} are made.\n\n## Example\n\nOne of them.\n\n## More\n\nAll of them.\n` };
+    await call(server, token, 201, "PUT", `${api}/versions/1.0/guides/${slug}`, body);
+  }
+  const paths = { "/contacts": { get: { summary: "List contacts", responses: { 200: { description: "Contacts." } } } } };
+  await call(server, token, 201, "PUT", `${api}/versions/2.0/openapi`, { openapi: "3.1.0", info: { title: "Acme" }, paths });
+
+  await walk(page);
+  await page.getByRole("main").getByRole("link", { name: /^Developer documentation/ }).click();
+  await heading(page, "Documentation");
+  await page.getByRole("heading", { name: "Acme CRM", level: 2 }).first().waitFor();
+  await page.getByRole("main").getByRole("link", { name: /^API 1.0/ }).click();
+  await heading(page, "API 1.0");
+  await page.getByText("deprecated, ends 2027-03-01").waitFor();
+  for (const [, title] of guides) {
+    await page.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: title, exact: true }).click();
+    await heading(page, title);
+    await page.getByText(`How ${title} are made.`, { exact: true }).waitFor();
+  }
+  await inspect(page, "docs-host-guide");
+  await page.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: "API 2.0", exact: true }).click();
+  await heading(page, "API 2.0");
+  await page.getByRole("main").getByRole("link", { name: /^Operations/ }).click();
+  await heading(page, "Operations");
+  await page.getByRole("heading", { name: "List contacts" }).waitFor();
+  await inspect(page, "docs-host-reference");
+  await page.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: "Best practice" }).click();
+  await heading(page, "Best practice");
+
+  // As it was: the other tests look at documentation of which a host has said nothing.
+  await call(server, token, 200, "PATCH", api, { name, versions: [] });
   await close();
 });

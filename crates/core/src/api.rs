@@ -1,6 +1,8 @@
 //! Apis: the resource servers whose keys are checked.
 
+mod document;
 mod locations;
+mod openapi;
 mod version;
 
 use std::time::Duration;
@@ -9,7 +11,9 @@ use crate::id::{ApiId, OrganizationId};
 use crate::name::{KeyPrefix, Name, Slug};
 use crate::time::Timestamp;
 
+pub use document::{ApiDocument, DocumentHead};
 pub use locations::{KeyLocation, KeyLocationError, KeyLocations};
+pub use openapi::{OpenapiError, Operation, Parameter, Reference};
 pub use version::{ApiVersion, ApiVersionStatus, DocsUrl, DocsUrlError, VersionSlug, VersionSlugError};
 
 /// The slug of the api that every organization's keys belong to unless something else is said.

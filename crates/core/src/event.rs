@@ -5,7 +5,7 @@ mod entity;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::api::Api;
+use crate::api::{Api, DocumentHead};
 use crate::id::OrganizationId;
 use crate::key::Key;
 use crate::member::Member;
@@ -118,6 +118,10 @@ operations! {
     ApiUpdated = "api.updated",
     /// An api was deleted.
     ApiDeleted = "api.deleted",
+    /// The OpenAPI document of an api's version, or a guide to it, was put there.
+    ApiDocumentPut = "api.document_put",
+    /// The OpenAPI document of an api's version, or a guide to it, was taken away.
+    ApiDocumentDeleted = "api.document_deleted",
     /// A key was made.
     KeyCreated = "key.created",
     /// A key's facts changed.
@@ -356,6 +360,20 @@ impl Audited for Api {
             "versions": list(&self.versions),
             "one_key_per_user": self.one_key_per_user,
             "expiry_days_default": self.expiry_days_default,
+        })
+    }
+}
+
+/// Without its text: that may be long, and stands in the table.
+impl Audited for DocumentHead {
+    fn audit(&self) -> Value {
+        json!({
+            "api_version": self.api_version.as_str(),
+            "guide": text(self.guide.as_ref()),
+            "title": self.title.as_str(),
+            "position": self.position,
+            "bytes": self.bytes,
+            "version": self.version,
         })
     }
 }

@@ -136,6 +136,26 @@ pub struct ApiRecord {
     /// Where gateways look for its keys, as texts.
     #[n(4)]
     pub key_locations: Vec<String>,
+    /// The versions of which gateways tell clients that they are to be left; absent where there are none.
+    #[n(5)]
+    pub leaving: Option<Vec<LeavingVersionRecord>>,
+}
+
+/// A version of an api that is to be left, as verifiers hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct LeavingVersionRecord {
+    /// Its name.
+    #[n(0)]
+    pub slug: String,
+    /// Since when it is to be left.
+    #[n(1)]
+    pub deprecated_at: Option<Timestamp>,
+    /// When it ends.
+    #[n(2)]
+    pub sunset_at: Option<Timestamp>,
+    /// Where it is documented.
+    #[n(3)]
+    pub docs_url: Option<String>,
 }
 
 /// A key with its secrets, as verifiers hold it.

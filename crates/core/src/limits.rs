@@ -56,6 +56,16 @@ pub const API_VERSIONS_MAX: usize = 50;
 pub const API_VERSION_BYTES_MAX: usize = 40;
 /// Bytes in the address of a version's documentation.
 pub const DOCS_URL_BYTES_MAX: usize = 500;
+/// Bytes of the OpenAPI document of one version.
+pub const OPENAPI_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Operations in one such document.
+pub const OPENAPI_OPERATIONS_MAX: usize = 1000;
+/// Bytes of one guide to a version, as Markdown.
+pub const GUIDE_BYTES_MAX: usize = 256 * 1024;
+/// Guides to one version.
+pub const GUIDES_PER_VERSION_MAX: usize = 50;
+/// Bytes of all that an organization says of its apis: guides and OpenAPI documents together, since every server holds them in memory.
+pub const API_DOCUMENTATION_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Keys that are counted at most where it is said what stands in the way of a deletion.
 pub const COUNTED_KEYS_MAX: u32 = 10_000;
 /// Live keys of one organization.

@@ -50,6 +50,10 @@ statements! {
     PAGE_APIS = concat!("SELECT ", columns!(), visible!(), "AND (a.slug, a.id) > ($2, $3) ORDER BY a.slug, a.id LIMIT $4");
     COUNT_APIS = "SELECT count(*) FROM api WHERE organization_id = $1 AND deleted_at IS NULL";
     FIND_APIS = concat!("SELECT ", columns!(), visible!(), "ORDER BY a.slug LIMIT 1000");
+    FIND_ROOT_APIS = concat!(
+        "SELECT ", columns!(), " FROM api a JOIN organization o ON o.id = a.organization_id \
+         WHERE o.parent_id IS NULL AND a.deleted_at IS NULL ORDER BY a.slug LIMIT 1000"
+    );
 }
 
 fn api(it: &mut Columns<'_>) -> Result<Api, Unreadable> {
@@ -96,6 +100,14 @@ impl Connection {
     /// What any statement can meet.
     pub async fn find_apis(&mut self, tenant: &Tenant) -> StoreResult<Vec<Api>> {
         self.list(FIND_APIS, args![tenant.organization_id()], "api", api).await
+    }
+
+    /// The apis of the root by slug, at most 1,000: they serve every organization.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_root_apis_unchecked(&mut self) -> StoreResult<Vec<Api>> {
+        self.list(FIND_ROOT_APIS, args![], "api", api).await
     }
 
     /// A page of the apis that serve the tenant's organization, by slug.
@@ -201,6 +213,7 @@ impl Tx {
             return Err(Error::InUse);
         }
         self.replace(DELETE_API, args![id, tenant.organization_id(), expected_version, now], EXISTS).await?;
+        self.delete_documents_of(tenant, id).await?;
         self.touch(id);
         Ok(())
     }

@@ -6,6 +6,7 @@
 //!
 //! [`db`] is the only room that knows the engines; everything else is statements in the subset that SQLite and PostgreSQL share.
 
+pub mod api_documents;
 pub mod apis;
 pub mod chain;
 pub mod clocks;
@@ -64,6 +65,7 @@ pub fn postgres_statements() -> Vec<(String, String)> {
 #[doc(hidden)]
 pub fn statements() -> Vec<(String, String)> {
     let constant = [
+        api_documents::STATEMENTS,
         apis::STATEMENTS,
         chain::STATEMENTS,
         chain::verify::STATEMENTS,

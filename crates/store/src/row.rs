@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use claviger_core::api::{ApiVersion, KeyLocations};
+use claviger_core::api::{ApiVersion, KeyLocations, VersionSlug};
 use claviger_core::decision::{KeyStanding, Reach};
 use claviger_core::event::{Entity, EntityKind, EventKind};
 use claviger_core::id::Id;
@@ -261,7 +261,19 @@ macro_rules! parsed_columns {
         }
     )*};
 }
-parsed_columns!(Entity, Name, Description, Email, ExternalId, Slug, KeyPrefix, IpAddr, MasterKeyId, Permission);
+parsed_columns!(
+    Entity,
+    Name,
+    Description,
+    Email,
+    ExternalId,
+    Slug,
+    KeyPrefix,
+    IpAddr,
+    MasterKeyId,
+    Permission,
+    VersionSlug
+);
 
 /// Closed lists are stored by name.
 macro_rules! named_columns {

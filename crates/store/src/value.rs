@@ -62,6 +62,7 @@ macro_rules! text_arguments {
 text_arguments!(
     str,
     String,
+    claviger_core::api::VersionSlug,
     claviger_core::name::Name,
     claviger_core::name::Description,
     claviger_core::name::Email,

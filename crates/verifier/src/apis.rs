@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use claviger_core::api::KeyLocations;
-use claviger_core::feed::ApiRecord;
+use claviger_core::feed::{ApiRecord, LeavingVersionRecord};
 
 use crate::cells::Known;
 
@@ -18,6 +18,8 @@ pub(crate) struct Apis {
     prefixes: Box<[Box<str>]>,
     /// Sorted by slug; only of those that look for keys elsewhere than all the others do.
     locations: Box<[(Box<str>, Arc<KeyLocations>)]>,
+    /// Sorted by slug and version; only of those that are to be left.
+    leaving: Box<[(Box<str>, Arc<LeavingVersionRecord>)]>,
 }
 
 impl Apis {
@@ -35,6 +37,14 @@ impl Apis {
         // Mostly there are none, and then not even the slug is looked at.
         let at = self.locations.binary_search_by(|(it, _)| (**it).cmp(slug)).ok()?;
         Some(&self.locations[at].1)
+    }
+
+    /// A version of an api that is to be left; absent where it is not, and where nobody knows it.
+    pub(crate) fn leaving(&self, slug: &str, version: &str) -> Option<&Arc<LeavingVersionRecord>> {
+        let order =
+            |(api, it): &(Box<str>, Arc<LeavingVersionRecord>)| (&**api, it.slug.as_str()).cmp(&(slug, version));
+        let at = self.leaving.binary_search_by(order).ok()?;
+        Some(&self.leaving[at].1)
     }
 
     pub(crate) fn is_prefix(&self, prefix: &str) -> bool {
@@ -89,6 +99,12 @@ impl ApiBook {
         };
         let mut locations: Vec<_> = records().filter_map(|(_, it)| places(it)).collect();
         locations.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let of_api = |it: ApiRecord| {
+            let slug = it.slug.into_boxed_str();
+            it.leaving.into_iter().flatten().map(move |version| (slug.clone(), Arc::new(version)))
+        };
+        let mut leaving: Vec<_> = records().flat_map(|(_, it)| of_api(it)).collect();
+        leaving.sort_unstable_by(|(a, one), (b, other)| (a, &one.slug).cmp(&(b, &other.slug)));
         let mut prefixes: Vec<_> = records().map(|(_, it)| it.prefix.into_boxed_str()).collect();
         prefixes.sort_unstable();
         Apis {
@@ -96,6 +112,7 @@ impl ApiBook {
             by_number: by_number.into(),
             prefixes: prefixes.into(),
             locations: locations.into(),
+            leaving: leaving.into(),
         }
     }
 }

@@ -97,6 +97,7 @@ fn api(id: u128, slug: &str, prefix: &str) -> ApiRecord {
         prefix: prefix.into(),
         version: 1,
         key_locations: KeyLocations::default().to_texts(),
+        leaving: None,
     }
 }
 

@@ -1,8 +1,13 @@
 //! The versions of a host's api, with where they are documented.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{API_VERSION_BYTES_MAX, DOCS_URL_BYTES_MAX};
+use crate::name::Name;
+use crate::time::Timestamp;
 
 /// How far a version has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +23,18 @@ pub enum ApiVersionStatus {
     Retired,
 }
 
+impl ApiVersionStatus {
+    /// The name in storage and for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Preview => "preview",
+            Self::Current => "current",
+            Self::Deprecated => "deprecated",
+            Self::Retired => "retired",
+        }
+    }
+}
+
 /// A version of an api.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiVersion {
@@ -25,8 +42,24 @@ pub struct ApiVersion {
     pub slug: VersionSlug,
     /// How far it has come.
     pub status: ApiVersionStatus,
-    /// Where it is documented.
+    /// Where it is documented, if not here.
     pub docs_url: Option<DocsUrl>,
+    /// What people call it; absent is `API` and its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Name>,
+    /// Since when it is to be left, of one that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated_at: Option<Timestamp>,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sunset_at: Option<Timestamp>,
+}
+
+impl ApiVersion {
+    /// What people call it.
+    pub fn label(&self) -> String {
+        self.label.as_ref().map_or_else(|| format!("API {}", self.slug), ToString::to_string)
+    }
 }
 
 /// The name of a version is none.
@@ -46,6 +79,27 @@ impl TryFrom<String> for VersionSlug {
         let plain = text.bytes().all(|it| it.is_ascii_alphanumeric() || b".-_".contains(&it));
         let fits = plain && (1..=API_VERSION_BYTES_MAX).contains(&text.len());
         if fits { Ok(Self(text)) } else { Err(VersionSlugError) }
+    }
+}
+
+impl VersionSlug {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for VersionSlug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for VersionSlug {
+    type Err = VersionSlugError;
+
+    fn from_str(text: &str) -> Result<Self, VersionSlugError> {
+        Self::try_from(text.to_owned())
     }
 }
 
@@ -74,6 +128,13 @@ impl TryFrom<String> for DocsUrl {
         let plain = text.bytes().all(|it| it.is_ascii_graphic() && !b"\"'<>\\^`{|}".contains(&it));
         let fits = plain && text.len() <= DOCS_URL_BYTES_MAX && !host.is_empty() && !host.contains('@');
         if fits { Ok(Self(text)) } else { Err(DocsUrlError) }
+    }
+}
+
+impl DocsUrl {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

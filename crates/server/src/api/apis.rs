@@ -6,9 +6,10 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use claviger_core::api::{Api, ApiVersion, DocsUrl, KeyLocations, VersionSlug};
+use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocsUrl, KeyLocations, VersionSlug};
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::limits::API_VERSIONS_MAX;
+use claviger_core::name::Name;
 use claviger_core::reject::{FieldReject, Reject};
 use claviger_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,11 +49,30 @@ pub(super) struct ApiVersionView {
     #[serde(default)]
     #[schema(max_length = 500, examples("https://docs.example.com/v2"))]
     pub docs_url: Option<String>,
+    /// What people call it; left out, it is `API` and its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 80, examples("API 2.0"))]
+    pub label: Option<String>,
+    /// Since when it is to be left, or from when on: of a version that is `deprecated` or `retired`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub deprecated_at: Option<String>,
+    /// When it ends, if that is settled: not before `deprecated_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub sunset_at: Option<String>,
 }
 
 impl From<&ApiVersion> for ApiVersionView {
     fn from(it: &ApiVersion) -> Self {
-        Self { slug: it.slug.clone().into(), status: it.status.into(), docs_url: it.docs_url.clone().map(Into::into) }
+        Self {
+            slug: it.slug.to_string(),
+            status: it.status.into(),
+            docs_url: it.docs_url.clone().map(Into::into),
+            label: it.label.as_ref().map(ToString::to_string),
+            deprecated_at: it.deprecated_at.map(|it| it.to_string()),
+            sunset_at: it.sunset_at.map(|it| it.to_string()),
+        }
     }
 }
 
@@ -72,7 +92,24 @@ fn versions(views: Vec<Object<ApiVersionView>>) -> Field<Vec<ApiVersion>> {
         }
         let docs_url = view.docs_url.map(DocsUrl::try_from).transpose();
         let docs_url = docs_url.map_err(|error| fault("docs_url", error.to_string()))?;
-        versions.push(ApiVersion { slug, status: view.status.into(), docs_url });
+        let label = view.label.as_deref().map(Name::parse).transpose();
+        let label = label.map_err(|error| fault("label", error.to_string()))?;
+        let status = ApiVersionStatus::from(view.status);
+        let is_left = matches!(status, ApiVersionStatus::Deprecated | ApiVersionStatus::Retired);
+        let instant = |name: &str, text: Option<String>| match text {
+            None => Ok(None),
+            Some(_) if !is_left => {
+                Err(fault(name, "is only for a version that is `deprecated` or `retired`".to_owned()))
+            }
+            Some(text) => text.parse::<Timestamp>().map(Some).map_err(|error| fault(name, error.to_string())),
+        };
+        let deprecated_at = instant("deprecated_at", view.deprecated_at)?;
+        let sunset_at = instant("sunset_at", view.sunset_at)?;
+        // RFC 9745 §4: a client that is told of both must be able to believe both.
+        if deprecated_at.zip(sunset_at).is_some_and(|(deprecated, sunset)| sunset < deprecated) {
+            return Err(fault("sunset_at", "is before `deprecated_at`".to_owned()));
+        }
+        versions.push(ApiVersion { slug, status, docs_url, label, deprecated_at, sunset_at });
     }
     Ok(versions)
 }

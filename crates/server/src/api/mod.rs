@@ -1,5 +1,6 @@
 //! The management API: decode, delegate to `ops`, encode. Nothing is decided here.
 
+mod api_documents;
 mod apis;
 mod auth;
 mod body;
@@ -107,6 +108,7 @@ fn operations() -> OpenApiRouter<App> {
         .merge(roles::router())
         .merge(role_preview::router())
         .merge(apis::router())
+        .merge(api_documents::router())
         .merge(imports::router())
         .merge(events::router())
         .merge(event_erasures::router())

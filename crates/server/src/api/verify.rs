@@ -63,6 +63,10 @@ pub(super) struct VerifyBody {
     /// The slug of the api that asks. About one that there is not nothing is decided: the question is refused.
     #[schema(default = "default")]
     api: Option<String>,
+    /// The version of it that is called. It decides nothing; of one that is to be left, the answer says since when and until when.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, examples("1.0"))]
+    api_version: Option<String>,
     /// The organization that the request is about: id, slug or external id; absent means the key's own.
     organization: Option<String>,
     /// The permissions needed, all of them.
@@ -107,8 +111,8 @@ impl TryFrom<VerifyBody> for VerifyRequest {
             _ => at("/cost", Err(format!("must be from 1 to {}", limits::REQUEST_COST_MAX))),
         };
         let (subject, ip, permissions, cost) = all_fields!(subject, ip, permissions, cost)?;
-        let (api, organization, explain) = (body.api, body.organization, body.explain);
-        Ok(Self { subject, api, organization, permissions, ip, cost, explain })
+        let (api, api_version, organization, explain) = (body.api, body.api_version, body.organization, body.explain);
+        Ok(Self { subject, api, api_version, organization, permissions, ip, cost, explain })
     }
 }
 
@@ -145,6 +149,10 @@ pub(super) struct VerifyView {
     /// they ever let through.
     #[schema(required)]
     pub retry_after_ms: Option<u64>,
+    /// What to tell your client of the version that it calls. Left out where there is nothing to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub deprecation: Option<DeprecationView>,
     /// How every check came out, where that was asked for. Of a key that is unknown, or that the caller may not know of, it says no more than that.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -158,6 +166,20 @@ pub(super) struct VerifyView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<ProblemField>,
+}
+
+/// That a version of an api is to be left.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeprecationView {
+    /// Since when: the field `Deprecation` of your answer, as `@` and seconds since 1970 (RFC 9745).
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub deprecated_at: Option<Timestamp>,
+    /// When it ends: the field `Sunset` of your answer (RFC 8594).
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub sunset_at: Option<Timestamp>,
+    /// Where it is documented.
+    #[schema(required)]
+    pub docs_url: Option<String>,
 }
 
 /// A key, as verifiers are told.
@@ -276,6 +298,11 @@ impl From<VerifyAnswer> for VerifyView {
             elements: it.elements,
             limits: it.limits.as_ref().map(Into::into),
             retry_after_ms: it.limits.and_then(|it| it.refusal?.wait).map(whole_millis),
+            deprecation: it.leaving.map(|it| DeprecationView {
+                deprecated_at: it.deprecated_at,
+                sunset_at: it.sunset_at,
+                docs_url: it.docs_url.clone(),
+            }),
             trace: it.trace.map(|trace| trace.into_iter().map(Into::into).collect()),
             as_of: it.as_of,
             stale_ms: it.stale_ms,

@@ -224,10 +224,10 @@ impl Visit {
             .is_ok_and(|it| PermissionSet::everything().is_within(it.rights()))
     }
 
-    /// Where an api is documented: at the host, else in the guides about keys that this server shows itself.
+    /// Where an api is documented: at the host, or here in its name, else in the guides about keys.
     pub(super) async fn documentation(&self, api: &str) -> String {
         let found = find_documentation(&self.app, &self.caller, self.organization.id, api).await;
-        found.ok().flatten().map_or_else(|| "/docs".to_owned(), String::from)
+        found.ok().flatten().unwrap_or_else(|| "/docs".to_owned())
     }
 
     /// The frame of a page.

@@ -46,10 +46,28 @@ pub(super) struct Part {
     pub(super) text: String,
 }
 
-/// Renders a text.
+/// Whose text it is, and so where its links may lead.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Links<'a> {
+    /// Ours: anywhere.
+    #[default]
+    Ours,
+    /// A host's, whose guides stand below this path: to pages of the web, to other guides and to a mail address. Whoever may write of the api is
+    /// trusted with less than what a script of theirs could do here.
+    Below(&'a str),
+}
+
+/// Renders a text of ours.
 pub(super) fn render(markdown: &str) -> Rendered {
+    render_with(markdown, Links::Ours)
+}
+
+/// Renders a text.
+pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
     let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
-    let mut writer = Writer { parts: vec![Part::default()], ..Writer::default() };
+    // What stands on the page besides.
+    let ids = ["main", "markdown", "q"].map(str::to_owned).into();
+    let mut writer = Writer { parts: vec![Part::default()], links, ids, ..Writer::default() };
     let mut rest = read.as_slice();
     while let Some(event) = rest.first() {
         let taken = match event {
@@ -70,6 +88,7 @@ pub(super) fn render(markdown: &str) -> Rendered {
 
 #[derive(Default)]
 struct Writer<'a> {
+    links: Links<'a>,
     events: Vec<Event<'a>>,
     contents: Vec<(String, String)>,
     parts: Vec<Part>,
@@ -113,9 +132,15 @@ impl<'a> Writer<'a> {
                 self.events.push(event.clone());
             }
             Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                let (link_type, dest_url) = (*link_type, address(dest_url).into());
+                let (link_type, dest_url) = (*link_type, self.links.address(dest_url).into());
                 self.events.push(Event::Start(Tag::Link { link_type, dest_url, title: title.clone(), id: id.clone() }));
             }
+            // Pages show no pictures of elsewhere, which would tell that place of their readers: they are led to.
+            Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
+                let (link_type, dest_url) = (*link_type, self.links.address(dest_url).into());
+                self.events.push(Event::Start(Tag::Link { link_type, dest_url, title: title.clone(), id: id.clone() }));
+            }
+            Event::End(TagEnd::Image) => self.events.push(Event::End(TagEnd::Link)),
             Event::Start(Tag::Table(_)) => {
                 self.markup("<div class=\"scroll\" role=\"group\" aria-label=\"Table\" tabindex=\"0\"><table>\n");
             }
@@ -285,16 +310,31 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || b"._".contains(&it))
 }
 
-/// Where a link of a guide leads: to the page of another guide, where it names its file, as it is right for whoever reads the Markdown.
-fn address(written: &str) -> String {
-    let (path, fragment) = written.split_once('#').map_or((written, ""), |(path, rest)| (path, rest));
-    match path.strip_suffix(".md") {
-        Some(slug) if !slug.contains([':', '/']) => match fragment {
-            "" => format!("/docs/{slug}"),
-            fragment => format!("/docs/{slug}#{fragment}"),
-        },
-        _ => written.to_owned(),
+impl Links<'_> {
+    /// Where a link of a guide leads: to the page of another guide, where it names its file, as it is right for whoever reads the Markdown.
+    fn address(self, written: &str) -> String {
+        let base = match self {
+            Self::Ours => "/docs",
+            Self::Below(base) if is_harmless(written) => base,
+            Self::Below(_) => return "#".to_owned(),
+        };
+        let (path, fragment) = written.split_once('#').map_or((written, ""), |(path, rest)| (path, rest));
+        match path.strip_suffix(".md") {
+            Some(slug) if !slug.contains([':', '/']) => match fragment {
+                "" => format!("{base}/{slug}"),
+                fragment => format!("{base}/{slug}#{fragment}"),
+            },
+            _ => written.to_owned(),
+        }
     }
+}
+
+/// Whether an address leads to a page, and is no program: it has no scheme, or one of these. Whatever stands before a colon counts as one, for
+/// browsers pass over blanks and control characters in it.
+fn is_harmless(address: &str) -> bool {
+    let end = address.find([':', '/', '?', '#']).filter(|at| address[*at..].starts_with(':'));
+    let scheme = end.map(|at| address[..at].to_ascii_lowercase());
+    scheme.is_none_or(|it| ["http", "https", "mailto"].contains(&it.as_str()))
 }
 
 #[cfg(test)]

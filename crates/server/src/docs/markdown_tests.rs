@@ -60,6 +60,37 @@ fn links_between_guides_name_their_files() {
         ("#here", "#here"),
         ("https://example.com/x.md", "https://example.com/x.md"),
     ] {
-        assert_eq!(address(written), expected);
+        assert_eq!(Links::Ours.address(written), expected);
     }
+}
+
+#[test]
+fn links_of_a_host_lead_to_pages_and_run_nothing() {
+    let of = |text: &str| render_with(text, Links::Below("/docs/apis/default/1.0")).html;
+    for (written, leads) in [
+        ("[a](workflows.md#two)", "/docs/apis/default/1.0/workflows#two"),
+        ("[a](https://example.com/x.md)", "https://example.com/x.md"),
+        ("[a](MAILTO:help@example.com)", "MAILTO:help@example.com"),
+        ("[a](/docs/rotating)", "/docs/rotating"),
+        ("[a](#part)", "#part"),
+        ("[a](?x=a:b)", "?x=a:b"),
+    ] {
+        assert!(of(written).contains(&format!("href=\"{leads}\"")), "{written}: {}", of(written));
+    }
+    for written in [
+        "[a](javascript:alert(1))",
+        "[a](JaVaScRiPt:alert(1))",
+        "[a](java&#10;script:alert(1))",
+        "[a](&#1;javascript:alert(1))",
+        "[a](data:text/html,x)",
+        "[a](vbscript:x)",
+        "<javascript:alert(1)>",
+        "![a](javascript:alert(1))",
+        "[a][1]\n\n[1]: javascript:alert(1)",
+    ] {
+        let html = of(written);
+        assert!(html.contains("<a href=\"#\""), "{written}: {html}");
+        assert!(!html.to_ascii_lowercase().contains("href=\"java") && !html.contains("<img"), "{written}: {html}");
+    }
+    assert!(of("![A map](https://example.com/map.png)").contains("<a href=\"https://example.com/map.png\">A map</a>"));
 }

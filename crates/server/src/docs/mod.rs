@@ -3,24 +3,27 @@
 //!
 //! A guide is a file of Markdown in `guides/`, rendered once. What can be read off the code is (`tables.rs`): codes with their fixes, and the
 //! catalogue of our own events. The reader's address of this server stands in every snippet. Pages need no credential, since they say nothing
-//! of an installation but its address, and no script.
+//! of an installation but its address and what it publishes of its own API, and no script.
 //!
 //! The reference of the API is `api`'s: it is drawn by a renderer of others, under a policy of its own. Paths below `/docs` of one part
-//! are ours; those of more are left to what hosts will say of their own API, whose guides come as one more group of the menu.
+//! are ours; below `/docs/apis` stands what hosts say of their own API ([`shelf`]), drawn here, since the renderer's policy lets scripts run.
 
 mod guides;
 mod markdown;
 mod pages;
 mod reader;
 mod search;
+mod shelf;
 mod tables;
 
-use axum::Router;
+use std::sync::Arc;
+
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use claviger_core::limits::DOCS_QUERY_CHARS_MAX;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
@@ -28,10 +31,12 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::guides::LIBRARY;
-use self::pages::{GuidePage, IndexPage, MissingPage, SearchPage};
+use self::pages::{GuidePage, HostGuidePage, HostReferencePage, IndexPage, MissingPage, SearchPage, VersionPage};
 use self::reader::Reader;
+use self::shelf::Shelves;
 use crate::app::App;
 use crate::http::route_of;
+use crate::ops::api_documents::REFERENCE;
 use crate::site::{PAGE_HEADERS, Site};
 
 /// The routes below `/docs`, but for the reference of the API.
@@ -42,10 +47,13 @@ pub fn router(app: App) -> Router {
         .route("/docs/search", get(show_search))
         .route("/docs/llms.txt", get(show_list))
         .route("/docs/{guide}", get(show_guide))
+        .route("/docs/apis/{api}/{version}", get(show_version))
+        .route("/docs/apis/{api}/{version}/{part}", get(show_part))
         .fallback(|reader: Reader| async move { missing(&reader, StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|reader: Reader| async move { missing(&reader, StatusCode::METHOD_NOT_ALLOWED) })
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app.clone(), attend))
+        .layer(Extension(Shelves::default()))
         .with_state(app)
 }
 
@@ -86,7 +94,48 @@ async fn show_guide(reader: Reader, headers: HeaderMap, path: Result<Path<String
 
 /// Lists the guides for programs that read them.
 async fn show_list(reader: Reader, headers: HeaderMap) -> Response {
-    reader.text(&headers, "text/plain; charset=utf-8", &guides::list())
+    reader.text(&headers, "text/plain; charset=utf-8", &(guides::list() + &reader.shelf.list()))
+}
+
+/// Shows a version of the host's own api.
+async fn show_version(
+    reader: Reader,
+    headers: HeaderMap,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Response {
+    let (api, version) = path.map(|Path(it)| it).unwrap_or_default();
+    match reader.shelf.find(&api, &version) {
+        Some((api, version)) => reader.page(&headers, &VersionPage::of(&reader, api, version)),
+        None => missing(&reader, StatusCode::NOT_FOUND),
+    }
+}
+
+/// The OpenAPI document of a version, as a program asks for it.
+const OPENAPI_JSON: &str = "openapi.json";
+
+/// Shows what is said of a version: a guide, with `.md` behind its name the Markdown of it, the operations, or the document of these.
+async fn show_part(
+    reader: Reader,
+    headers: HeaderMap,
+    path: Result<Path<(String, String, String)>, PathRejection>,
+) -> Response {
+    let (api, version, part) = path.map(|Path(it)| it).unwrap_or_default();
+    let Some((api, version)) = reader.shelf.find(&api, &version) else {
+        return missing(&reader, StatusCode::NOT_FOUND);
+    };
+    match (&version.reference, part.as_str()) {
+        (Some((_, reference)), REFERENCE) => {
+            return reader.page(&headers, &HostReferencePage::of(&reader, api, version, reference));
+        }
+        (Some((text, _)), OPENAPI_JSON) => return reader.text_of_host(&headers, "application/json", text),
+        _ => {}
+    }
+    let (slug, is_markdown) = part.strip_suffix(".md").map_or((part.as_str(), false), |it| (it, true));
+    match version.guides.iter().find(|it| it.slug == slug) {
+        Some(guide) if is_markdown => reader.text_of_host(&headers, "text/markdown; charset=utf-8", &guide.markdown),
+        Some(guide) => reader.page(&headers, &HostGuidePage::of(&reader, api, version, guide)),
+        None => missing(&reader, StatusCode::NOT_FOUND),
+    }
 }
 
 /// Searches at a time.
@@ -116,8 +165,8 @@ async fn show_search(reader: Reader, asked: Result<Query<Asked>, QueryRejection>
     // Off the runtime's threads: who searches first waits until everything is read, and nobody else should. Anybody may ask, and passwords are
     // hashed on the same threads: so few search at a time, and the others wait.
     let _turn = SEARCHES.acquire().await;
-    let asked = query.clone();
-    let found = tokio::task::spawn_blocking(move || search::find(&asked)).await.unwrap_or_default();
+    let (asked, shelf) = (query.clone(), Arc::clone(&reader.shelf));
+    let found = tokio::task::spawn_blocking(move || search::find(&asked, &shelf.entries)).await.unwrap_or_default();
     pages::html(&SearchPage::of(&reader, query, found))
 }
 

@@ -1,12 +1,16 @@
 //! What each page shows: structs of plain data, one per template.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
+use claviger_core::api::Reference;
 use http::StatusCode;
 
 use super::guides::{Group, Guide, LIBRARY};
 use super::reader::Reader;
 use super::search::Found;
+use super::shelf::{HostApi, HostGuide, HostVersion, Shelf};
 use crate::site::Look;
 
 /// Renders a page that no cache keeps.
@@ -24,6 +28,12 @@ pub(super) fn unrendered(error: &askama::Error) -> Response {
 pub(super) struct Frame {
     look: Look,
     groups: Vec<MenuGroup>,
+    /// What the host says of its own api.
+    shelf: Arc<Shelf>,
+    /// Where the version at hand stands, on pages about one.
+    at: String,
+    /// Where the page at hand stands, on these.
+    page: String,
     /// What was searched for, on the page that says what was found.
     search: String,
 }
@@ -42,7 +52,21 @@ impl Frame {
             slug: it.slug(),
             guides: LIBRARY.iter().filter(|guide| guide.group == it).collect(),
         };
-        Self { look: reader.look, groups: Group::ALL.map(group).into(), search: String::new() }
+        Self {
+            look: reader.look,
+            groups: Group::ALL.map(group).into(),
+            shelf: Arc::clone(&reader.shelf),
+            at: String::new(),
+            page: String::new(),
+            search: String::new(),
+        }
+    }
+}
+
+impl Frame {
+    /// What stands around a page about a version.
+    fn at(reader: &Reader, version: &HostVersion, page: &str) -> Self {
+        Self { at: version.path.clone(), page: page.to_owned(), ..Self::of(reader) }
     }
 }
 
@@ -88,6 +112,60 @@ impl GuidePage {
             previous: at.checked_sub(1).and_then(|it| LIBRARY.get(it)),
             next: LIBRARY.get(at + 1),
         }
+    }
+}
+
+/// On pages about the host's own api, in the place of a guide of ours.
+const HOST: &str = "apis";
+
+/// A version of the host's own api.
+#[derive(Template)]
+#[template(path = "docs/version.html")]
+pub(super) struct VersionPage<'a> {
+    frame: Frame,
+    here: &'static str,
+    api: &'a HostApi,
+    version: &'a HostVersion,
+}
+
+impl<'a> VersionPage<'a> {
+    pub(super) fn of(reader: &Reader, api: &'a HostApi, version: &'a HostVersion) -> Self {
+        Self { frame: Frame::at(reader, version, &version.path), here: HOST, api, version }
+    }
+}
+
+/// A guide of the host's.
+#[derive(Template)]
+#[template(path = "docs/host_guide.html")]
+pub(super) struct HostGuidePage<'a> {
+    frame: Frame,
+    here: &'static str,
+    api: &'a HostApi,
+    version: &'a HostVersion,
+    guide: &'a HostGuide,
+}
+
+impl<'a> HostGuidePage<'a> {
+    pub(super) fn of(reader: &Reader, api: &'a HostApi, version: &'a HostVersion, guide: &'a HostGuide) -> Self {
+        Self { frame: Frame::at(reader, version, &guide.path), here: HOST, api, version, guide }
+    }
+}
+
+/// The operations of a version.
+#[derive(Template)]
+#[template(path = "docs/host_reference.html")]
+pub(super) struct HostReferencePage<'a> {
+    frame: Frame,
+    here: &'static str,
+    api: &'a HostApi,
+    version: &'a HostVersion,
+    reference: &'a Reference,
+}
+
+impl<'a> HostReferencePage<'a> {
+    pub(super) fn of(reader: &Reader, api: &'a HostApi, version: &'a HostVersion, reference: &'a Reference) -> Self {
+        let page = version.reference_path();
+        Self { frame: Frame::at(reader, version, &page), here: HOST, api, version, reference }
     }
 }
 

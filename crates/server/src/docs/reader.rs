@@ -1,6 +1,7 @@
 //! Who reads, as far as a page depends on it: under which address, and how they want pages to look.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::FromRequestParts;
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::guides::PLACE;
 use super::pages;
+use super::shelf::{Shelf, Shelves};
 use crate::app::App;
 use crate::site::{self, Look, Site};
 
@@ -21,12 +23,14 @@ const CACHING: &str = "private, no-cache";
 const DIGEST_DIGITS: usize = 16;
 
 /// Who reads.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Reader {
     /// The address of this server, which takes the place of [`PLACE`].
     base_url: String,
     /// What they asked for at the console.
     pub(super) look: Look,
+    /// What the host says of its own api.
+    pub(super) shelf: Arc<Shelf>,
 }
 
 impl FromRequestParts<App> for Reader {
@@ -36,7 +40,11 @@ impl FromRequestParts<App> for Reader {
         let public_url = app.config().public_url.as_ref();
         let look = Site::of(&parts.headers, public_url).map(|it| it.look(&parts.headers)).unwrap_or_default();
         let base_url = site::address(&parts.headers, public_url).unwrap_or_else(|| PLACE.to_owned());
-        Ok(Self { base_url, look })
+        let shelf = match parts.extensions.get::<Shelves>().cloned() {
+            Some(shelves) => shelves.current(app).await,
+            None => Arc::default(),
+        };
+        Ok(Self { base_url, look, shelf })
     }
 }
 
@@ -52,6 +60,11 @@ impl Reader {
             Ok(text) => kept(headers, "text/html; charset=utf-8", text),
             Err(error) => pages::unrendered(&error),
         }
+    }
+
+    /// Answers with a text of the host's, or that the reader has it already.
+    pub(super) fn text_of_host(&self, headers: &HeaderMap, content_type: &'static str, text: &str) -> Response {
+        kept(headers, content_type, text.to_owned())
     }
 
     /// Answers with a text of ours, or that the reader has it already.

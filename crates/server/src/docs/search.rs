@@ -7,10 +7,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use claviger_core::api::Operation;
 use claviger_core::limits::DOCS_RESULTS_MAX;
 use serde_json::Value;
 
 use super::guides::LIBRARY;
+use super::markdown::{Part, Rendered};
 
 /// Results of one guide, so that a table of codes does not push everything else off the page.
 const OF_ONE_PAGE_MAX: usize = 3;
@@ -40,7 +42,7 @@ pub(super) struct Found {
 }
 
 /// What can be found.
-struct Entry {
+pub(super) struct Entry {
     is_operation: bool,
     /// What results are counted by.
     page: String,
@@ -56,6 +58,24 @@ struct Entry {
 const WORTH: [usize; 3] = [32, 8, 1];
 /// How often a word counts in one of them.
 const TIMES_MAX: usize = 4;
+
+/// What can be found of a host's guide that stands at a path.
+pub(super) fn entries_of_guide(path: &str, title: &str, rendered: &Rendered) -> Vec<Entry> {
+    let whole = Entry::new(path, path.to_owned(), title, "", "");
+    let part = |it: &Part| {
+        let href = if it.id.is_empty() { path.to_owned() } else { format!("{path}#{}", it.id) };
+        let entry = Entry::new(path, href, "", &it.heading, &it.text);
+        Entry { title: title.to_owned(), ..entry }
+    };
+    std::iter::once(whole).chain(rendered.parts.iter().map(part)).collect()
+}
+
+/// What can be found of a host's operation, which stands on the page of a path.
+pub(super) fn entry_of_operation(path: &str, it: &Operation) -> Entry {
+    let heading = format!("{} {}", it.method, it.path);
+    let href = format!("{path}#{}", it.anchor);
+    Entry { is_operation: true, ..Entry::new(&href.clone(), href, &it.summary, &heading, &it.description) }
+}
 
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| of_guides().chain(of_operations()).collect());
 
@@ -160,13 +180,13 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     pieces.filter(|(_, word)| !word.is_empty())
 }
 
-/// What a search finds: guides first, and of each kind the best.
-pub(super) fn find(query: &str) -> Vec<Found> {
+/// What a search finds in ours and in what hosts say of their own: guides first, and of each kind the best.
+pub(super) fn find(query: &str, of_hosts: &[Entry]) -> Vec<Found> {
     let terms: Vec<_> = words(query).take(WORDS_MAX).map(|(_, it)| Term::of(it)).collect();
     if terms.is_empty() {
         return Vec::new();
     }
-    let mut fitting: Vec<_> = ENTRIES.iter().filter_map(|it| Some((it.fit(&terms)?, it))).collect();
+    let mut fitting: Vec<_> = ENTRIES.iter().chain(of_hosts).filter_map(|it| Some((it.fit(&terms)?, it))).collect();
     fitting.sort_by_key(|(fit, it)| (it.is_operation, Reverse(*fit)));
     let mut of_page = BTreeMap::<&str, usize>::new();
     let mut found = Vec::new();
@@ -224,7 +244,7 @@ mod tests {
     use super::*;
 
     fn places(query: &str) -> Vec<String> {
-        find(query).into_iter().map(|it| it.href).collect()
+        find(query, &[]).into_iter().map(|it| it.href).collect()
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Gateway {
 
     fn decide(&self, question: Question<'_>, peer: IpAddr) -> Result<Response<Full<Bytes>>, Refusal> {
         let now = self.clock.now();
-        let Question { client, gateway, needed, organization, api, ip, user_agent } = question;
+        let Question { client, gateway, needed, organization, api, api_version, ip, user_agent } = question;
         // Nothing offered is as little as something malformed.
         let presented = client.extract()?.ok_or(Code::Malformed)?;
         let ask = Ask {
@@ -151,7 +151,12 @@ impl Gateway {
         }
         verdict.record_use(now, ip, user_agent);
         let asks_for_list = ask.permissions.iter().any(Asked::is_list);
-        Ok(response::allowed(&verdict, &facts, asks_for_list, admission.as_ref()))
+        // What is no version's name is none that is to be left: the gateway says it to tell its clients something, and refuses nobody by it.
+        let leaving = match api_version {
+            Stated::Once(version) => ask.api.and_then(|api| self.replica.leaving_version(api, version)),
+            Stated::No | Stated::Unclear => None,
+        };
+        Ok(response::allowed(&verdict, &facts, asks_for_list, admission.as_ref(), leaving.as_deref()))
     }
 
     fn refusal(&self, code: RejectCode, presented: &Presented<'_>, ask: &Ask<'_>, now: Timestamp) -> Refusal {

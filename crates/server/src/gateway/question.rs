@@ -88,6 +88,8 @@ pub(super) struct Question<'a> {
     pub(super) organization: Stated<'a>,
     /// Which api asks.
     pub(super) api: Stated<'a>,
+    /// Which version of it is called.
+    pub(super) api_version: Stated<'a>,
     /// Where the client is. Unknown where the gateway does not say so, or says what is no address.
     pub(super) ip: Option<IpAddr>,
     /// What the client calls itself.
@@ -116,7 +118,8 @@ impl<'a> Question<'a> {
     /// Reads a question. Never fails: what cannot be understood is asked so that the answer is no.
     pub(super) fn read(headers: &'a HeaderMap) -> Self {
         let mut client = Sources::new();
-        let [mut permission, mut organization, mut api, mut ip, mut uri, mut gateway] = [Stated::No; 6];
+        let [mut permission, mut organization, mut api, mut api_version, mut ip, mut uri, mut gateway] =
+            [Stated::No; 7];
         let mut user_agent = None;
         for (name, value) in headers {
             // hyper keeps names in lower case, so each is one comparison of lengths and mostly no more.
@@ -124,6 +127,7 @@ impl<'a> Question<'a> {
                 "claviger-permission" => permission.add(value),
                 "claviger-organization" => organization.add(value),
                 "claviger-api" => api.add(value),
+                "claviger-api-version" => api_version.add(value),
                 "claviger-ip" => ip.add(value),
                 "claviger-authorization" => gateway.add(value),
                 "x-original-uri" => uri.add(value),
@@ -140,7 +144,7 @@ impl<'a> Question<'a> {
             Stated::Once(text) => text.parse().ok().map(|it: IpAddr| it.to_canonical()),
             Stated::No | Stated::Unclear => None,
         };
-        Self { client, gateway, needed: Needed::parse(permission), organization, api, ip, user_agent }
+        Self { client, gateway, needed: Needed::parse(permission), organization, api, api_version, ip, user_agent }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Apis: the resource servers whose keys are checked.
 
-use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocsUrl, KeyLocations};
+use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, KeyLocations};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::limits::{APIS_PER_ORGANIZATION_MAX, COUNTED_KEYS_MAX};
@@ -76,8 +76,8 @@ pub async fn get_api(app: &App, caller: &Caller, organization_id: OrganizationId
     Ok(found.ok_or_else(Reject::not_found)?)
 }
 
-/// Where an api is documented, for whoever has to do with keys there: its current version, or the best of the others. Who holds a key has to
-/// find out how to use it, and mostly may not read apis.
+/// Where an api is documented, elsewhere or here, for whoever has to do with keys there: its current version, or the best of the others. Who
+/// holds a key has to find out how to use it, and mostly may not read apis.
 ///
 /// # Errors
 /// Refusals.
@@ -86,18 +86,22 @@ pub async fn find_documentation(
     caller: &Caller,
     organization_id: OrganizationId,
     api: &str,
-) -> OpResult<Option<DocsUrl>> {
+) -> OpResult<Option<String>> {
     let (tenant, _) = caller.authorize_keys(app, organization_id, "read")?;
-    let found = app.store().read().await?.find_api_by_slug(&tenant, api).await?;
+    let mut reader = app.store().read().await?;
+    let Some(api) = reader.find_api_by_slug(&tenant, api).await? else { return Ok(None) };
+    let said = reader.find_documents(&tenant, api.id).await?;
     let rank = |it: ApiVersionStatus| match it {
         ApiVersionStatus::Current => Some(0),
         ApiVersionStatus::Preview => Some(1),
         ApiVersionStatus::Deprecated => Some(2),
         ApiVersionStatus::Retired => None,
     };
-    let documented = |it: ApiVersion| Some((rank(it.status)?, it.docs_url?));
-    let versions = found.map(|it| it.versions).unwrap_or_default();
-    Ok(versions.into_iter().filter_map(documented).min_by_key(|it| it.0).map(|it| it.1))
+    let page = |it: &ApiVersion| format!("/docs/apis/{}/{}", api.slug, it.slug);
+    let here = |it: &ApiVersion| said.iter().any(|said| said.api_version == it.slug).then(|| page(it));
+    let place = |it: &ApiVersion| it.docs_url.as_ref().map(|it| it.as_str().to_owned()).or_else(|| here(it));
+    let documented = |it: &ApiVersion| Some((rank(it.status)?, place(it)?));
+    Ok(api.versions.iter().filter_map(documented).min_by_key(|it| it.0).map(|it| it.1))
 }
 
 /// Makes an api of an organization, for it and all below. Only who may make them at the root does: from then on whatever begins with the
@@ -189,6 +193,10 @@ pub async fn update_api(
             refuse_short_reach(&mut tx, &tenant).await?;
         }
         (api.version, api.updated_at) = (before.version + 1, app.now());
+        // What was said of a version goes with it: nothing would lead to it, and it would be there again with the next of that name.
+        for gone in before.versions.iter().filter(|it| api.versions.iter().all(|left| left.slug != it.slug)) {
+            tx.delete_documents(&tenant, api_id, &gone.slug).await?;
+        }
         tx.update_api(&tenant, &api, before.version).await?;
         let event = Event::new(&tenant, EventKind::ApiUpdated, api_id, api.updated_at);
         commit(&app, tx, event.before(&before).after(&api)).await?;
@@ -228,7 +236,7 @@ pub async fn delete_api(app: &App, caller: &Caller, organization_id: Organizatio
 }
 
 /// An api of this very organization: one of an organization above serves here, but is not changed from here.
-async fn find_own(connection: &mut Connection, tenant: &Tenant, api_id: ApiId) -> OpResult<Api> {
+pub(super) async fn find_own(connection: &mut Connection, tenant: &Tenant, api_id: ApiId) -> OpResult<Api> {
     let api = connection.find_api(tenant, api_id).await?.ok_or_else(Reject::not_found)?;
     if api.organization_id != tenant.organization_id() {
         let detail = "This api belongs to an organization above; change it there.";

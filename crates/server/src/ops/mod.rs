@@ -4,6 +4,7 @@
 
 pub mod account;
 mod admins;
+pub mod api_documents;
 pub mod apis;
 pub mod caller;
 pub mod chain;

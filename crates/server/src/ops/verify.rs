@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::{Code, Decision, Traced};
+use claviger_core::feed::LeavingVersionRecord;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::limits;
 use claviger_core::permission::Asked;
@@ -45,6 +47,8 @@ pub struct VerifyRequest {
     pub subject: Subject,
     /// The slug of the api that asks; by default [`claviger_core::api::DEFAULT_API`].
     pub api: Option<String>,
+    /// The version of it that is called; it decides nothing.
+    pub api_version: Option<String>,
     /// The organization the request is about: id, slug or external id; absent means the key's own.
     pub organization: Option<String>,
     /// The permissions needed, at most [`claviger_core::limits::PERMISSIONS_PER_REQUEST_MAX`].
@@ -113,6 +117,8 @@ pub struct VerifyAnswer {
     pub elements: Option<BTreeSet<Box<str>>>,
     /// What the key's limits say, where it has any and they were asked: of an explanation, what they would say.
     pub limits: Option<Admission>,
+    /// What to tell the client of the version that it calls, where that is to be left and the key may pass.
+    pub leaving: Option<Arc<LeavingVersionRecord>>,
     /// How every check came out, where that was asked for.
     pub trace: Option<Vec<Traced>>,
     /// The instant at which what it rests on was known to be true.
@@ -235,7 +241,9 @@ impl<'a> Verifier<'a> {
             None => verdict.record_use(now, request.ip, None),
             Some(code) => verdict.record_denial(RejectCode::Decision(code), now, request.ip, None),
         }
-        Ok(VerifyAnswer { limits, ..VerifyAnswer::about(&verdict, &facts, code, trace, now, age) })
+        let version = request.api_version.as_deref().filter(|_| code.is_none());
+        let leaving = version.zip(ask.api).and_then(|(version, api)| app.replica().leaving_version(api, version));
+        Ok(VerifyAnswer { limits, leaving, ..VerifyAnswer::about(&verdict, &facts, code, trace, now, age) })
     }
 }
 
@@ -283,6 +291,7 @@ impl VerifyAnswer {
             permissions: if code.is_none() { facts.permissions().to_texts() } else { Vec::new() },
             elements,
             limits: None,
+            leaving: None,
             trace,
             as_of: now.saturating_sub(age),
             stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
@@ -306,6 +315,7 @@ impl VerifyAnswer {
             permissions: Vec::new(),
             elements: None,
             limits: None,
+            leaving: None,
             trace: None,
             as_of: now.saturating_sub(age),
             stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),

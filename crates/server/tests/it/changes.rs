@@ -149,6 +149,13 @@ async fn every_operation_that_changes_something_leaves_one_event_and_a_replica_t
     let api = json!({"name": "Billing", "slug": "billing", "key_prefix": "bill"});
     let api = calls.call("create_api", "POST", "/apis", api).await;
     calls.call("update_api", "PATCH", &format!("/apis/{}", id(&api)), json!({"name": "Invoices"})).await;
+    let path = format!("/apis/{}", id(&api));
+    calls.call("update_api", "PATCH", &path, json!({"versions": [{"slug": "1.0", "status": "current"}]})).await;
+    let (openapi, guide) = (format!("{path}/versions/1.0/openapi"), format!("{path}/versions/1.0/guides/forms"));
+    calls.call("put_api_openapi", "PUT", &openapi, json!({"openapi": "3.1.0", "paths": {}})).await;
+    calls.call("put_api_guide", "PUT", &guide, json!({"title": "Forms", "markdown": "# Forms"})).await;
+    calls.call("delete_api_openapi", "DELETE", &openapi, Value::Null).await;
+    calls.call("delete_api_guide", "DELETE", &guide, Value::Null).await;
     calls.call("delete_api", "DELETE", &format!("/apis/{}", id(&api)), Value::Null).await;
 
     let role = json!({"name": "analyst", "permissions": ["scorecards:read"], "api_access": true});

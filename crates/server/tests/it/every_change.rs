@@ -127,6 +127,19 @@ pub(crate) async fn calls(it: &Fixture) -> Vec<Call> {
     let new = json!({"name": "New", "slug": "new", "key_prefix": "new"});
     call("create_api", "POST", format!("{at}/apis"), new);
     call("update_api", "PATCH", format!("{at}/apis/{api}"), json!({"name": "Renamed"}));
+    // Only what serves everybody is documented here.
+    let documented = json!({"name": "Documented", "slug": "documented", "key_prefix": "documented",
+                            "versions": [{"slug": "1.0", "status": "current"}, {"slug": "2.0", "status": "current"}]});
+    let documented = it.admin.post(&it.at("/apis"), documented).await.expect(201).text_at("/id");
+    let path = |version: &str, rest: &str| it.at(&format!("/apis/{documented}/versions/{version}/{rest}"));
+    let (openapi, guide) = (json!({"openapi": "3.1.0", "paths": {}}), json!({"title": "Forms", "markdown": "# Forms"}));
+    for (rest, body) in [("openapi", &openapi), ("guides/forms", &guide)] {
+        it.admin.send(it.admin.request("PUT", &path("1.0", rest)).json(body)).await.expect(201);
+    }
+    call("put_api_openapi", "PUT", path("2.0", "openapi"), openapi);
+    call("put_api_guide", "PUT", path("2.0", "guides/forms"), guide);
+    call("delete_api_openapi", "DELETE", path("1.0", "openapi"), Value::Null);
+    call("delete_api_guide", "DELETE", path("1.0", "guides/forms"), Value::Null);
 
     let new = json!({"name": "New", "role_id": role, "owner_id": null});
     call("create_key", "POST", format!("{at}/keys"), new);

@@ -59,6 +59,7 @@ const FILES: &[(i64, &str, &str)] = &[
             include_str!("../../migrations/postgres/0008_quotas.sql")
         ),
     ),
+    (9, "api_documents", include_str!("../../migrations/postgres/0009_api_documents.sql")),
 ];
 
 /// The pools of a node.

@@ -1,11 +1,11 @@
 //! Rows as verifiers hold them.
 
-use claviger_core::api::KeyLocations;
+use claviger_core::api::{ApiVersion, KeyLocations};
 use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::{
-    ApiRecord, Change, EndedSharedSecretRecord, EndedSignInRecord, KeyRecord, MemberRecord, OrganizationRecord, Record,
-    RoleRecord, SecretRecord, SigningKeyRecord, UserRecord,
+    ApiRecord, Change, EndedSharedSecretRecord, EndedSignInRecord, KeyRecord, LeavingVersionRecord, MemberRecord,
+    OrganizationRecord, Record, RoleRecord, SecretRecord, SigningKeyRecord, UserRecord,
 };
 use claviger_core::id::{KeyId, UserId};
 use claviger_core::limits;
@@ -76,9 +76,9 @@ statements! {
     MEMBERS = page!("t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version", "member");
     MEMBERS_OF_USER =
         "SELECT t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version FROM member t WHERE t.user_id = $1";
-    API = "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations FROM api t WHERE t.id = $1 AND t.deleted_at IS NULL";
+    API = "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations, t.versions FROM api t WHERE t.id = $1 AND t.deleted_at IS NULL";
     APIS =
-        "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations FROM api t WHERE t.id > $1 AND t.deleted_at IS NULL \
+        "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations, t.versions FROM api t WHERE t.id > $1 AND t.deleted_at IS NULL \
          ORDER BY t.id LIMIT $2";
     SIGNING_KEY = by_id!("t.id, t.public_key, t.retired_until, t.version", "signing_key");
     SIGNING_KEYS = page!("t.id, t.public_key, t.retired_until, t.version", "signing_key");
@@ -167,7 +167,21 @@ fn api(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
         prefix: text(it, limits::PREFIX_BYTES_MAX)?,
         version: it.next()?,
         key_locations: it.next::<KeyLocations>()?.to_texts(),
+        leaving: leaving(it.next::<Vec<ApiVersion>>()?),
     }))
+}
+
+/// Of which versions there is something to tell.
+fn leaving(versions: Vec<ApiVersion>) -> Option<Vec<LeavingVersionRecord>> {
+    let is_told = |it: &ApiVersion| it.deprecated_at.is_some() || it.sunset_at.is_some();
+    let record = |it: ApiVersion| LeavingVersionRecord {
+        slug: it.slug.into(),
+        deprecated_at: it.deprecated_at,
+        sunset_at: it.sunset_at,
+        docs_url: it.docs_url.map(Into::into),
+    };
+    let records: Vec<_> = versions.into_iter().filter(is_told).map(record).collect();
+    (!records.is_empty()).then_some(records)
 }
 
 fn signing_key(it: &mut Columns<'_>) -> Result<Record, Unreadable> {

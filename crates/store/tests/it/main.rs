@@ -1,5 +1,6 @@
 //! The contract of the store, on real databases.
 
+mod api_documents;
 mod chain;
 mod counts;
 mod dump;

@@ -90,6 +90,10 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_api_by_slug(full.api.slug.as_str()), |it| it.is_some());
     ask!(page_apis(&first), |it| it.rows.iter().any(|it| it.id == full.api.id));
     ask!(count_apis(), |it| it > 0);
+    let version = &full.document.head.api_version;
+    ask!(find_documents(full.api.id), |it| it.len() == 1);
+    ask!(find_document(full.api.id, version, None), |it| it.is_some());
+    ask!(count_document_bytes(), |it| it > 0);
     ask!(count_ended_sign_ins(full.key.id, 100), |it| it > 0);
     ask!(count_keys_of_api(full.key.api_id, 100), |it| it > 0);
     ask!(find_apis(), |it| it.iter().any(|it| it.id == full.api.id));
@@ -194,9 +198,11 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 67] = [
+const WRITERS: [&str; 70] = [
     "bring_forward",
     "delete_api",
+    "delete_document",
+    "delete_documents",
     "delete_event_type",
     "delete_key_clock",
     "delete_member",
@@ -242,6 +248,7 @@ const WRITERS: [&str; 67] = [
     "note_webhook",
     "pause_webhooks_of_key",
     "recover_deliveries",
+    "put_document",
     "put_idle_walk",
     "put_key_clock",
     "release_keys",
@@ -278,6 +285,13 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
             tx.insert_api(&full.world.acme.tenant, &spare).await?;
             tx.delete_api(by, spare.id, 1, now()).await
         }
+        "delete_document" => tx.delete_document(by, &full.document.head).await,
+        "delete_documents" => {
+            let deleted = tx.delete_documents(by, full.api.id, &full.document.head.api_version).await?;
+            assert_eq!(deleted, 1, "it is Acme's");
+            Ok(())
+        }
+        "put_document" => tx.put_document(by, &full.document).await,
         "delete_member" => tx.delete_member(by, membership.id, 1).await,
         "delete_role" => {
             role.id = full.world.acme_spare_role(tx).await;

@@ -120,7 +120,11 @@ fn parameters(template: &str) -> Vec<&'static str> {
 
 fn filled(template: &str, ids: &Ids) -> String {
     let path = ids.iter().fold(template.to_owned(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
-    path.replace("{external_id}", "nobodys").replace("{slug}", "nobodys").replace("{event_type}", "key.created")
+    path.replace("{external_id}", "nobodys")
+        .replace("{slug}", "nobodys")
+        .replace("{event_type}", "key.created")
+        .replace("{api_version}", "1.0")
+        .replace("{guide}", "nobodys")
 }
 
 async fn call(client: &Client, method: &str, path: &str, body: Option<&Value>) -> Answer {
@@ -430,10 +434,11 @@ async fn what_is_not_the_callers_to_set_is_refused_by_name() {
     for (template, operations) in guarded() {
         for (method, operation) in operations {
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
-            if schema.is_null() {
+            let id = operation["operationId"].as_str().unwrap();
+            // That body is a document of the host's, kept as it is, and sets nothing.
+            if schema.is_null() || id == "put_api_openapi" {
                 continue;
             }
-            let id = operation["operationId"].as_str().unwrap();
             let known = fields_of(schema);
             for field in shown.difference(&known) {
                 let mut body = body(id).unwrap_or_else(|| json!({}));

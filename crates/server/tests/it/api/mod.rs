@@ -1,5 +1,6 @@
 //! The management API over real connections.
 
+mod api_documents;
 mod apis;
 mod bad_input;
 pub(crate) mod client;

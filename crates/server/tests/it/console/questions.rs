@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use claviger::ops::api_documents::{DocumentPlace, NewDocument, put_document};
 use claviger::ops::apis::{ApiPatch, NewApi, create_api, list_apis, update_api};
 use claviger::ops::keys::{KeyInfo, NewKey, Toggled, get_key, put_personal_key};
 use claviger::ops::members::{MemberPatch, update_member};
@@ -220,6 +221,15 @@ async fn a_key_leads_to_where_its_api_is_documented() {
             assert_eq!(link(&ann.get(path).await.expect(200)), BTreeSet::from([expected.to_owned()]), "{path}");
         }
     }
+    // What is documented here is led to here.
+    let versions = serde_json::from_str(r#"[{"slug": "1", "status": "current"}]"#).unwrap();
+    let patch = ApiPatch { versions: Some(versions), ..ApiPatch::default() };
+    update_api(&app.app, &app.admin, app.root, id, patch, None).await.unwrap();
+    let place = DocumentPlace { organization_id: app.root, api_id: id, api_version: "1".parse().unwrap(), guide: None };
+    let openapi = NewDocument::Openapi(r#"{"openapi": "3.1.0", "paths": {}}"#.to_owned());
+    put_document(&app.app, &app.admin, place, openapi).await.unwrap();
+    let here = BTreeSet::from(["/docs/apis/default/1".to_owned()]);
+    assert_eq!(link(&ann.get(&path).await.expect(200)), here);
 }
 
 #[tokio::test]

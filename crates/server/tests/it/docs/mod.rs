@@ -1,5 +1,6 @@
 //! The documentation that the server shows, over real connections.
 
+mod host;
 mod links;
 mod snippets;
 

@@ -9,7 +9,14 @@ const READ_A: (&str, &str) = ("claviger-permission", "scorecards/A:read");
 fn looks_at(slug: &str, places: &[&str], version: u64) -> Record {
     let (id, prefix) = if slug == "default" { (DEFAULT, "ck") } else { (LOADER, "dl") };
     let key_locations = places.iter().map(|it| (*it).to_owned()).collect();
-    Record::Api(ApiRecord { id, slug: slug.to_owned(), prefix: prefix.to_owned(), version, key_locations })
+    Record::Api(ApiRecord {
+        id,
+        slug: slug.to_owned(),
+        prefix: prefix.to_owned(),
+        version,
+        key_locations,
+        leaving: None,
+    })
 }
 
 #[tokio::test]

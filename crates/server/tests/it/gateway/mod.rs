@@ -9,4 +9,5 @@ mod nginx;
 mod nginx_configuration;
 mod real_input;
 mod scorecards;
+mod versions;
 mod world;

@@ -163,6 +163,7 @@ async fn a_client_cannot_speak_for_the_gateway() {
         "Claviger-Permission",
         "Claviger-Organization",
         "Claviger-Api",
+        "Claviger-Api-Version",
         "Claviger-Ip",
         "Claviger-Authorization",
         "X-Original-URI",
@@ -191,6 +192,21 @@ async fn a_client_cannot_speak_for_the_gateway() {
     assert_eq!(response.headers()["warning"], "l1");
     let response = nginx.request("GET /scorecards").bearer_auth(seen("claviger-ip")).send().await.unwrap();
     assert_eq!(response.headers()["warning"], "127.0.0.1");
+}
+
+// RFC 9745, RFC 8594
+#[tokio::test]
+async fn a_client_is_told_that_the_version_it_calls_is_to_be_left() {
+    let nginx = start().await;
+    let told = "200;deprecation=@1777593600;sunset=soon;link=<https://docs.acme.example/v1>";
+    let response = nginx.request("GET /scorecards").bearer_auth(told).send().await.unwrap();
+    let header = |name: &str| response.headers().get(name).map(|it| it.to_str().unwrap());
+    let expected = [Some("@1777593600"), Some("soon"), Some("<https://docs.acme.example/v1>")];
+    assert_eq!(["deprecation", "sunset", "link"].map(header), expected);
+    let silent = nginx.request("GET /scorecards").bearer_auth("200").send().await.unwrap();
+    for name in ["deprecation", "sunset", "link"] {
+        assert!(!silent.headers().contains_key(name), "{name}");
+    }
 }
 
 #[tokio::test]

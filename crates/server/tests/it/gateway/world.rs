@@ -114,6 +114,7 @@ fn first_records() -> Vec<Record> {
             prefix: prefix.to_owned(),
             version: 1,
             key_locations: KeyLocations::default().to_texts(),
+            leaving: None,
         })
     };
     let role = |id, name: &str, texts: &[&str], is_admin| {

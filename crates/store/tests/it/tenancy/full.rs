@@ -1,11 +1,11 @@
 //! One of everything, for those who must not see it.
 
 use claviger_core::access_token::{PublicKey, SigningKeyInfo, SigningKeyState};
-use claviger_core::api::Api;
+use claviger_core::api::{Api, ApiDocument, DocumentHead};
 use claviger_core::ending::Countdown;
 use claviger_core::id::{ApiId, ImportKind, OrganizationId, RoleId};
 use claviger_core::key::Key;
-use claviger_core::name::ExternalId;
+use claviger_core::name::{ExternalId, Name};
 use claviger_core::organization::Organization;
 use claviger_core::permission::PermissionSet;
 use claviger_core::role::{BuiltIn, Role};
@@ -29,6 +29,7 @@ pub(super) struct Full {
     pub(super) secret: Secret,
     pub(super) role: Role,
     pub(super) api: Api,
+    pub(super) document: ApiDocument,
     pub(super) user: User,
     pub(super) import: Import,
     pub(super) below: Organization,
@@ -61,6 +62,8 @@ impl Full {
         let mut tx = world.store.begin().await.expect("a transaction");
         tx.insert_role(&acme, &role).await.expect("a role");
         tx.insert_api(&acme, &api).await.expect("an api");
+        let document = document(&api);
+        tx.put_document(&acme, &document).await.expect("a document");
         tx.insert_user(&acme, &user).await.expect("a user");
         tx.insert_organization(&acme, &below).await.expect("an organization");
         let ann = crate::world::user(organization_id, "ann");
@@ -105,6 +108,7 @@ impl Full {
             secret,
             role,
             api,
+            document,
             user,
             import,
             below,
@@ -116,6 +120,21 @@ impl Full {
             told,
         }
     }
+}
+
+fn document(api: &Api) -> ApiDocument {
+    let head = DocumentHead {
+        api_id: api.id,
+        organization_id: api.organization_id,
+        api_version: "1.0".parse().expect("a version"),
+        guide: None,
+        title: Name::parse("OpenAPI").expect("a name"),
+        position: 0,
+        bytes: 2,
+        version: 1,
+        updated_at: now(),
+    };
+    ApiDocument { head, body: "{}".into() }
 }
 
 pub(super) fn signing_key(state: SigningKeyState) -> SigningKeyInfo {

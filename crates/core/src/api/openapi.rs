@@ -1,0 +1,279 @@
+//! An OpenAPI document, as far as people are shown it: its operations, each with what it takes and what it answers.
+//!
+//! Only what a page shows is read, and all of it is bounded: the document is a host's, and no schema in it has to make sense to us.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::limits::{OPENAPI_BYTES_MAX, OPENAPI_OPERATIONS_MAX};
+
+/// The methods that OpenAPI knows, in the order in which operations of one path are shown.
+const METHODS: [&str; 8] = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
+/// Parameters of one operation that are shown, and answers.
+const LINES_MAX: usize = 100;
+/// Characters of a description that are shown.
+const DESCRIPTION_CHARS_MAX: usize = 2000;
+/// Characters of a name, a path or a summary that are shown.
+const NAME_CHARS_MAX: usize = 300;
+
+/// The text is no document that can be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenapiError {
+    /// It has too many bytes.
+    #[error("has more than {OPENAPI_BYTES_MAX} bytes")]
+    TooLong,
+    /// It is no JSON.
+    #[error("is not JSON: it goes wrong at line {line}, column {column}; turn YAML into JSON first")]
+    NotJson {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one.
+        column: usize,
+    },
+    /// It does not say of which version of OpenAPI it is.
+    #[error("is no OpenAPI document: `openapi` has to be a version that begins with `3.`")]
+    NotOpenapi,
+    /// It has no paths.
+    #[error("has no object `paths`")]
+    NoPaths,
+    /// It has too many operations.
+    #[error("has more than {OPENAPI_OPERATIONS_MAX} operations")]
+    TooMany,
+}
+
+/// What is shown of a document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reference {
+    /// What the document calls the api.
+    pub title: String,
+    /// What it says of it.
+    pub description: String,
+    /// Its operations, by path.
+    pub operations: Vec<Operation>,
+}
+
+/// An operation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Operation {
+    /// What links lead to: lower-case letters, digits and hyphens, unique in the document.
+    pub anchor: String,
+    /// In upper case.
+    pub method: String,
+    /// With its places in braces.
+    pub path: String,
+    /// In a few words; the operation's name where it has none, and else method and path.
+    pub summary: String,
+    /// In more words; may be empty.
+    pub description: String,
+    /// Whether it is to be left.
+    pub is_deprecated: bool,
+    /// What stands in path, query and headers.
+    pub parameters: Vec<Parameter>,
+    /// The types of body that it takes; none where it takes none.
+    pub bodies: Vec<String>,
+    /// Its answers: status, and what it means.
+    pub responses: Vec<(String, String)>,
+}
+
+/// What an operation takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Where it stands: `path`, `query`, `header` or `cookie`.
+    pub place: String,
+    /// The type of its value; empty where the document does not say.
+    pub kind: String,
+    /// Whether it has to be there.
+    pub is_required: bool,
+    /// What it is for; may be empty.
+    pub description: String,
+}
+
+impl Reference {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// [`OpenapiError`] where it is none, or more than is shown.
+    pub fn read(text: &str) -> Result<Self, OpenapiError> {
+        if text.len() > OPENAPI_BYTES_MAX {
+            return Err(OpenapiError::TooLong);
+        }
+        let root: Value = serde_json::from_str(text)
+            .map_err(|error| OpenapiError::NotJson { line: error.line(), column: error.column() })?;
+        if !root["openapi"].as_str().is_some_and(|it| it.starts_with("3.")) {
+            return Err(OpenapiError::NotOpenapi);
+        }
+        let paths = root["paths"].as_object().ok_or(OpenapiError::NoPaths)?;
+        let mut operations = Vec::new();
+        let mut anchors = BTreeSet::new();
+        for (path, item) in paths {
+            let item = resolved(&root, item);
+            for method in METHODS {
+                let Some(operation) = item.get(method).filter(|it| it.is_object()) else { continue };
+                if operations.len() >= OPENAPI_OPERATIONS_MAX {
+                    return Err(OpenapiError::TooMany);
+                }
+                let mut it = operation_of(&root, path, item, method, operation);
+                it.anchor = unused(&mut anchors, &format!("{method} {path}"));
+                operations.push(it);
+            }
+        }
+        let info = &root["info"];
+        Ok(Self { title: name(&info["title"]), description: words(&info["description"]), operations })
+    }
+}
+
+fn operation_of(root: &Value, path: &str, item: &Value, method: &str, operation: &Value) -> Operation {
+    let [summary, id] = ["summary", "operationId"].map(|it| name(&operation[it]));
+    let (method, path) = (method.to_uppercase(), cut(path, NAME_CHARS_MAX));
+    let summary = [summary, id].into_iter().find(|it| !it.is_empty()).unwrap_or_else(|| format!("{method} {path}"));
+    // What all operations of a path take stands beside them, and what one says itself comes before it.
+    let own = operation["parameters"].as_array().into_iter().flatten();
+    let shared = item["parameters"].as_array().into_iter().flatten();
+    let mut seen = BTreeSet::new();
+    let parameters = own.chain(shared).map(|it| parameter_of(resolved(root, it)));
+    let parameters = parameters.filter(|it| seen.insert((it.place.clone(), it.name.clone()))).take(LINES_MAX).collect();
+    let body = resolved(root, &operation["requestBody"]);
+    let bodies = members(&body["content"]).take(LINES_MAX).map(|(kind, _)| cut(kind, NAME_CHARS_MAX)).collect();
+    let response =
+        |(status, it): (&String, &Value)| (cut(status, NAME_CHARS_MAX), words(&resolved(root, it)["description"]));
+    Operation {
+        anchor: String::new(),
+        description: words(&operation["description"]),
+        is_deprecated: operation["deprecated"].as_bool().unwrap_or(false),
+        responses: members(&operation["responses"]).take(LINES_MAX).map(response).collect(),
+        method,
+        path,
+        summary,
+        parameters,
+        bodies,
+    }
+}
+
+fn parameter_of(it: &Value) -> Parameter {
+    let kind = match &it["schema"]["type"] {
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).take(LINES_MAX).collect::<Vec<_>>().join(" or "),
+        kind => name(kind),
+    };
+    Parameter {
+        name: name(&it["name"]),
+        place: name(&it["in"]),
+        kind: cut(&kind, NAME_CHARS_MAX),
+        is_required: it["required"].as_bool().unwrap_or(false),
+        description: words(&it["description"]),
+    }
+}
+
+/// What stands at the place within the document that something refers to; no further, so that nothing can lead round in a circle.
+fn resolved<'a>(root: &'a Value, it: &'a Value) -> &'a Value {
+    let place = it["$ref"].as_str().and_then(|it| it.strip_prefix('#'));
+    place.and_then(|it| root.pointer(it)).unwrap_or(it)
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter)
+}
+
+fn name(value: &Value) -> String {
+    cut(value.as_str().unwrap_or_default(), NAME_CHARS_MAX)
+}
+
+fn words(value: &Value) -> String {
+    cut(value.as_str().unwrap_or_default(), DESCRIPTION_CHARS_MAX)
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+fn unused(taken: &mut BTreeSet<String>, text: &str) -> String {
+    let plain: String = text
+        .chars()
+        .take(NAME_CHARS_MAX)
+        .map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '-' })
+        .collect();
+    let slug = plain.split('-').filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-");
+    let mut found = slug.clone();
+    // Paths that differ only in their signs look alike; there are no more of them than operations.
+    let mut number = 2;
+    while !taken.insert(found.clone()) {
+        found = format!("{slug}-{number}");
+        number += 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = r##"{
+        "openapi": "3.1.0", "info": {"title": "Contacts", "description": "People."},
+        "paths": {
+            "/contacts/{id}": {
+                "parameters": [{"$ref": "#/components/parameters/id"}],
+                "get": {"operationId": "get_contact", "responses": {"200": {"description": "The contact."},
+                        "404": {"$ref": "#/components/responses/missing"}}},
+                "patch": {"summary": "Change a contact", "deprecated": true,
+                          "parameters": [{"name": "dry", "in": "query", "schema": {"type": ["boolean", "null"]}}],
+                          "requestBody": {"content": {"application/json": {}}}, "responses": {}}
+            },
+            "/contacts-{id}": {"get": {}}
+        },
+        "components": {
+            "parameters": {"id": {"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}},
+            "responses": {"missing": {"description": "There is none."}}
+        }
+    }"##;
+
+    #[test]
+    fn operations_are_read_with_what_they_take_and_answer() {
+        let read = Reference::read(DOCUMENT).expect("a document");
+        assert_eq!((read.title.as_str(), read.description.as_str()), ("Contacts", "People."));
+        let summaries: Vec<_> = read.operations.iter().map(|it| it.summary.as_str()).collect();
+        assert_eq!(summaries, ["GET /contacts-{id}", "get_contact", "Change a contact"]);
+        let anchors: Vec<_> = read.operations.iter().map(|it| it.anchor.as_str()).collect();
+        assert_eq!(anchors, ["get-contacts-id", "get-contacts-id-2", "patch-contacts-id"]);
+        let [_, get, patch] = read.operations.as_slice() else { panic!("{read:?}") };
+        assert_eq!(get.responses, [("200".into(), "The contact.".into()), ("404".into(), "There is none.".into())]);
+        assert_eq!((get.parameters[0].name.as_str(), get.parameters[0].is_required), ("id", true));
+        assert_eq!((patch.parameters[0].kind.as_str(), patch.parameters.len()), ("boolean or null", 2));
+        assert_eq!((patch.bodies.as_slice(), patch.is_deprecated), (["application/json".to_owned()].as_slice(), true));
+    }
+
+    #[test]
+    fn what_is_no_document_is_refused_with_what_is_missing() {
+        for (text, error) in [
+            ("openapi: 3.1.0", OpenapiError::NotJson { line: 1, column: 1 }),
+            ("[]", OpenapiError::NotOpenapi),
+            (r#"{"swagger": "2.0", "paths": {}}"#, OpenapiError::NotOpenapi),
+            (r#"{"openapi": "3.1.0"}"#, OpenapiError::NoPaths),
+            (r#"{"openapi": "3.1.0", "paths": []}"#, OpenapiError::NoPaths),
+        ] {
+            assert_eq!(Reference::read(text), Err(error), "{text}");
+        }
+        assert_eq!(Reference::read(&" ".repeat(OPENAPI_BYTES_MAX + 1)), Err(OpenapiError::TooLong));
+        let paths: Map<_, _> =
+            (0..=OPENAPI_OPERATIONS_MAX).map(|it| (format!("/{it}"), serde_json::json!({"get": {}}))).collect();
+        let many = serde_json::json!({"openapi": "3.0.0", "paths": paths}).to_string();
+        assert_eq!(Reference::read(&many), Err(OpenapiError::TooMany));
+    }
+
+    // A document of a host's may say anything anywhere.
+    #[test]
+    fn what_stands_in_the_wrong_place_is_passed_over() {
+        let odd = r##"{"openapi": "3.0.0", "info": [], "paths": {"": {"get": {"parameters": [7, {"$ref": 9}, {"$ref": "#/x"}],
+                     "responses": [], "summary": {}, "requestBody": {"$ref": "#/paths"}}, "post": 3, "put": null}, "/a": "x"}}"##;
+        let read = Reference::read(odd).expect("a document");
+        assert_eq!(read.operations.len(), 1);
+        let long =
+            format!(r#"{{"openapi": "3.0.0", "paths": {{"/a": {{"get": {{"summary": "{}"}}}}}}}}"#, "ü".repeat(5000));
+        let read = Reference::read(&long).expect("a document");
+        assert_eq!(read.operations[0].summary.chars().count(), NAME_CHARS_MAX + 1);
+    }
+}

@@ -1,0 +1,241 @@
+//! What a host says of its own api, as it is shown: read, rendered and put into the search once, and again when the log has moved and something
+//! of it has changed. In memory, since everybody may read it and nobody has to prove anything; its limits say how much that is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use claviger_core::api::{Api, ApiDocument, ApiVersion, ApiVersionStatus, DocumentHead, Reference};
+use claviger_core::event::Position;
+use tokio::sync::Mutex as Turn;
+
+use super::guides::PLACE;
+use super::markdown::{Links, Rendered, render_with};
+use super::search::{Entry, entries_of_guide, entry_of_operation};
+use crate::app::App;
+use crate::ops::api_documents::{REFERENCE, get_published, list_published};
+use crate::ops::error::OpResult;
+
+/// All that is shown.
+#[derive(Default)]
+pub(super) struct Shelf {
+    /// The apis that something is said of.
+    pub(super) apis: Vec<HostApi>,
+    /// What a search finds of it.
+    pub(super) entries: Vec<Entry>,
+    /// What it was made of.
+    made_of: (Vec<Api>, Vec<DocumentHead>),
+}
+
+/// An api.
+pub(super) struct HostApi {
+    slug: String,
+    /// What people call it.
+    pub(super) name: String,
+    /// Its versions, but for those that are no longer there.
+    pub(super) versions: Vec<HostVersion>,
+}
+
+/// A version of an api.
+pub(super) struct HostVersion {
+    slug: String,
+    /// Where its page stands.
+    pub(super) path: String,
+    /// What people call it.
+    pub(super) label: String,
+    /// How far it has come, in a few words; empty for the one to be used.
+    pub(super) standing: String,
+    /// Whether it is to be left.
+    pub(super) is_deprecated: bool,
+    /// Where else it is documented.
+    pub(super) docs_url: Option<String>,
+    /// Its guides, in order.
+    pub(super) guides: Vec<HostGuide>,
+    /// Its OpenAPI document, as it was put and as it is shown.
+    pub(super) reference: Option<(String, Reference)>,
+}
+
+/// A guide.
+pub(super) struct HostGuide {
+    /// The last part of its address.
+    pub(super) slug: String,
+    /// Where its page stands.
+    pub(super) path: String,
+    /// What it is called.
+    pub(super) title: String,
+    /// All of it.
+    pub(super) markdown: String,
+    /// The same as HTML, without its own title.
+    pub(super) rendered: Rendered,
+}
+
+impl Shelf {
+    /// A version by the parts of its address.
+    pub(super) fn find(&self, api: &str, version: &str) -> Option<(&HostApi, &HostVersion)> {
+        let api = self.apis.iter().find(|it| it.slug == api)?;
+        Some((api, api.versions.iter().find(|it| it.slug == version)?))
+    }
+
+    /// What a program reads that looks for guides, behind ours.
+    pub(super) fn list(&self) -> String {
+        let mut text = String::new();
+        for api in &self.apis {
+            for version in &api.versions {
+                let name = format!("{}: {}", api.name, version.label);
+                text.push_str(&format!("\n## {}\n\n", one_line(&name)));
+                for it in &version.guides {
+                    text.push_str(&format!("- [{}]({PLACE}{}.md)\n", one_line(&it.title), it.path));
+                }
+                if version.reference.is_some() {
+                    text.push_str(&format!("- [OpenAPI]({PLACE}{}/openapi.json)\n", version.path));
+                }
+            }
+        }
+        text
+    }
+
+    fn make(made_of: (Vec<Api>, Vec<DocumentHead>), documents: Vec<ApiDocument>) -> Self {
+        let mut shelf = Self::default();
+        for api in &made_of.0 {
+            let of_api = |it: &&ApiDocument| it.head.api_id == api.id;
+            let versions = api.versions.iter().filter(|it| it.status != ApiVersionStatus::Retired);
+            let versions: Vec<_> = versions.map(|it| version(api, it, documents.iter().filter(of_api))).collect();
+            let is_said = |it: &HostVersion| it.reference.is_some() || !it.guides.is_empty();
+            if versions.iter().any(is_said) {
+                let (slug, name) = (api.slug.to_string(), api.name.to_string());
+                shelf.apis.push(HostApi { slug, name, versions });
+            }
+        }
+        let mut entries = Vec::new();
+        for version in shelf.apis.iter().flat_map(|it| &it.versions) {
+            for it in &version.guides {
+                entries.extend(entries_of_guide(&it.path, &it.title, &it.rendered));
+            }
+            let reference = version.reference_path();
+            let operations = version.reference.iter().flat_map(|(_, it)| &it.operations);
+            entries.extend(operations.map(|it| entry_of_operation(&reference, it)));
+        }
+        Self { entries, made_of, ..shelf }
+    }
+}
+
+impl HostVersion {
+    /// Where its operations are shown.
+    pub(super) fn reference_path(&self) -> String {
+        format!("{}/{REFERENCE}", self.path)
+    }
+}
+
+/// A name that cannot end the link that it stands in.
+fn one_line(text: &str) -> String {
+    text.replace(['[', ']', '\n'], " ")
+}
+
+fn version<'a>(api: &Api, it: &ApiVersion, documents: impl Iterator<Item = &'a ApiDocument>) -> HostVersion {
+    let path = format!("/docs/apis/{}/{}", api.slug, it.slug);
+    let (mut guides, mut reference) = (Vec::new(), None);
+    for document in documents.filter(|document| document.head.api_version == it.slug) {
+        match &document.head.guide {
+            Some(slug) => guides.push(guide(&path, slug.as_str(), document)),
+            // It was read when it was put; one that an older build took and this one does not is passed over.
+            None => reference = Reference::read(&document.body).ok().map(|read| (document.body.clone(), read)),
+        }
+    }
+    HostVersion {
+        slug: it.slug.to_string(),
+        label: it.label(),
+        standing: standing(it),
+        is_deprecated: it.status == ApiVersionStatus::Deprecated,
+        docs_url: it.docs_url.as_ref().map(|it| it.as_str().to_owned()),
+        path,
+        guides,
+        reference,
+    }
+}
+
+fn guide(base: &str, slug: &str, document: &ApiDocument) -> HostGuide {
+    let markdown = &document.body;
+    // Its title stands above it already; whoever reads the Markdown has it there.
+    let (first, rest) = markdown.split_once('\n').unwrap_or((markdown, ""));
+    let shown = if first.starts_with("# ") { rest } else { markdown };
+    HostGuide {
+        slug: slug.to_owned(),
+        path: format!("{base}/{slug}"),
+        title: document.head.title.to_string(),
+        rendered: render_with(shown, Links::Below(base)),
+        markdown: markdown.clone(),
+    }
+}
+
+/// How far a version has come, as it is said beside its name.
+fn standing(it: &ApiVersion) -> String {
+    let mut words = match it.status {
+        ApiVersionStatus::Current => String::new(),
+        other => other.as_str().to_owned(),
+    };
+    // The day is what matters to who reads that months before.
+    let day = |at: claviger_core::time::Timestamp| at.to_string().chars().take(10).collect::<String>();
+    if let Some(at) = it.deprecated_at {
+        words.push_str(&format!(" since {}", day(at)));
+    }
+    if let Some(at) = it.sunset_at {
+        words.push_str(&format!(", ends {}", day(at)));
+    }
+    words
+}
+
+/// The shelf as it was last, and who makes it anew.
+#[derive(Clone, Default)]
+pub(super) struct Shelves(Arc<Held>);
+
+#[derive(Default)]
+struct Held {
+    /// Where the log stood when it was looked at last, and what there was.
+    last: Mutex<(Option<Position>, Arc<Shelf>)>,
+    /// One at a time looks again, and the others take what there was.
+    turn: Turn<()>,
+}
+
+impl Held {
+    fn last(&self) -> (Option<Position>, Arc<Shelf>) {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Shelves {
+    /// What is shown now. Where the database is away it is what was shown before: our own guides are needed just then.
+    pub(super) async fn current(&self, app: &App) -> Arc<Shelf> {
+        let position = app.replica().position();
+        let (looked_at, shelf) = self.0.last();
+        if position.is_some() && looked_at == position {
+            return shelf;
+        }
+        let _turn = match self.0.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(_) if looked_at.is_some() => return shelf,
+            Err(_) => self.0.turn.lock().await,
+        };
+        match read(app, &shelf).await {
+            Ok(shelf) => {
+                *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = (position, Arc::clone(&shelf));
+                shelf
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what is said of the host's own api could not be read");
+                shelf
+            }
+        }
+    }
+}
+
+/// Reads what is shown, unless that is what was shown before.
+async fn read(app: &App, before: &Arc<Shelf>) -> OpResult<Arc<Shelf>> {
+    let (apis, heads) = list_published(app).await?;
+    if before.made_of.0 == apis && before.made_of.1 == heads {
+        return Ok(Arc::clone(before));
+    }
+    let mut documents = Vec::with_capacity(heads.len());
+    for head in &heads {
+        documents.extend(get_published(app, head).await?);
+    }
+    let made = tokio::task::spawn_blocking(move || Shelf::make((apis, heads), documents)).await;
+    made.map(Arc::new).map_err(|fault| crate::ops::error::Error::Internal(fault.to_string()))
+}

@@ -1,0 +1,131 @@
+//! What a host says of its own api, as everybody reads it at `/docs`.
+
+use serde_json::{Value, json};
+
+use super::{attributes, html, texts};
+use crate::api::client::Client;
+use crate::api::fixture::Fixture;
+
+const FORMS: &str = "# Forms\n\nA form fills in a contact.\n\n## Embed a form\n\n<script>alert(1)</script>\n\n\
+                     See [workflows](workflows.md) and [this](javascript:alert(1)).\n\n```sh\ncurl /forms\n```\n";
+
+/// The installation's own api with two versions, and what is said of the first.
+async fn documented(it: &Fixture) -> String {
+    let apis = it.admin.get(&it.at("/apis")).await.expect(200).json();
+    let api = apis["data"].as_array().unwrap().iter().find(|it| it["slug"] == "default").unwrap();
+    let path = it.at(&format!("/apis/{}", api["id"].as_str().unwrap()));
+    let versions = json!([
+        {"slug": "1.0", "status": "deprecated", "deprecated_at": "2026-05-01T00:00:00Z", "sunset_at": "2027-03-01T00:00:00Z"},
+        {"slug": "2.0", "status": "current", "docs_url": "https://docs.acme.example/v2"},
+        {"slug": "0.9", "status": "retired"},
+    ]);
+    it.admin.patch(&path, json!({"name": "Acme API", "versions": versions})).await.expect(200);
+    let openapi = json!({"openapi": "3.1.0", "info": {"title": "Acme <b>"}, "paths": {"/contacts/{id}": {"get": {
+        "summary": "Show a zebra", "description": "<img src=x onerror=alert(1)>",
+        "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"}, "description": "Whose."}],
+        "responses": {"200": {"description": "The contact."}}}}}});
+    for (at, body) in [
+        (
+            "1.0/guides/workflows",
+            json!({"title": "Workflows", "position": 1, "markdown": "# Workflows\n\nAutomate.\n"}),
+        ),
+        (
+            "1.0/guides/trigger-links",
+            json!({"title": "Trigger links", "position": 2, "markdown": "## Click\n\nA link.\n"}),
+        ),
+        ("1.0/guides/forms", json!({"title": "Forms", "position": 3, "markdown": FORMS})),
+        ("1.0/openapi", openapi),
+    ] {
+        put(it, &format!("{path}/versions/{at}"), &body).await;
+    }
+    path
+}
+
+async fn put(it: &Fixture, path: &str, body: &Value) {
+    let answer = it.admin.send(it.admin.request("PUT", path).json(body)).await;
+    assert!([200, 201].contains(&answer.status), "{path}: {answer:?}");
+}
+
+fn anyone(it: &Fixture) -> Client {
+    it.admin.without()
+}
+
+// S1.13 S1.14
+#[tokio::test]
+async fn the_hosts_versions_and_guides_stand_beside_ours_under_its_name() {
+    let it = Fixture::start().await;
+    let anyone = anyone(&it);
+    assert_eq!(texts(&html(&anyone.get("/docs").await.expect(200)), "#host"), [""; 0], "nothing is said yet");
+    documented(&it).await;
+    let index = html(&anyone.get("/docs").await.expect(200));
+    assert_eq!(texts(&index, "#host h2"), ["Acme API"]);
+    assert_eq!(texts(&index, "#host .card b"), ["API 1.0", "API 2.0"], "one that is no longer there is not shown");
+    assert!(texts(&index, "#host .card")[0].contains("deprecated since 2026-05-01, ends 2027-03-01"));
+    assert_eq!(texts(&index, "nav[aria-label=Guides] h2")[..2], ["Acme API", "First steps"]);
+
+    let version = html(&anyone.get("/docs/apis/default/1.0").await.expect(200));
+    assert_eq!(texts(&version, "h1"), ["API 1.0"]);
+    assert_eq!(texts(&version, ".card b"), ["Workflows", "Trigger links", "Forms", "Operations", "openapi.json"]);
+    for path in attributes(&version, ".card", "href") {
+        let answer = anyone.get(&path).await.expect(200);
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'") && !policy.contains("unsafe"), "{path}");
+        let page = html(&answer);
+        let ids = attributes(&page, "[id]", "id");
+        let once: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(once.len(), ids.len(), "{path}: each id stands once");
+        assert!(path.ends_with(".json") || texts(&page, "h1").len() == 1, "{path}: one title");
+    }
+    let current = html(&anyone.get("/docs/apis/default/2.0").await.expect(200));
+    assert_eq!(attributes(&current, ".card", "href"), ["https://docs.acme.example/v2"]);
+    for path in ["0.9", "3.0", "1.0/nothing", "1.0/nothing.md", "2.0/reference", "2.0/openapi.json", "%ff", "1.0/%ff"] {
+        anyone.get(&format!("/docs/apis/default/{path}")).await.expect(404);
+    }
+    anyone.get("/docs/apis/nothing/1.0").await.expect(404);
+}
+
+#[tokio::test]
+async fn a_text_of_the_hosts_runs_nothing() {
+    let it = Fixture::start().await;
+    documented(&it).await;
+    let anyone = anyone(&it);
+    let page = html(&anyone.get("/docs/apis/default/1.0/forms").await.expect(200));
+    assert_eq!(texts(&page, ".prose script, .prose img"), [""; 0]);
+    assert!(texts(&page, ".prose")[0].contains("<script>alert(1)</script>"), "markup is shown as the text that it is");
+    let links = attributes(&page, ".prose p a", "href");
+    assert_eq!(links, ["/docs/apis/default/1.0/workflows", "#"]);
+    let reference = html(&anyone.get("/docs/apis/default/1.0/reference").await.expect(200));
+    assert_eq!(texts(&reference, "main img, main .prose script"), [""; 0]);
+    assert_eq!(texts(&reference, ".prose h2"), ["Show a zebra"]);
+    assert_eq!(texts(&reference, ".prose tbody th"), ["id (required)"]);
+    assert_eq!(texts(&reference, ".prose li"), ["200 The contact."]);
+}
+
+#[tokio::test]
+async fn what_the_host_says_is_found_read_by_programs_and_gone_when_it_is_taken_away() {
+    let it = Fixture::start().await;
+    let api = documented(&it).await;
+    let anyone = anyone(&it);
+    let markdown = anyone.get("/docs/apis/default/1.0/forms.md").await.expect(200);
+    assert_eq!((markdown.header("content-type"), markdown.text.as_str()), ("text/markdown; charset=utf-8", FORMS));
+    let document = anyone.get("/docs/apis/default/1.0/openapi.json").await.expect(200);
+    assert_eq!(
+        (document.header("content-type"), document.json()["openapi"].as_str()),
+        ("application/json", Some("3.1.0"))
+    );
+    let list = anyone.get("/docs/llms.txt").await.expect(200).text;
+    assert!(list.contains("/docs/apis/default/1.0/forms.md)") && list.contains("## Acme API: API 1.0"), "{list}");
+
+    let found = async |words: &str| {
+        let page = html(&anyone.get(&format!("/docs/search?q={words}")).await.expect(200));
+        attributes(&page, ".found a", "href")
+    };
+    assert!(found("embed+form").await.contains(&"/docs/apis/default/1.0/forms#embed-a-form".to_owned()));
+    assert!(found("zebra").await.contains(&"/docs/apis/default/1.0/reference#get-contacts-id".to_owned()));
+    put(&it, &format!("{api}/versions/1.0/guides/forms"), &json!({"title": "Forms", "markdown": "A giraffe."})).await;
+    assert_eq!(found("giraffe").await, ["/docs/apis/default/1.0/forms"], "what has changed is found at once");
+    assert!(found("embed+form").await.iter().all(|it| !it.starts_with("/docs/apis")));
+    it.admin.patch(&api, json!({"versions": []})).await.expect(200);
+    anyone.get("/docs/apis/default/1.0/forms").await.expect(404);
+    assert_eq!(found("giraffe").await, [""; 0]);
+}
