@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 /// Where assets are served.
 pub const PREFIX: &str = "/assets/";
 
-/// Digits of the digest in a URL: 48 bits tell releases apart; they are not a protection against forgery.
-const DIGEST_DIGITS: usize = 12;
+/// Digits of the digest in a URL: 32 bits tell releases apart; they are not a protection against forgery.
+const DIGEST_DIGITS: usize = 8;
 
 #[derive(RustEmbed)]
 #[folder = "assets/"]

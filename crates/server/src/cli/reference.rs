@@ -84,8 +84,8 @@ fn row(arg: &Arg) -> String {
     let values: Vec<_> = arg.get_value_names().into_iter().flatten().map(ToString::to_string).collect();
     let values = values.join(" ");
     let mut shown = match arg.get_long() {
-        None => format!("`{}`", if values.is_empty() { arg.get_id().to_string() } else { values }),
-        Some(long) if arg.get_action().takes_values() && !values.is_empty() => format!("`--{long} {values}`"),
+        None => format!("`{}`", cell(&if values.is_empty() { arg.get_id().to_string() } else { values })),
+        Some(long) if arg.get_action().takes_values() && !values.is_empty() => format!("`--{long} {}`", cell(&values)),
         Some(long) => format!("`--{long}`"),
     };
     if let Some(variable) = arg.get_env() {
