@@ -195,7 +195,7 @@ pub(super) async fn keep(
     let row = find_notification(&visit.app, &visit.caller, id).await?;
     let key_id = key_of(&row).ok_or_else(Failure::not_found)?;
     keep_key(&visit.app, &visit.caller, row.notification.organization_id, key_id).await?;
-    // Only now: who is refused has still to look at it.
+    // Only now: who is refused has still to look at it. What was taken back stays so.
     set_notification_state(&visit.app, &visit.caller, id, NotificationState::Read).await?;
     Ok(visit.done(&list_of(form), &Notice::KeyKept(row.notification.facts.name)))
 }

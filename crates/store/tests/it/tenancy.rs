@@ -262,6 +262,7 @@ const WRITERS: [&str; 67] = [
     "update_webhook_secret",
     "use_assertion",
     "withdraw_notifications",
+    "withdraw_notifications_until",
 ];
 
 /// Lets `by` do to Acme's rows what Acme could do.
@@ -351,6 +352,12 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
         "withdraw_notifications" => {
             let kinds = [NotificationKind::KeyIdle, NotificationKind::KeyIdleAgain];
             tx.withdraw_notifications(by, full.key.id, kinds).await?;
+            let page = tx.page_notifications_unchecked(ann, true, &PageRequest::first(1)).await?;
+            assert!(page.rows.is_empty(), "it is Acme's");
+            Ok(())
+        }
+        "withdraw_notifications_until" => {
+            tx.withdraw_notifications_until(by, full.key.id, NotificationKind::KeyIdle, Timestamp::MAX).await?;
             let page = tx.page_notifications_unchecked(ann, true, &PageRequest::first(1)).await?;
             assert!(page.rows.is_empty(), "it is Acme's");
             Ok(())
