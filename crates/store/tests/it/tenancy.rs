@@ -12,7 +12,7 @@ use claviger_core::api::Api;
 use claviger_core::ending::Ending;
 use claviger_core::id::RoleId;
 use claviger_core::key::Key;
-use claviger_core::notification::NotificationKind;
+use claviger_core::notification::{Notification, NotificationKind, NotificationState};
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::sealing::Purpose;
 use claviger_core::secret::{Secret, SecretState};
@@ -357,9 +357,12 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
             Ok(())
         }
         "withdraw_notifications_until" => {
+            let it = Notification { deadline: Some(now()), ..notification(&full.key, ann) };
+            tx.insert_notification(&full.world.acme.tenant, &it, id(), None).await?;
             tx.withdraw_notifications_until(by, full.key.id, NotificationKind::KeyIdle, Timestamp::MAX).await?;
-            let page = tx.page_notifications_unchecked(ann, true, &PageRequest::first(1)).await?;
-            assert!(page.rows.is_empty(), "it is Acme's");
+            let found = tx.find_notification_unchecked(ann, it.id).await?;
+            let state = found.map(|it| it.notification.state);
+            assert_eq!(state, Some(NotificationState::Withdrawn), "it is Acme's");
             Ok(())
         }
         "delete_key_clock" => tx.delete_key_clock(by, full.key.id, Ending::Idle).await,
