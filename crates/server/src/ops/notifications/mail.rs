@@ -190,7 +190,43 @@ fn subject(rows: &[&NotificationRow]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use claviger_core::id::{NotificationId, OrganizationId};
+    use claviger_core::notification::{Facts, Notification, NotificationState};
+    use rand_chacha::rand_core::SeedableRng as _;
+
     use super::*;
+
+    fn row(kind: NotificationKind, facts: Facts) -> NotificationRow {
+        let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(1);
+        let at = Timestamp::MIN;
+        let notification = Notification {
+            id: NotificationId::new(at, &mut rng),
+            user_id: UserId::new(at, &mut rng),
+            organization_id: OrganizationId::new(at, &mut rng),
+            kind,
+            subject_id: String::new(),
+            facts,
+            deadline: None,
+            state: NotificationState::Unread,
+            created_at: at,
+        };
+        let (slug, name) = ("acme".parse().expect("a slug"), "Acme".parse().expect("a name"));
+        NotificationRow { notification, organization_slug: slug, organization_name: name }
+    }
+
+    #[test]
+    fn mail_about_one_thing_is_called_by_it() {
+        let named = |name: &str| Facts { name: name.to_owned(), ..Facts::default() };
+        let hears = Some("contact.create".to_owned());
+        let webhook = Facts { hears, is_gone: true, ..named("https://hooks.example.com") };
+        let gone = row(NotificationKind::WebhookDisabled, webhook);
+        let expected =
+            "Webhook “https://hooks.example.com” for contact.create has ended: its receiver said that it is gone";
+        assert_eq!(subject(&[&gone]), expected);
+        let owner = row(NotificationKind::OwnerGone, named("Owen"));
+        assert_eq!(subject(&[&owner]), "“Owen” was disabled or has left, and keys hang on them");
+        assert_eq!(subject(&[&gone, &owner]), "2 things to know about API keys");
+    }
 
     #[test]
     fn tries_lie_farther_and_farther_apart() {
