@@ -85,6 +85,18 @@ test("a key is kept by a press, and one is put away by another", async () => {
     await pass(76);
     await bell(page).click();
     const row = page.getByRole("row").filter({ hasText: "Key “Kept by a press”" });
+    // On a telephone the buttons stand below what is said, on a wide screen in one line; the rest is in the row's menu.
+    for (const [width, high] of [[360, 260], [1280, 64]]) {
+      await page.setViewportSize({ width, height: 800 });
+      const [text, buttons] = await Promise.all([row.getByRole("rowheader"), row.locator(".buttons")].map((it) => it.first().boundingBox()));
+      const apart = text.y + text.height <= buttons.y || text.x + text.width <= buttons.x;
+      assert.ok(apart, `${width}: ${JSON.stringify([text, buttons])}`);
+      assert.ok((await row.first().boundingBox()).height <= high, `${width} px`);
+      await row.getByRole("button", { name: /^More for/ }).first().click();
+      await row.getByRole("link", { name: /^Rotate/ }).first().waitFor();
+      await row.getByRole("button", { name: /^Let it be deleted/ }).first().waitFor();
+      await page.keyboard.press("Escape");
+    }
     await row.getByRole("button", { name: /^Keep/ }).click();
     await page.getByRole("status").getByText("“Kept by a press” is kept").waitFor();
     await pass(95);

@@ -107,6 +107,9 @@ pub struct Facts {
     /// Of a key: whether it was the one key of its user, which people say is cleared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_personal: bool,
+    /// Of a webhook that nobody described: what it is sent, as `contact.create`. Several of one receiver are called alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hears: Option<String>,
     /// Of a webhook: whether its receiver said that it is gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_gone: bool,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
@@ -25,6 +26,9 @@ pub enum MailError {
 /// What one message says, in the two forms that a reader's program chooses from.
 #[derive(Debug, Clone)]
 pub struct Letter {
+    /// What it is known by, the same when it is sent again; letters and digits. With the domain of the sender it is the message's identifier, by which a
+    /// reader's program shows one that came twice only once.
+    pub id: String,
     /// What it is called.
     pub subject: String,
     /// As plain text.
@@ -58,6 +62,9 @@ impl Mailer {
             .from(self.from.clone())
             .to(to)
             .subject(letter.subject)
+            .message_id(Some(format!("<{}@{}>", letter.id, self.from.email.domain())))
+            // RFC 3834: nobody's absence is answered to us.
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
             .multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
             .map_err(|error| unwritten(&error))?;
         // Of what the server said only its words: the address of a user may stand in them, a secret does not.

@@ -194,6 +194,14 @@ struct Entry {
     body: Option<String>,
 }
 
+impl Entry {
+    /// As the outbox has it.
+    fn outbox_fields(self) -> Vec<crate::value::Value> {
+        let salt = self.body.is_some().then_some(self.salt);
+        [args![Stream::Change.as_str()], self.fields, args![salt, self.body]].concat()
+    }
+}
+
 fn event(it: &mut Columns<'_>) -> Result<EventRow, Unreadable> {
     let id = it.next()?;
     let position = position(it)?;
@@ -349,10 +357,8 @@ impl Tx {
         assert!(!self.is_forgettable, "an event is on the disk before anybody hears of it");
         let entry = self.prepare(event).await?;
         if self.is_shared() {
-            let Entry { id, fields, salt, body } = entry;
-            let salt = body.is_some().then_some(salt);
-            let fields = [args![Stream::Change.as_str()], fields, args![salt, body]].concat();
-            return sequence::commit(self, id, fields).await;
+            let id = entry.id;
+            return sequence::commit(self, id, entry.outbox_fields()).await;
         }
         let position = self.place(entry).await?;
         self.write_key_counts().await?;
@@ -361,10 +367,29 @@ impl Tx {
     }
 
     /// Writes the event of what this transaction has done since the one before, at its place in the log at once: for a transaction that has
-    /// several and writes a log which nobody else knows yet. Elsewhere an event comes with its commit.
+    /// several and writes a log which nobody else knows yet. Elsewhere an event comes with its commit,
+    /// or right before it ([`Self::tell_beside`]).
     pub(crate) async fn note(&mut self, event: Event) -> StoreResult<Position> {
         let entry = self.prepare(event).await?;
         self.place(entry).await
+    }
+
+    /// Writes an event of something that changes beside what the transaction is about, with a history of its own. It stands right before the event of
+    /// the commit, which tells of all that was touched, this too: no follower sees the one without the other.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn tell_beside(&mut self, event: Event) -> StoreResult<()> {
+        let own = BTreeSet::from([event.entity]);
+        let touched = std::mem::replace(&mut self.touched, own);
+        let (secrets, keys) = (std::mem::take(&mut self.secrets_touched), self.touched_keys.take());
+        let entry = self.prepare(event).await;
+        (self.touched, self.secrets_touched, self.touched_keys) = (touched, secrets, keys);
+        let entry = entry?;
+        if self.is_shared() {
+            return sequence::put(self, entry.outbox_fields()).await;
+        }
+        self.place(entry).await.map(drop)
     }
 
     /// Makes of an event what is written of it. What was touched is told by it, and by no later one.

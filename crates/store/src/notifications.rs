@@ -62,6 +62,10 @@ statements! {
     WITHDRAW =
         "UPDATE notification SET state = CASE WHEN state IN ('unread', 'read') THEN 'withdrawn' ELSE state END, mail = $4 \
          WHERE subject_id = $1 AND kind IN ($2, $3) AND (state IN ('unread', 'read') OR mail) AND organization_id = $5";
+    /// Of what ended by itself; what is still to come stands.
+    WITHDRAW_UNTIL =
+        "UPDATE notification SET state = CASE WHEN state IN ('unread', 'read') THEN 'withdrawn' ELSE state END, mail = $4 \
+         WHERE subject_id = $1 AND kind = $2 AND deadline <= $3 AND (state IN ('unread', 'read') OR mail) AND organization_id = $5";
     PURGE =
         "DELETE FROM notification WHERE id IN (SELECT n.id FROM notification n WHERE n.created_at < $1 ORDER BY n.created_at LIMIT $2)";
     FIND_CHOICES = "SELECT c.kind, c.in_app, c.mail FROM notification_choice c WHERE c.user_id = $1";
@@ -302,6 +306,21 @@ impl Tx {
         self.execute(WITHDRAW, args![subject.into().to_string(), first, second, false, tenant.organization_id()])
             .await
             .map(drop)
+    }
+
+    /// Takes back what was told of a thing that has ended by an instant: one kind of it.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn withdraw_notifications_until(
+        &mut self,
+        tenant: &Tenant,
+        subject: impl Into<Entity>,
+        kind: NotificationKind,
+        until: Timestamp,
+    ) -> StoreResult<()> {
+        let arguments = args![subject.into().to_string(), kind.as_str(), until, false, tenant.organization_id()];
+        self.execute(WITHDRAW_UNTIL, arguments).await.map(drop)
     }
 
     /// Changes what has become of a user's notification; one that was dismissed stays so, and one that was taken back can only be dismissed.

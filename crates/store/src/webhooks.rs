@@ -325,16 +325,22 @@ impl Tx {
         self.execute(INSERT_FAREWELL, arguments).await.map(drop)
     }
 
-    /// Pauses the webhooks of a key that has another secret, and says how many they were.
+    /// Pauses the webhooks of a key that has another secret, and says which they were; at most as many as a key may have.
     ///
     /// # Errors
     /// What any statement can meet.
-    pub async fn pause_webhooks_of_key(&mut self, tenant: &Tenant, id: KeyId, at: Timestamp) -> StoreResult<usize> {
+    pub async fn pause_webhooks_of_key(
+        &mut self,
+        tenant: &Tenant,
+        id: KeyId,
+        at: Timestamp,
+    ) -> StoreResult<Vec<WebhookId>> {
         self.hold_webhooks_of_keys(&[id]).await?;
         let arguments = args![id, tenant.organization_id(), at];
-        let paused: Vec<WebhookId> = self.list(PAUSE_OF_KEY, arguments, "webhook", |it| it.next()).await?;
+        let mut paused: Vec<WebhookId> = self.list(PAUSE_OF_KEY, arguments, "webhook", |it| it.next()).await?;
+        paused.sort_unstable();
         paused.iter().for_each(|it| self.touch(*it));
-        Ok(paused.len())
+        Ok(paused)
     }
 
     /// Ends the webhooks of keys that are good no more, whoever revoked them, and has their receivers told.

@@ -14,7 +14,7 @@ use super::pages::shell::Place;
 use super::pages::snippets::check_key;
 use super::visit::Visit;
 use crate::ops::error::Error;
-use crate::ops::keys::{KeyInfo, KeyList, KeyQuery, KeySort, KeyTotal, list_keys};
+use crate::ops::keys::{KeyInfo, KeyList, KeyQuery, KeySort, KeyTotal, count_keys, list_keys};
 use crate::ops::page::{Page, PageRequest};
 
 /// Keys that were used last.
@@ -40,11 +40,17 @@ pub(super) async fn show_home(visit: Visit) -> Result<Response, Failure> {
     };
     let keys: Vec<&KeyInfo> = list.page.items.iter().filter(|it| sorted && it.last_use.is_some()).collect();
     let now = visit.app.now();
+    // Of those that are blocked, switched off or expired every request is refused: they are in the list, and are not said to live.
+    let live = KeyQuery { blocked: Some(false), ..KeyQuery::default() };
+    let live = match list.total.count {
+        0 => list.total,
+        _ => count_keys(&visit.app, &visit.caller, visit.organization_id(), live).await?,
+    };
     let page = HomePage {
         ending: notifications::ending(&visit, None).await,
         shell: visit.shell(Place::Home),
-        live_keys: list.total.count,
-        live_keys_counted: view::total(list.total),
+        live_keys: live.count,
+        live_keys_counted: view::total(live),
         to_review: health::to_review(&visit).await,
         recent: keys
             .iter()

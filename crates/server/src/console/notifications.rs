@@ -12,7 +12,9 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 use super::keys::rights::rights_to;
-use super::pages::notifications::{ChoiceRow, ChoicesPage, Ending, NotificationView, NotificationsPage, Way};
+use super::pages::notifications::{
+    Action, ChoiceRow, ChoicesPage, Ending, NotificationView, NotificationsPage, Whither,
+};
 use super::pages::shell::{Moment, Notice, Place};
 use super::paging::Pages;
 use super::visit::Visit;
@@ -99,32 +101,36 @@ fn dismiss_word(it: &Notification) -> &'static str {
     }
 }
 
-/// Whether the reader can keep the key that a notification warns of, and where else they can do something about it.
-async fn remedies(visit: &Visit, row: &NotificationRow) -> (bool, Vec<Way>) {
+const fn post(label: &'static str, what: &'static str) -> Action {
+    Action { label, to: Whither::Post(what) }
+}
+
+/// What the reader can do about what a notification warns of, the chief thing first.
+async fn remedies(visit: &Visit, row: &NotificationRow) -> Vec<Action> {
     use NotificationKind::{KeyExpiring, KeyExpiringAgain, KeyIdle, KeyIdleAgain, KeyLeaked, OldSecretUsed};
     let it = &row.notification;
     let warns = matches!(it.kind, KeyIdle | KeyIdleAgain | KeyExpiring | KeyExpiringAgain | KeyLeaked | OldSecretUsed);
     let stands = matches!(it.state, NotificationState::Unread | NotificationState::Read);
-    let Some(key_id) = key_of(row).filter(|_| warns && stands) else { return (false, vec![]) };
+    let Some(key_id) = key_of(row).filter(|_| warns && stands) else { return vec![] };
     // Whoever may not look at the key any more, or finds it gone, can do nothing either.
-    let Ok(info) = get_key(&visit.app, &visit.caller, it.organization_id, key_id).await else {
-        return (false, vec![]);
-    };
+    let Ok(info) = get_key(&visit.app, &visit.caller, it.organization_id, key_id).await else { return vec![] };
     let (may, key) = (rights_to(visit, &info), subject_path(row));
-    let way = |is_open: bool, rest: &str, label| is_open.then(|| Way { href: format!("{key}{rest}"), label });
+    let way =
+        |is_open: bool, rest: &str, label| is_open.then(|| Action { label, to: Whither::Page(format!("{key}{rest}")) });
     let rotate = way(may.rotate, "/rotate", "Rotate");
-    let (keep, ways) = match it.kind {
-        KeyIdle | KeyIdleAgain => (may.switch, [rotate, None]),
-        KeyExpiring | KeyExpiringAgain => (false, [way(may.edit, "/edit", "Extend"), rotate]),
-        KeyLeaked => (false, [rotate, way(may.delete, "/delete", "Delete")]),
-        _ => (false, [way(true, "#rotation", "See rotation"), None]),
+    let ways = match it.kind {
+        KeyIdle | KeyIdleAgain => [may.switch.then_some(post("Keep", "keep")), rotate],
+        KeyExpiring | KeyExpiringAgain => [way(may.edit, "/edit", "Extend"), rotate],
+        KeyLeaked => [rotate, way(may.delete, "/delete", "Delete")],
+        _ => [way(true, "#rotation", "See rotation"), None],
     };
-    (keep, ways.into_iter().flatten().collect())
+    ways.into_iter().flatten().collect()
 }
 
 async fn view(visit: &Visit, row: &NotificationRow) -> NotificationView {
     let it = &row.notification;
-    let (keep, ways) = remedies(visit, row).await;
+    let mut actions = remedies(visit, row).await;
+    actions.extend([post(subject_word(it.kind), "open"), post(dismiss_word(it), "dismiss")]);
     NotificationView {
         id: it.id.to_string(),
         sentence: sentence(it),
@@ -132,10 +138,7 @@ async fn view(visit: &Visit, row: &NotificationRow) -> NotificationView {
         at: Moment::new(it.created_at),
         unread: it.state == NotificationState::Unread,
         withdrawn: it.state == NotificationState::Withdrawn,
-        keep,
-        open: subject_word(it.kind),
-        dismiss: dismiss_word(it),
-        ways,
+        actions,
     }
 }
 
@@ -192,7 +195,7 @@ pub(super) async fn keep(
     let row = find_notification(&visit.app, &visit.caller, id).await?;
     let key_id = key_of(&row).ok_or_else(Failure::not_found)?;
     keep_key(&visit.app, &visit.caller, row.notification.organization_id, key_id).await?;
-    // Only now: who is refused has still to look at it.
+    // Only now: who is refused has still to look at it. What was taken back stays so.
     set_notification_state(&visit.app, &visit.caller, id, NotificationState::Read).await?;
     Ok(visit.done(&list_of(form), &Notice::KeyKept(row.notification.facts.name)))
 }

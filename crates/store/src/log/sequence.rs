@@ -194,9 +194,14 @@ impl Tx {
     }
 }
 
+/// Puts an event into the outbox. Those of one transaction get their places in the order in which they were put there.
+pub(super) async fn put(tx: &mut Tx, fields: Vec<Value>) -> StoreResult<()> {
+    tx.execute(PUT_INTO_OUTBOX, fields).await.map(drop)
+}
+
 /// Commits a transaction with its event, and waits until that has its place.
 pub(super) async fn commit(mut tx: Tx, id: EventId, fields: Vec<Value>) -> StoreResult<Position> {
-    tx.execute(PUT_INTO_OUTBOX, fields).await?;
+    put(&mut tx, fields).await?;
     tx.write_key_counts().await?;
     let store = tx.store.clone();
     let waiting = store.placing().wait_for(id);

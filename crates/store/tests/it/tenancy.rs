@@ -12,7 +12,7 @@ use claviger_core::api::Api;
 use claviger_core::ending::Ending;
 use claviger_core::id::RoleId;
 use claviger_core::key::Key;
-use claviger_core::notification::NotificationKind;
+use claviger_core::notification::{Notification, NotificationKind, NotificationState};
 use claviger_core::role::{BuiltIn, Role};
 use claviger_core::sealing::Purpose;
 use claviger_core::secret::{Secret, SecretState};
@@ -269,6 +269,7 @@ const WRITERS: [&str; 70] = [
     "update_webhook_secret",
     "use_assertion",
     "withdraw_notifications",
+    "withdraw_notifications_until",
 ];
 
 /// Lets `by` do to Acme's rows what Acme could do.
@@ -367,6 +368,15 @@ async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResu
             tx.withdraw_notifications(by, full.key.id, kinds).await?;
             let page = tx.page_notifications_unchecked(ann, true, &PageRequest::first(1)).await?;
             assert!(page.rows.is_empty(), "it is Acme's");
+            Ok(())
+        }
+        "withdraw_notifications_until" => {
+            let it = Notification { deadline: Some(now()), ..notification(&full.key, ann) };
+            tx.insert_notification(&full.world.acme.tenant, &it, id(), None).await?;
+            tx.withdraw_notifications_until(by, full.key.id, NotificationKind::KeyIdle, Timestamp::MAX).await?;
+            let found = tx.find_notification_unchecked(ann, it.id).await?;
+            let state = found.map(|it| it.notification.state);
+            assert_eq!(state, Some(NotificationState::Withdrawn), "it is Acme's");
             Ok(())
         }
         "delete_key_clock" => tx.delete_key_clock(by, full.key.id, Ending::Idle).await,

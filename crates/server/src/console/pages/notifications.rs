@@ -39,23 +39,44 @@ pub struct NotificationView {
     pub unread: bool,
     /// Whether what it warned of does not come any more.
     pub withdrawn: bool,
-    /// Whether a key can be kept by a press.
-    pub keep: bool,
-    /// What the button says that leads to what it is about.
-    pub open: &'static str,
-    /// What the button says that puts it away: what becomes of the key then.
-    pub dismiss: &'static str,
-    /// Where else something can be done.
-    pub ways: Vec<Way>,
+    /// What can be done about it, the chief thing first.
+    pub actions: Vec<Action>,
 }
 
-/// A link to where something can be done.
+impl NotificationView {
+    /// Two stand beside each other; of more only the chief one does, or a row would be as high as four buttons.
+    fn parts(&self) -> (&[Action], &[Action]) {
+        let count = self.actions.len();
+        self.actions.split_at(if count > 2 { 1 } else { count })
+    }
+
+    /// What is a button of the row.
+    pub fn beside(&self) -> &[Action] {
+        self.parts().0
+    }
+
+    /// What is in the menu of the row.
+    pub fn behind(&self) -> &[Action] {
+        self.parts().1
+    }
+}
+
+/// Something that can be done about a notification.
 #[derive(Debug, Clone)]
-pub struct Way {
-    /// Where.
-    pub href: String,
+pub struct Action {
     /// What it says.
     pub label: &'static str,
+    /// What it does.
+    pub to: Whither,
+}
+
+/// Where a button of a notification leads.
+#[derive(Debug, Clone)]
+pub enum Whither {
+    /// What is done to the notification itself: the last part of its address.
+    Post(&'static str),
+    /// A page where something can be done.
+    Page(String),
 }
 
 /// What ends within a day, for a banner.

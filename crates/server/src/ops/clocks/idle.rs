@@ -4,7 +4,7 @@ use claviger_core::decision::KeyStanding;
 use claviger_core::ending::{Countdown, Ending};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
-use claviger_core::key::{Key, RevocationReason};
+use claviger_core::key::{Key, KeyState, RevocationReason};
 use claviger_core::notification::NotificationKind;
 use claviger_core::policy::{IdleAction, NoticeDays};
 use claviger_core::tenant::Tenant;
@@ -155,6 +155,15 @@ async fn look(app: &App, organization_id: OrganizationId, key_id: KeyId, as_of: 
         return wait(tx, &tenant, KeyClock { countdown, due_at: as_of.saturating_add(DAY), ..noted }).await;
     };
     let fresh = Countdown::of_idle(noted.countdown.since, days);
+    // Whom it concerns was told that it expires. Nothing calls with it any more, so nobody is asked to keep it: it is cleared away in its time. One
+    // that is given another date is told of anew.
+    if key.state(as_of) == KeyState::Expired {
+        if fresh.is_over(as_of) {
+            return end(app, tx, &tenant, key, policy.idle_action).await;
+        }
+        let due_at = as_of.saturating_add(DAY).min(fresh.deadline);
+        return wait(tx, &tenant, KeyClock { countdown: fresh, due_at, ..noted }).await;
+    }
     // What was told holds as long as the end is the one that was told of, or one that was put off for it.
     let told = noted.countdown.told.filter(|_| fresh.deadline <= noted.countdown.deadline);
     let deadline = if told.is_some() { noted.countdown.deadline } else { fresh.deadline };

@@ -69,7 +69,7 @@ pub async fn go_round(app: &App, rounds: &mut Rounds) -> OpResult<()> {
 async fn ring(app: &App, rounds: &mut Rounds) -> OpResult<()> {
     // Whatever one of them meets, the others have their turn.
     let expiring = expiry::meet(app, &mut rounds.expiring).await.and(expiry::ring(app).await);
-    let overlapping = overlap::meet(app).await;
+    let overlapping = overlap::meet(app).await.and(overlap::ring(app).await);
     expiring.and(overlapping).and(ring_idle(app, rounds).await)
 }
 

@@ -3,6 +3,7 @@
 use claviger_core::ending::{Countdown, Ending};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::notification::NotificationKind;
 use claviger_core::policy::Policy;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -34,6 +35,8 @@ pub async fn keep_key(app: &App, caller: &Caller, organization_id: OrganizationI
         }
         let now = app.now();
         count_from_now(&mut tx, &tenant, &policy, key_id, now).await?;
+        // The reader of the log would do it too, but later than whoever pressed the button looks at the list again.
+        tx.withdraw_notifications(&tenant, key_id, NotificationKind::of_ending(Ending::Idle)).await?;
         commit(&app, tx, Event::new(&tenant, EventKind::KeyKept, key.id, now)).await
     })
     .await

@@ -8,7 +8,10 @@ use claviger_core::key::Key;
 use claviger_core::policy::{HooksOnRegenerate, Policy, ROTATION_OVERLAP_HOURS_MAX, Setting};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::{AccessId, Secret, SecretState};
-use claviger_store::Hold;
+use claviger_core::tenant::Tenant;
+use claviger_core::time::Timestamp;
+use claviger_core::webhook::{Webhook, WebhookStatus};
+use claviger_store::{Hold, Tx};
 use serde_json::json;
 
 use super::change::find_to_change;
@@ -71,7 +74,7 @@ pub async fn rotate_key(
         seal(&app, &mut tx, &tenant, &policy, (new, &token), now).await?;
         // Whoever has the old secret may still be the one who subscribed: with an overlap there is time to tell.
         if overlap.is_zero() && policy.hooks_on_regenerate == HooksOnRegenerate::Pause {
-            tx.pause_webhooks_of_key(&tenant, key_id, now).await?;
+            pause_webhooks(&mut tx, &tenant, key_id, now).await?;
         }
         tx.update_key(&tenant, &key, before.version).await?;
         let created = CreatedKey { info: list::info(&app, &mut tx, &tenant, key_id, now).await?, token };
@@ -89,6 +92,17 @@ pub async fn rotate_key(
         Ok(Answer::Fresh(created))
     })
     .await
+}
+
+/// Pauses the webhooks of a key, each with an event of its own as if somebody had done it: who plays one again finds both in its history.
+async fn pause_webhooks(tx: &mut Tx, tenant: &Tenant, key_id: KeyId, now: Timestamp) -> OpResult<()> {
+    for id in tx.pause_webhooks_of_key(tenant, key_id, now).await? {
+        let Some(row) = tx.find_webhook(tenant, id).await? else { continue };
+        let before = Webhook { status: WebhookStatus::Active, ..row.webhook.clone() };
+        let event = Event::new(tenant, EventKind::WebhookPaused, id, now).before(&before).after(&row.webhook);
+        tx.tell_beside(event).await?;
+    }
+    Ok(())
 }
 
 /// Refuses to change the secrets of somebody else's personal key: they are for its user alone, and whoever else had one could act in that user's name.

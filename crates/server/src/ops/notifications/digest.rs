@@ -8,6 +8,8 @@ use crate::mail::Letter;
 /// One message about everything that a person has to know.
 #[derive(Debug, Clone)]
 pub(super) struct Digest {
+    /// What it is known by, see [`Letter::id`].
+    pub(super) id: String,
     /// What it is called.
     pub(super) subject: String,
     /// Whom it is for; free text.
@@ -60,7 +62,7 @@ impl Digest {
     /// # Errors
     /// None that is known; the templates may have some.
     pub(super) fn letter(&self) -> askama::Result<Letter> {
-        Ok(Letter { subject: self.subject.clone(), text: self.text()?, html: self.html()? })
+        Ok(Letter { id: self.id.clone(), subject: self.subject.clone(), text: self.text()?, html: self.html()? })
     }
 
     fn text(&self) -> askama::Result<String> {
@@ -69,7 +71,7 @@ impl Digest {
     }
 
     fn html(&self) -> askama::Result<String> {
-        let Self { subject, name, lines, more, list, choices } = self;
+        let Self { subject, name, lines, more, list, choices, .. } = self;
         Html { subject, name, lines, more: *more, list, choices }.render()
     }
 }
@@ -83,6 +85,7 @@ mod tests {
         let sentence = Sentence { before: "Key “".into(), name: "<b>&\"'".into(), after: "” expires.".into() };
         let line = Line { sentence, organization: "A & B".into(), href: "https://keys.example.com/o/a/keys/k".into() };
         let digest = Digest {
+            id: "1".into(),
             subject: "One".into(),
             name: "<i>Ann".into(),
             lines: vec![line],

@@ -10,6 +10,8 @@ use claviger_core::limits::{MAIL_LINES_MAX, MAIL_TRIES_MAX};
 use claviger_core::notification::NotificationKind::{self, KeyLeaked};
 use claviger_core::time::Timestamp;
 use claviger_store::notifications::NotificationRow;
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 
 use super::digest::{Digest, Line};
 use super::read::MAIL_AFTER;
@@ -67,9 +69,10 @@ async fn send_to(app: &App, user_id: UserId) -> OpResult<()> {
         let mut reader = app.store().read().await?;
         (reader.find_unmailed_unchecked(user_id, AT_ONCE).await?, reader.find_address_unchecked(user_id).await?)
     };
+    let told: Vec<_> = rows.iter().filter(|it| !is_over(it, now)).collect();
     let mailed = match (app.mailer(), address) {
-        (Some(mailer), Some((name, Some(email)))) if !rows.is_empty() => {
-            match digest(app, &name.to_string(), &rows).letter() {
+        (Some(mailer), Some((name, Some(email)))) if !told.is_empty() => {
+            match digest(app, (user_id, &name.to_string()), &told).letter() {
                 Ok(letter) => mailer.send(&email.to_string(), letter).await,
                 Err(error) => Err(MailError::Message(error.to_string())),
             }
@@ -99,19 +102,34 @@ async fn send_to(app: &App, user_id: UserId) -> OpResult<()> {
     }
 }
 
+/// What a mail is known by: the same whenever the same is said to the same person again, be it after a try that failed or after a process that ended
+/// before it had noted that it went out. More that came meanwhile makes it another one.
+fn id_of(user_id: UserId, rows: &[&NotificationRow]) -> String {
+    let mut digest = Sha256::new();
+    digest.update(user_id.to_string());
+    rows.iter().for_each(|it| digest.update(it.notification.id.to_string()));
+    HEXLOWER.encode(&digest.finalize()[..16])
+}
+
+/// What was to be told before it ends, and has ended: it is said at the console, or not at all any more.
+fn is_over(row: &NotificationRow, now: Timestamp) -> bool {
+    row.notification.deadline.is_some_and(|it| it <= now)
+}
+
 /// Twice as long after each try.
 fn pause_after(tries: u64) -> Duration {
     let doubled = u32::try_from(tries.saturating_sub(1).min(20)).unwrap_or(20);
     RETRY.saturating_mul(2_u32.saturating_pow(doubled)).min(RETRY_MAX)
 }
 
-fn digest(app: &App, name: &str, rows: &[NotificationRow]) -> Digest {
+fn digest(app: &App, (user_id, name): (UserId, &str), rows: &[&NotificationRow]) -> Digest {
     let base = app.config().base_url(app.config().listen);
     // What cannot wait is not among those that there is no room for.
-    let (first, others): (Vec<_>, Vec<_>) = rows.iter().partition(|it| it.notification.kind == KeyLeaked);
+    let (first, others): (Vec<_>, Vec<_>) = rows.iter().copied().partition(|it| it.notification.kind == KeyLeaked);
     let lines: Vec<_> = first.into_iter().chain(others).take(MAIL_LINES_MAX).map(|it| line(&base, it)).collect();
     let home = rows.first().map(|it| it.organization_slug.to_string()).unwrap_or_default();
     Digest {
+        id: id_of(user_id, rows),
         subject: subject(rows),
         name: name.to_owned(),
         more: rows.len().saturating_sub(lines.len()),
@@ -132,8 +150,8 @@ fn line(base: &str, row: &NotificationRow) -> Line {
     Line { sentence: sentence(it), organization, href: format!("{base}/o/{}{rest}", row.organization_slug) }
 }
 
-/// What the digest is called: what ends first says it, with how many.
-fn subject(rows: &[NotificationRow]) -> String {
+/// What the digest is called: what ends first says it, with how many; where it says one thing, that.
+fn subject(rows: &[&NotificationRow]) -> String {
     let first = |kinds: &[NotificationKind]| {
         rows.iter().filter(|it| kinds.contains(&it.notification.kind)).filter_map(|it| it.notification.deadline).min()
     };
@@ -156,10 +174,10 @@ fn subject(rows: &[NotificationRow]) -> String {
         (all, leaked) if all == leaked => return format!("{all} {many} leaked"),
         (all, _) => return format!("{one} leaked, and {all} things to know in all"),
     }
+    if let [one] = rows {
+        return sentence(&one.notification).headline();
+    }
     match (rows.len(), count(&idle), count(&expiring)) {
-        (1, 1, _) => format!("An API key that nobody uses ends on {}", on(first(&idle))),
-        (1, _, 1) => format!("An API key expires on {}", on_last(first(&expiring))),
-        (1, ..) => "Something about your API keys".to_owned(),
         (all, of_idle, _) if all == of_idle => {
             format!("{all} API keys that nobody uses end from {} on", on(first(&idle)))
         }
@@ -172,7 +190,43 @@ fn subject(rows: &[NotificationRow]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use claviger_core::id::{NotificationId, OrganizationId};
+    use claviger_core::notification::{Facts, Notification, NotificationState};
+    use rand_chacha::rand_core::SeedableRng as _;
+
     use super::*;
+
+    fn row(kind: NotificationKind, facts: Facts) -> NotificationRow {
+        let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(1);
+        let at = Timestamp::MIN;
+        let notification = Notification {
+            id: NotificationId::new(at, &mut rng),
+            user_id: UserId::new(at, &mut rng),
+            organization_id: OrganizationId::new(at, &mut rng),
+            kind,
+            subject_id: String::new(),
+            facts,
+            deadline: None,
+            state: NotificationState::Unread,
+            created_at: at,
+        };
+        let (slug, name) = ("acme".parse().expect("a slug"), "Acme".parse().expect("a name"));
+        NotificationRow { notification, organization_slug: slug, organization_name: name }
+    }
+
+    #[test]
+    fn mail_about_one_thing_is_called_by_it() {
+        let named = |name: &str| Facts { name: name.to_owned(), ..Facts::default() };
+        let hears = Some("contact.create".to_owned());
+        let webhook = Facts { hears, is_gone: true, ..named("https://hooks.example.com") };
+        let gone = row(NotificationKind::WebhookDisabled, webhook);
+        let expected =
+            "Webhook “https://hooks.example.com” for contact.create has ended: its receiver said that it is gone";
+        assert_eq!(subject(&[&gone]), expected);
+        let owner = row(NotificationKind::OwnerGone, named("Owen"));
+        assert_eq!(subject(&[&owner]), "“Owen” was disabled or has left, and keys hang on them");
+        assert_eq!(subject(&[&gone, &owner]), "2 things to know about API keys");
+    }
 
     #[test]
     fn tries_lie_farther_and_farther_apart() {

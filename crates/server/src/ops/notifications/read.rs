@@ -75,6 +75,8 @@ impl Teller<'_> {
             EventKind::WebhookGone => self.webhook_ended(true).await,
             EventKind::KeyExpired => {
                 self.withdraw(&self.keys(), Ending::Expiry).await?;
+                // It has ended: there is nothing left to be kept.
+                self.withdraw(&self.keys(), Ending::Idle).await?;
                 self.take_back(&self.keys(), LEAKED).await
             }
             // Both count from then.
@@ -145,6 +147,10 @@ impl Teller<'_> {
         let Some(key_id) = self.keys().first().copied() else { return Ok(()) };
         let body = self.event.after.as_ref();
         let ends_at: Option<Timestamp> = field(body, "ends_at").and_then(|it| it.parse().ok());
+        // An old secret ends without an event that would take this back.
+        if ending == Ending::Overlap && ends_at.is_some_and(|it| it <= self.app.now()) {
+            return Ok(());
+        }
         let clock = self.tx.find_key_clock(&self.tenant, key_id, ending).await?;
         // Of a key with several old secrets the clock has noted the latest end that was told, and those before it stand.
         let stands = |it: &KeyClock| {
@@ -181,6 +187,11 @@ impl Teller<'_> {
             self.take_back(&self.keys(), LEAKED).await?;
         }
         let after = self.event.after.as_ref();
+        // One that had expired is cleared away: that it ended was told before.
+        let expired_at: Option<Timestamp> = field(after, "expires_at").and_then(|it| it.parse().ok());
+        if expired_at.is_some_and(|it| it <= self.event.at) {
+            return Ok(());
+        }
         let name = field(after, "name").unwrap_or_default().to_owned();
         let told = self.concerned(user_in(after, "owner_id")).await?;
         self.send(NotificationKind::KeyIdleEnded, Facts { name, deactivates, ..Facts::default() }, None, told).await
@@ -257,14 +268,18 @@ impl Teller<'_> {
     async fn webhook_ended(&mut self, is_gone: bool) -> OpResult<()> {
         let after = self.event.after.as_ref();
         let word = |name: &str| field(after, name).filter(|it| !it.is_empty());
-        let name = word("description").or(word("target")).unwrap_or_default().to_owned();
+        let described = word("description");
+        let name = described.or(word("target")).unwrap_or_default().to_owned();
+        let heard = word("entity").zip(word("operation")).filter(|_| described.is_none());
+        let hears = heard.map(|(entity, operation)| format!("{entity}.{operation}"));
         let key_id = word("key_id").and_then(|it| it.parse().ok());
         let key = match key_id {
             Some(key_id) => self.tx.find_key(&self.tenant, key_id).await?,
             None => None,
         };
         let told = self.concerned(key.and_then(|it| it.owner_id)).await?;
-        self.send(NotificationKind::WebhookDisabled, Facts { name, is_gone, ..Facts::default() }, None, told).await
+        let facts = Facts { name, hears, is_gone, ..Facts::default() };
+        self.send(NotificationKind::WebhookDisabled, facts, None, told).await
     }
 
     /// Somebody is disabled, or was removed, whom keys hang on here or below: told to the admins. What hangs on them elsewhere is nobody's business here.

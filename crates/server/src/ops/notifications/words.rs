@@ -14,6 +14,30 @@ pub struct Sentence {
     pub after: String,
 }
 
+/// Characters of a name, and of the whole sentence, in a line that stands for all of it.
+const NAME_IN_HEADLINE: usize = 60;
+const HEADLINE: usize = 150;
+
+/// Without what would end a line, and so long at most.
+fn cut(text: &str, most: usize) -> String {
+    let mut chars = text.chars().map(|it| if it.is_control() { ' ' } else { it });
+    let mut cut: String = chars.by_ref().take(most).collect();
+    if chars.next().is_some() {
+        cut.pop();
+        cut.push('…');
+    }
+    cut
+}
+
+impl Sentence {
+    /// As one short line without its full stop: what a mail is called that says nothing else.
+    pub fn headline(&self) -> String {
+        let Self { before, name, after } = self;
+        let whole = format!("{before}{}{after}", cut(name, NAME_IN_HEADLINE));
+        cut(whole.trim_end_matches('.'), HEADLINE)
+    }
+}
+
 fn on(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "soon".to_owned(), |it| format!("on {} UTC", it.to_table_text()))
 }
@@ -31,6 +55,7 @@ pub fn sentence(it: &Notification) -> Sentence {
     let (facts, when) = (&it.facts, on(it.deadline));
     let ends = if facts.deactivates { "deactivated" } else { "deleted" };
     let by = facts.by.as_deref().unwrap_or("Somebody");
+    let hears = facts.hears.as_ref().map(|it| format!(" for {it}")).unwrap_or_default();
     let (before, after) = match it.kind {
         NotificationKind::KeyIdle | NotificationKind::KeyIdleAgain => {
             ("Key “".to_owned(), format!("” is {ends} {when}, since nobody uses it."))
@@ -60,10 +85,10 @@ pub fn sentence(it: &Notification) -> Sentence {
             ("“".to_owned(), "” was disabled or has left, and keys hang on them.".to_owned())
         }
         NotificationKind::WebhookDisabled if facts.is_gone => {
-            ("Webhook “".to_owned(), "” has ended: its receiver said that it is gone.".to_owned())
+            ("Webhook “".to_owned(), format!("”{hears} has ended: its receiver said that it is gone."))
         }
         NotificationKind::WebhookDisabled => {
-            ("Webhook “".to_owned(), "” was disabled: its receiver failed for too long.".to_owned())
+            ("Webhook “".to_owned(), format!("”{hears} was disabled: its receiver failed for too long."))
         }
     };
     Sentence { before, name: facts.name.clone(), after }
@@ -96,5 +121,17 @@ mod tests {
         assert_eq!(on_day_or_at(at("2027-02-01T00:00:00Z")), "at the end of 31 Jan 2027 (UTC)");
         assert_eq!(on_day_or_at(at("2027-02-01T00:00:01Z")), "on 2027-02-01 00:00:01 UTC");
         assert_eq!(on_day_or_at(None), "soon");
+    }
+
+    #[test]
+    fn a_headline_is_one_short_line() {
+        let (before, after) = ("Key “".to_owned(), "” was deleted, since nobody used it.".to_owned());
+        let named = |name: &str| Sentence { before: before.clone(), name: name.to_owned(), after: after.clone() };
+        assert_eq!(named("Sync").headline(), "Key “Sync” was deleted, since nobody used it");
+        let hostile = named(&format!("a\r\nBcc: b@example.com{}", "x".repeat(500))).headline();
+        assert!(!hostile.contains(['\r', '\n']) && hostile.chars().count() <= HEADLINE, "{hostile}");
+        assert!(hostile.ends_with("x…” was deleted, since nobody used it"), "{hostile}");
+        let by = Sentence { before: "é".repeat(500), ..named("Sync") };
+        assert_eq!(by.headline().chars().count(), HEADLINE);
     }
 }

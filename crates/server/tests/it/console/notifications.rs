@@ -1,7 +1,9 @@
 //! The bell and what stands behind it, without scripts.
 
 use claviger::ops::clocks::{Rounds, go_round};
-use claviger::ops::keys::{NewKey, Overlap, delete_personal_key, put_personal_key, revoke_key, rotate_key};
+use claviger::ops::keys::{
+    NewKey, Overlap, delete_personal_key, put_personal_key, revoke_key, rotate_key, set_key_active,
+};
 use claviger::ops::members::{MemberPatch, update_member};
 use claviger::ops::notifications::read_log;
 use claviger_core::key::RevocationReason;
@@ -52,6 +54,8 @@ async fn bell_leads_to_what_ends_and_a_press_keeps_it() {
     let kept = browser.submit(&keep).await.expect(303);
     let list = browser.follow(kept).await.expect(200);
     assert!(list.text_of("main [role=status]").contains("“Marketing Automation” is kept"));
+    let row = list.text.split("<tr").find(|it| it.contains("Marketing Automation")).unwrap();
+    assert!(row.contains("withdrawn") && !row.contains("/keep\"") && !row.contains("/rotate\""), "at once: {row}");
     read_log(&app.app).await.unwrap();
     pass(&app, 2).await;
     let mut browser = Browser::signed_in(&app).await;
@@ -205,4 +209,41 @@ async fn whose_key_was_cleared_reads_so_in_the_bell_and_where_it_is_switched_on(
     read_log(&app.app).await.unwrap();
     let said = browser.get("/o/root/notifications").await.expect(200).text_of("main table");
     assert!(said.contains("deleted your key “CI deploy”."), "{said}");
+}
+
+// Live is what would be answered: what has expired or is switched off is in the list, and not counted at home.
+#[tokio::test]
+async fn home_counts_as_live_what_would_be_answered() {
+    let app = service().await;
+    let ends = NewKey { expires_at: Some(Some(app.now().saturating_add(DAY))), ..new_key("Ends") };
+    let off = app.create_key(&app.admin, app.root, new_key("Off")).await.unwrap().info.key.id;
+    for new in [ends, new_key("One"), new_key("Two")] {
+        app.create_key(&app.admin, app.root, new).await.unwrap();
+    }
+    let mut browser = Browser::signed_in(&app).await;
+    let said = browser.get("/o/root").await.expect(200).text_of("main .lead");
+    assert!(said.starts_with("4 live API keys"), "{said}");
+    set_key_active(&app.app, &app.admin, app.root, off, false, None, None).await.unwrap();
+    pass(&app, 2).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let said = browser.get("/o/root").await.expect(200).text_of("main .lead");
+    assert!(said.starts_with("2 live API keys"), "{said}");
+}
+
+// Of three things and more the chief one is a button, and the rest stands in the menu of the row.
+#[tokio::test]
+async fn the_chief_thing_is_a_button_and_the_rest_is_in_the_menu_of_the_row() {
+    let app = service().await;
+    app.create_key(&app.admin, app.root, new_key("Marketing Automation")).await.unwrap();
+    pass(&app, 76).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    let in_menu = list.text_of("main .buttons .menu");
+    for word in ["Rotate", "Open key", "Let it be deleted"] {
+        assert!(in_menu.contains(word), "{word}: {in_menu}");
+    }
+    assert!(!in_menu.contains("Keep") && list.text_of("main table .buttons").starts_with("Keep"), "{}", list.text);
+    let put_away = browser.submit(&list.form("/keep")).await.expect(303);
+    let list = browser.follow(put_away).await.expect(200);
+    assert!(!list.text.contains("class=\"menu\" id=\"more-"), "two stand beside each other: {}", list.text);
 }

@@ -4,6 +4,7 @@ use claviger::ops::caller::Caller;
 use claviger::ops::keys::{Toggled, put_personal_key};
 use claviger::ops::roles::{NewRole, create_role};
 use claviger::ops::users::{NewUser, create_user};
+use claviger::ops::webhooks::get_webhook;
 use claviger_core::id::UserId;
 use claviger_core::name::Description;
 use claviger_core::role::BuiltIn;
@@ -12,6 +13,8 @@ use serde_json::json;
 
 use super::browser::Browser;
 use crate::app::{TestApp, name, new_key, permissions};
+use crate::webhooks::receiver::{Manner, Receiver};
+use crate::webhooks::world::World;
 
 const TARGET: &str = "https://hooks.example.com/path?token=abc";
 
@@ -142,6 +145,38 @@ async fn a_filter_that_there_is_not_is_no_page_and_shows_not_everything() {
     for address in [format!("{list}?status=broken"), format!("{list}?status=%ff"), format!("{own}?state=active")] {
         browser.get(&address).await.expect(404);
     }
+}
+
+/// What was tried, how much of it failed and how long it took stands in the list and on the page, and nothing of it before anything was tried.
+#[tokio::test]
+async fn how_a_receiver_does_stands_beside_its_webhook() {
+    let world = World::new().await;
+    let receiver = Receiver::new(Manner::status(200)).await;
+    let hook = world.subscribe(&receiver).await;
+    let mut browser = Browser::signed_in(&world.test).await;
+    let (list, page) = ("/o/root/integrations/webhooks".to_owned(), format!("/o/root/webhooks/{}", hook.id));
+    for (path, words) in [(&list, "Last 24 h:"), (&page, "Attempts of the last 24 h")] {
+        assert!(!browser.get(path).await.expect(200).text.contains(words), "{path}");
+    }
+    world.happen("taken").await;
+    receiver.wait_for(1).await;
+    world.settled(&hook, 1).await;
+    for path in [&list, &page] {
+        let shown = browser.get(path).await.expect(200).text_of("main");
+        assert!(shown.contains("1 tried, none failed, 95 % within "), "{path}: {shown}");
+    }
+    // Given up at once: what is tried again counts by itself.
+    receiver.becomes(Manner::with(500, "webhook-delivery: abort-message\r\n", ""));
+    world.happen("lost").await;
+    receiver.wait_for(2).await;
+    world.settled(&hook, 2).await;
+    let judged = get_webhook(&world.test.app, &world.caller, hook.id).await.unwrap().health;
+    let words = format!("1 of 2 failed (50 %), 95 % within {} ms", judged.p95_ms.unwrap());
+    for path in [&list, &page] {
+        let shown = browser.get(path).await.expect(200).text_of("main");
+        assert!(shown.contains(&words), "{path}, {words}: {shown}");
+    }
+    world.stop().await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use claviger::ops::clocks::flush;
 use claviger::ops::events::{EventFilter, list_events};
 use claviger::ops::keys::{
     BulkChange, CreatedKey, NewKey, Overlap, RotationChange, RotationStep, Selection, change_keys, change_rotation,
-    get_key, keep_key, revoke_key, rotate_key, set_key_active,
+    get_key, keep_key, revoke_key, rotate_key, set_key_active, update_key,
 };
 use claviger::ops::members::delete_member;
 use claviger::ops::notifications::mail::send_due;
@@ -14,7 +14,7 @@ use claviger::ops::page::PageRequest;
 use claviger::ops::users::{UserPatch, update_user};
 use claviger_core::event::EventKind;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
-use claviger_core::key::RevocationReason;
+use claviger_core::key::{KeyPatch, RevocationReason};
 use claviger_core::notification::{Channels, NotificationKind, NotificationState};
 use claviger_core::role::BuiltIn;
 use claviger_core::user::UserStatus;
@@ -118,6 +118,38 @@ async fn who_keeps_a_key_withdraws_its_notices_and_starts_its_clock_again() {
     days.it.stop().await;
 }
 
+// S1.10 S1.11: what has expired is cleared away in its time, and nobody is asked to keep it.
+#[tokio::test]
+async fn key_that_has_expired_is_not_told_of_as_one_that_nobody_uses() {
+    let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
+    let until = |text: &str, day| NewKey { expires_at: Some(Some(days.at(day))), ..new_key(text) };
+    let (before, between, again) = (until("Before", 70), until("Between", 77), until("Again", 70));
+    let mut made = Vec::new();
+    for new in [before, between, again] {
+        made.push(days.it.create_key(&days.it.admin, days.it.root, new).await.unwrap());
+    }
+    let is_idle = |kind: &NotificationKind| [KeyIdle, KeyIdleAgain, KeyIdleEnded].contains(kind);
+    let idle =
+        async |days: &Days| -> Vec<_> { unread(&days.it, &days.it.admin).await.into_iter().filter(is_idle).collect() };
+    for day in 65..=85 {
+        days.pass(day).await;
+        // Between the first notice and its date one is told of, and not any more then.
+        let expected: &[_] = if (75..77).contains(&day) { &[KeyIdle] } else { &[] };
+        assert_eq!(idle(&days).await, expected, "day {day}");
+    }
+    let later = KeyPatch { expires_at: Some(Some(days.at(300))), ..KeyPatch::default() };
+    update_key(&days.it.app, &days.it.admin, days.it.root, made[2].info.key.id, later, None).await.unwrap();
+    for day in 86..=88 {
+        days.pass(day).await;
+        assert_eq!(idle(&days).await, [KeyIdle], "day {day}: with another date it is told of");
+    }
+    days.pass(90).await;
+    let answers: Vec<_> = made.iter().map(|it| days.it.verify(&it.token, &[])).collect();
+    assert_eq!(answers, [Err("revoked"); 3]);
+    assert_eq!(idle(&days).await, [KeyIdleEnded], "that the others ended was told before");
+    days.it.stop().await;
+}
+
 #[tokio::test]
 async fn nobody_is_told_of_their_own_doing() {
     let days = Days::with_policy("{}").await;
@@ -192,6 +224,34 @@ async fn old_secret_that_is_used_on_its_last_day_is_told_of_once_and_no_more_onc
     let (step, id) = (RotationStep { change: RotationChange::End, secret_id: None }, used.info.key.id);
     change_rotation(&days.it.app, &days.it.admin, days.it.root, id, step, None, None).await.unwrap();
     days.pass(6).await;
+    assert_eq!(unread(&days.it, &days.it.admin).await, []);
+    days.it.stop().await;
+}
+
+/// Nobody does anything when an old secret ends: the clocks take back what was told of it, and what was not mailed until then is not mailed.
+#[tokio::test]
+async fn notice_of_an_old_secret_is_withdrawn_when_that_has_ended_and_not_mailed_any_more() {
+    let (port, got) = receiver(0).await;
+    let it = TestApp::with_config(mailing(port)).await;
+    let mut days = Days::of(it, "{}").await;
+    let made = days.make("Rotated").await;
+    let id = made.info.key.id;
+    rotate_key(&days.it.app, &days.it.admin, days.it.root, id, Overlap::default(), None).await.unwrap();
+    days.use_keys(3, [&made]).await;
+    days.pass(6).await;
+    assert_eq!(unread(&days.it, &days.it.admin).await, [OldSecretUsed]);
+    // The clock jumps, and mail is the first to notice.
+    days.it.clock.set(days.at(8));
+    send_due(&days.it.app).await.unwrap();
+    assert_eq!(got.lock().unwrap().len(), 0, "it says what has ended");
+    days.pass(8).await;
+    assert_eq!(bell(&days.it, &days.it.admin).await, [(OldSecretUsed, NotificationState::Withdrawn)]);
+    for day in 9..=12 {
+        days.pass(day).await;
+        days.it.clock.advance(std::time::Duration::from_secs(600));
+        send_due(&days.it.app).await.unwrap();
+    }
+    assert_eq!(got.lock().unwrap().len(), 0);
     assert_eq!(unread(&days.it, &days.it.admin).await, []);
     days.it.stop().await;
 }
@@ -376,5 +436,46 @@ async fn whose_notifications_cannot_be_read_keeps_nobody_else_from_their_mail() 
     }
     let mails = got.lock().unwrap().clone();
     assert!(mails.len() == 1 && mails[0].contains("To: other@example.com"), "{mails:?}");
+    days.it.stop().await;
+}
+
+/// RFC 3834; and of a mail that was taken and is sent again, since its sender ended before it could note that, a reader's program shows one.
+#[tokio::test]
+async fn mail_about_one_thing_is_called_by_it_and_has_the_same_identifier_when_it_is_sent_again() {
+    let (port, got) = receiver(1).await;
+    let it = TestApp::with_config(mailing(port)).await;
+    let mut days = Days::of(it, r#"{"idle_days": 90}"#).await;
+    days.make("Sync").await;
+    days.pass(75).await;
+    let send = async |days: &Days| {
+        for _ in 0..2 {
+            days.it.clock.advance(std::time::Duration::from_secs(600));
+            send_due(&days.it.app).await.unwrap();
+        }
+    };
+    send(&days).await;
+    let mut raw = Raw::of(days.it.app.store()).await;
+    raw.execute("UPDATE notification SET mail = (1 = 1)").await;
+    let turn = format!("INSERT INTO mail_turn (user_id, due_at, failures) VALUES ('{}', 0, 0)", days.it.admin_id);
+    raw.execute(&turn).await;
+    send(&days).await;
+    days.make("Other").await;
+    for day in [90, 166] {
+        days.pass(day).await;
+        send(&days).await;
+    }
+    let mails = got.lock().unwrap().clone();
+    let header = |mail: &str, name: &str| {
+        let line = mail.lines().find_map(|it| it.strip_prefix(&format!("{name}: ")).map(str::to_owned));
+        line.unwrap_or_else(|| panic!("no {name} in {mail}"))
+    };
+    let ids: Vec<_> = mails.iter().map(|it| header(it, "Message-ID")).collect();
+    assert_eq!(ids.len(), 4, "{mails:?}");
+    assert_eq!(ids[0], ids[1], "the same again");
+    let different: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(different.len(), 3, "{ids:?}");
+    assert!(ids.iter().all(|it| it.starts_with('<') && it.ends_with("@example.com>")), "{ids:?}");
+    assert!(mails.iter().all(|it| header(it, "Auto-Submitted") == "auto-generated"));
+    assert!(mails.iter().all(|it| !it.contains("Something about")));
     days.it.stop().await;
 }

@@ -140,6 +140,12 @@ async fn webhooks_follow_their_key() {
     assert_eq!(status().await, "active", "the old secret is good still");
     it.admin.post(&it.at(&format!("/keys/{}/rotate", key.id)), json!({"overlap_secs": 0})).await.expect(200);
     assert_eq!(status().await, "paused");
+    let history = it.admin.get(&it.at(&format!("/events?entity_id={id}"))).await.expect(200).json();
+    let (newest, before_it) = (&history["data"][0], &history["data"][1]);
+    let operations = [newest, before_it].map(|it| it["operation"].as_str().unwrap());
+    assert_eq!(operations, ["key.rotated", "webhook.paused"], "{history}");
+    let statuses = ["before", "after"].map(|it| before_it[it]["status"].as_str().unwrap());
+    assert_eq!(statuses, ["active", "paused"], "{before_it}");
     it.admin.patch(&format!("/api/v1/hooks/{id}"), json!({"status": "active"})).await.expect(200);
     it.admin.patch(&it.at("/policy"), json!({"hooks_on_regenerate": "keep"})).await.expect(200);
     it.admin.post(&it.at(&format!("/keys/{}/rotate", key.id)), json!({"overlap_secs": 0})).await.expect(200);

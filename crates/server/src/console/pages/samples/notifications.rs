@@ -2,9 +2,15 @@
 
 use super::frame::{pager, shell};
 use super::{Words, moment, render};
-use crate::console::pages::notifications::{ChoiceRow, ChoicesPage, NotificationView, NotificationsPage, Way};
+use crate::console::pages::notifications::{
+    Action, ChoiceRow, ChoicesPage, NotificationView, NotificationsPage, Whither,
+};
 use crate::console::pages::shell::Place;
 use crate::ops::notifications::words::Sentence;
+
+fn post(label: &'static str, what: &'static str) -> Action {
+    Action { label, to: Whither::Post(what) }
+}
 
 fn view(words: &Words<'_>, index: usize, unread: bool) -> NotificationView {
     NotificationView {
@@ -18,10 +24,12 @@ fn view(words: &Words<'_>, index: usize, unread: bool) -> NotificationView {
         at: moment("2026-11-20T05:15:00Z"),
         unread,
         withdrawn: index == 2,
-        keep: unread,
-        open: "Open key",
-        dismiss: if unread { "Let it be deleted" } else { "Dismiss" },
-        ways: if unread { vec![Way { href: "/o/acme/keys/key_1/rotate".to_owned(), label: "Rotate" }] } else { vec![] },
+        actions: if unread {
+            let rotate = Action { label: "Rotate", to: Whither::Page("/o/acme/keys/key_1/rotate".to_owned()) };
+            vec![post("Keep", "keep"), rotate, post("Open key", "open"), post("Let it be deleted", "dismiss")]
+        } else {
+            vec![post("Open key", "open"), post("Dismiss", "dismiss")]
+        },
     }
 }
 
