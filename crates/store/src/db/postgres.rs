@@ -59,6 +59,7 @@ const FILES: &[(i64, &str, &str)] = &[
             include_str!("../../migrations/postgres/0008_quotas.sql")
         ),
     ),
+    (10, "listening", include_str!("../../migrations/postgres/0010_listening.sql")),
 ];
 
 /// The pools of a node.

@@ -29,6 +29,7 @@ const STATE: &[(i64, &str, &str)] = &[
     (6, "chain", include_str!("../../migrations/sqlite/0006_chain.sql")),
     (7, "ended_shared_secrets", include_str!("../../migrations/sqlite/0007_ended_shared_secrets.sql")),
     (8, "key_limits", include_str!("../../migrations/sqlite/0008_key_limits.sql")),
+    (10, "listening", include_str!("../../migrations/sqlite/0010_listening.sql")),
 ];
 const USAGE: &[(i64, &str, &str)] = &[
     (2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql")),

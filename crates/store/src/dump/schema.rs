@@ -12,6 +12,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0007_ended_shared_secrets.sql"),
     include_str!("../../migrations/postgres/0008_key_limits.sql"),
     include_str!("../../migrations/postgres/0008_quotas.sql"),
+    include_str!("../../migrations/postgres/0010_listening.sql"),
 ];
 /// Which of them have the tables that are written often.
 const USAGE: [usize; 2] = [1, 8];
