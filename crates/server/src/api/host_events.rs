@@ -288,7 +288,8 @@ pub(super) struct EventTypeBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, max_length = 200)]
     permission: Option<String>,
-    /// The JSON schema of its data, for who subscribes; what is reported is not held against it.
+    /// The JSON schema of its data, for who subscribes; neither what is reported nor the example is held against it. Its `type`, where it has one, is one
+    /// of JSON Schema's.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Object, required = false)]
     schema: Option<Map<String, Value>>,

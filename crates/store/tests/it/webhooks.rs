@@ -322,7 +322,7 @@ async fn webhooks_of_a_key_end_with_it_whoever_revoked_it_and_their_receivers_ar
 async fn a_webhook_listens_behind_where_each_stream_ended_when_it_was_made_or_played() {
     let it = Subscribed::new().await;
     let acme = it.world.acme.tenant.clone();
-    let mut heard = async |stream, seq| {
+    let heard = async |stream, seq| {
         let mut reader = it.world.store.read().await.expect("a reader");
         let at = (stream, Position { epoch: 1, seq });
         let found = reader.find_subscribers(&acme, &topic(), at, None, 9).await.expect("an answer");

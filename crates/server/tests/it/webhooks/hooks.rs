@@ -284,6 +284,15 @@ async fn a_test_is_a_delivery_and_the_catalogue_has_its_example() {
     let made = it.admin.post(&format!("/api/v1/hooks/{id}/test"), json!({})).await.expect(201).json();
     assert_eq!((&made["body"]["test"], &made["body"]["data"]["name"]), (&json!(true), &json!("Ann")));
     assert_eq!((&made["state"], &made["type"]), (&json!("pending"), &json!("contact.created")));
+    // Of all operations, or of everything: the first that the catalogue has an example of.
+    for asked in [hook("contact", "*"), hook("*", "*")] {
+        let id = subscribe(&it.admin, asked).await;
+        let made = it.admin.post(&format!("/api/v1/hooks/{id}/test"), json!({})).await.expect(201).json();
+        assert_eq!((&made["type"], &made["body"]["data"]["name"]), (&json!("contact.created"), &json!("Ann")));
+    }
+    let nothing = json!({"schema": {"type": "nonsense"}});
+    assert_eq!(put(nothing).await.pointers(), ["/schema/type"]);
+    put(json!({"schema": {"type": ["object", "null"]}, "example": {"name": "Ann"}})).await.expect(200);
     let secret = it.admin.post(&format!("/api/v1/hooks/{id}/rotate-secret"), json!({})).await.expect(200).json();
     let states: Vec<_> = secret["signing_secrets"].as_array().expect("secrets").iter().map(|it| &it["state"]).collect();
     assert_eq!(states, [&json!("current"), &json!("retiring")]);
