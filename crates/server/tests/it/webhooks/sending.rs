@@ -226,6 +226,8 @@ async fn a_receiver_says_that_it_is_gone_that_it_wants_time_or_that_it_wants_one
     ] {
         assert_eq!((world.hook(hook).await.status, world.settled(hook, 1).await.state), (status, state));
     }
+    let error = world.attempts(&hooks[3]).await[0].error.clone();
+    assert!(error.as_ref().is_some_and(|it| it.contains("gave this delivery up")), "{error:?}");
     world.until(async || world.events(EventKind::WebhookGone).await == 2).await;
     read_log(&world.test.app).await.unwrap();
     let told =
