@@ -49,16 +49,23 @@ fn mask_value(value: &mut Value) -> bool {
 /// A text without the keys of our format and the tokens that stand in it, wherever that is; absent where there is none. Of a key stays what lists show
 /// of it. A key counts as one where its checksum is right: a wrong one is nobody's.
 fn mask_text(text: &str) -> Option<String> {
+    let without_keys = replaced(text, next_key);
+    // One after the other, so that each goes through the text once.
+    replaced(without_keys.as_deref().unwrap_or(text), next_token).or(without_keys)
+}
+
+/// Where something begins and ends, and what stands there instead.
+type Found = (usize, usize, String);
+
+fn replaced(text: &str, next: impl Fn(&str) -> Option<Found>) -> Option<String> {
     let (mut out, mut rest) = (String::new(), text);
-    while let Some((start, end, mask)) = next_key(rest).into_iter().chain(next_token(rest)).min_by_key(|it| it.0) {
+    while let Some((start, end, mask)) = next(rest) {
         out.push_str(&rest[..start]);
         out.push_str(&mask);
         rest = &rest[end..];
     }
     (rest.len() < text.len()).then(|| out + rest)
 }
-
-type Found = (usize, usize, String);
 
 fn next_key(text: &str) -> Option<Found> {
     let bytes = text.as_bytes();
@@ -79,15 +86,17 @@ fn next_key(text: &str) -> Option<Found> {
 }
 
 fn next_token(text: &str) -> Option<Found> {
-    let is_part = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.');
-    for (start, _) in text.match_indices("eyJ") {
-        let rest = &text[start..];
-        let end = rest.find(|it| !is_part(it)).unwrap_or(rest.len());
+    let is_other = |it: char| !(it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.'));
+    let mut start = 0;
+    // Words alone: within one, every place would have to be tried, and a long one as often as it is long.
+    for word in text.split(is_other) {
         // What ends a sentence is none of it.
-        let token = rest[..end].trim_end_matches('.');
+        let token = word.trim_end_matches('.');
         if access_token::has_own_type(token) {
             return Some((start, start + token.len(), TOKEN.to_owned()));
         }
+        start += word.len();
+        start += text[start..].chars().next().map_or(0, char::len_utf8);
     }
     None
 }
