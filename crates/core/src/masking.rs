@@ -146,7 +146,7 @@ mod tests {
         let one = token(1);
         let hint = format!("{}… (key left out)", &one[..7]);
         let mut object =
-            json!({"a": [{"b": &one}, 1], &one: 1, &format!("{hint}"): 2}).as_object().cloned().expect("it");
+            json!({"a": [{"b": &one}, 1], &one: 1, hint.as_str(): 2}).as_object().cloned().expect("it");
         assert!(mask_object(&mut object));
         let quoted = format!("{hint}'");
         assert_eq!(object["a"], json!([{"b": &hint}, 1]));
