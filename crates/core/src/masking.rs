@@ -145,8 +145,7 @@ mod tests {
     fn objects_are_masked_through_and_through_and_nothing_else_of_them_is_lost() {
         let one = token(1);
         let hint = format!("{}… (key left out)", &one[..7]);
-        let mut object =
-            json!({"a": [{"b": &one}, 1], &one: 1, hint.as_str(): 2}).as_object().cloned().expect("it");
+        let mut object = json!({"a": [{"b": &one}, 1], &one: 1, hint.as_str(): 2}).as_object().cloned().expect("it");
         assert!(mask_object(&mut object));
         let quoted = format!("{hint}'");
         assert_eq!(object["a"], json!([{"b": &hint}, 1]));
