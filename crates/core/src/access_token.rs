@@ -228,6 +228,13 @@ pub fn looks_like_one(credential: &[u8]) -> bool {
     credential.starts_with(b"eyJ") && credential.iter().filter(|it| **it == b'.').count() == 2
 }
 
+/// Whether a text is a JWT of one of the types that ours have, whoever has signed it.
+pub fn has_own_type(text: &str) -> bool {
+    let own = [TokenKind::Access.typ(), TokenKind::Refresh.typ()];
+    looks_like_one(text.as_bytes())
+        && jsonwebtoken::decode_header(text).is_ok_and(|it| it.typ.is_some_and(|typ| own.contains(&typ.as_str())))
+}
+
 /// Reads a token that one of our keys has signed; nothing of any other. When it ends is for the caller to look at, who has the clock.
 pub fn read(
     token: &[u8],

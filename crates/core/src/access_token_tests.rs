@@ -31,7 +31,10 @@ fn find(key: &SigningKey) -> impl FnOnce(SigningKeyId) -> Option<PublicKey> {
 fn a_token_is_read_by_whoever_has_the_public_key() {
     let key = key(1);
     let token = key.sign(TokenKind::Access, &claims()).expect("a token");
-    assert!(looks_like_one(token.expose().as_bytes()));
+    assert!(looks_like_one(token.expose().as_bytes()) && has_own_type(token.expose()));
+    let mut told = serde_json::json!({ "note": format!("It sent {}.", token.expose()) });
+    assert!(told.as_object_mut().is_some_and(crate::masking::mask_object));
+    assert_eq!(told["note"], "It sent (access token left out).");
     assert_eq!(read(token.expose().as_bytes(), TokenKind::Access, find(&key)), Some((key.id(), claims())));
     let kept = SigningKey::from_kept(key.id(), key.expose()).expect("a key");
     assert_eq!(kept.public_key(), key.public_key());

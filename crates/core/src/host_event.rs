@@ -21,6 +21,14 @@ pub struct HostEventBody {
     pub after: Option<Map<String, Value>>,
 }
 
+impl HostEventBody {
+    /// Leaves out the keys and tokens that stand in it, and says whether there was one.
+    pub fn mask(&mut self) -> bool {
+        let objects = [Some(&mut self.data), self.before.as_mut(), self.after.as_mut()];
+        objects.into_iter().flatten().fold(false, |masked, it| crate::masking::mask_object(it) | masked)
+    }
+}
+
 /// What has happened in a host's product.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostEvent {

@@ -18,6 +18,7 @@ pub mod id;
 pub mod key;
 pub mod key_limits;
 pub mod limits;
+pub mod masking;
 pub mod master_keys;
 pub mod member;
 pub mod name;

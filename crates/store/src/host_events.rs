@@ -40,7 +40,8 @@ statements! {
     LATEST_HOST_EVENTS = concat!(
         "SELECT ",
         columns!(),
-        " FROM host_event e WHERE e.organization_id = $1 AND e.entity = $2 AND e.operation = $3 ORDER BY e.epoch DESC, e.seq DESC LIMIT $4"
+        " FROM host_event e WHERE e.organization_id = $1 AND e.entity = $2 AND e.operation = $3 AND e.body IS NOT NULL \
+         ORDER BY e.epoch DESC, e.seq DESC LIMIT $4"
     );
     PLACES_BEHIND =
         "SELECT e.id, e.epoch, e.seq, e.organization_id FROM host_event e WHERE (e.epoch, e.seq) > ($1, $2) ORDER BY e.epoch, e.seq LIMIT $3";
@@ -104,7 +105,7 @@ impl Connection {
         Ok(self.fetch_optional(HAS_ACTED, args![tenant.organization_id(), user_id]).await?.is_some())
     }
 
-    /// The latest of what was reported in the tenant's organization about a topic, newest first.
+    /// The latest of what was reported in the tenant's organization about a topic, newest first, without what was erased.
     ///
     /// # Errors
     /// What any statement can meet.

@@ -11,6 +11,7 @@ pub mod sending;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use claviger_core::event::{Position, Stream};
 use claviger_core::id::{KeyId, OrganizationId, UserId, WebhookId};
 use claviger_core::name::Name;
 use claviger_core::permission::PermissionSet;
@@ -34,6 +35,47 @@ macro_rules! columns {
     };
 }
 
+/// Where a stream ends, for a webhook that listens from there on.
+macro_rules! head {
+    ($column:literal, $stream:literal) => {
+        concat!("(SELECT h.", $column, " FROM log_head h WHERE h.stream = '", $stream, "')")
+    };
+}
+
+/// The same of one that is sent something again; of any other, what stood there.
+macro_rules! listen {
+    ($of:literal, $stream:literal) => {
+        concat!(
+            $stream,
+            "_",
+            $of,
+            " = CASE WHEN $12 AND status <> 'active' THEN ",
+            head!($of, $stream),
+            " ELSE ",
+            $stream,
+            "_",
+            $of,
+            " END"
+        )
+    };
+}
+
+/// Those that listened already when something happened in a stream.
+macro_rules! subscribers {
+    ($stream:literal) => {
+        concat!(
+            "SELECT w.id, w.organization_id, w.key_id, w.hears FROM webhook w \
+             JOIN organization_closure c ON c.ancestor_id = w.organization_id \
+             WHERE c.descendant_id = $1 AND w.status = 'active' AND w.deleted_at IS NULL AND (c.depth = 0 OR w.reach = 'subtree') \
+             AND w.entity IN ($2, '*') AND w.operation IN ($3, '*') AND (w.",
+            $stream,
+            "_epoch, w.",
+            $stream,
+            "_seq) < ($4, $5) AND w.id > $6 ORDER BY w.id LIMIT $7"
+        )
+    };
+}
+
 macro_rules! page {
     ($whose:literal) => {
         concat!(
@@ -47,13 +89,31 @@ macro_rules! page {
 }
 
 statements! {
-    INSERT_WEBHOOK =
+    INSERT_WEBHOOK = concat!(
         "INSERT INTO webhook (id, organization_id, key_id, target_url, entity, operation, hears, description, reach, status, version, \
-         created_at, created_by, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    UPDATE_WEBHOOK =
+         created_at, created_by, updated_at, change_epoch, change_seq, host_epoch, host_seq) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, ",
+        head!("epoch", "change"),
+        ", ",
+        head!("seq", "change"),
+        ", ",
+        head!("epoch", "host"),
+        ", ",
+        head!("seq", "host"),
+        ")"
+    );
+    UPDATE_WEBHOOK = concat!(
         "UPDATE webhook SET version = $4, target_url = $5, hears = $6, description = $7, status = $8, failing_since = $9, failed_at = $10, \
-         updated_at = $11, due_at = CASE WHEN $12 THEN (SELECT MIN(d.due_at) FROM delivery d WHERE d.webhook_id = $1 AND d.state = 'pending') ELSE NULL END \
-         WHERE id = $1 AND organization_id = $2 AND version = $3 AND deleted_at IS NULL";
+         updated_at = $11, due_at = CASE WHEN $12 THEN (SELECT MIN(d.due_at) FROM delivery d WHERE d.webhook_id = $1 AND d.state = 'pending') ELSE NULL END, ",
+        listen!("epoch", "change"),
+        ", ",
+        listen!("seq", "change"),
+        ", ",
+        listen!("epoch", "host"),
+        ", ",
+        listen!("seq", "host"),
+        " WHERE id = $1 AND organization_id = $2 AND version = $3 AND deleted_at IS NULL"
+    );
     EXISTS = "SELECT 1 FROM webhook WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL";
     DELETE_WEBHOOK =
         "UPDATE webhook SET deleted_at = $3, due_at = NULL, leased_until = NULL, version = version + 1 \
@@ -65,11 +125,8 @@ statements! {
     PAGE_WEBHOOKS_OF_USER = page!("AND (k.owner_id = $5 OR k.mapped_user_id = $5)");
     COUNT_WEBHOOKS = "SELECT count(*) FROM webhook WHERE organization_id = $1 AND deleted_at IS NULL";
     COUNT_WEBHOOKS_OF_KEY = "SELECT count(*) FROM webhook WHERE organization_id = $1 AND key_id = $2 AND deleted_at IS NULL";
-    FIND_SUBSCRIBERS =
-        "SELECT w.id, w.organization_id, w.key_id, w.hears FROM webhook w \
-         JOIN organization_closure c ON c.ancestor_id = w.organization_id \
-         WHERE c.descendant_id = $1 AND w.status = 'active' AND w.deleted_at IS NULL AND (c.depth = 0 OR w.reach = 'subtree') \
-         AND w.entity IN ($2, '*') AND w.operation IN ($3, '*') AND w.id > $4 ORDER BY w.id LIMIT $5";
+    FIND_SUBSCRIBERS_OF_CHANGES = subscribers!("change");
+    FIND_SUBSCRIBERS_OF_HOSTS = subscribers!("host");
     OF_KEY =
         "SELECT w.id FROM webhook w WHERE w.key_id = $1 AND w.deleted_at IS NULL AND w.status IN ('active', 'paused', 'disabled_failing')";
     END_OF_KEY =
@@ -260,8 +317,8 @@ impl Connection {
         Ok(counts)
     }
 
-    /// The active webhooks, there and above, that ask for what has happened in an organization: so many behind one, in the order of their
-    /// identifiers. What they may hear is judged one by one.
+    /// The active webhooks, there and above, that ask for what has happened in an organization and listened already when that took its place in the
+    /// stream: so many behind one, in the order of their identifiers. What they may hear is judged one by one.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -269,20 +326,28 @@ impl Connection {
         &mut self,
         tenant: &Tenant,
         topic: &Topic,
+        (stream, at): (Stream, Position),
         after: Option<WebhookId>,
         limit: usize,
     ) -> StoreResult<Vec<Subscriber>> {
         let after = after.map_or_else(String::new, |it| it.to_string());
-        let arguments = args![tenant.organization_id(), topic.entity(), topic.operation(), after, limit as i64];
+        let statement = match stream {
+            Stream::Change => FIND_SUBSCRIBERS_OF_CHANGES,
+            Stream::Host => FIND_SUBSCRIBERS_OF_HOSTS,
+            // Nobody is sent what was refused.
+            Stream::Denied => return Ok(Vec::new()),
+        };
+        let what = args![tenant.organization_id(), topic.entity(), topic.operation(), at.epoch, at.seq];
+        let arguments = [what, args![after, limit as i64]].concat();
         let read = |it: &mut Columns<'_>| {
             Ok(Subscriber { id: it.next()?, organization_id: it.next()?, key_id: it.next()?, hears: it.next()? })
         };
-        self.list(FIND_SUBSCRIBERS, arguments, "webhook", read).await
+        self.list(statement, arguments, "webhook", read).await
     }
 }
 
 impl Tx {
-    /// Writes a webhook. `created_by` is the user in whose name it was made.
+    /// Writes a webhook, which listens from now on: to what takes its place in a stream behind where that ends. `created_by` is the user in whose name it was made.
     ///
     /// # Errors
     /// `Missing` when its key is not the tenant's.
@@ -294,7 +359,7 @@ impl Tx {
         self.execute(INSERT_WEBHOOK, [what, how, when].concat()).await.map(drop)
     }
 
-    /// Changes a webhook. One that is active from now on goes on with what is pending.
+    /// Changes a webhook. One that is active from now on goes on with what is pending, and does not learn what happened meanwhile.
     ///
     /// # Errors
     /// `VersionMismatch`, `Missing`.

@@ -14,6 +14,9 @@ const HOUR: u64 = 60 * MINUTE;
 /// Attempts at a delivery, all in all.
 pub const ATTEMPTS_MAX: u32 = WAITS_SECS.len() as u32 + 1;
 
+/// What is said of an attempt whose receiver wants this one delivery no more.
+pub const DECLINED: &str = "The receiver gave this delivery up (`webhook-delivery: abort-message`).";
+
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

@@ -166,7 +166,8 @@ pub(super) async fn resend_delivery(
 
 /// Has the deliveries sent again that failed.
 ///
-/// Those made since an instant, the oldest first, at most 1,000 at a time. Takes the right to what the webhook tells.
+/// Those made since an instant that were given up, and those with an attempt that failed since then, which do not wait for the next one; the oldest
+/// first, at most 1,000 at a time. What is on its way already is not sent twice. Takes the right to what the webhook tells.
 #[utoipa::path(
     post,
     path = "/api/v1/hooks/{hook_id}/recover",

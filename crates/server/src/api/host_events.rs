@@ -76,12 +76,12 @@ pub(super) struct NewHostEventBody {
     #[schema(value_type = Object, required = false)]
     data: Map<String, Value>,
     /// What the thing looked like before, for the revision history.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Object, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, required = false)]
     before: Option<Map<String, Value>>,
     /// What it looks like now, for the revision history.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Object, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, required = false)]
     after: Option<Map<String, Value>>,
 }
 
@@ -110,6 +110,8 @@ pub(super) struct ReportedEventView {
     organization_id: OrganizationId,
     /// Whether it was not known yet.
     is_new: bool,
+    /// Whether a key or an access token stood in `data`, `before` or `after`: that is not kept, and its hint stands in its place.
+    masked: bool,
 }
 
 /// What became of a batch.
@@ -125,6 +127,7 @@ fn view(reported: &[ReportedEvent]) -> ReportedEventsView {
         event_id: it.event_id,
         organization_id: it.organization_id,
         is_new: it.is_new,
+        masked: it.is_masked,
     };
     ReportedEventsView { data: reported.iter().map(one).collect() }
 }
@@ -172,7 +175,8 @@ fn host_id(pointer: &'static str, text: String) -> Result<String, FieldReject> {
 /// Reports what happens in the host's product.
 ///
 /// All of a batch is taken, or nothing. An event that comes again under its id is taken once; under the id of another one it is refused. What is
-/// reported goes to webhooks that ask for it, and stands in the revision history under the name of who did it.
+/// reported goes to webhooks that ask for it, and stands in the revision history under the name of who did it. Keys of this service in it are left out
+/// before anything is kept (`masked`).
 #[utoipa::path(
     post,
     path = "/api/v1/events",
@@ -284,7 +288,8 @@ pub(super) struct EventTypeBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, max_length = 200)]
     permission: Option<String>,
-    /// The JSON schema of its data, for who subscribes; what is reported is not held against it.
+    /// The JSON schema of its data, for who subscribes; neither what is reported nor the example is held against it. Its `type`, where it has one, is one
+    /// of JSON Schema's.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Object, required = false)]
     schema: Option<Map<String, Value>>,

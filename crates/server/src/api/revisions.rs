@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use claviger_core::host_event::HostEventBody;
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
@@ -73,8 +74,13 @@ pub(super) struct RevisionView {
     pub entity_id: Option<String>,
     /// Who did it.
     pub actor: RevisionActorView,
-    /// Whether `before` and `after` are left out because the caller lacks the permission that it takes to read of this.
+    /// Whether `data`, `before` and `after` are left out because the caller lacks the permission that it takes to read of this.
     pub withheld: bool,
+    /// Whether what it told was erased: `data`, `before` and `after` are null then.
+    pub erased: bool,
+    /// What the host says of it to receivers; null where it says nothing.
+    #[schema(value_type = Option<BTreeMap<String, Value>>, required)]
+    pub data: Option<Map<String, Value>>,
     /// What it looked like before; null where the host does not say, and once it is erased.
     #[schema(value_type = Option<BTreeMap<String, Value>>, required)]
     pub before: Option<Map<String, Value>>,
@@ -84,8 +90,9 @@ pub(super) struct RevisionView {
 }
 
 impl From<Revision> for RevisionView {
-    fn from(Revision { row: it, is_withheld }: Revision) -> Self {
-        let (before, after) = it.event.body.map_or((None, None), |it| (it.before, it.after));
+    fn from(Revision { row: it, is_withheld, is_erased }: Revision) -> Self {
+        let told = |it: HostEventBody| (Some(it.data).filter(|it| !it.is_empty()), it.before, it.after);
+        let (data, before, after) = it.event.body.map_or((None, None, None), told);
         Self {
             id: it.event.id,
             at: it.event.at,
@@ -101,6 +108,8 @@ impl From<Revision> for RevisionView {
                 key_name: it.key_name.map(|it| it.to_string()),
             },
             withheld: is_withheld,
+            erased: is_erased,
+            data,
             before,
             after,
         }
@@ -122,6 +131,8 @@ impl Line for RevisionView {
         "key_id",
         "key_name",
         "withheld",
+        "erased",
+        "data",
         "before",
         "after",
     ];
@@ -141,6 +152,8 @@ impl Line for RevisionView {
             text(self.actor.key_id.map(|it| it.to_string())),
             text(self.actor.key_name),
             self.withheld.to_string(),
+            self.erased.to_string(),
+            json_cell(self.data.map(Value::Object)),
             json_cell(self.before.map(Value::Object)),
             json_cell(self.after.map(Value::Object)),
         ]

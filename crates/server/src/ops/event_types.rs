@@ -45,6 +45,13 @@ impl NewEventType {
         if self.permission.as_ref().is_some_and(|it| !is_named(it)) {
             return Err(Reject::field("/permission", "is not of the form `contacts:read`, without an element or `*`"));
         }
+        if self.schema.as_ref().and_then(|it| it.get("type")).is_some_and(|it| !names_types(it)) {
+            let detail = format!(
+                "names a `type` that JSON Schema does not have: one of {}, or a list of these",
+                TYPES.join(", ")
+            );
+            return Err(Reject::field("/schema/type", detail));
+        }
         let bytes = |it: &Option<Map<String, Value>>| {
             it.as_ref().and_then(|it| serde_json::to_vec(it).ok()).map_or(0, |it| it.len())
         };
@@ -55,6 +62,15 @@ impl NewEventType {
         }
         Ok(())
     }
+}
+
+/// The types of JSON Schema. More of a schema is not looked at: it is for who subscribes, and nothing is held against it.
+const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
+
+/// Whether it is one of these, or some of them.
+fn names_types(it: &Value) -> bool {
+    let is_one = |it: &Value| it.as_str().is_some_and(|it| TYPES.contains(&it));
+    is_one(it) || it.as_array().is_some_and(|some| !some.is_empty() && some.iter().all(is_one))
 }
 
 /// A type of events, and whether it is new.

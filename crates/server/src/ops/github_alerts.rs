@@ -21,6 +21,8 @@ use super::verify::Subject;
 use crate::app::App;
 
 /// Who reported, in the audit.
+/// What whoever sends alerts can do about one that is not believed.
+const FIX: &str = "Send what GitHub has signed, byte for byte, with its headers `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`.";
 const JOB: &str = "github-alert";
 /// How long GitHub is asked to wait where its list cannot be had.
 const LATER_SECS: u64 = 60;
@@ -69,7 +71,8 @@ pub async fn take_alert(app: &App, key_id: &str, signature: &str, body: &[u8]) -
     // Nothing of it is looked at before this.
     if let Err(error) = keys.check(key_id, signature, body) {
         tracing::info!(%error, "an alert that says that it is of GitHub is not believed");
-        return Err(Reject::new(RejectCode::Unauthenticated, format!("This alert {error}.")).into());
+        let reject = Reject::new(RejectCode::Unauthenticated, format!("This alert {error}."));
+        return Err(Reject { fix: Some(FIX), ..reject }.into());
     }
     let alerts = Alert::parse_all(body).map_err(|error| {
         let code = if error == AlertError::TooMany { RejectCode::BodyTooLarge } else { RejectCode::InvalidBody };

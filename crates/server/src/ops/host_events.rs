@@ -53,6 +53,8 @@ pub struct ReportedEvent {
     pub organization_id: OrganizationId,
     /// Whether it was not known yet.
     pub is_new: bool,
+    /// Whether a key or token stood in it, which is not kept.
+    pub is_masked: bool,
 }
 
 /// Takes what a host reports. Needs `claviger/events:create`, where the caller is and wherever something happened.
@@ -81,7 +83,7 @@ pub async fn report_events(
         }
         let mut place = tx.begin_reporting().await?;
         let mut reported = Vec::with_capacity(made.len());
-        for (index, (event, fingerprint)) in made.into_iter().enumerate() {
+        for (index, (event, fingerprint, is_masked)) in made.into_iter().enumerate() {
             let known = tx.find_reported(&tenant, &event).await?;
             if known.is_some_and(|it| it.fingerprint != fingerprint) {
                 let detail = "was reported before, and said something else then; another event has another identifier";
@@ -94,6 +96,7 @@ pub async fn report_events(
                 event_id: known.map_or(event.id, |it| it.id),
                 organization_id: event.organization_id,
                 is_new: known.is_none(),
+                is_masked,
                 given_id: event.given_id,
             });
         }
@@ -106,7 +109,8 @@ pub async fn report_events(
     .await
 }
 
-/// What is to be taken, with its fingerprint.
+/// What is to be taken, with its fingerprint, and whether something was masked in it. The fingerprint is of what the host says, a key in that
+/// included: of what is left, two reports that differ by their keys would be one. Nobody finds a key by it, which has 190 bits of chance.
 async fn make(
     app: &App,
     caller: &Caller,
@@ -114,7 +118,7 @@ async fn make(
     reporter: &Tenant,
     (index, new): (usize, NewHostEvent),
     now: Timestamp,
-) -> OpResult<(HostEvent, [u8; 32])> {
+) -> OpResult<(HostEvent, [u8; 32], bool)> {
     let field = |name: &str, detail: &str| Reject::field(format!("/events/{index}/{name}"), detail);
     let organization_id = match &new.organization {
         None => reporter.organization_id(),
@@ -141,7 +145,7 @@ async fn make(
     let done_by = actor(app, connection, organization_id, &new).await?;
     let mapped_user_id = done_by.unwrap_or_default();
     let told_by = reporter.actor();
-    let event = HostEvent {
+    let mut event = HostEvent {
         id: EventId::new(now, &mut *app.rng()),
         organization_id,
         reporter_organization_id: reporter.organization_id(),
@@ -165,7 +169,8 @@ async fn make(
             return Err(field(name, detail).into());
         }
     }
-    Ok((event, fingerprint))
+    let is_masked = event.body.as_mut().is_some_and(HostEventBody::mask);
+    Ok((event, fingerprint, is_masked))
 }
 
 /// Whom the key is mapped to with which it was done, or why whoever did it cannot have: the field, and what is wrong. Keys that were revoked since

@@ -22,14 +22,17 @@ pub struct Revision {
     /// Whether the body is left out because the caller may not read such things: who looks after an organization may see that something was done,
     /// and not what stands in it.
     pub is_withheld: bool,
+    /// Whether what it told was erased.
+    pub is_erased: bool,
 }
 
 fn as_seen(tenant: &Tenant, mut row: RevisionRow) -> Revision {
     let event = &mut row.event;
     let text = asked(&event.topic, &event.permission, event.entity_id.as_deref());
     let may_read = Asked::parse(&text).is_ok_and(|it| tenant.rights().coverage(&it) == Coverage::All);
+    let is_erased = event.body.is_none();
     let is_withheld = !may_read && event.body.take().is_some();
-    Revision { row, is_withheld }
+    Revision { row, is_withheld, is_erased }
 }
 
 /// Who may see what was changed here may see what was changed in the product.

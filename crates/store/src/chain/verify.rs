@@ -23,7 +23,10 @@ pub const FAULTS_MAX: usize = 100;
 
 statements! {
     PAGE_LINKED = concat!(
-        "SELECT ", covered!(), ", e.organization_id, c.organization_id, c.number, c.link, b.salt, b.body FROM event e \
+        "SELECT ", covered!(), ", e.organization_id, c.organization_id, c.number, c.link, b.salt, b.body, \
+         CASE WHEN e.commitment IS NOT NULL AND b.body IS NULL THEN (SELECT MIN(x.seq) FROM event x WHERE x.entity_id = e.id \
+         AND x.kind = 'event.erased' AND x.stream = 'change' AND x.organization_id = e.organization_id \
+         AND (x.epoch, x.seq) > (e.epoch, e.seq)) END FROM event e \
          LEFT JOIN chain_link c ON c.epoch = e.epoch AND c.seq = e.seq \
          LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq \
          WHERE e.stream = 'change' AND (e.epoch, e.seq) > ($1, $2) ORDER BY e.epoch, e.seq LIMIT $3"
@@ -49,6 +52,8 @@ pub enum Fault {
     Altered(Position),
     /// The body of the event at this place is not the one that the event commits to.
     Body(Position),
+    /// The body of the event at this place is gone, and no event behind it says that it was erased.
+    Bodiless(Position),
     /// A link whose event is not there.
     Eventless(Position),
     /// An event or a link stands where the log, or its reader, has not come to.
@@ -69,6 +74,9 @@ impl fmt::Display for Fault {
                 write!(formatter, "the event at {}, or one before it in its organization, was altered", place(at))
             }
             Self::Body(at) => write!(formatter, "what the event at {} tells was altered", place(at)),
+            Self::Bodiless(at) => {
+                write!(formatter, "what the event at {} told is gone, and no event says that it was erased", place(at))
+            }
             Self::Eventless(at) => write!(formatter, "the event at {} was taken out of the log", place(at)),
             Self::Ahead(at) => {
                 write!(formatter, "what stands at {} is ahead of the log's own end, or of the chain's", place(at))
@@ -96,7 +104,7 @@ pub struct Proof {
     pub events: u64,
     /// Of those, linked as they are.
     pub linked: u64,
-    /// Of those, without their bodies, which were erased.
+    /// Of those, without their bodies, which were erased: a later event says so.
     pub erased: u64,
     /// Events that no chain has come to yet.
     pub waiting: u64,
@@ -218,7 +226,8 @@ impl Walk {
     fn check_body(&mut self, at: Position, event: &Linked<'_>) {
         match (event.commitment, &event.body) {
             (None, None) => {}
-            (Some(_), None) => self.proof.erased += 1,
+            (Some(_), None) if event.says_erased => self.proof.erased += 1,
+            (Some(_), None) => self.proof.add(Fault::Bodiless(at)),
             (Some(kept), Some((salt, body))) if kept == commitment(salt, body) => {}
             (_, Some(_)) => self.proof.add(Fault::Body(at)),
         }
@@ -243,6 +252,8 @@ struct Linked<'r> {
     link: Option<(String, i64, Link)>,
     commitment: Option<&'r [u8]>,
     body: Option<([u8; 32], String)>,
+    /// Whether an event behind it says that its body was erased. That one is proved as all are: who puts it in is found by that.
+    says_erased: bool,
 }
 
 impl<'r> Linked<'r> {
@@ -254,10 +265,11 @@ impl<'r> Linked<'r> {
         let (owner, number, link): (Option<String>, Option<i64>, Option<Link>) = (it.next()?, it.next()?, it.next()?);
         let link = owner.zip(number).zip(link).map(|((owner, number), link)| (owner, number, link));
         let (salt, body): (Option<[u8; 32]>, Option<String>) = (it.next()?, it.next()?);
+        let says_erased = it.next::<Option<i64>>()?.is_some();
         let commitment = match fields.last() {
             Some(Field::Bytes(bytes)) => Some(*bytes),
             _ => None,
         };
-        Ok(Self { fields, organization, link, commitment, body: salt.zip(body) })
+        Ok(Self { fields, organization, link, commitment, body: salt.zip(body), says_erased })
     }
 }

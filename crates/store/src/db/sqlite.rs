@@ -30,6 +30,7 @@ const STATE: &[(i64, &str, &str)] = &[
     (7, "ended_shared_secrets", include_str!("../../migrations/sqlite/0007_ended_shared_secrets.sql")),
     (8, "key_limits", include_str!("../../migrations/sqlite/0008_key_limits.sql")),
     (9, "api_documents", include_str!("../../migrations/sqlite/0009_api_documents.sql")),
+    (10, "listening", include_str!("../../migrations/sqlite/0010_listening.sql")),
 ];
 const USAGE: &[(i64, &str, &str)] = &[
     (2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql")),

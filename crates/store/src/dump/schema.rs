@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0008_key_limits.sql"),
     include_str!("../../migrations/postgres/0008_quotas.sql"),
     include_str!("../../migrations/postgres/0009_api_documents.sql"),
+    include_str!("../../migrations/postgres/0010_listening.sql"),
 ];
 /// Which of them have the tables that are written often.
 const USAGE: [usize; 2] = [1, 8];

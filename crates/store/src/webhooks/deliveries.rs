@@ -82,6 +82,11 @@ statements! {
         "UPDATE delivery SET state = 'pending', due_at = $4, is_manual = $5, ended_at = NULL WHERE id IN \
          (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 AND d.state = 'failed' AND d.created_at >= $3 \
          ORDER BY d.id LIMIT $6)";
+    /// Those that wait for a further attempt. What is due already is on its way: it would come twice.
+    HURRY_DELIVERIES =
+        "UPDATE delivery SET due_at = $4, is_manual = $5 WHERE id IN \
+         (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 AND d.state = 'pending' AND 0 < d.attempts \
+         AND EXISTS (SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.at >= $3) AND d.due_at > $4 ORDER BY d.id LIMIT $6)";
     PURGE_OLD_ATTEMPTS = concat!("DELETE FROM attempt WHERE delivery_id IN ", old!());
     PURGE_OLD_DELIVERIES = concat!("DELETE FROM delivery WHERE id IN ", old!());
     PURGE_ORPHANED_ATTEMPTS = concat!("DELETE FROM attempt WHERE delivery_id IN ", orphaned!());
@@ -305,8 +310,8 @@ impl Tx {
         self.bring_forward(tenant, webhook_id, at).await.map(drop)
     }
 
-    /// Has the deliveries of a webhook sent again that were made since an instant and failed, the oldest first, at most
-    /// [`DELIVERIES_RECOVERED_MAX`], and says how many.
+    /// Has the deliveries of a webhook sent again that were made since an instant and failed, and those sent now of which an attempt has failed
+    /// since then and which wait for the next one; the oldest first, at most [`DELIVERIES_RECOVERED_MAX`] together. Says how many.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -318,8 +323,12 @@ impl Tx {
         at: Timestamp,
     ) -> StoreResult<u64> {
         let place = args![webhook_id, tenant.organization_id(), since, at, true];
-        let arguments = [place, args![DELIVERIES_RECOVERED_MAX as i64]].concat();
-        let recovered = self.execute(RECOVER_DELIVERIES, arguments).await?;
+        let most = DELIVERIES_RECOVERED_MAX as u64;
+        let mut recovered = 0;
+        for statement in [HURRY_DELIVERIES, RECOVER_DELIVERIES] {
+            let arguments = [place.clone(), args![most.saturating_sub(recovered)]].concat();
+            recovered += self.execute(statement, arguments).await?;
+        }
         if 0 < recovered {
             self.bring_forward(tenant, webhook_id, at).await?;
         }

@@ -144,7 +144,15 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(page_webhooks(&WebhookFilter::default(), &first), |it| it.rows.iter().any(|it| it.webhook.id == webhook));
     ask!(count_webhooks(None), |it| it > 0);
     ask!(count_webhooks_of_keys(&[told.webhook.key_id.expect("a key")]), |it| !it.is_empty());
-    ask!(find_subscribers(topic, None, 9), |it| it.iter().any(|it| it.id == webhook));
+    ask!(
+        find_subscribers(
+            topic,
+            (claviger_core::event::Stream::Host, claviger_core::event::Position { epoch: 9, seq: 1 }),
+            None,
+            9
+        ),
+        |it| it.iter().any(|it| it.id == webhook)
+    );
     ask!(find_webhook_secrets(webhook), |it| !it.is_empty());
     ask!(find_delivery(webhook, delivery), |it| it.is_some());
     ask!(page_deliveries(webhook, None, &first), |it| it.rows.iter().any(|it| it.id == delivery));

@@ -26,6 +26,9 @@ use claviger_store::{Error, PageRequest, StoreResult, Tx};
 use crate::engine::{harm, is_postgres};
 use crate::world::{World, event, id, now, tenant};
 
+/// Behind everything that a test reports.
+const LATER: (Stream, Position) = (Stream::Host, Position { epoch: 9, seq: 1 });
+
 pub(crate) fn topic() -> Topic {
     Topic::parse("contact", "create").expect("a topic")
 }
@@ -310,9 +313,32 @@ async fn webhooks_of_a_key_end_with_it_whoever_revoked_it_and_their_receivers_ar
     assert_eq!(it.number("SELECT count(*) FROM farewell").await, 1);
     assert_eq!(it.number("SELECT count(*) FROM webhook WHERE due_at IS NOT NULL").await, 0, "nothing more is sent");
     let (mut reader, acme) = (it.world.store.read().await.expect("a reader"), &it.world.acme.tenant);
-    let subscribers = reader.find_subscribers(acme, &topic(), None, 9).await.expect("an answer");
-    assert!(reader.find_subscribers(acme, &topic(), Some(it.own.id), 9).await.expect("an answer").is_empty());
+    let subscribers = reader.find_subscribers(acme, &topic(), LATER, None, 9).await.expect("an answer");
+    assert!(reader.find_subscribers(acme, &topic(), LATER, Some(it.own.id), 9).await.expect("an answer").is_empty());
     assert_eq!(subscribers.iter().map(|it| it.id).collect::<Vec<_>>(), [it.own.id]);
+}
+
+#[tokio::test]
+async fn a_webhook_listens_behind_where_each_stream_ended_when_it_was_made_or_played() {
+    let it = Subscribed::new().await;
+    let acme = it.world.acme.tenant.clone();
+    let heard = async |stream, seq| {
+        let mut reader = it.world.store.read().await.expect("a reader");
+        let at = (stream, Position { epoch: 1, seq });
+        let found = reader.find_subscribers(&acme, &topic(), at, None, 9).await.expect("an answer");
+        found.iter().any(|found| found.id == it.own.id)
+    };
+    assert!(!heard(Stream::Host, 0).await && heard(Stream::Host, 1).await);
+    let ends = it.number("SELECT seq FROM log_head WHERE stream = 'change'").await as u64;
+    assert!(heard(Stream::Change, ends + 9).await && !heard(Stream::Change, 1).await);
+    harm(&it.world.store, "UPDATE log_head SET seq = 40 WHERE stream = 'host'").await;
+    // Another change leaves it where it listens; so does playing what is on.
+    let changed = |version, status| Webhook { version, status, ..it.own.clone() };
+    it.change(async |tx| tx.update_webhook(&acme, &changed(2, WebhookStatus::Active), 1).await).await;
+    assert!(heard(Stream::Host, 1).await);
+    it.change(async |tx| tx.update_webhook(&acme, &changed(3, WebhookStatus::Paused), 2).await).await;
+    it.change(async |tx| tx.update_webhook(&acme, &changed(4, WebhookStatus::Active), 3).await).await;
+    assert!(!heard(Stream::Host, 40).await && heard(Stream::Host, 41).await);
 }
 
 #[tokio::test]

@@ -65,6 +65,10 @@ pub struct RevisionPage {
     pub received_at: Moment,
     /// Whether what changed is not told, because the visitor may not read such things.
     pub withheld: bool,
+    /// Whether what it told was erased.
+    pub erased: bool,
+    /// What receivers are sent of it, as a program sees it.
+    pub data: Option<String>,
     /// Every field, those that differ first.
     pub fields: Vec<Difference>,
     /// Whether it shows both how it was and how it is.

@@ -58,8 +58,9 @@ pub(super) async fn show_revisions(visit: Visit, query: Address) -> Result<Respo
 pub(super) async fn show_revision(visit: Visit, Path((_, id)): Path<(String, String)>) -> Result<Response, Failure> {
     let id: EventId = id.parse().map_err(|_| Failure::not_found())?;
     let revision = get_revision(&visit.app, &visit.caller, visit.organization_id(), id).await?;
-    let (found, withheld) = (revision.row, revision.is_withheld);
+    let (found, withheld, erased) = (revision.row, revision.is_withheld, revision.is_erased);
     let (before, after) = pictures(found.event.body.as_ref());
+    let data = found.event.body.as_ref().map(|it| &it.data).filter(|it| !it.is_empty());
     let page = RevisionPage {
         shell: visit.shell(Place::Settings),
         row: row(&visit, &found),
@@ -69,20 +70,18 @@ pub(super) async fn show_revision(visit: Visit, Path((_, id)): Path<(String, Str
         received_at: Moment::new(found.event.received_at),
         fields: differences(before.as_ref(), after.as_ref(), &Names::new()),
         withheld,
+        erased,
+        data: data.and_then(|it| serde_json::to_string_pretty(it).ok()),
         compared: before.is_some() && after.is_some(),
         json: serde_json::to_string_pretty(&json!({ "before": before, "after": after })).unwrap_or_default(),
     };
     Ok(visit.page(&page))
 }
 
-/// How the thing looked before and after; where the host says neither, what it says of the event at all.
+/// How the thing looked before and after.
 fn pictures(body: Option<&HostEventBody>) -> (Option<Value>, Option<Value>) {
     let picture = |it: &Option<Map<String, Value>>| it.clone().map(Value::Object);
-    let Some(body) = body else { return (None, None) };
-    match (picture(&body.before), picture(&body.after)) {
-        (None, None) if !body.data.is_empty() => (None, Some(Value::Object(body.data.clone()))),
-        both => both,
-    }
+    body.map_or((None, None), |it| (picture(&it.before), picture(&it.after)))
 }
 
 fn row(visit: &Visit, revision: &RevisionRow) -> EventRowView {
@@ -91,7 +90,8 @@ fn row(visit: &Visit, revision: &RevisionRow) -> EventRowView {
     // Identifiers in a host's pictures are the host's own.
     let names = Names::new();
     let (differences, more) = in_short(before.as_ref(), after.as_ref(), &names);
-    let known = [&after, &before].into_iter().flatten();
+    let pictures = [&after, &before].into_iter().flatten().filter_map(Value::as_object);
+    let known = pictures.chain(event.body.as_ref().map(|it| &it.data));
     let name = known.flat_map(|it| NAMES.map(|field| it.get(field))).flatten().find_map(Value::as_str);
     let subject = name.or(event.entity_id.as_deref());
     EventRowView {
@@ -143,10 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn where_no_picture_is_told_the_event_itself_is_one() {
+    fn what_receivers_are_sent_is_no_picture() {
         let data = json!({ "rating": 4 }).as_object().cloned().unwrap_or_default();
         let body = HostEventBody { data, before: None, after: None };
-        assert_eq!(pictures(Some(&body)), (None, Some(json!({ "rating": 4 }))));
+        assert_eq!(pictures(Some(&body)), (None, None));
         let body = HostEventBody { before: Some(Map::new()), ..body };
         assert_eq!(pictures(Some(&body)), (Some(json!({})), None));
         assert_eq!(pictures(None), (None, None));

@@ -5,6 +5,7 @@ use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::id::DeliveryId;
 use claviger_core::time::Timestamp;
+use claviger_core::webhook::delivery::DeliveryState;
 use serde::Deserialize;
 
 use super::{Narrowed, crumbs, find, path_of, readable, rights, view, webhook_page};
@@ -27,11 +28,15 @@ pub(in crate::console) async fn show_delivery(
     let webhook = &info.row.webhook;
     let delivery_id: DeliveryId = delivery.parse().map_err(|_| Failure::not_found())?;
     let found = get_delivery(&visit.app, &visit.caller, webhook.id, delivery_id).await?;
+    let mut delivery = view::delivery(&found.row);
+    if found.row.state == DeliveryState::Failed && found.attempts.first().is_some_and(view::is_declined) {
+        delivery.status.words = "Failed: the receiver gave it up".to_owned();
+    }
     let page = DeliveryPage {
         shell: visit.shell(Place::Webhooks),
         crumbs: crumbs(&visit),
         webhook: view::webhook(&visit, &info),
-        delivery: view::delivery(&found.row),
+        delivery,
         due: found.row.due_at.map(Moment::new),
         ended: found.row.ended_at.map(Moment::new),
         headers: found.body.is_some().then(|| view::headers(&found.row, &found.attempts)),

@@ -35,7 +35,8 @@ use crate::ops::keys::Overlap;
 use crate::ops::page::PageRequest;
 use crate::ops::precondition::{Expected, expecting};
 use crate::ops::webhooks::{
-    NewWebhook, Owner, ShownWebhook, WebhookInfo, WebhookPatch, create_webhook, rotate_secret, update_webhook,
+    NewWebhook, Owner, ShownWebhook, WebhookInfo, WebhookPatch, check_target, create_webhook, rotate_secret,
+    update_webhook,
 };
 
 const HOUR: u64 = 60 * 60;
@@ -99,6 +100,14 @@ fn read_target(text: &str, errors: &mut FormErrors) -> Option<TargetUrl> {
     read.map_err(|error| errors.add("url", format!("The URL {error}."))).ok()
 }
 
+/// Says that an address may not be called with what else is wrong, and not only once that is right.
+fn complain_of_target(visit: &Visit, target: Option<&TargetUrl>, errors: &mut FormErrors) -> Result<(), Failure> {
+    match target.map(|it| check_target(&visit.app, it)) {
+        Some(Err(reject)) => complain(errors, reject),
+        _ => Ok(()),
+    }
+}
+
 fn read_description(text: &str, errors: &mut FormErrors) -> Option<Description> {
     let read = Description::parse(text.trim());
     read.map_err(|error| errors.add("description", format!("The description {error}."))).ok()
@@ -110,7 +119,10 @@ fn read_subscription(form: &WebhookForm, errors: &mut FormErrors) -> Option<Subs
     for (field, words, pair) in
         [("entity", "The entity", (entity, "*")), ("operation", "The operation type", ("*", operation))]
     {
-        if let Err(error) = Subscription::parse(pair.0, pair.1) {
+        if pair.0.is_empty() || pair.1.is_empty() {
+            errors
+                .add(field, format!("{words} is needed: a word such as `contact` or `create`, or `*` for every one."));
+        } else if let Err(error) = Subscription::parse(pair.0, pair.1) {
             errors.add(field, format!("{words} {error}."));
         }
     }
@@ -125,9 +137,12 @@ pub(in crate::console) async fn create(
     let form = readable(form)?;
     let mut errors = FormErrors::default();
     let target_url = read_target(&form.url, &mut errors);
+    complain_of_target(&visit, target_url.as_ref(), &mut errors)?;
     let subscription = read_subscription(&form, &mut errors);
     let description = read_description(&form.description, &mut errors);
-    if let (Some(target_url), Some(subscription), Some(description)) = (target_url, subscription, description) {
+    if let (Some(target_url), Some(subscription), Some(description), true) =
+        (target_url, subscription, description, errors.is_empty())
+    {
         let new = NewWebhook {
             organization_id: Some(visit.organization_id()),
             target_url,
@@ -210,8 +225,10 @@ pub(in crate::console) async fn edit(
     let version: u64 = form.version.parse().map_err(|_| Failure::bad_form())?;
     let mut errors = FormErrors::default();
     let target_url = read_target(&form.url, &mut errors);
+    let elsewhere = target_url.as_ref().filter(|it| **it != info.row.webhook.target_url);
+    complain_of_target(&visit, elsewhere, &mut errors)?;
     let description = read_description(&form.description, &mut errors);
-    if let (Some(target_url), Some(description)) = (target_url, description) {
+    if let (Some(target_url), Some(description), true) = (target_url, description, errors.is_empty()) {
         let webhook = &info.row.webhook;
         let patch = WebhookPatch {
             target_url: Some(target_url).filter(|it| *it != webhook.target_url),

@@ -1,6 +1,7 @@
 //! Webhooks and deliveries as pages show them.
 
 use claviger_core::webhook::WebhookStatus;
+use claviger_core::webhook::attempt::DECLINED;
 use claviger_core::webhook::delivery::{DeliveryState, Source};
 use claviger_core::webhook::health::Health;
 use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow};
@@ -35,7 +36,14 @@ pub(super) const fn state_words(state: DeliveryState) -> &'static str {
 /// A webhook. Where the reader may not see the whole address, what comes behind the host is left out: a secret may stand there.
 pub(in crate::console) fn webhook(visit: &Visit, info: &WebhookInfo) -> WebhookView {
     let webhook = &info.row.webhook;
+    // It goes on, and whoever looks at the list is to see that nothing arrives.
+    let failing = webhook.failing_since.filter(|_| webhook.is_sent());
+    let words = failing.map_or_else(
+        || status_words(webhook.status).to_owned(),
+        |it| format!("On, failing since {} UTC", it.to_table_text()),
+    );
     let tone = match webhook.status {
+        WebhookStatus::Active if failing.is_some() => Tone::Warning,
         WebhookStatus::Active => Tone::Good,
         WebhookStatus::Paused => Tone::Paused,
         WebhookStatus::DisabledFailing => Tone::Warning,
@@ -57,7 +65,7 @@ pub(in crate::console) fn webhook(visit: &Visit, info: &WebhookInfo) -> WebhookV
         operation: webhook.subscription.operation().to_owned(),
         description: webhook.description.to_string(),
         key,
-        status: Status { tone, words: status_words(webhook.status).to_owned() },
+        status: Status { tone, words },
         health: health_words(info.health),
     }
 }
@@ -101,10 +109,16 @@ pub(super) fn delivery(row: &DeliveryRow) -> DeliveryView {
     }
 }
 
+/// Whether its receiver wants this one delivery no more.
+pub(super) fn is_declined(it: &AttemptRow) -> bool {
+    it.error.as_deref() == Some(DECLINED)
+}
+
 /// One try.
 pub(super) fn attempt(row: &AttemptRow) -> AttemptView {
     let is_good = row.status.is_some_and(|it| (200..300).contains(&it));
     let words = match (row.status, &row.error) {
+        (Some(status), Some(_)) if is_declined(row) => format!("{status}: the receiver gave it up"),
         (Some(status), _) => status.to_string(),
         (None, Some(error)) => error.clone(),
         (None, None) => "No answer".to_owned(),

@@ -3,7 +3,7 @@
 use claviger_core::event::{Event, EventKind};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_core::webhook::attempt::{Outcome, Verdict};
+use claviger_core::webhook::attempt::{DECLINED, Outcome, Verdict};
 use claviger_core::webhook::delivery::DeliveryState;
 use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow};
@@ -41,7 +41,10 @@ impl Turn<'_> {
             is_manual: delivery.is_manual,
             status: answer.status(),
             response: answer.status().map(|_| answer.body.clone()),
-            error: answer.error.clone(),
+            error: match verdict {
+                Verdict::Declined => Some(DECLINED.to_owned()),
+                _ => answer.error.clone(),
+            },
         };
         let noted = Noted {
             tenant: self.tenant.clone(),

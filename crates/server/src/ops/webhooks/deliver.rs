@@ -157,8 +157,8 @@ pub async fn resend_delivery(
     .await
 }
 
-/// Has the deliveries of a webhook sent again that were made since an instant and failed, the oldest first, so many at a time. Rights as for
-/// [`resend_delivery`]; those that it may not be told any more fail again, and are not sent.
+/// Has the deliveries of a webhook sent again that were made since an instant and failed, and at once those that wait for a further attempt after one
+/// failed since then; the oldest first, so many at a time. Rights as for [`resend_delivery`]; those that it may not be told any more fail again, and are not sent.
 ///
 /// # Errors
 /// As [`resend_delivery`].
@@ -209,7 +209,8 @@ pub async fn test_webhook(
             Begun::Now(begun) => *begun,
         };
         let now = app.now();
-        let topic = example_topic(&webhook);
+        let known = samples::first_type_for(&app, &mut tx, &tenant, &webhook).await?;
+        let topic = known.map_or_else(|| example_topic(&webhook), |it| it.topic);
         let heading = Heading {
             id: EventId::new(now, &mut *app.rng()),
             topic: topic.clone(),
@@ -244,7 +245,7 @@ pub async fn test_webhook(
     .await
 }
 
-/// What a test is about: what was subscribed to, or `test` where that is everything.
+/// What a test is about where the catalogue knows nothing of the kind: what was subscribed to, or `test` where that is everything.
 fn example_topic(webhook: &Webhook) -> Topic {
     let or_test = |word: &str| if word == "*" { "test".to_owned() } else { word.to_owned() };
     let (entity, operation) = (or_test(webhook.subscription.entity()), or_test(webhook.subscription.operation()));

@@ -109,7 +109,7 @@ async fn deliver(app: &App, tx: &mut Tx, stream: Stream, events: &[Happened<'_>]
     for event in events {
         let after = begun.filter(|(at, _)| *at == event.at).map(|(_, webhook_id)| webhook_id);
         let place = Tenant::system(event.told.organization_id, JOB);
-        let found = tx.find_subscribers(&place, event.told.topic, after, room).await?;
+        let found = tx.find_subscribers(&place, event.told.topic, (stream, event.at), after, room).await?;
         made.of(app, tx, event, &found).await?;
         room -= found.len();
         if let Some(last) = found.last().filter(|_| room == 0) {

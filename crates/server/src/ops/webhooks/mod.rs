@@ -39,7 +39,7 @@ pub(super) use hear::{asked, is_sent_still, permission_of, settle};
 pub use look::{count_webhooks_of_keys, get_webhook, list_webhooks};
 pub use samples::list_samples;
 pub use secrets::{rotate_secret, signing_secrets};
-pub use subscribe::{NewWebhook, Owner, create_webhook};
+pub use subscribe::{NewWebhook, Owner, check_target, create_webhook};
 
 /// A webhook as a caller may see it.
 #[derive(Debug, Clone)]

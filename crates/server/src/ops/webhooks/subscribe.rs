@@ -48,7 +48,10 @@ pub struct NewWebhook {
 }
 
 /// Refuses an address that says itself that it may not be called. What a name leads to is judged when it is called.
-pub(super) fn check_target(app: &App, target: &TargetUrl) -> Result<(), Reject> {
+///
+/// # Errors
+/// A field's refusal, of `/target_url`.
+pub fn check_target(app: &App, target: &TargetUrl) -> Result<(), Reject> {
     let allowed = app.config().webhook_allow_networks.as_ref();
     target.check(allowed).map_err(|error| Reject::field("/target_url", error))
 }

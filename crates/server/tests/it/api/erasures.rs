@@ -30,6 +30,10 @@ async fn places_of(it: &Fixture, text: &str) -> Vec<String> {
     places
 }
 
+fn text_of<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
 async fn newest(it: &Fixture) -> Value {
     it.admin.get(&it.at("/events?limit=1")).await.expect(200).json()["data"][0].clone()
 }
@@ -128,6 +132,10 @@ async fn what_a_host_reported_is_erased_alike() {
     assert_eq!(it.admin.post(&erase, json!({"reason": "x"})).await.expect(200).text_at("/outcome"), "erased");
     assert_eq!(it.admin.post(&erase, json!({"reason": "x"})).await.expect(200).text_at("/outcome"), "already_erased");
     let left = it.admin.get(&format!("{path}/{id}")).await.expect(200).json();
+    assert_eq!((&revision["erased"], &left["erased"], &left["data"]), (&json!(false), &json!(true), &Value::Null));
+    let words = format!("entity={}&operation={}", text_of(&left, "entity"), text_of(&left, "operation"));
+    let samples = it.admin.get(&format!("/api/v1/hooks/samples?{words}")).await.expect(200).json();
+    assert_eq!(samples[0]["test"], true, "what was erased is no sample: {samples}");
     assert_eq!((&left["before"], &left["after"], &left["entity_id"]), (&Value::Null, &Value::Null, &json!("A")));
     assert_eq!(places_of(&it, CANARY).await, [""; 0]);
     let said = newest(&it).await;

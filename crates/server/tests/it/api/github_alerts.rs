@@ -158,6 +158,7 @@ async fn what_github_has_not_signed_ends_nothing() {
     ] {
         let answer = world.send(id, &signature, body).await;
         assert_eq!(answer.refusal(), (401, "unauthenticated".into()), "{id} {signature}");
+        assert!(answer.text_at("/fix").contains("GitHub has signed"), "{answer:?}");
     }
     world.it.admin.with(&key.token).get("/api/v1/me").await.expect(200);
     // The control: the same bytes with their signature.

@@ -146,3 +146,56 @@ async fn how_a_thing_looked_is_told_to_whoever_may_read_such_things_and_to_nobod
         }
     }
 }
+
+#[tokio::test]
+async fn what_receivers_are_sent_stands_in_the_revision_and_nothing_may_be_null() {
+    let it = Fixture::start().await;
+    let told = json!({"data": {"rating": 4}, "before": null, "after": null});
+    report(&it.admin, &[edit(1, "2026-11-20T10:00:02Z", "A", told)]).await;
+    let path = it.at("/revisions");
+    let page = it.admin.get(&path).await.expect(200).json();
+    let row = &page["data"][0];
+    assert_eq!((&row["data"], &row["before"], &row["after"]), (&json!({"rating": 4}), &Value::Null, &Value::Null));
+    assert_eq!(row["erased"], false);
+    let csv = it.admin.get(&format!("{path}?format=csv")).await.expect(200).text;
+    assert!(csv.contains("withheld,erased,data,before,after") && csv.contains("rating"), "{csv}");
+}
+
+// Before and after, secrets never.
+#[tokio::test]
+async fn a_key_that_a_host_reports_is_kept_nowhere_and_the_report_can_be_repeated() {
+    let it = Fixture::start().await;
+    let key = it.create_key(json!({"name": "Told"})).await;
+    let other = it.create_key(json!({"name": "Told too"})).await;
+    let form = [("grant_type", "client_credentials")];
+    let request = it.admin.with(&key.token).request("POST", "/oauth/token").form(&form);
+    let token = it.admin.send(request).await.expect(200).text_at("/access_token");
+    let event = |token: &str, more: &str| {
+        let told = json!({"data": {"note": format!("Bearer {token}"), "more": more}, "after": {"api_key": token, "all": [{token: 1}]}});
+        edit(1, "2026-11-20T10:00:02Z", "A", told)
+    };
+    let send = async |event: Value| it.admin.post("/api/v1/events", json!({"events": [event]})).await;
+    let first = send(event(&key.token, &token)).await.expect(200).json();
+    assert_eq!((&first["data"][0]["is_new"], &first["data"][0]["masked"]), (&json!(true), &json!(true)), "{first}");
+    let again = send(event(&key.token, &token)).await.expect(200).json();
+    assert_eq!((&again["data"][0]["is_new"], &again["data"][0]["masked"]), (&json!(false), &json!(true)), "{again}");
+    assert_eq!(send(event(&other.token, &token)).await.pointers(), ["/events/0/id"], "another key is another report");
+    let path = it.at("/revisions");
+    let page = it.admin.get(&path).await.expect(200);
+    let hint = format!("{}… (key left out)", &key.token[..7]);
+    let row = &page.json()["data"][0];
+    assert_eq!(row["after"], json!({"api_key": hint, "all": [{hint.as_str(): 1}]}));
+    assert_eq!(
+        (&row["data"]["note"], &row["data"]["more"]),
+        (&json!(format!("Bearer {hint}")), &json!("(access token left out)"))
+    );
+    let csv = it.admin.get(&format!("{path}?format=csv")).await.expect(200).text;
+    assert!(!csv.contains(&key.token) && !page.text.contains(&key.secret_key), "{csv}");
+    let stored = crate::engine::Stored::of(it.app.app.store()).await;
+    for file in std::fs::read_dir(stored.path()).unwrap().map(|it| it.unwrap().path()).filter(|it| it.is_file()) {
+        let bytes = std::fs::read(&file).unwrap();
+        for secret in [&key.secret_key, &token] {
+            assert!(!bytes.windows(secret.len()).any(|it| it == secret.as_bytes()), "{}", file.display());
+        }
+    }
+}

@@ -78,3 +78,23 @@ async fn what_the_product_reports_stands_under_the_mapped_users_name_with_its_hi
     }
     browser.get("/o/root/revision-history/evt_01h45ytscbebyvny4gc8cr8ma2").await.expect(404);
 }
+
+#[tokio::test]
+async fn what_is_told_of_an_event_alone_is_no_change_and_what_was_erased_is_said_to_be() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let key = app.create_key(&app.admin, app.root, new_key("Integration")).await.unwrap().info.key.id;
+    let data = json!({"rating": 4}).as_object().cloned().unwrap();
+    report(&app, "1", key, HostEventBody { data, before: None, after: None }).await;
+    let list = browser.get("/o/root/revision-history").await.expect(200);
+    let path = list.links().into_iter().find(|it| it.contains("/revision-history/evt_")).expect("a page of its own");
+    let page = browser.get(&path).await.expect(200);
+    assert!(page.text.contains("What receivers are sent") && page.text.contains("rating"), "{}", page.text);
+    assert!(!page.text.contains("Before and after"), "{}", page.text);
+    let question = browser.get(&format!("{path}/erase")).await.expect(200);
+    let done = browser.submit(&question.form("/erase").with("reason", "Request 4711")).await.expect(303);
+    browser.follow(done).await;
+    let page = browser.get(&path).await.expect(200);
+    assert!(page.text_of("main").contains("What this revision told was erased."), "{}", page.text);
+    assert!(!page.text.contains("rating"), "{}", page.text);
+}

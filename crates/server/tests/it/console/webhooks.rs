@@ -113,7 +113,13 @@ async fn a_day_that_is_none_is_complained_about_beside_its_field() {
     let refused = browser.submit(&form.clone().with("since", "yesterday")).await.expect(422);
     assert!(refused.text_of("#since-error").contains("2026-11-01"), "{}", refused.text);
     let done = browser.submit(&form).await.expect(303);
-    assert!(browser.follow(done).await.text_of(".banner").contains("Nothing failed since then"));
+    assert!(
+        browser
+            .follow(done)
+            .await
+            .text_of(".banner")
+            .contains("Nothing failed since then, or it is on its way already.")
+    );
 }
 
 // A webhook of a key tells its receiver that it ends; one that has ended has nobody to tell.
@@ -222,4 +228,37 @@ async fn the_way_to_a_webhook_is_that_of_its_place_in_the_menu() {
         let page = browser.get(&format!("/o/root/webhooks/{hook}?from={elsewhere}")).await.expect(200);
         assert!(page.text_of(".crumbs").contains("Integrations"), "{elsewhere}");
     }
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_a_new_webhook_is_told_at_once() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/integrations/webhooks/new").await.expect(200);
+    let form = page
+        .form("/integrations/webhooks")
+        .with("url", "https://10.0.0.1/hook")
+        .with("entity", "")
+        .with("operation", "");
+    let refused = browser.submit(&form).await.expect(422);
+    for (field, told) in
+        [("#entity-error", "The entity is needed"), ("#operation-error", "The operation type is needed")]
+    {
+        assert!(refused.text_of(field).contains(told), "{}", refused.text);
+    }
+    assert!(refused.text_of("#url-error").contains("The URL"), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_webhook_that_fails_is_not_shown_as_one_that_is_plainly_on() {
+    let app = TestApp::new().await;
+    subscribe(&app, token(&app).await.expose(), "organization").await;
+    let mut browser = Browser::signed_in(&app).await;
+    let words = async |browser: &mut Browser| {
+        browser.get("/o/root/integrations/webhooks").await.expect(200).text_of("tbody .status")
+    };
+    assert_eq!(words(&mut browser).await.trim(), "On");
+    let mut raw = crate::raw::Raw::of(app.app.store()).await;
+    raw.execute("UPDATE webhook SET failing_since = 1795305600000000, failed_at = 1795305600000000").await;
+    assert!(words(&mut browser).await.contains("On, failing since 2026-11-2"), "{}", words(&mut browser).await);
 }

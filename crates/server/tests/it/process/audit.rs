@@ -78,6 +78,13 @@ async fn the_log_is_linked_while_the_service_runs_and_proved_afterwards() {
     assert!(on(&data, &["audit", "verify"]).status.success());
     let found = on(&data, &["audit", "verify", "--kept", kept]);
     assert!(!found.status.success() && printed(&found).contains("made anew, or cut off"), "{}", printed(&found));
+
+    // What an event told is gone, and nobody says that it was erased.
+    harm(&data, "DELETE FROM event_body WHERE seq = (SELECT max(seq) FROM event_body)").await;
+    let found = on(&data, &["audit", "verify"]);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(printed(&found).contains("is gone, and no event says that it was erased"), "{}", printed(&found));
+    assert!(printed(&found).contains("; 0 of them had what they told erased."), "{}", printed(&found));
 }
 
 #[tokio::test]

@@ -17,7 +17,8 @@ async fn a_receiver_is_judged_by_the_attempts_of_the_last_day() {
     let app = &world.test.app;
     let receiver = Receiver::new(Manner::status(200)).await;
     let hook = world.subscribe(&receiver).await;
-    let other = world.subscribe(&Receiver::new(Manner::status(200)).await).await;
+    let well = Receiver::new(Manner::status(200)).await;
+    let other = world.subscribe(&well).await;
     let health = async |id| get_webhook(app, &world.caller, id).await.unwrap().health;
     assert_eq!(health(hook.id).await, Health::default());
     world.happen("taken").await;

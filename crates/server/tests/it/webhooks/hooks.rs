@@ -129,6 +129,27 @@ async fn a_paused_webhook_never_learns_of_what_happens_meanwhile() {
 }
 
 // S0.12, S0.18: with the key its webhooks end, and another secret pauses them.
+// However late the fan-out comes to it: what counts is when it happened.
+#[tokio::test]
+async fn a_webhook_never_learns_of_what_happened_before_it_was_made_or_played() {
+    let it = Fixture::start().await;
+    report(&it, &[event(&it, "1", "contact.created", &it.root)]).await;
+    let id = subscribe(&it.admin, hook("contact", "*")).await;
+    let own = subscribe(&it.admin, hook("key", "*")).await;
+    tell(&it).await;
+    assert_eq!(delivered(&it.admin, &id).await, Vec::<String>::new());
+    assert_eq!(delivered(&it.admin, &own).await, Vec::<String>::new());
+    let path = format!("/api/v1/hooks/{id}");
+    it.admin.patch(&path, json!({"status": "paused"})).await.expect(200);
+    report(&it, &[event(&it, "2", "contact.updated", &it.root)]).await;
+    it.admin.patch(&path, json!({"status": "active"})).await.expect(200);
+    report(&it, &[event(&it, "3", "contact.deleted", &it.root)]).await;
+    it.create_key(json!({"name": "Later"})).await;
+    tell(&it).await;
+    assert_eq!(delivered(&it.admin, &id).await, ["contact.deleted"]);
+    assert_eq!(delivered(&it.admin, &own).await, ["key.created"]);
+}
+
 #[tokio::test]
 async fn webhooks_follow_their_key() {
     let it = Fixture::start().await;
@@ -269,6 +290,15 @@ async fn a_test_is_a_delivery_and_the_catalogue_has_its_example() {
     let made = it.admin.post(&format!("/api/v1/hooks/{id}/test"), json!({})).await.expect(201).json();
     assert_eq!((&made["body"]["test"], &made["body"]["data"]["name"]), (&json!(true), &json!("Ann")));
     assert_eq!((&made["state"], &made["type"]), (&json!("pending"), &json!("contact.created")));
+    // Of all operations, or of everything: the first that the catalogue has an example of.
+    for asked in [hook("contact", "*"), hook("*", "*")] {
+        let id = subscribe(&it.admin, asked).await;
+        let made = it.admin.post(&format!("/api/v1/hooks/{id}/test"), json!({})).await.expect(201).json();
+        assert_eq!((&made["type"], &made["body"]["data"]["name"]), (&json!("contact.created"), &json!("Ann")));
+    }
+    let nothing = json!({"schema": {"type": "nonsense"}});
+    assert_eq!(put(nothing).await.pointers(), ["/schema/type"]);
+    put(json!({"schema": {"type": ["object", "null"]}, "example": {"name": "Ann"}})).await.expect(200);
     let secret = it.admin.post(&format!("/api/v1/hooks/{id}/rotate-secret"), json!({})).await.expect(200).json();
     let states: Vec<_> = secret["signing_secrets"].as_array().expect("secrets").iter().map(|it| &it["state"]).collect();
     assert_eq!(states, [&json!("current"), &json!("retiring")]);

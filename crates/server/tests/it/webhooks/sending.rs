@@ -149,6 +149,30 @@ async fn after_five_days_without_a_success_it_is_disabled_and_recovers_exactly_w
     world.stop().await;
 }
 
+// Nobody waits for hours on what a receiver takes again.
+#[tokio::test]
+async fn recovering_brings_forward_what_waits_for_its_next_attempt_and_nothing_twice() {
+    let world = World::new().await;
+    let receiver = Receiver::new(Manner::with(429, "Retry-After: 3600\r\n", "")).await;
+    let hook = world.subscribe(&receiver).await;
+    let beginning = world.test.now();
+    world.happen("one").await;
+    receiver.wait_for(1).await;
+    world.settled(&hook, 1).await;
+    world.test.clock.advance(secs(MINUTE));
+    assert_eq!(world.recover(&hook, world.test.now()).await, 0, "no attempt has failed since");
+    receiver.becomes(Manner::status(200));
+    assert_eq!(world.recover(&hook, beginning).await, 1, "it waits for an hour else");
+    receiver.wait_for(2).await;
+    let delivery = world.settled(&hook, 2).await;
+    assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Delivered, 2));
+    assert_eq!(world.recover(&hook, beginning).await, 0, "it has arrived");
+    world.test.clock.advance(secs(2 * HOUR));
+    world.look().await;
+    assert_eq!(receiver.received().len(), 2);
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_delivery_of_what_cannot_be_read_is_given_up_and_holds_no_other_up() {
     let world = World::new().await;
@@ -202,6 +226,8 @@ async fn a_receiver_says_that_it_is_gone_that_it_wants_time_or_that_it_wants_one
     ] {
         assert_eq!((world.hook(hook).await.status, world.settled(hook, 1).await.state), (status, state));
     }
+    let error = world.attempts(&hooks[3]).await[0].error.clone();
+    assert!(error.as_ref().is_some_and(|it| it.contains("gave this delivery up")), "{error:?}");
     world.until(async || world.events(EventKind::WebhookGone).await == 2).await;
     read_log(&world.test.app).await.unwrap();
     let told =

@@ -65,6 +65,8 @@ fn revision(words: &Words<'_>) -> RevisionPage {
         received_at: moment("2026-11-21T05:00:00Z"),
         fields: shown.fields,
         withheld: false,
+        erased: false,
+        data: Some("{\n  \"rating\": 4\n}".to_owned()),
         compared: shown.compared,
         json: shown.json,
     }
