@@ -206,7 +206,7 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
 }
 
 /// The names of the functions that change something.
-const WRITERS: [&str; 70] = [
+const WRITERS: [&str; 71] = [
     "bring_forward",
     "delete_api",
     "delete_document",

@@ -223,14 +223,18 @@ async fn a_filter_that_names_nothing_of_the_list_stays_set_whoever_looks() {
     let elsewhere = app.organization(app.root, "Elsewhere").await;
     let (_, stranger, _) = app.member(elsewhere, "Stranger", BuiltIn::Member).await;
     let role = app.built_in(elsewhere, BuiltIn::Member).await.id;
-    for mut browser in [Browser::signed_in(&app).await, Browser::of_user(&app, member).await] {
+    // Whoever sees the locations' keys sees whose they are.
+    for (mut browser, user) in
+        [(Browser::signed_in(&app).await, "Stranger"), (Browser::of_user(&app, member).await, "Not in this list")]
+    {
         for (name, value) in [("role", role.to_string()), ("type", "gone".to_owned()), ("user", stranger.to_string())] {
             let page = browser.get(&format!("/o/root/keys?{name}={value}")).await.expect(200);
             let html = page.html();
             let chosen =
                 html.select(&selector(&format!("[name={name}] option[selected]"))).next().expect("it is shown");
             assert_eq!(chosen.attr("value"), Some(value.as_str()), "{name}");
-            assert_eq!(chosen.text().collect::<String>(), "Not in this list", "{name}");
+            let shown = if name == "user" { user } else { "Not in this list" };
+            assert_eq!(chosen.text().collect::<String>(), shown, "{name}");
         }
     }
 }

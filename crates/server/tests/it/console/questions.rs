@@ -193,7 +193,7 @@ async fn a_key_leads_to_where_its_api_is_documented() {
     let mut ann = Browser::of_user(&app, user_id).await;
     let link = |page: &super::browser::Page| {
         let html = page.html();
-        let wanted = selector("main a[href='/docs'], main a[rel=external]");
+        let wanted = selector("main a[href='/docs'], main a[href^='/docs/apis'], main a[rel=external]");
         html.select(&wanted).map(|it| it.attr("href").unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
     for path in [path.as_str(), "/o/root/profile/api-access"] {

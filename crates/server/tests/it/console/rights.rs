@@ -22,8 +22,9 @@ fn offered(page: &Page, id: KeyId) -> Vec<&'static str> {
     let is_there = |action: &&&str| {
         let css = match **action {
             "duplicate" => format!("main a[href^='/o/root/keys/new?from={id}']"),
-            "deactivate" => format!("main form[action='{path}/deactivate']"),
-            action => format!("main a[href='{path}/{action}']"),
+            // A narrowed list says where it leads back to.
+            "deactivate" => format!("main form[action^='{path}/deactivate']"),
+            action => format!("main a[href^='{path}/{action}']"),
         };
         html.select(&selector(&css)).next().is_some()
     };
