@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::counts::{NODE, Report, run_counted};
+use super::postgres;
 use crate::shell::{Failure, Outcome, find_program, read, run as run_command, workspace_root};
 
 /// The variable that tells the browser tests which program to start.
@@ -15,6 +16,9 @@ const CHROMIUM_VARIABLE: &str = "CLAVIGER_CHROMIUM";
 
 /// The oldest Node.js that playwright-core runs on.
 const SYSTEM_NODE_MAJOR_MIN: u32 = 20;
+
+/// How many files run at a time. Left to itself, node runs one on a machine of two cores, which waits for the browser more than half of the time.
+const AT_ONCE: &str = "--test-concurrency=2";
 
 fn folder() -> PathBuf {
     workspace_root().join("e2e")
@@ -57,10 +61,13 @@ fn ensure_in(name: &str, no_install: bool) -> Outcome {
         .map_err(|error| Failure::new(format!("cannot write {}: {error}", installed.display())))
 }
 
-/// Runs every `*.test.mjs` of `e2e/`.
-pub(super) fn run(binary: &Path) -> Report {
+/// Runs every `*.test.mjs` of `e2e/`; some of them a second time, on the PostgreSQL at a URL.
+pub(super) fn run(binary: &Path, postgres_url: Option<&str>) -> Report {
     run_tests("", |command| {
         command.env(BINARY_VARIABLE, binary).env(CHROMIUM_VARIABLE, chromium().unwrap_or_default());
+        if let Some(url) = postgres_url {
+            command.env(postgres::URL_VARIABLE, url);
+        }
     })
 }
 
@@ -74,7 +81,7 @@ pub(super) fn run_tests(below: &str, prepare: impl Fn(&mut Command)) -> Report {
         let mut command = Command::new(&node);
         // A server that a failed test has not stopped would keep its file, and with it all others, for ever.
         command
-            .args(["--test", "--test-force-exit", "--test-reporter=spec"])
+            .args(["--test", "--test-force-exit", "--test-reporter=spec", AT_ONCE])
             .args(if named.is_empty() { &files } else { named })
             .current_dir(folder());
         prepare(&mut command);

@@ -78,8 +78,13 @@ impl Part {
         }
     }
 
-    fn needs_postgres(self) -> bool {
+    /// Whether cargo runs its tests a second time, on PostgreSQL.
+    fn is_repeated(self) -> bool {
         matches!(self, Self::Store | Self::Server)
+    }
+
+    fn needs_postgres(self) -> bool {
+        self.is_repeated() || self == Self::Browser
     }
 }
 
@@ -173,7 +178,8 @@ fn run_steps(options: &Options, parts: &[Part], steps: &mut Vec<Step>) {
         measure(steps, "document", || claviger_binary().map_or_else(Report::from, run));
     }
     if parts.contains(&Part::Browser) {
-        measure(steps, "browser tests", || claviger_binary().map_or_else(Report::from, |binary| browser::run(&binary)));
+        let run = |binary: PathBuf| browser::run(&binary, url);
+        measure(steps, "browser tests", || claviger_binary().map_or_else(Report::from, run));
     }
 }
 
@@ -213,7 +219,7 @@ fn cargo_tests(options: &Options, postgres_url: Option<&str>) -> Report {
 const OF_THEIR_OWN_ENGINE: [&str; 4] = ["opening::", "process::dev", "process::start", "schema::"];
 
 fn runs_on_both(parts: &[Part]) -> bool {
-    parts.iter().any(|part| part.needs_postgres())
+    parts.iter().any(|part| part.is_repeated())
 }
 
 /// Whether any of them is written in JavaScript.
@@ -226,7 +232,7 @@ fn tests_on_postgres(options: &Options, parts: &[Part], postgres_url: Option<&st
     let command = |named: &[String]| {
         let mut command = cargo();
         command.args(["test", "--no-fail-fast", "--test", "it"]).env(postgres::ENGINE_VARIABLE, "postgres");
-        for package in parts.iter().filter(|part| part.needs_postgres()).filter_map(|part| part.package()) {
+        for package in parts.iter().filter(|part| part.is_repeated()).filter_map(|part| part.package()) {
             command.args(["--package", package]);
         }
         if !named.is_empty() {

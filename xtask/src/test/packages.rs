@@ -24,9 +24,9 @@ const NEEDS: [Need; 10] = [
         is_there: || find_program("nginx").is_some(),
     },
     Need {
-        purpose: "PostgreSQL, which the store tests run on beside SQLite",
+        purpose: "PostgreSQL, which tests run on beside SQLite",
         package: "postgresql",
-        parts: &[Part::Store, Part::Server],
+        parts: &[Part::Store, Part::Server, Part::Browser],
         is_there: || super::postgres::program_folder().is_some(),
     },
     Need {

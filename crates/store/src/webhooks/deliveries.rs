@@ -70,7 +70,7 @@ statements! {
     /// Of the latest deliveries alone: what a webhook is judged by costs the same however many it has.
     FIND_RECENT_TRIES =
         "SELECT a.duration_ms, a.status FROM (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 \
-         ORDER BY d.id DESC LIMIT $3) l JOIN attempt a ON a.delivery_id = l.id WHERE a.at >= $4 \
+         ORDER BY d.id DESC LIMIT $3) found JOIN attempt a ON a.delivery_id = found.id WHERE a.at >= $4 \
          ORDER BY a.at DESC, a.delivery_id, a.number LIMIT $5";
     INSERT_ATTEMPT =
         "INSERT INTO attempt (delivery_id, number, organization_id, at, duration_ms, is_manual, status, response, error) \
