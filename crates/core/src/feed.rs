@@ -139,6 +139,9 @@ pub struct ApiRecord {
     /// The versions of which gateways tell clients that they are to be left; absent where there are none.
     #[n(5)]
     pub leaving: Option<Vec<LeavingVersionRecord>>,
+    /// The names of all its versions, to count requests by them; absent where there are none.
+    #[n(6)]
+    pub versions: Option<Vec<String>>,
 }
 
 /// A version of an api that is to be left, as verifiers hold it.

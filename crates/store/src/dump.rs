@@ -39,6 +39,7 @@ statements! {
     CLEAR_COUNTS = "DELETE FROM key_usage";
     CLEAR_DENIALS = "DELETE FROM denied_request";
     CLEAR_QUOTAS = "DELETE FROM quota_use";
+    CLEAR_VERSIONS = "DELETE FROM version_use";
     /// Positions of before mean nothing to whoever follows the log here: a new epoch makes them load everything.
     /// It is a later one than that of a life of the log of which a restore has heard.
     BEGIN_EPOCH =

@@ -107,6 +107,7 @@ pub fn statements() -> Vec<(String, String)> {
         usage::counts::STATEMENTS,
         usage::denials::STATEMENTS,
         usage::quotas::STATEMENTS,
+        usage::versions::STATEMENTS,
         users::STATEMENTS,
         webhooks::STATEMENTS,
         webhooks::deliveries::STATEMENTS,

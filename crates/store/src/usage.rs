@@ -3,6 +3,7 @@
 pub mod counts;
 pub mod denials;
 pub mod quotas;
+pub mod versions;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -67,6 +68,7 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
     statements.extend(counts::built_statements());
     statements.extend(denials::built_statements());
     statements.extend(quotas::built_statements());
+    statements.extend(versions::built_statements());
     statements
 }
 

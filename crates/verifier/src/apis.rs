@@ -1,10 +1,11 @@
 //! Apis: few, so that one immutable list answers every question about them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use claviger_core::api::KeyLocations;
 use claviger_core::feed::{ApiRecord, LeavingVersionRecord};
+use claviger_core::limits::API_VERSIONS_MAX;
 
 use crate::cells::Known;
 
@@ -18,8 +19,27 @@ pub(crate) struct Apis {
     prefixes: Box<[Box<str>]>,
     /// Sorted by slug; only of those that look for keys elsewhere than all the others do.
     locations: Box<[(Box<str>, Arc<KeyLocations>)]>,
-    /// Sorted by slug and version; only of those that are to be left.
-    leaving: Box<[(Box<str>, Arc<LeavingVersionRecord>)]>,
+    /// By number of the api.
+    versions: Box<[Versions]>,
+}
+
+/// The versions of an api.
+#[derive(Debug, Default)]
+struct Versions {
+    /// Sorted by name.
+    here: Box<[Version]>,
+    /// Numbers of those that it had.
+    gone: Box<[u8]>,
+}
+
+/// A version of an api.
+#[derive(Debug)]
+pub(crate) struct Version {
+    name: Box<str>,
+    /// Which one of the api's it is.
+    pub(crate) number: u8,
+    /// What its clients are told, where it is to be left.
+    pub(crate) leaving: Option<Arc<LeavingVersionRecord>>,
 }
 
 impl Apis {
@@ -39,12 +59,19 @@ impl Apis {
         Some(&self.locations[at].1)
     }
 
-    /// A version of an api that is to be left; absent where it is not, and where nobody knows it.
-    pub(crate) fn leaving(&self, slug: &str, version: &str) -> Option<&Arc<LeavingVersionRecord>> {
-        let order =
-            |(api, it): &(Box<str>, Arc<LeavingVersionRecord>)| (&**api, it.slug.as_str()).cmp(&(slug, version));
-        let at = self.leaving.binary_search_by(order).ok()?;
-        Some(&self.leaving[at].1)
+    /// The versions of an api by their numbers, those that it had without a name.
+    pub(crate) fn versions(&self, number: u16) -> impl Iterator<Item = (u8, Option<&str>)> {
+        let of_api = self.versions.get(usize::from(number)).into_iter();
+        of_api.flat_map(|it| {
+            let here = it.here.iter().map(|it| (it.number, Some(&*it.name)));
+            here.chain(it.gone.iter().map(|it| (*it, None)))
+        })
+    }
+
+    /// A version of an api; absent where nobody knows the one or the other.
+    pub(crate) fn version(&self, number: u16, name: &str) -> Option<&Version> {
+        let here = &self.versions.get(usize::from(number))?.here;
+        here.get(here.binary_search_by(|it| (*it.name).cmp(name)).ok()?)
     }
 
     pub(crate) fn is_prefix(&self, prefix: &str) -> bool {
@@ -57,6 +84,60 @@ impl Apis {
 pub(crate) struct ApiBook {
     numbers: HashMap<u128, u16>,
     known: Vec<Option<Known<ApiRecord>>>,
+    /// Of the versions of each.
+    version_numbers: Vec<VersionNumbers>,
+}
+
+/// Numbers for the versions of one api: twice as many as it can have at once.
+const VERSION_NUMBERS: usize = 2 * API_VERSIONS_MAX;
+
+const _: () = assert!(VERSION_NUMBERS <= u8::MAX as usize);
+
+/// Which of its versions has which number. The numbers are taken round: that of a version that is gone is another's only after many others, when
+/// what was counted by it has been drained for long. Numbers that are never given twice would let whoever names versions anew again and again
+/// fill up the memory.
+#[derive(Default)]
+struct VersionNumbers {
+    names: Vec<Option<Box<str>>>,
+    next: usize,
+}
+
+impl VersionNumbers {
+    /// From now on it has these.
+    fn set(&mut self, names: &BTreeSet<&str>) {
+        for place in &mut self.names {
+            if !place.as_deref().is_some_and(|it| names.contains(it)) {
+                *place = None;
+            }
+        }
+        for name in names {
+            if self.names.iter().flatten().any(|it| **it == **name) {
+                continue;
+            }
+            let is_free = |at: &usize| self.names.get(*at).is_none_or(Option::is_none);
+            let Some(at) = (self.next..self.next + VERSION_NUMBERS).map(|it| it % VERSION_NUMBERS).find(is_free) else {
+                return;
+            };
+            if self.names.len() <= at {
+                self.names.resize_with(at + 1, || None);
+            }
+            self.names[at] = Some((*name).into());
+            self.next = at + 1;
+        }
+    }
+
+    /// The versions, for readers.
+    fn publish(&self, record: &ApiRecord) -> Versions {
+        let leaving = |name: &str| record.leaving.iter().flatten().find(|it| it.slug == name).cloned().map(Arc::new);
+        let numbered = || (0_u8..).zip(&self.names);
+        let version = |(number, name): (u8, &Option<Box<str>>)| {
+            name.clone().map(|name| Version { number, leaving: leaving(&name), name })
+        };
+        let mut here: Vec<_> = numbered().filter_map(version).collect();
+        here.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let gone = numbered().filter(|it| it.1.is_none()).map(|it| it.0).collect();
+        Versions { here: here.into(), gone }
+    }
 }
 
 impl ApiBook {
@@ -67,6 +148,7 @@ impl ApiBook {
         }
         let number = u16::try_from(self.known.len()).ok()?;
         self.known.push(None);
+        self.version_numbers.push(VersionNumbers::default());
         self.numbers.insert(id, number);
         Some(number)
     }
@@ -76,6 +158,14 @@ impl ApiBook {
     }
 
     pub(crate) fn put(&mut self, number: u16, known: Known<ApiRecord>) {
+        if let (Some(record), Some(numbers)) = (known.here(), self.version_numbers.get_mut(usize::from(number))) {
+            // An older node names only those that are to be left.
+            let left = record.leaving.iter().flatten().map(|it| &it.slug);
+            let names = record.versions.iter().flatten().chain(left).map(String::as_str);
+            numbers.set(
+                &names.take(VERSION_NUMBERS).collect::<BTreeSet<_>>().into_iter().take(API_VERSIONS_MAX).collect(),
+            );
+        }
         if let Some(place) = self.known.get_mut(usize::from(number)) {
             *place = Some(known);
         }
@@ -99,12 +189,9 @@ impl ApiBook {
         };
         let mut locations: Vec<_> = records().filter_map(|(_, it)| places(it)).collect();
         locations.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let of_api = |it: ApiRecord| {
-            let slug = it.slug.into_boxed_str();
-            it.leaving.into_iter().flatten().map(move |version| (slug.clone(), Arc::new(version)))
-        };
-        let mut leaving: Vec<_> = records().flat_map(|(_, it)| of_api(it)).collect();
-        leaving.sort_unstable_by(|(a, one), (b, other)| (a, &one.slug).cmp(&(b, &other.slug)));
+        let versions = self.known.iter().zip(&self.version_numbers).map(|(known, numbers)| {
+            known.as_ref().and_then(Known::here).map(|it| numbers.publish(it)).unwrap_or_default()
+        });
         let mut prefixes: Vec<_> = records().map(|(_, it)| it.prefix.into_boxed_str()).collect();
         prefixes.sort_unstable();
         Apis {
@@ -112,7 +199,33 @@ impl ApiBook {
             by_number: by_number.into(),
             prefixes: prefixes.into(),
             locations: locations.into(),
-            leaving: leaving.into(),
+            versions: versions.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_keeps_its_number_and_a_new_one_takes_none_that_was_just_left() {
+        let mut numbers = VersionNumbers::default();
+        let number =
+            |numbers: &VersionNumbers, name: &str| numbers.names.iter().position(|it| it.as_deref() == Some(name));
+        numbers.set(&BTreeSet::from(["1", "2"]));
+        let kept = number(&numbers, "2").expect("a number");
+        let mut before = number(&numbers, "1");
+        for round in 3..1000 {
+            let name = round.to_string();
+            numbers.set(&BTreeSet::from(["2", name.as_str()]));
+            let now = number(&numbers, &name);
+            assert!(now.is_some() && now != before && number(&numbers, "2") == Some(kept), "{round}");
+            before = now;
+        }
+        assert_eq!(numbers.names.len(), VERSION_NUMBERS, "and there is an end to them");
+        let many: Vec<_> = (0..API_VERSIONS_MAX).map(|it| format!("v{it}")).collect();
+        numbers.set(&many.iter().map(String::as_str).collect());
+        assert!(many.iter().all(|it| number(&numbers, it).is_some()));
     }
 }

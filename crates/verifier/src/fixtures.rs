@@ -90,7 +90,7 @@ pub(crate) fn member(user: u128, organization: u128, role: u128) -> MemberRecord
     }
 }
 
-fn api(id: u128, slug: &str, prefix: &str) -> ApiRecord {
+pub(crate) fn api(id: u128, slug: &str, prefix: &str) -> ApiRecord {
     ApiRecord {
         id: ApiId::from_u128(id),
         slug: slug.into(),
@@ -98,6 +98,7 @@ fn api(id: u128, slug: &str, prefix: &str) -> ApiRecord {
         version: 1,
         key_locations: KeyLocations::default().to_texts(),
         leaving: None,
+        versions: None,
     }
 }
 

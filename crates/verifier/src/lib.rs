@@ -29,4 +29,5 @@ mod text;
 pub mod tokens;
 pub mod usage;
 pub mod verify;
+mod version_uses;
 pub mod writer;

@@ -9,7 +9,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use claviger_core::api::KeyLocations;
 use claviger_core::decision::Node;
 use claviger_core::event::Position;
-use claviger_core::feed::{LeavingVersionRecord, SigningKeyRecord};
+use claviger_core::feed::SigningKeyRecord;
 use claviger_core::id::{KeyId, OrganizationId, RoleId, UserId};
 use claviger_core::policy::Policy;
 use claviger_core::time::Timestamp;
@@ -198,11 +198,6 @@ impl Replica {
     /// Where an api looks for keys; absent for the usual places, and for an api that nobody knows.
     pub fn key_locations(&self, api: &str) -> Option<Arc<KeyLocations>> {
         self.state.load().apis.load().locations(api).cloned()
-    }
-
-    /// What clients of a version of an api are told of its end; absent where there is nothing to tell, and for what nobody knows.
-    pub fn leaving_version(&self, api: &str, version: &str) -> Option<Arc<LeavingVersionRecord>> {
-        self.state.load().apis.load().leaving(api, version).cloned()
     }
 
     /// The keys whose signatures on access tokens are taken, in the order in which they were made.

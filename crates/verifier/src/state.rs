@@ -17,6 +17,7 @@ use crate::index::Index;
 use crate::slab::Slab;
 use crate::text::{Text, Texts};
 use crate::tokens::{Ends, Proven, SigningKeys};
+use crate::version_uses::VersionUses;
 
 /// 16,384 entries, 2 MiB: large blocks of the allocator end on a boundary of 64 KiB behind a head of as much, which is little beside so many.
 const ENTRY_BITS: u32 = 14;
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(crate) entries: Slab<Entry, ENTRY_BITS>,
     /// One bit for each entry: used since the last drain.
     pub(crate) used: Slab<AtomicU64, USED_BITS>,
+    pub(crate) version_uses: VersionUses,
     pub(crate) by_digest: Index,
     pub(crate) by_key: Index,
     pub(crate) texts: Texts,
@@ -66,6 +68,7 @@ impl State {
             seed,
             entries: Slab::new(),
             used: Slab::new(),
+            version_uses: VersionUses::new(seed),
             by_digest: Index::new(KEY_SHARDS),
             by_key: Index::new(KEY_SHARDS),
             texts: Texts::new(),

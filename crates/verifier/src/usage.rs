@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
+use claviger_core::feed::LeavingVersionRecord;
 use claviger_core::id::{KeyId, OrganizationId, SecretId};
 use claviger_core::time::Timestamp;
 
@@ -37,6 +38,17 @@ pub struct SecretUse {
     pub user_agent: Option<Box<str>>,
     /// How many uses; none where all of them were taken back.
     pub count: u64,
+    /// How many of them called which version of the key's api, of those that said so.
+    pub versions: Vec<VersionUse>,
+}
+
+/// What was counted of one version of an api.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionUse {
+    /// Its name.
+    pub version: Box<str>,
+    /// How many requests.
+    pub count: u64,
 }
 
 /// What draining remembers between two chunks.
@@ -51,6 +63,27 @@ pub(crate) struct Drain {
 }
 
 impl State {
+    /// Counts one request as one of this version of the api that the entry's key belongs to, and says what its clients are told; nothing where the
+    /// api has no such version. Counted before the use itself, which whoever drains goes by.
+    pub(crate) fn record_version(&self, at: u32, api: u16, version: &str) -> Option<Arc<LeavingVersionRecord>> {
+        let apis = self.apis.load();
+        let version = apis.version(api, version)?;
+        self.version_uses.record(at, version.number);
+        version.leaving.clone()
+    }
+
+    /// Takes what was counted of the versions of the entry's api. Of those that the api has no longer nothing is said, and nothing is left.
+    fn take_versions(&self, at: u32, api: u16) -> Vec<VersionUse> {
+        if self.version_uses.is_empty() {
+            return Vec::new();
+        }
+        let take = |(number, name): (u8, Option<&str>)| {
+            let count = self.version_uses.take(at, number);
+            Some(VersionUse { version: name.filter(|_| count > 0)?.into(), count })
+        };
+        self.apis.load().versions(api).filter_map(take).collect()
+    }
+
     /// Counts one use of an entry.
     ///
     /// The bit is only read where it is set already, so that threads that share a busy key do not pull its cache line back and forth;
@@ -114,7 +147,10 @@ impl State {
         let (ip, user_agent) = origin(last as u16).unwrap_or_default();
         let millis = i64::try_from(last >> ORIGIN_BITS).ok()?;
         let held = entry.read().0;
-        let taken = SecretUse {
+        if uses == 0 {
+            return None;
+        }
+        Some(SecretUse {
             key_id: KeyId::from_u128(held.key_id),
             secret_id: SecretId::from_u128(held.secret_id),
             organization_id: OrganizationId::from_u128(self.organizations.id(held.organization)?),
@@ -122,8 +158,8 @@ impl State {
             ip,
             user_agent,
             count: u64::from(uses & !TAKEN_BACK),
-        };
-        (uses != 0).then_some(taken)
+            versions: self.take_versions(at, held.api),
+        })
     }
 }
 

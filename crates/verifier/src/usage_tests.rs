@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixtures::*;
+use claviger_core::feed::ApiRecord;
 use std::collections::HashMap;
 use std::sync::Barrier;
 use std::sync::atomic::AtomicU32;
@@ -32,6 +33,7 @@ fn the_latest_use_counts_with_its_origin() {
         ip: office,
         user_agent: Some("Zapier".into()),
         count: 3,
+        versions: vec![],
     };
     assert_eq!(world.replica.drain_uses(10), std::slice::from_ref(&expected));
     assert_eq!(world.replica.drain_uses(10), [], "what was taken is not held any more");
@@ -63,6 +65,58 @@ fn a_use_that_is_taken_back_is_not_counted_and_stays_the_latest() {
     assert_eq!(told(), []);
     verdict.record_use(at(80), None, None);
     assert_eq!(told(), [(at(80), 1)]);
+}
+
+/// Has the api of all keys these versions, of which those with a `!` are to be left.
+fn tell_versions(world: &mut World, version: u64, names: &[&str]) {
+    let left = names.iter().filter_map(|it| it.strip_prefix('!')).map(|it| LeavingVersionRecord {
+        slug: it.into(),
+        deprecated_at: Some(at(10)),
+        sunset_at: None,
+        docs_url: None,
+    });
+    let record = ApiRecord {
+        version,
+        leaving: Some(left.collect()),
+        versions: Some(names.iter().map(|it| it.trim_start_matches('!').into()).collect()),
+        ..api(DEFAULT, "default", "ck")
+    };
+    world.tell([record.into()]);
+}
+
+#[test]
+fn requests_that_say_which_version_they_call_are_counted_by_it() {
+    let mut world = world_with_keys(2);
+    tell_versions(&mut world, 2, &["!1.0", "2.0"]);
+    let call = |world: &World, number, version: Option<&str>| {
+        let told = world.verify(number, &GOOD).record_use_of_version(version, at(50), None, None);
+        told.map(|it| it.slug.clone())
+    };
+    assert_eq!(call(&world, 100, Some("1.0")), Some("1.0".to_owned()), "its client is told that it is to be left");
+    for version in [Some("2.0"), Some("2.0"), Some("3.0"), Some(""), None] {
+        assert_eq!(call(&world, 100, version), None, "{version:?}");
+    }
+    assert_eq!(call(&world, 101, Some("2.0")), None);
+    let drained = |world: &World| {
+        let counted = |it: SecretUse| {
+            let versions: Vec<_> = it.versions.into_iter().map(|it| (it.version.into_string(), it.count)).collect();
+            (it.key_id.as_u128(), it.count, versions)
+        };
+        let mut all: Vec<_> = world.replica.drain_uses(10).into_iter().map(counted).collect();
+        all.sort_unstable();
+        all
+    };
+    let first = vec![("1.0".to_owned(), 1), ("2.0".to_owned(), 2)];
+    let second = vec![("2.0".to_owned(), 1)];
+    assert_eq!(drained(&world), [(100, 6, first), (101, 1, second.clone())], "one that nobody knows counts nowhere");
+    assert_eq!(drained(&world), []);
+    // What the api no longer has is told to nobody, and not taken for another later on.
+    call(&world, 100, Some("1.0"));
+    tell_versions(&mut world, 3, &["2.0"]);
+    assert_eq!(drained(&world), [(100, 1, vec![])]);
+    tell_versions(&mut world, 4, &["!1.0", "2.0"]);
+    call(&world, 100, Some("2.0"));
+    assert_eq!(drained(&world), [(100, 1, second)]);
 }
 
 #[test]

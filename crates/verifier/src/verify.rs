@@ -9,6 +9,7 @@ use arc_swap::Guard;
 use claviger_core::access_token::TokenKind;
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::{self, Code, Decision, Node, Place, Target, Traced};
+use claviger_core::feed::LeavingVersionRecord;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::key_limits::Limits;
 use claviger_core::permission::Asked;
@@ -137,6 +138,22 @@ impl Verdict<'_> {
         if let Some(found) = &self.found {
             self.state.record_use(found.hit.at, &self.replica.origins.load(), now, ip, user_agent);
         }
+    }
+
+    /// The same of a request that names the version of the key's api that it calls, where it does, and says what its client is told of that version.
+    /// A version that the api does not have is counted nowhere. The first request of a secret that names a version makes room for it; the
+    /// others take no lock and allocate nothing.
+    pub fn record_use_of_version(
+        &self,
+        version: Option<&str>,
+        now: Timestamp,
+        ip: Option<IpAddr>,
+        user_agent: Option<&[u8]>,
+    ) -> Option<Arc<LeavingVersionRecord>> {
+        let found = self.found.as_ref()?;
+        let told = version.and_then(|it| self.state.record_version(found.hit.at, found.hit.held.api, it));
+        self.record_use(now, ip, user_agent);
+        told
     }
 
     /// Takes one use of the secret out of the count again: the request that it was counted for was let in, and refused after all. That the secret

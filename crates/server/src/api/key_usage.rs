@@ -14,7 +14,7 @@ use super::paths::KeyPath;
 use super::problem::{ApiResult, Refusals};
 use crate::app::App;
 use crate::ops;
-use crate::ops::keys::usage::{KeyUsage, Stretch};
+use crate::ops::keys::usage::{KeyUsage, Stretch, VersionUsage};
 
 /// The route.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -30,6 +30,31 @@ pub(super) struct KeyUsageView {
     days: Vec<StretchView>,
     /// The latest 20 requests that were refused, newest first, of the last 30 days.
     denied_requests: Vec<DeniedRequestView>,
+    /// How often each version of its api was called with it, over the same 30 days; empty where the api has no versions.
+    versions: Vec<VersionUsageView>,
+}
+
+/// The requests that called a version of the key's api, of those of which the gateway or the host said which version they call.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VersionUsageView {
+    /// Its name.
+    #[schema(example = "1.0")]
+    version: String,
+    /// What people call it.
+    #[schema(example = "API 1.0")]
+    label: String,
+    /// Since when it is to be left.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-05-01T00:00:00Z")]
+    deprecated_at: Option<Timestamp>,
+    /// When it ends.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2027-03-01T00:00:00Z")]
+    sunset_at: Option<Timestamp>,
+    /// How many passed.
+    #[schema(example = 1204)]
+    requests: u64,
+    /// The last day in UTC on which one did.
+    #[schema(value_type = Option<String>, format = Date, example = "2026-11-20")]
+    last_used_on: Option<String>,
 }
 
 /// The requests of an hour or of a day.
@@ -69,6 +94,19 @@ impl From<Stretch> for StretchView {
     }
 }
 
+impl From<VersionUsage> for VersionUsageView {
+    fn from(it: VersionUsage) -> Self {
+        Self {
+            label: it.version.label(),
+            version: it.version.slug.into(),
+            deprecated_at: it.version.deprecated_at,
+            sunset_at: it.version.sunset_at,
+            requests: it.requests,
+            last_used_on: it.last_used_on.map(|day| day.to_table_text().chars().take(10).collect()),
+        }
+    }
+}
+
 impl From<KeyUsage> for KeyUsageView {
     fn from(usage: KeyUsage) -> Self {
         let denied = usage.denials.into_iter().map(|it| DeniedRequestView {
@@ -81,6 +119,7 @@ impl From<KeyUsage> for KeyUsageView {
             hours: usage.hours.into_iter().map(Into::into).collect(),
             days: usage.days.into_iter().map(Into::into).collect(),
             denied_requests: denied.collect(),
+            versions: usage.versions.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -89,6 +128,8 @@ impl From<KeyUsage> for KeyUsageView {
 ///
 /// Requests that passed and requests that were refused, by the hour and by the day, and the latest refused ones with their reason. Requests
 /// with a credential that no key has are in none of these. A request is counted within a minute, in the hour in which its node wrote it down.
+/// Where the key's api has versions, the requests that passed are told by version as well, as far as `Claviger-Api-Version` at `/authz` or
+/// `api_version` in a question to `verify` said which one they call.
 #[utoipa::path(
     get,
     path = "/api/v1/organizations/{organization_id}/keys/{key_id}/usage",

@@ -149,13 +149,13 @@ impl Gateway {
             verdict.record_denial(RejectCode::Decision(refusal.code), now, ip, user_agent);
             return Err(Refusal { admission, ..refusal.code.into() });
         }
-        verdict.record_use(now, ip, user_agent);
-        let asks_for_list = ask.permissions.iter().any(Asked::is_list);
-        // What is no version's name is none that is to be left: the gateway says it to tell its clients something, and refuses nobody by it.
-        let leaving = match api_version {
-            Stated::Once(version) => ask.api.and_then(|api| self.replica.leaving_version(api, version)),
+        // What is no version's name counts as none and is none that is to be left: nobody is refused by it.
+        let version = match api_version {
+            Stated::Once(version) => Some(version),
             Stated::No | Stated::Unclear => None,
         };
+        let leaving = verdict.record_use_of_version(version, now, ip, user_agent);
+        let asks_for_list = ask.permissions.iter().any(Asked::is_list);
         Ok(response::allowed(&verdict, &facts, asks_for_list, admission.as_ref(), leaving.as_deref()))
     }
 

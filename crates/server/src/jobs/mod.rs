@@ -204,6 +204,7 @@ async fn forget_counts(app: &App, now: Timestamp) -> OpResult<()> {
     while app.store().fold_counts(now).await? {}
     while app.store().forget_denials(now).await? {}
     while app.store().forget_quotas(now).await? {}
+    while app.store().forget_version_uses(now).await? {}
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Apis: the resource servers whose keys are checked.
 
-use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, KeyLocations};
+use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocumentHead, KeyLocations};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::limits::{APIS_PER_ORGANIZATION_MAX, COUNTED_KEYS_MAX};
@@ -97,11 +97,16 @@ pub async fn find_documentation(
         ApiVersionStatus::Deprecated => Some(2),
         ApiVersionStatus::Retired => None,
     };
-    let page = |it: &ApiVersion| format!("/docs/apis/{}/{}", api.slug, it.slug);
-    let here = |it: &ApiVersion| said.iter().any(|said| said.api_version == it.slug).then(|| page(it));
-    let place = |it: &ApiVersion| it.docs_url.as_ref().map(|it| it.as_str().to_owned()).or_else(|| here(it));
+    let place = |it: &ApiVersion| place_of(&api, it, &said);
     let documented = |it: &ApiVersion| Some((rank(it.status)?, place(it)?));
     Ok(api.versions.iter().filter_map(documented).min_by_key(|it| it.0).map(|it| it.1))
+}
+
+/// Where a version is documented, elsewhere or here, where `said` is what is said of its api here.
+pub(super) fn place_of(api: &Api, version: &ApiVersion, said: &[DocumentHead]) -> Option<String> {
+    let here = || said.iter().any(|it| it.api_version == version.slug);
+    let page = || here().then(|| format!("/docs/apis/{}/{}", api.slug, version.slug));
+    version.docs_url.as_ref().map(|it| it.as_str().to_owned()).or_else(page)
 }
 
 /// Makes an api of an organization, for it and all below. Only who may make them at the root does: from then on whatever begins with the

@@ -237,12 +237,13 @@ impl<'a> Verifier<'a> {
         let limits = verdict.charge(request.cost, now);
         let code = code.or(limits.and_then(|it| it.refusal).map(|it| it.code));
         app.tally().count(code);
-        match code {
-            None => verdict.record_use(now, request.ip, None),
-            Some(code) => verdict.record_denial(RejectCode::Decision(code), now, request.ip, None),
-        }
-        let version = request.api_version.as_deref().filter(|_| code.is_none());
-        let leaving = version.zip(ask.api).and_then(|(version, api)| app.replica().leaving_version(api, version));
+        let leaving = match code {
+            None => verdict.record_use_of_version(request.api_version.as_deref(), now, request.ip, None),
+            Some(code) => {
+                verdict.record_denial(RejectCode::Decision(code), now, request.ip, None);
+                None
+            }
+        };
         Ok(VerifyAnswer { limits, leaving, ..VerifyAnswer::about(&verdict, &facts, code, trace, now, age) })
     }
 }

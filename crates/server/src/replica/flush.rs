@@ -6,9 +6,10 @@ use claviger_core::reject::RejectCode;
 use claviger_store::Store;
 use claviger_store::usage::SecretUse;
 use claviger_store::usage::denials::{DENIED_KEYS_PER_CHUNK, Denial, KeyDenials};
+use claviger_store::usage::versions::VersionUse;
 use claviger_verifier::denials as verifier;
 use claviger_verifier::replica::Replica;
-use claviger_verifier::usage::USES_PER_CHUNK_MAX;
+use claviger_verifier::usage::{self, USES_PER_CHUNK_MAX};
 use tokio::sync::Mutex;
 
 /// Takes counted uses, and refused requests, from the replica and writes them.
@@ -17,9 +18,56 @@ pub struct Uses {
     store: Store,
     replica: Arc<Replica>,
     /// A chunk that was taken and could not be written: the next one waits until it is.
-    unwritten: Arc<Mutex<Vec<SecretUse>>>,
+    unwritten: Arc<Mutex<Taken>>,
     /// Likewise of what was refused.
     unwritten_denials: Arc<Mutex<Vec<KeyDenials>>>,
+}
+
+/// A chunk of what was used.
+#[derive(Debug, Default)]
+struct Taken {
+    secrets: Vec<SecretUse>,
+    /// Which versions of their apis were called with them.
+    versions: Vec<VersionUse>,
+}
+
+impl Taken {
+    fn add(&mut self, it: usage::SecretUse) {
+        let version = |of: usage::VersionUse| VersionUse {
+            key_id: it.key_id,
+            organization_id: it.organization_id,
+            version: of.version.into(),
+            at: it.last_used_at,
+            count: of.count,
+        };
+        self.versions.extend(it.versions.into_iter().map(version));
+        self.secrets.push(SecretUse {
+            key_id: it.key_id,
+            secret_id: it.secret_id,
+            organization_id: it.organization_id,
+            last_used_at: it.last_used_at,
+            ip: it.ip,
+            user_agent: it.user_agent.map(Into::into),
+            count: it.count,
+        });
+    }
+
+    /// Writes it. What is written is taken away at once, or a failure of the rest would have it counted again.
+    async fn write(&mut self, store: &Store) -> claviger_store::StoreResult<usize> {
+        store.record_uses(&self.secrets).await?;
+        let written = self.secrets.len();
+        self.secrets.clear();
+        while !self.versions.is_empty() {
+            let chunk = self.versions.len().min(claviger_store::usage::USES_PER_CHUNK_MAX);
+            store.record_version_uses(&self.versions[..chunk]).await?;
+            self.versions.drain(..chunk);
+        }
+        Ok(written)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.secrets.is_empty() && self.versions.is_empty()
+    }
 }
 
 impl Uses {
@@ -46,22 +94,12 @@ impl Uses {
         loop {
             if unwritten.is_empty() {
                 let taken = self.replica.drain_turn(&mut turn, USES_PER_CHUNK_MAX);
-                unwritten.extend(taken.into_iter().map(|it| SecretUse {
-                    key_id: it.key_id,
-                    secret_id: it.secret_id,
-                    organization_id: it.organization_id,
-                    last_used_at: it.last_used_at,
-                    ip: it.ip,
-                    user_agent: it.user_agent.map(Into::into),
-                    count: it.count,
-                }));
+                taken.into_iter().for_each(|it| unwritten.add(it));
             }
             if unwritten.is_empty() {
                 return Ok(written);
             }
-            self.store.record_uses(&unwritten).await?;
-            written += unwritten.len();
-            unwritten.clear();
+            written += unwritten.write(&self.store).await?;
         }
     }
 

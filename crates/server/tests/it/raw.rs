@@ -20,7 +20,7 @@ pub(crate) enum Raw {
 pub(crate) type Contents = BTreeMap<String, Vec<String>>;
 
 /// What is written beside all changes: how keys are used and refused, when nodes were last heard, and what readers of the log have come to.
-const BESIDE: [&str; 6] = ["secret_use", "key_usage", "denied_request", "node", "reader", "chain_link"];
+const BESIDE: [&str; 7] = ["secret_use", "key_usage", "version_use", "denied_request", "node", "reader", "chain_link"];
 
 impl Raw {
     pub(crate) async fn of(store: &Store) -> Self {

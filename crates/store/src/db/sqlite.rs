@@ -35,6 +35,7 @@ const STATE: &[(i64, &str, &str)] = &[
 const USAGE: &[(i64, &str, &str)] = &[
     (2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql")),
     (8, "quotas", include_str!("../../migrations/sqlite/0008_quotas.sql")),
+    (11, "version_uses", include_str!("../../migrations/sqlite/0011_version_uses.sql")),
 ];
 
 /// The open files.

@@ -7,7 +7,9 @@ use sqlx::AssertSqlSafe;
 
 use super::lines::{Lines, Step};
 use super::schema::Table;
-use super::{BEGIN_EPOCH, CLEAR_COUNTS, CLEAR_DENIALS, CLEAR_HEADS, CLEAR_QUOTAS, CLEAR_READERS, CLEAR_USES};
+use super::{
+    BEGIN_EPOCH, CLEAR_COUNTS, CLEAR_DENIALS, CLEAR_HEADS, CLEAR_QUOTAS, CLEAR_READERS, CLEAR_USES, CLEAR_VERSIONS,
+};
 use crate::restore::Restoration;
 use crate::value::{Value, args};
 use crate::{Connection, Error, Store, StoreResult, Tx, Unique};
@@ -40,7 +42,7 @@ impl Store {
         if !tx.is_shared() {
             // What an import that broke off has left in the other file.
             let mut uses = self.begin_usage().await?;
-            for statement in [CLEAR_USES, CLEAR_COUNTS, CLEAR_DENIALS, CLEAR_QUOTAS] {
+            for statement in [CLEAR_USES, CLEAR_COUNTS, CLEAR_DENIALS, CLEAR_QUOTAS, CLEAR_VERSIONS] {
                 uses.execute(statement, args![]).await?;
             }
             uses.commit().await?;

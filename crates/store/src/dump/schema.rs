@@ -14,9 +14,10 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0008_quotas.sql"),
     include_str!("../../migrations/postgres/0009_api_documents.sql"),
     include_str!("../../migrations/postgres/0010_listening.sql"),
+    include_str!("../../migrations/postgres/0011_version_uses.sql"),
 ];
 /// Which of them have the tables that are written often.
-const USAGE: [usize; 2] = [1, 8];
+const USAGE: [usize; 3] = [1, 8, 11];
 /// Arguments in one statement; SQLite takes no more than 32,766.
 const ARGUMENTS_MAX: usize = 1500;
 

@@ -161,14 +161,12 @@ fn member(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
 }
 
 fn api(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
-    Ok(Record::Api(ApiRecord {
-        id: it.next()?,
-        slug: text(it, limits::SLUG_BYTES_MAX)?,
-        prefix: text(it, limits::PREFIX_BYTES_MAX)?,
-        version: it.next()?,
-        key_locations: it.next::<KeyLocations>()?.to_texts(),
-        leaving: leaving(it.next::<Vec<ApiVersion>>()?),
-    }))
+    let (id, slug) = (it.next()?, text(it, limits::SLUG_BYTES_MAX)?);
+    let (prefix, version) = (text(it, limits::PREFIX_BYTES_MAX)?, it.next()?);
+    let key_locations = it.next::<KeyLocations>()?.to_texts();
+    let known = it.next::<Vec<ApiVersion>>()?;
+    let versions = (!known.is_empty()).then(|| known.iter().map(|it| it.slug.to_string()).collect());
+    Ok(Record::Api(ApiRecord { id, slug, prefix, version, key_locations, leaving: leaving(known), versions }))
 }
 
 /// Of which versions there is something to tell.

@@ -4,6 +4,7 @@ use claviger_core::event::{Position, Stream};
 use claviger_store::dump::{Check, Export, Import};
 use claviger_store::feed::Followed;
 use claviger_store::usage::SecretUse;
+use claviger_store::usage::versions::VersionUse;
 use claviger_store::{Error, Options, Store};
 
 use crate::engine::{embedded, harm, throwaway, throwaway_by};
@@ -45,7 +46,10 @@ async fn full_world() -> World {
     world.revoke_key(&world.beta, &key).await;
     let once = used_once(keys[0].0.organization_id, &keys[0].1, now());
     let used = SecretUse { user_agent: Some("curl".into()), count: 3, ..once };
+    let (key_id, organization_id, at) = (used.key_id, used.organization_id, used.last_used_at);
     world.store.record_uses(&[used]).await.expect("a use");
+    let called = VersionUse { key_id, organization_id, version: "1.0".into(), at, count: 3 };
+    world.store.record_version_uses(&[called]).await.expect("requests");
     // The parent was made after the child.
     let (child, mut parent) = (world.acme.organization.clone(), organization(None, "late-parent"));
     parent.parent_id = Some(world.root_organization.id);

@@ -28,5 +28,6 @@ mod tenancy;
 mod transactions;
 mod unseen;
 mod usage;
+mod version_uses;
 mod webhooks;
 mod world;

@@ -116,6 +116,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_counts(key_id, Span::Hour, &[Span::Hour.start_of(now())]), |it| !it.is_empty());
     ask!(find_passed(&[key_id], Span::Hour, &[Span::Hour.start_of(now())]), |it| !it.is_empty());
     ask!(find_denials(key_id), |it| !it.is_empty());
+    ask!(find_version_uses(key_id, &[Span::Day.start_of(now())]), |it| !it.is_empty());
     ask!(page_keys(&any, KeySort::Created, &first, now()), |it| it.rows.iter().any(|it| own_key(&it.key)));
     ask!(count_keys(&any, now()), |it| it.count > 0);
     ask!(page_keys_that(&any, KeySort::Created, &first, now(), &|_| true), |it| it

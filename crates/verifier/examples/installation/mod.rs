@@ -64,6 +64,7 @@ pub(crate) fn surroundings(keys: usize) -> impl Iterator<Item = Change> {
         version: 1,
         key_locations: KeyLocations::default().to_texts(),
         leaving: None,
+        versions: None,
     });
     let organization = move |number: usize| {
         Record::Organization(OrganizationRecord {

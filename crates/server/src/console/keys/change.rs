@@ -66,7 +66,7 @@ pub(in crate::console) async fn show_key(
         rotation: tracked(&visit, &info, may)?,
         secrets: info.secrets.iter().map(|it| view::secret(it, &info.key, now)).collect(),
         foreign: info.secrets.first().is_some_and(|it| it.secret.access_id.is_none()),
-        usage: usage::view(&usage, &query, info.key.revocation.as_ref().map(|it| it.at)),
+        usage: usage::view(&usage, &query, info.key.revocation.as_ref().map(|it| it.at), now),
         held_off: rights_to(&visit, &info).switch && !may.switch,
         may,
         health,

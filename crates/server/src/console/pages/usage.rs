@@ -79,6 +79,21 @@ pub struct UsageView {
     pub is_empty: bool,
     /// The latest requests that were refused, newest first.
     pub denials: Vec<DenialView>,
+    /// The versions of its api that were called in 30 days, and whether the api has any at all.
+    pub versions: Option<Vec<VersionLine>>,
+}
+
+/// A version of an api that was called with a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionLine {
+    /// What people call it.
+    pub label: String,
+    /// Where it is documented: an address, or a path on this server.
+    pub documentation: Option<String>,
+    /// `1,204 requests in 30 days`, and on which day the last one came.
+    pub requests: String,
+    /// `deprecated, ends 1 Mar 2027`; empty where there is nothing to say.
+    pub end: String,
 }
 
 /// Says whether a new key was used yet.

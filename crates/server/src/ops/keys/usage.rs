@@ -2,16 +2,21 @@
 
 use std::collections::HashMap;
 
+use claviger_core::api::ApiVersion;
 use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::key::Key;
 use claviger_core::limits::USAGE_HOURS_KEPT;
+use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::usage::Span;
+use claviger_store::Connection;
 use claviger_store::usage::counts::Counts;
 use claviger_store::usage::denials::Denial;
 
 use super::list::{find_visible, is_visible};
 use super::{KeyInfo, LastUse, get_key};
 use crate::app::App;
+use crate::ops::apis::place_of;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
 
@@ -33,6 +38,21 @@ pub struct KeyUsage {
     pub days: Vec<Stretch>,
     /// The latest requests that were refused, newest first.
     pub denials: Vec<Denial>,
+    /// All versions of its api, as the api lists them; none where it has none.
+    pub versions: Vec<VersionUsage>,
+}
+
+/// How a version of a key's api was called with it in the latest 30 days in UTC, as far as whoever asked said which version it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionUsage {
+    /// The version.
+    pub version: ApiVersion,
+    /// Where it is documented: an address, or a path on this server.
+    pub documentation: Option<String>,
+    /// How many requests passed.
+    pub requests: u64,
+    /// When the last day begins on which one did.
+    pub last_used_on: Option<Timestamp>,
 }
 
 /// The requests of a stretch of time.
@@ -103,12 +123,39 @@ pub async fn key_usage(
     for (hour, counts) in &by_hour {
         by_day.entry(Span::Day.start_of(*hour)).or_default().add(*counts);
     }
+    let versions = version_usage(&mut reader, &tenant, &key, &starts).await?;
     let stretch = |since, counts: Option<&Counts>| Stretch { since, counts: counts.copied().unwrap_or_default() };
     Ok(KeyUsage {
         hours: Span::Hour.latest(HOURS, now).into_iter().map(|it| stretch(it, by_hour.get(&it))).collect(),
         days: starts.into_iter().map(|it| stretch(it, by_day.get(&it))).collect(),
         denials: reader.find_denials(&tenant, key.id).await?,
+        versions,
     })
+}
+
+/// How the versions of the key's api were called on these days. Whoever looks after a key has to find out that it calls one that ends, and mostly may
+/// not read apis.
+async fn version_usage(
+    reader: &mut Connection,
+    tenant: &Tenant,
+    key: &Key,
+    days: &[Timestamp],
+) -> OpResult<Vec<VersionUsage>> {
+    let Some(api) = reader.find_api(tenant, key.api_id).await?.filter(|it| !it.versions.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let said = reader.find_documents(tenant, api.id).await?;
+    let counts = reader.find_version_uses(tenant, key.id, days).await?;
+    let usage = |version: &ApiVersion| {
+        let count = counts.get(version.slug.as_str());
+        VersionUsage {
+            documentation: place_of(&api, version, &said),
+            requests: count.map_or(0, |it| it.allowed),
+            last_used_on: count.map(|it| it.last_day),
+            version: version.clone(),
+        }
+    };
+    Ok(api.versions.iter().map(usage).collect())
 }
 
 /// How many requests with each of these keys passed on each of the latest seven days in UTC, oldest first, today included. Keys without any are

@@ -86,6 +86,69 @@ async fn what_our_own_api_refuses_a_key_for_want_of_rights_did_not_pass() {
     assert!(!shown["last_use"].is_null(), "{shown}");
 }
 
+/// Of each version how many requests called it, and on which day last.
+fn by_version(told: &Value) -> Vec<(&str, u64, &Value)> {
+    let versions = told["versions"].as_array().unwrap().iter();
+    versions
+        .map(|it| (it["version"].as_str().unwrap(), it["requests"].as_u64().unwrap(), &it["last_used_on"]))
+        .collect()
+}
+
+#[tokio::test]
+async fn requests_are_told_by_the_version_that_they_said_they_call() {
+    let it = Fixture::start().await;
+    it.set_clock("2026-11-20T22:30:00Z", 0);
+    let body = json!({"name": "Contacts API", "slug": "contacts", "key_prefix": "con", "versions": [
+        {"slug": "1.0", "status": "deprecated", "deprecated_at": "2026-05-01T00:00:00Z", "sunset_at": "2027-03-01T00:00:00Z"},
+        {"slug": "2.0", "status": "current", "label": "Second"},
+        {"slug": "3.0", "status": "preview"},
+    ]});
+    let api = it.admin.post(&it.at("/apis"), body).await.expect(201).header("location").to_owned();
+    let key = it.create_key(json!({"name": "Caller", "api": "contacts"})).await;
+    let call = async |more: Value| {
+        let mut body = json!({"key": key.token, "api": "contacts"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        it.verify(body).await["allowed"] == true
+    };
+    let none = &Value::Null;
+    let told = usage(&it, &key.id).await;
+    assert_eq!(by_version(&told), [("1.0", 0, none), ("2.0", 0, none), ("3.0", 0, none)]);
+    for version in ["1.0", "1.0", "2.0"] {
+        assert!(call(json!({"api_version": version})).await);
+    }
+    it.flush_uses().await;
+    it.set_clock("2026-11-21T01:10:00Z", 0);
+    // Many at once count as many, and so do those that come later.
+    let one = json!({"key": key.token, "api": "contacts", "api_version": "1.0"});
+    it.admin.post("/api/v1/verify/batch", json!({"requests": [one, one]})).await.expect(200);
+    // None of these is a request that called a version which there is.
+    assert!(call(json!({"api_version": "9.9"})).await && call(json!({})).await);
+    assert!(call(json!({"api_version": "2.0", "explain": true})).await);
+    it.admin.post(&it.at(&format!("/keys/{}/deactivate", key.id)), json!({})).await.expect(200);
+    assert!(!call(json!({"api_version": "2.0"})).await);
+    let told = usage(&it, &key.id).await;
+    let (first, second) = (json!("2026-11-20"), json!("2026-11-21"));
+    assert_eq!(by_version(&told), [("1.0", 4, &second), ("2.0", 1, &first), ("3.0", 0, none)]);
+    let whole = json!({"version": "1.0", "label": "API 1.0", "deprecated_at": "2026-05-01T00:00:00Z",
+        "sunset_at": "2027-03-01T00:00:00Z", "requests": 4, "last_used_on": "2026-11-21"});
+    assert_eq!((&told["versions"][0], &told["versions"][1]["label"]), (&whole, &json!("Second")));
+    let passed: u64 = busy(&told["days"]).iter().map(|it| it.1).sum();
+    assert_eq!(passed, 7, "all requests stay one list, whichever version they call");
+    // Of a version that is no more nothing is told, and of one whose last request is longer ago only that there is one.
+    it.admin.patch(&api, json!({"versions": [{"slug": "1.0", "status": "current"}]})).await.expect(200);
+    it.set_clock("2026-12-20T12:00:00Z", 0);
+    assert_eq!(
+        by_version(&usage(&it, &key.id).await),
+        [("1.0", 2, &second)],
+        "those of the day before are 30 days old"
+    );
+    it.set_clock("2026-12-21T12:00:00Z", 0);
+    assert_eq!(by_version(&usage(&it, &key.id).await), [("1.0", 0, none)]);
+    // An api without versions has none to tell of.
+    let other = it.create_key(json!({"name": "Default"})).await;
+    assert_eq!(usage(&it, &other.id).await["versions"], json!([]));
+}
+
 #[tokio::test]
 async fn what_nobody_asked_for_and_what_explains_is_no_request() {
     let it = Fixture::start().await;

@@ -13,6 +13,8 @@ use claviger_core::id::KeyId;
 use claviger_core::key::Metadata;
 use claviger_core::permission::PermissionSet;
 use claviger_core::role::BuiltIn;
+use claviger_verifier::credential::Presented;
+use claviger_verifier::verify::{About, Ask};
 
 use super::browser::{Browser, selector};
 use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp, name, new_key};
@@ -230,6 +232,46 @@ async fn a_key_leads_to_where_its_api_is_documented() {
     put_document(&app.app, &app.admin, place, openapi).await.unwrap();
     let here = BTreeSet::from(["/docs/apis/default/1".to_owned()]);
     assert_eq!(link(&ann.get(&path).await.expect(200)), here);
+}
+
+#[tokio::test]
+async fn a_key_says_which_versions_of_its_api_it_calls_and_when_those_end() {
+    let app = TestApp::new().await;
+    let created = app.create_key(&app.admin, app.root, new_key("Reports")).await.unwrap();
+    let path = format!("/o/root/keys/{}", created.info.key.id);
+    let mut browser = Browser::signed_in(&app).await;
+    assert!(!browser.get(&path).await.expect(200).text.contains("Versions called"), "its api has none");
+    let apis = list_apis(&app.app, &app.admin, app.root, PageRequest::default()).await.unwrap().items;
+    let id = apis.iter().find(|it| it.slug.as_str() == "default").unwrap().id;
+    let versions = r#"[{"slug": "1.0", "status": "deprecated", "sunset_at": "2031-03-01T00:00:00Z",
+        "docs_url": "https://docs.acme.example/1"}, {"slug": "2.0", "status": "current", "label": "Second"}]"#;
+    let patch = ApiPatch { versions: Some(serde_json::from_str(versions).unwrap()), ..ApiPatch::default() };
+    update_api(&app.app, &app.admin, app.root, id, patch, None).await.unwrap();
+    let page = browser.get(&path).await.expect(200);
+    let empty = page.text_of("#usage");
+    assert!(empty.contains("No request in the last 30 days said which version it calls"), "{empty}");
+    assert!(empty.contains("Claviger-Api-Version"), "{empty}");
+
+    for version in ["1.0", "1.0", "3.0"] {
+        let presented = Presented::token(created.token.expose().as_bytes()).unwrap();
+        let ask = Ask { organization: About::Own, api: None, permissions: &[], ip: None };
+        app.app.replica().verify(&presented, &ask, app.now()).record_use_of_version(
+            Some(version),
+            app.now(),
+            None,
+            None,
+        );
+    }
+    app.app.uses().flush().await.unwrap();
+    let page = browser.get(&path).await.expect(200);
+    let html = page.html();
+    let wanted = selector("#usage .lines li");
+    let lines: Vec<_> = html.select(&wanted).map(|it| it.text().collect::<String>()).collect();
+    let today = app.now().to_date_text();
+    let line = format!("API 1.02 requests in 30 days, the last on {today} · deprecated, ends 1 Mar 2031");
+    assert_eq!(lines, [line], "what was not called is left out");
+    let link = html.select(&selector("#usage .lines a")).next().unwrap().attr("href").map(str::to_owned);
+    assert_eq!(link.as_deref(), Some("https://docs.acme.example/1"));
 }
 
 #[tokio::test]

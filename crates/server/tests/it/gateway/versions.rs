@@ -9,7 +9,9 @@ const READ_A: (&str, &str) = ("claviger-permission", "scorecards/A:read");
 
 fn api(version: u64, leaving: Option<Vec<LeavingVersionRecord>>) -> Record {
     let key_locations = KeyLocations::default().to_texts();
-    Record::Api(ApiRecord { id: DEFAULT, slug: "default".into(), prefix: "ck".into(), version, key_locations, leaving })
+    let versions = leaving.is_some().then(|| ["0.9", "1.0", "2.0"].map(Into::into).into());
+    let (slug, prefix) = ("default".into(), "ck".into());
+    Record::Api(ApiRecord { id: DEFAULT, slug, prefix, version, key_locations, leaving, versions })
 }
 
 fn leaving(slug: &str, sunset_at: Option<&str>, docs_url: Option<&str>) -> LeavingVersionRecord {
@@ -52,6 +54,12 @@ async fn clients_of_a_version_that_is_to_be_left_are_told_when_and_others_nothin
     }
     let refused = world.ask(&[READ_A, unclear]).await;
     assert_eq!((refused.status, told(&refused)), (401, [None; 3]), "who is refused is told that alone");
+    let uses = world.replica.drain_uses(10);
+    let counted: Vec<_> = uses[0].versions.iter().map(|it| (&*it.version, it.count)).collect();
+    assert_eq!((uses.len(), uses[0].count), (1, 5));
+    assert_eq!(counted, [("0.9", 1), ("1.0", 1), ("2.0", 1)], "what states nothing counts as none of them");
     world.put(api(3, None));
     assert_eq!(told(&world.ask(&[key, READ_A, unclear]).await), [None; 3], "it holds no longer");
+    let uses = world.replica.drain_uses(10);
+    assert_eq!((uses[0].count, uses[0].versions.len()), (1, 0), "and what is no version counts as none");
 }

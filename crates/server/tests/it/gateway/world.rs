@@ -115,6 +115,7 @@ fn first_records() -> Vec<Record> {
             version: 1,
             key_locations: KeyLocations::default().to_texts(),
             leaving: None,
+            versions: None,
         })
     };
     let role = |id, name: &str, texts: &[&str], is_admin| {

@@ -18,6 +18,7 @@ use claviger_store::idempotency::IdempotentAnswer;
 use claviger_store::imports::Import;
 use claviger_store::sealing::DataKeyRow;
 use claviger_store::usage::denials::{Denial, KeyDenials};
+use claviger_store::usage::versions::VersionUse;
 
 use crate::webhooks::Told;
 use crate::world::{World, api, event, id, member, notification, now, organization, tenant, used_once};
@@ -102,6 +103,8 @@ impl Full {
         let organization_id = world.acme.organization.id;
         let denials = KeyDenials { key_id: key.id, organization_id, count: 1, latest: vec![denial] };
         world.store.record_denials(&[denials]).await.expect("a denial");
+        let called = VersionUse { key_id: key.id, organization_id, version: "1.0".into(), at: now(), count: 1 };
+        world.store.record_version_uses(&[called]).await.expect("a request");
         Self {
             world,
             key,

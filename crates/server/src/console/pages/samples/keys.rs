@@ -8,7 +8,7 @@ use crate::console::pages::keys::{Deletion, KeyFacts, KeyFormPage, KeyRights, La
 use crate::console::pages::limits::{LimitInputs, LimitWords};
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
 use crate::console::pages::snippets::create_key;
-use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, SpanLink, Spark, UsageView};
+use crate::console::pages::usage::{Bar, DenialView, FirstRequestPage, SpanLink, Spark, UsageView, VersionLine};
 
 pub(super) fn all_rights() -> KeyRights {
     KeyRights { edit: true, switch: true, rotate: true, replace: true, delete: true }
@@ -219,6 +219,20 @@ pub(super) fn usage(words: &Words<'_>) -> UsageView {
         most: "140".to_owned(),
         is_empty: false,
         denials: vec![denial(Some("198.51.100.40"), Some(words.descriptions[2])), denial(None, None)],
+        versions: Some(vec![
+            VersionLine {
+                label: "API 1.0".to_owned(),
+                documentation: Some("/docs/apis/default/1.0".to_owned()),
+                requests: "1,204 requests in 30 days, the last on 20 Nov 2026".to_owned(),
+                end: "deprecated, ends 1 Mar 2027".to_owned(),
+            },
+            VersionLine {
+                label: words.names[1].to_owned(),
+                documentation: None,
+                requests: "1 request in 30 days, the last on 21 Nov 2026".to_owned(),
+                end: String::new(),
+            },
+        ]),
     }
 }
 
@@ -239,6 +253,7 @@ pub(super) fn no_usage() -> UsageView {
         most: "0".to_owned(),
         is_empty: true,
         denials: Vec::new(),
+        versions: Some(Vec::new()),
     }
 }
 
