@@ -236,7 +236,7 @@ async fn everything_that_is_wrong_with_a_new_webhook_is_told_at_once() {
     let mut browser = Browser::signed_in(&app).await;
     let page = browser.get("/o/root/integrations/webhooks/new").await.expect(200);
     let form = page
-        .form("/integrations/webhooks")
+        .form("/integrations/webhooks/new")
         .with("url", "https://10.0.0.1/hook")
         .with("entity", "")
         .with("operation", "");
