@@ -6,7 +6,7 @@
 //! of an installation but its address and what it publishes of its own API, and no script.
 //!
 //! The reference of the API is `api`'s: it is drawn by a renderer of others, under a policy of its own. Paths below `/docs` of one part
-//! are ours; below `/docs/apis` stands what hosts say of their own API ([`shelf`]), drawn here, since the renderer's policy lets scripts run.
+//! are ours; below `/docs/apis` stands what hosts say of their own API (`shelf`), drawn here, since the renderer's policy lets scripts run.
 
 mod guides;
 mod markdown;

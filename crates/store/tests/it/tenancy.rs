@@ -1,6 +1,7 @@
 //! No function that takes a tenant shows or changes what belongs to another one.
 
 mod full;
+mod writers;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,6 +36,7 @@ use claviger_store::webhooks::WebhookFilter;
 use claviger_store::{PageRequest, Reader, StoreResult, Tx};
 
 use self::full::{Full, answer, clock, data_key, import, signing_key};
+use self::writers::WRITERS;
 use crate::engine::contents;
 use crate::world::{World, api, event, id, member, name, notification, now, organization, user};
 
@@ -205,81 +207,6 @@ async fn user_without_a_membership_is_found_where_it_is_managed() {
         assert_eq!(found.is_some(), expected);
     }
 }
-
-/// The names of the functions that change something.
-const WRITERS: [&str; 71] = [
-    "bring_forward",
-    "delete_api",
-    "delete_document",
-    "delete_documents",
-    "delete_event_type",
-    "delete_key_clock",
-    "delete_member",
-    "delete_role",
-    "delete_sealed_copies",
-    "delete_shared_secret",
-    "delete_signing_key",
-    "delete_webhook",
-    "destroy_shared_secret_key",
-    "destroy_unrevealed",
-    "end_sign_in",
-    "erase_event",
-    "erase_host_event",
-    "hold_idempotency_key",
-    "insert_api",
-    "insert_attempt",
-    "insert_data_key",
-    "insert_deliveries",
-    "insert_delivery",
-    "insert_event_type",
-    "insert_farewell",
-    "insert_host_event",
-    "insert_idempotent",
-    "insert_import",
-    "insert_key",
-    "insert_keys",
-    "insert_member",
-    "insert_notification",
-    "insert_organization",
-    "insert_role",
-    "insert_sealed_copy",
-    "insert_secret",
-    "insert_shared_secret",
-    "insert_signing_key",
-    "insert_user",
-    "insert_webhook",
-    "insert_webhook_secret",
-    "lease_farewell",
-    "lease_webhook",
-    "look_again_at_clocks",
-    "note_attempt",
-    "note_farewell",
-    "note_webhook",
-    "pause_webhooks_of_key",
-    "recover_deliveries",
-    "put_document",
-    "put_idle_walk",
-    "put_key_clock",
-    "release_keys",
-    "release_webhook",
-    "resend_delivery",
-    "update_api",
-    "update_event_type",
-    "update_import",
-    "update_key",
-    "update_member",
-    "update_organization",
-    "update_role",
-    "update_secret",
-    "update_shared_secret",
-    "update_signing_key",
-    "update_user",
-    "update_webhook",
-    "update_webhook_secret",
-    "use_assertion",
-    "withdraw_notifications",
-    "withdraw_notifications_until",
-];
 
 /// Lets `by` do to Acme's rows what Acme could do.
 async fn write(writer: &str, full: &Full, tx: &mut Tx, by: &Tenant) -> StoreResult<()> {
