@@ -105,7 +105,7 @@ test("S2.17, S2.19, S2.20, S2.21: three dots offer View, Edit and Delete, and an
   await page.getByLabel("Last day").fill("2099-12-31");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("status").getByText("Key “Reports, monthly” saved. Its secret is unchanged.").waitFor();
-  await page.getByText("end of 31 Dec 2099 (UTC)").waitFor();
+  await page.getByRole("time").filter({ hasText: "end of 31 Dec 2099 (UTC)" }).waitFor();
   assert.equal(await callWith(server, bearer(key.token)), 200);
   await walkToKeys(page);
   assert.equal((await row(page, "Reports, monthly").getByRole("cell").allInnerTexts())[5], "2099-12-31");

@@ -35,6 +35,10 @@ fn a_token_is_read_by_whoever_has_the_public_key() {
     let mut told = serde_json::json!({ "note": format!("It sent {}.", token.expose()) });
     assert!(told.as_object_mut().is_some_and(crate::masking::mask_object));
     assert_eq!(told["note"], "It sent (access token left out).");
+    let mut glued = serde_json::json!([format!("token_{}", token.expose()), format!("v1.{}.", token.expose())]);
+    let mut told = serde_json::json!({ "notes": glued.take() });
+    assert!(told.as_object_mut().is_some_and(crate::masking::mask_object));
+    assert_eq!(told["notes"], serde_json::json!(["token_(access token left out)", "v1.(access token left out)."]));
     assert_eq!(read(token.expose().as_bytes(), TokenKind::Access, find(&key)), Some((key.id(), claims())));
     let kept = SigningKey::from_kept(key.id(), key.expose()).expect("a key");
     assert_eq!(kept.public_key(), key.public_key());

@@ -10,6 +10,8 @@ use crate::secret::{AccessId, SECRET_CHARS, Shape, TOKEN_CHARS_AFTER_PREFIX, sha
 const KEY: &str = " (key left out)";
 /// What stands in place of an access or refresh token.
 const TOKEN: &str = "(access token left out)";
+/// Places in one word at which a token may begin that are looked at.
+const BEGINNINGS_MAX: usize = 16;
 
 /// Masks every key and token in a JSON object, in the names of its fields too, and says whether there was one.
 pub fn mask_object(object: &mut Map<String, Value>) -> bool {
@@ -88,12 +90,14 @@ fn next_key(text: &str) -> Option<Found> {
 fn next_token(text: &str) -> Option<Found> {
     let is_other = |it: char| !(it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.'));
     let mut start = 0;
-    // Words alone: within one, every place would have to be tried, and a long one as often as it is long.
     for word in text.split(is_other) {
         // What ends a sentence is none of it.
-        let token = word.trim_end_matches('.');
-        if access_token::has_own_type(token) {
-            return Some((start, start + token.len(), TOKEN.to_owned()));
+        let word_ends = word.trim_end_matches('.').len();
+        // Other letters may stand right before it; so many places are tried in a word, or a long one would be read as often as it is long.
+        for (at, _) in word.match_indices("eyJ").take(BEGINNINGS_MAX) {
+            if word.get(at..word_ends).is_some_and(access_token::has_own_type) {
+                return Some((start + at, start + word_ends, TOKEN.to_owned()));
+            }
         }
         start += word.len();
         start += text[start..].chars().next().map_or(0, char::len_utf8);

@@ -375,7 +375,7 @@ impl Tx {
     }
 
     /// Writes an event of something that changes beside what the transaction is about, with a history of its own. It stands right before the event of
-    /// the commit, which tells of all that was touched, this too: no follower sees the one without the other.
+    /// the commit, which tells of all that was touched, this too; where a page of the log ends between the two, a follower has the whole with the next.
     ///
     /// # Errors
     /// What any statement can meet.

@@ -6,7 +6,7 @@
 //!
 //! A bucket that says no more than a new one would is freed and given to another key. Whoever has found it before that looks at its identifier once
 //! more behind the charge: either whoever frees it sees the charge and leaves the bucket, or whoever charges sees that it is another's and asks again.
-//! In the second case another key may be charged one request that was none of its own; nobody is let in twice.
+//! In the second case the charge is taken back; until then the other key may be refused for want of it. Nobody is let in twice.
 //!
 //! Quotas are written down ahead: the database is told of what was used and of about twice what the last interval took besides. So a process that
 //! is killed has used less than what stands there, and its successor lets through too little rather than too much. Where use begins or grows so fast
@@ -230,7 +230,9 @@ impl Limiter {
 
     /// How many keys have a bucket.
     pub fn len(&self) -> usize {
-        self.buckets.len() as usize - self.making().len()
+        // First, for whoever makes one takes it off the free ones and may make the table longer.
+        let free = self.making();
+        self.buckets.len() as usize - free.len()
     }
 
     /// Whether no key has one.
@@ -253,6 +255,9 @@ impl Limiter {
             let admission = Admission::new(Some(bucket), limits, now);
             // It was freed since it was found: once at most for each time that somebody goes round to free some.
             if bucket.key_id() != key_id {
+                if taken.is_ok() {
+                    Self::take_back(bucket, limits, cost, now);
+                }
                 continue;
             }
             return Some(match taken {
@@ -311,6 +316,21 @@ impl Limiter {
             bell();
         }
         Ok(())
+    }
+
+    /// Of a key that the bucket does not belong to.
+    fn take_back(bucket: &Bucket, limits: &Limits, cost: u32, now: Timestamp) {
+        if let Some(rate) = &limits.rate {
+            bucket.put_back_rate(rate, cost);
+        }
+        if limits.daily_quota.is_some() {
+            update(&bucket.day_use, |word| {
+                let present = DayUse::unpack(word);
+                let is_of_today = present.day == day_of(now);
+                let used = if is_of_today { present.used.saturating_sub(u64::from(cost)) } else { present.used };
+                DayUse { used, ..present }.pack()
+            });
+        }
     }
 
     /// The bit is only read where it is set already, as that of uses.

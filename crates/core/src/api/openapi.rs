@@ -1,6 +1,7 @@
 //! An OpenAPI document, as far as people are shown it: its operations, each with what it takes and what it answers.
 //!
-//! Only what a page shows is read, and all of it is bounded: the document is a host's, and no schema in it has to make sense to us.
+//! Only what a page shows is read, and all of it together is bounded: the document is a host's, no schema in it has to make sense to us, and many places
+//! may refer to the same long text.
 
 use std::collections::BTreeSet;
 
@@ -40,6 +41,9 @@ pub enum OpenapiError {
     /// It has too many operations.
     #[error("has more than {OPENAPI_OPERATIONS_MAX} operations")]
     TooMany,
+    /// What it would show has too many bytes, since many places refer to the same text.
+    #[error("says more than {OPENAPI_BYTES_MAX} bytes of its operations where each reference is followed")]
+    TooMuch,
 }
 
 /// What is shown of a document.
@@ -107,6 +111,7 @@ impl Reference {
         }
         let paths = root["paths"].as_object().ok_or(OpenapiError::NoPaths)?;
         let mut operations = Vec::new();
+        let mut bytes = 0;
         let mut anchors = BTreeSet::new();
         for (path, item) in paths {
             let item = resolved(&root, item);
@@ -116,12 +121,27 @@ impl Reference {
                     return Err(OpenapiError::TooMany);
                 }
                 let mut it = operation_of(&root, path, item, method, operation);
+                bytes += it.bytes();
+                if bytes > OPENAPI_BYTES_MAX {
+                    return Err(OpenapiError::TooMuch);
+                }
                 it.anchor = unused(&mut anchors, &format!("{method} {path}"));
                 operations.push(it);
             }
         }
         let info = &root["info"];
         Ok(Self { title: name(&info["title"]), description: words(&info["description"]), operations })
+    }
+}
+
+impl Operation {
+    /// Of all its texts.
+    fn bytes(&self) -> usize {
+        let parameter = |it: &Parameter| it.name.len() + it.place.len() + it.kind.len() + it.description.len();
+        let own = self.path.len() + self.summary.len() + self.description.len();
+        own + self.parameters.iter().map(parameter).sum::<usize>()
+            + self.bodies.iter().map(String::len).sum::<usize>()
+            + self.responses.iter().map(|it| it.0.len() + it.1.len()).sum::<usize>()
     }
 }
 
@@ -262,6 +282,23 @@ mod tests {
             (0..=OPENAPI_OPERATIONS_MAX).map(|it| (format!("/{it}"), serde_json::json!({"get": {}}))).collect();
         let many = serde_json::json!({"openapi": "3.0.0", "paths": paths}).to_string();
         assert_eq!(Reference::read(&many), Err(OpenapiError::TooMany));
+    }
+
+    #[test]
+    fn a_text_that_many_places_refer_to_is_counted_in_each_of_them() {
+        let answers: Map<_, _> =
+            (100..200).map(|it| (it.to_string(), serde_json::json!({"$ref": "#/components/responses/long"}))).collect();
+        let item = serde_json::json!({"get": {"responses": answers}});
+        let long = "x".repeat(DESCRIPTION_CHARS_MAX);
+        let document = |paths: usize| {
+            let paths: Map<_, _> =
+                (0..paths).map(|it| (format!("/{it}"), serde_json::json!({"$ref": "#/components/item"}))).collect();
+            let components = serde_json::json!({"item": item, "responses": {"long": {"description": long}}});
+            serde_json::json!({"openapi": "3.1.0", "paths": paths, "components": components}).to_string()
+        };
+        assert!(document(100).len() < 30_000);
+        assert_eq!(Reference::read(&document(100)), Err(OpenapiError::TooMuch));
+        assert!(Reference::read(&document(5)).is_ok());
     }
 
     // A document of a host's may say anything anywhere.

@@ -250,7 +250,7 @@ fn judged_endings(metrics: &str) -> Option<Result<String, String>> {
         ))
     } else if left_out > 0.0 {
         Err(format!(
-            "the log of endings lacks {left_out:.0} things whose rows cannot be read: the service's own log names them; revoke them again after a restore"
+            "since the service began the log of endings was not told of {left_out:.0} things whose rows cannot be read: the service's own log names them; revoke them again after a restore"
         ))
     } else {
         Ok(format!("all that had ended {age:.0} s ago is in the log of endings"))
@@ -317,7 +317,10 @@ mod tests {
         let well = "all that had ended 1 s ago is in the log of endings".to_owned();
         assert_eq!(judged_endings(&metrics("0.75", 0)), Some(Ok(well)));
         assert!(judged_endings(&metrics("61.5", 0)).is_some_and(|it| it.is_err_and(|it| it.contains("last 62 s"))));
-        assert!(judged_endings(&metrics("0.5", 2)).is_some_and(|it| it.is_err_and(|it| it.contains("lacks 2 things"))));
+        assert!(
+            judged_endings(&metrics("0.5", 2))
+                .is_some_and(|it| it.is_err_and(|it| it.contains("not told of 2 things")))
+        );
         assert_eq!(judged_endings("claviger_replica_keys 1.0\n"), None);
     }
 

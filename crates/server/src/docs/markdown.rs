@@ -1,6 +1,6 @@
 //! Markdown as HTML that needs no script: headings that can be linked to, code in tabs, tables that scroll by themselves.
 //!
-//! Markup within Markdown is shown as the text that it is: the guides are ours and need none, and what hosts will bring must not have any.
+//! Markup within Markdown is shown as the text that it is: ours needs none, and what hosts bring must not have any.
 
 use std::collections::BTreeSet;
 use std::iter::once;
@@ -23,6 +23,10 @@ const LANGUAGES: [(&str, &str); 11] = [
 ];
 /// How many of them are ways to do the same thing.
 const TABS: usize = 4;
+/// Cells of tables in one text; where a row has fewer than the head, the reader of Markdown makes up what is missing.
+const CELLS_MAX: usize = 20_000;
+/// Bytes of a host's text as HTML: a text of a few hundred kilobytes is what a guide may have, and a few signs of it can stand for many elements.
+const HOST_HTML_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A text as it is shown and searched.
 #[derive(Debug, Default)]
@@ -64,7 +68,12 @@ pub(super) fn render(markdown: &str) -> Rendered {
 
 /// Renders a text.
 pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
-    let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::ENABLE_TABLES).collect();
+    let mut cells = 0;
+    let within = |event: &Event<'_>| {
+        cells += usize::from(matches!(event, Event::Start(Tag::TableCell)));
+        cells <= CELLS_MAX || !matches!(event, Event::Start(Tag::TableCell) | Event::End(TagEnd::TableCell))
+    };
+    let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::ENABLE_TABLES).filter(within).collect();
     // What stands on the page besides.
     let ids = ["main", "markdown", "q"].map(str::to_owned).into();
     let mut writer = Writer { parts: vec![Part::default()], links, ids, ..Writer::default() };
@@ -82,6 +91,10 @@ pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
     }
     let mut text = String::with_capacity(markdown.len() * 2);
     html::push_html(&mut text, writer.events.into_iter());
+    if links != Links::Ours && text.len() > HOST_HTML_BYTES_MAX {
+        text = "<p>This guide is too long for a page. Read it as Markdown.</p>\n".to_owned();
+        writer.contents.clear();
+    }
     writer.parts.retain(|it| !it.heading.is_empty() || !it.text.is_empty());
     Rendered { html: text, contents: writer.contents, parts: writer.parts }
 }
@@ -208,7 +221,14 @@ impl<'a> Writer<'a> {
         let words: String = inside.iter().filter_map(words_of).collect();
         let id = self.unused(&words);
         self.markup(format!("<{level} id=\"{id}\"><a href=\"#{id}\">"));
-        self.events.extend(inside.iter().cloned());
+        for event in inside {
+            match event {
+                // The heading is a link itself, and one within another is none.
+                Event::Start(Tag::Link { .. } | Tag::Image { .. }) | Event::End(TagEnd::Link | TagEnd::Image) => {}
+                Event::Html(text) | Event::InlineHtml(text) => self.events.push(Event::Text(text.clone())),
+                event => self.events.push(event.clone()),
+            }
+        }
         self.markup(format!("</a></{level}>\n"));
         if level == HeadingLevel::H2 {
             self.contents.push((id.clone(), words.clone()));
@@ -260,7 +280,7 @@ impl<'a> Writer<'a> {
 
     fn piece(&mut self, piece: &Piece) {
         self.codes += 1;
-        let (id, label) = (format!("code-{}", self.codes), piece.label);
+        let (id, label) = (self.unused(&format!("code-{}", self.codes)), piece.label);
         self.note(&piece.code);
         self.note(" ");
         self.markup(format!(

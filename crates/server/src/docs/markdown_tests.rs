@@ -5,6 +5,27 @@ fn markup_within_a_text_is_shown_and_not_obeyed() {
     let html = render("## A\n\n<script>alert(1)</script>\n\nText <b onclick=\"x\">bold</b> and `<i>`.\n").html;
     assert!(!html.contains("<script") && !html.contains("<b ") && !html.contains("<i>"), "{html}");
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
+    let html =
+        render("## A <form method=post action=/sign-out><button>Read on</button></form>\n\n<b>x</b>\n---\n").html;
+    assert!(!html.contains("<form") && !html.contains("<button>Read") && !html.contains("<b>"), "{html}");
+    assert!(html.contains("&lt;button&gt;Read on"), "{html}");
+}
+
+#[test]
+fn a_small_text_of_a_host_makes_no_page_of_megabytes() {
+    let of = |text: &str| render_with(text, Links::Below("/docs/apis/default/1.0")).html.len();
+    let columns = 2_000;
+    let wide = format!("|{}\n|{}\n{}", "a|".repeat(columns), "-|".repeat(columns), "|x\n".repeat(500));
+    assert!(of(&wide) < HOST_HTML_BYTES_MAX / 2, "{} bytes", of(&wide));
+    assert!(of(&"\"".repeat(HOST_HTML_BYTES_MAX / 4)) < 1_000);
+    assert!(of(&"\"".repeat(1_000)) > 5_000, "what is no longer than that is shown");
+}
+
+#[test]
+fn pieces_of_code_have_identifiers_that_no_heading_has() {
+    let html = render("## Code 1\n\n```sh\ncurl a\n```\n").html;
+    assert!(html.contains("<h2 id=\"code-1\">") && html.contains("<code id=\"code-1-2\">"), "{html}");
+    assert!(html.contains("data-copy=\"code-1-2\""), "{html}");
 }
 
 #[test]
@@ -87,9 +108,11 @@ fn links_of_a_host_lead_to_pages_and_run_nothing() {
         "<javascript:alert(1)>",
         "![a](javascript:alert(1))",
         "[a][1]\n\n[1]: javascript:alert(1)",
+        "## [a](javascript:alert(1))",
+        "## ![a](https://example.com/a.png)",
     ] {
         let html = of(written);
-        assert!(html.contains("<a href=\"#\""), "{written}: {html}");
+        assert!(html.contains("<a href=\"#"), "{written}: {html}");
         assert!(!html.to_ascii_lowercase().contains("href=\"java") && !html.contains("<img"), "{written}: {html}");
     }
     assert!(of("![A map](https://example.com/map.png)").contains("<a href=\"https://example.com/map.png\">A map</a>"));

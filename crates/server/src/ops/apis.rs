@@ -102,9 +102,10 @@ pub async fn find_documentation(
     Ok(api.versions.iter().filter_map(documented).min_by_key(|it| it.0).map(|it| it.1))
 }
 
-/// Where a version is documented, elsewhere or here, where `said` is what is said of its api here.
+/// Where a version is documented, elsewhere or here, where `said` is what is said of its api here; one that is retired has no page here.
 pub(super) fn place_of(api: &Api, version: &ApiVersion, said: &[DocumentHead]) -> Option<String> {
-    let here = || said.iter().any(|it| it.api_version == version.slug);
+    let is_retired = version.status == ApiVersionStatus::Retired;
+    let here = || !is_retired && said.iter().any(|it| it.api_version == version.slug);
     let page = || here().then(|| format!("/docs/apis/{}/{}", api.slug, version.slug));
     version.docs_url.as_ref().map(|it| it.as_str().to_owned()).or_else(page)
 }

@@ -27,7 +27,7 @@ use super::error::{Error, OpResult};
 use super::keys::count_from_now;
 
 /// Who does it, in the log.
-const JOB: &str = "restore";
+pub(super) const JOB: &str = "restore";
 /// Organizations that are read at a time.
 const ORGANIZATIONS_PER_PAGE: u32 = 500;
 /// The keys that a restore switches off bear an instant of their own, by which they are found again: those that had ended before bear another.

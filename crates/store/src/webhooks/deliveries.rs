@@ -311,7 +311,7 @@ impl Tx {
     }
 
     /// Has the deliveries of a webhook sent again that were made since an instant and failed, and those sent now of which an attempt has failed
-    /// since then and which wait for the next one; the oldest first, at most [`DELIVERIES_RECOVERED_MAX`] together. Says how many.
+    /// since then and which wait for the next one; those that wait first, each the oldest first, at most [`DELIVERIES_RECOVERED_MAX`] together. Says how many.
     ///
     /// # Errors
     /// What any statement can meet.

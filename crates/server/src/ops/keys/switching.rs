@@ -12,6 +12,7 @@ use claviger_store::{Connection, PageRequest};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
+use crate::ops::restore;
 
 /// Refuses to switch on a key that somebody else switched off, to whoever acts on own keys only: an admin who stops a key would else have
 /// stopped it until its owner looks. What a job switched off, such as one that nobody used, its owner may switch on.
@@ -57,7 +58,9 @@ async fn was_switched_off_by_another(
         let filter = EventFilter { entity: Some(key_id.into()), kind: Some(kind), ..EventFilter::default() };
         let newest = connection.page_events(tenant, &filter, &PageRequest::first(1)).await?;
         let of = newest.rows.first().map(|it| {
-            let is_other = it.user_id.map_or(it.key_id.is_some(), |by| by != user_id);
+            // A restore switches off what admins are to look at first, whoever had it switched on.
+            let is_restore = it.job.as_deref() == Some(restore::JOB);
+            let is_other = is_restore || it.user_id.map_or(it.key_id.is_some(), |by| by != user_id);
             (it.position, is_other)
         });
         last = last.max(of);

@@ -158,7 +158,7 @@ pub async fn resend_delivery(
 }
 
 /// Has the deliveries of a webhook sent again that were made since an instant and failed, and at once those that wait for a further attempt after one
-/// failed since then; the oldest first, so many at a time. Rights as for [`resend_delivery`]; those that it may not be told any more fail again, and are not sent.
+/// failed since then; those that wait first, each the oldest first, so many at a time. Rights as for [`resend_delivery`]; those that it may not be told any more fail again, and are not sent.
 ///
 /// # Errors
 /// As [`resend_delivery`].
