@@ -1,12 +1,13 @@
 //! Limits: what keys have used of their rates and quotas.
 //!
-//! A key that has a limit gets a bucket with its first request: 48 bytes, found without a lock, changed by compare-and-swap. A map behind a lock would
+//! A key that has a limit gets a bucket with its first request: 56 bytes, found without a lock, changed by compare-and-swap. A map behind a lock would
 //! hold up whoever asks while its holder is put aside by the scheduler. Of one key never more passes than its limits say, however many threads ask;
 //! across processes each counts for itself and learns of the others when it writes its quotas down.
 //!
-//! A bucket that says no more than a new one would is freed and given to another key. Whoever has found it before that looks at its identifier once
-//! more behind the charge: either whoever frees it sees the charge and leaves the bucket, or whoever charges sees that it is another's and asks again.
-//! In the second case the charge is taken back; until then the other key may be refused for want of it. Nobody is let in twice.
+//! A bucket that says no more than a new one would is freed and given to another key. Whoever uses one holds it: it counts itself in, and then looks
+//! whether the bucket is still its key's. Whoever frees one takes the identifier away, and then looks whether anybody holds it. So one of the two sees
+//! the other, and what is held is never given away. To charge first and take it back where it was another's by then would lose charges: nobody can
+//! tell whether the bucket was emptied, and charged by others, in between.
 //!
 //! Quotas are written down ahead: the database is told of what was used and of about twice what the last interval took besides. So a process that
 //! is killed has used less than what stands there, and its successor lets through too little rather than too much. Where use begins or grows so fast
@@ -110,10 +111,15 @@ struct Bucket {
     full_at: AtomicU64,
     /// What was used of its quota; see [`DayUse::pack`].
     day_use: AtomicU64,
+    /// How many requests use it at this moment.
+    holders: AtomicU64,
     /// What stands in the database, and what had been used when it was written. Both are written by whoever writes quotas down.
     written: AtomicU64,
     seen: AtomicU64,
 }
+
+/// A bucket that is its key's as long as this lives.
+struct Held<'a>(&'a Bucket);
 
 /// What all keys have used.
 pub struct Limiter {
@@ -147,6 +153,21 @@ fn update(word: &AtomicU64, by: impl Fn(u64) -> u64) {
     let mut before = word.load(Relaxed);
     while let Err(newer) = word.compare_exchange_weak(before, by(before), SeqCst, Relaxed) {
         before = newer;
+    }
+}
+
+impl<'a> Held<'a> {
+    /// Absent where the bucket is another's, or free.
+    fn new(bucket: &'a Bucket, key_id: u128) -> Option<Self> {
+        bucket.holders.fetch_add(1, SeqCst);
+        let held = Self(bucket);
+        (bucket.key_id() == key_id).then_some(held)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.holders.fetch_sub(1, SeqCst);
     }
 }
 
@@ -250,16 +271,10 @@ impl Limiter {
                 let exhausted = Exhausted { wait: Some(NO_ROOM_WAIT) };
                 return Some(Admission::new(None, limits, now).refused(Code::RateLimited, exhausted));
             };
-            let bucket = self.buckets.get(at)?;
-            let taken = self.take(at, bucket, limits, cost, now);
-            let admission = Admission::new(Some(bucket), limits, now);
-            // It was freed since it was found: once at most for each time that somebody goes round to free some.
-            if bucket.key_id() != key_id {
-                if taken.is_ok() {
-                    Self::take_back(bucket, limits, cost, now);
-                }
-                continue;
-            }
+            // Freed since it was found: once at most for each time that somebody goes round to free some.
+            let Some(held) = Held::new(self.buckets.get(at)?, key_id) else { continue };
+            let taken = self.take(at, held.0, limits, cost, now);
+            let admission = Admission::new(Some(held.0), limits, now);
             return Some(match taken {
                 Ok(()) => admission,
                 Err((code, exhausted)) => admission.refused(code, exhausted),
@@ -272,7 +287,8 @@ impl Limiter {
         if limits.is_none() {
             return None;
         }
-        let bucket = self.find(key_id).and_then(|at| self.buckets.get(at));
+        let held = self.find(key_id).and_then(|at| Held::new(self.buckets.get(at)?, key_id));
+        let bucket = held.as_ref().map(|it| it.0);
         let admission = Admission::new(bucket, limits, now);
         let full_at = bucket.map_or(Timestamp::MIN, |it| instant(it.full_at.load(Relaxed)));
         let day_use = bucket.map_or(DayUse::default(), |it| DayUse::unpack(it.day_use.load(Relaxed)));
@@ -316,21 +332,6 @@ impl Limiter {
             bell();
         }
         Ok(())
-    }
-
-    /// Of a key that the bucket does not belong to.
-    fn take_back(bucket: &Bucket, limits: &Limits, cost: u32, now: Timestamp) {
-        if let Some(rate) = &limits.rate {
-            bucket.put_back_rate(rate, cost);
-        }
-        if limits.daily_quota.is_some() {
-            update(&bucket.day_use, |word| {
-                let present = DayUse::unpack(word);
-                let is_of_today = present.day == day_of(now);
-                let used = if is_of_today { present.used.saturating_sub(u64::from(cost)) } else { present.used };
-                DayUse { used, ..present }.pack()
-            });
-        }
     }
 
     /// The bit is only read where it is set already, as that of uses.
@@ -391,8 +392,8 @@ impl Limiter {
             return None;
         }
         bucket.belongs_to(0);
-        // Somebody who had found it before may have charged it meanwhile.
-        if !is_idle() {
+        // Somebody who had found it before may use it now, or have charged it meanwhile.
+        if bucket.holders.load(SeqCst) != 0 || !is_idle() {
             bucket.belongs_to(key_id);
             return None;
         }
