@@ -3,6 +3,7 @@
 //! Start reading at [`decision`]: everything else exists so that it can be asked.
 
 pub mod access_token;
+pub mod anchor;
 pub mod api;
 pub mod assertion;
 pub mod chain;

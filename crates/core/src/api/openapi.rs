@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::anchor::Anchors;
 use crate::limits::{OPENAPI_BYTES_MAX, OPENAPI_OPERATIONS_MAX};
 
 /// The methods that OpenAPI knows, in the order in which operations of one path are shown.
@@ -112,7 +113,7 @@ impl Reference {
         let paths = root["paths"].as_object().ok_or(OpenapiError::NoPaths)?;
         let mut operations = Vec::new();
         let mut bytes = 0;
-        let mut anchors = BTreeSet::new();
+        let mut anchors = Anchors::default();
         for (path, item) in paths {
             let item = resolved(&root, item);
             for method in METHODS {
@@ -125,7 +126,7 @@ impl Reference {
                 if bytes > OPENAPI_BYTES_MAX {
                     return Err(OpenapiError::TooMuch);
                 }
-                it.anchor = unused(&mut anchors, &format!("{method} {path}"));
+                it.anchor = anchors.of(&format!("{method} {}", it.path));
                 operations.push(it);
             }
         }
@@ -209,23 +210,6 @@ fn cut(text: &str, chars: usize) -> String {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
-}
-
-fn unused(taken: &mut BTreeSet<String>, text: &str) -> String {
-    let plain: String = text
-        .chars()
-        .take(NAME_CHARS_MAX)
-        .map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '-' })
-        .collect();
-    let slug = plain.split('-').filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-");
-    let mut found = slug.clone();
-    // Paths that differ only in their signs look alike; there are no more of them than operations.
-    let mut number = 2;
-    while !taken.insert(found.clone()) {
-        found = format!("{slug}-{number}");
-        number += 1;
-    }
-    found
 }
 
 #[cfg(test)]

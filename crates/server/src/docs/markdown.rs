@@ -2,9 +2,7 @@
 //!
 //! Markup within Markdown is shown as the text that it is: ours needs none, and what hosts bring must not have any.
 
-use std::collections::BTreeSet;
-use std::iter::once;
-
+use claviger_core::anchor::Anchors;
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 /// What a piece of code is called, by the language that stands behind its fence; the first four of one thing stand in tabs.
@@ -75,7 +73,7 @@ pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
     };
     let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::ENABLE_TABLES).filter(within).collect();
     // What stands on the page besides.
-    let ids = ["main", "markdown", "q"].map(str::to_owned).into();
+    let ids = Anchors::from(["main", "markdown", "q"]);
     let mut writer = Writer { parts: vec![Part::default()], links, ids, ..Writer::default() };
     let mut rest = read.as_slice();
     while let Some(event) = rest.first() {
@@ -105,7 +103,7 @@ struct Writer<'a> {
     events: Vec<Event<'a>>,
     contents: Vec<(String, String)>,
     parts: Vec<Part>,
-    ids: BTreeSet<String>,
+    ids: Anchors,
     /// Pieces of code so far, for their identifiers.
     codes: usize,
     /// Whether the row of a table is that of its head.
@@ -204,7 +202,7 @@ impl<'a> Writer<'a> {
             [_, Event::Start(Tag::TableCell), Event::Code(name), ..] if is_word(name) => name.to_string(),
             _ => String::new(),
         };
-        if named.is_empty() || !self.ids.insert(named.clone()) {
+        if named.is_empty() || !self.ids.take(&named) {
             return self.markup("<tr>");
         }
         self.markup(format!("<tr id=\"{named}\">"));
@@ -219,7 +217,7 @@ impl<'a> Writer<'a> {
         let end = rest.iter().position(|it| matches!(it, Event::End(TagEnd::Heading(_)))).unwrap_or(rest.len() - 1);
         let inside = &rest[1..end];
         let words: String = inside.iter().filter_map(words_of).collect();
-        let id = self.unused(&words);
+        let id = self.ids.of(&words);
         self.markup(format!("<{level} id=\"{id}\"><a href=\"#{id}\">"));
         for event in inside {
             match event {
@@ -235,18 +233,6 @@ impl<'a> Writer<'a> {
         }
         self.parts.push(Part { id, heading: words, text: String::new() });
         end + 1
-    }
-
-    /// An identifier of a heading's words that nothing has yet.
-    fn unused(&mut self, words: &str) -> String {
-        let plain: String =
-            words.to_lowercase().chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
-        let slug = plain.split('-').filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-");
-        let slug = if slug.is_empty() { "part".to_owned() } else { slug };
-        let others = (2..).map(|number| format!("{slug}-{number}"));
-        let found = once(slug.clone()).chain(others).find(|it| !self.ids.contains(it)).unwrap_or_default();
-        self.ids.insert(found.clone());
-        found
     }
 
     /// One piece of code, or several that do the same in different languages, which stand in tabs.
@@ -280,7 +266,7 @@ impl<'a> Writer<'a> {
 
     fn piece(&mut self, piece: &Piece) {
         self.codes += 1;
-        let (id, label) = (self.unused(&format!("code-{}", self.codes)), piece.label);
+        let (id, label) = (self.ids.of(&format!("code-{}", self.codes)), piece.label);
         self.note(&piece.code);
         self.note(" ");
         self.markup(format!(
