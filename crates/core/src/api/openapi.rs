@@ -54,6 +54,8 @@ pub struct Reference {
     pub title: String,
     /// What it says of it.
     pub description: String,
+    /// Which version of the api it says that it describes; may be empty.
+    pub version: String,
     /// Its operations, by path.
     pub operations: Vec<Operation>,
 }
@@ -131,7 +133,8 @@ impl Reference {
             }
         }
         let info = &root["info"];
-        Ok(Self { title: name(&info["title"]), description: words(&info["description"]), operations })
+        let [title, version] = ["title", "version"].map(|it| name(&info[it]));
+        Ok(Self { title, description: words(&info["description"]), version, operations })
     }
 }
 
@@ -217,7 +220,7 @@ mod tests {
     use super::*;
 
     const DOCUMENT: &str = r##"{
-        "openapi": "3.1.0", "info": {"title": "Contacts", "description": "People."},
+        "openapi": "3.1.0", "info": {"title": "Contacts", "description": "People.", "version": "2.4"},
         "paths": {
             "/contacts/{id}": {
                 "parameters": [{"$ref": "#/components/parameters/id"}],
@@ -238,7 +241,10 @@ mod tests {
     #[test]
     fn operations_are_read_with_what_they_take_and_answer() {
         let read = Reference::read(DOCUMENT).expect("a document");
-        assert_eq!((read.title.as_str(), read.description.as_str()), ("Contacts", "People."));
+        assert_eq!(
+            (read.title.as_str(), read.description.as_str(), read.version.as_str()),
+            ("Contacts", "People.", "2.4")
+        );
         let summaries: Vec<_> = read.operations.iter().map(|it| it.summary.as_str()).collect();
         assert_eq!(summaries, ["GET /contacts-{id}", "get_contact", "Change a contact"]);
         let anchors: Vec<_> = read.operations.iter().map(|it| it.anchor.as_str()).collect();

@@ -110,6 +110,21 @@ pub async fn get_document(app: &App, caller: &Caller, place: DocumentPlace) -> O
     Ok(found.ok_or_else(Reject::not_found)?)
 }
 
+/// What is shown of an OpenAPI document; absent where there is none, or none that this build can read. Needs `claviger/apis:read`.
+///
+/// # Errors
+/// Refusals.
+pub async fn read_openapi(app: &App, caller: &Caller, place: DocumentPlace) -> OpResult<Option<Reference>> {
+    let tenant = caller.authorize(app, place.organization_id, "claviger/apis:read")?;
+    let place = DocumentPlace { guide: None, ..place };
+    let mut reader = app.store().read().await?;
+    let found = find(&mut reader, &tenant, &place).await?;
+    let Some(ApiDocument { body, .. }) = found else { return Ok(None) };
+    drop(reader);
+    let read = tokio::task::spawn_blocking(move || Reference::read(&body).ok()).await;
+    Ok(read.map_err(|fault| super::error::Error::Internal(fault.to_string()))?)
+}
+
 /// Puts a document where it is shown, in the place of what stood there. Needs `claviger/apis:update`.
 ///
 /// # Errors
