@@ -10,8 +10,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 #[cfg(test)]
 pub(super) use self::words::LABELS;
@@ -22,9 +23,10 @@ use super::failure::Failure;
 use super::pages::again::AgainPage;
 use super::paging::query_string;
 use super::respond::own_path;
+use super::upload::{self, UPLOAD_BYTES_MAX, Unread, Upload, takes_documents};
 use super::visit::Guest;
 use crate::app::App;
-use crate::ops::sessions::CurrentSession;
+use crate::ops::sessions::{CurrentSession, find_session};
 use crate::site::Site;
 
 /// Fields that nobody is to find in a page again. A test compares them with the forms that there are.
@@ -47,7 +49,10 @@ pub(super) struct Kept {
 
 impl Kept {
     fn of(action: &str, body: &[u8]) -> Self {
-        let mut fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
+        Self::with(action, serde_urlencoded::from_bytes(body).unwrap_or_default())
+    }
+
+    fn with(action: &str, mut fields: Vec<(String, String)>) -> Self {
         fields.retain(|(name, _)| !SECRET_FIELDS.contains(&name.as_str()));
         Self { action: action.to_owned(), fields }
     }
@@ -133,22 +138,57 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let Ok(bytes) = to_bytes(body, FORM_BYTES_MAX).await else { return Failure::bad_form().into_response() };
     let action = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |it| &it.0).path().to_owned();
     let site = Site::of(&parts.headers, app.config().public_url.as_ref());
     let guest = site.map(|site| Guest::of(&parts.headers, site, None));
+    let headers = parts.headers.clone();
+    let bytes = match read_form(&app, guest.as_ref().ok(), &headers, &action, body).await {
+        Ok(bytes) => bytes,
+        Err(None) => return unsent(&action),
+        Err(Some(failure)) => return failure.into_response(),
+    };
     let response = next.run(Request::from_parts(parts, Body::from(bytes.clone()))).await;
     let Ok(guest) = guest else { return response };
     if response.extensions().get::<SignedOut>().is_none() {
         return response;
     }
-    let (page, kept) = (page_of(own_path(&action)), Kept::of(own_path(&action), &bytes));
+    // A file does not go along: the page that asks whether to send it again could not choose it.
+    let fields = Upload::parse(&headers, &bytes).map(|it| it.fields).unwrap_or_default();
+    let (page, kept) = (page_of(own_path(&action)), Kept::with(own_path(&action), fields));
     let text = kept.to_text();
     if text.is_empty() {
-        let query = query_string([("next", page.as_str()), ("unsent", "")]);
-        return Redirect::to(&format!("/sign-in?{query}")).into_response();
+        return unsent(&action);
     }
     (StatusCode::UNAUTHORIZED, show_sign_in_again(&guest, page, kept.action, text)).into_response()
+}
+
+/// Reads a form. One that may bring a document along is taken in whole only from who is signed in; everybody else's is as short as all others,
+/// and the refusal of a longer one is to sign in.
+async fn read_form(
+    app: &App,
+    guest: Option<&Guest>,
+    headers: &HeaderMap,
+    action: &str,
+    body: Body,
+) -> Result<Bytes, Option<Failure>> {
+    if !takes_documents(action) {
+        return to_bytes(body, FORM_BYTES_MAX).await.map_err(|_| Some(Failure::bad_form()));
+    }
+    let session = match guest.and_then(|it| it.site.session(headers)) {
+        Some(token) => find_session(app, &token, None).await.map_err(|error| Some(error.into()))?,
+        None => None,
+    };
+    let bytes_max = if session.is_some() { UPLOAD_BYTES_MAX } else { FORM_BYTES_MAX };
+    upload::read(body, bytes_max).await.map_err(|unread| match unread {
+        Unread::TooLarge if session.is_none() => None,
+        _ => Some(unread.into()),
+    })
+}
+
+/// Leads to the sign-in, and from there to the form, of which nothing went along.
+fn unsent(action: &str) -> Response {
+    let query = query_string([("next", page_of(own_path(action)).as_str()), ("unsent", "")]);
+    Redirect::to(&format!("/sign-in?{query}")).into_response()
 }
 
 #[cfg(test)]

@@ -117,6 +117,9 @@ pub(super) fn notice(headers: &HeaderMap, site: &Site) -> Option<Notice> {
         "webhook-paused" => Notice::WebhookPaused,
         "webhook-updated" => Notice::WebhookUpdated,
         "webhook-deleted" => Notice::WebhookDeleted,
+        "api-saved" => Notice::ApiSaved(subject()?),
+        "documentation-saved" => Notice::DocumentationSaved(subject()?),
+        "documentation-deleted" => Notice::DocumentationDeleted(subject()?),
         "signing-secret-was-shown" => Notice::SigningSecretWasShown,
         "delivery-resent" => Notice::DeliveryResent,
         "test-sent" => Notice::TestSent,
@@ -192,6 +195,9 @@ pub(super) fn set_notice(headers: &mut HeaderMap, site: &Site, notice: &Notice) 
         Notice::WebhookPaused => ("webhook-paused", ""),
         Notice::WebhookUpdated => ("webhook-updated", ""),
         Notice::WebhookDeleted => ("webhook-deleted", ""),
+        Notice::ApiSaved(name) => ("api-saved", name.as_str()),
+        Notice::DocumentationSaved(name) => ("documentation-saved", name.as_str()),
+        Notice::DocumentationDeleted(name) => ("documentation-deleted", name.as_str()),
         Notice::SigningSecretWasShown => ("signing-secret-was-shown", ""),
         Notice::DeliveryResent => ("delivery-resent", ""),
         Notice::TestSent => ("test-sent", ""),
@@ -341,6 +347,9 @@ mod tests {
             Notice::WebhookPaused,
             Notice::WebhookUpdated,
             Notice::WebhookDeleted,
+            Notice::ApiSaved(named()),
+            Notice::DocumentationSaved(named()),
+            Notice::DocumentationDeleted(named()),
             Notice::SigningSecretWasShown,
             Notice::DeliveryResent,
             Notice::TestSent,
@@ -401,6 +410,9 @@ mod tests {
                 | Notice::WebhookPaused
                 | Notice::WebhookUpdated
                 | Notice::WebhookDeleted
+                | Notice::ApiSaved(_)
+                | Notice::DocumentationSaved(_)
+                | Notice::DocumentationDeleted(_)
                 | Notice::SigningSecretWasShown
                 | Notice::DeliveryResent
                 | Notice::TestSent

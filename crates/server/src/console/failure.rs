@@ -132,6 +132,19 @@ impl Failure {
         }
     }
 
+    /// A form with more in it than is taken.
+    pub(super) fn too_large() -> Self {
+        Self::Page {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            title: "This is too large",
+            advice: format!(
+                "Nothing was saved. An OpenAPI document may have {} MiB and a guide {} KiB: go back, and choose a smaller file, or divide it.",
+                limits::OPENAPI_BYTES_MAX / 1024 / 1024,
+                limits::GUIDE_BYTES_MAX / 1024
+            ),
+        }
+    }
+
     /// A change of an organization that only whoever manages the one above may make.
     pub(super) fn from_above() -> Self {
         Self::Page {

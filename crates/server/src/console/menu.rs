@@ -1,6 +1,6 @@
 //! The entries of the menus: plain data, in the order in which they stand on their pages.
 
-use super::{api_management, data_loader, webhooks};
+use super::{api_management, apis, data_loader, webhooks};
 
 /// What an entry is shown for.
 #[derive(Debug, Clone, Copy)]
@@ -9,6 +9,8 @@ pub(super) enum Needs {
     Nothing,
     /// All of these permissions.
     Permissions(&'static [&'static str]),
+    /// All of these permissions, at the root: what everybody reads at `/docs` is said there.
+    AtRoot(&'static [&'static str]),
     /// Something to do with keys here, be it with all or with own ones.
     Keys,
     /// Keys that the reader may delete, be it all or own ones.
@@ -36,6 +38,8 @@ pub(super) enum Section {
     SystemSetup,
     /// What other programs call with.
     Integrations,
+    /// What the installation is for.
+    Configure,
     /// The reader's own settings.
     Profile,
     /// The reader's own record.
@@ -111,6 +115,13 @@ const SETTINGS: Plan = Plan {
             needs: Needs::Section(Section::SystemSettings),
         },
         Entry {
+            path: CONFIGURE.path,
+            icon: "sliders",
+            label: CONFIGURE.title,
+            note: "The APIs that keys are for, and what developers read about them.",
+            needs: Needs::Section(Section::Configure),
+        },
+        Entry {
             path: "/policies",
             icon: "lock",
             label: "Policies",
@@ -166,7 +177,7 @@ const SETTINGS: Plan = Plan {
 pub(super) const GROUPS: [(&str, &[&str]); 3] = [
     ("Keys", &["/keys", "/health", "/policies", "/docs"]),
     ("People", &[USER_MANAGEMENT.path, SECURITY.path, ADVANCED_SETTINGS.path]),
-    ("Organization", &["/tree", "/organizations", SYSTEM_SETTINGS.path, "/audit", "/revision-history"]),
+    ("Organization", &["/tree", "/organizations", SYSTEM_SETTINGS.path, CONFIGURE.path, "/audit", "/revision-history"]),
 ];
 
 /// Pages that are found by a search though no section leads to them.
@@ -348,6 +359,19 @@ const INTEGRATIONS: Plan = Plan {
     ],
 };
 
+const CONFIGURE: Plan = Plan {
+    path: "/configure",
+    title: "Configure",
+    above: Some(Section::Settings),
+    entries: &[Entry {
+        path: apis::PATH,
+        icon: "book",
+        label: apis::TITLE,
+        note: "Name your APIs, list their versions, and upload OpenAPI documents and guides for your developers.",
+        needs: Needs::AtRoot(apis::NEEDS),
+    }],
+};
+
 const PROFILE: Plan = Plan {
     path: "/profile",
     title: "Your Profile & Preferences",
@@ -430,7 +454,7 @@ const PROFILE_SECURITY: Plan = Plan {
 impl Section {
     /// Every one of them.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Settings,
         Self::UserManagement,
         Self::Security,
@@ -438,6 +462,7 @@ impl Section {
         Self::SystemSettings,
         Self::SystemSetup,
         Self::Integrations,
+        Self::Configure,
         Self::Profile,
         Self::EditProfile,
         Self::ProfileSecurity,
@@ -453,6 +478,7 @@ impl Section {
             Self::SystemSettings => &SYSTEM_SETTINGS,
             Self::SystemSetup => &SYSTEM_SETUP,
             Self::Integrations => &INTEGRATIONS,
+            Self::Configure => &CONFIGURE,
             Self::Profile => &PROFILE,
             Self::EditProfile => &EDIT_PROFILE,
             Self::ProfileSecurity => &PROFILE_SECURITY,

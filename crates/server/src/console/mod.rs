@@ -10,6 +10,7 @@ mod access;
 mod account;
 mod again;
 mod api_management;
+mod apis;
 mod audit;
 mod confirm;
 mod confirmations;
@@ -38,6 +39,7 @@ mod settings;
 mod settings_search;
 mod shared_secret;
 mod tree;
+mod upload;
 mod visit;
 mod webhooks;
 
@@ -198,6 +200,8 @@ pub fn router(app: App) -> Router {
         .route("/profile/api-access/regenerate", get(access::show_regenerate).post(access::regenerate))
         .merge(api_management(Section::Security))
         .merge(api_management(Section::AdvancedSettings))
+        .route("/configure", get(|visit| settings::show(visit, Section::Configure)))
+        .merge(apis::router())
         .route("/roles", get(roles::show_roles).post(roles::create))
         .route("/roles/new", get(roles::show_new_role))
         .route("/roles/{role}", get(roles::show_role))

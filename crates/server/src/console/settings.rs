@@ -80,6 +80,7 @@ fn shown(visit: &Visit, entries: &'static [Entry]) -> Vec<EntryView> {
     let may_use = |needs| match needs {
         Needs::Nothing => true,
         Needs::Permissions(all) => all.iter().all(|it| visit.may_do(it)),
+        Needs::AtRoot(all) => visit.is_at_root() && all.iter().all(|it| visit.may_do(it)),
         Needs::Keys => visit.may("read"),
         Needs::KeysToDelete => visit.may("delete"),
         Needs::Others => visit.may_switch(),

@@ -39,6 +39,11 @@ const WORDS: &[(&str, &str)] = &[
         "integrations enterprise apps zapier webhooks hooks data loader system setup connected marketplace",
     ),
     ("/integrations/data-loader", "data loader keys bulk load import upload csv rows etl"),
+    ("/configure", "configure configuration api apis documentation"),
+    (
+        "/configure/apis",
+        "api apis version versions openapi swagger guide guides documentation upload markdown deprecate deprecated sunset publish portal",
+    ),
     (
         "/policies",
         "policy policies rules limits limit rate quota ratelimit throttle reveal lifetime ttl expiry expiration rotation rotate overlap grace idle leak \
@@ -148,6 +153,8 @@ mod tests {
             ("master key", "/docs"),
             ("jwks", "/docs"),
             ("openapi", "/docs"),
+            ("openapi", "/configure/apis"),
+            ("sunset", "/configure/apis"),
             ("rate limit", "/policies"),
             ("TTL", "/policies"),
             ("grace", "/policies"),

@@ -212,6 +212,11 @@ impl Visit {
         membership.is_some_and(|it| it.is_admin || it.api_access)
     }
 
+    /// Whether the page is about the organization that all others stand below.
+    pub(super) fn is_at_root(&self) -> bool {
+        self.app.replica().path(self.organization.id).len() == 1
+    }
+
     /// Whether there is another organization to look at.
     pub(super) fn may_switch(&self) -> bool {
         self.viewpoints.is_some()

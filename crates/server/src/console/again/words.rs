@@ -21,7 +21,7 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 48] = [
+pub(in crate::console) const LABELS: [(&str, &str); 58] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
@@ -30,7 +30,9 @@ pub(in crate::console) const LABELS: [(&str, &str); 48] = [
     ("confirmed", ""),
     ("count", "Typed to confirm"),
     ("daily_quota", "Daily quota"),
+    ("deprecated_at", "Deprecated since"),
     ("description", "Description"),
+    ("docs_url", "Documented at"),
     ("door", ""),
     ("email", "E-mail"),
     ("entity", "Entity"),
@@ -39,13 +41,17 @@ pub(in crate::console) const LABELS: [(&str, &str); 48] = [
     ("expires_on", "Last day"),
     ("external_id", "External id"),
     ("extra", "Extra permissions"),
+    ("file", "File"),
     ("found_at", "Where it was found"),
     ("from", ""),
     ("in_app", "Bell"),
     ("key", "Keys"),
+    ("label", "Label"),
     ("locked", "Locked below"),
     ("mail", "Mail"),
     ("mapped_user", "Mapped user"),
+    ("markdown", "Text"),
+    ("openapi", "OpenAPI document"),
     ("name", "Name"),
     ("newest", ""),
     ("number", "Number"),
@@ -56,6 +62,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 48] = [
     ("parent", "Below"),
     ("permission", "Permissions"),
     ("permissions", "Permissions"),
+    ("position", "Position"),
     ("rate", "Rate limit"),
     ("reach", "Reach"),
     ("reason", "Why"),
@@ -65,6 +72,9 @@ pub(in crate::console) const LABELS: [(&str, &str); 48] = [
     ("secret", ""),
     ("since", "Send again what failed since"),
     ("slug", "Short name"),
+    ("status", "Status"),
+    ("sunset_at", "Ends"),
+    ("title", "Title"),
     ("under", "Below"),
     ("until", "Old secret works until"),
     ("url", "URL"),
@@ -146,6 +156,7 @@ impl<'a> Reader<'a> {
             ["policies", setting] => format!("Change the policy “{}”", setting.replace(['-', '_'], " ")),
             ["shared-secret"] => "Create the shared secret".to_owned(),
             ["shared-secret", verb] => format!("{} the shared secret", verb_of(verb)),
+            ["configure", "apis", ..] => "Change an API or what is said of it".to_owned(),
             ["profile", "api-access", ..] => "Change your API access".to_owned(),
             _ => "What you sent".to_owned(),
         }

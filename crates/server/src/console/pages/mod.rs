@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account;
 pub mod again;
+pub mod apis;
 pub mod audit;
 pub mod bulk;
 pub mod data_loader;

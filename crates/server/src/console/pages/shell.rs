@@ -309,6 +309,12 @@ pub enum Notice {
     WebhookUpdated,
     /// A webhook was deleted.
     WebhookDeleted,
+    /// What an api or a version of one is called, or how far it has come, was changed.
+    ApiSaved(String),
+    /// A guide or an OpenAPI document was put where it is read.
+    DocumentationSaved(String),
+    /// A version, a guide or an OpenAPI document was taken away.
+    DocumentationDeleted(String),
     /// The form that shows a signing secret was sent again.
     SigningSecretWasShown,
     /// A delivery is sent again.

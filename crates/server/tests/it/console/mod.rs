@@ -2,6 +2,7 @@
 
 mod account;
 mod again;
+mod apis;
 mod audit;
 mod blocked;
 mod browser;

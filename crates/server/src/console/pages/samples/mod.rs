@@ -19,6 +19,7 @@ use crate::console::pages::snippets::{call_with_key, check_key};
 
 mod access;
 mod account;
+mod apis;
 mod audit;
 mod bulk;
 mod data_loader;
@@ -264,6 +265,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     pages.extend(access::all(words));
     pages.extend(bulk::all(words));
     pages.extend(account::all(words));
+    pages.extend(apis::all(words));
     pages.extend(data_loader::all(words));
     pages.extend(audit::all(words));
     pages.extend(webhooks::all(words));

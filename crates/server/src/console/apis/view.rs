@@ -1,0 +1,105 @@
+//! Apis, versions and documents, as pages show them.
+
+use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocumentHead};
+use claviger_core::time::Timestamp;
+
+use super::{Opened, PATH};
+use crate::console::pages::apis::{ApiFacts, GuideRow, VersionFacts};
+use crate::console::pages::shell::{Moment, Status, Tone};
+
+/// Where the page of an api stands.
+pub(super) fn path_of(api: &Api) -> String {
+    format!("{PATH}/{}", api.id)
+}
+
+/// Where the page of a version stands.
+pub(super) fn version_path(api: &Api, it: &ApiVersion) -> String {
+    format!("{}/versions/{}", path_of(api), it.slug)
+}
+
+pub(super) fn api(api: &Api) -> ApiFacts {
+    ApiFacts {
+        path: path_of(api),
+        name: api.name.to_string(),
+        slug: api.slug.to_string(),
+        prefix: api.prefix.to_string(),
+    }
+}
+
+pub(super) fn version(opened: &Opened, it: &ApiVersion) -> VersionFacts {
+    let guides = opened.documents_of(it).filter(|it| it.guide.is_some()).count();
+    let openapi = opened.documents_of(it).any(|it| it.guide.is_none()).then(|| "OpenAPI".to_owned());
+    let guides = match guides {
+        0 => None,
+        1 => Some("1 guide".to_owned()),
+        many => Some(format!("{many} guides")),
+    };
+    // As soon as something is said of one version, all have a page; one that is no longer there has none.
+    let is_shown = it.status != ApiVersionStatus::Retired && !opened.documents.is_empty();
+    VersionFacts {
+        path: version_path(&opened.api, it),
+        slug: it.slug.to_string(),
+        label: it.label(),
+        status: status(it),
+        documents: openapi.into_iter().chain(guides).collect::<Vec<_>>().join(", "),
+        docs: is_shown.then(|| format!("/docs/apis/{}/{}", opened.api.slug, it.slug)),
+        docs_url: it.docs_url.as_ref().map(|it| it.as_str().to_owned()),
+    }
+}
+
+/// How far a version has come.
+pub(super) fn status_label(status: ApiVersionStatus) -> &'static str {
+    match status {
+        ApiVersionStatus::Preview => "Preview",
+        ApiVersionStatus::Current => "Current",
+        ApiVersionStatus::Deprecated => "Deprecated",
+        ApiVersionStatus::Retired => "Retired",
+    }
+}
+
+fn status(it: &ApiVersion) -> Status {
+    let tone = match it.status {
+        ApiVersionStatus::Preview => Tone::Turning,
+        ApiVersionStatus::Current => Tone::Good,
+        ApiVersionStatus::Deprecated => Tone::Warning,
+        ApiVersionStatus::Retired => Tone::Ended,
+    };
+    let since = it.deprecated_at.map(|at| match it.status {
+        ApiVersionStatus::Retired => format!(", deprecated since {}", at.to_date_text()),
+        _ => format!(" since {}", at.to_date_text()),
+    });
+    let ends = it.sunset_at.map(|at| match it.status {
+        ApiVersionStatus::Retired => format!(", ended {}", at.to_date_text()),
+        _ => format!(", ends {}", at.to_date_text()),
+    });
+    let words = [Some(status_label(it.status).to_owned()), since, ends];
+    Status { tone, words: words.into_iter().flatten().collect() }
+}
+
+pub(super) fn guide(head: &DocumentHead) -> Option<GuideRow> {
+    Some(GuideRow {
+        slug: head.guide.as_ref()?.to_string(),
+        title: head.title.to_string(),
+        position: head.position,
+        size: size(head.bytes),
+        updated: Moment::new(head.updated_at),
+    })
+}
+
+/// Bytes, as people read them.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        _ => format!("{} KiB", bytes.div_ceil(1024)),
+    }
+}
+
+/// A day as a form has it.
+pub(super) fn day(at: Timestamp) -> String {
+    at.to_string().chars().take("2027-03-01".len()).collect()
+}
+
+/// The text of a field that keeps its lines and its tabs; other control characters HTML cannot carry.
+pub(super) fn typed_text(text: &str) -> String {
+    text.chars().filter(|it| matches!(it, '\n' | '\t') || !it.is_control()).collect()
+}
