@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { call, createKey, inspect, keep, openWindow, setUp, shared, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
+import { inspect, invite, keep, openWindow, setUp, shared, signIn, startServer, walk, walkToKeys } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
 const { browser, server } = await shared(startServer);
@@ -146,51 +146,110 @@ test("the keyboard reaches the search by one key and the guide by Tab, and print
   await close();
 });
 
-test("S1.13, S1.14, S1.15: the documentation of both versions, workflows, trigger links, forms and best practice are reached by clicks", async () => {
+/** From home to the page of an api that is called so. */
+const walkToApi = async (page, name) => {
+  await walk(page, "Configure", "APIs");
+  await page.getByRole("rowheader").getByRole("link", { name, exact: true }).click();
+  await heading(page, name);
+};
+
+const done = (page, words) => page.getByRole("status").getByText(words).first().waitFor();
+
+test("S1.13, S1.14, S1.15: an admin documents two versions by clicks, and a member reads them by clicks, up to best practice", async () => {
   const { page, close } = await openWindow(browser, server);
   await signIn(page);
-  await walkToKeys(page);
-  const { token } = await createKey(page, "Documentation", (it) => it.getByLabel("ADMIN").check());
-  const { organization } = await call(server, token, 200, "GET", "/me");
-  const { data } = await call(server, token, 200, "GET", `/organizations/${organization.id}/apis`);
-  const { id, name } = data.find((it) => it.slug === "default");
-  const api = `/organizations/${organization.id}/apis/${id}`;
-  const versions = [
-    { slug: "1.0", status: "deprecated", sunset_at: "2027-03-01T00:00:00Z" },
-    { slug: "2.0", status: "current" },
-  ];
-  await call(server, token, 200, "PATCH", api, { name: "Acme CRM", versions });
+  await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
+  await walkToApi(page, "Default");
+  await page.getByText("your customers read them at").waitFor();
+  await inspect(page, "api-none");
+  await page.getByRole("link", { name: "Rename" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("Acme CRM");
+  await page.getByRole("button", { name: "Save" }).click();
+  await heading(page, "Acme CRM");
+
+  const addVersion = async (name, fill = async () => {}) => {
+    await walkToApi(page, "Acme CRM");
+    await page.getByRole("link", { name: "Add version" }).click();
+    await heading(page, "Add version");
+    await page.getByLabel("Name", { exact: true }).fill(name);
+    await fill();
+    await page.getByRole("button", { name: "Add version" }).click();
+    await heading(page, `API ${name}`);
+  };
+  await addVersion("1.0", async () => {
+    await page.getByLabel("Status").selectOption("deprecated");
+    await page.getByLabel("Ends").fill("2027-03-01");
+    await inspect(page, "api-version-new");
+  });
+  await page.getByText("Deprecated, ends 1 Mar 2027").waitFor();
+
   const guides = [["workflows", "Workflows"], ["trigger-links", "Trigger links"], ["forms", "Forms"]];
   for (const [slug, title] of guides) {
-    const body = { title, markdown: `# ${title}\n\nHow ${title} are made.\n\n## Example\n\nOne of them.\n\n## More\n\nAll of them.\n` };
-    await call(server, token, 201, "PUT", `${api}/versions/1.0/guides/${slug}`, body);
+    const markdown = `# ${title}\n\nHow ${title} are made.\n\n## Example\n\nOne of them.\n\n## More\n\nAll of them.\n`;
+    await page.getByRole("link", { name: "Add guide" }).click();
+    await heading(page, "Add guide");
+    await page.getByLabel("Title").fill(title);
+    // One is typed, and the others are files.
+    if (slug === "workflows") await page.getByLabel("Text", { exact: true }).fill(markdown);
+    else await page.getByLabel("Or a file").setInputFiles({ name: `${slug}.md`, mimeType: "text/markdown", buffer: Buffer.from(markdown) });
+    if (slug === "forms") await inspect(page, "api-guide-new");
+    await page.getByRole("button", { name: "Add guide" }).click();
+    await done(page, `“${title}” saved.`);
   }
-  const paths = { "/contacts": { get: { summary: "List contacts", responses: { 200: { description: "Contacts." } } } } };
-  await call(server, token, 201, "PUT", `${api}/versions/2.0/openapi`, { openapi: "3.1.0", info: { title: "Acme" }, paths });
+  await inspect(page, "api-version");
 
-  await walk(page);
-  await page.getByRole("main").getByRole("link", { name: /^Developer documentation/ }).click();
-  await heading(page, "Documentation");
-  await page.getByRole("heading", { name: "Acme CRM", level: 2 }).first().waitFor();
-  await page.getByRole("main").getByRole("link", { name: /^API 1.0/ }).click();
-  await heading(page, "API 1.0");
-  await page.getByText("deprecated, ends 2027-03-01").waitFor();
+  await addVersion("2.0");
+  await page.getByRole("link", { name: "Upload document" }).click();
+  await page.getByLabel("Or paste it").fill("openapi: 3.1.0");
+  await page.getByRole("button", { name: "Upload document" }).click();
+  await page.getByRole("alert").getByText("turn YAML into JSON first").waitFor();
+  assert.equal(await page.getByLabel("Or paste it").inputValue(), "openapi: 3.1.0");
+  await inspect(page, "api-openapi-refused");
+  const paths = { "/contacts": { get: { summary: "List contacts", responses: { 200: { description: "Contacts." } } } } };
+  const openapi = JSON.stringify({ openapi: "3.1.0", info: { title: "Acme", version: "2.4" }, paths });
+  await page.getByLabel("File", { exact: true }).setInputFiles({ name: "openapi.json", mimeType: "application/json", buffer: Buffer.from(openapi) });
+  await page.getByRole("button", { name: "Upload document" }).click();
+  await done(page, "saved.");
+  await page.getByText("2.4", { exact: true }).waitFor();
+
+  const person = { name: "Robin Reader", email: "robin@docs.example", password: "correct horse battery staple" };
+  const { page: reader, close: closeReader } = await invite(browser, server, page, person, "MEMBER");
+  await walk(reader);
+  assert.equal(await reader.getByRole("link", { name: /^Configure/ }).count(), 0);
+  await reader.getByRole("main").getByRole("link", { name: /^Developer documentation/ }).click();
+  await heading(reader, "Documentation");
+  await reader.getByRole("heading", { name: "Acme CRM", level: 2 }).first().waitFor();
+  await reader.getByRole("main").getByRole("link", { name: /^API 1.0/ }).click();
+  await heading(reader, "API 1.0");
+  await reader.getByText("deprecated, ends 2027-03-01").waitFor();
   for (const [, title] of guides) {
-    await page.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: title, exact: true }).click();
-    await heading(page, title);
-    await page.getByText(`How ${title} are made.`, { exact: true }).waitFor();
+    await reader.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: title, exact: true }).click();
+    await heading(reader, title);
+    await reader.getByText(`How ${title} are made.`, { exact: true }).waitFor();
   }
-  await inspect(page, "docs-host-guide");
-  await page.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: "API 2.0", exact: true }).click();
-  await heading(page, "API 2.0");
-  await page.getByRole("main").getByRole("link", { name: /^Operations/ }).click();
-  await heading(page, "Operations");
-  await page.getByRole("heading", { name: "List contacts" }).waitFor();
-  await inspect(page, "docs-host-reference");
-  await page.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: "Best practice" }).click();
-  await heading(page, "Best practice");
+  await inspect(reader, "docs-host-guide");
+  await reader.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: "API 2.0", exact: true }).click();
+  await heading(reader, "API 2.0");
+  await reader.getByRole("main").getByRole("link", { name: /^Operations/ }).click();
+  await heading(reader, "Operations");
+  await reader.getByRole("heading", { name: "List contacts" }).waitFor();
+  await inspect(reader, "docs-host-reference");
+  await reader.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: "Best practice" }).click();
+  await heading(reader, "Best practice");
+  await closeReader();
 
   // As it was: the other tests look at documentation of which a host has said nothing.
-  await call(server, token, 200, "PATCH", api, { name, versions: [] });
+  for (const name of ["API 1.0", "API 2.0"]) {
+    await walkToApi(page, "Acme CRM");
+    await page.getByRole("rowheader").getByRole("link", { name, exact: true }).click();
+    await heading(page, name);
+    await page.getByRole("link", { name: "Delete", exact: true }).click();
+    await page.getByRole("button", { name: "Delete version" }).click();
+    await done(page, `“${name}” deleted.`);
+  }
+  await page.getByRole("link", { name: "Rename" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("Default");
+  await page.getByRole("button", { name: "Save" }).click();
+  await heading(page, "Default");
   await close();
 });
