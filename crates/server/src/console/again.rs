@@ -153,7 +153,7 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
         return response;
     }
     // A file does not go along: the page that asks whether to send it again could not choose it.
-    let fields = Upload::parse(&headers, &bytes).map(|it| it.fields).unwrap_or_default();
+    let fields = Upload::parse(&headers, bytes).await.map(|it| it.fields).unwrap_or_default();
     let (page, kept) = (page_of(own_path(&action)), Kept::with(own_path(&action), fields));
     let text = kept.to_text();
     if text.is_empty() {

@@ -1,7 +1,6 @@
 //! Forms that bring a file along, and more than a few short fields.
 //!
-//! They are `multipart/form-data` (RFC 7578), which is read here and not by a library: all of it is in memory by then and bounded, so that what
-//! is left is to cut it at its boundary. The same form without a file may come as any other does: so it is sent again after a sign-in.
+//! They are `multipart/form-data` (RFC 7578). The same form without a file may come as any other does: so it is sent again after a sign-in.
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -10,6 +9,7 @@ use claviger_core::limits::OPENAPI_BYTES_MAX;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
+use multer::{Multipart, parse_boundary};
 
 use super::failure::Failure;
 
@@ -20,8 +20,6 @@ pub(super) const UPLOAD_BYTES_MAX: usize = 2 * OPENAPI_BYTES_MAX;
 const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Parts of a form; the largest has a dozen.
 const PARTS_MAX: usize = 32;
-/// Bytes of the headers of a part.
-const HEAD_BYTES_MAX: usize = 4 * 1024;
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,53 +81,42 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
         let bytes = read(body, UPLOAD_BYTES_MAX).await?;
-        Self::parse(&parts.headers, &bytes).ok_or_else(Failure::bad_form)
+        Self::parse(&parts.headers, bytes).await.ok_or_else(Failure::bad_form)
     }
 }
 
 impl Upload {
     /// Reads a form, as its headers say that it is written; absent where it is none.
-    pub(super) fn parse(headers: &HeaderMap, body: &Bytes) -> Option<Self> {
+    pub(super) async fn parse(headers: &HeaderMap, body: Bytes) -> Option<Self> {
         let kind = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-        let (essence, rest) = kind.split_once(';').unwrap_or((kind, ""));
-        match essence.trim().to_ascii_lowercase().as_str() {
-            "multipart/form-data" => {
-                let boundary = rest.split(';').find_map(|it| it.trim().strip_prefix("boundary="))?;
-                Self::of_parts(boundary.trim_matches('"'), body)
-            }
-            "application/x-www-form-urlencoded" => {
-                Some(Self { fields: serde_urlencoded::from_bytes(body).ok()?, file: None })
-            }
-            _ => None,
+        if let Ok(boundary) = parse_boundary(kind) {
+            return if boundary.is_empty() { None } else { Self::of_parts(boundary, body).await };
         }
-    }
-
-    fn of_parts(boundary: &str, body: &Bytes) -> Option<Self> {
-        // RFC 2046 §5.1.1
-        if boundary.is_empty() || boundary.len() > 70 {
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return None;
         }
-        let delimiter = format!("\r\n--{boundary}");
-        let mut at = body.strip_prefix(&delimiter.as_bytes()[2..]).map(|rest| body.len() - rest.len())?;
+        Some(Self { fields: serde_urlencoded::from_bytes(&body).ok()?, file: None })
+    }
+
+    async fn of_parts(boundary: String, body: Bytes) -> Option<Self> {
+        let mut parts = Multipart::new(Body::from(body).into_data_stream(), boundary);
         let mut upload = Self::default();
-        for _ in 0..=PARTS_MAX {
-            if body[at..].starts_with(b"--") {
-                return Some(upload);
+        let mut count = 0;
+        while let Some(part) = parts.next_field().await.ok()? {
+            count += 1;
+            if count > PARTS_MAX {
+                return None;
             }
-            let head_ends = at + find(&body[at..], b"\r\n\r\n").filter(|it| *it <= HEAD_BYTES_MAX)?;
-            let head = std::str::from_utf8(&body[at..head_ends]).ok()?;
-            let begins = head_ends + 4;
-            let ends = begins + find(&body[begins..], delimiter.as_bytes())?;
-            let line = head.lines().find(|it| it.to_ascii_lowercase().starts_with("content-disposition:"))?;
-            let name = parameter(line, "name")?;
-            match parameter(line, "filename") {
-                Some(_) if begins == ends => {}
-                Some(_) => upload.file = Some(body.slice(begins..ends)),
-                None => upload.fields.push((name, std::str::from_utf8(&body[begins..ends]).ok()?.to_owned())),
+            let (name, is_file) = (part.name()?.to_owned(), part.file_name().is_some());
+            let bytes = part.bytes().await.ok()?;
+            if !is_file {
+                upload.fields.push((name, std::str::from_utf8(&bytes).ok()?.to_owned()));
+            } else if !bytes.is_empty() {
+                upload.file = Some(bytes);
             }
-            at = ends + delimiter.len();
         }
-        None
+        Some(upload)
     }
 
     /// What was typed into a field; empty where it was not sent.
@@ -153,37 +140,26 @@ impl Upload {
     }
 }
 
-/// What a parameter of a header says. Browsers write quotation marks within one as `%22`.
-fn parameter(line: &str, name: &str) -> Option<String> {
-    let begins = format!("{name}=\"");
-    let value = line.split(';').find_map(|it| it.trim().strip_prefix(&begins))?;
-    Some(value.split('"').next().unwrap_or_default().to_owned())
-}
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|it| it == wanted)
-}
-
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
 
     use super::*;
 
-    fn parse(kind: &'static str, body: &'static [u8]) -> Option<Upload> {
+    async fn parse(kind: &'static str, body: &'static [u8]) -> Option<Upload> {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
-        Upload::parse(&headers, &Bytes::from_static(body))
+        Upload::parse(&headers, Bytes::from_static(body)).await
     }
 
     const KIND: &str = "multipart/form-data; boundary=----x";
 
-    #[test]
-    fn fields_and_the_file_are_cut_at_the_boundary() {
+    #[tokio::test]
+    async fn fields_and_the_file_are_cut_at_the_boundary() {
         let body = b"------x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nForms\r\n\
             ------x\r\nContent-Disposition: form-data; name=\"markdown\"\r\n\r\n# A\r\n--\r\n\r\n\r\n\
             ------x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.md\"\r\nContent-Type: text/markdown\r\n\r\n\xEF\xBB\xBF# B\r\n\r\n\
             ------x--\r\n";
-        let read = parse(KIND, body).expect("a form");
+        let read = parse(KIND, body).await.expect("a form");
         assert_eq!((read.field("title"), read.field("markdown"), read.field("x")), ("Forms", "# A\r\n--\r\n\r\n", ""));
         assert_eq!(read.text("markdown"), Ok("# B\n".to_owned()), "the file comes before what was typed");
         let typed = Upload { file: None, ..read.clone() };
@@ -192,16 +168,16 @@ mod tests {
         assert!(binary.text("markdown").is_err());
     }
 
-    #[test]
-    fn a_file_that_was_not_chosen_is_none() {
+    #[tokio::test]
+    async fn a_file_that_was_not_chosen_is_none() {
         let body = b"------x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\"\r\n\r\n\r\n------x--";
-        assert_eq!(parse(KIND, body), Some(Upload::default()));
+        assert_eq!(parse(KIND, body).await, Some(Upload::default()));
         let fields = vec![("title".to_owned(), "A b".to_owned())];
-        assert_eq!(parse("application/x-www-form-urlencoded", b"title=A+b"), Some(Upload { fields, file: None }));
+        assert_eq!(parse("application/x-www-form-urlencoded", b"title=A+b").await, Some(Upload { fields, file: None }));
     }
 
-    #[test]
-    fn what_is_no_form_is_none() {
+    #[tokio::test]
+    async fn what_is_no_form_is_none() {
         let many: &[u8] = Box::leak(
             b"------x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n".repeat(99).into_boxed_slice(),
         );
@@ -218,7 +194,7 @@ mod tests {
             ("text/plain", b"title=A"),
             ("", b""),
         ] {
-            assert_eq!(parse(kind, body), None, "{kind}: {body:?}");
+            assert_eq!(parse(kind, body).await, None, "{kind}: {body:?}");
         }
     }
 
