@@ -60,13 +60,12 @@ async fn page(visit: &Visit, webhook: Option<&WebhookInfo>, form: &WebhookForm, 
         Some(_) => Vec::new(),
         None => known_types(visit).await,
     };
-    let version = webhook.map(|it| it.row.webhook.version.to_string());
     WebhookFormPage {
         shell: visit.shell(Place::Webhooks),
         crumbs: crumbs(visit),
         webhook: webhook.map(|it| view::webhook(visit, it)),
         once: typed(&form.once),
-        version: version.unwrap_or_default(),
+        version: typed(&form.version),
         url: typed(&form.url),
         entity: typed(&form.entity),
         operation: typed(&form.operation),
@@ -204,6 +203,7 @@ pub(in crate::console) async fn show_edit(
     let form = WebhookForm {
         url: info.row.webhook.target_url.as_str().to_owned(),
         description: info.row.webhook.description.to_string(),
+        version: info.row.webhook.version.to_string(),
         ..WebhookForm::default()
     };
     let page = page(&visit, Some(&info), &form, FormErrors::default()).await;
@@ -220,7 +220,7 @@ pub(in crate::console) async fn edit(
     Path((_, id)): Path<(String, String)>,
     form: Result<Form<WebhookForm>, FormRejection>,
 ) -> Result<Response, Failure> {
-    let form = readable(form)?;
+    let mut form = readable(form)?;
     let info = find(&visit, &id).await?;
     let version: u64 = form.version.parse().map_err(|_| Failure::bad_form())?;
     let mut errors = FormErrors::default();
@@ -244,6 +244,8 @@ pub(in crate::console) async fn edit(
                 if reject.code == RejectCode::VersionMismatch {
                     let now = &webhook.target_url;
                     errors.add_outdated();
+                    // Sent again, it is what was seen that is changed; any other complaint is no leave to overwrite somebody else's.
+                    form.version = webhook.version.to_string();
                     errors.compare([
                         ("URL", form.url.clone(), now.as_str().to_owned()),
                         ("Description", form.description.clone(), webhook.description.to_string()),
