@@ -40,12 +40,14 @@ const fits = (route, path) => {
 /** The route of a path; of several the one with the fewest gaps. */
 const routeOf = (path) => ROUTES.filter((it) => fits(it, path)).sort((one, other) => one.split("{").length - other.split("{").length)[0];
 
+const OPENAPI = JSON.stringify({ openapi: "3.1.0", info: { title: "Crawled", version: "1" }, paths: {} });
+
 const ID = /[a-z]{3}_[0-9a-z]{26}/;
 
 /** What pages have in common that are about different things. */
 const kindOf = (href) => {
   const { pathname, searchParams } = new URL(href, server.base);
-  const path = pathname.replace(/^\/o\/[^/]+/, "/o/{}").replace(/\b(key|usr|mem|rol|org|ses|evt|whk|dlv|ntf)_[0-9a-z]{26}\b/g, "{}").replace(/\/policies\/[^/]+/, "/policies/{}");
+  const path = pathname.replace(/^\/o\/[^/]+/, "/o/{}").replace(/\b(key|usr|mem|rol|org|ses|evt|whk|dlv|ntf|api)_[0-9a-z]{26}\b/g, "{}").replace(/\/(policies|versions|guides)\/[^/]+/g, "/$1/{}");
   return `${path}?${[...new Set(searchParams.keys())].sort()}`;
 };
 
@@ -132,7 +134,7 @@ class Crawl {
 
   /** The links of this page that lead to pages of a kind that was not looked at enough. */
   async newLinks(here) {
-    const hrefs = await this.page.locator("a[href]:not([target])").evaluateAll((links) => links.map((it) => it.getAttribute("href")));
+    const hrefs = await this.page.locator("a[href]:not([target], [rel=external])").evaluateAll((links) => links.map((it) => it.getAttribute("href")));
     const fresh = [];
     for (const href of hrefs) {
       // Other surfaces, and a file.
@@ -192,6 +194,7 @@ class Crawl {
   /** Types what a person would, into every field that is empty or has to be another. */
   async fill(form) {
     this.serial += 1;
+    const isVersion = (await form.getAttribute("action")).endsWith("/versions");
     for (const field of await form.locator("input:not([type=hidden]):not([readonly]), textarea, select").all()) {
       const it = await field.evaluate((field) => ({
         kind: field.tagName === "INPUT" ? field.type : field.tagName,
@@ -206,7 +209,10 @@ class Crawl {
       else if (it.kind === "password") await field.fill(ADMIN.password);
       else if (it.kind === "email" && !it.value) await field.fill(`crawled-${this.serial}@acme.example`);
       else if (it.kind === "radio" && !it.is_chosen) await form.getByRole("radio").nth(1).check();
-      else if (it.name === "name") await field.fill(`Crawled ${this.serial}`);
+      else if (it.name === "name") await field.fill(isVersion ? `${this.serial}.0` : `Crawled ${this.serial}`);
+      else if (it.name === "title" && !it.value) await field.fill(`Crawled ${this.serial}`);
+      else if (it.name === "markdown") await field.fill("# Crawled");
+      else if (it.name === "openapi") await field.fill(OPENAPI);
       else if (it.kind === "url" && !it.value) await field.fill("https://receiver.example/crawled");
       else if (it.name === "entity") await field.fill("contact");
       else if (it.name === "operation") await field.fill("create");

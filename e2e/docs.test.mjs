@@ -158,7 +158,6 @@ const done = (page, words) => page.getByRole("status").getByText(words).first().
 test("S1.13, S1.14, S1.15: an admin documents two versions by clicks, and a member reads them by clicks, up to best practice", async () => {
   const { page, close } = await openWindow(browser, server);
   await signIn(page);
-  await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
   await walkToApi(page, "Default");
   await page.getByText("your customers read them at").waitFor();
   await inspect(page, "api-none");
