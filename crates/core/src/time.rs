@@ -80,6 +80,11 @@ impl Timestamp {
         self.jiff().strftime("%-d %b %Y").to_string()
     }
 
+    /// `Mon, 01 Mar 2027 00:00:00 GMT`, the form of HTTP.
+    pub fn to_http_text(self) -> String {
+        self.jiff().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     /// Whether a day begins with it in UTC, and so another one ends.
     pub const fn is_midnight(self) -> bool {
         self.as_micros() % 86_400_000_000 == 0

@@ -97,7 +97,7 @@ pub(crate) fn api(id: u128, slug: &str, prefix: &str) -> ApiRecord {
         prefix: prefix.into(),
         version: 1,
         key_locations: KeyLocations::default().to_texts(),
-        leaving: None,
+        deprecated: None,
         versions: None,
     }
 }

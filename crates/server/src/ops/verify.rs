@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::{Code, Decision, Traced};
-use claviger_core::feed::LeavingVersionRecord;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::limits;
 use claviger_core::permission::Asked;
@@ -16,6 +15,7 @@ use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::facts::Facts;
 use claviger_verifier::limiter::Admission;
+use claviger_verifier::usage::Deprecation;
 use claviger_verifier::verify::{About, Ask, Verdict};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -118,7 +118,7 @@ pub struct VerifyAnswer {
     /// What the key's limits say, where it has any and they were asked: of an explanation, what they would say.
     pub limits: Option<Admission>,
     /// What to tell the client of the version that it calls, where that is to be left and the key may pass.
-    pub leaving: Option<Arc<LeavingVersionRecord>>,
+    pub deprecation: Option<Arc<Deprecation>>,
     /// How every check came out, where that was asked for.
     pub trace: Option<Vec<Traced>>,
     /// The instant at which what it rests on was known to be true.
@@ -237,14 +237,14 @@ impl<'a> Verifier<'a> {
         let limits = verdict.charge(request.cost, now);
         let code = code.or(limits.and_then(|it| it.refusal).map(|it| it.code));
         app.tally().count(code);
-        let leaving = match code {
+        let deprecation = match code {
             None => verdict.record_use_of_version(request.api_version.as_deref(), now, request.ip, None),
             Some(code) => {
                 verdict.record_denial(RejectCode::Decision(code), now, request.ip, None);
                 None
             }
         };
-        Ok(VerifyAnswer { limits, leaving, ..VerifyAnswer::about(&verdict, &facts, code, trace, now, age) })
+        Ok(VerifyAnswer { limits, deprecation, ..VerifyAnswer::about(&verdict, &facts, code, trace, now, age) })
     }
 }
 
@@ -292,7 +292,7 @@ impl VerifyAnswer {
             permissions: if code.is_none() { facts.permissions().to_texts() } else { Vec::new() },
             elements,
             limits: None,
-            leaving: None,
+            deprecation: None,
             trace,
             as_of: now.saturating_sub(age),
             stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
@@ -316,7 +316,7 @@ impl VerifyAnswer {
             permissions: Vec::new(),
             elements: None,
             limits: None,
-            leaving: None,
+            deprecation: None,
             trace: None,
             as_of: now.saturating_sub(age),
             stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),

@@ -4,7 +4,7 @@ use claviger_core::api::{ApiVersion, KeyLocations};
 use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::{
-    ApiRecord, Change, EndedSharedSecretRecord, EndedSignInRecord, KeyRecord, LeavingVersionRecord, MemberRecord,
+    ApiRecord, Change, DeprecatedVersionRecord, EndedSharedSecretRecord, EndedSignInRecord, KeyRecord, MemberRecord,
     OrganizationRecord, Record, RoleRecord, SecretRecord, SigningKeyRecord, UserRecord,
 };
 use claviger_core::id::{KeyId, UserId};
@@ -166,13 +166,13 @@ fn api(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
     let key_locations = it.next::<KeyLocations>()?.to_texts();
     let known = it.next::<Vec<ApiVersion>>()?;
     let versions = (!known.is_empty()).then(|| known.iter().map(|it| it.slug.to_string()).collect());
-    Ok(Record::Api(ApiRecord { id, slug, prefix, version, key_locations, leaving: leaving(known), versions }))
+    Ok(Record::Api(ApiRecord { id, slug, prefix, version, key_locations, deprecated: deprecated(known), versions }))
 }
 
 /// Of which versions there is something to tell.
-fn leaving(versions: Vec<ApiVersion>) -> Option<Vec<LeavingVersionRecord>> {
+fn deprecated(versions: Vec<ApiVersion>) -> Option<Vec<DeprecatedVersionRecord>> {
     let is_told = |it: &ApiVersion| it.deprecated_at.is_some() || it.sunset_at.is_some();
-    let record = |it: ApiVersion| LeavingVersionRecord {
+    let record = |it: ApiVersion| DeprecatedVersionRecord {
         slug: it.slug.into(),
         deprecated_at: it.deprecated_at,
         sunset_at: it.sunset_at,

@@ -15,7 +15,7 @@ fn looks_at(slug: &str, places: &[&str], version: u64) -> Record {
         prefix: prefix.to_owned(),
         version,
         key_locations,
-        leaving: None,
+        deprecated: None,
         versions: None,
     })
 }

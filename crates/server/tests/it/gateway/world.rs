@@ -114,7 +114,7 @@ fn first_records() -> Vec<Record> {
             prefix: prefix.to_owned(),
             version: 1,
             key_locations: KeyLocations::default().to_texts(),
-            leaving: None,
+            deprecated: None,
             versions: None,
         })
     };
