@@ -174,7 +174,7 @@ test("S1.13, S1.14, S1.15: the documentation of both versions, workflows, trigge
   await page.getByRole("heading", { name: "Acme CRM", level: 2 }).first().waitFor();
   await page.getByRole("main").getByRole("link", { name: /^API 1.0/ }).click();
   await heading(page, "API 1.0");
-  await page.getByText("deprecated, ends 2027-03-01").waitFor();
+  await page.getByText("deprecated, ends 1 Mar 2027").waitFor();
   for (const [, title] of guides) {
     await page.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: title, exact: true }).click();
     await heading(page, title);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use claviger_core::api::Reference;
+use claviger_core::time::Timestamp;
 use http::StatusCode;
 
 use super::guides::{Group, Guide, LIBRARY};
@@ -27,6 +28,8 @@ pub(super) fn unrendered(error: &askama::Error) -> Response {
 /// What stands around every page: the menu of the guides, and how it looks.
 pub(super) struct Frame {
     look: Look,
+    /// When it is read.
+    now: Timestamp,
     groups: Vec<MenuGroup>,
     /// What the host says of its own api.
     shelf: Arc<Shelf>,
@@ -54,6 +57,7 @@ impl Frame {
         };
         Self {
             look: reader.look,
+            now: reader.now,
             groups: Group::ALL.map(group).into(),
             shelf: Arc::clone(&reader.shelf),
             at: String::new(),
@@ -67,6 +71,16 @@ impl Frame {
     /// What stands around a page about a version.
     fn at(reader: &Reader, version: &HostVersion, page: &str) -> Self {
         Self { at: version.path.clone(), page: page.to_owned(), ..Self::of(reader) }
+    }
+
+    /// What is said of a version's end on the day on which it is read.
+    fn end_of(&self, version: &HostVersion) -> String {
+        version.version.end_words(self.now)
+    }
+
+    /// Whether a version is to be left on that day.
+    fn is_deprecated(&self, version: &HostVersion) -> bool {
+        version.version.is_deprecated(self.now)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use claviger_core::time::Timestamp;
 use data_encoding::HEXLOWER;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -29,6 +30,8 @@ pub(super) struct Reader {
     base_url: String,
     /// What they asked for at the console.
     pub(super) look: Look,
+    /// When they read.
+    pub(super) now: Timestamp,
     /// What the host says of its own api.
     pub(super) shelf: Arc<Shelf>,
 }
@@ -44,7 +47,7 @@ impl FromRequestParts<App> for Reader {
             Some(shelves) => shelves.current(app).await,
             None => Arc::default(),
         };
-        Ok(Self { base_url, look, shelf })
+        Ok(Self { base_url, look, now: app.now(), shelf })
     }
 }
 

@@ -36,17 +36,12 @@ pub(super) struct HostApi {
 
 /// A version of an api.
 pub(super) struct HostVersion {
-    slug: String,
     /// Where its page stands.
     pub(super) path: String,
     /// What people call it.
     pub(super) label: String,
-    /// How far it has come, in a few words; empty for the one to be used.
-    pub(super) standing: String,
-    /// Whether it is to be left.
-    pub(super) is_deprecated: bool,
-    /// Where else it is documented.
-    pub(super) docs_url: Option<String>,
+    /// The version itself: what is said of its end is another on another day.
+    pub(super) version: ApiVersion,
     /// Its guides, in order.
     pub(super) guides: Vec<HostGuide>,
     /// Its OpenAPI document, as it was put and as it is shown.
@@ -71,7 +66,7 @@ impl Shelf {
     /// A version by the parts of its address.
     pub(super) fn find(&self, api: &str, version: &str) -> Option<(&HostApi, &HostVersion)> {
         let api = self.apis.iter().find(|it| it.slug == api)?;
-        Some((api, api.versions.iter().find(|it| it.slug == version)?))
+        Some((api, api.versions.iter().find(|it| it.version.slug.as_str() == version)?))
     }
 
     /// What a program reads that looks for guides, behind ours.
@@ -139,16 +134,7 @@ fn version<'a>(api: &Api, it: &ApiVersion, documents: impl Iterator<Item = &'a A
             None => reference = Reference::read(&document.body).ok().map(|read| (document.body.clone(), read)),
         }
     }
-    HostVersion {
-        slug: it.slug.to_string(),
-        label: it.label(),
-        standing: standing(it),
-        is_deprecated: it.status == ApiVersionStatus::Deprecated,
-        docs_url: it.docs_url.as_ref().map(|it| it.as_str().to_owned()),
-        path,
-        guides,
-        reference,
-    }
+    HostVersion { label: it.label(), version: it.clone(), path, guides, reference }
 }
 
 fn guide(base: &str, slug: &str, document: &ApiDocument) -> HostGuide {
@@ -163,23 +149,6 @@ fn guide(base: &str, slug: &str, document: &ApiDocument) -> HostGuide {
         rendered: render_with(shown, Links::Below(base)),
         markdown: markdown.clone(),
     }
-}
-
-/// How far a version has come, as it is said beside its name.
-fn standing(it: &ApiVersion) -> String {
-    let mut words = match it.status {
-        ApiVersionStatus::Current => String::new(),
-        other => other.as_str().to_owned(),
-    };
-    // The day is what matters to who reads that months before.
-    let day = |at: claviger_core::time::Timestamp| at.to_string().chars().take(10).collect::<String>();
-    if let Some(at) = it.deprecated_at {
-        words.push_str(&format!(" since {}", day(at)));
-    }
-    if let Some(at) = it.sunset_at {
-        words.push_str(&format!(", ends {}", day(at)));
-    }
-    words
 }
 
 /// The shelf as it was last, and who makes it anew.
