@@ -9,9 +9,9 @@ use claviger_core::time::Timestamp;
 use http::StatusCode;
 
 use super::guides::{Group, Guide, LIBRARY};
+use super::published::{HostApi, HostGuide, HostVersion, Published};
 use super::reader::Reader;
 use super::search::Found;
-use super::shelf::{HostApi, HostGuide, HostVersion, Shelf};
 use crate::site::Look;
 
 /// Renders a page that no cache keeps.
@@ -32,7 +32,7 @@ pub(super) struct Frame {
     now: Timestamp,
     groups: Vec<MenuGroup>,
     /// What the host says of its own api.
-    shelf: Arc<Shelf>,
+    published: Arc<Published>,
     /// Where the version at hand stands, on pages about one.
     at: String,
     /// Where the page at hand stands, on these.
@@ -59,7 +59,7 @@ impl Frame {
             look: reader.look,
             now: reader.now,
             groups: Group::ALL.map(group).into(),
-            shelf: Arc::clone(&reader.shelf),
+            published: Arc::clone(&reader.published),
             at: String::new(),
             page: String::new(),
             search: String::new(),

@@ -2,10 +2,11 @@
 //! of it has changed. In memory, since everybody may read it and nobody has to prove anything; its limits say how much that is.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use claviger_core::api::{Api, ApiDocument, ApiVersion, ApiVersionStatus, DocumentHead, Reference};
 use claviger_core::event::Position;
-use tokio::sync::Mutex as Turn;
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::guides::PLACE;
 use super::markdown::{Links, Rendered, render_with};
@@ -16,7 +17,7 @@ use crate::ops::error::OpResult;
 
 /// All that is shown.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct Published {
     /// The apis that something is said of.
     pub(super) apis: Vec<HostApi>,
     /// What a search finds of it.
@@ -62,7 +63,7 @@ pub(super) struct HostGuide {
     pub(super) rendered: Rendered,
 }
 
-impl Shelf {
+impl Published {
     /// A version by the parts of its address.
     pub(super) fn find(&self, api: &str, version: &str) -> Option<(&HostApi, &HostVersion)> {
         let api = self.apis.iter().find(|it| it.slug == api)?;
@@ -88,19 +89,19 @@ impl Shelf {
     }
 
     fn make(made_of: (Vec<Api>, Vec<DocumentHead>), documents: Vec<ApiDocument>) -> Self {
-        let mut shelf = Self::default();
+        let mut published = Self::default();
         for api in &made_of.0 {
             let of_api = |it: &&ApiDocument| it.head.api_id == api.id;
             let versions = api.versions.iter().filter(|it| it.status != ApiVersionStatus::Retired);
             let versions: Vec<_> = versions.map(|it| version(api, it, documents.iter().filter(of_api))).collect();
-            let is_said = |it: &HostVersion| it.reference.is_some() || !it.guides.is_empty();
-            if versions.iter().any(is_said) {
+            let has_documents = |it: &HostVersion| it.reference.is_some() || !it.guides.is_empty();
+            if versions.iter().any(has_documents) {
                 let (slug, name) = (api.slug.to_string(), api.name.to_string());
-                shelf.apis.push(HostApi { slug, name, versions });
+                published.apis.push(HostApi { slug, name, versions });
             }
         }
         let mut entries = Vec::new();
-        for version in shelf.apis.iter().flat_map(|it| &it.versions) {
+        for version in published.apis.iter().flat_map(|it| &it.versions) {
             for it in &version.guides {
                 entries.extend(entries_of_guide(&it.path, &it.title, &it.rendered));
             }
@@ -108,7 +109,7 @@ impl Shelf {
             let operations = version.reference.iter().flat_map(|(_, it)| &it.operations);
             entries.extend(operations.map(|it| entry_of_operation(&reference, it)));
         }
-        Self { entries, made_of, ..shelf }
+        Self { entries, made_of, ..published }
     }
 }
 
@@ -151,52 +152,89 @@ fn guide(base: &str, slug: &str, document: &ApiDocument) -> HostGuide {
     }
 }
 
-/// The shelf as it was last, and who makes it anew.
+/// How long a page waits for what has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Not at all: a guide of ours, in whose menu that stands.
+    None,
+    /// For [`SHORTLY`]: a page that lists ours and the host's.
+    Short,
+    /// Until it is there: a page of the host's.
+    Full,
+}
+
+/// Reading what a host says takes less, unless the database is slow or away; and then who looks for our guides is not to wait for it.
+const SHORTLY: Duration = Duration::from_secs(1);
+
+/// What is shown, as it was read last.
 #[derive(Clone, Default)]
-pub(super) struct Shelves(Arc<Held>);
+pub(super) struct LastPublished(Arc<Last>);
 
 #[derive(Default)]
-struct Held {
-    /// Where the log stood when it was looked at last, and what there was.
-    last: Mutex<(Option<Position>, Arc<Shelf>)>,
-    /// One at a time looks again, and the others take what there was.
-    turn: Turn<()>,
+struct Last {
+    /// Where the log stood when it was looked at, and what there was.
+    read: Mutex<(Option<Position>, Arc<Published>)>,
+    /// Whose it is reads again.
+    turn: Arc<Turn<()>>,
 }
 
-impl Held {
-    fn last(&self) -> (Option<Position>, Arc<Shelf>) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Shelves {
+impl LastPublished {
     /// What is shown now. Where the database is away it is what was shown before: our own guides are needed just then.
-    pub(super) async fn current(&self, app: &App) -> Arc<Shelf> {
+    pub(super) async fn current(&self, app: &App, patience: Patience) -> Arc<Published> {
         let position = app.replica().position();
-        let (looked_at, shelf) = self.0.last();
-        if position.is_some() && looked_at == position {
-            return shelf;
-        }
-        let _turn = match self.0.turn.try_lock() {
-            Ok(turn) => turn,
-            Err(_) if looked_at.is_some() => return shelf,
-            Err(_) => self.0.turn.lock().await,
+        let read_again = |turn| {
+            let (last, task) = (self.clone(), app.clone());
+            // In a task of its own: it goes on where nobody waits for it any longer, and the next page finds it.
+            drop(app.spawn(async move {
+                last.read_again(&task, position).await;
+                drop(turn);
+            }));
         };
-        match read(app, &shelf).await {
-            Ok(shelf) => {
-                *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = (position, Arc::clone(&shelf));
-                shelf
+        self.current_at(position, patience, read_again).await
+    }
+
+    async fn current_at(
+        &self,
+        position: Option<Position>,
+        patience: Patience,
+        read_again: impl FnOnce(OwnedMutexGuard<()>),
+    ) -> Arc<Published> {
+        let (looked_at, shown) = self.last();
+        if position.is_some() && looked_at == position {
+            return shown;
+        }
+        match Arc::clone(&self.0.turn).try_lock_owned() {
+            Ok(turn) => read_again(turn),
+            // Another reads, and this page takes what there was.
+            Err(_) if looked_at.is_some() => return shown,
+            Err(_) => {}
+        }
+        let ended = async { drop(self.0.turn.lock().await) };
+        match patience {
+            Patience::None => return shown,
+            // Whether it has ended or not: what there is now is shown.
+            Patience::Short => {
+                let _ = tokio::time::timeout(SHORTLY, ended).await;
             }
-            Err(error) => {
-                tracing::warn!(%error, "what is said of the host's own api could not be read");
-                shelf
-            }
+            Patience::Full => ended.await,
+        }
+        self.last().1
+    }
+
+    fn last(&self) -> (Option<Position>, Arc<Published>) {
+        self.0.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn read_again(&self, app: &App, position: Option<Position>) {
+        match read(app, &self.last().1).await {
+            Ok(read) => *self.0.read.lock().unwrap_or_else(PoisonError::into_inner) = (position, read),
+            Err(error) => tracing::warn!(%error, "what is said of the host's own api could not be read"),
         }
     }
 }
 
 /// Reads what is shown, unless that is what was shown before.
-async fn read(app: &App, before: &Arc<Shelf>) -> OpResult<Arc<Shelf>> {
+async fn read(app: &App, before: &Arc<Published>) -> OpResult<Arc<Published>> {
     let (apis, heads) = list_published(app).await?;
     if before.made_of.0 == apis && before.made_of.1 == heads {
         return Ok(Arc::clone(before));
@@ -205,6 +243,31 @@ async fn read(app: &App, before: &Arc<Shelf>) -> OpResult<Arc<Shelf>> {
     for head in &heads {
         documents.extend(get_published(app, head).await?);
     }
-    let made = tokio::task::spawn_blocking(move || Shelf::make((apis, heads), documents)).await;
+    let made = tokio::task::spawn_blocking(move || Published::make((apis, heads), documents)).await;
     made.map(Arc::new).map_err(|fault| crate::ops::error::Error::Internal(fault.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+    const NOW: Option<Position> = Some(Position { epoch: 1, seq: 7 });
+
+    #[tokio::test]
+    async fn no_guide_of_ours_waits_for_what_a_host_says_however_long_that_takes() {
+        let last = LastPublished::default();
+        let mut reading = None;
+        let ours = last.current_at(NOW, Patience::None, |turn| reading = Some(turn));
+        assert!(tokio::time::timeout(SOON, ours).await.is_ok(), "not for the first time of all either");
+        assert!(reading.is_some(), "and yet it is being read");
+        let again = last.current_at(NOW, Patience::None, |_| panic!("it is being read"));
+        assert!(tokio::time::timeout(SOON, again).await.is_ok());
+        let hosts = last.current_at(NOW, Patience::Full, |_| panic!("it is being read"));
+        assert!(tokio::time::timeout(SOON, hosts).await.is_err(), "who reads the host's waits for it");
+        *last.0.read.lock().expect("a lock") = (NOW, Arc::default());
+        drop(reading);
+        let hosts = last.current_at(NOW, Patience::Full, |_| panic!("it was read"));
+        assert!(tokio::time::timeout(SOON, hosts).await.is_ok());
+    }
 }
