@@ -124,10 +124,10 @@ async fn show_part(
         return missing(&reader, StatusCode::NOT_FOUND);
     };
     match (&version.reference, part.as_str()) {
-        (Some((_, reference)), REFERENCE) => {
+        (Some(reference), REFERENCE) => {
             return reader.page(&headers, &HostReferencePage::of(&reader, api, version, reference));
         }
-        (Some((text, _)), OPENAPI_JSON) => return reader.text_of_host(&headers, "application/json", text),
+        (Some(it), OPENAPI_JSON) => return reader.text_of_host(&headers, "application/json", &it.document),
         _ => {}
     }
     let (slug, is_markdown) = part.strip_suffix(".md").map_or((part.as_str(), false), |it| (it, true));

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use claviger_core::api::Reference;
+use claviger_core::api::Operation;
 use claviger_core::time::Timestamp;
 use http::StatusCode;
 
 use super::guides::{Group, Guide, LIBRARY};
-use super::published::{HostApi, HostGuide, HostVersion, Published};
+use super::published::{HostApi, HostGuide, HostReference, HostVersion, Published};
 use super::reader::Reader;
 use super::search::Found;
 use crate::site::Look;
@@ -165,6 +165,13 @@ impl<'a> HostGuidePage<'a> {
     }
 }
 
+/// The operations of a version, as they stand in their page: the same for every reader.
+#[derive(Template)]
+#[template(path = "docs/operations.html")]
+pub(super) struct OperationsPart<'a> {
+    pub(super) operations: &'a [Operation],
+}
+
 /// The operations of a version.
 #[derive(Template)]
 #[template(path = "docs/host_reference.html")]
@@ -173,11 +180,16 @@ pub(super) struct HostReferencePage<'a> {
     here: &'static str,
     api: &'a HostApi,
     version: &'a HostVersion,
-    reference: &'a Reference,
+    reference: &'a HostReference,
 }
 
 impl<'a> HostReferencePage<'a> {
-    pub(super) fn of(reader: &Reader, api: &'a HostApi, version: &'a HostVersion, reference: &'a Reference) -> Self {
+    pub(super) fn of(
+        reader: &Reader,
+        api: &'a HostApi,
+        version: &'a HostVersion,
+        reference: &'a HostReference,
+    ) -> Self {
         let page = version.reference_path();
         Self { frame: Frame::at(reader, version, &page), here: HOST, api, version, reference }
     }

@@ -4,12 +4,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use askama::Template;
 use claviger_core::api::{Api, ApiDocument, ApiVersion, ApiVersionStatus, DocumentHead, Reference};
 use claviger_core::event::Position;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::guides::PLACE;
 use super::markdown::{Links, Rendered, render_with};
+use super::pages::OperationsPart;
 use super::search::{Entry, entries_of_guide, entry_of_operation};
 use crate::app::App;
 use crate::ops::api_documents::{REFERENCE, get_published, list_published};
@@ -45,8 +47,25 @@ pub(super) struct HostVersion {
     pub(super) version: ApiVersion,
     /// Its guides, in order.
     pub(super) guides: Vec<HostGuide>,
-    /// Its OpenAPI document, as it was put and as it is shown.
-    pub(super) reference: Option<(String, Reference)>,
+    /// What its OpenAPI document says.
+    pub(super) reference: Option<HostReference>,
+}
+
+/// The operations of a version.
+pub(super) struct HostReference {
+    /// The document as it was put.
+    pub(super) document: String,
+    /// What it calls the api.
+    pub(super) title: String,
+    /// What it says of it; may be empty.
+    pub(super) description: String,
+    /// How many operations there are.
+    pub(super) count: usize,
+    /// All of them as HTML. Of what was read of the document nothing else is kept: it takes no more memory than the strings that it is made of,
+    /// which `Reference` bounds. Rendering thousands of rows for each who asks would hold up all that the thread has to do besides.
+    pub(super) html: String,
+    /// What a search finds of them.
+    entries: Vec<Entry>,
 }
 
 /// A guide.
@@ -101,13 +120,11 @@ impl Published {
             }
         }
         let mut entries = Vec::new();
-        for version in published.apis.iter().flat_map(|it| &it.versions) {
+        for version in published.apis.iter_mut().flat_map(|it| &mut it.versions) {
             for it in &version.guides {
                 entries.extend(entries_of_guide(&it.path, &it.title, &it.rendered));
             }
-            let reference = version.reference_path();
-            let operations = version.reference.iter().flat_map(|(_, it)| &it.operations);
-            entries.extend(operations.map(|it| entry_of_operation(&reference, it)));
+            entries.extend(version.reference.iter_mut().flat_map(|it| it.entries.drain(..)));
         }
         Self { entries, made_of, ..published }
     }
@@ -118,6 +135,21 @@ impl HostVersion {
     pub(super) fn reference_path(&self) -> String {
         format!("{}/{REFERENCE}", self.path)
     }
+}
+
+/// What an OpenAPI document says, where a version's pages stand below `base`.
+fn reference_of(base: &str, document: &str) -> Option<HostReference> {
+    let Reference { title, description, operations } = Reference::read(document).ok()?;
+    let html = match (OperationsPart { operations: &operations }).render() {
+        Ok(html) => html,
+        Err(error) => {
+            tracing::error!(%error, "a template did not render");
+            return None;
+        }
+    };
+    let page = format!("{base}/{REFERENCE}");
+    let entries = operations.iter().map(|it| entry_of_operation(&page, it)).collect();
+    Some(HostReference { document: document.to_owned(), title, description, count: operations.len(), html, entries })
 }
 
 /// A name that cannot end the link that it stands in.
@@ -132,7 +164,7 @@ fn version<'a>(api: &Api, it: &ApiVersion, documents: impl Iterator<Item = &'a A
         match &document.head.guide {
             Some(slug) => guides.push(guide(&path, slug.as_str(), document)),
             // It was read when it was put; one that an older build took and this one does not is passed over.
-            None => reference = Reference::read(&document.body).ok().map(|read| (document.body.clone(), read)),
+            None => reference = reference_of(&path, &document.body),
         }
     }
     HostVersion { label: it.label(), version: it.clone(), path, guides, reference }

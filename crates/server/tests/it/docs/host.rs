@@ -138,6 +138,7 @@ async fn a_text_of_the_hosts_runs_nothing() {
     assert_eq!(texts(&reference, ".prose h2"), ["Show a zebra"]);
     assert_eq!(texts(&reference, ".prose tbody th"), ["id (required)"]);
     assert_eq!(texts(&reference, ".prose li"), ["200 The contact."]);
+    assert!(texts(&reference, ".prose")[0].contains("<img src=x onerror=alert(1)>"), "and so is it in a document");
 }
 
 #[tokio::test]
