@@ -142,6 +142,9 @@ pub struct ApiRecord {
     /// The names of all its versions, to count requests by them; absent where there are none.
     #[n(6)]
     pub versions: Option<Vec<String>>,
+    /// The organization that defines it; absent in records of an older node.
+    #[n(7)]
+    pub organization_id: Option<OrganizationId>,
 }
 
 /// A version of an api that is to be left, as verifiers hold it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use claviger_core::api::{KeyLocations, deprecation_fields};
 use claviger_core::feed::{ApiRecord, DeprecatedVersionRecord};
+use claviger_core::id::OrganizationId;
 use claviger_core::limits::API_VERSIONS_MAX;
 
 use crate::cells::Known;
@@ -15,6 +16,8 @@ pub(crate) struct Apis {
     /// Sorted by slug.
     by_slug: Box<[(Box<str>, u16)]>,
     by_number: Box<[Option<Box<str>>]>,
+    /// Where each is defined, by number.
+    places: Box<[Option<OrganizationId>]>,
     /// Sorted.
     prefixes: Box<[Box<str>]>,
     /// Sorted by slug; only of those that look for keys elsewhere than all the others do.
@@ -66,6 +69,11 @@ impl Apis {
 
     pub(crate) fn slug(&self, number: u16) -> Option<&str> {
         self.by_number.get(usize::from(number))?.as_deref()
+    }
+
+    /// The organization that defines an api; absent where nobody knows the one or the other.
+    pub(crate) fn place(&self, slug: &str) -> Option<OrganizationId> {
+        *self.places.get(usize::from(self.number(slug)?))?
     }
 
     /// Where an api looks for keys; absent for the usual places.
@@ -200,6 +208,7 @@ impl ApiBook {
         by_slug.sort_unstable();
         let mut by_number = vec![None; self.known.len()];
         records().for_each(|(number, it)| by_number[usize::from(number)] = Some(it.slug.into_boxed_str()));
+        let place = |it: &Option<Known<ApiRecord>>| it.as_ref()?.here()?.organization_id;
         let usual = KeyLocations::default();
         let places = |it: ApiRecord| {
             // What this build cannot read must not be taken for the usual places: a bearer might be a session of the host's.
@@ -216,6 +225,7 @@ impl ApiBook {
         Apis {
             by_slug: by_slug.into(),
             by_number: by_number.into(),
+            places: self.known.iter().map(place).collect(),
             prefixes: prefixes.into(),
             locations: locations.into(),
             versions: versions.collect(),

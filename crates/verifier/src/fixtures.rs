@@ -98,6 +98,7 @@ pub(crate) fn api(id: u128, slug: &str, prefix: &str) -> ApiRecord {
         version: 1,
         key_locations: KeyLocations::default().to_texts(),
         deprecated: None,
+        organization_id: None,
         versions: None,
     }
 }

@@ -64,6 +64,7 @@ pub(crate) fn surroundings(keys: usize) -> impl Iterator<Item = Change> {
         version: 1,
         key_locations: KeyLocations::default().to_texts(),
         deprecated: None,
+        organization_id: None,
         versions: None,
     });
     let organization = move |number: usize| {

@@ -54,6 +54,47 @@ async fn an_api_is_made_and_its_keys_bear_its_prefix_and_are_good_for_it_alone()
 }
 
 #[tokio::test]
+async fn an_api_of_another_organization_is_told_from_none_by_nobody_who_cannot_see_it() {
+    let it = Fixture::start().await;
+    let (agency, other) = (it.create_organization("Agency").await, it.create_organization("Other").await);
+    let at = |id: &str, rest: &str| format!("/api/v1/organizations/{id}{rest}");
+    it.admin.post(&at(&other, "/apis"), api("secret-product", "sec")).await.expect(201);
+    it.admin.post(&at(&agency, "/apis"), api("billing", "bill")).await.expect(201);
+    let verify = json!({"name": "Verifier", "scopes": ["claviger/keys:verify"]});
+    let made = |answer: &super::client::Answer| super::fixture::Made::of(answer);
+    let verifier = made(&it.admin.post(&at(&agency, "/keys"), verify).await.expect(201));
+    let key = made(&it.admin.post(&at(&agency, "/keys"), json!({"name": "Key"})).await.expect(201));
+    let verifier = it.admin.with(&verifier.token);
+    let ask = async |client: &super::client::Client, api: &str| {
+        client.post("/api/v1/verify", json!({"key": key.token, "api": api})).await
+    };
+    // Each answer has a number of its own.
+    let told = |answer: &super::client::Answer| {
+        let mut body = answer.json();
+        body.as_object_mut().unwrap().remove("request_id");
+        body
+    };
+    let (foreign, none) = (ask(&verifier, "secret-product").await, ask(&verifier, "nothing").await);
+    assert_eq!(foreign.refusal(), (400, "invalid_field".into()));
+    assert_eq!(told(&foreign), told(&none), "the one is answered as the other");
+    assert_eq!(
+        ask(&verifier, "billing").await.expect(200).json()["code"],
+        "wrong_api",
+        "it serves the key's organization"
+    );
+    let seen = ask(&it.admin, "secret-product").await.expect(200).json();
+    assert_eq!(seen["code"], "wrong_api", "who may verify there is told that it is another api's");
+    let introspect = async |api: &str| {
+        let asked = verifier.request("POST", &format!("/oauth/introspect?api={api}"));
+        let answer = verifier.send(asked.form(&[("token", key.token.as_str())])).await;
+        (answer.status, told(&answer))
+    };
+    let foreign = introspect("secret-product").await;
+    assert_eq!((foreign.0, &foreign), (400, &introspect("nothing").await));
+    assert_eq!(introspect("billing").await.0, 200);
+}
+
+#[tokio::test]
 async fn slugs_and_prefixes_are_each_taken_once_and_have_a_form() {
     let it = Fixture::start().await;
     it.admin.post(&it.at("/apis"), api("billing", "bill")).await.expect(201);

@@ -16,6 +16,7 @@ fn looks_at(slug: &str, places: &[&str], version: u64) -> Record {
         version,
         key_locations,
         deprecated: None,
+        organization_id: None,
         versions: None,
     })
 }

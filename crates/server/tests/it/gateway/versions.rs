@@ -11,7 +11,16 @@ fn api(version: u64, deprecated: Option<Vec<DeprecatedVersionRecord>>) -> Record
     let key_locations = KeyLocations::default().to_texts();
     let versions = deprecated.is_some().then(|| ["0.9", "1.0", "2.0"].map(Into::into).into());
     let (slug, prefix) = ("default".into(), "ck".into());
-    Record::Api(ApiRecord { id: DEFAULT, slug, prefix, version, key_locations, deprecated, versions })
+    Record::Api(ApiRecord {
+        id: DEFAULT,
+        slug,
+        prefix,
+        version,
+        key_locations,
+        deprecated,
+        versions,
+        organization_id: None,
+    })
 }
 
 fn deprecated(slug: &str, sunset_at: Option<&str>, docs_url: Option<&str>) -> DeprecatedVersionRecord {

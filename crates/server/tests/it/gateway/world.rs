@@ -115,6 +115,7 @@ fn first_records() -> Vec<Record> {
             version: 1,
             key_locations: KeyLocations::default().to_texts(),
             deprecated: None,
+            organization_id: None,
             versions: None,
         })
     };
