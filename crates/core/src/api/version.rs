@@ -105,6 +105,12 @@ impl TryFrom<String> for VersionSlug {
 }
 
 impl VersionSlug {
+    /// Whether it can be a part of an address: of `.` and `..` browsers, proxies and clients make a way up before they send it. Asked where a version
+    /// is named, and not where one is read: such ones may be stored, and have to be seen to be named otherwise.
+    pub fn is_addressable(&self) -> bool {
+        !matches!(self.as_str(), "." | "..")
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -174,6 +180,10 @@ mod tests {
     fn versions_are_named_as_hosts_name_them() {
         for good in ["1.0", "v2", "2021-07-28"] {
             assert!(VersionSlug::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for (name, is_addressable) in [(".", false), ("..", false), ("...", true), (".1", true), ("1.0", true)] {
+            let slug: VersionSlug = serde_json::from_value(name.into()).expect("it is read where it is stored");
+            assert_eq!(slug.is_addressable(), is_addressable, "{name}");
         }
         for bad in ["", "a b", "a/b", "ü", &"x".repeat(41)] {
             assert!(VersionSlug::try_from(bad.to_owned()).is_err(), "{bad}");

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fixture::Fixture;
+use crate::raw::Raw;
 
 fn api(slug: &str, prefix: &str) -> Value {
     json!({"name": format!("The {slug}"), "slug": slug, "key_prefix": prefix})
@@ -158,6 +159,7 @@ async fn an_api_says_which_versions_it_has_and_where_they_are_documented() {
     assert_eq!(changed["name"], "The billing", "what is left out stays");
     for (versions, pointer) in [
         (json!([{"slug": "a b", "status": "current"}]), "/versions/0/slug"),
+        (json!([{"slug": "1", "status": "current"}, {"slug": "..", "status": "current"}]), "/versions/1/slug"),
         (json!([{"slug": "1", "status": "current"}, {"slug": "1", "status": "retired"}]), "/versions/1/slug"),
         (json!([{"slug": "1", "status": "current", "docs_url": "javascript:alert(1)"}]), "/versions/0/docs_url"),
         (json!([{"slug": "1", "status": "new"}]), "/versions/0/status"),
@@ -168,6 +170,27 @@ async fn an_api_says_which_versions_it_has_and_where_they_are_documented() {
     }
     let history = it.admin.get(&it.at("/events?entity_kind=api&limit=1")).await.expect(200).json();
     assert_eq!(history["data"][0]["before"]["versions"], versions);
+}
+
+#[tokio::test]
+async fn a_version_that_no_address_can_name_is_refused_and_one_that_is_there_can_be_seen() {
+    let it = Fixture::start().await;
+    for slug in [".", ".."] {
+        let mut body = api("billing", "bill");
+        body["versions"] = json!([{"slug": slug, "status": "current"}]);
+        let refused = it.admin.post(&it.at("/apis"), body).await;
+        assert_eq!(refused.pointers(), ["/versions/0/slug"]);
+        assert!(refused.text_at("/fix").contains("such as `1.0`"), "{refused:?}");
+    }
+    let place = it.admin.post(&it.at("/apis"), api("billing", "bill")).await.expect(201).header("location").to_owned();
+    let stored = r#"[{"slug": "..", "status": "current", "docs_url": null}]"#;
+    let put = format!("UPDATE api SET versions = '{stored}' WHERE slug = 'billing'");
+    Raw::of(it.app.app.store()).await.execute(&put).await;
+    assert_eq!(it.admin.get(&place).await.expect(200).json()["versions"][0]["slug"], "..");
+    it.admin.patch(&place, json!({"name": "Invoices"})).await.expect(200);
+    let both = json!({"versions": [{"slug": "..", "status": "current"}, {"slug": "1.0", "status": "current"}]});
+    it.admin.patch(&place, both).await.expect(200);
+    it.admin.patch(&place, json!({"versions": [{"slug": "1.0", "status": "current"}]})).await.expect(200);
 }
 
 #[tokio::test]

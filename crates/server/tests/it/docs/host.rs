@@ -124,6 +124,23 @@ async fn nothing_leads_to_the_page_of_a_retired_version() {
 }
 
 #[tokio::test]
+async fn what_goes_with_a_version_is_named_by_the_event_that_it_went_with() {
+    let it = Fixture::start().await;
+    let api = documented(&it).await;
+    it.admin.patch(&api, json!({"name": "Acme"})).await.expect(200);
+    it.admin.patch(&api, json!({"versions": [{"slug": "2.0", "status": "current"}]})).await.expect(200);
+    let events = it.admin.get(&it.at("/events?entity_kind=api&limit=2")).await.expect(200).json();
+    let [went, renamed] = [0, 1].map(|at| &events["data"][at]["before"]["documents"]);
+    let guides: Vec<_> = went.as_array().unwrap().iter().map(|it| (&it["api_version"], &it["guide"])).collect();
+    let (version, guide) = (json!("1.0"), ["workflows", "trigger-links", "forms"].map(|it| json!(it)));
+    // The OpenAPI document is no guide, and stands before them.
+    let all = [&Value::Null, &guide[0], &guide[1], &guide[2]].map(|it| (&version, it));
+    assert_eq!(guides, all);
+    assert_eq!(renamed, &Value::Null, "of a change by which nothing went none is named");
+    assert!(events["data"][0]["after"].get("documents").is_none());
+}
+
+#[tokio::test]
 async fn a_text_of_the_hosts_runs_nothing() {
     let it = Fixture::start().await;
     documented(&it).await;
