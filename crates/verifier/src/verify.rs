@@ -157,7 +157,8 @@ impl Verdict<'_> {
     }
 
     /// Takes one use of the secret out of the count again: the request that it was counted for was let in, and refused after all. That the secret
-    /// was used then stays. Of a request that a drain overtook, the use stays counted.
+    /// was used then stays. Of a request that a drain overtook, the use stays counted. For what was
+    /// counted by [`Self::record_use`]: requests to our own API call no version, and those that do are charged before they are counted.
     pub fn take_back_use(&self) {
         if let Some(found) = &self.found {
             self.state.take_back_use(found.hit.at);
