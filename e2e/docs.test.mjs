@@ -220,7 +220,7 @@ test("S1.13, S1.14, S1.15: an admin documents two versions by clicks, and a memb
   await reader.getByRole("heading", { name: "Acme CRM", level: 2 }).first().waitFor();
   await reader.getByRole("main").getByRole("link", { name: /^API 1.0/ }).click();
   await heading(reader, "API 1.0");
-  await reader.getByText("deprecated, ends 2027-03-01").waitFor();
+  await reader.getByText("deprecated, ends 1 Mar 2027").waitFor();
   for (const [, title] of guides) {
     await reader.getByRole("navigation", { name: "Guides" }).getByRole("link", { name: title, exact: true }).click();
     await heading(reader, title);

@@ -1,5 +1,6 @@
 //! Apis: the resource servers whose keys are checked.
 
+mod deprecation;
 mod document;
 mod locations;
 mod openapi;
@@ -11,6 +12,7 @@ use crate::id::{ApiId, OrganizationId};
 use crate::name::{KeyPrefix, Name, Slug};
 use crate::time::Timestamp;
 
+pub use deprecation::deprecation_fields;
 pub use document::{ApiDocument, DocumentHead};
 pub use locations::{KeyLocation, KeyLocationError, KeyLocations};
 pub use openapi::{OpenapiError, Operation, Parameter, Reference};

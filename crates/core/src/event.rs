@@ -364,6 +364,25 @@ impl Audited for Api {
     }
 }
 
+/// An api, and what was said of it that goes with this change.
+#[derive(Debug, Clone, Copy)]
+pub struct DocumentedApi<'a> {
+    /// The api.
+    pub api: &'a Api,
+    /// The documents that go; mostly there are none.
+    pub documents: &'a [DocumentHead],
+}
+
+impl Audited for DocumentedApi<'_> {
+    fn audit(&self) -> Value {
+        let mut form = self.api.audit();
+        if !self.documents.is_empty() {
+            form["documents"] = self.documents.iter().map(Audited::audit).collect();
+        }
+        form
+    }
+}
+
 /// Without its text: that may be long, and stands in the table.
 impl Audited for DocumentHead {
     fn audit(&self) -> Value {

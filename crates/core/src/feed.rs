@@ -138,15 +138,18 @@ pub struct ApiRecord {
     pub key_locations: Vec<String>,
     /// The versions of which gateways tell clients that they are to be left; absent where there are none.
     #[n(5)]
-    pub leaving: Option<Vec<LeavingVersionRecord>>,
+    pub deprecated: Option<Vec<DeprecatedVersionRecord>>,
     /// The names of all its versions, to count requests by them; absent where there are none.
     #[n(6)]
     pub versions: Option<Vec<String>>,
+    /// The organization that defines it; absent in records of an older node.
+    #[n(7)]
+    pub organization_id: Option<OrganizationId>,
 }
 
 /// A version of an api that is to be left, as verifiers hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct LeavingVersionRecord {
+pub struct DeprecatedVersionRecord {
     /// Its name.
     #[n(0)]
     pub slug: String,

@@ -80,6 +80,16 @@ impl Timestamp {
         self.jiff().strftime("%-d %b %Y").to_string()
     }
 
+    /// `2027-02-20`: the day in UTC, the form that programs read.
+    pub fn to_day_text(self) -> String {
+        self.jiff().strftime("%Y-%m-%d").to_string()
+    }
+
+    /// `Mon, 01 Mar 2027 00:00:00 GMT`, the form of HTTP.
+    pub fn to_http_text(self) -> String {
+        self.jiff().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     /// Whether a day begins with it in UTC, and so another one ends.
     pub const fn is_midnight(self) -> bool {
         self.as_micros() % 86_400_000_000 == 0
@@ -160,6 +170,8 @@ mod tests {
         let at = Timestamp::from_micros(1_795_214_400_000_000).expect("in range");
         assert_eq!(at.to_string(), "2026-11-20T22:40:00Z");
         assert_eq!(at.to_table_text(), "2026-11-20 22:40:00");
+        assert_eq!([at.to_day_text(), at.to_date_text()], ["2026-11-20", "20 Nov 2026"]);
+        assert_eq!(at.to_http_text(), "Fri, 20 Nov 2026 22:40:00 GMT");
         assert_eq!("2026-11-20T23:40:00+01:00".parse(), Ok(at));
     }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use claviger_core::api::KeyLocations;
-use claviger_core::feed::{ApiRecord, LeavingVersionRecord};
+use claviger_core::api::{KeyLocations, deprecation_fields};
+use claviger_core::feed::{ApiRecord, DeprecatedVersionRecord};
+use claviger_core::id::OrganizationId;
 use claviger_core::limits::API_VERSIONS_MAX;
 
 use crate::cells::Known;
@@ -15,6 +16,8 @@ pub(crate) struct Apis {
     /// Sorted by slug.
     by_slug: Box<[(Box<str>, u16)]>,
     by_number: Box<[Option<Box<str>>]>,
+    /// Where each is defined, by number.
+    places: Box<[Option<OrganizationId>]>,
     /// Sorted.
     prefixes: Box<[Box<str>]>,
     /// Sorted by slug; only of those that look for keys elsewhere than all the others do.
@@ -39,7 +42,23 @@ pub(crate) struct Version {
     /// Which one of the api's it is.
     pub(crate) number: u8,
     /// What its clients are told, where it is to be left.
-    pub(crate) leaving: Option<Arc<LeavingVersionRecord>>,
+    pub(crate) deprecation: Option<Arc<Deprecation>>,
+}
+
+/// What clients of a version are told that is to be left.
+#[derive(Debug)]
+pub struct Deprecation {
+    /// Which one it is, and when what happens to it.
+    pub version: DeprecatedVersionRecord,
+    /// The same as fields of an answer, names and values. Put into words with the list of apis, and not for each request.
+    pub fields: Box<[(&'static str, Box<str>)]>,
+}
+
+impl Deprecation {
+    fn new(version: DeprecatedVersionRecord) -> Self {
+        let fields = deprecation_fields(version.deprecated_at, version.sunset_at, version.docs_url.as_deref());
+        Self { fields: fields.into_iter().map(|(name, text)| (name, text.into())).collect(), version }
+    }
 }
 
 impl Apis {
@@ -50,6 +69,11 @@ impl Apis {
 
     pub(crate) fn slug(&self, number: u16) -> Option<&str> {
         self.by_number.get(usize::from(number))?.as_deref()
+    }
+
+    /// The organization that defines an api; absent where nobody knows the one or the other.
+    pub(crate) fn place(&self, slug: &str) -> Option<OrganizationId> {
+        *self.places.get(usize::from(self.number(slug)?))?
     }
 
     /// Where an api looks for keys; absent for the usual places.
@@ -128,10 +152,13 @@ impl VersionNumbers {
 
     /// The versions, for readers.
     fn publish(&self, record: &ApiRecord) -> Versions {
-        let leaving = |name: &str| record.leaving.iter().flatten().find(|it| it.slug == name).cloned().map(Arc::new);
+        let deprecation = |name: &str| {
+            let found = record.deprecated.iter().flatten().find(|it| it.slug == name).cloned();
+            found.map(|it| Arc::new(Deprecation::new(it)))
+        };
         let numbered = || (0_u8..).zip(&self.names);
         let version = |(number, name): (u8, &Option<Box<str>>)| {
-            name.clone().map(|name| Version { number, leaving: leaving(&name), name })
+            name.clone().map(|name| Version { number, deprecation: deprecation(&name), name })
         };
         let mut here: Vec<_> = numbered().filter_map(version).collect();
         here.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -160,7 +187,7 @@ impl ApiBook {
     pub(crate) fn put(&mut self, number: u16, known: Known<ApiRecord>) {
         if let (Some(record), Some(numbers)) = (known.here(), self.version_numbers.get_mut(usize::from(number))) {
             // An older node names only those that are to be left.
-            let left = record.leaving.iter().flatten().map(|it| &it.slug);
+            let left = record.deprecated.iter().flatten().map(|it| &it.slug);
             let names = record.versions.iter().flatten().chain(left).map(String::as_str);
             numbers.set(
                 &names.take(VERSION_NUMBERS).collect::<BTreeSet<_>>().into_iter().take(API_VERSIONS_MAX).collect(),
@@ -181,6 +208,7 @@ impl ApiBook {
         by_slug.sort_unstable();
         let mut by_number = vec![None; self.known.len()];
         records().for_each(|(number, it)| by_number[usize::from(number)] = Some(it.slug.into_boxed_str()));
+        let place = |it: &Option<Known<ApiRecord>>| it.as_ref()?.here()?.organization_id;
         let usual = KeyLocations::default();
         let places = |it: ApiRecord| {
             // What this build cannot read must not be taken for the usual places: a bearer might be a session of the host's.
@@ -197,6 +225,7 @@ impl ApiBook {
         Apis {
             by_slug: by_slug.into(),
             by_number: by_number.into(),
+            places: self.known.iter().map(place).collect(),
             prefixes: prefixes.into(),
             locations: locations.into(),
             versions: versions.collect(),

@@ -97,7 +97,8 @@ pub(crate) fn api(id: u128, slug: &str, prefix: &str) -> ApiRecord {
         prefix: prefix.into(),
         version: 1,
         key_locations: KeyLocations::default().to_texts(),
-        leaving: None,
+        deprecated: None,
+        organization_id: None,
         versions: None,
     }
 }

@@ -119,7 +119,7 @@ struct Bucket {
 }
 
 /// A bucket that is its key's as long as this lives.
-struct Held<'a>(&'a Bucket);
+struct Occupied<'a>(&'a Bucket);
 
 /// What all keys have used.
 pub struct Limiter {
@@ -156,7 +156,7 @@ fn update(word: &AtomicU64, by: impl Fn(u64) -> u64) {
     }
 }
 
-impl<'a> Held<'a> {
+impl<'a> Occupied<'a> {
     /// Absent where the bucket is another's, or free.
     fn new(bucket: &'a Bucket, key_id: u128) -> Option<Self> {
         bucket.holders.fetch_add(1, SeqCst);
@@ -165,7 +165,7 @@ impl<'a> Held<'a> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Occupied<'_> {
     fn drop(&mut self) {
         self.0.holders.fetch_sub(1, SeqCst);
     }
@@ -272,7 +272,7 @@ impl Limiter {
                 return Some(Admission::new(None, limits, now).refused(Code::RateLimited, exhausted));
             };
             // Freed since it was found: once at most for each time that somebody goes round to free some.
-            let Some(held) = Held::new(self.buckets.get(at)?, key_id) else { continue };
+            let Some(held) = Occupied::new(self.buckets.get(at)?, key_id) else { continue };
             let taken = self.take(at, held.0, limits, cost, now);
             let admission = Admission::new(Some(held.0), limits, now);
             return Some(match taken {
@@ -287,7 +287,7 @@ impl Limiter {
         if limits.is_none() {
             return None;
         }
-        let held = self.find(key_id).and_then(|at| Held::new(self.buckets.get(at)?, key_id));
+        let held = self.find(key_id).and_then(|at| Occupied::new(self.buckets.get(at)?, key_id));
         let bucket = held.as_ref().map(|it| it.0);
         let admission = Admission::new(bucket, limits, now);
         let full_at = bucket.map_or(Timestamp::MIN, |it| instant(it.full_at.load(Relaxed)));

@@ -190,9 +190,9 @@ impl Replica {
         here(&state.organizations.load(at)).map(|it| it.record.id)
     }
 
-    /// Whether there is an api of this slug, wherever it stands.
-    pub fn has_api(&self, slug: &str) -> bool {
-        self.state.load().apis.load().number(slug).is_some()
+    /// The organization that defines the api of this slug: it serves that and those below it. Absent where there is none.
+    pub fn organization_of_api(&self, slug: &str) -> Option<OrganizationId> {
+        self.state.load().apis.load().place(slug)
     }
 
     /// Where an api looks for keys; absent for the usual places, and for an api that nobody knows.

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use claviger_core::feed::LeavingVersionRecord;
 use claviger_core::id::{KeyId, OrganizationId, SecretId};
 use claviger_core::time::Timestamp;
 
+pub use crate::apis::Deprecation;
 use crate::origins::{Origin, Origins};
 use crate::replica::Replica;
 use crate::state::State;
@@ -65,11 +65,11 @@ pub(crate) struct Drain {
 impl State {
     /// Counts one request as one of this version of the api that the entry's key belongs to, and says what its clients are told; nothing where the
     /// api has no such version. Counted before the use itself, which whoever drains goes by.
-    pub(crate) fn record_version(&self, at: u32, api: u16, version: &str) -> Option<Arc<LeavingVersionRecord>> {
+    pub(crate) fn record_version(&self, at: u32, api: u16, version: &str) -> Option<Arc<Deprecation>> {
         let apis = self.apis.load();
         let version = apis.version(api, version)?;
         self.version_uses.record(at, version.number);
-        version.leaving.clone()
+        version.deprecation.clone()
     }
 
     /// Takes what was counted of the versions of the entry's api. Of those that the api has no longer nothing is said, and nothing is left.

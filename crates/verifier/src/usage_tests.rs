@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixtures::*;
-use claviger_core::feed::ApiRecord;
+use claviger_core::feed::{ApiRecord, DeprecatedVersionRecord};
 use std::collections::HashMap;
 use std::sync::Barrier;
 use std::sync::atomic::AtomicU32;
@@ -69,7 +69,7 @@ fn a_use_that_is_taken_back_is_not_counted_and_stays_the_latest() {
 
 /// Has the api of all keys these versions, of which those with a `!` are to be left.
 fn tell_versions(world: &mut World, version: u64, names: &[&str]) {
-    let left = names.iter().filter_map(|it| it.strip_prefix('!')).map(|it| LeavingVersionRecord {
+    let left = names.iter().filter_map(|it| it.strip_prefix('!')).map(|it| DeprecatedVersionRecord {
         slug: it.into(),
         deprecated_at: Some(at(10)),
         sunset_at: None,
@@ -77,7 +77,7 @@ fn tell_versions(world: &mut World, version: u64, names: &[&str]) {
     });
     let record = ApiRecord {
         version,
-        leaving: Some(left.collect()),
+        deprecated: Some(left.collect()),
         versions: Some(names.iter().map(|it| it.trim_start_matches('!').into()).collect()),
         ..api(DEFAULT, "default", "ck")
     };
@@ -90,13 +90,16 @@ fn requests_that_say_which_version_they_call_are_counted_by_it() {
     tell_versions(&mut world, 2, &["!1.0", "2.0"]);
     let call = |world: &World, number, version: Option<&str>| {
         let told = world.verify(number, &GOOD).record_use_of_version(version, at(50), None, None);
-        told.map(|it| it.slug.clone())
+        told.map(|it| it.version.slug.clone())
     };
     assert_eq!(call(&world, 100, Some("1.0")), Some("1.0".to_owned()), "its client is told that it is to be left");
     for version in [Some("2.0"), Some("2.0"), Some("3.0"), Some(""), None] {
         assert_eq!(call(&world, 100, version), None, "{version:?}");
     }
     assert_eq!(call(&world, 101, Some("2.0")), None);
+    let told = || world.verify(100, &GOOD).record_use_of_version(Some("1.0"), at(50), None, None).expect("a word");
+    assert!(Arc::ptr_eq(&told(), &told()), "it is put into words once, and not for each request");
+    assert_eq!(told().fields[..], [("deprecation", "@10".into())]);
     let drained = |world: &World| {
         let counted = |it: SecretUse| {
             let versions: Vec<_> = it.versions.into_iter().map(|it| (it.version.into_string(), it.count)).collect();
@@ -106,9 +109,9 @@ fn requests_that_say_which_version_they_call_are_counted_by_it() {
         all.sort_unstable();
         all
     };
-    let first = vec![("1.0".to_owned(), 1), ("2.0".to_owned(), 2)];
+    let first = vec![("1.0".to_owned(), 4), ("2.0".to_owned(), 2)];
     let second = vec![("2.0".to_owned(), 1)];
-    assert_eq!(drained(&world), [(100, 6, first), (101, 1, second.clone())], "one that nobody knows counts nowhere");
+    assert_eq!(drained(&world), [(100, 9, first), (101, 1, second.clone())], "one that nobody knows counts nowhere");
     assert_eq!(drained(&world), []);
     // What the api no longer has is told to nobody, and not taken for another later on.
     call(&world, 100, Some("1.0"));

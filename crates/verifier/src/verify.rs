@@ -9,7 +9,6 @@ use arc_swap::Guard;
 use claviger_core::access_token::TokenKind;
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::{self, Code, Decision, Node, Place, Target, Traced};
-use claviger_core::feed::LeavingVersionRecord;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::key_limits::Limits;
 use claviger_core::permission::Asked;
@@ -19,6 +18,7 @@ use claviger_core::secret::{Digest, SecretState};
 use claviger_core::tenant::{Actor, Tenant};
 use claviger_core::time::Timestamp;
 
+use crate::apis::Deprecation;
 use crate::credential::Presented;
 use crate::entry::NONE;
 use crate::facts::Facts;
@@ -149,7 +149,7 @@ impl Verdict<'_> {
         now: Timestamp,
         ip: Option<IpAddr>,
         user_agent: Option<&[u8]>,
-    ) -> Option<Arc<LeavingVersionRecord>> {
+    ) -> Option<Arc<Deprecation>> {
         let found = self.found.as_ref()?;
         let told = version.and_then(|it| self.state.record_version(found.hit.at, found.hit.held.api, it));
         self.record_use(now, ip, user_agent);
@@ -157,7 +157,8 @@ impl Verdict<'_> {
     }
 
     /// Takes one use of the secret out of the count again: the request that it was counted for was let in, and refused after all. That the secret
-    /// was used then stays. Of a request that a drain overtook, the use stays counted.
+    /// was used then stays. Of a request that a drain overtook, the use stays counted. For what was
+    /// counted by [`Self::record_use`]: requests to our own API call no version, and those that do are charged before they are counted.
     pub fn take_back_use(&self) {
         if let Some(found) = &self.found {
             self.state.take_back_use(found.hit.at);

@@ -60,6 +60,28 @@ impl ApiVersion {
     pub fn label(&self) -> String {
         self.label.as_ref().map_or_else(|| format!("API {}", self.slug), ToString::to_string)
     }
+
+    /// Whether it is to be left at an instant: a day that is named for that counts from then on, whatever its status says before.
+    pub fn is_deprecated(&self, now: Timestamp) -> bool {
+        self.deprecated_at.map_or(self.status == ApiVersionStatus::Deprecated, |at| at <= now)
+    }
+
+    /// How far it has come and when it ends, as who calls it has to know it at an instant: `deprecated since 1 May 2026, ends 1 Mar 2027`. Empty for
+    /// one that is to be used. The day is what matters to who reads that months before.
+    pub fn end_words(&self, now: Timestamp) -> String {
+        let day = Timestamp::to_date_text;
+        let reached = match (self.status, self.deprecated_at) {
+            (_, Some(at)) if at > now => Some(format!("deprecated from {}", day(at))),
+            (_, Some(at)) => Some(format!("deprecated since {}", day(at))),
+            (ApiVersionStatus::Current, None) => None,
+            // The day on which it ended says more.
+            (ApiVersionStatus::Retired, None) if self.sunset_at.is_some() => None,
+            (status, None) => Some(status.as_str().to_owned()),
+        };
+        let verb = |at| if at > now { "ends" } else { "ended" };
+        let ends = self.sunset_at.map(|at| format!("{} {}", verb(at), day(at)));
+        reached.into_iter().chain(ends).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The name of a version is none.
@@ -83,6 +105,12 @@ impl TryFrom<String> for VersionSlug {
 }
 
 impl VersionSlug {
+    /// Whether it can be a part of an address: of `.` and `..` browsers, proxies and clients make a way up before they send it. Asked where a version
+    /// is named, and not where one is read: such ones may be stored, and have to be seen to be named otherwise.
+    pub fn is_addressable(&self) -> bool {
+        !matches!(self.as_str(), "." | "..")
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -153,8 +181,42 @@ mod tests {
         for good in ["1.0", "v2", "2021-07-28"] {
             assert!(VersionSlug::try_from(good.to_owned()).is_ok(), "{good}");
         }
+        for (name, is_addressable) in [(".", false), ("..", false), ("...", true), (".1", true), ("1.0", true)] {
+            let slug: VersionSlug = serde_json::from_value(name.into()).expect("it is read where it is stored");
+            assert_eq!(slug.is_addressable(), is_addressable, "{name}");
+        }
         for bad in ["", "a b", "a/b", "ü", &"x".repeat(41)] {
             assert!(VersionSlug::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_version_is_told_as_it_stands_today() {
+        let now = "2026-11-21T12:00:00Z".parse().expect("an instant");
+        for (text, words, is_deprecated) in [
+            (r#"{"slug": "3", "status": "preview"}"#, "preview", false),
+            (r#"{"slug": "2", "status": "current"}"#, "", false),
+            (r#"{"slug": "1", "status": "deprecated"}"#, "deprecated", true),
+            (
+                r#"{"slug": "1", "status": "deprecated", "deprecated_at": "2026-05-01T00:00:00Z", "sunset_at": "2027-03-01T00:00:00Z"}"#,
+                "deprecated since 1 May 2026, ends 1 Mar 2027",
+                true,
+            ),
+            (
+                r#"{"slug": "1", "status": "current", "deprecated_at": "2027-01-01T00:00:00Z"}"#,
+                "deprecated from 1 Jan 2027",
+                false,
+            ),
+            (
+                r#"{"slug": "1", "status": "deprecated", "deprecated_at": "2027-01-01T00:00:00Z"}"#,
+                "deprecated from 1 Jan 2027",
+                false,
+            ),
+            (r#"{"slug": "0", "status": "retired"}"#, "retired", false),
+            (r#"{"slug": "0", "status": "retired", "sunset_at": "2026-01-01T00:00:00Z"}"#, "ended 1 Jan 2026", false),
+        ] {
+            let version: ApiVersion = serde_json::from_str(text).expect("a version");
+            assert_eq!((version.end_words(now).as_str(), version.is_deprecated(now)), (words, is_deprecated), "{text}");
         }
     }
 

@@ -41,7 +41,12 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiVersionView {
     /// Its name.
-    #[schema(min_length = 1, max_length = 40, pattern = "^[A-Za-z0-9._-]+$", examples("2.0"))]
+    #[schema(
+        min_length = 1,
+        max_length = 40,
+        pattern = r"^(\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*|\.{3}[A-Za-z0-9._-]*)$",
+        examples("2.0")
+    )]
     pub slug: String,
     /// How far it has come.
     pub status: ApiVersionStatusWord,

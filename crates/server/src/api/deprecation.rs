@@ -2,9 +2,11 @@
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
+use claviger_core::api::deprecation_fields;
+use claviger_core::time::Timestamp;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Deprecated, OpenApi};
 
@@ -26,21 +28,13 @@ pub(super) struct Deprecation {
 /// All of them. There is none yet.
 pub(super) static DEPRECATED: [Deprecation; 0] = [];
 
-const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
-const SUNSET: HeaderName = HeaderName::from_static("sunset");
-
 impl Deprecation {
     /// Says it in an answer (RFC 9745, RFC 8594).
     fn announce(&self, response: &mut Response) {
-        let headers = response.headers_mut();
-        let mut say = |name: HeaderName, text: String| {
-            headers.append(name, HeaderValue::try_from(text).expect("numbers, dates and addresses are visible ASCII"));
-        };
-        say(DEPRECATION, format!("@{}", self.since_secs));
-        say(header::LINK, format!("<{}>; rel=\"deprecation\"; type=\"text/html\"", self.docs));
-        if let Some(at) = self.sunset_secs.and_then(|it| jiff::Timestamp::from_second(it).ok()) {
-            say(SUNSET, at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
-            say(header::LINK, format!("<{}>; rel=\"sunset\"; type=\"text/html\"", self.docs));
+        let at = |secs: i64| Timestamp::from_micros(secs.saturating_mul(1_000_000)).ok();
+        for (name, text) in deprecation_fields(at(self.since_secs), self.sunset_secs.and_then(at), Some(self.docs)) {
+            let value = HeaderValue::try_from(text).expect("numbers, dates and addresses are visible ASCII");
+            response.headers_mut().append(HeaderName::from_static(name), value);
         }
     }
 }

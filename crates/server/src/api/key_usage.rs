@@ -102,7 +102,7 @@ impl From<VersionUsage> for VersionUsageView {
             deprecated_at: it.version.deprecated_at,
             sunset_at: it.version.sunset_at,
             requests: it.requests,
-            last_used_on: it.last_used_on.map(|day| day.to_table_text().chars().take(10).collect()),
+            last_used_on: it.last_used_on.map(Timestamp::to_day_text),
         }
     }
 }

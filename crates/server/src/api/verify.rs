@@ -298,10 +298,10 @@ impl From<VerifyAnswer> for VerifyView {
             elements: it.elements,
             limits: it.limits.as_ref().map(Into::into),
             retry_after_ms: it.limits.and_then(|it| it.refusal?.wait).map(whole_millis),
-            deprecation: it.leaving.map(|it| DeprecationView {
-                deprecated_at: it.deprecated_at,
-                sunset_at: it.sunset_at,
-                docs_url: it.docs_url.clone(),
+            deprecation: it.deprecation.map(|it| DeprecationView {
+                deprecated_at: it.version.deprecated_at,
+                sunset_at: it.version.sunset_at,
+                docs_url: it.version.docs_url.clone(),
             }),
             trace: it.trace.map(|trace| trace.into_iter().map(Into::into).collect()),
             as_of: it.as_of,

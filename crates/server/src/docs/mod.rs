@@ -6,14 +6,14 @@
 //! of an installation but its address and what it publishes of its own API, and no script.
 //!
 //! The reference of the API is `api`'s: it is drawn by a renderer of others, under a policy of its own. Paths below `/docs` of one part
-//! are ours; below `/docs/apis` stands what hosts say of their own API (`shelf`), drawn here, since the renderer's policy lets scripts run.
+//! are ours; below `/docs/apis` stands what hosts say of their own API (`published`), drawn here, since the renderer's policy lets scripts run.
 
 mod guides;
 mod markdown;
 mod pages;
+mod published;
 mod reader;
 mod search;
-mod shelf;
 mod tables;
 
 use std::sync::Arc;
@@ -32,8 +32,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::guides::LIBRARY;
 use self::pages::{GuidePage, HostGuidePage, HostReferencePage, IndexPage, MissingPage, SearchPage, VersionPage};
+use self::published::LastPublished;
 use self::reader::Reader;
-use self::shelf::Shelves;
 use crate::app::App;
 use crate::http::route_of;
 use crate::ops::api_documents::REFERENCE;
@@ -53,7 +53,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|reader: Reader| async move { missing(&reader, StatusCode::METHOD_NOT_ALLOWED) })
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app.clone(), attend))
-        .layer(Extension(Shelves::default()))
+        .layer(Extension(LastPublished::default()))
         .with_state(app)
 }
 
@@ -94,7 +94,7 @@ async fn show_guide(reader: Reader, headers: HeaderMap, path: Result<Path<String
 
 /// Lists the guides for programs that read them.
 async fn show_list(reader: Reader, headers: HeaderMap) -> Response {
-    reader.text(&headers, "text/plain; charset=utf-8", &(guides::list() + &reader.shelf.list()))
+    reader.text(&headers, "text/plain; charset=utf-8", &(guides::list() + &reader.published.list()))
 }
 
 /// Shows a version of the host's own api.
@@ -104,7 +104,7 @@ async fn show_version(
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Response {
     let (api, version) = path.map(|Path(it)| it).unwrap_or_default();
-    match reader.shelf.find(&api, &version) {
+    match reader.published.find(&api, &version) {
         Some((api, version)) => reader.page(&headers, &VersionPage::of(&reader, api, version)),
         None => missing(&reader, StatusCode::NOT_FOUND),
     }
@@ -120,14 +120,14 @@ async fn show_part(
     path: Result<Path<(String, String, String)>, PathRejection>,
 ) -> Response {
     let (api, version, part) = path.map(|Path(it)| it).unwrap_or_default();
-    let Some((api, version)) = reader.shelf.find(&api, &version) else {
+    let Some((api, version)) = reader.published.find(&api, &version) else {
         return missing(&reader, StatusCode::NOT_FOUND);
     };
     match (&version.reference, part.as_str()) {
-        (Some((_, reference)), REFERENCE) => {
+        (Some(reference), REFERENCE) => {
             return reader.page(&headers, &HostReferencePage::of(&reader, api, version, reference));
         }
-        (Some((text, _)), OPENAPI_JSON) => return reader.text_of_host(&headers, "application/json", text),
+        (Some(it), OPENAPI_JSON) => return reader.text_of_host(&headers, "application/json", &it.document),
         _ => {}
     }
     let (slug, is_markdown) = part.strip_suffix(".md").map_or((part.as_str(), false), |it| (it, true));
@@ -165,8 +165,8 @@ async fn show_search(reader: Reader, asked: Result<Query<Asked>, QueryRejection>
     // Off the runtime's threads: who searches first waits until everything is read, and nobody else should. Anybody may ask, and passwords are
     // hashed on the same threads: so few search at a time, and the others wait.
     let _turn = SEARCHES.acquire().await;
-    let (asked, shelf) = (query.clone(), Arc::clone(&reader.shelf));
-    let found = tokio::task::spawn_blocking(move || search::find(&asked, &shelf.entries)).await.unwrap_or_default();
+    let (asked, published) = (query.clone(), Arc::clone(&reader.published));
+    let found = tokio::task::spawn_blocking(move || search::find(&asked, &published.entries)).await.unwrap_or_default();
     pages::html(&SearchPage::of(&reader, query, found))
 }
 

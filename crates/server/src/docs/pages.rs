@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use claviger_core::api::Reference;
+use claviger_core::api::Operation;
+use claviger_core::time::Timestamp;
 use http::StatusCode;
 
 use super::guides::{Group, Guide, LIBRARY};
+use super::published::{HostApi, HostGuide, HostReference, HostVersion, Published};
 use super::reader::Reader;
 use super::search::Found;
-use super::shelf::{HostApi, HostGuide, HostVersion, Shelf};
 use crate::site::Look;
 
 /// Renders a page that no cache keeps.
@@ -27,9 +28,11 @@ pub(super) fn unrendered(error: &askama::Error) -> Response {
 /// What stands around every page: the menu of the guides, and how it looks.
 pub(super) struct Frame {
     look: Look,
+    /// When it is read.
+    now: Timestamp,
     groups: Vec<MenuGroup>,
     /// What the host says of its own api.
-    shelf: Arc<Shelf>,
+    published: Arc<Published>,
     /// Where the version at hand stands, on pages about one.
     at: String,
     /// Where the page at hand stands, on these.
@@ -54,8 +57,9 @@ impl Frame {
         };
         Self {
             look: reader.look,
+            now: reader.now,
             groups: Group::ALL.map(group).into(),
-            shelf: Arc::clone(&reader.shelf),
+            published: Arc::clone(&reader.published),
             at: String::new(),
             page: String::new(),
             search: String::new(),
@@ -67,6 +71,16 @@ impl Frame {
     /// What stands around a page about a version.
     fn at(reader: &Reader, version: &HostVersion, page: &str) -> Self {
         Self { at: version.path.clone(), page: page.to_owned(), ..Self::of(reader) }
+    }
+
+    /// What is said of a version's end on the day on which it is read.
+    fn end_of(&self, version: &HostVersion) -> String {
+        version.version.end_words(self.now)
+    }
+
+    /// Whether a version is to be left on that day.
+    fn is_deprecated(&self, version: &HostVersion) -> bool {
+        version.version.is_deprecated(self.now)
     }
 }
 
@@ -151,6 +165,13 @@ impl<'a> HostGuidePage<'a> {
     }
 }
 
+/// The operations of a version, as they stand in their page: the same for every reader.
+#[derive(Template)]
+#[template(path = "docs/operations.html")]
+pub(super) struct OperationsPart<'a> {
+    pub(super) operations: &'a [Operation],
+}
+
 /// The operations of a version.
 #[derive(Template)]
 #[template(path = "docs/host_reference.html")]
@@ -159,11 +180,16 @@ pub(super) struct HostReferencePage<'a> {
     here: &'static str,
     api: &'a HostApi,
     version: &'a HostVersion,
-    reference: &'a Reference,
+    reference: &'a HostReference,
 }
 
 impl<'a> HostReferencePage<'a> {
-    pub(super) fn of(reader: &Reader, api: &'a HostApi, version: &'a HostVersion, reference: &'a Reference) -> Self {
+    pub(super) fn of(
+        reader: &Reader,
+        api: &'a HostApi,
+        version: &'a HostVersion,
+        reference: &'a HostReference,
+    ) -> Self {
         let page = version.reference_path();
         Self { frame: Frame::at(reader, version, &page), here: HOST, api, version, reference }
     }

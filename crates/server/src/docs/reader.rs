@@ -6,6 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use claviger_core::time::Timestamp;
 use data_encoding::HEXLOWER;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::guides::PLACE;
 use super::pages;
-use super::shelf::{Shelf, Shelves};
+use super::published::{LastPublished, Patience, Published};
 use crate::app::App;
 use crate::site::{self, Look, Site};
 
@@ -29,8 +30,10 @@ pub(super) struct Reader {
     base_url: String,
     /// What they asked for at the console.
     pub(super) look: Look,
+    /// When they read.
+    pub(super) now: Timestamp,
     /// What the host says of its own api.
-    pub(super) shelf: Arc<Shelf>,
+    pub(super) published: Arc<Published>,
 }
 
 impl FromRequestParts<App> for Reader {
@@ -40,11 +43,20 @@ impl FromRequestParts<App> for Reader {
         let public_url = app.config().public_url.as_ref();
         let look = Site::of(&parts.headers, public_url).map(|it| it.look(&parts.headers)).unwrap_or_default();
         let base_url = site::address(&parts.headers, public_url).unwrap_or_else(|| PLACE.to_owned());
-        let shelf = match parts.extensions.get::<Shelves>().cloned() {
-            Some(shelves) => shelves.current(app).await,
+        let published = match parts.extensions.get::<LastPublished>().cloned() {
+            Some(last) => last.current(app, patience(parts.uri.path())).await,
             None => Arc::default(),
         };
-        Ok(Self { base_url, look, shelf })
+        Ok(Self { base_url, look, now: app.now(), published })
+    }
+}
+
+/// How long the page at a path waits for what the host has changed of its own.
+fn patience(path: &str) -> Patience {
+    match path {
+        "/docs" | "/docs/search" | "/docs/llms.txt" => Patience::Short,
+        path if path.starts_with("/docs/apis/") => Patience::Full,
+        _ => Patience::None,
     }
 }
 

@@ -154,9 +154,9 @@ impl Gateway {
             Stated::Once(version) => Some(version),
             Stated::No | Stated::Unclear => None,
         };
-        let leaving = verdict.record_use_of_version(version, now, ip, user_agent);
+        let deprecation = verdict.record_use_of_version(version, now, ip, user_agent);
         let asks_for_list = ask.permissions.iter().any(Asked::is_list);
-        Ok(response::allowed(&verdict, &facts, asks_for_list, admission.as_ref(), leaving.as_deref()))
+        Ok(response::allowed(&verdict, &facts, asks_for_list, admission.as_ref(), deprecation.as_deref()))
     }
 
     fn refusal(&self, code: RejectCode, presented: &Presented<'_>, ask: &Ask<'_>, now: Timestamp) -> Refusal {

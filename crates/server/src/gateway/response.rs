@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use claviger_core::decision::Decision;
-use claviger_core::feed::LeavingVersionRecord;
 use claviger_core::reject::RejectCode;
 use claviger_verifier::facts::Facts;
 use claviger_verifier::limiter::Admission;
+use claviger_verifier::usage::Deprecation;
 use claviger_verifier::verify::Verdict;
 use http_body_util::Full;
-use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, LINK, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
+use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Response, StatusCode};
 
 use crate::http::QUERY_WARNING;
@@ -35,7 +35,7 @@ pub(super) fn allowed(
     facts: &Facts<'_>,
     asks_for_list: bool,
     admission: Option<&Admission>,
-    leaving: Option<&LeavingVersionRecord>,
+    deprecation: Option<&Deprecation>,
 ) -> Response<Full<Bytes>> {
     let mut headers = HeaderMap::with_capacity(HEADERS);
     // Whatever is no header value is left out; identifiers and elements always are one.
@@ -67,34 +67,14 @@ pub(super) fn allowed(
     if let Some(admission) = admission {
         LimitFields::of_key(admission).write(&mut headers);
     }
-    if let Some(leaving) = leaving {
-        announce(&mut headers, leaving);
+    for (name, text) in deprecation.iter().flat_map(|it| &it.fields) {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            headers.append(HeaderName::from_static(name), value);
+        }
     }
     let mut response = Response::new(Full::default());
     *response.headers_mut() = headers;
     response
-}
-
-/// Says of a version that it is to be left, and when it ends (RFC 9745, RFC 8594).
-fn announce(headers: &mut HeaderMap, leaving: &LeavingVersionRecord) {
-    const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
-    const SUNSET: HeaderName = HeaderName::from_static("sunset");
-    const MICROS: i64 = 1_000_000;
-    let mut say = |name: HeaderName, text: String| {
-        if let Ok(value) = HeaderValue::try_from(text) {
-            headers.append(name, value);
-        }
-    };
-    let relation =
-        |name: &str| leaving.docs_url.as_ref().map(|url| format!("<{url}>; rel=\"{name}\"; type=\"text/html\""));
-    if let Some(at) = leaving.deprecated_at {
-        say(DEPRECATION, format!("@{}", at.as_micros().div_euclid(MICROS)));
-        relation("deprecation").into_iter().for_each(|it| say(LINK, it));
-    }
-    if let Some(at) = leaving.sunset_at.and_then(|it| jiff::Timestamp::from_microsecond(it.as_micros()).ok()) {
-        say(SUNSET, at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
-        relation("sunset").into_iter().for_each(|it| say(LINK, it));
-    }
 }
 
 /// The request may not pass, and the client should see this status.

@@ -1,7 +1,7 @@
 //! Apis: the resource servers whose keys are checked.
 
-use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocumentHead, KeyLocations};
-use claviger_core::event::{Event, EventKind};
+use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocumentHead, KeyLocations, VersionSlug};
+use claviger_core::event::{DocumentedApi, Event, EventKind};
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::limits::{APIS_PER_ORGANIZATION_MAX, COUNTED_KEYS_MAX};
 use claviger_core::name::{KeyPrefix, Name, Slug};
@@ -145,6 +145,7 @@ pub async fn create_api(
             let detail = format!("An organization has at most {APIS_PER_ORGANIZATION_MAX} apis of its own.");
             return Err(Reject::new(RejectCode::LimitReached, detail).into());
         }
+        refuse_unaddressable(&new.versions, &[])?;
         let now = app.now();
         let api = Api {
             id: ApiId::new(now, &mut *app.rng()),
@@ -192,6 +193,7 @@ pub async fn update_api(
         api.key_locations = patch.key_locations.unwrap_or(api.key_locations);
         api.expiry_days_default = patch.expiry_days_default.unwrap_or(api.expiry_days_default);
         api.versions = patch.versions.unwrap_or(api.versions);
+        refuse_unaddressable(&api.versions, &before.versions)?;
         if api == before {
             return Ok(api);
         }
@@ -199,13 +201,22 @@ pub async fn update_api(
             refuse_short_reach(&mut tx, &tenant).await?;
         }
         (api.version, api.updated_at) = (before.version + 1, app.now());
-        // What was said of a version goes with it: nothing would lead to it, and it would be there again with the next of that name.
-        for gone in before.versions.iter().filter(|it| api.versions.iter().all(|left| left.slug != it.slug)) {
-            tx.delete_documents(&tenant, api_id, &gone.slug).await?;
+        // What was said of a version goes with it: nothing would lead to it, and it would be there again with the next of that name. The one event names
+        // it: these documents have no history but the api's, and hundreds of events would say no more.
+        let is_gone = |slug: &VersionSlug| api.versions.iter().all(|left| left.slug != *slug);
+        let gone: Vec<_> = before.versions.iter().map(|it| &it.slug).filter(|it| is_gone(it)).collect();
+        let mut documents = Vec::new();
+        if !gone.is_empty() {
+            documents = tx.find_documents(&tenant, api_id).await?;
+            documents.retain(|it| gone.contains(&&it.api_version));
+        }
+        for slug in gone {
+            tx.delete_documents(&tenant, api_id, slug).await?;
         }
         tx.update_api(&tenant, &api, before.version).await?;
         let event = Event::new(&tenant, EventKind::ApiUpdated, api_id, api.updated_at);
-        commit(&app, tx, event.before(&before).after(&api)).await?;
+        let event = event.before(&DocumentedApi { api: &before, documents: &documents });
+        commit(&app, tx, event.after(&api)).await?;
         Ok(api)
     })
     .await
@@ -235,10 +246,22 @@ pub async fn delete_api(app: &App, caller: &Caller, organization_id: Organizatio
             return Err(Reject::new(RejectCode::StateConflict, detail).into());
         }
         let now = app.now();
+        let documents = tx.find_documents(&tenant, api_id).await?;
         tx.delete_api(&tenant, api_id, api.version, now).await?;
-        commit(&app, tx, Event::new(&tenant, EventKind::ApiDeleted, api_id, now).before(&api)).await
+        let before = DocumentedApi { api: &api, documents: &documents };
+        commit(&app, tx, Event::new(&tenant, EventKind::ApiDeleted, api_id, now).before(&before)).await
     })
     .await
+}
+
+/// Refuses new versions whose pages nobody could open. Those that are there stay: whoever changes something else need not see to them first.
+fn refuse_unaddressable(versions: &[ApiVersion], before: &[ApiVersion]) -> Result<(), Reject> {
+    let is_refused = |it: &ApiVersion| !it.slug.is_addressable() && before.iter().all(|known| known.slug != it.slug);
+    let Some(place) = versions.iter().position(is_refused) else { return Ok(()) };
+    let fix =
+        "Name the version otherwise, such as `1.0`: of `.` and `..` in an address browsers and proxies make a way up.";
+    let detail = "is no name that can stand in an address";
+    Err(Reject { fix: Some(fix), ..Reject::field(format!("/versions/{place}/slug"), detail) })
 }
 
 /// An api of this very organization: one of an organization above serves here, but is not changed from here.

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::caller::Caller;
 use super::error::OpResult;
-use super::verify::{VerifiedUser, Verifier, refuse_unknown_api};
+use super::verify::{VerifiedUser, Verifier, is_unknown_api, unknown_api};
 use crate::app::App;
 
 /// Why somebody may not introspect who lacks nothing but the permission.
@@ -76,11 +76,9 @@ impl Introspection {
 /// Refusals of the caller, and of an api that there is not.
 pub fn introspect_token(app: &App, caller: &Caller, request: &IntrospectRequest) -> OpResult<Option<Introspection>> {
     match Verifier::new(app, caller) {
-        Ok(mut verifier) => Ok(about_key(app, request, verifier.now, |it| {
-            verifier.sees(it.key_organization_id()) || is_own(caller, it)
-        })?),
+        Ok(mut verifier) => Ok(about_key(app, caller, request, verifier.now, |it| verifier.sees(it))?),
         Err(reject) if reject.code == LACKING && is_about_own(app, caller, request) => {
-            Ok(about_key(app, request, app.now(), |it| is_own(caller, it))?)
+            Ok(about_key(app, caller, request, app.now(), |_| false)?)
         }
         Err(reject) => Err(reject.into()),
     }
@@ -97,11 +95,13 @@ fn is_about_own(app: &App, caller: &Caller, request: &IntrospectRequest) -> bool
         .is_ok_and(|it| app.replica().verify(&it, &ask, app.now()).facts().is_some_and(|it| is_own(caller, &it)))
 }
 
+/// What is said about a token of the caller's own, and about those of organizations that the caller sees.
 fn about_key(
     app: &App,
+    caller: &Caller,
     request: &IntrospectRequest,
     now: Timestamp,
-    is_visible: impl FnOnce(&Facts<'_>) -> bool,
+    mut sees: impl FnMut(OrganizationId) -> bool,
 ) -> Result<Option<Introspection>, Reject> {
     let ask = Ask {
         organization: request.organization.as_deref().map_or(About::Own, About::Named),
@@ -113,11 +113,14 @@ fn about_key(
     let verdict = app.replica().verify(&presented, &ask, now);
     let code = verdict.decision().code();
     app.tally().count(code);
-    let Some(facts) = verdict.facts().filter(is_visible) else { return Ok(None) };
-    refuse_unknown_api(app, code, &ask, "api")?;
+    let mut is_visible = |it: &Facts<'_>| is_own(caller, it) || sees(it.key_organization_id());
+    let Some(facts) = verdict.facts().filter(|it| is_visible(it)) else { return Ok(None) };
     if let Some(code) = code {
         verdict.record_denial(RejectCode::Decision(code), now, None, None);
-        return Ok(None);
+        return match is_unknown_api(app, Some(code), &ask, facts.key_organization_id(), sees) {
+            true => Err(unknown_api("api")),
+            false => Ok(None),
+        };
     }
     verdict.record_use(now, None, None);
     Ok(Some(Introspection::new(&facts)))

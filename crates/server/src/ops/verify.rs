@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use claviger_core::api::DEFAULT_API;
 use claviger_core::decision::{Code, Decision, Traced};
-use claviger_core::feed::LeavingVersionRecord;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::limits;
 use claviger_core::permission::Asked;
@@ -16,6 +15,7 @@ use claviger_core::time::Timestamp;
 use claviger_verifier::credential::Presented;
 use claviger_verifier::facts::Facts;
 use claviger_verifier::limiter::Admission;
+use claviger_verifier::usage::Deprecation;
 use claviger_verifier::verify::{About, Ask, Verdict};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -118,7 +118,7 @@ pub struct VerifyAnswer {
     /// What the key's limits say, where it has any and they were asked: of an explanation, what they would say.
     pub limits: Option<Admission>,
     /// What to tell the client of the version that it calls, where that is to be left and the key may pass.
-    pub leaving: Option<Arc<LeavingVersionRecord>>,
+    pub deprecation: Option<Arc<Deprecation>>,
     /// How every check came out, where that was asked for.
     pub trace: Option<Vec<Traced>>,
     /// The instant at which what it rests on was known to be true.
@@ -228,7 +228,14 @@ impl<'a> Verifier<'a> {
             app.tally().count(code);
             return Ok(unknown(code.filter(|it| *it == Code::Malformed).unwrap_or(Code::NotFound)));
         };
-        refuse_unknown_api(app, code, &ask, "/api")?;
+        if is_unknown_api(app, code, &ask, facts.key_organization_id(), |it| self.sees(it)) {
+            app.tally().count(code);
+            // The key was presented and did not pass, and whoever looks after it is to see that: an explanation alone is no request of a client's.
+            if !request.explain {
+                verdict.record_denial(RejectCode::Decision(Code::WrongApi), now, request.ip, None);
+            }
+            return Err(unknown_api("/api"));
+        }
         if request.explain {
             app.tally().count(code);
             let limits = verdict.look(request.cost, now);
@@ -237,14 +244,14 @@ impl<'a> Verifier<'a> {
         let limits = verdict.charge(request.cost, now);
         let code = code.or(limits.and_then(|it| it.refusal).map(|it| it.code));
         app.tally().count(code);
-        let leaving = match code {
+        let deprecation = match code {
             None => verdict.record_use_of_version(request.api_version.as_deref(), now, request.ip, None),
             Some(code) => {
                 verdict.record_denial(RejectCode::Decision(code), now, request.ip, None);
                 None
             }
         };
-        Ok(VerifyAnswer { limits, leaving, ..VerifyAnswer::about(&verdict, &facts, code, trace, now, age) })
+        Ok(VerifyAnswer { limits, deprecation, ..VerifyAnswer::about(&verdict, &facts, code, trace, now, age) })
     }
 }
 
@@ -292,7 +299,7 @@ impl VerifyAnswer {
             permissions: if code.is_none() { facts.permissions().to_texts() } else { Vec::new() },
             elements,
             limits: None,
-            leaving: None,
+            deprecation: None,
             trace,
             as_of: now.saturating_sub(age),
             stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
@@ -316,7 +323,7 @@ impl VerifyAnswer {
             permissions: Vec::new(),
             elements: None,
             limits: None,
-            leaving: None,
+            deprecation: None,
             trace: None,
             as_of: now.saturating_sub(age),
             stale_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
@@ -345,20 +352,27 @@ fn authorize_somewhere(app: &App, caller: &Caller, verify: &Asked<'_>) -> Result
     }
 }
 
-/// Refuses a question about an api that there is not: another key would not help, and `wrong_api` says that it would. Asked only once the key
-/// turned out not to belong to it, so that a question that is answered costs nothing more; and of keys that the caller may know of, or one that is
-/// unknown would be told from another's.
-pub(super) fn refuse_unknown_api(
+/// Whether an api is asked about that there is not, as far as the caller can see: another key would not help then, and `wrong_api` says that it would.
+/// Of one that an organization elsewhere has defined nothing is told, not even that it is there. Looked at only once the key turned out not to
+/// belong to it, so that a question that is answered costs nothing more; and of keys that the caller may know of, or one that is unknown would be
+/// told from another's.
+pub(super) fn is_unknown_api(
     app: &App,
     code: Option<Code>,
     ask: &Ask<'_>,
-    place: &'static str,
-) -> Result<(), Reject> {
-    if code != Some(Code::WrongApi) || ask.api.is_none_or(|it| app.replica().has_api(it)) {
-        return Ok(());
-    }
+    key_organization_id: OrganizationId,
+    mut sees: impl FnMut(OrganizationId) -> bool,
+) -> bool {
+    let (Some(Code::WrongApi), Some(slug)) = (code, ask.api) else { return false };
+    // Whoever may know of a key may know of the apis that it could have been made for.
+    let serves = |it| app.replica().path(key_organization_id).contains(&it);
+    !app.replica().organization_of_api(slug).is_some_and(|it| serves(it) || sees(it))
+}
+
+/// The refusal of such a question.
+pub(super) fn unknown_api(place: &'static str) -> Reject {
     let fix = "Ask for an api that there is: `GET /api/v1/organizations/{organization_id}/apis` lists them, each with its `slug`.";
-    Err(Reject { fix: Some(fix), ..Reject::field(place, "there is no api of this slug") })
+    Reject { fix: Some(fix), ..Reject::field(place, "there is no api of this slug") }
 }
 
 fn parse_permissions(texts: &[String]) -> Result<Vec<Asked<'_>>, Reject> {

@@ -57,11 +57,7 @@ impl Taken {
         store.record_uses(&self.secrets).await?;
         let written = self.secrets.len();
         self.secrets.clear();
-        while !self.versions.is_empty() {
-            let chunk = self.versions.len().min(claviger_store::usage::USES_PER_CHUNK_MAX);
-            store.record_version_uses(&self.versions[..chunk]).await?;
-            self.versions.drain(..chunk);
-        }
+        store.record_version_uses(&mut self.versions).await?;
         Ok(written)
     }
 

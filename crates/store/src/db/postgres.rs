@@ -62,6 +62,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (9, "api_documents", include_str!("../../migrations/postgres/0009_api_documents.sql")),
     (10, "listening", include_str!("../../migrations/postgres/0010_listening.sql")),
     (11, "version_uses", include_str!("../../migrations/postgres/0011_version_uses.sql")),
+    (12, "tried_deliveries", include_str!("../../migrations/postgres/0012_tried_deliveries.sql")),
 ];
 
 /// The pools of a node.

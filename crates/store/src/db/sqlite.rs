@@ -31,6 +31,7 @@ const STATE: &[(i64, &str, &str)] = &[
     (8, "key_limits", include_str!("../../migrations/sqlite/0008_key_limits.sql")),
     (9, "api_documents", include_str!("../../migrations/sqlite/0009_api_documents.sql")),
     (10, "listening", include_str!("../../migrations/sqlite/0010_listening.sql")),
+    (12, "tried_deliveries", include_str!("../../migrations/sqlite/0012_tried_deliveries.sql")),
 ];
 const USAGE: &[(i64, &str, &str)] = &[
     (2, "usage", include_str!("../../migrations/sqlite/0002_usage.sql")),

@@ -15,6 +15,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0009_api_documents.sql"),
     include_str!("../../migrations/postgres/0010_listening.sql"),
     include_str!("../../migrations/postgres/0011_version_uses.sql"),
+    include_str!("../../migrations/postgres/0012_tried_deliveries.sql"),
 ];
 /// Which of them have the tables that are written often.
 const USAGE: [usize; 3] = [1, 8, 11];

@@ -4,7 +4,7 @@ use claviger_core::api::{ApiVersion, KeyLocations};
 use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Entity, EntityKind};
 use claviger_core::feed::{
-    ApiRecord, Change, EndedSharedSecretRecord, EndedSignInRecord, KeyRecord, LeavingVersionRecord, MemberRecord,
+    ApiRecord, Change, DeprecatedVersionRecord, EndedSharedSecretRecord, EndedSignInRecord, KeyRecord, MemberRecord,
     OrganizationRecord, Record, RoleRecord, SecretRecord, SigningKeyRecord, UserRecord,
 };
 use claviger_core::id::{KeyId, UserId};
@@ -76,9 +76,9 @@ statements! {
     MEMBERS = page!("t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version", "member");
     MEMBERS_OF_USER =
         "SELECT t.id, t.organization_id, t.user_id, t.role_id, t.extra_permissions, t.version FROM member t WHERE t.user_id = $1";
-    API = "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations, t.versions FROM api t WHERE t.id = $1 AND t.deleted_at IS NULL";
+    API = "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations, t.versions, t.organization_id FROM api t WHERE t.id = $1 AND t.deleted_at IS NULL";
     APIS =
-        "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations, t.versions FROM api t WHERE t.id > $1 AND t.deleted_at IS NULL \
+        "SELECT t.id, t.slug, t.prefix, t.version, t.key_locations, t.versions, t.organization_id FROM api t WHERE t.id > $1 AND t.deleted_at IS NULL \
          ORDER BY t.id LIMIT $2";
     SIGNING_KEY = by_id!("t.id, t.public_key, t.retired_until, t.version", "signing_key");
     SIGNING_KEYS = page!("t.id, t.public_key, t.retired_until, t.version", "signing_key");
@@ -166,13 +166,15 @@ fn api(it: &mut Columns<'_>) -> Result<Record, Unreadable> {
     let key_locations = it.next::<KeyLocations>()?.to_texts();
     let known = it.next::<Vec<ApiVersion>>()?;
     let versions = (!known.is_empty()).then(|| known.iter().map(|it| it.slug.to_string()).collect());
-    Ok(Record::Api(ApiRecord { id, slug, prefix, version, key_locations, leaving: leaving(known), versions }))
+    let organization_id = it.next()?;
+    let deprecated = deprecated(known);
+    Ok(Record::Api(ApiRecord { id, slug, prefix, version, key_locations, deprecated, versions, organization_id }))
 }
 
 /// Of which versions there is something to tell.
-fn leaving(versions: Vec<ApiVersion>) -> Option<Vec<LeavingVersionRecord>> {
+fn deprecated(versions: Vec<ApiVersion>) -> Option<Vec<DeprecatedVersionRecord>> {
     let is_told = |it: &ApiVersion| it.deprecated_at.is_some() || it.sunset_at.is_some();
-    let record = |it: ApiVersion| LeavingVersionRecord {
+    let record = |it: ApiVersion| DeprecatedVersionRecord {
         slug: it.slug.into(),
         deprecated_at: it.deprecated_at,
         sunset_at: it.sunset_at,

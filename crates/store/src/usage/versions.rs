@@ -83,12 +83,14 @@ pub struct VersionCount {
 type Rows<'a> = BTreeMap<(Timestamp, KeyId, &'a str), (OrganizationId, u64)>;
 
 impl Store {
-    /// Adds requests, in chunks of [`USES_PER_CHUNK_MAX`].
+    /// Adds requests, in chunks of [`USES_PER_CHUNK_MAX`], and takes away what is written: what is left after a failure is what has still to be added,
+    /// and nothing is counted twice.
     ///
     /// # Errors
-    /// What any statement can meet; then some chunks may have been written.
-    pub async fn record_version_uses(&self, uses: &[VersionUse]) -> StoreResult<()> {
-        for chunk in uses.chunks(USES_PER_CHUNK_MAX) {
+    /// What any statement can meet.
+    pub async fn record_version_uses(&self, uses: &mut Vec<VersionUse>) -> StoreResult<()> {
+        while !uses.is_empty() {
+            let chunk = &uses[..uses.len().min(USES_PER_CHUNK_MAX)];
             // One row for each: PostgreSQL refuses to add to a row twice in one statement.
             let mut rows = Rows::new();
             for it in chunk {
@@ -109,6 +111,7 @@ impl Store {
                 tx.execute(ADD_VERSION_USE, row.clone()).await?;
             }
             tx.commit().await?;
+            uses.drain(..uses.len().min(USES_PER_CHUNK_MAX));
         }
         Ok(())
     }

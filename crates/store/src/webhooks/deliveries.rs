@@ -67,10 +67,11 @@ statements! {
     FIND_ATTEMPTS =
         "SELECT a.number, a.at, a.duration_ms, a.is_manual, a.status, a.response, a.error FROM attempt a \
          WHERE a.delivery_id = $1 AND a.organization_id = $2 ORDER BY a.number DESC LIMIT 100";
-    /// Of the latest deliveries alone: what a webhook is judged by costs the same however many it has.
+    /// Of the latest deliveries alone that were tried: what a webhook is judged by costs the same however many it has, and however many of them
+    /// wait. Spelled as the index spells it that has just these: SQLite takes a partial index only for the very same words.
     FIND_RECENT_TRIES =
         "SELECT a.duration_ms, a.status FROM (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 \
-         ORDER BY d.id DESC LIMIT $3) found JOIN attempt a ON a.delivery_id = found.id WHERE a.at >= $4 \
+         AND d.attempts > 0 ORDER BY d.id DESC LIMIT $3) found JOIN attempt a ON a.delivery_id = found.id WHERE a.at >= $4 \
          ORDER BY a.at DESC, a.delivery_id, a.number LIMIT $5";
     INSERT_ATTEMPT =
         "INSERT INTO attempt (delivery_id, number, organization_id, at, duration_ms, is_manual, status, response, error) \
@@ -246,7 +247,8 @@ impl Connection {
         self.list(FIND_ATTEMPTS, args![id, tenant.organization_id()], "attempt", attempt).await
     }
 
-    /// The latest tries of a webhook's latest deliveries that began since an instant, at most [`HEALTH_ATTEMPTS_MAX`] of each.
+    /// The tries of a webhook's latest deliveries that were tried, as far as they began since an instant, at most [`HEALTH_ATTEMPTS_MAX`] of
+    /// each, the latest.
     ///
     /// # Errors
     /// What any statement can meet.

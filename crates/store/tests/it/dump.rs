@@ -49,7 +49,7 @@ async fn full_world() -> World {
     let (key_id, organization_id, at) = (used.key_id, used.organization_id, used.last_used_at);
     world.store.record_uses(&[used]).await.expect("a use");
     let called = VersionUse { key_id, organization_id, version: "1.0".into(), at, count: 3 };
-    world.store.record_version_uses(&[called]).await.expect("requests");
+    world.store.record_version_uses(&mut vec![called]).await.expect("requests");
     // The parent was made after the child.
     let (child, mut parent) = (world.acme.organization.clone(), organization(None, "late-parent"));
     parent.parent_id = Some(world.root_organization.id);

@@ -33,15 +33,16 @@ async fn found(world: &World, key_id: KeyId, first: u32, days: u32) -> Vec<(Stri
 async fn requests_count_on_their_day_by_the_version_that_they_called() {
     let world = World::new().await;
     let (key, other) = (id(), id());
-    let first = [
+    let mut first = vec![
         uses(&world, key, "1.0", noon(0), 2),
         uses(&world, key, "1.0", noon(0).saturating_add(DAY / 3), 3),
         uses(&world, key, "2.0", noon(0), 1),
         uses(&world, other, "1.0", noon(0), 50),
     ];
-    world.store.record_version_uses(&first).await.expect("uses");
-    world.store.record_version_uses(&[uses(&world, key, "1.0", noon(2), 4)]).await.expect("uses");
-    world.store.record_version_uses(&[]).await.expect("nothing");
+    world.store.record_version_uses(&mut first).await.expect("uses");
+    assert_eq!(first, [], "what is written is taken away");
+    world.store.record_version_uses(&mut first).await.expect("nothing");
+    world.store.record_version_uses(&mut vec![uses(&world, key, "1.0", noon(2), 4)]).await.expect("uses");
     assert_eq!(found(&world, key, 0, 30).await, [("1.0".to_owned(), 9, 2), ("2.0".to_owned(), 1, 0)]);
     assert_eq!(found(&world, key, 1, 30).await, [("1.0".to_owned(), 4, 2)]);
     assert_eq!(found(&world, other, 0, 90).await, [("1.0".to_owned(), 50, 0)]);
@@ -54,8 +55,8 @@ async fn many_are_written_at_once_and_forgotten_after_ninety_days() {
     // More than one chunk and more than one step forgets, and not a whole number of statements.
     let keys: Vec<KeyId> = (0..1130).map(|_| id()).collect();
     for day in [0, 1] {
-        let all: Vec<_> = keys.iter().map(|it| uses(&world, *it, "1.0", noon(day), 7)).collect();
-        world.store.record_version_uses(&all).await.expect("uses");
+        let mut all: Vec<_> = keys.iter().map(|it| uses(&world, *it, "1.0", noon(day), 7)).collect();
+        world.store.record_version_uses(&mut all).await.expect("uses");
     }
     let ends = [keys[0], keys[1129]];
     for key in ends {

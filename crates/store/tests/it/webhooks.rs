@@ -148,7 +148,9 @@ pub(crate) async fn tell(tx: &mut Tx, tenant: &Tenant, key: &Key, data_key_id: D
     let topic = topic();
     let new = delivery(&webhook, host_event.id, &topic);
     assert!(tx.insert_delivery(tenant, &new, now()).await.expect("a delivery"));
-    tx.insert_attempt(tenant, new.id, &attempt(1)).await.expect("an attempt");
+    let delivery = tx.find_delivery(tenant, webhook.id, new.id).await.expect("an answer").expect("the delivery");
+    let due = Standing { state: DeliveryState::Pending, due_at: Some(now()), ended_at: None };
+    assert!(tx.note_attempt(tenant, &delivery, &attempt(1), due).await.expect("an attempt"));
     let delivery = tx.find_delivery(tenant, webhook.id, new.id).await.expect("an answer").expect("the delivery");
     let lease = later();
     assert!(tx.lease_webhook(tenant, webhook.id, moment(now()), lease).await.expect("a lease"));

@@ -63,7 +63,8 @@ pub(crate) fn surroundings(keys: usize) -> impl Iterator<Item = Change> {
         prefix: "ck".into(),
         version: 1,
         key_locations: KeyLocations::default().to_texts(),
-        leaving: None,
+        deprecated: None,
+        organization_id: None,
         versions: None,
     });
     let organization = move |number: usize| {

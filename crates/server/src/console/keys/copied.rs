@@ -77,6 +77,5 @@ pub(super) fn copy_of(info: &KeyInfo, replaces: bool, lifetimes: Lifetimes, now:
 
 /// The last day on which a key with this end is good, as a form sends it; see [`super::choices::end_of_day`].
 fn last_day_of(end: Timestamp) -> String {
-    let text = end.saturating_sub(std::time::Duration::from_secs(1)).to_string();
-    text.get(..10).unwrap_or_default().to_owned()
+    end.saturating_sub(std::time::Duration::from_secs(1)).to_day_text()
 }

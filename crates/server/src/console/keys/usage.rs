@@ -2,7 +2,6 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use claviger_core::api::{ApiVersion, ApiVersionStatus};
 use claviger_core::time::Timestamp;
 use claviger_store::usage::denials::Denial;
 use serde::Deserialize;
@@ -85,20 +84,8 @@ fn version_line(it: &VersionUsage, now: Timestamp) -> VersionLine {
         label: it.version.label(),
         documentation: it.documentation.clone(),
         requests: format!("{} {noun} in 30 days{last}", grouped(it.requests)),
-        end: end_of(&it.version, now),
+        end: it.version.end_words(now),
     }
-}
-
-/// What somebody whose key calls a version has to know of its end.
-fn end_of(version: &ApiVersion, now: Timestamp) -> String {
-    let left = match version.deprecated_at {
-        Some(at) if at > now => Some(format!("deprecated from {}", at.to_date_text())),
-        None if version.status != ApiVersionStatus::Deprecated => None,
-        _ => Some("deprecated".to_owned()),
-    };
-    let verb = |at| if at > now { "ends" } else { "ended" };
-    let ends = version.sunset_at.map(|at| format!("{} {}", verb(at), at.to_date_text()));
-    left.into_iter().chain(ends).collect::<Vec<_>>().join(", ")
 }
 
 /// How many requests passed in the last 24 hours: what there is to lose.
@@ -153,27 +140,6 @@ mod tests {
     use claviger_core::reject::RejectCode;
 
     use super::*;
-
-    #[test]
-    fn the_end_of_a_version_is_told_as_it_stands_today() {
-        let version = |text: &str| serde_json::from_str::<ApiVersion>(text).expect("a version");
-        let now = "2026-11-21T12:00:00Z".parse().expect("an instant");
-        for (text, words) in [
-            (r#"{"slug": "2", "status": "current"}"#, ""),
-            (r#"{"slug": "1", "status": "deprecated"}"#, "deprecated"),
-            (
-                r#"{"slug": "1", "status": "deprecated", "deprecated_at": "2026-05-01T00:00:00Z", "sunset_at": "2027-03-01T00:00:00Z"}"#,
-                "deprecated, ends 1 Mar 2027",
-            ),
-            (
-                r#"{"slug": "1", "status": "current", "deprecated_at": "2027-01-01T00:00:00Z"}"#,
-                "deprecated from 1 Jan 2027",
-            ),
-            (r#"{"slug": "0", "status": "retired", "sunset_at": "2026-01-01T00:00:00Z"}"#, "ended 1 Jan 2026"),
-        ] {
-            assert_eq!(end_of(&version(text), now), words, "{text}");
-        }
-    }
 
     #[test]
     fn every_code_that_a_known_key_can_be_refused_with_has_words() {

@@ -92,7 +92,7 @@ pub struct VersionLine {
     pub documentation: Option<String>,
     /// `1,204 requests in 30 days`, and on which day the last one came.
     pub requests: String,
-    /// `deprecated, ends 1 Mar 2027`; empty where there is nothing to say.
+    /// `deprecated since 1 May 2026, ends 1 Mar 2027`; empty where there is nothing to say.
     pub end: String,
 }
 

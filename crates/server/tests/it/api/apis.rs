@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fixture::Fixture;
+use crate::raw::Raw;
 
 fn api(slug: &str, prefix: &str) -> Value {
     json!({"name": format!("The {slug}"), "slug": slug, "key_prefix": prefix})
@@ -51,6 +52,47 @@ async fn an_api_is_made_and_its_keys_bear_its_prefix_and_are_good_for_it_alone()
     let operations: Vec<_> = history["data"].as_array().unwrap().iter().map(|it| it["operation"].clone()).collect();
     assert_eq!(operations, ["api.updated", "api.created"]);
     assert_eq!(history["data"][0]["before"]["name"], "The billing");
+}
+
+#[tokio::test]
+async fn an_api_of_another_organization_is_told_from_none_by_nobody_who_cannot_see_it() {
+    let it = Fixture::start().await;
+    let (agency, other) = (it.create_organization("Agency").await, it.create_organization("Other").await);
+    let at = |id: &str, rest: &str| format!("/api/v1/organizations/{id}{rest}");
+    it.admin.post(&at(&other, "/apis"), api("secret-product", "sec")).await.expect(201);
+    it.admin.post(&at(&agency, "/apis"), api("billing", "bill")).await.expect(201);
+    let verify = json!({"name": "Verifier", "scopes": ["claviger/keys:verify"]});
+    let made = |answer: &super::client::Answer| super::fixture::Made::of(answer);
+    let verifier = made(&it.admin.post(&at(&agency, "/keys"), verify).await.expect(201));
+    let key = made(&it.admin.post(&at(&agency, "/keys"), json!({"name": "Key"})).await.expect(201));
+    let verifier = it.admin.with(&verifier.token);
+    let ask = async |client: &super::client::Client, api: &str| {
+        client.post("/api/v1/verify", json!({"key": key.token, "api": api})).await
+    };
+    // Each answer has a number of its own.
+    let told = |answer: &super::client::Answer| {
+        let mut body = answer.json();
+        body.as_object_mut().unwrap().remove("request_id");
+        body
+    };
+    let (foreign, none) = (ask(&verifier, "secret-product").await, ask(&verifier, "nothing").await);
+    assert_eq!(foreign.refusal(), (400, "invalid_field".into()));
+    assert_eq!(told(&foreign), told(&none), "the one is answered as the other");
+    assert_eq!(
+        ask(&verifier, "billing").await.expect(200).json()["code"],
+        "wrong_api",
+        "it serves the key's organization"
+    );
+    let seen = ask(&it.admin, "secret-product").await.expect(200).json();
+    assert_eq!(seen["code"], "wrong_api", "who may verify there is told that it is another api's");
+    let introspect = async |api: &str| {
+        let asked = verifier.request("POST", &format!("/oauth/introspect?api={api}"));
+        let answer = verifier.send(asked.form(&[("token", key.token.as_str())])).await;
+        (answer.status, told(&answer))
+    };
+    let foreign = introspect("secret-product").await;
+    assert_eq!((foreign.0, &foreign), (400, &introspect("nothing").await));
+    assert_eq!(introspect("billing").await.0, 200);
 }
 
 #[tokio::test]
@@ -117,6 +159,7 @@ async fn an_api_says_which_versions_it_has_and_where_they_are_documented() {
     assert_eq!(changed["name"], "The billing", "what is left out stays");
     for (versions, pointer) in [
         (json!([{"slug": "a b", "status": "current"}]), "/versions/0/slug"),
+        (json!([{"slug": "1", "status": "current"}, {"slug": "..", "status": "current"}]), "/versions/1/slug"),
         (json!([{"slug": "1", "status": "current"}, {"slug": "1", "status": "retired"}]), "/versions/1/slug"),
         (json!([{"slug": "1", "status": "current", "docs_url": "javascript:alert(1)"}]), "/versions/0/docs_url"),
         (json!([{"slug": "1", "status": "new"}]), "/versions/0/status"),
@@ -127,6 +170,27 @@ async fn an_api_says_which_versions_it_has_and_where_they_are_documented() {
     }
     let history = it.admin.get(&it.at("/events?entity_kind=api&limit=1")).await.expect(200).json();
     assert_eq!(history["data"][0]["before"]["versions"], versions);
+}
+
+#[tokio::test]
+async fn a_version_that_no_address_can_name_is_refused_and_one_that_is_there_can_be_seen() {
+    let it = Fixture::start().await;
+    for slug in [".", ".."] {
+        let mut body = api("billing", "bill");
+        body["versions"] = json!([{"slug": slug, "status": "current"}]);
+        let refused = it.admin.post(&it.at("/apis"), body).await;
+        assert_eq!(refused.pointers(), ["/versions/0/slug"]);
+        assert!(refused.text_at("/fix").contains("such as `1.0`"), "{refused:?}");
+    }
+    let place = it.admin.post(&it.at("/apis"), api("billing", "bill")).await.expect(201).header("location").to_owned();
+    let stored = r#"[{"slug": "..", "status": "current", "docs_url": null}]"#;
+    let put = format!("UPDATE api SET versions = '{stored}' WHERE slug = 'billing'");
+    Raw::of(it.app.app.store()).await.execute(&put).await;
+    assert_eq!(it.admin.get(&place).await.expect(200).json()["versions"][0]["slug"], "..");
+    it.admin.patch(&place, json!({"name": "Invoices"})).await.expect(200);
+    let both = json!({"versions": [{"slug": "..", "status": "current"}, {"slug": "1.0", "status": "current"}]});
+    it.admin.patch(&place, both).await.expect(200);
+    it.admin.patch(&place, json!({"versions": [{"slug": "1.0", "status": "current"}]})).await.expect(200);
 }
 
 #[tokio::test]

@@ -54,6 +54,24 @@ async fn requests_that_passed_and_those_that_were_refused_are_told_by_the_hour_a
     assert_eq!(busy(&told["days"]), [("2026-11-20T00:00:00Z".into(), 2, 0), ("2026-11-21T00:00:00Z".into(), 0, 2)]);
 }
 
+// S3.15, S3.16
+#[tokio::test]
+async fn what_asked_for_an_api_that_there_is_not_was_refused_like_everything_else() {
+    let it = Fixture::start().await;
+    let key = it.create_key(json!({"name": "Lost"})).await;
+    let ask = |explain: bool| json!({"key": key.token, "api": "nothing", "explain": explain, "ip": "203.0.113.9"});
+    it.admin.post("/api/v1/verify", ask(true)).await.expect(400);
+    assert_eq!(usage(&it, &key.id).await["denied_requests"], json!([]), "an explanation is no request of a client's");
+    it.admin.post("/api/v1/verify", ask(false)).await.expect(400);
+    it.advance_micros(1);
+    let asked = it.admin.request("POST", "/oauth/introspect?api=nothing").form(&[("token", key.token.as_str())]);
+    assert_eq!(it.admin.send(asked).await.status, 400);
+    let told = usage(&it, &key.id).await;
+    let denied: Vec<_> = told["denied_requests"].as_array().unwrap().iter().map(|it| it["code"].clone()).collect();
+    assert_eq!(denied, ["wrong_api", "wrong_api"]);
+    assert_eq!(told["denied_requests"][1]["ip"], "203.0.113.9");
+}
+
 // S3.15, S3.16: a good key that may not do what it asks for was let in, and refused all the same.
 #[tokio::test]
 async fn what_our_own_api_refuses_a_key_for_want_of_rights_did_not_pass() {

@@ -60,7 +60,7 @@ async fn the_hosts_versions_and_guides_stand_beside_ours_under_its_name() {
     let index = html(&anyone.get("/docs").await.expect(200));
     assert_eq!(texts(&index, "#host h2"), ["Acme API"]);
     assert_eq!(texts(&index, "#host .card b"), ["API 1.0", "API 2.0"], "one that is no longer there is not shown");
-    assert!(texts(&index, "#host .card")[0].contains("deprecated since 2026-05-01, ends 2027-03-01"));
+    assert!(texts(&index, "#host .card")[0].contains("deprecated since 1 May 2026, ends 1 Mar 2027"));
     assert_eq!(texts(&index, "nav[aria-label=Guides] h2")[..2], ["Acme API", "First steps"]);
 
     let version = html(&anyone.get("/docs/apis/default/1.0").await.expect(200));
@@ -85,6 +85,62 @@ async fn the_hosts_versions_and_guides_stand_beside_ours_under_its_name() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_version_says_what_is_to_come_as_what_is_to_come() {
+    let it = Fixture::start().await;
+    let api = documented(&it).await;
+    let versions = json!([{"slug": "1.0", "status": "deprecated", "deprecated_at": "2099-05-01T00:00:00Z"}]);
+    it.admin.patch(&api, json!({"versions": versions})).await.expect(200);
+    let page = html(&anyone(&it).get("/docs/apis/default/1.0").await.expect(200));
+    assert!(texts(&page, ".lead")[0].ends_with("deprecated from 1 May 2099"), "{:?}", texts(&page, ".lead"));
+    assert_eq!(texts(&page, ".complaint"), [""; 0], "until then it may be called");
+}
+
+// S1.13
+#[tokio::test]
+async fn nothing_leads_to_the_page_of_a_retired_version() {
+    let it = Fixture::start().await;
+    let api = documented(&it).await;
+    let anyone = anyone(&it);
+    let leads = async |path: &str| {
+        let page = html(&anyone.get(path).await.expect(200));
+        attributes(&page, "a", "href").into_iter().filter(|it| it.starts_with("/docs/apis/default/1.0")).count()
+    };
+    let pages = ["/docs", "/docs/rotating", "/docs/search?q=zebra", "/docs/search?q=automate"];
+    for path in pages {
+        assert!(0 < leads(path).await, "{path}: while it is there, something does");
+    }
+    let versions = json!([{"slug": "1.0", "status": "retired"}, {"slug": "2.0", "status": "current"}]);
+    it.admin.patch(&api, json!({"versions": versions})).await.expect(200);
+    put(&it, &format!("{api}/versions/2.0/guides/tags"), &json!({"title": "Tags", "markdown": "A tag."})).await;
+    // The first page that is read after a change finds it; a guide of ours waits for nothing.
+    let list = anyone.get("/docs/llms.txt").await.expect(200).text;
+    assert!(list.contains("/docs/apis/default/2.0/tags.md") && !list.contains("/docs/apis/default/1.0"), "{list}");
+    for path in pages.into_iter().chain(["/docs/apis/default/2.0"]) {
+        assert_eq!(leads(path).await, 0, "{path}");
+    }
+    for path in ["1.0", "1.0/forms", "1.0/forms.md", "1.0/reference", "1.0/openapi.json"] {
+        anyone.get(&format!("/docs/apis/default/{path}")).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn what_goes_with_a_version_is_named_by_the_event_that_it_went_with() {
+    let it = Fixture::start().await;
+    let api = documented(&it).await;
+    it.admin.patch(&api, json!({"name": "Acme"})).await.expect(200);
+    it.admin.patch(&api, json!({"versions": [{"slug": "2.0", "status": "current"}]})).await.expect(200);
+    let events = it.admin.get(&it.at("/events?entity_kind=api&limit=2")).await.expect(200).json();
+    let [went, renamed] = [0, 1].map(|at| &events["data"][at]["before"]["documents"]);
+    let guides: Vec<_> = went.as_array().unwrap().iter().map(|it| (&it["api_version"], &it["guide"])).collect();
+    let (version, guide) = (json!("1.0"), ["workflows", "trigger-links", "forms"].map(|it| json!(it)));
+    // The OpenAPI document is no guide, and stands before them.
+    let all = [&Value::Null, &guide[0], &guide[1], &guide[2]].map(|it| (&version, it));
+    assert_eq!(guides, all);
+    assert_eq!(renamed, &Value::Null, "of a change by which nothing went none is named");
+    assert!(events["data"][0]["after"].get("documents").is_none());
+}
+
+#[tokio::test]
 async fn a_text_of_the_hosts_runs_nothing() {
     let it = Fixture::start().await;
     documented(&it).await;
@@ -99,6 +155,7 @@ async fn a_text_of_the_hosts_runs_nothing() {
     assert_eq!(texts(&reference, ".prose h2"), ["Show a zebra"]);
     assert_eq!(texts(&reference, ".prose tbody th"), ["id (required)"]);
     assert_eq!(texts(&reference, ".prose li"), ["200 The contact."]);
+    assert!(texts(&reference, ".prose")[0].contains("<img src=x onerror=alert(1)>"), "and so is it in a document");
 }
 
 #[tokio::test]

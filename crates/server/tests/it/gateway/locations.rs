@@ -15,7 +15,8 @@ fn looks_at(slug: &str, places: &[&str], version: u64) -> Record {
         prefix: prefix.to_owned(),
         version,
         key_locations,
-        leaving: None,
+        deprecated: None,
+        organization_id: None,
         versions: None,
     })
 }

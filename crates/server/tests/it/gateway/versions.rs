@@ -1,21 +1,30 @@
 //! Versions of a host's api at `/authz`: what a gateway is told to tell the clients of one that is to be left.
 
 use claviger_core::api::KeyLocations;
-use claviger_core::feed::{ApiRecord, LeavingVersionRecord, Record};
+use claviger_core::feed::{ApiRecord, DeprecatedVersionRecord, Record};
 
 use super::world::{Answer, DEFAULT, World};
 
 const READ_A: (&str, &str) = ("claviger-permission", "scorecards/A:read");
 
-fn api(version: u64, leaving: Option<Vec<LeavingVersionRecord>>) -> Record {
+fn api(version: u64, deprecated: Option<Vec<DeprecatedVersionRecord>>) -> Record {
     let key_locations = KeyLocations::default().to_texts();
-    let versions = leaving.is_some().then(|| ["0.9", "1.0", "2.0"].map(Into::into).into());
+    let versions = deprecated.is_some().then(|| ["0.9", "1.0", "2.0"].map(Into::into).into());
     let (slug, prefix) = ("default".into(), "ck".into());
-    Record::Api(ApiRecord { id: DEFAULT, slug, prefix, version, key_locations, leaving, versions })
+    Record::Api(ApiRecord {
+        id: DEFAULT,
+        slug,
+        prefix,
+        version,
+        key_locations,
+        deprecated,
+        versions,
+        organization_id: None,
+    })
 }
 
-fn leaving(slug: &str, sunset_at: Option<&str>, docs_url: Option<&str>) -> LeavingVersionRecord {
-    LeavingVersionRecord {
+fn deprecated(slug: &str, sunset_at: Option<&str>, docs_url: Option<&str>) -> DeprecatedVersionRecord {
+    DeprecatedVersionRecord {
         slug: slug.into(),
         deprecated_at: Some("2026-05-01T00:00:00Z".parse().unwrap()),
         sunset_at: sunset_at.map(|it| it.parse().unwrap()),
@@ -34,8 +43,8 @@ async fn clients_of_a_version_that_is_to_be_left_are_told_when_and_others_nothin
     let token = world.put_key(1, |_| {});
     let bearer = format!("Bearer {}", token.expose());
     let versions = vec![
-        leaving("1.0", Some("2027-03-01T00:00:00Z"), None),
-        leaving("0.9", None, Some("https://docs.acme.example/0")),
+        deprecated("1.0", Some("2027-03-01T00:00:00Z"), None),
+        deprecated("0.9", None, Some("https://docs.acme.example/0")),
     ];
     world.put(api(2, Some(versions)));
     let key = ("authorization", bearer.as_str());

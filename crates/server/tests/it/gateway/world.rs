@@ -114,7 +114,8 @@ fn first_records() -> Vec<Record> {
             prefix: prefix.to_owned(),
             version: 1,
             key_locations: KeyLocations::default().to_texts(),
-            leaving: None,
+            deprecated: None,
+            organization_id: None,
             versions: None,
         })
     };

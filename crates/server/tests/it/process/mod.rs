@@ -16,6 +16,7 @@ mod nodes;
 mod notifications;
 mod quotas;
 mod reconcile;
+mod restored;
 mod start;
 mod terminal;
 mod tokens;

@@ -104,7 +104,7 @@ impl Full {
         let denials = KeyDenials { key_id: key.id, organization_id, count: 1, latest: vec![denial] };
         world.store.record_denials(&[denials]).await.expect("a denial");
         let called = VersionUse { key_id: key.id, organization_id, version: "1.0".into(), at: now(), count: 1 };
-        world.store.record_version_uses(&[called]).await.expect("a request");
+        world.store.record_version_uses(&mut vec![called]).await.expect("a request");
         Self {
             world,
             key,

@@ -1,11 +1,16 @@
 //! What is due, who sends it, and what waits for what.
 
+use std::collections::BTreeMap;
+
+use claviger_core::limits::HEALTH_ATTEMPTS_MAX;
 use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::Hold;
 use claviger_store::webhooks::deliveries::DeliveryRow;
 use claviger_store::webhooks::sending::Standing;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::*;
+use crate::engine::{embedded, file};
 
 #[tokio::test]
 async fn a_webhook_is_leased_once_and_found_again_when_its_lease_has_run_out() {
@@ -54,6 +59,43 @@ async fn a_webhook_is_leased_once_and_found_again_when_its_lease_has_run_out() {
     it.change(async |tx| tx.note_attempt(&acme, &read, &attempt(2), standing).await).await;
     let still = reader.find_due_deliveries(&acme, it.own.id, now(), 9).await.expect("an answer");
     assert_eq!((still.len(), still[0].attempts), (1, 2), "it is counted, and made again");
+}
+
+#[tokio::test]
+async fn a_receiver_is_judged_by_what_was_tried_however_much_waits_behind_it() {
+    let it = Subscribed::new().await;
+    let acme = it.world.acme.tenant.clone();
+    let tries = async || {
+        let mut reader = it.world.store.read().await.expect("a reader");
+        reader.find_recent_tries(&acme, it.own.id, now()).await.expect("an answer").len()
+    };
+    it.deliver(&it.own, id(), now()).await;
+    let tried = async || {
+        let mut reader = it.world.store.read().await.expect("a reader");
+        reader.find_due_deliveries(&acme, it.own.id, now(), 1).await.expect("an answer").remove(0)
+    };
+    let first = tried().await;
+    let standing = Standing { state: DeliveryState::Pending, due_at: Some(later()), ended_at: None };
+    assert!(it.change(async |tx| tx.note_attempt(&acme, &first, &attempt(1), standing).await).await);
+    assert_eq!(tries().await, 1);
+    for _ in 0..HEALTH_ATTEMPTS_MAX {
+        it.deliver(&it.own, id(), now()).await;
+    }
+    assert_eq!(tries().await, 1, "they are waiting, and it is as well as before");
+    let second = tried().await;
+    assert!(it.change(async |tx| tx.note_attempt(&acme, &second, &attempt(1), standing).await).await);
+    assert_eq!(tries().await, 2);
+}
+
+#[tokio::test]
+async fn what_was_tried_is_found_without_reading_what_waits() {
+    let store = embedded().await;
+    let mut connection = file(&store, "claviger.db").await;
+    let statements: BTreeMap<_, _> = claviger_store::statements().into_iter().collect();
+    let sql = format!("EXPLAIN QUERY PLAN {}", statements["FIND_RECENT_TRIES"]);
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.expect("a plan");
+    let steps: Vec<String> = rows.iter().map(|it| it.get("detail")).collect();
+    assert!(steps.iter().any(|it| it.starts_with("SEARCH d USING INDEX delivery_tried ")), "{steps:#?}");
 }
 
 #[tokio::test]

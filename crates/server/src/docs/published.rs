@@ -1,0 +1,305 @@
+//! What a host says of its own api, as it is shown: read, rendered and put into the search once, and again when the log has moved and something
+//! of it has changed. In memory, since everybody may read it and nobody has to prove anything; its limits say how much that is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use askama::Template;
+use claviger_core::api::{Api, ApiDocument, ApiVersion, ApiVersionStatus, DocumentHead, Reference};
+use claviger_core::event::Position;
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+
+use super::guides::PLACE;
+use super::markdown::{Links, Rendered, render_with};
+use super::pages::OperationsPart;
+use super::search::{Entry, entries_of_guide, entry_of_operation};
+use crate::app::App;
+use crate::ops::api_documents::{REFERENCE, get_published, list_published};
+use crate::ops::error::OpResult;
+
+/// All that is shown.
+#[derive(Default)]
+pub(super) struct Published {
+    /// The apis that something is said of.
+    pub(super) apis: Vec<HostApi>,
+    /// What a search finds of it.
+    pub(super) entries: Vec<Entry>,
+    /// What it was made of.
+    made_of: (Vec<Api>, Vec<DocumentHead>),
+}
+
+/// An api.
+pub(super) struct HostApi {
+    slug: String,
+    /// What people call it.
+    pub(super) name: String,
+    /// Its versions, but for those that are no longer there.
+    pub(super) versions: Vec<HostVersion>,
+}
+
+/// A version of an api.
+pub(super) struct HostVersion {
+    /// Where its page stands.
+    pub(super) path: String,
+    /// What people call it.
+    pub(super) label: String,
+    /// The version itself: what is said of its end is another on another day.
+    pub(super) version: ApiVersion,
+    /// Its guides, in order.
+    pub(super) guides: Vec<HostGuide>,
+    /// What its OpenAPI document says.
+    pub(super) reference: Option<HostReference>,
+}
+
+/// The operations of a version.
+pub(super) struct HostReference {
+    /// The document as it was put.
+    pub(super) document: String,
+    /// What it calls the api.
+    pub(super) title: String,
+    /// What it says of it; may be empty.
+    pub(super) description: String,
+    /// How many operations there are.
+    pub(super) count: usize,
+    /// All of them as HTML. Of what was read of the document nothing else is kept: it takes no more memory than the strings that it is made of,
+    /// which `Reference` bounds. Rendering thousands of rows for each who asks would hold up all that the thread has to do besides.
+    pub(super) html: String,
+    /// What a search finds of them.
+    entries: Vec<Entry>,
+}
+
+/// A guide.
+pub(super) struct HostGuide {
+    /// The last part of its address.
+    pub(super) slug: String,
+    /// Where its page stands.
+    pub(super) path: String,
+    /// What it is called.
+    pub(super) title: String,
+    /// All of it.
+    pub(super) markdown: String,
+    /// The same as HTML, without its own title.
+    pub(super) rendered: Rendered,
+}
+
+impl Published {
+    /// A version by the parts of its address.
+    pub(super) fn find(&self, api: &str, version: &str) -> Option<(&HostApi, &HostVersion)> {
+        let api = self.apis.iter().find(|it| it.slug == api)?;
+        Some((api, api.versions.iter().find(|it| it.version.slug.as_str() == version)?))
+    }
+
+    /// What a program reads that looks for guides, behind ours.
+    pub(super) fn list(&self) -> String {
+        let mut text = String::new();
+        for api in &self.apis {
+            for version in &api.versions {
+                let name = format!("{}: {}", api.name, version.label);
+                text.push_str(&format!("\n## {}\n\n", one_line(&name)));
+                for it in &version.guides {
+                    text.push_str(&format!("- [{}]({PLACE}{}.md)\n", one_line(&it.title), it.path));
+                }
+                if version.reference.is_some() {
+                    text.push_str(&format!("- [OpenAPI]({PLACE}{}/openapi.json)\n", version.path));
+                }
+            }
+        }
+        text
+    }
+
+    fn make(made_of: (Vec<Api>, Vec<DocumentHead>), documents: Vec<ApiDocument>) -> Self {
+        let mut published = Self::default();
+        for api in &made_of.0 {
+            let of_api = |it: &&ApiDocument| it.head.api_id == api.id;
+            let versions = api.versions.iter().filter(|it| it.status != ApiVersionStatus::Retired);
+            let versions: Vec<_> = versions.map(|it| version(api, it, documents.iter().filter(of_api))).collect();
+            let has_documents = |it: &HostVersion| it.reference.is_some() || !it.guides.is_empty();
+            if versions.iter().any(has_documents) {
+                let (slug, name) = (api.slug.to_string(), api.name.to_string());
+                published.apis.push(HostApi { slug, name, versions });
+            }
+        }
+        let mut entries = Vec::new();
+        for version in published.apis.iter_mut().flat_map(|it| &mut it.versions) {
+            for it in &version.guides {
+                entries.extend(entries_of_guide(&it.path, &it.title, &it.rendered));
+            }
+            entries.extend(version.reference.iter_mut().flat_map(|it| it.entries.drain(..)));
+        }
+        Self { entries, made_of, ..published }
+    }
+}
+
+impl HostVersion {
+    /// Where its operations are shown.
+    pub(super) fn reference_path(&self) -> String {
+        format!("{}/{REFERENCE}", self.path)
+    }
+}
+
+/// What an OpenAPI document says, where a version's pages stand below `base`.
+fn reference_of(base: &str, document: &str) -> Option<HostReference> {
+    let Reference { title, description, operations } = Reference::read(document).ok()?;
+    let html = match (OperationsPart { operations: &operations }).render() {
+        Ok(html) => html,
+        Err(error) => {
+            tracing::error!(%error, "a template did not render");
+            return None;
+        }
+    };
+    let page = format!("{base}/{REFERENCE}");
+    let entries = operations.iter().map(|it| entry_of_operation(&page, it)).collect();
+    Some(HostReference { document: document.to_owned(), title, description, count: operations.len(), html, entries })
+}
+
+/// A name that cannot end the link that it stands in.
+fn one_line(text: &str) -> String {
+    text.replace(['[', ']', '\n'], " ")
+}
+
+fn version<'a>(api: &Api, it: &ApiVersion, documents: impl Iterator<Item = &'a ApiDocument>) -> HostVersion {
+    let path = format!("/docs/apis/{}/{}", api.slug, it.slug);
+    let (mut guides, mut reference) = (Vec::new(), None);
+    for document in documents.filter(|document| document.head.api_version == it.slug) {
+        match &document.head.guide {
+            Some(slug) => guides.push(guide(&path, slug.as_str(), document)),
+            // It was read when it was put; one that an older build took and this one does not is passed over.
+            None => reference = reference_of(&path, &document.body),
+        }
+    }
+    HostVersion { label: it.label(), version: it.clone(), path, guides, reference }
+}
+
+fn guide(base: &str, slug: &str, document: &ApiDocument) -> HostGuide {
+    let markdown = &document.body;
+    // Its title stands above it already; whoever reads the Markdown has it there.
+    let (first, rest) = markdown.split_once('\n').unwrap_or((markdown, ""));
+    let shown = if first.starts_with("# ") { rest } else { markdown };
+    HostGuide {
+        slug: slug.to_owned(),
+        path: format!("{base}/{slug}"),
+        title: document.head.title.to_string(),
+        rendered: render_with(shown, Links::Below(base)),
+        markdown: markdown.clone(),
+    }
+}
+
+/// How long a page waits for what has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Not at all: a guide of ours, in whose menu that stands.
+    None,
+    /// For [`SHORTLY`]: a page that lists ours and the host's.
+    Short,
+    /// Until it is there: a page of the host's.
+    Full,
+}
+
+/// Reading what a host says takes less, unless the database is slow or away; and then who looks for our guides is not to wait for it.
+const SHORTLY: Duration = Duration::from_secs(1);
+
+/// What is shown, as it was read last.
+#[derive(Clone, Default)]
+pub(super) struct LastPublished(Arc<Last>);
+
+#[derive(Default)]
+struct Last {
+    /// Where the log stood when it was looked at, and what there was.
+    read: Mutex<(Option<Position>, Arc<Published>)>,
+    /// Whose it is reads again.
+    turn: Arc<Turn<()>>,
+}
+
+impl LastPublished {
+    /// What is shown now. Where the database is away it is what was shown before: our own guides are needed just then.
+    pub(super) async fn current(&self, app: &App, patience: Patience) -> Arc<Published> {
+        let position = app.replica().position();
+        let read_again = |turn| {
+            let (last, task) = (self.clone(), app.clone());
+            // In a task of its own: it goes on where nobody waits for it any longer, and the next page finds it.
+            drop(app.spawn(async move {
+                last.read_again(&task, position).await;
+                drop(turn);
+            }));
+        };
+        self.current_at(position, patience, read_again).await
+    }
+
+    async fn current_at(
+        &self,
+        position: Option<Position>,
+        patience: Patience,
+        read_again: impl FnOnce(OwnedMutexGuard<()>),
+    ) -> Arc<Published> {
+        let (looked_at, shown) = self.last();
+        if position.is_some() && looked_at == position {
+            return shown;
+        }
+        match Arc::clone(&self.0.turn).try_lock_owned() {
+            Ok(turn) => read_again(turn),
+            // Another reads, and this page takes what there was.
+            Err(_) if looked_at.is_some() => return shown,
+            Err(_) => {}
+        }
+        let ended = async { drop(self.0.turn.lock().await) };
+        match patience {
+            Patience::None => return shown,
+            // Whether it has ended or not: what there is now is shown.
+            Patience::Short => {
+                let _ = tokio::time::timeout(SHORTLY, ended).await;
+            }
+            Patience::Full => ended.await,
+        }
+        self.last().1
+    }
+
+    fn last(&self) -> (Option<Position>, Arc<Published>) {
+        self.0.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn read_again(&self, app: &App, position: Option<Position>) {
+        match read(app, &self.last().1).await {
+            Ok(read) => *self.0.read.lock().unwrap_or_else(PoisonError::into_inner) = (position, read),
+            Err(error) => tracing::warn!(%error, "what is said of the host's own api could not be read"),
+        }
+    }
+}
+
+/// Reads what is shown, unless that is what was shown before.
+async fn read(app: &App, before: &Arc<Published>) -> OpResult<Arc<Published>> {
+    let (apis, heads) = list_published(app).await?;
+    if before.made_of.0 == apis && before.made_of.1 == heads {
+        return Ok(Arc::clone(before));
+    }
+    let mut documents = Vec::with_capacity(heads.len());
+    for head in &heads {
+        documents.extend(get_published(app, head).await?);
+    }
+    let made = tokio::task::spawn_blocking(move || Published::make((apis, heads), documents)).await;
+    made.map(Arc::new).map_err(|fault| crate::ops::error::Error::Internal(fault.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+    const NOW: Option<Position> = Some(Position { epoch: 1, seq: 7 });
+
+    #[tokio::test]
+    async fn no_guide_of_ours_waits_for_what_a_host_says_however_long_that_takes() {
+        let last = LastPublished::default();
+        let mut reading = None;
+        let ours = last.current_at(NOW, Patience::None, |turn| reading = Some(turn));
+        assert!(tokio::time::timeout(SOON, ours).await.is_ok(), "not for the first time of all either");
+        assert!(reading.is_some(), "and yet it is being read");
+        let again = last.current_at(NOW, Patience::None, |_| panic!("it is being read"));
+        assert!(tokio::time::timeout(SOON, again).await.is_ok());
+        let hosts = last.current_at(NOW, Patience::Full, |_| panic!("it is being read"));
+        assert!(tokio::time::timeout(SOON, hosts).await.is_err(), "who reads the host's waits for it");
+        *last.0.read.lock().expect("a lock") = (NOW, Arc::default());
+        drop(reading);
+        let hosts = last.current_at(NOW, Patience::Full, |_| panic!("it was read"));
+        assert!(tokio::time::timeout(SOON, hosts).await.is_ok());
+    }
+}
