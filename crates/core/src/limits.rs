@@ -199,6 +199,8 @@ pub const WEBHOOKS_PER_KEY_MAX: u64 = 100;
 pub const WEBHOOK_ENDINGS_TOLD_MAX: usize = WEBHOOKS_PER_KEY_MAX as usize;
 /// Webhooks that one transaction looks at to make deliveries of what has happened; others wait for no more than these.
 pub const FAN_OUT_WEBHOOKS_MAX: usize = 500;
+/// Turns of fanning out that a webhook is given before it is paused, so that it is told of what had happened until then. Who pauses one waits for no more.
+pub const FAN_OUT_TURNS_BEFORE_PAUSE_MAX: usize = 50;
 /// Webhooks of one organization, its keys' included.
 pub const WEBHOOKS_PER_ORGANIZATION_MAX: u64 = 10_000;
 /// Hours for which a webhook's old signing secret stays good in a rotation, at most.
