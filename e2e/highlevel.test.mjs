@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bearer, callWith, createKey, inspect, keep, launch, openWindow, setUp, signIn, startDev, startServer, switchTo, walk, walkToKeys } from "./harness.mjs";
+import { askAsGateway, bearer, callWith, createKey, inspect, keep, launch, openWindow, setUp, signIn, startDev, startServer, switchTo, walk, walkToKeys } from "./harness.mjs";
 import { show } from "./looks.mjs";
 
 let browser;
@@ -127,8 +127,14 @@ test("A1.2: a location's key is let in there and refused at the other location, 
   assert.equal(await verify(key.token, "harbor-street"), "allowed");
   assert.equal(await verify(key.token, "hill-road"), "out_of_reach");
   assert.equal(await verify(key.token, "root"), "out_of_reach");
+  // So says the gateway of a request to either place, which asks for itself.
+  const ask = (token, place) => askAsGateway(server, { ...bearer(token), "Claviger-Organization": place }, "contacts:read");
+  for (const [place, answer] of [["harbor-street", "200"], ["hill-road", "403 out_of_reach"]]) assert.equal(await ask(key.token, place), answer, place);
   const { secret } = await call("POST", `/organizations/${agency}/keys`, { name: "Agency reporting", reach: "subtree" });
-  for (const place of ["root", "harbor-street", "hill-road"]) assert.equal(await verify(secret.token, place), "allowed", place);
+  for (const place of ["root", "harbor-street", "hill-road"]) {
+    assert.equal(await verify(secret.token, place), "allowed", place);
+    assert.equal(await ask(secret.token, place), "200", place);
+  }
   await switchTo(page, "Hill Road");
   assert.equal(await page.getByText("Till").count(), 0, "the other location does not list it");
   await close();

@@ -379,7 +379,7 @@ for (const engine of ENGINES) {
         "member.updated by Maria Keller",
         "webhook.created by Ann Meyer via Ann Meyer",
         ...["webhook.paused by Ann Meyer", "key.rotated by Ann Meyer"],
-        ...["webhook.played by Maria Keller", "key.revoked by Maria Keller"],
+        ...["webhook.played by Maria Keller", "webhook.ended by Maria Keller", "key.revoked by Maria Keller"],
         ...["key.rotated by Maria Keller", "key.deactivated by Maria Keller", "key.activated by Maria Keller"],
         ...["key.updated by Maria Keller", "key.revealed by Maria Keller"],
         ...["key.updated by Maria Keller via automation_admin", "shared_secret.rotated by Maria Keller"],

@@ -70,13 +70,21 @@ for (const scripts of [true, false]) {
       assert.ok(isSigned(receiver.requests.at(-1), hook.signing_secret));
     });
 
-    // A0.5
-    await scenario.test("regenerating pauses it, and the same hook plays on", async () => {
+    /** After the warning; the old key is refused then, and the new one let in. */
+    const regenerate = async () => {
+      const old = key;
       await walkToApiAccess(member.page);
       await member.page.getByRole("link", { name: "Regenerate New Key" }).click();
+      await member.page.getByText("Please note: every existing link with the old key fails at once.").waitFor();
       await member.page.getByRole("button", { name: "Regenerate New Key" }).click();
       await member.page.getByRole("heading", { name: /^New secret for/ }).waitFor();
       key = await token(member.page);
+      assert.deepEqual([await callWith(server, bearer(old)), await callWith(server, bearer(key))], [401, 200]);
+    };
+
+    // A0.5
+    await scenario.test("regenerating pauses it, and the same hook plays on", async () => {
+      await regenerate();
       const missed = await report();
       await configure("/zap");
       await admin.page.getByText("It is sent nothing.").waitFor();
@@ -84,6 +92,20 @@ for (const scripts of [true, false]) {
       await admin.page.getByRole("status").getByText("The webhook goes on.").waitFor();
       await isTold("/zap", await report());
       assert.ok(!receiver.told("/zap").includes(missed));
+    });
+
+    // A0.5
+    await scenario.test("where policy keeps webhooks, regenerating pauses nothing", async () => {
+      await walk(admin.page, "Policies");
+      await admin.page.getByRole("link", { name: "Edit Webhooks of a regenerated key" }).click();
+      await admin.page.getByRole("radio", { name: /^Kept/ }).check();
+      await admin.page.getByRole("button", { name: "Review the change" }).click();
+      await admin.page.getByRole("button", { name: "Save the policy" }).click();
+      await admin.page.getByRole("status").getByText("saved.").waitFor();
+      await regenerate();
+      await isTold("/zap", await report());
+      await openHolder();
+      await row("/zap").getByText("On", { exact: true }).waitFor();
     });
 
     // A0.6

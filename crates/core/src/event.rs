@@ -228,6 +228,10 @@ operations! {
     WebhookDisabled = "webhook.disabled",
     /// A webhook's receiver said that it is gone.
     WebhookGone = "webhook.gone",
+    /// A webhook ended with its key.
+    WebhookEnded = "webhook.ended",
+    /// Very many webhooks ended together with their keys.
+    WebhooksEnded = "webhooks.ended",
     /// A type of a host's events was put into the catalogue.
     EventTypeCreated = "event_type.created",
     /// A type of a host's events changed in the catalogue.

@@ -5,6 +5,7 @@
 
 pub mod attempt;
 pub mod delivery;
+pub mod ended;
 pub mod health;
 pub mod message;
 pub mod secrets;

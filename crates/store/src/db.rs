@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use claviger_core::event::Entity;
 use claviger_core::id::{KeyId, OrganizationId};
+use claviger_core::webhook::ended::EndedWebhook;
 use rand_core::CryptoRng;
 use sqlx::postgres::PgListener;
 
@@ -93,6 +94,8 @@ pub struct Tx {
     pub(crate) secrets_touched: BTreeSet<KeyId>,
     /// By how many the live keys of an organization have become more.
     pub(crate) live_keys: BTreeMap<OrganizationId, i64>,
+    /// The webhooks that have ended with their keys, of which the log tells with the commit.
+    pub(crate) ended_webhooks: Vec<EndedWebhook>,
     /// Whether a crash of the database may undo it once it is committed.
     pub(crate) is_forgettable: bool,
 }
@@ -247,6 +250,7 @@ impl Store {
             touched_keys: None,
             secrets_touched: BTreeSet::new(),
             live_keys: BTreeMap::new(),
+            ended_webhooks: Vec::new(),
             is_forgettable: false,
         }
     }

@@ -3,6 +3,7 @@
 //! On SQLite there is one writer: the transaction takes the next number itself, and numbers are committed in the order in which they are
 //! taken, without a gap. On PostgreSQL an event gets its place after its commit, as log/sequence.rs says.
 
+mod beside;
 mod erasure;
 mod sequence;
 mod unseen;
@@ -355,6 +356,7 @@ impl Tx {
     /// it: what was answered would not have happened.
     pub async fn commit(mut self, event: Event) -> StoreResult<Position> {
         assert!(!self.is_forgettable, "an event is on the disk before anybody hears of it");
+        self.tell_ended_webhooks(&event, false).await?;
         let entry = self.prepare(event).await?;
         if self.is_shared() {
             let id = entry.id;
@@ -370,26 +372,9 @@ impl Tx {
     /// several and writes a log which nobody else knows yet. Elsewhere an event comes with its commit,
     /// or right before it ([`Self::tell_beside`]).
     pub(crate) async fn note(&mut self, event: Event) -> StoreResult<Position> {
+        self.tell_ended_webhooks(&event, true).await?;
         let entry = self.prepare(event).await?;
         self.place(entry).await
-    }
-
-    /// Writes an event of something that changes beside what the transaction is about, with a history of its own. It stands right before the event of
-    /// the commit, which tells of all that was touched, this too; where a page of the log ends between the two, a follower has the whole with the next.
-    ///
-    /// # Errors
-    /// What any statement can meet.
-    pub async fn tell_beside(&mut self, event: Event) -> StoreResult<()> {
-        let own = BTreeSet::from([event.entity]);
-        let touched = std::mem::replace(&mut self.touched, own);
-        let (secrets, keys) = (std::mem::take(&mut self.secrets_touched), self.touched_keys.take());
-        let entry = self.prepare(event).await;
-        (self.touched, self.secrets_touched, self.touched_keys) = (touched, secrets, keys);
-        let entry = entry?;
-        if self.is_shared() {
-            return sequence::put(self, entry.outbox_fields()).await;
-        }
-        self.place(entry).await.map(drop)
     }
 
     /// Makes of an event what is written of it. What was touched is told by it, and by no later one.

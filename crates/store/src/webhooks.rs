@@ -17,6 +17,7 @@ use claviger_core::name::Name;
 use claviger_core::permission::PermissionSet;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_core::webhook::ended::EndedWebhook;
 use claviger_core::webhook::target::TargetUrl;
 use claviger_core::webhook::topic::{Subscription, Topic};
 use claviger_core::webhook::{Webhook, WebhookStatus};
@@ -129,10 +130,12 @@ statements! {
     FIND_SUBSCRIBERS_OF_HOSTS = subscribers!("host");
     OF_KEY =
         "SELECT w.id FROM webhook w WHERE w.key_id = $1 AND w.deleted_at IS NULL AND w.status IN ('active', 'paused', 'disabled_failing')";
+    FIND_OF_KEY =
+        "SELECT w.id, w.organization_id, w.target_url, w.entity, w.operation, w.description, w.reach, w.status FROM webhook w \
+         WHERE w.key_id = $1 AND w.deleted_at IS NULL AND w.status IN ('active', 'paused', 'disabled_failing') ORDER BY w.id";
     END_OF_KEY =
         "UPDATE webhook SET status = 'off_by_key', due_at = NULL, version = version + 1, updated_at = $2 \
-         WHERE key_id = $1 AND deleted_at IS NULL AND status IN ('active', 'paused', 'disabled_failing') \
-         RETURNING id, organization_id, target_url";
+         WHERE key_id = $1 AND deleted_at IS NULL AND status IN ('active', 'paused', 'disabled_failing')";
     PAUSE_OF_KEY =
         "UPDATE webhook SET status = 'paused', due_at = NULL, version = version + 1, updated_at = $3 \
          WHERE key_id = $1 AND organization_id = $2 AND deleted_at IS NULL AND status = 'active' RETURNING id";
@@ -240,6 +243,16 @@ fn row(it: &mut Columns<'_>) -> Result<WebhookRow, Unreadable> {
         updated_at: it.next()?,
     };
     Ok(WebhookRow { webhook, key_name: it.next()?, owner_id: it.next()?, mapped_user_id: it.next()? })
+}
+
+/// Reads a webhook that ends with its key, and where its receiver is told.
+fn ended(it: &mut Columns<'_>, key_id: KeyId) -> Result<(EndedWebhook, String), Unreadable> {
+    let (id, organization_id, target_url): (_, _, String) = (it.next()?, it.next()?, it.next()?);
+    let target = TargetUrl::parse(&target_url).ok().map(|it| it.origin());
+    let (entity, operation, description) = (it.next()?, it.next()?, it.next()?);
+    let (reach, status) = (it.next()?, it.next()?);
+    let webhook = EndedWebhook { id, organization_id, key_id, target, entity, operation, description, reach, status };
+    Ok((webhook, target_url))
 }
 
 impl Connection {
@@ -408,15 +421,21 @@ impl Tx {
         Ok(paused)
     }
 
-    /// Ends the webhooks of keys that are good no more, whoever revoked them, and has their receivers told.
+    /// Ends the webhooks of keys that are good no more, whoever revoked them, and has their receivers told. The log tells of them with the event of
+    /// the keys.
     pub(crate) async fn end_webhooks_of_keys(&mut self, ids: &[KeyId], at: Timestamp) -> StoreResult<()> {
         self.hold_webhooks_of_keys(ids).await?;
-        let read =
-            |it: &mut Columns<'_>| Ok((it.next::<WebhookId>()?, it.next::<OrganizationId>()?, it.next::<String>()?));
-        for id in ids {
-            for (id, organization_id, target_url) in self.list(END_OF_KEY, args![id, at], "webhook", read).await? {
-                self.execute(INSERT_FAREWELL, args![id, organization_id, target_url, at]).await?;
-                self.touch(id);
+        for key_id in ids {
+            // How each stood before: what an UPDATE returns is what it wrote.
+            let found = self.list(FIND_OF_KEY, args![key_id], "webhook", |it| ended(it, *key_id)).await?;
+            if found.is_empty() {
+                continue;
+            }
+            self.execute(END_OF_KEY, args![key_id, at]).await?;
+            for (webhook, target_url) in found {
+                self.execute(INSERT_FAREWELL, args![webhook.id, webhook.organization_id, target_url, at]).await?;
+                self.touch(webhook.id);
+                self.ended_webhooks.push(webhook);
             }
         }
         Ok(())

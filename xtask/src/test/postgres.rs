@@ -41,6 +41,10 @@ impl Safety {
                 "synchronous_commit=off",
                 "full_page_writes=off",
                 "max_connections=300",
+                // Nothing here lives long enough to be cleared up: with the schemas of all tests it would look through very many tables all the time.
+                "autovacuum=off",
+                "checkpoint_timeout=1h",
+                "max_wal_size=2GB",
             ],
         }
     }

@@ -5,6 +5,8 @@ use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{EventId, OrganizationId};
 use claviger_core::name::Description;
 use claviger_core::reject::{Reject, RejectCode};
+use claviger_store::PageRequest;
+use claviger_store::log::{EventFilter, EventRow};
 use serde_json::json;
 
 use super::caller::Caller;
@@ -85,6 +87,31 @@ pub async fn erase_event(
         Ok(Answer::Fresh(erasure))
     })
     .await
+}
+
+/// The events that say by whom, when and why others were erased: for each of these that one is found for. Each is one look-up, so the caller bounds them.
+///
+/// # Errors
+/// Refusals.
+pub async fn find_erasures(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    of: &[EventId],
+) -> OpResult<Vec<(EventId, EventRow)>> {
+    let tenant = caller.authorize(app, organization_id, "claviger/events:read")?;
+    if of.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut reader = app.store().read().await?;
+    let mut found = Vec::new();
+    for id in of {
+        let entity = Some((*id).into());
+        let filter = EventFilter { entity, kind: Some(EventKind::EventErased), ..EventFilter::default() };
+        let page = reader.page_events(&tenant, &filter, &PageRequest::first(1)).await?;
+        found.extend(page.rows.into_iter().next().map(|it| (*id, it)));
+    }
+    Ok(found)
 }
 
 /// Where the chain of an organization ends, to be kept elsewhere; nothing where none of its changes is linked yet.

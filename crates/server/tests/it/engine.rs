@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use claviger::app::Rng;
 use claviger_store::{Durability, Options, Store};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::sync::OnceCell;
 
 /// Whether this run is on PostgreSQL.
 pub(crate) fn is_postgres() -> bool {
@@ -28,7 +31,7 @@ pub(crate) fn is_nightly() -> bool {
 
 /// An empty store that survives nothing, on the engine of this run.
 pub(crate) async fn throwaway(rng: Rng) -> Store {
-    if is_postgres() { node(&new_schema().await, rng).await } else { Store::throwaway(rng).await.unwrap() }
+    if is_postgres() { node(&migrated_schema().await, rng).await } else { Store::throwaway(rng).await.unwrap() }
 }
 
 /// A node on a schema of PostgreSQL, given by its address.
@@ -45,14 +48,51 @@ fn url() -> String {
     )
 }
 
+/// The name of a schema that nobody has.
+fn next_schema() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("server_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// The address of a new and empty schema.
 pub(crate) async fn new_schema() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let url = url();
-    let schema = format!("server_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let schema = next_schema();
+    let mut connection = PgConnection::connect(&url()).await.unwrap();
     connection.execute(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).await.unwrap();
     of_schema(&schema)
+}
+
+/// The address of a new schema with everything that the migrations make, in one question: step by step, and each test behind the other, they are the
+/// greatest part of what a short test asks of the server. The store takes them for run, and refuses the schema where these files are not what it would run.
+async fn migrated_schema() -> String {
+    static MIGRATIONS: OnceCell<String> = OnceCell::const_new();
+    let migrations = MIGRATIONS
+        .get_or_init(|| async {
+            // The first one is migrated as everywhere; the others are told by it what was run.
+            let (pattern, rng) = (new_schema().await, Box::new(ChaCha20Rng::seed_from_u64(0)));
+            let store = node(&pattern, rng).await;
+            let schema = schema_of(&store);
+            store.close().await;
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../store/migrations/postgres");
+            let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+            files.sort();
+            let texts: Vec<_> = files.iter().map(|it| std::fs::read_to_string(it).unwrap()).collect();
+            let known = format!(
+                "CREATE TABLE _sqlx_migrations (LIKE {schema}._sqlx_migrations INCLUDING ALL); \
+                 INSERT INTO _sqlx_migrations SELECT * FROM {schema}._sqlx_migrations;"
+            );
+            format!("{}\n{known}", texts.join("\n"))
+        })
+        .await;
+    let schema = next_schema();
+    let mut connection = PgConnection::connect(&url()).await.unwrap();
+    let all = format!("CREATE SCHEMA {schema}; SET search_path = {schema};\n{migrations}");
+    sqlx::raw_sql(AssertSqlSafe(all)).execute(&mut connection).await.unwrap();
+    of_schema(&schema)
+}
+
+fn schema_of(store: &Store) -> String {
+    store.place().rsplit(' ').next().unwrap().to_owned()
 }
 
 fn of_schema(schema: &str) -> String {
@@ -72,8 +112,7 @@ impl Stored {
         if let Some(folder) = store.folder() {
             return Self { path: folder.to_owned(), is_dump: false };
         }
-        let place = store.place();
-        let schema = place.rsplit(' ').next().unwrap();
+        let schema = &schema_of(store);
         let path = std::env::temp_dir().join(format!("claviger-dump-{schema}"));
         std::fs::create_dir_all(&path).unwrap();
         let mut connection = PgConnection::connect(&url()).await.unwrap();
@@ -103,6 +142,5 @@ impl Drop for Stored {
 
 /// The address of a store's schema.
 pub(crate) fn address_of(store: &Store) -> String {
-    let place = store.place();
-    of_schema(place.rsplit(' ').next().unwrap())
+    of_schema(&schema_of(store))
 }

@@ -6,7 +6,7 @@ pub(super) mod erase;
 mod query;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
@@ -20,10 +20,10 @@ use self::differences::{Names, differences, in_short, is_cut};
 use self::query::AuditQuery;
 use super::failure::Failure;
 use super::keys::view::{role_label, type_label};
-use super::pages::audit::{ActorFacts, AuditPage, EventPage, EventRowView, Subject};
+use super::pages::audit::{ActorFacts, AuditPage, Erasing, EventPage, EventRowView, Subject};
 use super::pages::shell::{Moment, Place};
 use super::visit::Visit;
-use crate::ops::erasure::{ERASE, get_chain_head};
+use crate::ops::erasure::{ERASE, find_erasures, get_chain_head};
 use crate::ops::error::Error;
 use crate::ops::events::{EventFilter, EventRow, get_event, list_events, names_of};
 use crate::ops::keys::{KeyQuery, KeySort, page_keys};
@@ -100,6 +100,23 @@ fn mentioned<'a>(picture: &'a Value, ids: &mut BTreeSet<&'a str>) {
 /// What an address of such a list says.
 pub(super) type Address = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
+/// By whom and when events were erased, by their identifiers.
+pub(super) type Erasings = HashMap<EventId, Erasing>;
+
+/// Looks up by whom and when these were erased; what cannot be found out is no reason to show nothing.
+pub(super) async fn erasings(visit: &Visit, erased: impl Iterator<Item = EventId>) -> Erasings {
+    let ids: Vec<_> = erased.collect();
+    let found = find_erasures(&visit.app, &visit.caller, visit.organization_id(), &ids).await.unwrap_or_default();
+    let told = |it: &EventRow| Erasing { told: Some((actor(visit, it), Moment::new(it.at))) };
+    found.iter().map(|(id, it)| (*id, told(it))).collect()
+}
+
+async fn rows(visit: &Visit, events: &[EventRow], names: &Names) -> Vec<EventRowView> {
+    let erasings = erasings(visit, events.iter().filter(|it| it.erased).map(|it| it.id)).await;
+    let erased = |it: &EventRow| it.erased.then(|| erasings.get(&it.id).cloned().unwrap_or_default());
+    events.iter().map(|it| EventRowView { erased: erased(it), ..row(visit, it, names) }).collect()
+}
+
 /// The list of events.
 pub(super) async fn show_audit(visit: Visit, query: Address) -> Result<Response, Failure> {
     let unreadable = query.is_err();
@@ -109,7 +126,7 @@ pub(super) async fn show_audit(visit: Visit, query: Address) -> Result<Response,
         list_events(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), pages.request()).await?;
     let known = Known::of(&visit).await;
     let names = names_in(&visit, &found.items, NAMED_MAX).await;
-    let rows: Vec<_> = found.items.iter().map(|it| row(&visit, it, &names)).collect();
+    let rows = rows(&visit, &found.items, &names).await;
     let about = query.about.map(|it| {
         let listed = rows.iter().find(|row| row.subject.id == it.to_string()).map(|row| row.subject.clone());
         listed.unwrap_or_else(|| subject(&visit, it, names.get(&it.to_string()).cloned()))
@@ -141,7 +158,7 @@ pub(super) async fn latest(visit: &Visit, entity: Entity) -> Vec<EventRowView> {
     match list_events(&visit.app, &visit.caller, visit.organization_id(), &filter, few).await {
         Ok(found) => {
             let names = names_in(visit, &found.items, NAMED_MAX).await;
-            found.items.iter().map(|it| row(visit, it, &names)).collect()
+            rows(visit, &found.items, &names).await
         }
         Err(_) => Vec::new(),
     }
@@ -212,6 +229,8 @@ fn row(visit: &Visit, event: &EventRow, names: &Names) -> EventRowView {
         cut: differences.iter().any(is_cut),
         differences,
         more,
+        // Its own page says so in a sentence.
+        erased: None,
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::SigningKeyRotated => "Let another key sign access tokens",
         EventKind::SigningKeyRevoked => "Revoked the key that signed access tokens",
         EventKind::SigningKeyDeleted => "Cleared away keys that signed access tokens before",
+        EventKind::WebhookEnded => "Webhook ended with its key",
+        EventKind::WebhooksEnded => "Webhooks ended with their keys",
         EventKind::EventErased => "What an event told was erased",
         EventKind::SignInEnded => "Took back access tokens",
         _ => "",

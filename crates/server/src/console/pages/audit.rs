@@ -77,6 +77,13 @@ pub struct ActorFacts {
     pub key: Option<(String, Option<String>)>,
 }
 
+/// That what an event told was erased.
+#[derive(Debug, Clone, Default)]
+pub struct Erasing {
+    /// By whom and when, where the log says it.
+    pub told: Option<(ActorFacts, Moment)>,
+}
+
 /// A row of the list.
 #[derive(Debug, Clone)]
 pub struct EventRowView {
@@ -96,6 +103,8 @@ pub struct EventRowView {
     pub cut: bool,
     /// How many more differences there are.
     pub more: usize,
+    /// Whether what it told was erased.
+    pub erased: Option<Erasing>,
 }
 
 /// A field before and after.

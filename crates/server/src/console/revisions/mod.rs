@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use self::query::{RevisionQuery, history_of};
 use super::audit::differences::{Names, differences, in_short, is_cut};
-use super::audit::{Address, Known};
+use super::audit::{Address, Known, erasings};
 use super::failure::Failure;
 use super::pages::audit::{ActorFacts, EventRowView, Subject};
 use super::pages::revisions::{RevisionPage, RevisionsPage};
@@ -19,7 +19,7 @@ use super::pages::shell::{Moment, Place};
 use super::pages::snippets;
 use super::visit::Visit;
 use crate::ops::erasure::ERASE;
-use crate::ops::revisions::{RevisionRow, get_revision, list_revisions};
+use crate::ops::revisions::{Revision, RevisionRow, get_revision, list_revisions};
 
 /// What a thing may be called in its own picture, the likeliest first.
 const NAMES: [&str; 2] = ["name", "title"];
@@ -32,9 +32,11 @@ pub(super) async fn show_revisions(visit: Visit, query: Address) -> Result<Respo
     let found =
         list_revisions(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), pages.request()).await?;
     let known = Known::of(&visit).await;
+    let erasings = erasings(&visit, found.items.iter().filter(|it| it.is_erased).map(|it| it.row.event.id)).await;
+    let erased = |it: &Revision| it.is_erased.then(|| erasings.get(&it.row.event.id).cloned().unwrap_or_default());
     let page = RevisionsPage {
         shell: visit.shell(Place::Settings),
-        rows: found.items.iter().map(|it| row(&visit, &it.row)).collect(),
+        rows: found.items.iter().map(|it| EventRowView { erased: erased(it), ..row(&visit, &it.row) }).collect(),
         withheld: found.items.iter().any(|it| it.is_withheld),
         actors: query.asked.actors(&known.people, &known.keys),
         what: query.what_value().or(query.unread.clone()).unwrap_or_default(),
@@ -108,6 +110,8 @@ fn row(visit: &Visit, revision: &RevisionRow) -> EventRowView {
         cut: differences.iter().any(is_cut),
         differences,
         more,
+        // Its own page says so in a sentence.
+        erased: None,
     }
 }
 

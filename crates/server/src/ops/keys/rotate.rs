@@ -25,6 +25,7 @@ use crate::ops::idempotency::{Answer, Idempotency, keep, replay};
 use crate::ops::precondition::refuse_unexpected;
 use crate::ops::sealing::seal;
 use crate::ops::transaction::{begin_beside, commit, on_task};
+use crate::ops::webhooks::catch_up;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -45,6 +46,11 @@ pub async fn rotate_key(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "update");
+        let (tenant, _) = authorize()?;
+        // This may pause them, and they are told of what has happened until then.
+        if 0 < app.store().read().await?.count_webhooks(&tenant, Some(key_id)).await? {
+            catch_up(&app).await;
+        }
         let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);

@@ -8,6 +8,7 @@ use claviger_core::webhook::target::TargetUrl;
 use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::Hold;
 
+use super::fan_out::catch_up;
 use super::hear::refuse_unheard;
 use super::subscribe::check_target;
 use super::{WebhookInfo, authorize, find, info, needs_hearing, place_of};
@@ -53,6 +54,10 @@ pub async fn update_webhook(app: &App, caller: &Caller, id: WebhookId, patch: We
     on_task(app, async move {
         let app = task;
         let authorize = || authorize(&app, &caller, organization_id, "update");
+        if patch.active == Some(false) {
+            authorize()?;
+            catch_up(&app).await;
+        }
         let (mut tx, (tenant, access)) = begin_beside(&app, &caller, [Hold::alone(id)], authorize).await?;
         let before = find(&mut tx, &tenant, access, id).await?.webhook;
         refuse_unexpected(before.version)?;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use claviger_core::event::{Position, Stream};
 use claviger_core::host_event::HostEvent;
 use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
-use claviger_core::limits::FAN_OUT_WEBHOOKS_MAX;
+use claviger_core::limits::{FAN_OUT_TURNS_BEFORE_PAUSE_MAX, FAN_OUT_WEBHOOKS_MAX};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::delivery::Source;
@@ -54,6 +54,22 @@ pub async fn fan_out(app: &App) -> OpResult<bool> {
         app.deliveries_due().notify_one();
     }
     Ok(has_more_changes | has_more_reports)
+}
+
+/// Makes deliveries of what has happened up to now, before a webhook is paused: what is sent nothing is found by no later turn, and whoever pauses it
+/// means what happens from then on. A place up to which a paused webhook listens was rejected: where it is played before the turn comes to
+/// it, one place would have to tell two stretches apart. What a turn cannot do, or not in [`FAN_OUT_TURNS_BEFORE_PAUSE_MAX`], keeps nobody from pausing.
+pub(in crate::ops) async fn catch_up(app: &App) {
+    for _ in 0..FAN_OUT_TURNS_BEFORE_PAUSE_MAX {
+        match fan_out(app).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                return tracing::warn!(%error, "a webhook is paused that may not be told of what happened right before");
+            }
+        }
+    }
+    tracing::warn!("a webhook is paused while there is more to be told than is waited for");
 }
 
 /// Says how far it went, and how many deliveries were made.

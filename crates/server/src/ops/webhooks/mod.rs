@@ -34,6 +34,7 @@ pub use change::{WebhookPatch, delete_webhook, update_webhook};
 pub use deliver::{
     DeliveryInfo, Recovered, get_delivery, list_deliveries, recover_deliveries, resend_delivery, test_webhook,
 };
+pub(super) use fan_out::catch_up;
 pub use fan_out::fan_out;
 pub(super) use hear::{asked, is_sent_still, permission_of, settle};
 pub use look::{count_webhooks_of_keys, get_webhook, list_webhooks};

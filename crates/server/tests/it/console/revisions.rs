@@ -97,4 +97,22 @@ async fn what_is_told_of_an_event_alone_is_no_change_and_what_was_erased_is_said
     let page = browser.get(&path).await.expect(200);
     assert!(page.text_of("main").contains("What this revision told was erased."), "{}", page.text);
     assert!(!page.text.contains("rating"), "{}", page.text);
+    // The list marks it alike, and says by whom; what was not erased bears no mark. So does the audit.
+    let data = json!({"rating": 5}).as_object().cloned().unwrap();
+    report(&app, "2", key, HostEventBody { data, before: None, after: None }).await;
+    let list = browser.get("/o/root/revision-history").await.expect(200);
+    let rows = list.text_of("tbody");
+    assert_eq!((rows.matches("Erased").count(), rows.matches("Erased by Maria Keller").count()), (1, 1), "{rows}");
+    let why = list.links().into_iter().find(|it| it.contains("/audit?about=evt_")).expect("the way to why");
+    let why = browser.get(&why).await.expect(200);
+    assert!(why.text_of("tbody").contains("Request 4711"), "{}", why.text);
+    assert!(!why.text_of("tbody").contains("Erased by"), "what says why was not erased: {}", why.text);
+    let created = browser.get("/o/root/audit?what=key.created").await.expect(200);
+    assert!(!created.text_of("tbody").contains("Erased"), "{}", created.text);
+    let path = created.links().into_iter().find(|it| it.contains("/audit/evt_")).expect("an event's page");
+    let question = browser.get(&format!("{path}/erase")).await.expect(200);
+    let done = browser.submit(&question.form("/erase").with("reason", "Request 4712")).await.expect(303);
+    browser.follow(done).await;
+    let created = browser.get("/o/root/audit?what=key.created").await.expect(200).text_of("tbody");
+    assert_eq!(created.matches("Erased by Maria Keller").count(), 1, "{created}");
 }

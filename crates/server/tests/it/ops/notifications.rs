@@ -51,7 +51,7 @@ impl Days {
 
 use NotificationKind::{KeyCleared, KeyIdle, KeyIdleAgain, KeyIdleEnded, KeyMade, OldSecretUsed, OwnerGone};
 
-// S1.11 S1.12
+// S1.11, S1.12, A1.4: told are the owner, the admins there and those right above; not those of a sibling, of the root, or who is beside the owner and no admin.
 #[tokio::test]
 async fn owner_agency_and_own_admins_are_told_of_an_idle_key_and_siblings_are_not() {
     let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
@@ -61,11 +61,13 @@ async fn owner_agency_and_own_admins_are_told_of_an_idle_key_and_siblings_are_no
     let (of_l1, ..) = days.it.member(l1, "Of L1", BuiltIn::Admin).await;
     let (of_l2, ..) = days.it.member(l2, "Of L2", BuiltIn::Admin).await;
     let (owner, owner_id, _) = days.it.member(l1, "Owner", BuiltIn::Member).await;
+    let (colleague, ..) = days.it.member(l1, "Colleague", BuiltIn::Member).await;
+    let (reader, ..) = days.it.member(agency, "Reader of the agency", BuiltIn::Readonly).await;
     days.it.allow_members_keys(l1, true).await;
     let made = days.key_of(l1, "Marketing Automation", owner_id).await;
     let told = [&of_agency, &of_l1, &owner];
     let of_root = days.it.admin.clone();
-    let others = [&of_l2, &of_root];
+    let others = [&of_l2, &of_root, &colleague, &reader];
     days.pass(74).await;
     for it in told {
         assert_eq!(bell(&days.it, it).await, []);
@@ -76,6 +78,10 @@ async fn owner_agency_and_own_admins_are_told_of_an_idle_key_and_siblings_are_no
             assert_eq!(unread(&days.it, it).await, [kind], "day {day}");
             let banner = list_ending(&days.it.app, it, None).await.unwrap();
             assert_eq!(!banner.is_empty(), is_near, "day {day}");
+        }
+        for it in others {
+            assert_eq!(bell(&days.it, it).await, [], "day {day}");
+            assert_eq!(list_ending(&days.it.app, it, None).await.unwrap(), [], "day {day}");
         }
     }
     days.use_keys(89, [&made]).await;

@@ -179,7 +179,69 @@ async fn webhooks_follow_their_key() {
     tell(&it).await;
     assert!(delivered(&it.admin, &id).await.is_empty());
     let history = it.admin.get(&it.at(&format!("/events?entity_id={id}"))).await.expect(200).json();
-    assert_eq!(history["data"][0]["operation"], "key.revoked", "its history says why: {history}");
+    let (newest, before_it) = (&history["data"][0], &history["data"][1]);
+    let operations = [newest, before_it].map(|it| it["operation"].as_str().unwrap());
+    assert_eq!(operations, ["key.revoked", "webhook.ended"], "its history says why: {history}");
+    let statuses = ["before", "after"].map(|it| before_it[it]["status"].as_str().unwrap());
+    assert_eq!((statuses, &before_it["entity"]["id"]), (["active", "off_by_key"], &json!(id)));
+    assert_eq!(before_it["after"]["target"], "https://hooks.example.com", "and no secret: {before_it}");
+    assert_eq!(before_it["actor"]["user_id"], newest["actor"]["user_id"], "who ended the key ended it");
+}
+
+// Of a few each has an event of its own; of more than a hundred, which only a change of many keys ends, some events name them all.
+#[tokio::test]
+async fn webhooks_that_end_with_many_keys_are_told_of_all_the_same() {
+    let it = Fixture::start().await;
+    let revoke = async |keys: &[String]| {
+        let body = json!({"keys": {"ids": keys}, "reason": "cessation_of_operation"});
+        let done = it.admin.post(&it.at("/keys/bulk/revoke"), body).await.expect(200).json();
+        assert_eq!(done["done"], keys.len());
+    };
+    let with_webhooks = async |name: &str, webhooks: usize| {
+        let key = it.create_key(json!({"name": name})).await;
+        let client = it.admin.with(&key.token);
+        let mut ids = Vec::new();
+        for _ in 0..webhooks {
+            ids.push(subscribe(&client, hook("contact", "create")).await);
+        }
+        (key.id, ids)
+    };
+    let newest = async |limit: usize| {
+        let page = it.admin.get(&it.at(&format!("/events?limit={limit}"))).await.expect(200).json();
+        page["data"].as_array().expect("events").clone()
+    };
+    let operations = |events: &[Value]| -> Vec<String> {
+        events.iter().map(|it| it["operation"].as_str().expect("a word").to_owned()).collect()
+    };
+    let (a, b) = (with_webhooks("A", 1).await, with_webhooks("B", 1).await);
+    revoke(&[a.0, b.0]).await;
+    let told = newest(4).await;
+    assert_eq!(operations(&told)[..3], ["keys.revoked", "webhook.ended", "webhook.ended"]);
+    assert_ne!(told[3]["operation"], "webhook.ended");
+    let mut ended: Vec<_> = told[1..3].iter().map(|it| it["entity"]["id"].as_str().expect("an id")).collect();
+    ended.sort_unstable();
+    let mut expected = [a.1[0].as_str(), b.1[0].as_str()];
+    expected.sort_unstable();
+    assert_eq!(ended, expected);
+
+    let half = WEBHOOKS_PER_KEY_MAX as usize / 2 + 1;
+    let (c, d) = (with_webhooks("C", half).await, with_webhooks("D", half).await);
+    revoke(&[c.0, d.0]).await;
+    let told = newest(3).await;
+    assert_eq!(operations(&told)[..2], ["keys.revoked", "webhooks.ended"]);
+    assert_ne!(told[2]["operation"], "webhooks.ended");
+    let mut named: Vec<_> = told[1]["after"]["webhook_ids"].as_array().expect("a list").clone();
+    let mut expected: Vec<_> = c.1.iter().chain(&d.1).map(|it| json!(it)).collect();
+    for all in [&mut named, &mut expected] {
+        all.sort_by_key(ToString::to_string);
+    }
+    assert_eq!(named, expected);
+    let history = it.admin.get(&it.at(&format!("/events?entity_id={}", c.1[0]))).await.expect(200).json();
+    assert_eq!(
+        operations(history["data"].as_array().expect("events")),
+        ["keys.revoked", "webhooks.ended", "webhook.created"],
+        "each has it in its history"
+    );
 }
 
 #[tokio::test]

@@ -7,5 +7,6 @@ mod hooks;
 pub(crate) mod receiver;
 mod receivers;
 mod sending;
+mod stretches;
 mod target;
 pub(crate) mod world;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use claviger::app::App;
 use claviger::ops::caller::Caller;
 use claviger::ops::events::list_events;
 use claviger::ops::host_events::{NewHostEvent, report_events};
@@ -14,7 +15,7 @@ use claviger::ops::webhooks::{
 use claviger_core::decision::Reach;
 use claviger_core::event::EventKind;
 use claviger_core::host_event::HostEventBody;
-use claviger_core::id::{KeyId, WebhookId};
+use claviger_core::id::{EventId, KeyId, WebhookId};
 use claviger_core::key::RevocationReason;
 use claviger_core::name::Description;
 use claviger_core::network::IpAllowList;
@@ -85,6 +86,11 @@ impl World {
 
     /// A contact was made.
     pub(crate) async fn happen(&self, name: &str) {
+        self.happen_at(&self.test.app, name).await;
+    }
+
+    /// The same, told to this node. Answers by which identifier receivers know it.
+    pub(crate) async fn happen_at(&self, node: &App, name: &str) -> EventId {
         let data = serde_json::from_value(serde_json::json!({ "name": name, "note": "ä ✓ \u{1f511}" })).unwrap();
         let new = NewHostEvent {
             given_id: name.to_owned(),
@@ -96,7 +102,7 @@ impl World {
             actor_user_id: None,
             body: HostEventBody { data, before: None, after: None },
         };
-        report_events(&self.test.app, &self.caller, vec![new], None).await.unwrap();
+        report_events(node, &self.caller, vec![new], None).await.unwrap().fresh().unwrap()[0].event_id
     }
 
     pub(crate) async fn hook(&self, hook: &Hook) -> Webhook {
@@ -112,6 +118,16 @@ impl World {
     pub(crate) async fn play(&self, hook: &Hook) {
         let patch = WebhookPatch { active: Some(true), ..WebhookPatch::default() };
         update_webhook(&self.test.app, &self.caller, hook.id, patch).await.unwrap();
+    }
+
+    pub(crate) async fn pause(&self, hook: &Hook) {
+        self.switch_at(&self.test.app, hook.id, false).await;
+    }
+
+    /// The admin plays or pauses a webhook at this node.
+    pub(crate) async fn switch_at(&self, node: &App, id: WebhookId, active: bool) {
+        let patch = WebhookPatch { active: Some(active), ..WebhookPatch::default() };
+        update_webhook(node, &self.test.admin, id, patch).await.unwrap();
     }
 
     pub(crate) async fn recover(&self, hook: &Hook, since: Timestamp) -> u64 {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use claviger_core::event::{Entity, EventKind};
 use claviger_core::limits::HEALTH_ATTEMPTS_MAX;
 use claviger_core::webhook::{Webhook, WebhookStatus};
 use claviger_store::Hold;
+use claviger_store::log::EventFilter;
 use claviger_store::webhooks::deliveries::DeliveryRow;
 use claviger_store::webhooks::sending::Standing;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -147,6 +149,42 @@ async fn with_its_key_a_webhook_ends_or_is_paused_unless_it_is_gone() {
     for (hook, (_, _, ended)) in hooks.iter().zip(cases) {
         assert_eq!(it.status(hook.id).await, Some(ended), "{:?}", hook.status);
     }
+    // The log tells of those that ended, and of no other, right before it tells of the key.
+    let mut reader = it.world.store.read().await.expect("a reader");
+    let told = reader.page_events(&acme, &EventFilter::default(), &PageRequest::first(20)).await.expect("a page").rows;
+    let status = |picture: &Option<serde_json::Value>| picture.as_ref().map(|it| it["status"].clone());
+    let mut ended: Vec<_> =
+        told[1..5].iter().map(|it| (it.kind, it.entity, status(&it.before), status(&it.after))).collect();
+    ended.sort_by_key(|it| it.1);
+    let before = |hook: &Webhook| match hook.status {
+        Active | Paused => Paused,
+        other => other,
+    };
+    let own = Webhook { status: Paused, ..it.of_key.clone() };
+    let mut expected: Vec<_> = [&own].into_iter().chain(&hooks[..3]).collect();
+    expected.sort_by_key(|it| it.id);
+    let expected = expected.into_iter().map(|it| {
+        let words = [before(it), OffByKey].map(|it| Some(serde_json::Value::from(it.as_str())));
+        let [before, after] = words;
+        (EventKind::WebhookEnded, Entity::from(it.id), before, after)
+    });
+    assert_eq!(ended, expected.collect::<Vec<_>>());
+    assert!(told[5].kind != EventKind::WebhookEnded && told[0].kind != EventKind::WebhookEnded, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_key_ends_also_where_one_of_its_webhooks_cannot_be_read() {
+    let it = Subscribed::new().await;
+    let id = it.of_key.id;
+    harm(&it.world.store, &format!("UPDATE webhook SET target_url = 'nonsense', reach = 'far' WHERE id = '{id}'"))
+        .await;
+    it.world.revoke_key(&it.world.acme, &it.key).await;
+    let (mut reader, acme) = (it.world.store.read().await.expect("a reader"), &it.world.acme.tenant);
+    let filter = EventFilter { kind: Some(EventKind::WebhookEnded), ..EventFilter::default() };
+    let told = reader.page_events(acme, &filter, &PageRequest::first(2)).await.expect("a page").rows;
+    assert_eq!(told.len(), 1);
+    let after = told[0].after.as_ref().expect("what it tells");
+    assert_eq!((&after["target"], &after["status"]), (&serde_json::Value::Null, &"off_by_key".into()));
 }
 
 /// Who fans out has one webhook of a key and wants another; who pauses or ends all of the key's takes them in the same order, and waits for the first.

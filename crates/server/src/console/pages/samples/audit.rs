@@ -3,7 +3,7 @@
 use super::frame::pager;
 use super::{Words, complaints, moment, render, shell};
 use crate::console::pages::audit::{
-    ActorFacts, AuditPage, ChoiceGroup, Difference, ErasePage, EventPage, EventRowView, Subject,
+    ActorFacts, AuditPage, ChoiceGroup, Difference, ErasePage, Erasing, EventPage, EventRowView, Subject,
 };
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::pager::Pager;
@@ -91,6 +91,7 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
         differences,
         cut: true,
         more: 0,
+        erased: None,
     };
     let unnamed = Subject { kind: "user".to_owned(), id: "usr_01jdw7r9x3e5tv".to_owned(), name: None, href: None };
     vec![
@@ -109,7 +110,10 @@ pub(super) fn rows(words: &Words<'_>) -> Vec<EventRowView> {
                 ],
             )
         },
-        row("evt_2", "2026-11-21T04:00:00Z", "Key rotated", person(None), subject(words), Vec::new()),
+        EventRowView {
+            erased: Some(Erasing { told: Some((person(None), moment("2026-11-21T04:20:00Z"))) }),
+            ..row("evt_2", "2026-11-21T04:00:00Z", "Key rotated", person(None), subject(words), Vec::new())
+        },
         row(
             "evt_3",
             "2026-11-20T18:59:11Z",
