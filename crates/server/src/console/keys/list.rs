@@ -72,6 +72,9 @@ const USES: [(&str, &str, Option<u32>); 5] = [
     ("365", "Older than 365 d", Some(365)),
 ];
 
+/// Bytes of a list's address that are noted: of a long way to a page, the way there is left out before the page is.
+const NOTED_BYTES_MAX: usize = 900;
+
 /// What the list's URL says.
 #[derive(Default, Clone)]
 pub(super) struct ListQuery {
@@ -146,6 +149,13 @@ impl ListQuery {
     /// The query string of the same list from its start.
     pub(super) fn whole(&self) -> String {
         self.link("", "", 1)
+    }
+
+    /// The query string of the very page, as far as it is not too long to be kept.
+    fn place(&self) -> String {
+        let from = self.first();
+        let places = [self.link(&self.after, &self.trail, from), self.link(&self.after, "", from)];
+        places.into_iter().find(|it| it.len() <= NOTED_BYTES_MAX).unwrap_or_else(|| self.whole())
     }
 
     /// The same without what is searched for: of an organization that is called so itself, all that the other filters let through.
@@ -338,14 +348,14 @@ pub(in crate::console) async fn show_keys(
         search: query.q.clone(),
         health: query.health.map(|it| (it.as_str(), health::label(it))),
         to_review: health::to_review(&visit).await,
-        back: format!("{}?{}", door.path(), query.link("", "", 1)),
+        back: format!("{}?{}", door.path(), query.place()),
         rows,
         may_create,
         may_report: visit.may("delete"),
         shared_secret: may_see(&visit),
         snippets: create_key(&visit.site.base_url, visit.organization.id),
     };
-    Ok(visit.page(&page))
+    Ok(if page.is_led_back_to() { visit.page_of_list(&page, &page.here()) } else { visit.page(&page) })
 }
 
 /// The rows of the list, with what else a page of keys is asked for once.

@@ -15,6 +15,7 @@ mod files;
 mod hostile;
 mod leaks;
 mod limits;
+mod lists;
 mod locations;
 mod notifications;
 mod organizations;

@@ -133,7 +133,7 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
     }
 }
 
-/// Pages of 25 rows: as the list comes, of an agency with five of them in a location, and narrowed.
+/// Pages of 25 rows: as the list comes, of an agency with five of them in a location, and both narrowed.
 pub(super) fn whole(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let page = || {
         let mut page = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
@@ -149,10 +149,17 @@ pub(super) fn whole(words: &Words<'_>) -> Vec<(&'static str, String)> {
         it.keys = agency.rows.split_off(20);
     }
     agency.locations = Some(below);
+    let narrowed = || "/keys?q=till&status=active&sort=%2Dused".to_owned();
+    let mut found = agency.locations.clone();
+    for it in found.iter_mut().flat_map(|it| &mut it.locations).filter(|it| !it.keys.is_empty()) {
+        it.found = Some("q=till&status=active&sort=%2Dused".to_owned());
+    }
+    let agency_narrowed = KeyListPage { back: narrowed(), locations: found, rows: agency.rows.clone(), ..page() };
     vec![
         ("keys-25", render(&page())),
         ("keys-25-agency", render(&agency)),
-        ("keys-25-narrowed", render(&KeyListPage { back: "/keys?status=active".to_owned(), ..page() })),
+        ("keys-25-agency-narrowed", render(&agency_narrowed)),
+        ("keys-25-narrowed", render(&KeyListPage { back: narrowed(), ..page() })),
     ]
 }
 

@@ -1,0 +1,90 @@
+//! Lists of keys as places to come back to: what is done in a row leads to the very list that it was done in.
+
+use super::browser::{Browser, Form, Page, selector};
+use crate::app::{TestApp, new_key};
+
+/// The way from a row to what is done to a key.
+fn way(page: &Page, key: &str, action: &str) -> String {
+    let wanted = format!("/o/root/keys/{key}{action}?");
+    let found = page.links().into_iter().find(|it| it.starts_with(&wanted));
+    found.unwrap_or_else(|| panic!("no {wanted} in {:?}", page.links()))
+}
+
+async fn leads_back(browser: &mut Browser<'_>, form: Form, list: &str) {
+    let answer = browser.submit(&form).await.expect(303);
+    assert_eq!(answer.header("location"), list, "{}", form.action);
+    browser.follow(answer).await.expect(200);
+}
+
+// Rule 9 of the console: a list is its address, whichever tab it stands in.
+#[tokio::test]
+async fn what_is_done_in_a_row_leads_back_to_the_filter_the_order_and_the_page_that_it_stands_in() {
+    let app = TestApp::new().await;
+    for at in 10..40 {
+        app.create_key(&app.admin, app.root, new_key(&format!("Till {at}"))).await.unwrap();
+    }
+    let mut browser = Browser::signed_in(&app).await;
+    let first = browser.get("/o/root/keys?q=till&sort=name").await.expect(200);
+    let html = first.html();
+    let next = html.select(&selector("a[rel=next]")).next().and_then(|it| it.attr("href")).unwrap().to_owned();
+    drop(html);
+    let list = format!("/o/root/keys{next}");
+    let page = browser.get(&list).await.expect(200);
+    let keys: Vec<String> = {
+        let html = page.html();
+        html.select(&selector("input[name=key]")).filter_map(|it| it.attr("value").map(str::to_owned)).collect()
+    };
+    assert_eq!(keys.len(), 5, "the second page");
+    // Meanwhile, in another tab.
+    let other = "/o/root/keys?q=till&used=never";
+    let beside = browser.get(other).await.expect(200);
+
+    let key = &keys[0];
+    let own = browser.get(&way(&page, key, "")).await.expect(200);
+    assert!(own.links().contains(&list), "View: {:?}", own.links());
+    let rotate = browser.get(&way(&page, key, "/rotate")).await.expect(200);
+    assert!(rotate.links().contains(&list), "Rotate: {:?}", rotate.links());
+    let shown = browser.submit(&rotate.form("/rotate")).await.expect(200);
+    assert!(shown.links().contains(&list), "Done: {:?}", shown.links());
+    let edit = browser.get(&way(&page, key, "/edit")).await.expect(200);
+    let nameless = browser.submit(&edit.form("/edit").with("name", "")).await.expect(422);
+    assert!(nameless.links().contains(&list), "Cancel: {:?}", nameless.links());
+    leads_back(&mut browser, nameless.form("/edit").with("name", "Till 99"), &list).await;
+    leads_back(&mut browser, page.form(&format!("{key}/deactivate")), &list).await;
+    let question = browser.get(&way(&page, key, "/delete")).await.expect(200);
+    leads_back(&mut browser, question.form("/delete"), &list).await;
+    let copy = page.links().into_iter().find(|it| it.contains(&format!("/keys/new?from={}&", keys[1]))).unwrap();
+    let copied = browser.get(&copy).await.expect(200).form("/keys").with("name", "Till copy");
+    assert!(browser.submit(&copied).await.expect(200).links().contains(&list), "Done");
+
+    let there = beside.key_path();
+    let there = there.rsplit_once('/').unwrap().1;
+    let edit = browser.get(&way(&beside, there, "/edit")).await.expect(200);
+    leads_back(&mut browser, edit.form("/edit").with("description", "Seen"), other).await;
+
+    // Several at once go on with the page, too.
+    let back = page.form("/bulk/delete").fields.into_iter().find(|it| it.0 == "back").unwrap().1;
+    assert_eq!(format!("/o/root{back}"), list);
+}
+
+#[tokio::test]
+async fn a_way_back_that_the_browser_has_forgotten_leads_to_the_whole_list() {
+    let app = TestApp::new().await;
+    let key = app.create_key(&app.admin, app.root, new_key("Till")).await.unwrap().info.key.id.to_string();
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/keys?q=till").await.expect(200);
+    assert!(browser.cookies.contains_key("lists"));
+    browser.cookies.remove("lists");
+    let own = browser.get(&way(&page, &key, "")).await.expect(200);
+    assert!(own.links().contains(&"/o/root/keys".to_owned()), "{:?}", own.links());
+
+    // The next one at this browser learns nothing of what was searched for.
+    let page = browser.get("/o/root/keys?q=till").await.expect(200);
+    let sign_out = page.form("/sign-out");
+    browser.submit(&sign_out).await.expect(303);
+    assert!(!browser.cookies.contains_key("lists"), "{:?}", browser.cookies);
+    // The whole list is what its rows lead back to anyway, and so nothing is noted.
+    let mut browser = Browser::signed_in(&app).await;
+    browser.get("/o/root/keys").await.expect(200);
+    assert!(!browser.cookies.contains_key("lists"), "{:?}", browser.cookies);
+}
