@@ -6,7 +6,7 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::api::Api;
-use claviger_core::id::{RoleId, UserId};
+use claviger_core::id::{OrganizationId, RoleId, UserId};
 use claviger_core::key::KeyState;
 use claviger_core::limits;
 use claviger_core::name::Slug;
@@ -168,7 +168,7 @@ impl ListQuery {
     }
 
     /// The heads of the columns, each with the way to the list sorted by it; a second click turns it round.
-    fn heads(&self) -> Heads {
+    pub(super) fn heads(&self) -> Heads {
         let now = self.order();
         let head = |sort: KeySort| {
             let word = SORTS.iter().find(|it| it.2 == sort).map_or("", |it| it.0);
@@ -312,7 +312,7 @@ pub(in crate::console) async fn show_keys(
         found => found?,
     };
 
-    let rows = rows_of(&visit, &list.page.items).await?;
+    let rows = rows_of(&visit, visit.organization_id(), &list.page.items).await?;
     let shown = rows.len() as u64;
     let first = if shown == 0 { 0 } else { query.first() };
     let may_create = visit.may_create_keys();
@@ -358,10 +358,10 @@ pub(in crate::console) async fn show_keys(
     Ok(if page.is_led_back_to() { visit.page_of_list(&page, &page.here()) } else { visit.page(&page) })
 }
 
-/// The rows of the list, with what else a page of keys is asked for once.
-async fn rows_of(visit: &Visit, keys: &[KeyInfo]) -> OpResult<Vec<KeyRowView>> {
+/// The rows of keys of an organization, with what else a page of them is asked for once.
+pub(super) async fn rows_of(visit: &Visit, place: OrganizationId, keys: &[KeyInfo]) -> OpResult<Vec<KeyRowView>> {
     let now = visit.app.now();
-    let weeks = weeks_of(&visit.app, &visit.caller, visit.organization_id(), keys).await?;
+    let weeks = weeks_of(&visit.app, &visit.caller, place, keys).await?;
     let mut rows = Vec::with_capacity(keys.len());
     for it in keys {
         rows.push(KeyRowView {

@@ -188,7 +188,9 @@ pub struct LocationView {
     pub found: Option<String>,
     /// Whether others stand below it: an agency of its own.
     pub is_agency: bool,
-    /// A few of its keys, the newest first.
+    /// The heads of its columns, which sort the whole page.
+    pub heads: Heads,
+    /// A few of its keys, the first in the page's order.
     pub keys: Vec<KeyRowView>,
 }
 
@@ -241,6 +243,23 @@ pub struct Heads {
     pub expires: Head,
     /// Status.
     pub status: Head,
+}
+
+impl Heads {
+    /// The same of rows that stand in the usual order, since there are too many for another.
+    #[must_use]
+    pub fn unsorted(self) -> Self {
+        let unsorted = |it: Head| Head { descending: None, ..it };
+        Self {
+            name: unsorted(self.name),
+            api: unsorted(self.api),
+            role: unsorted(self.role),
+            mapped_user: unsorted(self.mapped_user),
+            last_use: unsorted(self.last_use),
+            expires: unsorted(self.expires),
+            status: unsorted(self.status),
+        }
+    }
 }
 
 /// Which rows of how many a page shows, in digits as people read them.

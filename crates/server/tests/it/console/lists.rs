@@ -1,5 +1,7 @@
 //! Lists of keys as places to come back to: what is done in a row leads to the very list that it was done in.
 
+use claviger_core::role::BuiltIn;
+
 use super::browser::{Browser, Form, Page, selector};
 use crate::app::{TestApp, new_key};
 
@@ -31,8 +33,8 @@ async fn what_is_done_in_a_row_leads_back_to_the_filter_the_order_and_the_page_t
     let list = format!("/o/root/keys{next}");
     let page = browser.get(&list).await.expect(200);
     let keys: Vec<String> = {
-        let html = page.html();
-        html.select(&selector("input[name=key]")).filter_map(|it| it.attr("value").map(str::to_owned)).collect()
+        let (html, boxes) = (page.html(), selector("input[name=key]"));
+        html.select(&boxes).filter_map(|it| it.attr("value").map(str::to_owned)).collect()
     };
     assert_eq!(keys.len(), 5, "the second page");
     // Meanwhile, in another tab.
@@ -87,4 +89,51 @@ async fn a_way_back_that_the_browser_has_forgotten_leads_to_the_whole_list() {
     let mut browser = Browser::signed_in(&app).await;
     browser.get("/o/root/keys").await.expect(200);
     assert!(!browser.cookies.contains_key("lists"), "{:?}", browser.cookies);
+}
+
+// S1.4, S3.16: what the keys of an agency show, those of its locations show.
+#[tokio::test]
+async fn tables_of_locations_show_how_keys_were_used_and_sort_by_their_columns() {
+    let app = TestApp::new().await;
+    let shop = app.organization(app.root, "Shop").await;
+    for text in ["Beta", "Alpha", "Gamma"] {
+        let made = app.create_key(&app.admin, shop, new_key(text)).await.unwrap();
+        if text == "Beta" {
+            for _ in 0..3 {
+                assert_eq!(app.get("/api/v1/me", made.token.expose()).await.status, 200);
+            }
+        }
+    }
+    app.create_key(&app.admin, app.root, new_key("Own")).await.unwrap();
+    app.app.uses().flush().await.unwrap();
+    let mut admin = Browser::signed_in(&app).await;
+    let texts = |page: &Page, css: &str| -> Vec<String> {
+        page.html().select(&selector(css)).map(|it| it.text().collect()).collect()
+    };
+    let page = admin.get("/o/root/keys").await.expect(200);
+    assert_eq!(texts(&page, ".locations .spark title"), ["3 requests in 7 days"]);
+
+    let names = ".locations tbody th a";
+    let head = |page: &Page| {
+        let html = page.html();
+        let link = html.select(&selector(".locations thead a")).next().and_then(|it| it.attr("href")).unwrap();
+        format!("/o/root/keys{link}")
+    };
+    let sorted = admin.get(&head(&page)).await.expect(200);
+    assert_eq!(texts(&sorted, names), ["Alpha", "Beta", "Gamma"]);
+    let says = |page: &Page| {
+        let html = page.html();
+        let marked = selector("[aria-sort]");
+        html.select(&marked).filter_map(|it| it.attr("aria-sort").map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(says(&sorted), ["ascending", "ascending"], "each of the two tables");
+    let turned = admin.get(&head(&sorted)).await.expect(200);
+    assert_eq!(texts(&turned, names), ["Gamma", "Beta", "Alpha"]);
+
+    // Who may look at the agency's keys and at nobody's of a location is told nothing of their use.
+    let (_, ann, _) = app.member(app.root, "Ann", BuiltIn::Readonly).await;
+    let role = app.built_in(app.root, BuiltIn::Member).await.id;
+    app.add_member(shop, ann, role).await;
+    let page = Browser::of_user(&app, ann).await.get("/o/root/keys").await.expect(200);
+    assert_eq!(texts(&page, ".locations .spark title"), Vec::<String>::new());
 }
