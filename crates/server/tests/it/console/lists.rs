@@ -137,3 +137,34 @@ async fn tables_of_locations_show_how_keys_were_used_and_sort_by_their_columns()
     let page = Browser::of_user(&app, ann).await.get("/o/root/keys").await.expect(200);
     assert_eq!(texts(&page, ".locations .spark title"), Vec::<String>::new());
 }
+
+// Rule 9: which rows of how many are shown, and the way to the page before as to the one behind, in every list alike.
+#[tokio::test]
+async fn lists_of_people_roles_and_sessions_say_what_they_show_and_lead_both_ways() {
+    let app = TestApp::new().await;
+    for at in 10..40 {
+        app.member(app.root, &format!("Person {at}"), BuiltIn::Readonly).await;
+    }
+    let mut admin = Browser::signed_in(&app).await;
+    for list in ["/o/root/members", "/o/root/integrations/data-loader"] {
+        let first = admin.get(&format!("{list}?q=person")).await.expect(200);
+        assert_eq!(first.text_of(".pager p"), "Showing 1–25", "{list}");
+        let to = |page: &Page, rel: &str| {
+            let html = page.html();
+            let link = html.select(&selector(&format!("a[rel={rel}]"))).next().and_then(|it| it.attr("href"));
+            link.map(|it| format!("{list}{it}"))
+        };
+        assert_eq!(to(&first, "prev"), None);
+        let second = admin.get(&to(&first, "next").expect("a second page")).await.expect(200);
+        assert_eq!(second.text_of(".pager p"), "Showing 26–30 of 30", "{list}");
+        assert_eq!(to(&second, "next"), None);
+        let back = admin.get(&to(&second, "prev").expect("the way back")).await.expect(200);
+        assert_eq!(back.text_of(".pager p"), "Showing 1–25", "{list}");
+        assert_eq!(back.text_of("tbody th bdi"), first.text_of("tbody th bdi"));
+    }
+    assert_eq!(admin.get("/o/root/roles").await.expect(200).text_of(".pager p"), "Showing 1–3 of 3");
+    let tree = admin.get("/o/root/tree").await.expect(200);
+    assert_eq!(tree.text_of(".pager p"), "Showing 1–1 of 1");
+    let sessions = admin.get("/o/root/sessions").await.expect(200);
+    assert!(sessions.text_of(".pager p").starts_with("Showing 1–1 of 1"), "{}", sessions.text_of(".pager p"));
+}
