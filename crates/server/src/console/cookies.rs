@@ -1,4 +1,5 @@
-//! What the console keeps in the browser: the session, a wish about looks, the notice of the last action, and where it stands in the log.
+//! What the console keeps in the browser: the session, a wish about looks, the notice of the last action, where it stands in the log, and the
+//! lists it was shown of late.
 //!
 //! How they are named, and when they are `Secure`, is [`crate::site`]'s, since the management API reads the session too.
 
@@ -18,11 +19,15 @@ use crate::site::{LOOK_COOKIE, SESSION_COOKIE, Site};
 
 const NOTICE: &str = "notice";
 const CHANGE: &str = "change";
+const LISTS: &str = "lists";
 
 /// A notice that no page has shown after a minute is stale.
 const NOTICE_LIFE: Duration = Duration::from_secs(60);
 /// A wish about looks outlives sessions.
 const PREFERENCES_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// A list that nobody has looked at for a day is not gone on with.
+const LISTS_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
 fn set(headers: &mut HeaderMap, site: &Site, bare: &str, value: String, life: Duration) {
     let cookie = Cookie::build((site.cookie_name(bare), value))
         .path("/")
@@ -31,7 +36,7 @@ fn set(headers: &mut HeaderMap, site: &Site, bare: &str, value: String, life: Du
         .same_site(SameSite::Lax)
         .max_age(cookie::time::Duration::seconds(i64::try_from(life.as_secs()).unwrap_or(i64::MAX)))
         .build();
-    // Every value here is made of letters, digits, `.`, `-`, `_` and `%`.
+    // Every value here is made of letters, digits, and marks that need no quotes in a cookie, such as `.`, `%` and `/`.
     if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
         headers.append(SET_COOKIE, value);
     }
@@ -42,9 +47,10 @@ pub(super) fn set_session(headers: &mut HeaderMap, site: &Site, token: &SecretSt
     set(headers, site, SESSION_COOKIE, token.expose_secret().to_owned(), life);
 }
 
-/// Takes the session's token back.
+/// Takes the session's token back, and what its holder looked at.
 pub(super) fn clear_session(headers: &mut HeaderMap, site: &Site) {
     set(headers, site, SESSION_COOKIE, String::new(), Duration::ZERO);
+    set(headers, site, LISTS, String::new(), Duration::ZERO);
 }
 
 /// How this browser wants pages to look.
@@ -254,6 +260,16 @@ pub(super) fn change(headers: &HeaderMap, site: &Site, organization: Organizatio
         _ => return None,
     };
     Some(Noted { position, reach })
+}
+
+/// The lists that this browser was shown of late, as [`super::lists`] writes them.
+pub(super) fn lists(headers: &HeaderMap, site: &Site) -> String {
+    site.cookie(headers, LISTS).unwrap_or_default()
+}
+
+/// Notes the lists that this browser was shown.
+pub(super) fn set_lists(headers: &mut HeaderMap, site: &Site, noted: String) {
+    set(headers, site, LISTS, noted, LISTS_LIFE);
 }
 
 /// Leaves the place of the last change for the next pages, as long as a notice.

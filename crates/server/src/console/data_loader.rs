@@ -6,7 +6,6 @@ use axum::response::Response;
 use claviger_core::api::DATA_LOADER_API;
 use claviger_core::id::{MemberId, UserId};
 use claviger_core::key::KeyPatch;
-use claviger_core::limits;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::role::BuiltIn;
 use claviger_core::user::UserStatus;
@@ -26,7 +25,7 @@ use super::pages::secrets::Made;
 use super::pages::settings::Crumb;
 use super::pages::shell::{Notice, Place};
 use super::pages::snippets::send_key_along;
-use super::paging::{Forward, forward_in};
+use super::paging::{Forward, searched};
 use super::visit::Visit;
 use crate::ops::keys::{KeyInfo, KeysOfUsers, create_key_for_user, find_keys_of_users, update_key};
 use crate::ops::people::{get_person, list_people};
@@ -44,9 +43,9 @@ type MemberPath = Path<(String, String)>;
 pub(super) async fn show(visit: Visit, query: Result<Query<Forward>, QueryRejection>) -> Result<Response, Failure> {
     let Query(query) = query.unwrap_or_default();
     let search = query.search();
-    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
+    let pages = query.pages();
     let wanted = Some(search.as_str()).filter(|it| !it.is_empty());
-    let people = list_people(&visit.app, &visit.caller, visit.organization_id(), wanted, request).await?;
+    let people = list_people(&visit.app, &visit.caller, visit.organization_id(), wanted, pages.request()).await?;
     let user_ids: Vec<_> = people.items.iter().map(|it| it.row.user.id).collect();
     let found = find(&visit, &user_ids).await?;
     let page = DataLoaderPage {
@@ -54,8 +53,8 @@ pub(super) async fn show(visit: Visit, query: Result<Query<Forward>, QueryReject
         crumbs: Section::Integrations.crumbs_below(),
         tabs: Section::Integrations.tabs(&visit),
         rows: people.items.iter().map(|it| user(&visit, it, key_of(&found, it))).collect(),
-        is_first,
-        next: forward_in(&search, people.next),
+        is_first: pages.is_first(),
+        pager: pages.pager(&searched(&search), people.items.len(), people.next.as_ref()),
         search,
         snippets: send_key_along(None),
         documentation: visit.documentation(DATA_LOADER_API).await,

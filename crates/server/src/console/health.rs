@@ -71,6 +71,12 @@ fn words(rule: KeyHealth) -> Words {
             "The requests that were refused stand on the key’s page with the reason: give it what it lacks, or stop what calls.",
             None,
         ),
+        KeyHealth::ManyAddresses => words(
+            "Refused from many addresses",
+            "In the last 24 hours requests with it were refused from five addresses or more: its secret may be in more hands than you know.",
+            "The key’s page says from where. Where one is strange, report the leak; where they are yours, allow only those.",
+            None,
+        ),
         KeyHealth::NoExpiry => {
             words("Never expires", "A secret that leaks stays good until somebody notices.", "Give it an end.", EXTEND)
         }

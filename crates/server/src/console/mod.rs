@@ -24,6 +24,7 @@ mod keyboard;
 mod keys;
 mod lines;
 mod links;
+mod lists;
 mod members;
 mod menu;
 mod notifications;

@@ -32,12 +32,13 @@ pub(super) fn page_before(trail: &str) -> (&str, &str) {
 }
 
 /// Which part of a list an address asks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Pages {
     after: String,
     trail: String,
     at: u64,
     rows: &'static str,
+    limit: u32,
 }
 
 impl Pages {
@@ -45,12 +46,13 @@ impl Pages {
     pub(super) fn read(after: &str, trail: &str, at: &str, rows: &str) -> Self {
         // Long, it is none of ours; the list begins anew.
         let after = if after.len() <= CURSOR_BYTES_MAX { after } else { "" };
-        Self {
-            after: after.to_owned(),
-            trail: trail.to_owned(),
-            at: at.parse().unwrap_or_default(),
-            rows: SIZES.iter().find(|it| it.0 == rows).map_or("", |it| it.0),
-        }
+        let (rows, limit) = SIZES.into_iter().find(|it| it.0 == rows).unwrap_or(("", limits::PAGE_ITEMS_DEFAULT));
+        Self { after: after.to_owned(), trail: trail.to_owned(), at: at.parse().unwrap_or_default(), rows, limit }
+    }
+
+    /// The same with pages of so many rows, where a list has no choice of them.
+    pub(super) fn of(self, limit: u32) -> Self {
+        Self { limit, ..self }
     }
 
     /// Whether nothing stands before this page.
@@ -60,8 +62,7 @@ impl Pages {
 
     /// What the operation is asked for.
     pub(super) fn request(&self) -> PageRequest {
-        let limit = SIZES.iter().find(|it| it.0 == self.rows).map_or(limits::PAGE_ITEMS_DEFAULT, |it| it.1);
-        PageRequest { after: Some(self.after.clone()).filter(|it| !it.is_empty()).map(Cursor), limit }
+        PageRequest { after: Some(self.after.clone()).filter(|it| !it.is_empty()).map(Cursor), limit: self.limit }
     }
 
     /// The number of the first row; only a label, so a wrong one in the address harms nobody.
@@ -79,7 +80,7 @@ impl Pages {
     /// The line below the list: how much of it is shown, and the ways to the rest. How many there are is said where that is known without counting.
     pub(super) fn pager(&self, narrowed: &[(&'static str, String)], shown: usize, next: Option<&Cursor>) -> Pager {
         let (shown, first) = (shown as u64, self.first());
-        let size = u64::from(self.request().limit);
+        let size = u64::from(self.limit);
         let previous = (!self.is_first()).then(|| {
             let (after, trail) = page_before(&self.trail);
             self.link(narrowed, after, trail, if after.is_empty() { 1 } else { first.saturating_sub(size) })
@@ -104,6 +105,9 @@ impl Pages {
 pub(super) struct Forward {
     q: String,
     after: String,
+    trail: String,
+    at: String,
+    rows: String,
 }
 
 impl Forward {
@@ -112,11 +116,21 @@ impl Forward {
         search_words(&self.q)
     }
 
+    /// Which part of the list it asks for.
+    pub(super) fn pages(&self) -> Pages {
+        Pages::read(&self.after, &self.trail, &self.at, &self.rows)
+    }
+
     /// Whether it is the first page, and what the operation is asked for.
     pub(super) fn request(self, limit: u32) -> (bool, PageRequest) {
         let after = Some(self.after).filter(|it| !it.is_empty()).map(Cursor);
         (after.is_none(), PageRequest { after, limit })
     }
+}
+
+/// What narrows such a list.
+pub(super) fn searched(search: &str) -> Vec<(&'static str, String)> {
+    if search.is_empty() { Vec::new() } else { vec![("q", search.to_owned())] }
 }
 
 /// What was typed into a search, as far as it is looked at.
@@ -177,6 +191,15 @@ mod tests {
         let third = Pages::read("b", "a", "101", "50").pager(&narrowed, 3, None);
         assert_eq!((third.last.as_str(), third.is_last), ("103", true));
         assert_eq!(third.previous.as_deref(), Some("state=failed&rows=50&after=a&at=51"));
+    }
+
+    #[test]
+    fn a_list_without_a_choice_goes_back_by_as_many_rows_as_it_has() {
+        let second = Pages::read("b", "a", "201", "").of(100);
+        assert_eq!(second.request().limit, 100);
+        let pager = second.pager(&searched("hill"), 100, None);
+        assert_eq!((pager.first.as_str(), pager.last.as_str(), pager.is_last), ("201", "300", true));
+        assert_eq!(pager.previous.as_deref(), Some("q=hill&after=a&at=101"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::confirmations::Unconfirmed;
 use super::cookies;
 use super::failure::Failure;
 use super::keys::door::list_elsewhere;
+use super::lists;
 use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
 use super::respond::{html, own_path};
 use super::security::plain_http;
@@ -84,8 +85,10 @@ pub(super) struct Visit {
     /// How many notifications the reader has not looked at.
     unread: u64,
     here: String,
-    /// The list of another organization that the reader came from, where the address says so.
+    /// The list that the reader came from, where the address says so.
     back: Option<String>,
+    /// The lists that the browser was shown of late.
+    lists: String,
     pub(super) origin: sessions::Origin,
     /// When the reader last proved who they are.
     pub(super) signed_in_at: Timestamp,
@@ -101,15 +104,15 @@ impl FromRequestParts<App> for Visit {
         let is_page = parts.method == http::Method::GET;
         let here = uri.path_and_query().filter(|_| is_page).map_or("", |it| own_path(it.as_str())).to_owned();
         // Also of a form that is sent: its address says it, and no page loses it by a complaint.
-        let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-        let back = query.find(|(name, _)| name == "back").and_then(|(_, it)| list_elsewhere(&it).map(str::to_owned));
+        let query = uri.query().unwrap_or_default().to_owned();
         // What was posted cannot be posted again by signing in, so a change leads back to the start.
         let next = if is_page { here.clone() } else { "/".to_owned() };
         let signed_out = |has_ended| Failure::SignedOut { next: next.clone(), has_ended };
         let token = guest.site.session(&parts.headers).ok_or_else(|| signed_out(false))?;
         let slug = slug(parts, app).await;
         let visit = Self::open(app, guest, &parts.headers, &token, &here, slug.as_deref()).await?;
-        visit.map(|it| Self { back, ..it }).ok_or_else(|| signed_out(true))
+        let visit = visit.ok_or_else(|| signed_out(true))?;
+        Ok(Self { back: came_from(&query, &visit.lists), ..visit })
     }
 }
 
@@ -117,6 +120,15 @@ impl FromRequestParts<App> for Visit {
 async fn slug(parts: &mut Parts, app: &App) -> Option<String> {
     let params = RawPathParams::from_request_parts(parts, app).await.ok()?;
     params.iter().find(|(name, _)| *name == "organization").map(|(_, value)| value.to_owned())
+}
+
+/// The list that a page's reader came from, out of the query of its address: said as it is, or by the mark of one that was noted.
+fn came_from(query: &str, noted: &str) -> Option<String> {
+    let value = |wanted: &str| form_urlencoded::parse(query.as_bytes()).find(|it| it.0 == wanted).map(|it| it.1);
+    if let Some(said) = value("back") {
+        return list_elsewhere(&said).map(str::to_owned);
+    }
+    lists::find(noted, &value(lists::NAME)?).and_then(list_elsewhere).map(str::to_owned)
 }
 
 impl Visit {
@@ -141,6 +153,7 @@ impl Visit {
         let unread = count_unread(app, &session.caller).await.unwrap_or_default();
         let notice = cookies::notice(headers, &site);
         let change = cookies::change(headers, &site, organization.id);
+        let lists = cookies::lists(headers, &site);
         Ok(Some(Self {
             unconfirmed: Unconfirmed::of(app, change).await,
             app: app.clone(),
@@ -154,6 +167,7 @@ impl Visit {
             unread,
             here: here.to_owned(),
             back: None,
+            lists,
             origin,
             signed_in_at: session.signed_in_at,
         }))
@@ -288,6 +302,16 @@ impl Visit {
         response
     }
 
+    /// Answers with a page of a list, and has the browser note which one it is, for what is done in its rows to lead back to. `list` is its path
+    /// with its query.
+    pub(super) fn page_of_list(&self, page: &impl Template, list: &str) -> Response {
+        let mut response = self.page(page);
+        if let Some(noted) = lists::with(&self.lists, list) {
+            cookies::set_lists(response.headers_mut(), &self.site, noted);
+        }
+        response
+    }
+
     /// Answers with a page that a script asks for, or that is opened beside another one: the notice is left for that one.
     pub(super) fn page_beside(&self, page: &impl Template) -> Response {
         html(page)
@@ -298,7 +322,7 @@ impl Visit {
         self.done_at(&self.path(rest), notice)
     }
 
-    /// The same with the list that the reader came from, where it is another organization's.
+    /// The same with the list that the reader came from, where the address said so.
     pub(super) fn done_back_or(&self, rest: &str, notice: &Notice) -> Response {
         let path = self.back.clone().unwrap_or_else(|| self.path(rest));
         self.done_at(&path, notice)
@@ -321,5 +345,26 @@ impl Visit {
         debug_assert!(response.headers().contains_key(LOCATION));
         cookies::set_notice(response.headers_mut(), &self.site, notice);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{came_from, lists};
+
+    #[test]
+    fn a_reader_came_from_a_list_that_is_said_or_noted_and_from_nowhere_else() {
+        let (one, other) = ("/o/root/keys?q=a", "/o/root/keys?q=b");
+        let noted = lists::with(one, other).unwrap();
+        let asked = |path: &str| format!("from=key_1&l={}", lists::mark(path));
+        assert_eq!(came_from(&asked(one), &noted).as_deref(), Some(one));
+        assert_eq!(came_from(&asked(other), &noted).as_deref(), Some(other));
+        assert_eq!(came_from(&asked(one), other), None, "it is not among them any more");
+        assert_eq!(came_from("back=/o/root/keys%3Fq%3Dc", &noted).as_deref(), Some("/o/root/keys?q=c"));
+        // Whoever writes into the browser's cookies leads nobody elsewhere by it.
+        for elsewhere in ["//evil.example/keys", "/o/root/members", "https://evil.example"] {
+            assert_eq!(came_from(&asked(elsewhere), elsewhere), None, "{elsewhere}");
+        }
+        assert_eq!(came_from("", &noted), None);
     }
 }

@@ -45,6 +45,8 @@ pub enum KeyHealth {
     Idle,
     /// Of its requests in the latest 24 hours more than one in ten was refused, and ten or more.
     OftenRefused,
+    /// Its latest refused requests of 24 hours came from five addresses or more. Of requests that pass only the last address is kept.
+    ManyAddresses,
     /// It has no end.
     NoExpiry,
     /// It is older than a year.
@@ -55,7 +57,7 @@ pub enum KeyHealth {
 
 impl KeyHealth {
     /// All rules.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ToReview,
         Self::EndsInADay,
         Self::EndsInAWeek,
@@ -65,11 +67,12 @@ impl KeyHealth {
         Self::NeverUsed,
         Self::Idle,
         Self::OftenRefused,
+        Self::ManyAddresses,
         Self::NoExpiry,
         Self::Old,
         Self::AnyAddress,
     ];
-    /// Those that ask for something to be done soon; the others are good to know.
+    /// Those that ask for something to be done soon; the others are good to know, such as many addresses: a key in many hands may be meant to be.
     pub const URGENT: [Self; 6] =
         [Self::EndsInAWeek, Self::OldSecretUsed, Self::NobodyAnswers, Self::NeverUsed, Self::Idle, Self::OftenRefused];
 
@@ -85,6 +88,7 @@ impl KeyHealth {
             Self::NeverUsed => "never-used",
             Self::Idle => "idle",
             Self::OftenRefused => "refused",
+            Self::ManyAddresses => "many-addresses",
             Self::NoExpiry => "no-expiry",
             Self::Old => "old",
             Self::AnyAddress => "any-address",
@@ -158,6 +162,12 @@ impl KeyHealth {
                 }
                 query.text(")) ELSE 0 END = 1");
             }
+            Self::ManyAddresses => query.push(
+                "(SELECT count(DISTINCT d.ip) FROM denied_request d WHERE d.key_id = k.id AND d.denied_at >= ",
+                now.saturating_sub(DAY),
+                // A caller behind several exits of one network has fewer.
+                ") >= 5",
+            ),
             Self::NoExpiry => query.text("k.expires_at IS NULL"),
             Self::Old => query.push("k.created_at < ", days(365), ""),
             Self::AnyAddress => query.text("k.allowed_ips IS NULL"),

@@ -1,5 +1,6 @@
 //! Rules that say what to look at about a key: each finds what it is about, in a list and of a single key.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use claviger_core::key::Key;
@@ -28,7 +29,7 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
     let (mut keys, mut uses, mut denials) = (Vec::new(), Vec::new(), Vec::new());
     for name in [
         "calm", "day", "week", "month", "never", "idle", "endless", "old", "anywhere", "nobody", "shared", "turned",
-        "often", "seldom", "mistyped", "formerly",
+        "often", "seldom", "mistyped", "formerly", "around", "exits",
     ] {
         let (mut key, mut secret, _) = world.key(&world.acme, name);
         calm(&mut key);
@@ -73,6 +74,22 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
             count,
             latest: vec![Denial { at, code: "insufficient_permission".to_owned(), ip: None, user_agent: None }],
         }));
+        // From five addresses, and as often from four.
+        let addresses = match name {
+            "around" => 5,
+            "exits" => 4,
+            _ => 0,
+        };
+        let from = |at: u8| Denial {
+            at: now().saturating_sub(DAY / 24).saturating_add(Duration::from_secs(at.into())),
+            code: "insufficient_permission".to_owned(),
+            ip: Some(IpAddr::from([192, 0, 2, at % addresses])),
+            user_agent: None,
+        };
+        if addresses > 0 {
+            let latest = (0..5).map(from).collect();
+            denials.push(KeyDenials { key_id: key.id, organization_id: tenant.organization_id(), count: 5, latest });
+        }
         uses.extend(used.map(|at| used_once(tenant.organization_id(), &secret, at)));
         secrets.insert(0, secret);
         tx.insert_key(tenant, &key, &secrets).await.expect("a key");
@@ -94,6 +111,7 @@ async fn every_rule_finds_the_keys_that_it_is_about_and_a_key_says_the_same() {
         (KeyHealth::NeverUsed, vec!["never"]),
         (KeyHealth::Idle, vec!["idle"]),
         (KeyHealth::OftenRefused, vec!["often"]),
+        (KeyHealth::ManyAddresses, vec!["around"]),
         (KeyHealth::NoExpiry, vec!["endless"]),
         (KeyHealth::Old, vec!["old"]),
         (KeyHealth::AnyAddress, vec!["anywhere"]),

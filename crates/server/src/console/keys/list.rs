@@ -6,7 +6,7 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::api::Api;
-use claviger_core::id::{RoleId, UserId};
+use claviger_core::id::{OrganizationId, RoleId, UserId};
 use claviger_core::key::KeyState;
 use claviger_core::limits;
 use claviger_core::name::Slug;
@@ -71,6 +71,9 @@ const USES: [(&str, &str, Option<u32>); 5] = [
     ("90", "Older than 90 d", Some(90)),
     ("365", "Older than 365 d", Some(365)),
 ];
+
+/// Bytes of a list's address that are noted: of a long way to a page, the way there is left out before the page is.
+const NOTED_BYTES_MAX: usize = 900;
 
 /// What the list's URL says.
 #[derive(Default, Clone)]
@@ -148,6 +151,13 @@ impl ListQuery {
         self.link("", "", 1)
     }
 
+    /// The query string of the very page, as far as it is not too long to be kept.
+    fn place(&self) -> String {
+        let from = self.first();
+        let places = [self.link(&self.after, &self.trail, from), self.link(&self.after, "", from)];
+        places.into_iter().find(|it| it.len() <= NOTED_BYTES_MAX).unwrap_or_else(|| self.whole())
+    }
+
     /// The same without what is searched for: of an organization that is called so itself, all that the other filters let through.
     pub(super) fn without_search(&self) -> Self {
         Self { q: String::new(), ..self.clone() }
@@ -158,7 +168,7 @@ impl ListQuery {
     }
 
     /// The heads of the columns, each with the way to the list sorted by it; a second click turns it round.
-    fn heads(&self) -> Heads {
+    pub(super) fn heads(&self) -> Heads {
         let now = self.order();
         let head = |sort: KeySort| {
             let word = SORTS.iter().find(|it| it.2 == sort).map_or("", |it| it.0);
@@ -302,7 +312,7 @@ pub(in crate::console) async fn show_keys(
         found => found?,
     };
 
-    let rows = rows_of(&visit, &list.page.items).await?;
+    let rows = rows_of(&visit, visit.organization_id(), &list.page.items).await?;
     let shown = rows.len() as u64;
     let first = if shown == 0 { 0 } else { query.first() };
     let may_create = visit.may_create_keys();
@@ -338,20 +348,20 @@ pub(in crate::console) async fn show_keys(
         search: query.q.clone(),
         health: query.health.map(|it| (it.as_str(), health::label(it))),
         to_review: health::to_review(&visit).await,
-        back: format!("{}?{}", door.path(), query.link("", "", 1)),
+        back: format!("{}?{}", door.path(), query.place()),
         rows,
         may_create,
         may_report: visit.may("delete"),
         shared_secret: may_see(&visit),
         snippets: create_key(&visit.site.base_url, visit.organization.id),
     };
-    Ok(visit.page(&page))
+    Ok(if page.is_led_back_to() { visit.page_of_list(&page, &page.here()) } else { visit.page(&page) })
 }
 
-/// The rows of the list, with what else a page of keys is asked for once.
-async fn rows_of(visit: &Visit, keys: &[KeyInfo]) -> OpResult<Vec<KeyRowView>> {
+/// The rows of keys of an organization, with what else a page of them is asked for once.
+pub(super) async fn rows_of(visit: &Visit, place: OrganizationId, keys: &[KeyInfo]) -> OpResult<Vec<KeyRowView>> {
     let now = visit.app.now();
-    let weeks = weeks_of(&visit.app, &visit.caller, visit.organization_id(), keys).await?;
+    let weeks = weeks_of(&visit.app, &visit.caller, place, keys).await?;
     let mut rows = Vec::with_capacity(keys.len());
     for it in keys {
         rows.push(KeyRowView {

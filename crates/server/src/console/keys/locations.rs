@@ -7,11 +7,10 @@ use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::organization::Organization;
 use claviger_core::reject::RejectCode;
 
-use super::list::{ListQuery, is_about_sort};
-use super::rights::offers_to;
+use super::list::{ListQuery, is_about_sort, rows_of};
 use super::view;
 use crate::console::failure::Failure;
-use crate::console::pages::key_list::{KeyRowView, LocationKeys, LocationView};
+use crate::console::pages::key_list::{LocationKeys, LocationView};
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_keys};
@@ -81,7 +80,7 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
     let mut locations = Vec::new();
     let (mut found, mut all) = (KeyTotal { count: 0, is_exact: true }, KeyTotal { count: 0, is_exact: true });
     for it in organizations {
-        let Some(keys) = keys_of(visit, &it, query, is_named.contains(&it.id)).await? else { continue };
+        let Some((keys, is_sorted)) = keys_of(visit, &it, query, is_named.contains(&it.id)).await? else { continue };
         if locations.len() == LOCATIONS_MAX as usize {
             more = true;
             break;
@@ -93,10 +92,8 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
         };
         sum.count += list.map_or(0, |it| it.total.count);
         sum.is_exact &= list.is_none_or(|it| it.total.is_exact);
-        let mut rows = Vec::new();
-        for key in list.into_iter().flat_map(|it| &it.page.items) {
-            rows.push(KeyRowView { may: offers_to(visit, key).await?, ..view::row(key, app.now()) });
-        }
+        let items = list.map_or(&[][..], |it| it.page.items.as_slice());
+        let heads = query.heads();
         locations.push(LocationView {
             page: may_see(it.id).then(|| format!("/tree/{}", it.id)),
             name: it.name.to_string(),
@@ -104,7 +101,8 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
             total: list.map(|it| view::total(it.total)),
             found: matches!(keys, Keys::Found(_)).then(|| query.whole()),
             is_agency: has_others_below(visit, it.id).await?,
-            keys: rows,
+            heads: if is_sorted { heads } else { heads.unsorted() },
+            keys: rows_of(visit, it.id, items).await?,
         });
     }
     // Keys that were found are not counted together with those of organizations that were.
@@ -167,32 +165,39 @@ async fn below(visit: &Visit, query: &ListQuery) -> OpResult<(Below, Below)> {
     Ok((named, Below { organizations: found.organizations, more, cut: !found.is_whole }))
 }
 
-/// What is shown of the keys of an organization; nothing where it is not shown.
-async fn keys_of(visit: &Visit, it: &Organization, query: &ListQuery, is_named: bool) -> Result<Option<Keys>, Failure> {
+/// What is shown of the keys of an organization, and whether it stands in the order that was asked for; nothing where it is not shown.
+async fn keys_of(
+    visit: &Visit,
+    it: &Organization,
+    query: &ListQuery,
+    is_named: bool,
+) -> Result<Option<(Keys, bool)>, Failure> {
     let few = || PageRequest { after: None, limit: KEYS_EACH };
     let keys = async |query: &ListQuery| {
         let wanted = query.wanted(visit.app.now());
         let unsorted = KeyQuery { order: KeyOrder::default(), ..wanted.clone() };
         match list_keys(&visit.app, &visit.caller, it.id, wanted, few()).await {
             Err(Error::Reject(reject)) if is_about_sort(&reject) => {
-                list_keys(&visit.app, &visit.caller, it.id, unsorted, few()).await
+                list_keys(&visit.app, &visit.caller, it.id, unsorted, few()).await.map(|it| (it, false))
             }
-            answer => answer,
+            answer => answer.map(|it| (it, true)),
         }
     };
     let is_narrowed = query.search().is_some() || query.is_filtered();
     if is_narrowed {
         match keys(query).await {
-            Ok(found) if !found.page.items.is_empty() => return Ok(Some(Keys::Found(found))),
+            Ok((found, is_sorted)) if !found.page.items.is_empty() => {
+                return Ok(Some((Keys::Found(found), is_sorted)));
+            }
             Ok(_) | Err(Error::Reject(_)) if !is_named => return Ok(None),
             Ok(_) | Err(Error::Reject(_)) => {}
             Err(fault) => return Err(fault.into()),
         }
     }
     match keys(&query.without_search()).await {
-        Ok(all) if query.is_filtered() && all.page.items.is_empty() => Ok(None),
-        Ok(all) => Ok(Some(Keys::All(all))),
-        Err(Error::Reject(reject)) if reject.code == SUSPENDED => Ok(Some(Keys::Closed)),
+        Ok((all, _)) if query.is_filtered() && all.page.items.is_empty() => Ok(None),
+        Ok((all, is_sorted)) => Ok(Some((Keys::All(all), is_sorted))),
+        Err(Error::Reject(reject)) if reject.code == SUSPENDED => Ok(Some((Keys::Closed, true))),
         // A nearer membership may allow less.
         Err(Error::Reject(_)) => Ok(None),
         Err(fault) => Err(fault.into()),

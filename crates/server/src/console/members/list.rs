@@ -3,7 +3,6 @@
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
-use claviger_core::limits;
 use claviger_core::role::BuiltIn;
 use claviger_core::time::Timestamp;
 use claviger_core::user::UserStatus;
@@ -13,7 +12,7 @@ use crate::console::failure::Failure;
 use crate::console::keys::view;
 use crate::console::pages::members::{MemberListPage, PersonFacts};
 use crate::console::pages::shell::{Moment, Place, Status, Tone};
-use crate::console::paging::{Forward, forward_in};
+use crate::console::paging::{Forward, searched};
 use crate::console::visit::Visit;
 use crate::ops::people::list_people;
 
@@ -24,15 +23,15 @@ pub(in crate::console) async fn show_members(
 ) -> Result<Response, Failure> {
     let Query(query) = query.unwrap_or_default();
     let search = query.search();
-    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
+    let pages = query.pages();
     let wanted = Some(search.as_str()).filter(|it| !it.is_empty());
-    let found = list_people(&visit.app, &visit.caller, visit.organization_id(), wanted, request).await?;
+    let found = list_people(&visit.app, &visit.caller, visit.organization_id(), wanted, pages.request()).await?;
     let now = visit.app.now();
     let page = MemberListPage {
         shell: visit.shell(Place::Settings),
         rows: found.items.iter().map(|it| facts(&visit, it, now)).collect(),
-        is_first,
-        next: forward_in(&search, found.next),
+        is_first: pages.is_first(),
+        pager: pages.pager(&searched(&search), found.items.len(), found.next.as_ref()),
         may_invite: may_invite(&visit),
         search,
     };

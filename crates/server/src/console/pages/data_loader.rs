@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::form::{Choice, FormErrors};
 use super::key_list::KeyRowView;
+use super::pager::Pager;
 use super::settings::Crumb;
 use super::shell::Shell;
 use super::snippets::Snippet;
@@ -24,8 +25,8 @@ pub struct DataLoaderPage {
     pub search: String,
     /// Whether nothing stands before these.
     pub is_first: bool,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
     /// How to send such a key along.
     pub snippets: Vec<Snippet>,
     /// The address of the page where the api of these keys is documented.

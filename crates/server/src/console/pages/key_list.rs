@@ -9,7 +9,7 @@ use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
 use super::usage::Spark;
 use crate::console::keys::door::Door;
-use crate::console::paging::back_query;
+use crate::console::lists;
 
 /// The list of an organization's keys.
 #[derive(Template, Debug)]
@@ -25,7 +25,7 @@ pub struct KeyListPage {
     pub locations: Option<LocationKeys>,
     /// The rows of this page.
     pub rows: Vec<KeyRowView>,
-    /// The list as it is narrowed and sorted, as a path within the organization: where a question about several keys leads back to.
+    /// The list as it is narrowed and sorted, and its page, as a path within the organization: where what is done to its keys leads back to.
     pub back: String,
     /// The words searched for.
     pub search: String,
@@ -89,16 +89,27 @@ impl KeyListPage {
 
     /// What the addresses of keys of other organizations end in, so that what is done to them leads back here.
     fn kept(&self) -> String {
-        format!("?{}", back_query(&self.here()))
+        format!("?{}={}", lists::NAME, lists::mark(&self.here()))
     }
 
     /// The same for keys of this organization, where the list is not the one that they lead back to anyway.
     fn kept_of_own(&self) -> String {
-        if self.back.trim_end_matches('?') == Door::default().path() { String::new() } else { self.kept() }
+        if self.is_whole() { String::new() } else { self.kept() }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.back.trim_end_matches('?') == Door::default().path()
+    }
+
+    /// Whether an address in it says which list it stands in.
+    #[must_use]
+    pub fn is_led_back_to(&self) -> bool {
+        !self.is_whole() || self.locations.is_some()
     }
 
     /// This list from outside of its organization.
-    fn here(&self) -> String {
+    #[must_use]
+    pub fn here(&self) -> String {
         self.shell.path(self.back.trim_end_matches('?'))
     }
 
@@ -177,7 +188,9 @@ pub struct LocationView {
     pub found: Option<String>,
     /// Whether others stand below it: an agency of its own.
     pub is_agency: bool,
-    /// A few of its keys, the newest first.
+    /// The heads of its columns, which sort the whole page.
+    pub heads: Heads,
+    /// A few of its keys, the first in the page's order.
     pub keys: Vec<KeyRowView>,
 }
 
@@ -230,6 +243,23 @@ pub struct Heads {
     pub expires: Head,
     /// Status.
     pub status: Head,
+}
+
+impl Heads {
+    /// The same of rows that stand in the usual order, since there are too many for another.
+    #[must_use]
+    pub fn unsorted(self) -> Self {
+        let unsorted = |it: Head| Head { descending: None, ..it };
+        Self {
+            name: unsorted(self.name),
+            api: unsorted(self.api),
+            role: unsorted(self.role),
+            mapped_user: unsorted(self.mapped_user),
+            last_use: unsorted(self.last_use),
+            expires: unsorted(self.expires),
+            status: unsorted(self.status),
+        }
+    }
 }
 
 /// Which rows of how many a page shows, in digits as people read them.

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::audit::EventRowView;
 use super::form::{Choice, FormErrors};
+use super::pager::Pager;
 use super::shell::{Moment, Preferences, Shell, Status};
 
 /// The list of members.
@@ -18,8 +19,8 @@ pub struct MemberListPage {
     pub search: String,
     /// Whether nothing stands before these.
     pub is_first: bool,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
     /// Whether the viewer may invite people.
     pub may_invite: bool,
 }

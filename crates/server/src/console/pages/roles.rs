@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use askama::Template;
 
 use super::form::{Choice, FormErrors};
+use super::pager::Pager;
 use super::shell::{Shell, Status};
 
 /// The list of roles.
@@ -15,10 +16,8 @@ pub struct RoleListPage {
     pub shell: Shell,
     /// The rows of this page.
     pub rows: Vec<RoleFacts>,
-    /// Whether nothing stands before these.
-    pub is_first: bool,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
     /// Whether the viewer may make roles.
     pub may_create: bool,
 }

@@ -24,8 +24,8 @@ pub struct Shell {
     pub preferences: Preferences,
     /// The path and query of this page, for forms that come back to it; empty where it answers a form: to come back would lose what it shows.
     pub here: String,
-    /// The list of another organization that the reader came from to a key of this one, as a path with its query; what is done to the key leads
-    /// back there.
+    /// The list that the reader came from to a key, as a path with its query, where it is another organization's or not the whole one; what is
+    /// done to the key leads back there.
     pub back: Option<String>,
     /// The present instant of the service, RFC 3339: what "3 h ago" is counted from, whatever the browser's clock says.
     pub now: String,

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::form::{Choice, FormErrors};
+use super::pager::Pager;
 use super::shell::{Moment, Shell, Status};
 
 /// The tree, or, where it is large, a part of it by name.
@@ -19,8 +20,8 @@ pub struct TreePage {
     pub whole: bool,
     /// Whether nothing stands before these.
     pub is_first: bool,
-    /// The query string of the next page, without `?`; none on the last.
-    pub next: Option<String>,
+    /// Which part of the list it is.
+    pub pager: Pager,
     /// Whether the viewer may make organizations here.
     pub may_create: bool,
 }

@@ -8,7 +8,6 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::id::RoleId;
-use claviger_core::limits;
 use claviger_core::name::{Description, Name};
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
@@ -23,7 +22,7 @@ use crate::console::keys::view;
 use crate::console::pages::form::{Choice, FormErrors, entries, typed, typed_lines};
 use crate::console::pages::roles::{DeleteRolePage, RoleFacts, RoleFormPage, RoleListPage, RolePage, Touched};
 use crate::console::pages::shell::{Notice, Place, Status, Tone};
-use crate::console::paging::{Forward, forward};
+use crate::console::paging::Forward;
 use crate::console::visit::Visit;
 use crate::ops::role_preview::preview_role;
 use crate::ops::roles::{NewRole, RoleInfo, RolePatch, create_role, delete_role, get_role, list_roles, update_role};
@@ -39,13 +38,12 @@ pub(super) async fn show_roles(
     query: Result<Query<Forward>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let Query(query) = query.unwrap_or_default();
-    let (is_first, request) = query.request(limits::PAGE_ITEMS_DEFAULT);
-    let found = list_roles(&visit.app, &visit.caller, visit.organization_id(), request).await?;
+    let pages = query.pages();
+    let found = list_roles(&visit.app, &visit.caller, visit.organization_id(), pages.request()).await?;
     let page = RoleListPage {
         shell: visit.shell(Place::Settings),
         rows: found.items.iter().map(|it| facts(&visit, it)).collect(),
-        is_first,
-        next: forward(found.next),
+        pager: pages.pager(&[], found.items.len(), found.next.as_ref()),
         may_create: visit.may_do("claviger/roles:create"),
     };
     Ok(visit.page(&page))

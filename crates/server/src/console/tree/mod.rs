@@ -19,7 +19,7 @@ use super::failure::Failure;
 use super::keys::view::grouped;
 use super::pages::shell::{Moment, Place, Status, Tone};
 use super::pages::tree::{OrganizationFacts, OrganizationPage, TreePage, TreeRow};
-use super::paging::{Forward, forward_in};
+use super::paging::{Forward, searched};
 use super::visit::Visit;
 use crate::ops::organizations::{
     OrganizationCounts, OrganizationQuery, count_in_organizations, get_organization, list_organizations,
@@ -37,12 +37,12 @@ pub(super) async fn show_tree(
 ) -> Result<Response, Failure> {
     let Query(query) = query.unwrap_or_default();
     let search = query.search();
-    let (is_first, request) = query.request(limits::PAGE_ITEMS_MAX);
+    let pages = query.pages().of(limits::PAGE_ITEMS_MAX);
     let wanted = Some(search.clone()).filter(|it| !it.is_empty());
     let here = visit.organization_id();
     let ask = OrganizationQuery { is_children_only: false, search: wanted.clone() };
-    let found = list_organizations(&visit.app, &visit.caller, here, ask, request).await?;
-    let whole = is_first && wanted.is_none() && found.next.is_none();
+    let found = list_organizations(&visit.app, &visit.caller, here, ask, pages.request()).await?;
+    let whole = pages.is_first() && wanted.is_none() && found.next.is_none();
     let mut organizations = found.items;
     if whole {
         organizations = in_tree_order(organizations, here);
@@ -57,8 +57,8 @@ pub(super) async fn show_tree(
     let page = TreePage {
         rows: rows.collect(),
         whole,
-        is_first,
-        next: forward_in(&search, found.next),
+        is_first: pages.is_first(),
+        pager: pages.pager(&searched(&search), organizations.len(), found.next.as_ref()),
         may_create: visit.may_do("claviger/organizations:create"),
         shell: visit.shell(Place::Settings),
         search,

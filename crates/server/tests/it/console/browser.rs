@@ -130,9 +130,9 @@ impl Page {
         links.filter(|it| it.starts_with('/')).collect()
     }
 
-    /// The path of the page of the key that this page is about.
+    /// The path of the page of the key that this page is about, without what else its address says.
     pub(super) fn key_path(&self) -> String {
-        let links = self.links().into_iter();
+        let links = self.links().into_iter().filter_map(|it| it.split('?').next().map(str::to_owned));
         let mut ids = links.filter(|it| it.rsplit_once('/').is_some_and(|(_, last)| last.starts_with("key_")));
         ids.next().unwrap_or_else(|| panic!("no key in {}", self.text))
     }

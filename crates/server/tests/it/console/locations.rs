@@ -239,7 +239,7 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
     assert_eq!(heads(".locations table"), heads("main > table"), "the same columns");
     let row = format!("/o/shop/keys/{key}");
     for link in [row.clone(), format!("{row}/edit"), format!("{row}/rotate"), format!("{row}/delete")] {
-        assert!(page.links().contains(&format!("{link}?back=/o/root/keys")), "{link}");
+        assert!(page.links().iter().any(|it| it.starts_with(&format!("{link}?l="))), "{link}");
     }
     assert!(html.select(&selector(&format!("input[name=key][value={key}][form=bulk-shop]"))).next().is_some());
     drop(html);
@@ -296,9 +296,9 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
     let page = admin.get(list).await.expect(200);
     press(&mut admin, page.form(&format!("{own}/deactivate"))).await;
     let plain = admin.get("/o/root/keys").await.expect(200);
-    assert!(!plain.links().iter().any(|it| it.starts_with("/o/root/keys/") && it.contains("back=")));
+    assert!(!plain.links().iter().any(|it| it.starts_with("/o/root/keys/") && it.contains("?l=")));
     let links = page.links();
-    let delete = links.iter().find(|it| it.starts_with(&format!("/o/root/keys/{own}/delete?back="))).expect("a link");
+    let delete = links.iter().find(|it| it.starts_with(&format!("/o/root/keys/{own}/delete?l="))).expect("a link");
     let question = admin.get(delete).await.expect(200);
     assert!(question.links().contains(&list.to_owned()), "{:?}", question.links());
     press(&mut admin, question.form("/delete")).await;

@@ -16,6 +16,7 @@ mod files;
 mod hostile;
 mod leaks;
 mod limits;
+mod lists;
 mod locations;
 mod notifications;
 mod organizations;

@@ -1,11 +1,13 @@
 //! Filled pages about the keys of the data loader.
 
+use super::frame::pager;
 use super::keys::{all_rights, expiries, rows};
 use super::{Words, complaints, integration_tabs, render, shell, status};
 use crate::console::pages::data_loader::{DataLoaderPage, LoaderKeyPage, LoaderQuestion, LoaderUserView};
 use crate::console::pages::form::FormErrors;
 use crate::console::pages::key_list::KeyRowView;
 use crate::console::pages::keys::KeyRights;
+use crate::console::pages::pager::Pager;
 use crate::console::pages::settings::Crumb;
 use crate::console::pages::shell::{Place, Tone};
 use crate::console::pages::snippets::send_key_along;
@@ -47,7 +49,7 @@ fn list(words: &Words<'_>, may: KeyRights) -> DataLoaderPage {
         rows,
         search: String::new(),
         is_first: true,
-        next: Some("after=x".to_owned()),
+        pager: pager(),
         snippets: send_key_along(None),
         documentation: "https://docs.acme.example/loader".to_owned(),
     }
@@ -81,7 +83,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         rows: Vec::new(),
         search: search.to_owned(),
         is_first,
-        next: None,
+        pager: Pager::default(),
         ..list(words, all_rights())
     };
     let bounded = LoaderKeyPage {

@@ -46,6 +46,11 @@ pub(super) fn ending(words: &Words<'_>) -> Vec<Ending> {
     vec![Ending { sentence, href: "/o/acme/keys/key_4".to_owned() }]
 }
 
+/// All of a list of so many rows.
+pub(super) fn whole(rows: usize) -> Pager {
+    Pager { first: "1".to_owned(), last: rows.to_string(), is_last: true, ..Pager::default() }
+}
+
 /// Some part of a list that goes on in both directions.
 pub(super) fn pager() -> Pager {
     Pager {

@@ -116,6 +116,7 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
         total: keys.as_ref().map(|it| it.len().to_string()),
         found: None,
         is_agency: slug == "hill-road",
+        heads: heads(""),
         keys: keys.unwrap_or_default(),
     };
     let own = |row: KeyRowView| KeyRowView { id: row.id.replace("key_01jd", "key_01je"), ..row };
@@ -133,7 +134,7 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
     }
 }
 
-/// Pages of 25 rows: as the list comes, of an agency with five of them in a location, and narrowed.
+/// Pages of 25 rows: as the list comes, of an agency with five of them in a location, and both narrowed.
 pub(super) fn whole(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let page = || {
         let mut page = key_list(words, (0..25).flat_map(|_| rows(words)).take(25).collect());
@@ -149,10 +150,19 @@ pub(super) fn whole(words: &Words<'_>) -> Vec<(&'static str, String)> {
         it.keys = agency.rows.split_off(20);
     }
     agency.locations = Some(below);
+    let narrowed = || "/keys?q=till&status=active&sort=%2Dused".to_owned();
+    let mut found = agency.locations.clone();
+    for it in found.iter_mut().flat_map(|it| &mut it.locations).filter(|it| !it.keys.is_empty()) {
+        it.found = Some("q=till&status=active&sort=%2Dused".to_owned());
+        it.heads = heads("q=till&status=active&");
+    }
+    let narrowed_page = || KeyListPage { back: narrowed(), heads: heads("q=till&status=active&"), ..page() };
+    let agency_narrowed = KeyListPage { locations: found, rows: agency.rows.clone(), ..narrowed_page() };
     vec![
         ("keys-25", render(&page())),
         ("keys-25-agency", render(&agency)),
-        ("keys-25-narrowed", render(&KeyListPage { back: "/keys?status=active".to_owned(), ..page() })),
+        ("keys-25-agency-narrowed", render(&agency_narrowed)),
+        ("keys-25-narrowed", render(&narrowed_page())),
     ]
 }
 
@@ -357,10 +367,11 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
     }
 }
 
-fn heads() -> Heads {
-    let head = |word: &str| Head { query: format!("sort={word}"), descending: None };
+/// The heads of a list that is narrowed by this, with `&` behind it.
+fn heads(narrowed: &str) -> Heads {
+    let head = |word: &str| Head { query: format!("{narrowed}sort={word}"), descending: None };
     Heads {
-        name: Head { query: "sort=%2Dname".to_owned(), descending: Some(false) },
+        name: Head { descending: Some(false), ..head("%2Dname") },
         api: head("type"),
         role: head("role"),
         mapped_user: head("user"),
@@ -410,7 +421,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         sorts: [("", "Newest first"), ("name", "Name")]
             .map(|(value, label)| Choice::new(value, label, value == "name"))
             .into(),
-        heads: heads(),
+        heads: heads(""),
         further: None,
         filtered: false,
         misread: false,

@@ -1,5 +1,6 @@
 //! Filled pages about members.
 
+use super::frame::{pager, whole};
 use super::{Words, complaints, moment, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::members::{
@@ -81,10 +82,10 @@ fn roles(words: &Words<'_>) -> Vec<Choice> {
 fn list(words: &Words<'_>, rows: Vec<PersonFacts>) -> MemberListPage {
     MemberListPage {
         shell: shell(words, Place::Settings),
+        pager: whole(rows.len()),
         rows,
         search: String::new(),
         is_first: true,
-        next: None,
         may_invite: true,
     }
 }
@@ -131,12 +132,8 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let everybody = vec![person(words), invited(words), disabled(words), service(words)];
     let mut removed = list(words, everybody.clone());
     removed.shell.notice = Some(Notice::MemberRemoved(words.person.to_owned()));
-    let further = MemberListPage {
-        is_first: false,
-        next: Some("after=aGlsbA".to_owned()),
-        may_invite: false,
-        ..list(words, everybody.clone())
-    };
+    let further =
+        MemberListPage { is_first: false, pager: pager(), may_invite: false, ..list(words, everybody.clone()) };
     let remove = |personal, owned, mapped| RemoveMemberPage {
         shell: shell(words, Place::Settings),
         person: person(words),

@@ -1,5 +1,6 @@
 //! Filled pages about roles.
 
+use super::frame::{pager, whole};
 use super::{Words, complaints, render, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::roles::{
@@ -49,13 +50,8 @@ fn from_above(words: &Words<'_>) -> RoleFacts {
 /// Every page about roles with a name of its own.
 pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let rows = || vec![admin(words), own(words), from_above(words)];
-    let list = |is_first, next: Option<&str>| RoleListPage {
-        shell: shell(words, Place::Settings),
-        rows: rows(),
-        is_first,
-        next: next.map(str::to_owned),
-        may_create: is_first,
-    };
+    let list =
+        |may_create, pager| RoleListPage { shell: shell(words, Place::Settings), rows: rows(), pager, may_create };
     let page = |role, may_change, errors| RolePage {
         shell: shell(words, Place::Settings),
         role,
@@ -101,8 +97,8 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     };
     let wrong = || complaints(words, &["name", "description", "permissions", "api_access"]);
     vec![
-        ("roles", render(&list(true, None))),
-        ("roles-further", render(&list(false, Some("after=aGlsbA")))),
+        ("roles", render(&list(true, whole(3)))),
+        ("roles-further", render(&list(false, pager()))),
         ("role", render(&page(own(words), true, FormErrors::default()))),
         ("role-errors", render(&page(own(words), true, complaints(words, &["api_access"])))),
         ("role-admin", render(&page(admin(words), false, FormErrors::default()))),

@@ -1,5 +1,6 @@
 //! Filled pages of organizations.
 
+use super::frame::{pager, whole};
 use super::{Words, complaints, moment, render, shell, status};
 use crate::console::pages::form::{Choice, FormErrors};
 use crate::console::pages::shell::{Place, Tone};
@@ -32,11 +33,11 @@ fn row(words: &Words<'_>, at: usize, depth: usize, suspended: bool) -> TreeRow {
 fn tree(words: &Words<'_>, rows: Vec<TreeRow>) -> TreePage {
     TreePage {
         shell: shell(words, Place::Settings),
+        pager: whole(rows.len()),
         rows,
         search: String::new(),
         whole: true,
         is_first: true,
-        next: None,
         may_create: true,
     }
 }
@@ -91,7 +92,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         whole: false,
         is_first: false,
         search: words.typed.to_owned(),
-        next: Some("q=&after=x".to_owned()),
+        pager: pager(),
         ..tree(words, rows)
     };
     let preview =
