@@ -360,6 +360,10 @@ pub(in crate::console) async fn show_keys(
 
 /// The rows of keys of an organization, with what else a page of them is asked for once.
 pub(super) async fn rows_of(visit: &Visit, place: OrganizationId, keys: &[KeyInfo]) -> OpResult<Vec<KeyRowView>> {
+    // Where none is shown, of a suspended place say, there is nothing to ask for, and to ask would be refused.
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let now = visit.app.now();
     let weeks = weeks_of(&visit.app, &visit.caller, place, keys).await?;
     let mut rows = Vec::with_capacity(keys.len());

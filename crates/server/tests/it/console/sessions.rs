@@ -125,7 +125,7 @@ async fn behind_tls_every_cookie_is_bound_to_the_host_and_dies_under_its_own_nam
             assert!(!browser.cookies.contains_key("__Host-sid"), "{:?}", browser.cookies);
         }
     }
-    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["__Host-look", "__Host-notice", "__Host-sid"]);
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["__Host-lists", "__Host-look", "__Host-notice", "__Host-sid"]);
 }
 
 #[tokio::test]
