@@ -215,6 +215,9 @@ async fn comes_back(from: Data, to: Data) {
     assert!(words.contains("Put the master key"), "{words}");
     assert!(words.contains("1 shared secrets, 1 users disabled, 1 memberships"), "{words}");
     assert_eq!(count(&to, "shared_secret").await, 0);
+    if to.database.is_none() {
+        assert_eq!(super::open_to_others(&to.data_folder()), Vec::<PathBuf>::new());
+    }
     let twice = refused(&on(&to, &["restore", text(&file), "--endings", text(&endings)]));
     assert!(twice.contains("holds an installation already"), "{twice}");
 
