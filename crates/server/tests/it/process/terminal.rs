@@ -174,12 +174,15 @@ async fn lists_say_when_there_is_more_and_refusals_what_to_do() {
         assert!(output.status.success() && String::from_utf8(output.stdout).unwrap().contains("doctor"), "{shell}");
     }
 
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 10] = [
         (&["roles", "preview", "nobody"], 1, "claviger: there is no role nobody; there are"),
         (&["keys", "show", "../me"], 1, "404 Not Found: not_found"),
         (&["keys", "create", "x", "--role", "nobody"], 1, "there is no role nobody; there are"),
         (&["keys", "create", ""], 1, "400 Bad Request: invalid_field"),
         (&["keys", "list", "--key", "ck_wrong"], 1, "401 Unauthorized: unauthenticated"),
+        (&["keys", "create", "x", "--daily-quota=-1"], 2, "-1 is not in 0..=1000000000"),
+        (&["keys", "create", "x", "--daily-quota", "2000000000"], 2, "2000000000 is not in 0..=1000000000"),
+        (&["keys", "rotate", "x", "--overlap", "2592001"], 2, "2592001 is not in 0..=2592000"),
         (&["keys", "list", "--state", "asleep"], 2, "invalid value 'asleep'"),
         (&["orgs", "list", "--organization", "org_01kapxb4q0e8mv5r3g2t9w7yzn"], 1, "404 Not Found"),
     ];
