@@ -310,3 +310,26 @@ async fn a_key_in_the_query_string_is_written_nowhere_and_not_passed_on() {
     assert!(written.matches("\"path\":\"/scorecards").count() > cases.len(), "the access log is written: {written}");
     assert!(!written.contains("s3cret"), "{written}");
 }
+
+#[test]
+fn the_readme_says_in_which_file_each_port_stands() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../gateways/nginx");
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let rows = readme.lines().filter_map(|it| it.strip_prefix("| ")?.split_once(" | "));
+    let ports: Vec<_> = rows.filter(|(port, _)| port.len() == 4 && port.parse::<u16>().is_ok()).collect();
+    assert!(ports.len() == 4, "{ports:?}");
+    let mut found = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if !name.ends_with(".conf") {
+            continue;
+        }
+        for piece in std::fs::read_to_string(&path).unwrap().split("127.0.0.1:").skip(1) {
+            let row = ports.iter().find(|(port, _)| piece.starts_with(port));
+            assert!(row.is_some_and(|(_, said)| said.contains(&format!("`{name}`"))), "{name}: {piece:.20}");
+            found += 1;
+        }
+    }
+    assert!(found >= 3, "{found}");
+}

@@ -177,6 +177,19 @@ async fn a_change_stands_in_the_revision_history_under_the_mapped_users_name() {
     assert_eq!(told, [(names, json!(7), json!(8)), (names, json!(82), json!(7))], "newest first: {revisions:#?}");
 }
 
+// As gateways/nginx/README.md says it to whoever tries it first.
+#[tokio::test]
+async fn the_first_key_opens_the_route_for_reading_alone() {
+    let stack = Stack::start().await;
+    let ask = |request: &str| stack.nginx.request(request).bearer_auth(&stack.claviger.first_key);
+    assert_eq!(status(stack.nginx.request("GET /scorecards")).await, 401);
+    for request in ["GET /scorecards", "GET /v1/scorecards"] {
+        let (code, list) = answer(ask(request)).await;
+        assert_eq!((code, ids(&list)), (200, vec!["A", "B", "C"]), "{request}");
+    }
+    assert_eq!(status(ask("PUT /scorecards/A").json(&json!({"score": 83}))).await, 403);
+}
+
 /// What one may not see and what does not exist have the same answer, byte by byte, headers included.
 #[tokio::test]
 async fn a_hidden_scorecard_looks_like_one_that_does_not_exist() {
