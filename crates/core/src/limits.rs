@@ -86,6 +86,8 @@ pub const PREVIEWED_KEYS_MAX: u32 = 10_000;
 pub const PREVIEWED_KEYS_NAMED: u32 = 5;
 /// Keys that the preview of a policy looks through at most for each rule; it says where there are more.
 pub const PREVIEWED_KEYS_READ_MAX: u32 = 100_000;
+/// Keys that the closing words of a restore name, those first that want something done; they say how many more there are.
+pub const RESTORED_KEYS_NAMED: usize = 20;
 /// Members of a role that its preview looks through, and keys that it counts; it says where there are more.
 pub const PREVIEWED_ROLE_MAX: u32 = 10_000;
 /// Events in one export.

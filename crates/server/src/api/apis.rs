@@ -23,6 +23,7 @@ use super::body::{JsonBody, Path, Query};
 use super::fields::{Field, Object, all_fields, at, optional, present, text};
 use super::headers::{IdempotencyKey, IfMatch, entity_tag};
 use super::idempotency::{CREATED, Post, PostBody, place, respond};
+use super::numbers::within;
 use super::page::{PageQuery, PageView, page};
 use super::paths::{ApiPath, OrganizationPath};
 use super::problem::{ApiResult, Refusals, WriteRefusals};
@@ -120,10 +121,8 @@ fn versions(views: Vec<Object<ApiVersionView>>) -> Field<Vec<ApiVersion>> {
 }
 
 fn expiry_days_default(days: Option<u16>) -> Field<Option<u16>> {
-    match days {
-        Some(0) => at("/expiry_days_default", Err("must be at least 1; null is for ever")),
-        days => Ok(days),
-    }
+    days.map(|it| within("/expiry_days_default", it)).transpose()?;
+    Ok(days)
 }
 
 fn key_locations(texts: &[String]) -> Field<KeyLocations> {

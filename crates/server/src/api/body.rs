@@ -16,7 +16,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use super::fault_words::{in_words, of_parameter, shown};
+use super::fault_words::{of_field, of_parameter, shown};
 use super::fields::Object;
 use super::problem::Problem;
 
@@ -98,7 +98,9 @@ fn refused(error: &serde_json::Error, pointer: Option<String>) -> Reject {
     let text = error.to_string();
     // serde_json adds its own place, in bytes that nobody counts; the pointer says it better.
     let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(it, _)| it);
-    reject.fields = vec![FieldReject { pointer: pointer.unwrap_or_default().into(), detail: in_words(detail) }];
+    let pointer = pointer.unwrap_or_default();
+    let detail = of_field(&pointer, detail);
+    reject.fields = vec![FieldReject { pointer: pointer.into(), detail }];
     reject
 }
 
@@ -160,7 +162,8 @@ fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Reject> {
     let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(pairs.as_bytes()));
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let name = pointer(error.path()).trim_start_matches('/').to_owned();
-        Reject::field(name, of_parameter(&error.inner().to_string()))
+        let detail = of_parameter(&name, &error.inner().to_string());
+        Reject::field(name, detail)
     })
 }
 
@@ -238,8 +241,8 @@ mod tests {
             (field.pointer.into_owned(), field.detail)
         };
         let of = |pointer: &str, detail: &str| (pointer.to_owned(), detail.to_owned());
-        assert_eq!(fault("limit=x"), of("limit", "must be a whole number"));
-        assert_eq!(fault("limit=300"), of("limit", "is too large a number"));
+        assert_eq!(fault("limit=x"), of("limit", "must be a whole number from 1 to 100"));
+        assert_eq!(fault("limit=300"), of("limit", "must be a whole number from 1 to 100"));
         assert_eq!(fault("lmiit=1"), of("lmiit", "is no parameter here; there is `limit`"));
         assert_eq!(fault("limit=1&limit=2"), of("limit", "is given more than once"));
     }

@@ -1,5 +1,7 @@
 //! What serde says of a value of the wrong type, in words: its own name the types of our code, which no caller knows.
 
+use super::numbers::wanted as wanted_at;
+
 /// The sentence, where serde speaks of types and of what it knows; what it says otherwise is as good as any. Of the caller's own text only a part
 /// is repeated, of our words all: who misspelt the last of a long list has to find it there.
 pub(super) fn in_words(text: &str) -> String {
@@ -17,8 +19,31 @@ pub(super) fn in_words(text: &str) -> String {
     shown(text)
 }
 
+/// The same of the field of this pointer: of a number that has bounds of its own, these are told and not its type's.
+pub(super) fn of_field(pointer: &str, text: &str) -> String {
+    const NUMBERS: [&str; 5] = ["u8", "u16", "u32", "u64", "usize"];
+    if let Some((found, expected)) = text.rsplit_once(", expected ")
+        && NUMBERS.contains(&expected)
+        && let Some(wanted) = wanted_at(pointer)
+    {
+        return in_words(&format!("{found}, expected {wanted}"));
+    }
+    in_words(text)
+}
+
 /// The same of a parameter of a query, whose value is a text whatever it stands for.
-pub(super) fn of_parameter(text: &str) -> String {
+pub(super) fn of_parameter(name: &str, text: &str) -> String {
+    const NOT_NUMBERS: [&str; 4] = [
+        "invalid digit found in string",
+        "cannot parse integer from empty string",
+        "number too large to fit in target type",
+        "number too small to fit in target type",
+    ];
+    if NOT_NUMBERS.contains(&text)
+        && let Some(wanted) = wanted_at(name)
+    {
+        return format!("must be {wanted}");
+    }
     if let Some((_, words)) = unknown("field", text) {
         let are = if words.contains("` or `") || words.starts_with("one of") { "are" } else { "is" };
         return format!("is no parameter here; there {are} {}", words.trim_start_matches("one of "));
@@ -107,20 +132,33 @@ mod tests {
     }
 
     #[test]
+    fn a_number_with_bounds_of_its_own_is_told_of_by_them() {
+        let fault = |json: &str| serde_json::from_str::<u32>(json).map(drop).expect_err("a fault").to_string();
+        let said = |json: &str| of_field("/limits/daily_quota", fault(json).split(" at line ").next().expect("a text"));
+        assert_eq!(said("-1"), "must be a whole number from 0 to 1,000,000,000, and is the number -1");
+        assert_eq!(said("5000000000"), "must be a whole number from 0 to 1,000,000,000, and is the number 5000000000");
+        assert_eq!(said("\"5\""), "must be a whole number from 0 to 1,000,000,000, and is the text \"5\"");
+        assert_eq!(of_field("/name", "invalid type: null, expected a string"), "must be a text, and is null");
+        let said = of_parameter("unused_days", "invalid digit found in string");
+        assert_eq!(said, "must be a whole number from 1 to 3,650");
+        assert_eq!(of_parameter("epoch", "invalid digit found in string"), "must be a whole number");
+    }
+
+    #[test]
     fn a_list_of_words_is_told_to_its_end_and_the_callers_text_is_not() {
         let words = (0..60).map(|it| format!("`word_{it}`")).collect::<Vec<_>>().join(", ");
         let long = "x`, expected ".repeat(1_000);
         let said = in_words(&format!("unknown variant `{long}`, expected one of {words}"));
         assert!(said.starts_with("must be one of `word_0`") && said.contains("`word_59`"), "{said}");
         assert!(said.len() < words.len() + 300, "{said}");
-        let said = of_parameter(&format!("unknown field `{long}`, expected one of {words}"));
+        let said = of_parameter("sort", &format!("unknown field `{long}`, expected one of {words}"));
         assert_eq!(said, format!("is no parameter here; there are {words}"));
         assert_eq!(
-            of_parameter("unknown variant `x`, expected `asc` or `desc`"),
+            of_parameter("sort", "unknown variant `x`, expected `asc` or `desc`"),
             "must be `asc` or `desc`, and is the text \"x\""
         );
         assert_eq!(
-            of_parameter("unknown field `x`, expected `a` or `b`"),
+            of_parameter("sort", "unknown field `x`, expected `a` or `b`"),
             "is no parameter here; there are `a` or `b`"
         );
     }

@@ -2,8 +2,8 @@
 
 use axum::http::HeaderMap;
 use claviger_core::id::{DeliveryId, EventId, KeyId, OrganizationId, WebhookId, WebhookSecretId};
-use claviger_core::limits::{HEALTH_ATTEMPTS_MAX, HEALTH_HOURS, WEBHOOK_OVERLAP_HOURS_MAX};
-use claviger_core::reject::{FieldReject, Reject};
+use claviger_core::limits::{HEALTH_ATTEMPTS_MAX, HEALTH_HOURS};
+use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::target::TargetUrl;
 use claviger_core::webhook::topic::Subscription;
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::fields::{Field, all_fields, at, optional, present};
 use super::idempotency::{PostBody, place};
 use super::key_views::{SecretStateWord, state_of};
+use super::numbers::{HOOK_OVERLAP_SECS, hook_overlap, within_bounds};
 use super::words::{DeliveryStateWord, HookStatusWord, ReachWord};
 use crate::ops::keys::Overlap;
 use crate::ops::webhooks::{DeliveryInfo, NewWebhook, Owner, ShownWebhook, WebhookInfo, WebhookPatch};
@@ -291,7 +292,8 @@ impl TryFrom<HookPatchBody> for WebhookPatch {
 #[serde(deny_unknown_fields)]
 pub(super) struct RotateHookBody {
     /// Seconds for which deliveries are signed with the old secret too; zero ends it at once, absent means a day.
-    #[schema(minimum = 0, maximum = 604_800)]
+    #[serde(default, deserialize_with = "hook_overlap")]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 604_800)]
     overlap_secs: Option<u32>,
 }
 
@@ -305,17 +307,9 @@ impl TryFrom<RotateHookBody> for Overlap {
     type Error = Reject;
 
     fn try_from(body: RotateHookBody) -> Result<Self, Reject> {
-        match body.overlap_secs {
-            None => Ok(Self::Policy),
-            Some(secs) if u64::from(secs) <= WEBHOOK_OVERLAP_HOURS_MAX * 3600 => {
-                Ok(Self::For(std::time::Duration::from_secs(secs.into())))
-            }
-            Some(_) => {
-                let secs = WEBHOOK_OVERLAP_HOURS_MAX * 3600;
-                let detail = format!("must be at most {secs}, which are 7 days");
-                Err(Reject::fields(vec![FieldReject { pointer: "/overlap_secs".into(), detail }]))
-            }
-        }
+        let Some(secs) = body.overlap_secs else { return Ok(Self::Policy) };
+        within_bounds("/overlap_secs", secs, &HOOK_OVERLAP_SECS).map_err(|it| Reject::fields(vec![it]))?;
+        Ok(Self::For(std::time::Duration::from_secs(secs.into())))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use claviger_core::key::{KeyPatch, Metadata, Origin};
-use claviger_core::policy::ROTATION_OVERLAP_HOURS_MAX;
 use claviger_core::reject::Reject;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -13,6 +12,7 @@ use super::fields::{
     Field, Object, all_fields, allow_list, metadata, nullable, optional, permissions, present, stored_in, text,
 };
 use super::key_limits::{KeyLimitsBody, key_limits};
+use super::numbers::within;
 use super::words::{ReachWord, RevocationReasonWord};
 use crate::ops::keys::{Copy, NewKey, Overlap, RotationChange, RotationStep};
 
@@ -260,12 +260,9 @@ impl TryFrom<RotateKeyBody> for Overlap {
     type Error = Reject;
 
     fn try_from(body: RotateKeyBody) -> Result<Self, Reject> {
-        const SECS_MAX: u32 = ROTATION_OVERLAP_HOURS_MAX as u32 * 3600;
-        match body.overlap_secs {
-            None => Ok(Self::Policy),
-            Some(secs) if secs <= SECS_MAX => Ok(Self::For(Duration::from_secs(secs.into()))),
-            Some(_) => Err(Reject::field("/overlap_secs", format!("must be at most {SECS_MAX}, which are 30 days"))),
-        }
+        let Some(secs) = body.overlap_secs else { return Ok(Self::Policy) };
+        within("/overlap_secs", secs).map_err(|it| Reject::fields(vec![it]))?;
+        Ok(Self::For(Duration::from_secs(secs.into())))
     }
 }
 

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use claviger_core::key_limits::{KeyLimits, RateSetting};
-use claviger_core::limits::DAILY_QUOTA_MAX;
-use claviger_core::reject::FieldReject;
 use claviger_verifier::limiter::{Admission, QuotaLeft, RateLeft};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::fields::{Field, Object, optional};
+use super::numbers::within;
 
 /// How often a key may be used. What is left out or null is as the policy of its organization says (`default_rate`, `default_daily_quota`); where that is
 /// locked, a key can only say less.
@@ -34,12 +33,8 @@ impl From<&KeyLimits> for KeyLimitsBody {
 
 /// Reads a quota; `pointer` is its place in the body.
 pub(super) fn quota(pointer: &'static str, it: Option<u32>) -> Field<Option<u32>> {
-    match it {
-        Some(it) if it > DAILY_QUOTA_MAX => {
-            Err(FieldReject { pointer: pointer.into(), detail: format!("must be at most {DAILY_QUOTA_MAX}") })
-        }
-        it => Ok(it),
-    }
+    it.map(|it| within(pointer, it)).transpose()?;
+    Ok(it)
 }
 
 /// Reads what a key says itself; null is nothing.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use claviger_core::id::UserId;
-use claviger_core::limits::{self, UNUSED_DAYS_MAX};
+use claviger_core::limits;
 use claviger_core::name::Slug;
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::fields::{Field, all_fields, at, optional};
+use super::numbers::within;
 use super::page::PageQuery;
 use super::words::{KeyStateWord, OriginWord};
 use crate::ops::keys::{KeyFilter, KeyOrder, KeyPart, KeyQuery, KeySort};
@@ -218,14 +219,8 @@ impl KeyFilterBody {
                 it => Ok(it.filter(|it| !it.trim().is_empty())),
             },
         );
-        let unused_since = at(
-            "unused_days",
-            match self.unused_days {
-                Some(days @ 1..=UNUSED_DAYS_MAX) => Ok(Some(now.saturating_sub(DAY * u32::from(days)))),
-                Some(_) => Err(format!("must be between 1 and {UNUSED_DAYS_MAX}")),
-                None => Ok(None),
-            },
-        );
+        let since = |days: u16| within("unused_days", days).map(|()| now.saturating_sub(DAY * u32::from(days)));
+        let unused_since = self.unused_days.map(since).transpose();
         let created_from = optional("created_from", self.created_from.as_deref());
         let created_before = optional("created_before", self.created_before.as_deref());
         let expires_from = optional("expires_from", self.expires_from.as_deref());

@@ -35,6 +35,7 @@ mod master_key;
 mod me;
 mod members;
 mod nodes;
+mod numbers;
 mod oauth;
 mod oauth_tokens;
 mod organization_views;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::fields::{all_fields, at};
+use super::numbers::within;
 use crate::ops::page::{Cursor, Page, PageRequest};
 
 /// Which part of a list is asked for.
@@ -43,13 +44,8 @@ impl PageQuery {
     /// What is asked of the list of this name; a cursor of another list, or of the same in another order, is refused.
     pub(super) fn request(&self, list: &str) -> Result<PageRequest, Reject> {
         let after = at("cursor", self.cursor.as_deref().map(|it| read_cursor(list, it)).transpose());
-        let limit = at(
-            "limit",
-            match self.limit.unwrap_or(limits::PAGE_ITEMS_DEFAULT) {
-                limit @ 1..=limits::PAGE_ITEMS_MAX => Ok(limit),
-                _ => Err(format!("must be between 1 and {}", limits::PAGE_ITEMS_MAX)),
-            },
-        );
+        let limit = self.limit.unwrap_or(limits::PAGE_ITEMS_DEFAULT);
+        let limit = within("limit", limit).map(|()| limit);
         let (after, limit) = all_fields!(after, limit)?;
         Ok(PageRequest { after, limit })
     }

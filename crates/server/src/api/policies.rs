@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use claviger_core::limits::{KEYS_PER_USER_MAX, NOTICE_DAYS_MAX, NOTICES_MAX};
-use claviger_core::policy::{NoticeDays, NoticeDaysError, OwnPolicy, Policy, ROTATION_OVERLAP_HOURS_MAX};
+use claviger_core::limits::{NOTICE_DAYS_MAX, NOTICES_MAX};
+use claviger_core::policy::{NoticeDays, NoticeDaysError, OwnPolicy, Policy};
 use claviger_core::reject::FieldReject;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type};
@@ -11,6 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::fields::{Field, distinct, optional};
 use super::key_limits::quota;
+use super::numbers::within;
 use super::words::{
     HooksOnRegenerateWord, IdleActionWord, LeakActionWord, QueryStringKeysWord, RevealWord, SettingWord,
 };
@@ -77,9 +78,6 @@ pub(super) struct PolicyBody {
     pub locked: BTreeSet<SettingWord>,
 }
 
-/// Seconds of staleness that can be asked for: below, a verifier would deny between two flushes; above, a revocation would be a rumour.
-const MAX_STALE_SECS: std::ops::RangeInclusive<u32> = 5..=86_400;
-
 /// Refuses an overlap, a staleness or a number of keys that nobody may set; `place` is where the policy stands in the body.
 pub(super) fn refuse_out_of_bounds(
     place: &str,
@@ -87,18 +85,13 @@ pub(super) fn refuse_out_of_bounds(
     stale_secs: Option<u32>,
     keys_per_user: Option<u32>,
 ) -> Field<()> {
-    let fault = |name: &str, detail| Err(FieldReject { pointer: format!("{place}/{name}").into(), detail });
-    if overlap_hours.is_some_and(|it| it > ROTATION_OVERLAP_HOURS_MAX) {
-        return fault("rotation_overlap_hours", format!("must be at most {ROTATION_OVERLAP_HOURS_MAX}"));
-    }
-    if stale_secs.is_some_and(|it| !MAX_STALE_SECS.contains(&it)) {
-        let detail = format!("must be between {} and {}", MAX_STALE_SECS.start(), MAX_STALE_SECS.end());
-        return fault("max_stale_secs", detail);
-    }
-    if keys_per_user.is_some_and(|it| it > KEYS_PER_USER_MAX) {
-        return fault("max_keys_per_user", format!("must be at most {KEYS_PER_USER_MAX}"));
-    }
-    Ok(())
+    let numbers = [
+        ("rotation_overlap_hours", overlap_hours.map(u32::from)),
+        ("max_stale_secs", stale_secs),
+        ("max_keys_per_user", keys_per_user),
+    ];
+    let given = numbers.into_iter().filter_map(|(name, number)| Some((name, number?)));
+    given.map(|(name, number)| within(format!("{place}/{name}"), number)).collect()
 }
 
 /// Reads days of notices; `place` is where the policy stands in the body.

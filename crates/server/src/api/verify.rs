@@ -26,6 +26,7 @@ use super::body::{self, JsonBody};
 use super::edge;
 use super::fields::{Field, all_fields, at, optional, present};
 use super::key_limits::{LimitsLeftView, whole_millis};
+use super::numbers::within;
 use super::preconditions::Heeded;
 use super::problem::{ApiResult, Problem, ProblemField, WriteRefusals};
 use super::rates;
@@ -106,10 +107,7 @@ impl TryFrom<VerifyBody> for VerifyRequest {
             false => at("/permissions", Err(format!("at most {max} permissions"))),
         };
         let cost = body.cost.unwrap_or(1);
-        let cost = match cost {
-            1..=limits::REQUEST_COST_MAX => Ok(cost),
-            _ => at("/cost", Err(format!("must be from 1 to {}", limits::REQUEST_COST_MAX))),
-        };
+        let cost = within("/cost", cost).map(|()| cost);
         let (subject, ip, permissions, cost) = all_fields!(subject, ip, permissions, cost)?;
         let (api, api_version, organization, explain) = (body.api, body.api_version, body.organization, body.explain);
         Ok(Self { subject, api, api_version, organization, permissions, ip, cost, explain })

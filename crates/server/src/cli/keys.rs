@@ -2,6 +2,8 @@
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use claviger_core::limits::DAILY_QUOTA_MAX;
+use claviger_core::policy::ROTATION_OVERLAP_HOURS_MAX;
 use serde_json::{Value, json};
 
 use super::remote::{Remote, escaped, given, limit_arg};
@@ -160,13 +162,13 @@ pub(super) fn command() -> Command {
                 ))
                 .arg(
                     flag("daily-quota", "REQUESTS", "How often in a day (UTC), 0 for any [default: as policy says]")
-                        .value_parser(clap::value_parser!(u32)),
+                        .value_parser(clap::value_parser!(u32).range(0..=i64::from(DAILY_QUOTA_MAX))),
                 ),
         )
         .subcommand(
             of_one("rotate", "Gives a key a new secret, which is shown in the answer, once").arg(
                 flag("overlap", "SECONDS", "For how long the old secret stays good [default: as policy says]")
-                    .value_parser(clap::value_parser!(u32)),
+                    .value_parser(clap::value_parser!(u32).range(0..=i64::from(ROTATION_OVERLAP_HOURS_MAX) * 3600)),
             ),
         )
         .subcommand(

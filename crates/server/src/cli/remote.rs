@@ -3,8 +3,8 @@
 use clap::{Arg, ArgAction, ArgMatches};
 use claviger_core::id::RoleId;
 use secrecy::SecretString;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::client::Server;
 use super::table::{Column, table, text};
@@ -30,10 +30,14 @@ struct IdView {
     id: String,
 }
 
-#[derive(Deserialize)]
+/// A page as the API answers it, or several that were asked for one after the other.
+#[derive(Deserialize, Serialize)]
 struct PageView {
     data: Vec<Value>,
     next_cursor: Option<String>,
+    /// What a list says besides, such as how many there are.
+    #[serde(flatten)]
+    besides: Map<String, Value>,
 }
 
 /// The flags that every such command takes.
@@ -88,7 +92,7 @@ impl Remote {
         if role.parse::<RoleId>().is_ok() {
             return Ok(role.to_owned());
         }
-        let (roles, _) = self.rows(&self.path("/roles").await?, usize::MAX).await?;
+        let roles = self.rows(&self.path("/roles").await?, usize::MAX).await?.data;
         let is_meant = |it: &&Value| text(it, "/name").to_lowercase() == role.to_lowercase();
         let found: Vec<_> = roles.iter().filter(is_meant).map(|it| text(it, "/id")).collect();
         match found.as_slice() {
@@ -105,34 +109,33 @@ impl Remote {
         }
     }
 
-    /// The rows of a list, page after page, up to so many; and whether there are more.
-    async fn rows(&self, path: &str, most: usize) -> Result<(Vec<Value>, bool), Failed> {
+    /// The rows of a list, page after page, up to so many, as one page; what it says besides is as the last one has it.
+    async fn rows(&self, path: &str, most: usize) -> Result<PageView, Failed> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let (mut rows, mut after) = (Vec::new(), String::new());
-        let is_cut = loop {
+        loop {
             let size = most.saturating_sub(rows.len()).min(100);
             let page: PageView = self.server.get(&format!("{path}{separator}limit={size}{after}")).await?;
             rows.extend(page.data);
             match page.next_cursor {
                 Some(cursor) if rows.len() < most => after = format!("&cursor={cursor}"),
-                next => break next.is_some(),
+                next_cursor => return Ok(PageView { data: rows, next_cursor, ..page }),
             }
-        };
-        Ok((rows, is_cut))
+        }
     }
 
     /// Shows a list, up to as many rows as `--limit` says.
     pub(super) async fn list(&self, path: &str, matches: &ArgMatches, columns: &[Column]) -> Result<(), Failed> {
         let most = matches.get_one::<u32>("limit").map_or(usize::MAX, |it| *it as usize);
-        let (rows, is_cut) = self.rows(path, most).await?;
+        let page = self.rows(path, most).await?;
         if self.json {
-            return say(&pretty(&Value::from(rows)));
+            return say(&pretty(&json!(page)));
         }
-        say(&table(columns, &rows))?;
-        if rows.is_empty() {
+        say(&table(columns, &page.data))?;
+        if page.data.is_empty() {
             super::note("There is none.");
-        } else if is_cut {
-            super::note(&format!("These are the first {}; --limit shows more.", rows.len()));
+        } else if page.next_cursor.is_some() {
+            super::note(&format!("These are the first {}; --limit shows more.", page.data.len()));
         }
         Ok(())
     }

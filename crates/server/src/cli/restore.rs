@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::data_folder::MASTER_KEY_FILE;
 use crate::ops::endings::{Gap, Known};
 use crate::ops::restore::{Ended, Plan, Spared, end_of_before, lift_quarantine};
+use crate::ops::restored_keys::{Fate, RestoredKey, RestoredKeys};
 
 pub(super) fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
@@ -185,6 +186,7 @@ fn closing_words(config: &Config, header: &Header, ended: &Ended, covered: Optio
         ended.members,
         ended.organizations
     ));
+    words.extend(key_words(&ended.keys));
     if let Some(Spared { user_id, name, email, ended_at }) = &ended.spared {
         let email = email.as_ref().map_or_else(String::new, |it| format!(", {it}"));
         words.push(format!(
@@ -229,6 +231,34 @@ fn closing_words(config: &Config, header: &Header, ended: &Ended, covered: Optio
     words
 }
 
+/// Which keys were changed, a line for each that is named.
+fn key_words(keys: &RestoredKeys) -> Vec<String> {
+    let mut words = Vec::new();
+    if !keys.named().is_empty() {
+        words.push("These keys were changed, those first that want something done:".to_owned());
+    }
+    for RestoredKey { id, name, organization, fate } in keys.named() {
+        let fate = match fate {
+            Fate::WithoutSecret => {
+                "no secret of it works, since the backup lacks the one that it got afterwards: rotate it".to_owned()
+            }
+            Fate::OldSecretUntil(until) => {
+                format!(
+                    "its old secret works until {until}, and the one that it got after the backup does not: rotate it before"
+                )
+            }
+            Fate::Narrowed => "switched off, or expires earlier".to_owned(),
+            Fate::OldSecretEnded => "an old secret ended".to_owned(),
+            Fate::Revoked => "revoked".to_owned(),
+        };
+        words.push(format!("- {name} ({id}) of {organization}: {fate}."));
+    }
+    if keys.others() > 0 {
+        words.push(format!("- {} more. The log has an event by `restore` for each.", keys.others()));
+    }
+    words
+}
+
 fn confirm(config: &Config) -> Result<(), Failed> {
     in_runtime(async {
         let store = open_store(config, &system_randomness()).await?;
@@ -250,4 +280,28 @@ fn confirm(config: &Config) -> Result<(), Failed> {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use claviger_core::id::KeyId;
+
+    #[test]
+    fn the_closing_words_name_keys_and_say_how_many_they_do_not_name() {
+        let mut keys = RestoredKeys::default();
+        assert!(key_words(&keys).is_empty());
+        for number in 0..30 {
+            let fate = if number == 29 { Fate::WithoutSecret } else { Fate::Revoked };
+            if keys.count(fate) {
+                let (name, organization) = (format!("Key {number}"), "Acme".to_owned());
+                keys.name(RestoredKey { id: KeyId::from_u128(number), name, organization, fate });
+            }
+        }
+        let words = key_words(&keys);
+        assert_eq!(words.len(), 22, "{words:?}");
+        assert!(words[1].starts_with("- Key 29 (key_") && words[1].ends_with("rotate it."), "{words:?}");
+        assert!(words[2].starts_with("- Key 0 (key_") && words[2].ends_with(") of Acme: revoked."), "{words:?}");
+        assert!(words[21].starts_with("- 10 more."), "{words:?}");
+    }
 }

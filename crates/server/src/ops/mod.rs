@@ -39,6 +39,7 @@ pub mod precondition;
 pub mod readers;
 pub mod receipts;
 pub mod restore;
+pub mod restored_keys;
 pub mod revisions;
 pub mod role_preview;
 pub mod roles;

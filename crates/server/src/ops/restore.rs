@@ -9,7 +9,7 @@ use std::time::Duration;
 use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Audited as _, Event, EventKind};
 use claviger_core::id::{KeyId, MemberId, OrganizationId, SecretId, SharedSecretId, UserId};
-use claviger_core::key::RevocationReason;
+use claviger_core::key::{Key, RevocationReason};
 use claviger_core::organization::OrganizationStatus;
 use claviger_core::policy::Policy;
 use claviger_core::secret::SecretState;
@@ -25,6 +25,7 @@ use super::admins::{refuse_last, refuse_last_member, root_id};
 use super::endings::{Last, What};
 use super::error::{Error, OpResult};
 use super::keys::count_from_now;
+use super::restored_keys::{Fate, RestoredKey, RestoredKeys};
 
 /// Who does it, in the log.
 pub(super) const JOB: &str = "restore";
@@ -56,6 +57,8 @@ pub struct Ended {
     pub organizations: u64,
     /// Keys that were switched off because nobody could tell what had become of them.
     pub quarantined: u64,
+    /// The keys that were changed otherwise.
+    pub keys: RestoredKeys,
     /// The last admin, where that one had ended and was left as it was.
     pub spared: Option<Spared>,
 }
@@ -169,6 +172,7 @@ impl Ending<'_> {
             key.revoke(reason, self.now)?;
             self.tx.update_key(&tenant, &key, before.version).await?;
             self.ended.keys_revoked += 1;
+            self.remember(&tenant, &key, Fate::Revoked).await?;
             let after = self.told(key.audit());
             let event = Event::new(&tenant, EventKind::KeyRevoked, id, self.now);
             return self.note(event.before(&before).after(&after)).await;
@@ -184,13 +188,16 @@ impl Ending<'_> {
             kind = if kind == EventKind::KeyDeactivated { kind } else { EventKind::KeyUpdated };
         }
         let is_narrowed = kind != EventKind::KeyRotationEnded;
-        let secrets = self.secrets(&tenant, id, alive).await?;
+        let (secrets, left) = self.secrets(&tenant, id, alive).await?;
         if !is_narrowed && secrets.is_empty() {
             return Ok(());
         }
         (key.version, key.updated_at) = (before.version + 1, self.now);
         self.tx.update_key(&tenant, &key, before.version).await?;
         self.ended.keys_narrowed += u64::from(is_narrowed);
+        if let Some(fate) = is_narrowed.then_some(Fate::Narrowed).into_iter().chain(left).min() {
+            self.remember(&tenant, &key, fate).await?;
+        }
         let event = Event::new(&tenant, kind, id, self.now);
         if is_narrowed {
             let mut after = self.told(key.audit());
@@ -203,18 +210,24 @@ impl Ending<'_> {
         self.note(event.after(&after)).await
     }
 
-    /// Ends the secrets of a key that are not alive any more, or not for ever, and says which. One that took the place of another after the backup
+    /// Ends the secrets of a key that are not alive any more, or not for ever, and says which, and what the key is left with. One that took the place of another after the backup
     /// is not known here: then the key has none that is current, and gets one by the next rotation.
     async fn secrets(
         &mut self,
         tenant: &Tenant,
         key_id: KeyId,
         alive: &[(SecretId, Option<Timestamp>)],
-    ) -> OpResult<Vec<String>> {
-        let mut changed = Vec::new();
+    ) -> OpResult<(Vec<String>, Option<Fate>)> {
+        let (mut changed, mut has_current, mut latest) = (Vec::new(), false, None);
         for mut secret in self.tx.find_live_secrets(tenant, key_id).await? {
             let said = alive.iter().find(|(id, _)| *id == secret.id).map(|(_, until)| *until);
-            let Some(state) = narrowed(secret.state, said, self.now) else { continue };
+            let state = narrowed(secret.state, said, self.now);
+            match state.unwrap_or(secret.state) {
+                SecretState::Current => has_current = true,
+                SecretState::Retiring { until } if self.now < until => latest = latest.max(Some(until)),
+                SecretState::Retiring { .. } | SecretState::Dead => {}
+            }
+            let Some(state) = state else { continue };
             secret.state = state;
             if matches!(state, SecretState::Retiring { .. }) {
                 secret.replaced_at = secret.replaced_at.or(Some(self.at.min(self.now)));
@@ -223,7 +236,23 @@ impl Ending<'_> {
             self.ended.secrets += 1;
             changed.push(secret.id.to_string());
         }
-        Ok(changed)
+        let left = match latest {
+            _ if has_current => Fate::OldSecretEnded,
+            Some(until) => Fate::OldSecretUntil(until),
+            None => Fate::WithoutSecret,
+        };
+        let is_changed = !changed.is_empty();
+        Ok((changed, is_changed.then_some(left)))
+    }
+
+    /// Remembers a key for the closing words: whoever restores has to know which ones want something done.
+    async fn remember(&mut self, tenant: &Tenant, key: &Key, fate: Fate) -> OpResult<()> {
+        if self.ended.keys.count(fate) {
+            let organization = self.tx.find_organization(tenant).await?.map(|it| it.name.as_str().to_owned());
+            let (organization, name) = (organization.unwrap_or_default(), key.name.as_str().to_owned());
+            self.ended.keys.name(RestoredKey { id: key.id, name, organization, fate });
+        }
+        Ok(())
     }
 
     async fn shared_secrets(

@@ -1,7 +1,8 @@
 //! The data folder of an embedded database: one process at a time, and gone in the end if it is a temporary one.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::path::PathBuf;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, StoreResult};
@@ -17,12 +18,10 @@ pub(super) struct Folder {
 impl Folder {
     /// Takes a folder for this process.
     pub(super) fn take(path: PathBuf) -> StoreResult<Self> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        // Digests, names and the log are nobody else's business on this machine.
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path).map_err(|source| Error::Folder { path: path.clone(), source })?;
+        private_folder()
+            .recursive(true)
+            .create(&path)
+            .map_err(|source| Error::Folder { path: path.clone(), source })?;
         Ok(Self { _lock: Some(lock(&path)?), path, temporary: false })
     }
 
@@ -38,21 +37,74 @@ impl Folder {
         loop {
             let name = format!("claviger-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
             let path = parent.join(name);
-            match fs::create_dir(&path) {
+            match private_folder().create(&path) {
                 Ok(()) => return Ok(Self { _lock: Some(lock(&path)?), path, temporary: true }),
                 // Left behind by a killed process that had our number.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(Error::Folder { path, source }),
             }
         }
     }
+
+    /// The file of a database in the folder, which nobody but its owner reads: it is made before the engine opens it, whose other files get the mode
+    /// of this one. Those that are there already, perhaps with what a crash has left beside them, are closed to others. A umask was rejected: it
+    /// would hold for all that the process makes, and mend nothing that is there.
+    pub(super) fn database(&self, name: &str) -> StoreResult<PathBuf> {
+        let path = self.path.join(name);
+        match private_file().create_new(true).open(&path) {
+            Ok(_) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(Error::Folder { path, source }),
+        }
+        for beside in ["", "-wal", "-shm", "-journal"] {
+            close_to_others(&self.path.join(format!("{name}{beside}")));
+        }
+        Ok(path)
+    }
 }
 
+/// Digests, names and the log are nobody else's business on this machine.
+fn private_folder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(false);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+fn private_file() -> OpenOptions {
+    let mut options = File::options();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Takes from others what they may do with a file that is there. Who may not, since the file is another's, works with it as before.
+#[cfg(unix)]
+fn close_to_others(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(found) = fs::metadata(path) else { return };
+    let mode = found.permissions().mode();
+    if mode & 0o077 == 0 {
+        return;
+    }
+    match fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) {
+        Ok(()) => tracing::info!(file = %path.display(), "others could read this file; now only its owner can"),
+        Err(error) => tracing::warn!(file = %path.display(), %error, "others can read this file: chmod 600"),
+    }
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_: &Path) {}
+
 /// Not the database file itself is locked: closing any handle of it would drop the engine's own locks.
-fn lock(folder: &std::path::Path) -> StoreResult<File> {
+fn lock(folder: &Path) -> StoreResult<File> {
     let path = folder.join("claviger.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = private_file().create(true).truncate(false).open(&path);
     let file = file.map_err(|source| Error::Folder { path: path.clone(), source })?;
+    // Whoever can open it can lock it, and so keep the service from starting.
+    close_to_others(&path);
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::Locked(folder.to_owned())),

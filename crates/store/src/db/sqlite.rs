@@ -52,7 +52,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) async fn open(folder: Folder, options: Options) -> StoreResult<Self> {
-        let usage_path = folder.path.join("usage.db");
+        let usage_path = folder.database("usage.db")?;
         // A lost minute of last use is no loss worth an fsync.
         let usage = pool(1).connect_lazy_with(connect(&usage_path, SqliteSynchronous::Normal));
         migrate(&usage, USAGE).await?;
@@ -64,7 +64,7 @@ impl Files {
             Durability::Full => SqliteSynchronous::Full,
             Durability::None => SqliteSynchronous::Off,
         };
-        let state = connect(&folder.path.join("claviger.db"), synchronous);
+        let state = connect(&folder.database("claviger.db")?, synchronous);
         let attach = attach_statement(&usage_path);
         let mut writer = state
             .clone()

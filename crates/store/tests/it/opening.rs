@@ -1,5 +1,6 @@
 //! Opening and closing the files.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -76,6 +77,46 @@ async fn folder_may_have_any_name() {
     assert!(folder.path().join("usage.db").is_file() && folder.path().join("claviger.db").is_file());
 }
 
+/// What others on this machine may do with something.
+fn others(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("metadata").permissions().mode() & 0o077
+}
+
+/// The files in a folder that others may do something with; how many there are besides.
+fn open_to_others(folder: &Folder) -> (Vec<PathBuf>, usize) {
+    let files = std::fs::read_dir(folder.path()).expect("a folder").map(|it| it.expect("a file").path());
+    let (open, closed): (Vec<_>, Vec<_>) = files.partition(|it| others(it) != 0);
+    (open, closed.len())
+}
+
+#[tokio::test]
+async fn only_their_owner_reads_the_files_also_in_a_folder_that_others_may_enter() {
+    let folder = Folder::new("");
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    std::fs::create_dir_all(folder.path()).expect("a folder");
+    mode(folder.path(), 0o755);
+    let store = open(&folder).await.expect("a store");
+    // Both databases, with what the engine has beside each, and the lock.
+    assert_eq!(open_to_others(&folder), (Vec::new(), 7));
+    store.close().await;
+    drop(store);
+
+    // As a build has left them, and a crash, that did not look after this.
+    std::fs::write(folder.path().join("claviger.db-wal"), "").expect("a file");
+    let made: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("a folder").map(|it| it.expect("a file").path()).collect();
+    for path in &made {
+        mode(path, 0o644);
+    }
+    assert!(open_to_others(&folder).0.len() >= 4, "{made:?}");
+    let store = open(&folder).await.expect("a store");
+    assert_eq!(open_to_others(&folder), (Vec::new(), 7));
+    assert_eq!(others(folder.path()), 0o055, "the folder is whoever made it to close");
+    store.close().await;
+}
+
 #[tokio::test]
 async fn folder_that_cannot_be_made_is_named() {
     let folder = Folder::new("");
@@ -112,6 +153,7 @@ async fn throwaway_store_leaves_nothing_behind() {
     let store = embedded().await;
     let folder = store.folder().expect("a folder").to_owned();
     assert!(folder.join("claviger.db").is_file());
+    assert_eq!(others(&folder), 0, "it lies where everybody may look");
     store.close().await;
     drop(store);
     assert!(!folder.exists());

@@ -302,9 +302,11 @@ async fn an_external_id_that_cannot_be_one_is_named_as_the_fault() {
 async fn a_parameter_is_refused_in_words_and_not_in_a_parsers() {
     let it = Fixture::start().await;
     for (query, said) in [
-        ("limit=many", "must be a whole number"),
-        ("limit=", "must be a whole number"),
-        ("limit=99999999999", "is too large a number"),
+        ("limit=many", "must be a whole number from 1 to 100"),
+        ("limit=", "must be a whole number from 1 to 100"),
+        ("limit=99999999999", "must be a whole number from 1 to 100"),
+        ("limit=101", "must be a whole number from 1 to 100, and is the number 101"),
+        ("unused_days=-1", "must be a whole number from 1 to 3,650"),
         ("personal=maybe", "must be true or false"),
         ("direction=up", "must be `asc` or `desc`, and is the text \"up\""),
         (

@@ -192,6 +192,40 @@ async fn limits_are_read_changed_and_taken_away_and_the_audit_says_so() {
 }
 
 #[tokio::test]
+async fn a_number_is_told_the_bounds_that_hold_whatever_is_wrong_with_it() {
+    let it = Fixture::start().await;
+    let made = it.create_key(json!({"name": "Website"})).await;
+    let (key, policy) = (it.at(&format!("/keys/{}", made.id)), it.at("/policy"));
+    let rotate = format!("{key}/rotate");
+    let (key, policy, rotate) = (key.as_str(), policy.as_str(), rotate.as_str());
+    let limits = |it: &Value| json!({"limits": {"daily_quota": it}});
+    let cases = [
+        ("PATCH", key, "/limits/daily_quota", "0 to 1,000,000,000", json!(1_000_000_001)),
+        ("PATCH", policy, "/default_daily_quota", "0 to 1,000,000,000", json!(2_000_000_000)),
+        ("PATCH", policy, "/max_keys_per_user", "0 to 10,000,000", json!(10_000_001)),
+        ("PATCH", policy, "/max_stale_secs", "5 to 86,400", json!(4)),
+        ("PATCH", policy, "/rotation_overlap_hours", "0 to 720", json!(721)),
+        ("POST", rotate, "/overlap_secs", "0 to 2,592,000", json!(2_592_001)),
+        ("POST", "/api/v1/verify", "/cost", "1 to 1,000,000", json!(0)),
+    ];
+    for (method, path, pointer, bounds, beyond) in cases {
+        for number in [beyond, json!(-1), json!(5_000_000_000_u64), json!(1.5), json!("1")] {
+            let mut body = json!({&pointer[1..]: number});
+            match pointer {
+                "/limits/daily_quota" => body = limits(&number),
+                "/cost" => body["key"] = json!(made.token),
+                _ => {}
+            }
+            let refused = it.admin.send(it.admin.request(method, path).json(&body)).await;
+            assert_eq!((refused.status, refused.pointers()), (400, vec![pointer.to_owned()]), "{body}");
+            let told = refused.text_at("/errors/0/detail");
+            let found = if number.is_string() { "the text \"1\"".to_owned() } else { format!("the number {number}") };
+            assert_eq!(told, format!("must be a whole number from {bounds}, and is {found}"), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_member_lets_own_keys_be_used_less_often_and_never_more() {
     let it = Fixture::start().await;
     it.app.allow_members_keys(it.app.root, true).await;

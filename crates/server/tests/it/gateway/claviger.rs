@@ -21,6 +21,8 @@ pub(super) struct Claviger {
     session: String,
     /// Where gateways ask.
     pub(super) authz: SocketAddr,
+    /// The key that the first start printed.
+    pub(super) first_key: String,
 }
 
 impl Claviger {
@@ -39,7 +41,7 @@ impl Claviger {
             .stderr(fs::File::create(directory.join("stderr.log")).unwrap())
             .spawn()
             .unwrap();
-        let (mut base, mut authz, mut link) = (None, None, None);
+        let (mut base, mut authz, mut link, mut first_key) = (None, None, None, None);
         for line in BufReader::new(process.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -49,15 +51,21 @@ impl Claviger {
                     authz = Some(url.trim_start_matches("http://").trim_end_matches("/authz").parse().unwrap());
                 }
                 [url] if url.contains("/setup/") => link = Some((*url).to_owned()),
-                ["curl", ..] => break,
+                ["curl", ..] => {
+                    let key = line.split("Bearer ").nth(1).and_then(|it| it.split('\'').next());
+                    first_key = key.map(str::to_owned);
+                    break;
+                }
                 _ => {}
             }
         }
         let log = || fs::read_to_string(directory.join("stderr.log")).unwrap();
-        let (Some(base), Some(authz), Some(link)) = (base, authz, link) else { panic!("no greeting: {}", log()) };
+        let (Some(base), Some(authz), Some(link), Some(first_key)) = (base, authz, link, first_key) else {
+            panic!("no greeting: {}", log())
+        };
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.timeout(Duration::from_secs(20)).build().unwrap();
-        let mut claviger = Self { process, directory, client, base, session: String::new(), authz };
+        let mut claviger = Self { process, directory, client, base, session: String::new(), authz, first_key };
         claviger.set_up(link.rsplit_once('/').unwrap().1).await;
         claviger
     }

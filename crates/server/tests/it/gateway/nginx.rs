@@ -24,6 +24,11 @@ pub(super) struct Nginx {
 impl Nginx {
     /// Starts nginx in front of a Claviger and a host API.
     pub(super) fn start(authz: SocketAddr, host: SocketAddr) -> Self {
+        Self::start_with(authz, host, ("", ""))
+    }
+
+    /// The same, with a piece of `nginx.conf` replaced by another.
+    pub(super) fn start_with(authz: SocketAddr, host: SocketAddr, other: (&str, &str)) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nginx-{}-{number}", std::process::id()));
@@ -31,6 +36,7 @@ impl Nginx {
         for _ in 0..20 {
             let address = free_address();
             write_configuration(&directory, authz, host, address);
+            replace_in_nginx_conf(&directory, other);
             let mut process = Command::new("nginx")
                 .arg("-p")
                 .arg(&directory)
@@ -90,6 +96,16 @@ fn write_configuration(directory: &Path, authz: SocketAddr, host: SocketAddr, ng
             .replace("127.0.0.1:8080", &nginx.to_string());
         fs::write(directory.join(path.file_name().unwrap()), text).unwrap();
     }
+}
+
+fn replace_in_nginx_conf(directory: &Path, (piece, other): (&str, &str)) {
+    if piece.is_empty() {
+        return;
+    }
+    let path = directory.join("nginx.conf");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(piece), "nginx.conf holds {piece}");
+    fs::write(path, text.replace(piece, other)).unwrap();
 }
 
 /// Waits until nginx answers; false if it gave up, for want of the port.

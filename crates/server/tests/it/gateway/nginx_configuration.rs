@@ -194,6 +194,44 @@ async fn a_client_cannot_speak_for_the_gateway() {
     assert_eq!(response.headers()["warning"], "127.0.0.1");
 }
 
+// Within the question $uri is not the client's path, so what goes by the path has to be known before it.
+#[tokio::test]
+async fn the_version_of_a_path_is_asked_for_and_ends_at_the_gateway() {
+    let nginx = start().await;
+    let cases = [
+        ("GET /v1/scorecards", "1.0", "/scorecards"),
+        ("GET /v1/scorecards/A", "1.0", "/scorecards/A"),
+        ("GET //v1/x/../scorecards?page=2", "1.0", "/scorecards?page=2"),
+        ("GET /v1/../scorecards", "(absent)", "/scorecards"),
+        ("GET /scorecards", "(absent)", "/scorecards"),
+        ("GET /scorecards?a=/v1/", "(absent)", "/scorecards?a=/v1/"),
+    ];
+    for (request, version, path) in cases {
+        let (status, headers, reached) = ask(&nginx, request, "200;warning=$claviger-api-version").await;
+        assert_eq!((status, headers["warning"].to_str().unwrap()), (200, version), "{request}");
+        assert_eq!(reached["uri"], path, "{request}");
+    }
+    for request in ["GET /v1/", "GET /v1/contacts", "GET /v2/scorecards"] {
+        let (status, _, problem) = ask(&nginx, request, "200").await;
+        assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_location_that_looks_at_nothing_before_its_guard_asks_for_the_same() {
+    let authz = serve(Router::new().route("/authz", axum::routing::any(authz))).await;
+    let host = serve(Router::new().fallback(host)).await;
+    let nginx = Nginx::start_with(authz, host, ("if ($claviger_permission = \"\")", "if ($host = \"\")"));
+    for (request, permission) in [
+        ("GET /scorecards/A", "scorecards/A:read"),
+        ("GET /v1/scorecards/A", "scorecards/A:read"),
+        ("GET /contacts", "(absent)"),
+    ] {
+        let (_, headers, _) = ask(&nginx, request, "200;warning=$claviger-permission").await;
+        assert_eq!(headers["warning"], permission, "{request}");
+    }
+}
+
 // RFC 9745, RFC 8594
 #[tokio::test]
 async fn a_client_is_told_that_the_version_it_calls_is_to_be_left() {
@@ -271,4 +309,27 @@ async fn a_key_in_the_query_string_is_written_nowhere_and_not_passed_on() {
     let written = nginx.logs() + &cut_off.logs();
     assert!(written.matches("\"path\":\"/scorecards").count() > cases.len(), "the access log is written: {written}");
     assert!(!written.contains("s3cret"), "{written}");
+}
+
+#[test]
+fn the_readme_says_in_which_file_each_port_stands() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../gateways/nginx");
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let rows = readme.lines().filter_map(|it| it.strip_prefix("| ")?.split_once(" | "));
+    let ports: Vec<_> = rows.filter(|(port, _)| port.len() == 4 && port.parse::<u16>().is_ok()).collect();
+    assert!(ports.len() == 4, "{ports:?}");
+    let mut found = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if !name.ends_with(".conf") {
+            continue;
+        }
+        for piece in std::fs::read_to_string(&path).unwrap().split("127.0.0.1:").skip(1) {
+            let row = ports.iter().find(|(port, _)| piece.starts_with(port));
+            assert!(row.is_some_and(|(_, said)| said.contains(&format!("`{name}`"))), "{name}: {piece:.20}");
+            found += 1;
+        }
+    }
+    assert!(found >= 3, "{found}");
 }

@@ -177,6 +177,19 @@ async fn a_change_stands_in_the_revision_history_under_the_mapped_users_name() {
     assert_eq!(told, [(names, json!(7), json!(8)), (names, json!(82), json!(7))], "newest first: {revisions:#?}");
 }
 
+// As gateways/nginx/README.md says it to whoever tries it first.
+#[tokio::test]
+async fn the_first_key_opens_the_route_for_reading_alone() {
+    let stack = Stack::start().await;
+    let ask = |request: &str| stack.nginx.request(request).bearer_auth(&stack.claviger.first_key);
+    assert_eq!(status(stack.nginx.request("GET /scorecards")).await, 401);
+    for request in ["GET /scorecards", "GET /v1/scorecards"] {
+        let (code, list) = answer(ask(request)).await;
+        assert_eq!((code, ids(&list)), (200, vec!["A", "B", "C"]), "{request}");
+    }
+    assert_eq!(status(ask("PUT /scorecards/A").json(&json!({"score": 83}))).await, 403);
+}
+
 /// What one may not see and what does not exist have the same answer, byte by byte, headers included.
 #[tokio::test]
 async fn a_hidden_scorecard_looks_like_one_that_does_not_exist() {
@@ -322,4 +335,43 @@ async fn nginx_tells_clients_what_is_left_and_when_to_come_back() {
     assert!((1700..=1800).contains(&wait), "{wait}");
     assert!(refused.headers()["ratelimit"].to_str().unwrap().starts_with("\"key\";r=0;t=1"));
     assert_eq!(refused.json::<Value>().await.unwrap()["code"], "rate_limited");
+}
+
+// RFC 9745, RFC 8594: a version that the path names is told about to clients and counted, and none is where the path names none.
+#[tokio::test]
+async fn clients_of_a_path_whose_version_ends_are_told_when_and_are_counted() {
+    let stack = Stack::start().await;
+    let versions = json!({"versions": [
+        {"slug": "1.0", "status": "deprecated", "deprecated_at": "2026-05-01T00:00:00Z", "sunset_at": "2027-03-01T00:00:00Z"},
+        {"slug": "2.0", "status": "current"},
+    ]});
+    let apis = stack.claviger.api(&format!("GET organizations/{}/apis", stack.root), Value::Null).await;
+    let default = apis["data"].as_array().unwrap().iter().find(|it| it["slug"] == "default").unwrap();
+    let path = format!("PATCH organizations/{}/apis/{}", stack.root, default["id"].as_str().unwrap());
+    stack.claviger.api(&path, versions).await;
+    let key = stack.key(&stack.root, json!({"name": "Caller"})).await;
+    let end = "Mon, 01 Mar 2027 00:00:00 GMT";
+    for (request, told) in [
+        ("GET /v1/scorecards", [Some("@1777593600"), Some(end)]),
+        ("GET /v1/scorecards/A", [Some("@1777593600"), Some(end)]),
+        ("GET /scorecards/A", [None, None]),
+    ] {
+        let response = stack.ask(request, &key).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{request}");
+        let header = |name: &str| response.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+        assert_eq!(["deprecation", "sunset"].map(header), told.map(|it| it.map(str::to_owned)), "{request}");
+    }
+    let path = format!("GET organizations/{}/keys/{}/usage", stack.root, key.id);
+    let mut counted = Vec::new();
+    // Uses are written down a little later, and perhaps not all of them at once.
+    for _ in 0..300 {
+        let usage = stack.claviger.api(&path, Value::Null).await;
+        let versions = usage["versions"].as_array().unwrap().iter();
+        counted = versions.map(|it| (it["version"].as_str().unwrap().to_owned(), it["requests"].as_u64())).collect();
+        if counted.first().is_some_and(|it| it.1 == Some(2)) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(counted, [("1.0".to_owned(), Some(2)), ("2.0".to_owned(), Some(0))]);
 }

@@ -153,6 +153,7 @@ async fn comes_back(from: Data, to: Data) {
     let (stays, revoked, off) =
         (admin.create_key(stays).await, admin.create_key(revoked).await, admin.create_key(off).await);
     let (rotated, early) = (admin.create_key(rotated).await, admin.create_key(early).await);
+    let overlapping = admin.create_key("Overlapping").await;
     let (ann, _, of_ann) = admin.person("Ann", &prepared).await;
     let (_, bob, of_bob) = admin.person("Bob", &prepared).await;
     assert_eq!((admin.status(&of_ann.token).await, admin.status(&of_bob.token).await), (200, 200));
@@ -191,6 +192,7 @@ async fn comes_back(from: Data, to: Data) {
     admin.call(Method::DELETE, "/shared-secret", json!({})).await;
     admin.call(Method::PATCH, &format!("/users/{ann}"), json!({ "status": "disabled" })).await;
     admin.call(Method::DELETE, &format!("/members/{bob}"), json!({})).await;
+    admin.change(&overlapping, "rotate", json!({ "overlap_secs": 7_200 })).await;
     admin.change(&rotated, "rotate", json!({ "overlap_secs": 0 })).await;
     let after = admin.create_key("After").await;
     until_written(&endings, &rotated.id).await;
@@ -213,8 +215,23 @@ async fn comes_back(from: Data, to: Data) {
     let rows = written.lines().filter(|it| it.starts_with('[')).count();
     assert!(words.contains(&format!("{rows} rows restored")), "{words}");
     assert!(words.contains("Put the master key"), "{words}");
+    // Those first that want something done, each by its name.
+    let named: Vec<_> = words.lines().skip_while(|it| !it.contains("These keys were changed")).skip(1).collect();
+    let line_of = |key: &Made| named.iter().position(|it| it.contains(&key.id));
+    assert_eq!((line_of(&rotated), line_of(&overlapping)), (Some(0), Some(1)), "{words}");
+    let off_line = line_of(&off).unwrap_or_else(|| panic!("{words}"));
+    for (at, name, todo) in [
+        (0, "- Rotated (key_", "no secret of it works"),
+        (1, "- Overlapping (key_", "its old secret works until 20"),
+        (off_line, "- Off (key_", "switched off"),
+    ] {
+        assert!(named[at].starts_with(name) && named[at].contains(todo), "{words}");
+    }
     assert!(words.contains("1 shared secrets, 1 users disabled, 1 memberships"), "{words}");
     assert_eq!(count(&to, "shared_secret").await, 0);
+    if to.database.is_none() {
+        assert_eq!(super::open_to_others(&to.data_folder()), Vec::<PathBuf>::new());
+    }
     let twice = refused(&on(&to, &["restore", text(&file), "--endings", text(&endings)]));
     assert!(twice.contains("holds an installation already"), "{twice}");
 
@@ -232,6 +249,7 @@ async fn comes_back(from: Data, to: Data) {
     ] {
         assert_eq!(admin.status(&key.token).await, 401, "{why}");
     }
+    assert_eq!(admin.status(&overlapping.token).await, 200, "its overlap is not over");
     assert_ne!(admin.status(&of_bob.token).await, 200, "its user left after it");
     let mut known = 0;
     for (key, is_revoked) in &load {
@@ -245,6 +263,7 @@ async fn comes_back(from: Data, to: Data) {
     }
     println!("{known} of {} keys that were made beside the backup are in it", load.len());
     // A key without a current secret gets one.
+    admin.change(&overlapping, "rotate", json!({ "overlap_secs": 3_600 })).await;
     admin.change(&rotated, "rotate", json!({ "overlap_secs": 0 })).await;
     assert_eq!(server.terminate(), Some(0));
     let proved = on(&to, &["audit", "verify"]);

@@ -153,6 +153,13 @@ fn claviger(arguments: &[&str]) -> Command {
     command
 }
 
+/// The files of a folder that others on this machine may do something with.
+fn open_to_others(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let mode = |it: &Path| std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(it).unwrap().permissions());
+    files.filter(|it| mode(it) & 0o077 != 0).collect()
+}
+
 /// Runs it to its end.
 fn run(arguments: &[&str], folder: &Path) -> Output {
     claviger(arguments).current_dir(folder).output().unwrap()

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use claviger_store::keys::{KeyFilter, KeySort};
 use claviger_store::{Options, PageRequest, Store};
 use serde_json::Value;
 
-use super::{Folder, Server, run};
+use super::{Folder, Server, open_to_others, run};
 use crate::app::now;
 
 async fn get(url: &str) -> (u16, String) {
@@ -41,7 +41,11 @@ async fn first_start_prints_a_curl_line_that_verifies() {
 #[tokio::test]
 async fn a_restart_says_where_it_runs_and_keeps_what_was_there() {
     let folder = Folder::new();
+    // It was there, open to others, who read nothing that is put into it.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut server = Server::start(folder.path());
+    assert!(folder.path().join("claviger.db-wal").is_file());
+    assert_eq!(open_to_others(folder.path()), Vec::<PathBuf>::new());
     let key = server.fact("curl ").split("\"key\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     assert_eq!(server.terminate(), Some(0));
     let server = Server::start(folder.path());

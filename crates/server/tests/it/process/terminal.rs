@@ -67,7 +67,7 @@ async fn a_key_lives_its_whole_life_at_the_terminal() {
     let note = String::from_utf8(it.run_with(&["keys", "create", "Noted"], "").stderr).unwrap();
     assert!(note.contains("only where the policy `reveal` allows that"), "{note}");
     let listed = it.json(&["keys", "list", "--search", "nightly"]);
-    let key = &listed.as_array().unwrap()[0];
+    let key = &listed["data"][0];
     let id = key["id"].as_str().unwrap();
     assert_eq!((&key["role"]["name"], &key["scopes"][0]), (&"readonly".into(), &"contacts:read".into()));
     let table = it.run(&["keys", "list"]);
@@ -119,7 +119,7 @@ async fn a_key_lives_its_whole_life_at_the_terminal() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_can_belong_to_nobody_and_be_mapped_to_nobody() {
     let it = Terminal::start().await;
-    let of = |name: &str| it.json(&["keys", "list", "--search", name])[0].clone();
+    let of = |name: &str| it.json(&["keys", "list", "--search", name])["data"][0].clone();
     it.run(&["keys", "create", "Ownerless", "--owner", "nobody"]);
     assert!(of("ownerless")["owner"].is_null() && of("ownerless")["mapped_user"].is_object());
     let token = it.run(&["keys", "create", "Unmapped", "--mapped-user", "nobody", "--role", "readonly"]);
@@ -149,14 +149,24 @@ async fn verify_asks_for_the_organization_that_either_flag_names_and_for_a_key()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_say_when_there_is_more_and_refusals_what_to_do() {
     let it = Terminal::start().await;
-    let before = it.json(&["orgs", "list"]).as_array().unwrap().len();
+    let count = |listed: &Value| listed["data"].as_array().unwrap().len();
+    let before = count(&it.json(&["orgs", "list"]));
     for name in ["North", "South"] {
         assert!(it.run(&["orgs", "create", name]).contains(&name.to_lowercase()));
     }
     let output = it.run_with(&["orgs", "list", "--limit", "1"], "");
     let (rows, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(rows.lines().count() == 2 && said.contains("--limit shows more"), "{rows}{said}");
-    assert_eq!(it.json(&["orgs", "list"]).as_array().unwrap().len(), before + 2);
+    assert_eq!(count(&it.json(&["orgs", "list"])), before + 2);
+    // As the API answers: the rows, and where the list goes on.
+    let cut = it.json(&["orgs", "list", "--limit", "1"]);
+    assert!(count(&cut) == 1 && cut["next_cursor"].is_string(), "{cut}");
+    for list in [["orgs", "list"], ["roles", "list"], ["keys", "list"]] {
+        let whole = it.json(&list);
+        assert!(count(&whole) > 0 && whole.get("next_cursor").is_some_and(Value::is_null), "{whole}");
+    }
+    let keys = it.json(&["keys", "list"]);
+    assert_eq!((keys["total"].as_u64(), &keys["total_is_exact"]), (Some(count(&keys) as u64), &true.into()), "{keys}");
     assert!(it.run(&["roles", "list"]).contains("*:read"));
     assert!(it.run(&["doctor"]).lines().all(|it| it.starts_with("ok  ")));
     for shell in ["bash", "zsh", "fish"] {
@@ -164,12 +174,15 @@ async fn lists_say_when_there_is_more_and_refusals_what_to_do() {
         assert!(output.status.success() && String::from_utf8(output.stdout).unwrap().contains("doctor"), "{shell}");
     }
 
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 10] = [
         (&["roles", "preview", "nobody"], 1, "claviger: there is no role nobody; there are"),
         (&["keys", "show", "../me"], 1, "404 Not Found: not_found"),
         (&["keys", "create", "x", "--role", "nobody"], 1, "there is no role nobody; there are"),
         (&["keys", "create", ""], 1, "400 Bad Request: invalid_field"),
         (&["keys", "list", "--key", "ck_wrong"], 1, "401 Unauthorized: unauthenticated"),
+        (&["keys", "create", "x", "--daily-quota=-1"], 2, "-1 is not in 0..=1000000000"),
+        (&["keys", "create", "x", "--daily-quota", "2000000000"], 2, "2000000000 is not in 0..=1000000000"),
+        (&["keys", "rotate", "x", "--overlap", "2592001"], 2, "2592001 is not in 0..=2592000"),
         (&["keys", "list", "--state", "asleep"], 2, "invalid value 'asleep'"),
         (&["orgs", "list", "--organization", "org_01kapxb4q0e8mv5r3g2t9w7yzn"], 1, "404 Not Found"),
     ];

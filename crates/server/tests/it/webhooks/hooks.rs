@@ -366,6 +366,11 @@ async fn a_test_is_a_delivery_and_the_catalogue_has_its_example() {
     assert_eq!(states, [&json!("current"), &json!("retiring")]);
     let long = it.admin.post(&format!("/api/v1/hooks/{id}/rotate-secret"), json!({"overlap_secs": 604_801})).await;
     assert_eq!(long.refusal(), (400, "invalid_field".to_owned()));
+    let negative = it.admin.post(&format!("/api/v1/hooks/{id}/rotate-secret"), json!({"overlap_secs": -1})).await;
+    for (refused, found) in [(&long, "604801"), (&negative, "-1")] {
+        let told = format!("must be a whole number from 0 to 604,800, and is the number {found}");
+        assert_eq!((refused.pointers(), refused.text_at("/errors/0/detail")), (vec!["/overlap_secs".to_owned()], told));
+    }
     let inside = it
         .admin
         .post("/api/v1/hooks", json!({"target_url": "http://127.0.0.1/", "entity": "contact", "operation": "create"}))
