@@ -23,6 +23,7 @@ mod tokens;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
@@ -156,8 +157,9 @@ fn claviger(arguments: &[&str]) -> Command {
 /// The files of a folder that others on this machine may do something with.
 fn open_to_others(folder: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
-    let mode = |it: &Path| std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(it).unwrap().permissions());
-    files.filter(|it| mode(it) & 0o077 != 0).collect()
+    // SQLite takes a file away beside us where a connection is closed just now.
+    let mode = |it: &Path| Some(std::fs::metadata(it).ok()?.permissions().mode());
+    files.filter(|it| mode(it).is_some_and(|it| it & 0o077 != 0)).collect()
 }
 
 /// Runs it to its end.

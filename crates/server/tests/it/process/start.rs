@@ -106,6 +106,7 @@ async fn what_is_wrong_stops_the_start_with_one_line() {
     fs::set_permissions(path("cut/master.key"), fs::Permissions::from_mode(0o600)).unwrap();
     fs::create_dir(path("broken")).unwrap();
     fs::write(path("broken/claviger.db"), "this is no database, and was never meant to be one".repeat(100)).unwrap();
+    fs::set_permissions(path("broken/claviger.db"), fs::Permissions::from_mode(0o600)).unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let running = Server::start(&folder.path().join("running"));
