@@ -31,7 +31,9 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::guides::LIBRARY;
-use self::pages::{GuidePage, HostGuidePage, HostReferencePage, IndexPage, MissingPage, SearchPage, VersionPage};
+use self::pages::{
+    GuidePage, HostGuidePage, HostReferencePage, IndexPage, MissingPage, RetiredPage, SearchPage, VersionPage,
+};
 use self::published::LastPublished;
 use self::reader::Reader;
 use crate::app::App;
@@ -106,7 +108,7 @@ async fn show_version(
     let (api, version) = path.map(|Path(it)| it).unwrap_or_default();
     match reader.published.find(&api, &version) {
         Some((api, version)) => reader.page(&headers, &VersionPage::of(&reader, api, version)),
-        None => missing(&reader, StatusCode::NOT_FOUND),
+        None => gone(&reader, &api, &version),
     }
 }
 
@@ -121,7 +123,7 @@ async fn show_part(
 ) -> Response {
     let (api, version, part) = path.map(|Path(it)| it).unwrap_or_default();
     let Some((api, version)) = reader.published.find(&api, &version) else {
-        return missing(&reader, StatusCode::NOT_FOUND);
+        return gone(&reader, &api, &version);
     };
     match (&version.reference, part.as_str()) {
         (Some(reference), REFERENCE) => {
@@ -168,6 +170,15 @@ async fn show_search(reader: Reader, asked: Result<Query<Asked>, QueryRejection>
     let (asked, published) = (query.clone(), Arc::clone(&reader.published));
     let found = tokio::task::spawn_blocking(move || search::find(&asked, &published.entries)).await.unwrap_or_default();
     pages::html(&SearchPage::of(&reader, query, found))
+}
+
+/// Answers for a version that is not shown: that it is gone and what to call instead, or that there is no such page. The same for its guides, as
+/// Markdown too: links to them stand in other places.
+fn gone(reader: &Reader, api: &str, version: &str) -> Response {
+    match reader.published.find_retired(api, version) {
+        Some((retired, api)) => (StatusCode::GONE, pages::html(&RetiredPage::of(reader, retired, api))).into_response(),
+        None => missing(reader, StatusCode::NOT_FOUND),
+    }
 }
 
 fn missing(reader: &Reader, status: StatusCode) -> Response {

@@ -9,7 +9,7 @@ use claviger_core::time::Timestamp;
 use http::StatusCode;
 
 use super::guides::{Group, Guide, LIBRARY};
-use super::published::{HostApi, HostGuide, HostReference, HostVersion, Published};
+use super::published::{HostApi, HostGuide, HostReference, HostVersion, Published, RetiredVersion};
 use super::reader::Reader;
 use super::search::Found;
 use crate::site::Look;
@@ -140,11 +140,37 @@ pub(super) struct VersionPage<'a> {
     here: &'static str,
     api: &'a HostApi,
     version: &'a HostVersion,
+    /// What to call instead of one that is to be left.
+    successor: Option<&'a HostVersion>,
 }
 
 impl<'a> VersionPage<'a> {
     pub(super) fn of(reader: &Reader, api: &'a HostApi, version: &'a HostVersion) -> Self {
-        Self { frame: Frame::at(reader, version, &version.path), here: HOST, api, version }
+        let successor = api.successor_of(&version.version, reader.now);
+        Self { frame: Frame::at(reader, version, &version.path), here: HOST, api, version, successor }
+    }
+}
+
+/// A version that is no longer there.
+#[derive(Template)]
+#[template(path = "docs/retired.html")]
+pub(super) struct RetiredPage<'a> {
+    frame: Frame,
+    here: &'static str,
+    retired: &'a RetiredVersion,
+    /// What to call instead.
+    successor: Option<&'a HostVersion>,
+}
+
+impl<'a> RetiredPage<'a> {
+    pub(super) fn of(reader: &Reader, retired: &'a RetiredVersion, api: Option<&'a HostApi>) -> Self {
+        let successor = api.and_then(|it| it.successor_of(&retired.version, reader.now));
+        Self { frame: Frame::of(reader), here: HOST, retired, successor }
+    }
+
+    /// When it ended, where that day was named and has come.
+    fn ended(&self) -> Option<String> {
+        self.retired.version.sunset_at.filter(|it| *it <= self.frame.now).map(Timestamp::to_date_text)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use askama::Template;
 use claviger_core::api::{Api, ApiDocument, ApiVersion, ApiVersionStatus, DocumentHead, Reference};
 use claviger_core::event::Position;
+use claviger_core::time::Timestamp;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::guides::PLACE;
@@ -22,6 +23,8 @@ use crate::ops::error::OpResult;
 pub(super) struct Published {
     /// The apis that something is said of.
     pub(super) apis: Vec<HostApi>,
+    /// The versions that are no longer there, of apis that something is said of.
+    retired: Vec<RetiredVersion>,
     /// What a search finds of it.
     pub(super) entries: Vec<Entry>,
     /// What it was made of.
@@ -35,6 +38,17 @@ pub(super) struct HostApi {
     pub(super) name: String,
     /// Its versions, but for those that are no longer there.
     pub(super) versions: Vec<HostVersion>,
+}
+
+/// A version of an api that is no longer there: whoever was led to its pages before reads that, and what to call instead.
+pub(super) struct RetiredVersion {
+    api_slug: String,
+    /// What people call the api.
+    pub(super) api: String,
+    /// What people call it.
+    pub(super) label: String,
+    /// The version itself.
+    pub(super) version: ApiVersion,
 }
 
 /// A version of an api.
@@ -89,6 +103,13 @@ impl Published {
         Some((api, api.versions.iter().find(|it| it.version.slug.as_str() == version)?))
     }
 
+    /// A version that is no longer there, by the parts of its address, and the api, where it has others that are shown.
+    pub(super) fn find_retired(&self, api: &str, version: &str) -> Option<(&RetiredVersion, Option<&HostApi>)> {
+        let is_it = |it: &&RetiredVersion| it.api_slug == api && it.version.slug.as_str() == version;
+        let found = self.retired.iter().find(is_it)?;
+        Some((found, self.apis.iter().find(|it| it.slug == api)))
+    }
+
     /// What a program reads that looks for guides, behind ours.
     pub(super) fn list(&self) -> String {
         let mut text = String::new();
@@ -111,6 +132,15 @@ impl Published {
         let mut published = Self::default();
         for api in &made_of.0 {
             let of_api = |it: &&ApiDocument| it.head.api_id == api.id;
+            if documents.iter().any(|it| of_api(&it)) {
+                let retired = api.versions.iter().filter(|it| it.status == ApiVersionStatus::Retired);
+                published.retired.extend(retired.map(|it| RetiredVersion {
+                    api_slug: api.slug.to_string(),
+                    api: api.name.to_string(),
+                    label: it.label(),
+                    version: it.clone(),
+                }));
+            }
             let versions = api.versions.iter().filter(|it| it.status != ApiVersionStatus::Retired);
             let versions: Vec<_> = versions.map(|it| version(api, it, documents.iter().filter(of_api))).collect();
             let has_documents = |it: &HostVersion| it.reference.is_some() || !it.guides.is_empty();
@@ -127,6 +157,18 @@ impl Published {
             entries.extend(version.reference.iter_mut().flat_map(|it| it.entries.drain(..)));
         }
         Self { entries, made_of, ..published }
+    }
+}
+
+impl HostApi {
+    /// The version to call instead of one that is left or gone, at an instant: the first that is to be used, in the order in which they are shown.
+    pub(super) fn successor_of(&self, left: &ApiVersion, now: Timestamp) -> Option<&HostVersion> {
+        let is_good = |it: &&HostVersion| {
+            it.version.slug != left.slug
+                && it.version.status == ApiVersionStatus::Current
+                && !it.version.is_deprecated(now)
+        };
+        self.versions.iter().find(is_good)
     }
 }
 

@@ -49,7 +49,7 @@ fn page(
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        it: view::version(opened, it),
+        it: view::version(opened, it, visit.app.now()),
         version: typed(version),
         openapi: view::typed_text(pasted),
         errors,

@@ -43,7 +43,7 @@ pub(super) async fn show(visit: Visit, Path((_, api, version)): VersionPath) -> 
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        it: view::version(&opened, it),
+        it: view::version(&opened, it, visit.app.now()),
         openapi,
         guides: opened.documents_of(it).filter_map(view::guide).collect(),
     }))
@@ -153,7 +153,7 @@ fn page(
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        present: it.map(|it| view::version(opened, it)),
+        present: it.map(|it| view::version(opened, it, visit.app.now())),
         version: typed(&form.version),
         name: typed(&form.name),
         label: typed(&form.label),
@@ -257,7 +257,7 @@ pub(super) fn question(visit: &Visit, opened: &Opened, it: &ApiVersion, question
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        it: view::version(opened, it),
+        it: view::version(opened, it, visit.app.now()),
         question,
     }
 }

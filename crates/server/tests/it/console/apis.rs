@@ -272,3 +272,17 @@ async fn only_who_may_change_the_apis_of_the_root_is_led_there() {
     }
     assert!(!admin.get(&api).await.expect(200).text.contains("Taken over"));
 }
+
+#[tokio::test]
+async fn a_version_is_retired_when_it_has_ended_and_the_form_says_so_beside_the_field() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let one = version(&mut browser, "1.0").await;
+    let form = browser.get(&format!("{one}/edit")).await.expect(200).form("/edit").with("status", "retired");
+    let refused = browser.submit(&form.clone().with("sunset_at", "2099-03-01")).await.expect(422);
+    assert!(refused.text_of("#status-error").contains("there until 1 Mar 2099"), "{}", refused.text);
+    assert!(refused.text_of("#status-hint").contains("off /docs at once"), "{}", refused.text);
+    let done = browser.submit(&form.with("sunset_at", "2026-06-01")).await.expect(303);
+    let page = browser.follow(done).await.expect(200);
+    assert_eq!(page.text_of(".head .status"), "Retired, ended 1 Jun 2026");
+}

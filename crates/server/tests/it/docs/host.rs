@@ -78,7 +78,7 @@ async fn the_hosts_versions_and_guides_stand_beside_ours_under_its_name() {
     }
     let current = html(&anyone.get("/docs/apis/default/2.0").await.expect(200));
     assert_eq!(attributes(&current, ".card", "href"), ["https://docs.acme.example/v2"]);
-    for path in ["0.9", "3.0", "1.0/nothing", "1.0/nothing.md", "2.0/reference", "2.0/openapi.json", "%ff", "1.0/%ff"] {
+    for path in ["3.0", "1.0/nothing", "1.0/nothing.md", "2.0/reference", "2.0/openapi.json", "%ff", "1.0/%ff"] {
         anyone.get(&format!("/docs/apis/default/{path}")).await.expect(404);
     }
     anyone.get("/docs/apis/nothing/1.0").await.expect(404);
@@ -119,8 +119,40 @@ async fn nothing_leads_to_the_page_of_a_retired_version() {
         assert_eq!(leads(path).await, 0, "{path}");
     }
     for path in ["1.0", "1.0/forms", "1.0/forms.md", "1.0/reference", "1.0/openapi.json"] {
-        anyone.get(&format!("/docs/apis/default/{path}")).await.expect(404);
+        let gone = anyone.get(&format!("/docs/apis/default/{path}")).await.expect(410);
+        assert_eq!(attributes(&html(&gone), "main p a", "href"), ["/docs/apis/default/2.0"], "{path}");
     }
+}
+
+// A version ends on its day and not before: until then what gateways tell its callers and what they read here is the same.
+#[tokio::test]
+async fn a_version_is_retired_on_its_day_and_its_page_leads_on_from_then() {
+    let it = Fixture::start().await;
+    let api = documented(&it).await;
+    let anyone = anyone(&it);
+    let left = html(&anyone.get("/docs/apis/default/1.0").await.expect(200));
+    assert_eq!(attributes(&left, ".complaint a", "href"), ["/docs/apis/default/2.0"], "what to call instead is a link");
+    assert_eq!(texts(&left, ".complaint a"), ["API 2.0"]);
+
+    let retire = async |end: &str| {
+        let one =
+            json!({"slug": "1.0", "status": "retired", "deprecated_at": "2026-05-01T00:00:00Z", "sunset_at": end});
+        it.admin.patch(&api, json!({"versions": [one, {"slug": "2.0", "status": "current"}]})).await
+    };
+    let early = retire("2099-03-01T00:00:00Z").await;
+    assert_eq!((early.status, early.pointers()), (400, vec!["/versions/0/status".to_owned()]));
+    assert!(early.text.contains("there until 1 Mar 2099") && early.text_at("/fix").contains("sunset_at"), "{early:?}");
+    anyone.get("/docs/apis/default/1.0/forms").await.expect(200);
+
+    retire("2026-06-01T00:00:00Z").await.expect(200);
+    let gone = html(&anyone.get("/docs/apis/default/1.0").await.expect(410));
+    assert_eq!(texts(&gone, "h1"), ["API 1.0 is no longer there"]);
+    assert!(texts(&gone, ".lead")[0].ends_with("retired on 1 Jun 2026"), "{:?}", texts(&gone, ".lead"));
+    assert!(texts(&gone, "main")[0].contains("Use API 2.0."), "{:?}", texts(&gone, "main"));
+    for path in ["1.0/forms", "1.0/forms.md", "1.0/openapi.json", "1.0/whatever"] {
+        anyone.get(&format!("/docs/apis/default/{path}")).await.expect(410);
+    }
+    anyone.get("/docs/apis/nothing/1.0").await.expect(404);
 }
 
 #[tokio::test]

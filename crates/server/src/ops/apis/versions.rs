@@ -1,0 +1,67 @@
+//! What the versions of an api may not be.
+//!
+//! Each rule is for what a change brings: versions that are there as they are stay, for whoever changes something else need not see to them first.
+
+use claviger_core::api::{ApiVersion, ApiVersionStatus};
+use claviger_core::reject::Reject;
+use claviger_core::time::Timestamp;
+
+/// Refuses versions that nobody could open, that would be gone before they end, or that people could not tell apart. `before` is what was there.
+pub(super) fn refuse_unfit(versions: &[ApiVersion], before: &[ApiVersion], now: Timestamp) -> Result<(), Reject> {
+    refuse_unaddressable(versions, before)?;
+    refuse_gone_early(versions, before, now)
+}
+
+/// Refuses new versions whose pages nobody could open.
+fn refuse_unaddressable(versions: &[ApiVersion], before: &[ApiVersion]) -> Result<(), Reject> {
+    let is_refused = |it: &ApiVersion| !it.slug.is_addressable() && before.iter().all(|known| known.slug != it.slug);
+    let Some(place) = versions.iter().position(is_refused) else { return Ok(()) };
+    let fix =
+        "Name the version otherwise, such as `1.0`: of `.` and `..` in an address browsers and proxies make a way up.";
+    let detail = "is no name that can stand in an address";
+    Err(Reject { fix: Some(fix), ..Reject::field(format!("/versions/{place}/slug"), detail) })
+}
+
+/// Refuses to retire a version whose end is ahead: its pages would be gone at once, while gateways go on telling its callers that it is there until
+/// then. Keeping the pages until that day would be the other way: then `retired` would say what is not so yet.
+fn refuse_gone_early(versions: &[ApiVersion], before: &[ApiVersion], now: Timestamp) -> Result<(), Reject> {
+    let is_ahead =
+        |it: &&ApiVersion| it.status == ApiVersionStatus::Retired && it.sunset_at.is_some_and(|end| now < end);
+    let refused = versions.iter().enumerate().find(|(_, it)| is_ahead(it) && !before.contains(it));
+    let Some((place, end)) = refused.and_then(|(place, it)| Some((place, it.sunset_at?))) else { return Ok(()) };
+    let detail = format!(
+        "is `retired` while the version is there until {}: retire it then, or take the end away or set it to today",
+        end.to_date_text()
+    );
+    let fix = "Leave the version `deprecated` until its `sunset_at`, or retire it with a `sunset_at` that has come, or without one.";
+    Err(Reject { fix: Some(fix), ..Reject::field(format!("/versions/{place}/status"), detail) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<ApiVersion> {
+        serde_json::from_str(text).expect("versions")
+    }
+
+    fn pointer(versions: &str, before: &str) -> Option<String> {
+        let now = "2026-11-23T12:00:00Z".parse().expect("an instant");
+        let refused = refuse_unfit(&read(versions), &read(before), now).err()?;
+        Some(refused.fields[0].pointer.to_string())
+    }
+
+    #[test]
+    fn a_version_is_retired_when_its_end_has_come_and_not_before() {
+        let of =
+            |end: &str| format!(r#"[{{"slug": "2", "status": "current"}}, {{"slug": "1", "status": "retired"{end}}}]"#);
+        let ahead = of(r#", "sunset_at": "2026-11-24T00:00:00Z""#);
+        assert_eq!(pointer(&ahead, "[]").as_deref(), Some("/versions/1/status"));
+        assert_eq!(pointer(&ahead, &ahead), None, "what is there stays");
+        for fits in [of(""), of(r#", "sunset_at": "2026-11-23T00:00:00Z""#)] {
+            assert_eq!(pointer(&fits, "[]"), None, "{fits}");
+        }
+        let left = r#"[{"slug": "1", "status": "deprecated", "sunset_at": "2026-11-24T00:00:00Z"}]"#;
+        assert_eq!(pointer(left, "[]"), None);
+    }
+}
