@@ -176,7 +176,7 @@ async fn show_search(reader: Reader, asked: Result<Query<Asked>, QueryRejection>
 /// Markdown too: links to them stand in other places.
 fn gone(reader: &Reader, api: &str, version: &str) -> Response {
     match reader.published.find_retired(api, version) {
-        Some((retired, api)) => (StatusCode::GONE, pages::html(&RetiredPage::of(reader, retired, api))).into_response(),
+        Some(retired) => (StatusCode::GONE, pages::html(&RetiredPage::of(reader, retired))).into_response(),
         None => missing(reader, StatusCode::NOT_FOUND),
     }
 }

@@ -158,13 +158,13 @@ pub(super) struct RetiredPage<'a> {
     frame: Frame,
     here: &'static str,
     retired: &'a RetiredVersion,
-    /// What to call instead.
-    successor: Option<&'a HostVersion>,
+    /// What to call instead, and where that is documented.
+    successor: Option<(String, Option<String>)>,
 }
 
 impl<'a> RetiredPage<'a> {
-    pub(super) fn of(reader: &Reader, retired: &'a RetiredVersion, api: Option<&'a HostApi>) -> Self {
-        let successor = api.and_then(|it| it.successor_of(&retired.version, reader.now));
+    pub(super) fn of(reader: &Reader, retired: &'a RetiredVersion) -> Self {
+        let successor = reader.published.successor_of_retired(retired, reader.now);
         Self { frame: Frame::of(reader), here: HOST, retired, successor }
     }
 

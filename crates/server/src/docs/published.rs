@@ -49,6 +49,8 @@ pub(super) struct RetiredVersion {
     pub(super) label: String,
     /// The version itself.
     pub(super) version: ApiVersion,
+    /// All versions of the api.
+    versions: Vec<ApiVersion>,
 }
 
 /// A version of an api.
@@ -103,11 +105,16 @@ impl Published {
         Some((api, api.versions.iter().find(|it| it.version.slug.as_str() == version)?))
     }
 
-    /// A version that is no longer there, by the parts of its address, and the api, where it has others that are shown.
-    pub(super) fn find_retired(&self, api: &str, version: &str) -> Option<(&RetiredVersion, Option<&HostApi>)> {
-        let is_it = |it: &&RetiredVersion| it.api_slug == api && it.version.slug.as_str() == version;
-        let found = self.retired.iter().find(is_it)?;
-        Some((found, self.apis.iter().find(|it| it.slug == api)))
+    /// A version that is no longer there, by the parts of its address.
+    pub(super) fn find_retired(&self, api: &str, version: &str) -> Option<&RetiredVersion> {
+        self.retired.iter().find(|it| it.api_slug == api && it.version.slug.as_str() == version)
+    }
+
+    /// What to call instead of a version that is gone, at an instant, and where that is documented: here, or elsewhere.
+    pub(super) fn successor_of_retired(&self, it: &RetiredVersion, now: Timestamp) -> Option<(String, Option<String>)> {
+        let other = it.versions.iter().find(|other| is_successor(other, &it.version, now))?;
+        let shown = self.find(&it.api_slug, other.slug.as_str()).map(|(_, it)| it.path.clone());
+        Some((other.label(), shown.or_else(|| other.docs_url.as_ref().map(|it| it.as_str().to_owned()))))
     }
 
     /// What a program reads that looks for guides, behind ours.
@@ -139,6 +146,7 @@ impl Published {
                     api: api.name.to_string(),
                     label: it.label(),
                     version: it.clone(),
+                    versions: api.versions.clone(),
                 }));
             }
             let versions = api.versions.iter().filter(|it| it.status != ApiVersionStatus::Retired);
@@ -163,13 +171,13 @@ impl Published {
 impl HostApi {
     /// The version to call instead of one that is left or gone, at an instant: the first that is to be used, in the order in which they are shown.
     pub(super) fn successor_of(&self, left: &ApiVersion, now: Timestamp) -> Option<&HostVersion> {
-        let is_good = |it: &&HostVersion| {
-            it.version.slug != left.slug
-                && it.version.status == ApiVersionStatus::Current
-                && !it.version.is_deprecated(now)
-        };
-        self.versions.iter().find(is_good)
+        self.versions.iter().find(|it| is_successor(&it.version, left, now))
     }
+}
+
+/// Whether a version is one to call instead of another at an instant.
+fn is_successor(it: &ApiVersion, left: &ApiVersion, now: Timestamp) -> bool {
+    it.slug != left.slug && it.status == ApiVersionStatus::Current && !it.is_deprecated(now)
 }
 
 impl HostVersion {
