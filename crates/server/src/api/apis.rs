@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path, Query};
 use super::fields::{Field, Object, all_fields, at, optional, present, text};
-use super::headers::{IdempotencyKey, IfMatch, entity_tag};
+use super::headers::{ConfirmDocuments, IdempotencyKey, IfMatch, entity_tag};
 use super::idempotency::{CREATED, Post, PostBody, place, respond};
 use super::page::{PageQuery, PageView, page};
 use super::paths::{ApiPath, OrganizationPath};
@@ -249,7 +249,7 @@ pub(super) struct ApiPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 8)]
     key_locations: Option<Vec<String>>,
-    /// Its versions, as a whole.
+    /// Its versions, as a whole: labels, dates and addresses that are left out are gone, and so is a version.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Vec<ApiVersionView>, required = false, max_items = 50)]
     versions: Option<Vec<Object<ApiVersionView>>>,
@@ -268,7 +268,7 @@ impl TryFrom<ApiPatchBody> for ApiPatch {
         let versions = body.versions.map(versions).transpose();
         let days = body.expiry_days_default.map(expiry_days_default).transpose();
         let (name, key_locations, versions, expiry_days_default) = all_fields!(name, places, versions, days)?;
-        Ok(Self { name, key_locations, versions, expiry_days_default })
+        Ok(Self { name, key_locations, versions, confirms_documents: false, expiry_days_default })
     }
 }
 
@@ -363,12 +363,13 @@ pub(super) async fn get_api(
 /// Changes an api.
 ///
 /// Its name, its versions, how long its keys live by default, and where gateways look for them; slug and prefix are fixed. Calls of this API itself take a key in every
-/// presentation, whatever the api `default` says here.
+/// presentation, whatever the api `default` says here. `versions` is the whole list: what it leaves out of a version is gone, so read it first and send its `ETag` as
+/// `If-Match`. A list without a version that something is said of is refused (409) unless the request says that it is meant.
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}/apis/{api_id}",
     tag = "apis",
-    params(ApiPath, IfMatch),
+    params(ApiPath, IfMatch, ConfirmDocuments),
     request_body = ApiPatchBody,
     extensions(("x-permissions" = json!({"all": ["claviger/apis:update"]}))),
     responses(
@@ -380,9 +381,10 @@ pub(super) async fn update_api(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(ApiPath { organization_id, api_id }): Path<ApiPath>,
+    ConfirmDocuments(confirms_documents): ConfirmDocuments,
     JsonBody(body): JsonBody<ApiPatchBody>,
 ) -> ApiResult<Response> {
-    let patch = ApiPatch::try_from(body)?;
+    let patch = ApiPatch { confirms_documents, ..ApiPatch::try_from(body)? };
     Ok(answer(&ops::apis::update_api(&app, &caller, organization_id, api_id, patch, None).await?))
 }
 

@@ -50,6 +50,8 @@ pub struct ApiPatch {
     pub key_locations: Option<KeyLocations>,
     /// Its versions, as a whole.
     pub versions: Option<Vec<ApiVersion>>,
+    /// Whether what is said of versions that are not among these may go with them.
+    pub confirms_documents: bool,
     /// How many days a key lives for which nothing is said; the inner absence is for ever. Keys that are there stay as they are.
     pub expiry_days_default: Option<Option<u16>>,
 }
@@ -211,6 +213,9 @@ pub async fn update_api(
         if !gone.is_empty() {
             documents = tx.find_documents(&tenant, api_id).await?;
             documents.retain(|it| gone.contains(&&it.api_version));
+            if !patch.confirms_documents {
+                versions::refuse_lost_documents(&documents)?;
+            }
         }
         for slug in gone {
             tx.delete_documents(&tenant, api_id, slug).await?;

@@ -173,7 +173,10 @@ pub(super) async fn show_new(visit: Visit, Path((_, api)): ApiPath) -> Result<Re
 
 /// Puts other versions in the place of those that are there.
 async fn save(visit: &Visit, opened: &Opened, expected: u64, versions: Vec<ApiVersion>) -> OpResult<()> {
-    let patch = ApiPatch { versions: Some(versions), ..ApiPatch::default() };
+    update(visit, opened, expected, ApiPatch { versions: Some(versions), ..ApiPatch::default() }).await
+}
+
+async fn update(visit: &Visit, opened: &Opened, expected: u64, patch: ApiPatch) -> OpResult<()> {
     let api = &opened.api;
     update_api(&visit.app, &visit.caller, api.organization_id, api.id, patch, Some(expected)).await.map(drop)
 }
@@ -267,6 +270,8 @@ pub(super) async fn delete(visit: Visit, Path((_, api, version)): VersionPath) -
     let opened = Opened::find(&visit, &api).await?;
     let it = opened.version(&version)?;
     let left = opened.api.versions.iter().filter(|other| other.slug != it.slug).cloned().collect();
-    save(&visit, &opened, opened.api.version, left).await?;
+    // The question said what goes with it.
+    let patch = ApiPatch { versions: Some(left), confirms_documents: true, ..ApiPatch::default() };
+    update(&visit, &opened, opened.api.version, patch).await?;
     Ok(visit.done(&view::path_of(&opened.api), &Notice::DocumentationDeleted(it.label())))
 }

@@ -2,8 +2,10 @@
 //!
 //! Each rule is for what a change brings: versions that are there as they are stay, for whoever changes something else need not see to them first.
 
-use claviger_core::api::{ApiVersion, ApiVersionStatus};
-use claviger_core::reject::Reject;
+use std::collections::BTreeSet;
+
+use claviger_core::api::{ApiVersion, ApiVersionStatus, DocumentHead};
+use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 
 /// Refuses versions that nobody could open, that would be gone before they end, or that people could not tell apart. `before` is what was there.
@@ -35,6 +37,24 @@ fn refuse_gone_early(versions: &[ApiVersion], before: &[ApiVersion], now: Timest
     );
     let fix = "Leave the version `deprecated` until its `sunset_at`, or retire it with a `sunset_at` that has come, or without one.";
     Err(Reject { fix: Some(fix), ..Reject::field(format!("/versions/{place}/status"), detail) })
+}
+
+/// Refuses to take documents away with their versions, for who has not said so: a list that was written without one version, by somebody who meant to
+/// change another, would lose texts that are kept nowhere else.
+pub(super) fn refuse_lost_documents(documents: &[DocumentHead]) -> Result<(), Reject> {
+    if documents.is_empty() {
+        return Ok(());
+    }
+    let versions: BTreeSet<_> = documents.iter().map(|it| format!("`{}`", it.api_version)).collect();
+    let versions = versions.into_iter().collect::<Vec<_>>().join(", ");
+    let count = match documents.len() {
+        1 => "one guide or OpenAPI document".to_owned(),
+        many => format!("{many} guides and OpenAPI documents"),
+    };
+    let detail =
+        format!("`versions` is the whole list, and this one leaves out {versions}, of which {count} would go.");
+    let fix = "Name the version in the list too, delete its documents first, or repeat the request with the header `Claviger-Confirm-Documents: true`.";
+    Err(Reject { fix: Some(fix), ..Reject::new(RejectCode::StateConflict, detail) })
 }
 
 #[cfg(test)]

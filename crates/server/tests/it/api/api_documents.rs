@@ -69,7 +69,24 @@ async fn what_is_said_of_a_version_goes_with_it() {
     let forms = format!("{api}/versions/1.0/guides/forms");
     put(&it, &forms, &guide("Forms")).await.expect(201);
     let other = json!({"versions": [{"slug": "2.0", "status": "current"}]});
-    it.admin.patch(&api, other).await.expect(200);
+    // Whoever wrote a list without it may have meant to change another: what is kept nowhere else goes when that is said.
+    let patch = async |header: Option<&str>| {
+        let request = it.admin.request("PATCH", &api).json(&other);
+        let request = match header {
+            Some(value) => request.header("claviger-confirm-documents", value),
+            None => request,
+        };
+        it.admin.send(request).await
+    };
+    for header in [None, Some("false")] {
+        let refused = patch(header).await;
+        assert_eq!(refused.refusal(), (409, "state_conflict".to_owned()));
+        assert!(refused.text_at("/detail").contains("leaves out `1.0`, of which one guide"), "{refused:?}");
+        assert!(refused.text_at("/fix").contains("Claviger-Confirm-Documents: true"), "{refused:?}");
+        it.admin.get(&forms).await.expect(200);
+    }
+    assert_eq!(patch(Some("yes")).await.pointers(), ["Claviger-Confirm-Documents"]);
+    patch(Some("true")).await.expect(200);
     assert_eq!(it.admin.get(&forms).await.refusal(), (404, "not_found".to_owned()));
     assert_eq!(put(&it, &forms, &guide("Forms")).await.refusal(), (404, "not_found".to_owned()));
     let again = json!({"versions": [{"slug": "1.0", "status": "current"}, {"slug": "2.0", "status": "current"}]});

@@ -46,6 +46,12 @@ async fn put(it: &Fixture, path: &str, body: &Value) {
     assert!([200, 201].contains(&answer.status), "{path}: {answer:?}");
 }
 
+/// Puts other versions there, with which go the documents of those that are left out.
+async fn put_versions(it: &Fixture, api: &str, versions: Value) {
+    let request = it.admin.request("PATCH", api).header("claviger-confirm-documents", "true");
+    it.admin.send(request.json(&json!({"versions": versions}))).await.expect(200);
+}
+
 fn anyone(it: &Fixture) -> Client {
     it.admin.without()
 }
@@ -160,7 +166,7 @@ async fn what_goes_with_a_version_is_named_by_the_event_that_it_went_with() {
     let it = Fixture::start().await;
     let api = documented(&it).await;
     it.admin.patch(&api, json!({"name": "Acme"})).await.expect(200);
-    it.admin.patch(&api, json!({"versions": [{"slug": "2.0", "status": "current"}]})).await.expect(200);
+    put_versions(&it, &api, json!([{"slug": "2.0", "status": "current"}])).await;
     let events = it.admin.get(&it.at("/events?entity_kind=api&limit=2")).await.expect(200).json();
     let [went, renamed] = [0, 1].map(|at| &events["data"][at]["before"]["documents"]);
     let guides: Vec<_> = went.as_array().unwrap().iter().map(|it| (&it["api_version"], &it["guide"])).collect();
@@ -214,7 +220,7 @@ async fn what_the_host_says_is_found_read_by_programs_and_gone_when_it_is_taken_
     put(&it, &format!("{api}/versions/1.0/guides/forms"), &json!({"title": "Forms", "markdown": "A giraffe."})).await;
     assert_eq!(found("giraffe").await, ["/docs/apis/default/1.0/forms"], "what has changed is found at once");
     assert!(found("embed+form").await.iter().all(|it| !it.starts_with("/docs/apis")));
-    it.admin.patch(&api, json!({"versions": []})).await.expect(200);
+    put_versions(&it, &api, json!([])).await;
     anyone.get("/docs/apis/default/1.0/forms").await.expect(404);
     assert_eq!(found("giraffe").await, [""; 0]);
 }
