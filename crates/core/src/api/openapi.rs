@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use crate::anchor::Anchors;
@@ -26,8 +27,34 @@ pub enum OpenapiError {
     #[error("has more than {OPENAPI_BYTES_MAX} bytes")]
     TooLong,
     /// It is no JSON.
-    #[error("is not JSON: it goes wrong at line {line}, column {column}; turn YAML into JSON first")]
+    #[error("is not JSON: it goes wrong at line {line}, column {column}")]
     NotJson {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one.
+        column: usize,
+    },
+    /// It does not begin as JSON.
+    #[error("is not JSON: it goes wrong at line {line}, column {column}; turn YAML into JSON first")]
+    NotBegun {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one.
+        column: usize,
+    },
+    /// It is JSON as far as it goes.
+    #[error("is not whole: it breaks off at line {line}, column {column}")]
+    BreaksOff {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one.
+        column: usize,
+    },
+    /// Too many objects and lists stand within each other.
+    #[error(
+        "is nested too deep: at line {line}, column {column} it has more than 127 objects and lists within each other"
+    )]
+    TooDeep {
         /// Counted from one.
         line: usize,
         /// Counted from one.
@@ -107,8 +134,7 @@ impl Reference {
         if text.len() > OPENAPI_BYTES_MAX {
             return Err(OpenapiError::TooLong);
         }
-        let root: Value = serde_json::from_str(text)
-            .map_err(|error| OpenapiError::NotJson { line: error.line(), column: error.column() })?;
+        let root = parsed(text)?;
         if !root["openapi"].as_str().is_some_and(|it| it.starts_with("3.")) {
             return Err(OpenapiError::NotOpenapi);
         }
@@ -136,6 +162,19 @@ impl Reference {
         let [title, version] = ["title", "version"].map(|it| name(&info[it]));
         Ok(Self { title, description: words(&info["description"]), version, operations })
     }
+}
+
+fn parsed(text: &str) -> Result<Value, OpenapiError> {
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        match error.classify() {
+            _ if !text.trim_start().starts_with(['{', '[']) => OpenapiError::NotBegun { line, column },
+            Category::Eof => OpenapiError::BreaksOff { line, column },
+            // It has no kind of its own.
+            _ if error.to_string().starts_with("recursion limit exceeded") => OpenapiError::TooDeep { line, column },
+            _ => OpenapiError::NotJson { line, column },
+        }
+    })
 }
 
 impl Operation {
@@ -259,7 +298,9 @@ mod tests {
     #[test]
     fn what_is_no_document_is_refused_with_what_is_missing() {
         for (text, error) in [
-            ("openapi: 3.1.0", OpenapiError::NotJson { line: 1, column: 1 }),
+            ("openapi: 3.1.0", OpenapiError::NotBegun { line: 1, column: 1 }),
+            ("{\"openapi\": \"3.1.0\",\n paths}", OpenapiError::NotJson { line: 2, column: 2 }),
+            ("{\"openapi\": \"3.1.0\",\n", OpenapiError::BreaksOff { line: 2, column: 0 }),
             ("[]", OpenapiError::NotOpenapi),
             (r#"{"swagger": "2.0", "paths": {}}"#, OpenapiError::NotOpenapi),
             (r#"{"openapi": "3.1.0"}"#, OpenapiError::NoPaths),
@@ -272,6 +313,18 @@ mod tests {
             (0..=OPENAPI_OPERATIONS_MAX).map(|it| (format!("/{it}"), serde_json::json!({"get": {}}))).collect();
         let many = serde_json::json!({"openapi": "3.0.0", "paths": paths}).to_string();
         assert_eq!(Reference::read(&many), Err(OpenapiError::TooMany));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_called_that() {
+        let of = |levels: usize| {
+            let deep = "[".repeat(levels - 1) + &"]".repeat(levels - 1);
+            format!(r#"{{"openapi": "3.1.0", "paths": {{}}, "x": {deep}}}"#)
+        };
+        assert!(Reference::read(&of(127)).is_ok());
+        let refused = Reference::read(&of(128)).expect_err("one level more");
+        assert!(matches!(refused, OpenapiError::TooDeep { line: 1, .. }), "{refused:?}");
+        assert!(refused.to_string().contains("nested too deep") && !refused.to_string().contains("YAML"));
     }
 
     #[test]

@@ -212,7 +212,11 @@ async fn find(connection: &mut Connection, tenant: &Tenant, place: &DocumentPlac
 /// Refuses what is no document, without asking what is there.
 async fn check(new: NewDocument) -> OpResult<NewDocument> {
     match new {
-        NewDocument::Openapi(text) => {
+        NewDocument::Openapi(mut text) => {
+            // Some editors begin a file so. It is no part of JSON, and whoever reads the document here shall find none.
+            if text.starts_with('\u{FEFF}') {
+                text.remove(0);
+            }
             let read = move || (Reference::read(&text).map(drop), text);
             let (read, text) = tokio::task::spawn_blocking(read)
                 .await

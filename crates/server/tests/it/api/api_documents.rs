@@ -36,8 +36,11 @@ async fn a_version_has_a_document_and_guides_that_are_put_read_and_taken_away() 
     let made = put(&it, &document, &openapi()).await.expect(201);
     assert_eq!((made.header("etag"), made.json()["guide"].is_null()), ("\"1\"", true));
     assert_eq!(it.admin.get(&document).await.expect(200).json(), openapi());
-    // Doing it twice changes nothing.
+    // Doing it twice changes nothing, nor does the mark with which some editors begin a file.
     assert_eq!(put(&it, &document, &openapi()).await.expect(200).header("etag"), "\"1\"");
+    let request = it.admin.request("PUT", &document).header("content-type", "application/json");
+    let marked = it.admin.send(request.body(format!("\u{FEFF}{}", openapi()))).await.expect(200);
+    assert_eq!(marked.header("etag"), "\"1\"");
 
     put(&it, &forms, &guide("Forms")).await.expect(201);
     let mut first = guide("Workflows");
@@ -103,11 +106,14 @@ async fn what_cannot_be_shown_is_refused_with_what_is_wrong() {
         ("openapi: 3.1.0".to_owned(), "turn YAML into JSON"),
         (r#"{"swagger": "2.0", "paths": {}}"#.to_owned(), "no OpenAPI document"),
         (r#"{"openapi": "3.1.0"}"#.to_owned(), "`paths`"),
+        (r#"{"openapi": "3.1.0", "paths": {"/a""#.to_owned(), "breaks off at line 1"),
+        (format!(r#"{{"openapi": "3.1.0", "x": {}"#, "[".repeat(5000)), "nested too deep"),
     ] {
         let request = it.admin.request("PUT", &document).header("content-type", "application/json").body(body.clone());
         let answer = it.admin.send(request).await;
         assert_eq!(answer.refusal(), (400, "invalid_field".to_owned()), "{body}");
         assert!(answer.text.contains(words), "{body}: {answer:?}");
+        assert_eq!(answer.text.contains("YAML"), !body.starts_with('{'), "{body}: {answer:?}");
     }
     let long = format!(r#"{{"openapi": "3.1.0", "paths": {{}}, "x": "{}"}}"#, "x".repeat(OPENAPI_BYTES_MAX));
     let request = it.admin.request("PUT", &document).header("content-type", "application/json").body(long);
