@@ -228,7 +228,7 @@ pub(super) async fn get_api_openapi(
 /// Puts the OpenAPI document of a version there.
 ///
 /// Of an api of the root organization: from then on everybody reads it at `/docs`, drawn and as it is. It is JSON of OpenAPI 3, with at most
-/// 2 MiB and 1,000 operations. Doing it twice changes nothing.
+/// 2 MiB and 1,000 operations; one in which something else stands where an operation or a parameter is to stand is refused with its place. Doing it twice changes nothing.
 #[utoipa::path(
     put,
     path = "/api/v1/organizations/{organization_id}/apis/{api_id}/versions/{api_version}/openapi",

@@ -1,6 +1,6 @@
 //! What a host says of its own api: of each version the OpenAPI document, and guides in Markdown. It is shown at `/docs`, to everybody.
 
-use claviger_core::api::{Api, ApiDocument, DocumentHead, Reference, VersionSlug};
+use claviger_core::api::{Api, ApiDocument, DocumentHead, OpenapiError, Reference, VersionSlug};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::limits::{API_DOCUMENTATION_BYTES_MAX, GUIDE_BYTES_MAX, GUIDES_PER_VERSION_MAX};
@@ -217,11 +217,14 @@ async fn check(new: NewDocument) -> OpResult<NewDocument> {
             if text.starts_with('\u{FEFF}') {
                 text.remove(0);
             }
-            let read = move || (Reference::read(&text).map(drop), text);
+            let read = move || (Reference::check(&text), text);
             let (read, text) = tokio::task::spawn_blocking(read)
                 .await
                 .map_err(|fault| super::error::Error::Internal(fault.to_string()))?;
-            read.map_err(|error| Reject::field("", error.to_string()))?;
+            read.map_err(|error| match &error {
+                OpenapiError::Unfit { pointer, .. } => Reject::field(pointer.clone(), error.to_string()),
+                _ => Reject::field("", error.to_string()),
+            })?;
             Ok(NewDocument::Openapi(text))
         }
         NewDocument::Guide { ref markdown, .. } => {

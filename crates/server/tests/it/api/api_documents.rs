@@ -115,6 +115,16 @@ async fn what_cannot_be_shown_is_refused_with_what_is_wrong() {
         assert!(answer.text.contains(words), "{body}: {answer:?}");
         assert_eq!(answer.text.contains("YAML"), !body.starts_with('{'), "{body}: {answer:?}");
     }
+    // What a page would pass over without a word.
+    for (paths, pointer) in [
+        (json!({"/a": 5}), "/paths/~1a"),
+        (json!({"contacts": {"get": {}}}), "/paths/contacts"),
+        (json!({"/a": {"get": "List"}}), "/paths/~1a/get"),
+        (json!({"/a": {"get": {"parameters": "x"}}}), "/paths/~1a/get/parameters"),
+    ] {
+        let refused = put(&it, &document, &json!({"openapi": "3.1.0", "paths": paths})).await;
+        assert_eq!((refused.status, refused.pointers()), (400, vec![pointer.to_owned()]));
+    }
     let long = format!(r#"{{"openapi": "3.1.0", "paths": {{}}, "x": "{}"}}"#, "x".repeat(OPENAPI_BYTES_MAX));
     let request = it.admin.request("PUT", &document).header("content-type", "application/json").body(long);
     assert_eq!(it.admin.send(request).await.refusal(), (413, "body_too_large".to_owned()));

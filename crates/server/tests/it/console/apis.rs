@@ -125,6 +125,7 @@ async fn what_is_wrong_is_said_beside_the_field_and_nothing_that_was_typed_is_lo
     for (pasted, told) in [
         ("{\"openapi\": \"3.1.0\",\n\t\"paths\": <&>}", "line 2"),
         ("{\"swagger\": \"2.0\", \"paths\": {}}", "has to be a version that begins with"),
+        ("{\"openapi\": \"3.1.0\", \"paths\": {\"/a\": {\"get\": \"x\"}}}", "`/paths/~1a/get` has to be an object"),
     ] {
         let refused = browser.submit(&blank.clone().with("openapi", pasted)).await.expect(422);
         assert!(refused.text_of("#openapi-error").contains(told), "{}", refused.text);
