@@ -3,6 +3,7 @@
 //! Only what a page shows is read, and all of it together is bounded: the document is a host's, no schema in it has to make sense to us, and many places
 //! may refer to the same long text.
 
+mod schema;
 mod unfit;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,10 @@ use serde_json::{Map, Value};
 use crate::anchor::Anchors;
 use crate::limits::{OPENAPI_BYTES_MAX, OPENAPI_OPERATIONS_MAX};
 
+pub use schema::{Body, Field};
+
+use schema::Schemas;
+
 /// The methods that OpenAPI knows, in the order in which operations of one path are shown.
 const METHODS: [&str; 8] = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
 /// Parameters of one operation that are shown, and answers.
@@ -21,6 +26,10 @@ const LINES_MAX: usize = 100;
 const DESCRIPTION_CHARS_MAX: usize = 2000;
 /// Characters of a name, a path or a summary that are shown.
 const NAME_CHARS_MAX: usize = 300;
+/// Bytes of a reference that is followed.
+const REFERENCE_BYTES_MAX: usize = 1000;
+/// Servers that are named.
+const SERVERS_MAX: usize = 20;
 
 /// The text is no document that can be shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,8 +102,19 @@ pub struct Reference {
     pub description: String,
     /// Which version of the api it says that it describes; may be empty.
     pub version: String,
+    /// Where the api is called.
+    pub servers: Vec<Server>,
     /// Its operations, by path.
     pub operations: Vec<Operation>,
+}
+
+/// Where an api is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Server {
+    /// Its address; it may have places in braces, or be a part of one.
+    pub url: String,
+    /// What it is; may be empty.
+    pub description: String,
 }
 
 /// An operation.
@@ -106,18 +126,37 @@ pub struct Operation {
     pub method: String,
     /// With its places in braces.
     pub path: String,
+    /// Its name among programs (`operationId`); may be empty.
+    pub id: String,
     /// In a few words; the operation's name where it has none, and else method and path.
     pub summary: String,
     /// In more words; may be empty.
     pub description: String,
     /// Whether it is to be left.
     pub is_deprecated: bool,
+    /// Where it is called, if elsewhere than the others.
+    pub servers: Vec<Server>,
     /// What stands in path, query and headers.
     pub parameters: Vec<Parameter>,
-    /// The types of body that it takes; none where it takes none.
-    pub bodies: Vec<String>,
-    /// Its answers: status, and what it means.
-    pub responses: Vec<(String, String)>,
+    /// The bodies that it takes, to choose from; none where it takes none.
+    pub bodies: Vec<Body>,
+    /// What is said of the body; may be empty.
+    pub body_description: String,
+    /// Whether it cannot do without one.
+    pub is_body_required: bool,
+    /// Its answers.
+    pub responses: Vec<Answer>,
+}
+
+/// What an operation answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status, or several such as `4XX` and `default`.
+    pub status: String,
+    /// What it means.
+    pub description: String,
+    /// Its bodies.
+    pub bodies: Vec<Body>,
 }
 
 /// What an operation takes.
@@ -162,6 +201,7 @@ impl Reference {
         let mut operations = Vec::new();
         let mut bytes = 0;
         let mut anchors = Anchors::default();
+        let mut schemas = Schemas::of(root);
         for (path, item) in paths {
             let item = resolved(root, item);
             for method in METHODS {
@@ -169,7 +209,7 @@ impl Reference {
                 if operations.len() >= OPENAPI_OPERATIONS_MAX {
                     return Err(OpenapiError::TooMany);
                 }
-                let mut it = operation_of(root, path, item, method, operation);
+                let mut it = operation_of(root, &mut schemas, path, item, method, operation);
                 bytes += it.bytes();
                 if bytes > OPENAPI_BYTES_MAX {
                     return Err(OpenapiError::TooMuch);
@@ -180,7 +220,13 @@ impl Reference {
         }
         let info = &root["info"];
         let [title, version] = ["title", "version"].map(|it| name(&info[it]));
-        Ok(Self { title, description: words(&info["description"]), version, operations })
+        Ok(Self {
+            title,
+            description: words(&info["description"]),
+            version,
+            servers: servers(&root["servers"]),
+            operations,
+        })
     }
 }
 
@@ -201,52 +247,76 @@ fn parsed(text: &str) -> Result<Value, OpenapiError> {
 }
 
 impl Operation {
-    /// Of all its texts.
+    /// Of all its texts but those of bodies, which are counted where they are read.
     fn bytes(&self) -> usize {
         let parameter = |it: &Parameter| it.name.len() + it.place.len() + it.kind.len() + it.description.len();
-        let own = self.path.len() + self.summary.len() + self.description.len();
-        own + self.parameters.iter().map(parameter).sum::<usize>()
-            + self.bodies.iter().map(String::len).sum::<usize>()
-            + self.responses.iter().map(|it| it.0.len() + it.1.len()).sum::<usize>()
+        let server = |it: &Server| it.url.len() + it.description.len();
+        let own = self.path.len() + self.id.len() + self.summary.len() + self.description.len();
+        own + self.body_description.len()
+            + self.servers.iter().map(server).sum::<usize>()
+            + self.parameters.iter().map(parameter).sum::<usize>()
+            + self.responses.iter().map(|it| it.status.len() + it.description.len()).sum::<usize>()
     }
 }
 
-fn operation_of(root: &Value, path: &str, item: &Value, method: &str, operation: &Value) -> Operation {
+fn operation_of<'a>(
+    root: &'a Value,
+    schemas: &mut Schemas<'a>,
+    path: &str,
+    item: &'a Value,
+    method: &str,
+    operation: &'a Value,
+) -> Operation {
     let [summary, id] = ["summary", "operationId"].map(|it| name(&operation[it]));
     let (method, path) = (method.to_uppercase(), cut(path, NAME_CHARS_MAX));
-    let summary = [summary, id].into_iter().find(|it| !it.is_empty()).unwrap_or_else(|| format!("{method} {path}"));
+    let named = [&summary, &id].into_iter().find(|it| !it.is_empty()).cloned();
+    let summary = named.unwrap_or_else(|| format!("{method} {path}"));
     // What all operations of a path take stands beside them, and what one says itself comes before it.
     let own = operation["parameters"].as_array().into_iter().flatten();
     let shared = item["parameters"].as_array().into_iter().flatten();
     let mut seen = BTreeSet::new();
-    let parameters = own.chain(shared).map(|it| parameter_of(resolved(root, it)));
+    let parameters = own.chain(shared).map(|it| parameter_of(schemas, resolved(root, it)));
     let parameters = parameters.filter(|it| seen.insert((it.place.clone(), it.name.clone()))).take(LINES_MAX).collect();
     let body = resolved(root, &operation["requestBody"]);
-    let bodies = members(&body["content"]).take(LINES_MAX).map(|(kind, _)| cut(kind, NAME_CHARS_MAX)).collect();
-    let response =
-        |(status, it): (&String, &Value)| (cut(status, NAME_CHARS_MAX), words(&resolved(root, it)["description"]));
+    let bodies = schemas.bodies(&body["content"]);
+    let response = |(status, it): (&String, &'a Value)| {
+        let it = resolved(root, it);
+        let bodies = schemas.bodies(&it["content"]);
+        Answer { status: cut(status, NAME_CHARS_MAX), description: words(&it["description"]), bodies }
+    };
+    let responses = members(&operation["responses"]).take(LINES_MAX).map(response).collect();
+    let own_servers = [&operation["servers"], &item["servers"]].into_iter().find(|it| it.is_array());
     Operation {
         anchor: String::new(),
         description: words(&operation["description"]),
         is_deprecated: operation["deprecated"].as_bool().unwrap_or(false),
-        responses: members(&operation["responses"]).take(LINES_MAX).map(response).collect(),
+        servers: own_servers.map(servers).unwrap_or_default(),
+        body_description: words(&body["description"]),
+        is_body_required: body["required"].as_bool().unwrap_or(false),
+        responses,
         method,
         path,
+        id,
         summary,
         parameters,
         bodies,
     }
 }
 
-fn parameter_of(it: &Value) -> Parameter {
-    let kind = match &it["schema"]["type"] {
-        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).take(LINES_MAX).collect::<Vec<_>>().join(" or "),
-        kind => name(kind),
-    };
+fn servers(list: &Value) -> Vec<Server> {
+    let server = |it: &Value| Server { url: name(&it["url"]), description: words(&it["description"]) };
+    let all = list.as_array().into_iter().flatten().map(server);
+    all.filter(|it| !it.url.is_empty()).take(SERVERS_MAX).collect()
+}
+
+fn parameter_of<'a>(schemas: &mut Schemas<'a>, it: &'a Value) -> Parameter {
+    // What is too much for a line has a content instead of a schema, of one type.
+    let of_content = || members(&it["content"]).next().map_or(&Value::Null, |(_, it)| &it["schema"]);
+    let schema = if it["schema"].is_null() { of_content() } else { &it["schema"] };
     Parameter {
         name: name(&it["name"]),
         place: name(&it["in"]),
-        kind: cut(&kind, NAME_CHARS_MAX),
+        kind: schemas.kind(schema),
         is_required: it["required"].as_bool().unwrap_or(false),
         description: words(&it["description"]),
     }
@@ -255,6 +325,7 @@ fn parameter_of(it: &Value) -> Parameter {
 /// What stands at the place within the document that something refers to; no further, so that nothing can lead round in a circle.
 fn resolved<'a>(root: &'a Value, it: &'a Value) -> &'a Value {
     let place = it["$ref"].as_str().and_then(|it| it.strip_prefix('#'));
+    let place = place.filter(|it| it.len() <= REFERENCE_BYTES_MAX);
     place.and_then(|it| root.pointer(it)).unwrap_or(it)
 }
 

@@ -24,7 +24,7 @@ const TABS: usize = 4;
 /// Cells of tables in one text; where a row has fewer than the head, the reader of Markdown makes up what is missing.
 const CELLS_MAX: usize = 20_000;
 /// Bytes of a host's text as HTML: a text of a few hundred kilobytes is what a guide may have, and a few signs of it can stand for many elements.
-const HOST_HTML_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub(super) const HOST_HTML_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A text as it is shown and searched.
 #[derive(Debug, Default)]
@@ -64,6 +64,28 @@ pub(super) fn render(markdown: &str) -> Rendered {
     render_with(markdown, Links::Ours)
 }
 
+/// Renders a host's text that stands within a page of others, such as what an operation does: what it has of headings is shown as text that stands
+/// out, and neither they nor its code can be linked to. Tables it has none: a short text can stand for very many cells. One paragraph alone comes
+/// without the element, for it may stand in a line.
+pub(super) fn render_part(markdown: &str, links: Links<'_>) -> String {
+    let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::empty()).collect();
+    let mut writer = Writer { links, is_part: true, ..Writer::default() };
+    writer.all(&read);
+    let mut text = String::with_capacity(markdown.len() * 2);
+    html::push_html(&mut text, writer.events.into_iter());
+    match text.strip_prefix("<p>").and_then(|it| it.strip_suffix("</p>\n")) {
+        Some(alone) if !alone.contains("<p>") => alone.to_owned(),
+        _ => text,
+    }
+}
+
+/// A text as HTML that shows it as it is.
+pub(super) fn plain(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    html::push_html(&mut html, std::iter::once(Event::Text(text.into())));
+    html
+}
+
 /// Renders a text.
 pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
     let mut cells = 0;
@@ -75,18 +97,7 @@ pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
     // What stands on the page besides.
     let ids = Anchors::from(["main", "markdown", "q"]);
     let mut writer = Writer { parts: vec![Part::default()], links, ids, ..Writer::default() };
-    let mut rest = read.as_slice();
-    while let Some(event) = rest.first() {
-        let taken = match event {
-            Event::Start(Tag::CodeBlock(_)) => writer.code(rest),
-            Event::Start(Tag::Heading { level, .. }) => writer.heading(*level, rest),
-            event => {
-                writer.other(event, rest);
-                1
-            }
-        };
-        rest = &rest[taken..];
-    }
+    writer.all(&read);
     let mut text = String::with_capacity(markdown.len() * 2);
     html::push_html(&mut text, writer.events.into_iter());
     if links != Links::Ours && text.len() > HOST_HTML_BYTES_MAX {
@@ -100,6 +111,8 @@ pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
 #[derive(Default)]
 struct Writer<'a> {
     links: Links<'a>,
+    /// Whether it stands within a page of others.
+    is_part: bool,
     events: Vec<Event<'a>>,
     contents: Vec<(String, String)>,
     parts: Vec<Part>,
@@ -117,6 +130,21 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
+    fn all(&mut self, read: &[Event<'a>]) {
+        let mut rest = read;
+        while let Some(event) = rest.first() {
+            let taken = match event {
+                Event::Start(Tag::CodeBlock(_)) => self.code(rest),
+                Event::Start(Tag::Heading { level, .. }) => self.heading(*level, rest),
+                event => {
+                    self.other(event, rest);
+                    1
+                }
+            };
+            rest = &rest[taken..];
+        }
+    }
+
     fn markup(&mut self, text: impl Into<CowStr<'a>>) {
         self.events.push(Event::Html(text.into()));
     }
@@ -217,8 +245,11 @@ impl<'a> Writer<'a> {
         let end = rest.iter().position(|it| matches!(it, Event::End(TagEnd::Heading(_)))).unwrap_or(rest.len() - 1);
         let inside = &rest[1..end];
         let words: String = inside.iter().filter_map(words_of).collect();
-        let id = self.ids.of(&words);
-        self.markup(format!("<{level} id=\"{id}\"><a href=\"#{id}\">"));
+        let id = if self.is_part { String::new() } else { self.ids.of(&words) };
+        match self.is_part {
+            true => self.markup("<p><b>"),
+            false => self.markup(format!("<{level} id=\"{id}\"><a href=\"#{id}\">")),
+        }
         for event in inside {
             match event {
                 // The heading is a link itself, and one within another is none.
@@ -226,6 +257,10 @@ impl<'a> Writer<'a> {
                 Event::Html(text) | Event::InlineHtml(text) => self.events.push(Event::Text(text.clone())),
                 event => self.events.push(event.clone()),
             }
+        }
+        if self.is_part {
+            self.markup("</b></p>\n");
+            return end + 1;
         }
         self.markup(format!("</a></{level}>\n"));
         if level == HeadingLevel::H2 {
@@ -242,7 +277,7 @@ impl<'a> Writer<'a> {
         while let Some(Event::Start(Tag::CodeBlock(_))) = rest.get(taken) {
             let (next, length) = piece(&rest[taken..]);
             let is_other = pieces.iter().all(|it| it.language != next.language && it.is_tab) && next.is_tab;
-            if !is_other {
+            if !is_other || self.is_part {
                 break;
             }
             pieces.push(next);
@@ -265,6 +300,11 @@ impl<'a> Writer<'a> {
     }
 
     fn piece(&mut self, piece: &Piece) {
+        if self.is_part {
+            self.markup("<pre tabindex=\"0\"><code>");
+            self.events.push(Event::Text(piece.code.clone().into()));
+            return self.markup("</code></pre>\n");
+        }
         self.codes += 1;
         let (id, label) = (self.ids.of(&format!("code-{}", self.codes)), piece.label);
         self.note(&piece.code);

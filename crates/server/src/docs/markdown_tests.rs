@@ -117,3 +117,21 @@ fn links_of_a_host_lead_to_pages_and_run_nothing() {
     }
     assert!(of("![A map](https://example.com/map.png)").contains("<a href=\"https://example.com/map.png\">A map</a>"));
 }
+
+#[test]
+fn a_part_of_a_page_has_nothing_that_stands_once() {
+    let of = |text: &str| render_part(text, Links::Below("/docs/apis/default/1.0"));
+    assert_eq!(
+        of("Lists **all** of them, see [forms](forms.md).\n"),
+        "Lists <strong>all</strong> of them, see <a href=\"/docs/apis/default/1.0/forms\">forms</a>."
+    );
+    let html = of(
+        "# How\n\nOne.\n\n```sh\ncurl a\n```\n\n```ts\nb();\n```\n\n|a|\n|-|\n|b|\n\n<script>x</script> ![a](https://a.example/b.png)\n",
+    );
+    assert!(html.contains("<p><b>How</b></p>") && html.contains("<code>curl a</code>"), "{html}");
+    assert!(
+        !html.contains("id=") && !html.contains("<table") && !html.contains("<script") && !html.contains("<img"),
+        "{html}"
+    );
+    assert_eq!(plain("<b> & c"), "&lt;b&gt; &amp; c");
+}

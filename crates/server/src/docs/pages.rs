@@ -1,14 +1,16 @@
 //! What each page shows: structs of plain data, one per template.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use claviger_core::api::Operation;
+use claviger_core::api::{Operation, Reference, Server};
 use claviger_core::time::Timestamp;
 use http::StatusCode;
 
 use super::guides::{Group, Guide, LIBRARY};
+use super::markdown::{HOST_HTML_BYTES_MAX, Links, plain, render_part};
 use super::published::{HostApi, HostGuide, HostReference, HostVersion, Published, RetiredVersion};
 use super::reader::Reader;
 use super::search::Found;
@@ -195,7 +197,29 @@ impl<'a> HostGuidePage<'a> {
 #[derive(Template)]
 #[template(path = "docs/operations.html")]
 pub(super) struct OperationsPart<'a> {
-    pub(super) operations: &'a [Operation],
+    servers: &'a [Server],
+    operations: &'a [Operation],
+    /// Where guides stand that descriptions link to.
+    base: &'a str,
+    /// Bytes of descriptions so far.
+    bytes: Cell<usize>,
+}
+
+impl<'a> OperationsPart<'a> {
+    pub(super) fn of(reference: &'a Reference, base: &'a str) -> Self {
+        let Reference { servers, operations, .. } = reference;
+        Self { servers, operations, base, bytes: Cell::new(0) }
+    }
+
+    /// A description as HTML; as the text that it is, where those before it have become so much that their markup would make the page too long.
+    fn words(&self, description: &str) -> String {
+        let html = match self.bytes.get() < HOST_HTML_BYTES_MAX {
+            true => render_part(description, Links::Below(self.base)),
+            false => plain(description),
+        };
+        self.bytes.set(self.bytes.get() + html.len());
+        html
+    }
 }
 
 /// The operations of a version.

@@ -11,7 +11,7 @@ use claviger_core::time::Timestamp;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::guides::PLACE;
-use super::markdown::{Links, Rendered, render_with};
+use super::markdown::{Links, Rendered, render_part, render_with};
 use super::pages::OperationsPart;
 use super::search::{Entry, entries_of_guide, entry_of_operation};
 use crate::app::App;
@@ -73,7 +73,7 @@ pub(super) struct HostReference {
     pub(super) document: String,
     /// What it calls the api.
     pub(super) title: String,
-    /// What it says of it; may be empty.
+    /// What it says of it, as HTML; may be empty.
     pub(super) description: String,
     /// How many operations there are.
     pub(super) count: usize,
@@ -189,14 +189,16 @@ impl HostVersion {
 
 /// What an OpenAPI document says, where a version's pages stand below `base`.
 fn reference_of(base: &str, document: &str) -> Option<HostReference> {
-    let Reference { title, description, operations } = Reference::read(document).ok()?;
-    let html = match (OperationsPart { operations: &operations }).render() {
+    let read = Reference::read(document).ok()?;
+    let html = match OperationsPart::of(&read, base).render() {
         Ok(html) => html,
         Err(error) => {
             tracing::error!(%error, "a template did not render");
             return None;
         }
     };
+    let Reference { title, description, operations, .. } = read;
+    let description = render_part(&description, Links::Below(base));
     let page = format!("{base}/{REFERENCE}");
     let entries = operations.iter().map(|it| entry_of_operation(&page, it)).collect();
     Some(HostReference { document: document.to_owned(), title, description, count: operations.len(), html, entries })

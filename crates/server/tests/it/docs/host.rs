@@ -196,6 +196,39 @@ async fn a_text_of_the_hosts_runs_nothing() {
     assert!(texts(&reference, ".prose")[0].contains("<img src=x onerror=alert(1)>"), "and so is it in a document");
 }
 
+// What a developer needs who calls it for the first time.
+#[tokio::test]
+async fn the_page_of_operations_says_where_to_call_what_each_takes_and_what_it_answers() {
+    let it = Fixture::start().await;
+    let api = documented(&it).await;
+    let schema = json!({"$ref": "#/components/schemas/Contact"});
+    let openapi = json!({"openapi": "3.1.0", "info": {"title": "Acme", "description": "Contacts of **Acme**, see [forms](forms.md)."},
+        "servers": [{"url": "https://api.acme.example/v1", "description": "For everybody"}],
+        "paths": {"/contacts": {"post": {"summary": "Add a contact", "description": "# When\n\nUse `upsert` where it [may](javascript:alert(1)) be there.",
+            "parameters": [{"name": "notify", "in": "query", "schema": {"type": "boolean"}, "description": "Whether to *tell* them."}],
+            "requestBody": {"required": true, "content": {"application/json": {"schema": schema}}},
+            "responses": {"201": {"description": "ok", "content": {"application/json": {"schema": {"type": "array", "items": schema}}}}}}}},
+        "components": {"schemas": {"Contact": {"type": "object", "required": ["email"], "properties": {
+            "email": {"type": "string", "format": "email", "description": "Where to *write*."},
+            "owner": {"type": "object", "properties": {"name": {"type": "string"}}}}}}}});
+    put(&it, &format!("{api}/versions/1.0/openapi"), &openapi).await;
+    let page = html(&anyone(&it).get("/docs/apis/default/1.0/reference").await.expect(200));
+    assert_eq!(texts(&page, ".servers li"), ["https://api.acme.example/v1 For everybody"]);
+    assert_eq!(attributes(&page, "main a[href$=forms]", "href"), ["/docs/apis/default/1.0/forms"]);
+    assert_eq!(texts(&page, ".prose b, .prose em, .prose strong"), ["Acme", "When", "tell", "write", "write"]);
+    let rows = texts(&page, ".prose tbody th");
+    assert_eq!(
+        rows,
+        ["notify", "email (required)", "owner", "owner.name", "[].email (required)", "[].owner", "[].owner.name"]
+    );
+    let cells = texts(&page, ".prose tbody td");
+    assert_eq!(cells[..5], ["query", "boolean", "Whether to tell them.", "string (email)", "Where to write."]);
+    let text = texts(&page, ".prose").concat();
+    assert!(text.contains("Takes a body (required): application/json, object"), "{text}");
+    assert!(text.contains("Answers 201 with application/json, array of object"), "{text}");
+    assert!(attributes(&page, "main a", "href").iter().all(|it| !it.contains("javascript")), "{text}");
+}
+
 #[tokio::test]
 async fn what_the_host_says_is_found_read_by_programs_and_gone_when_it_is_taken_away() {
     let it = Fixture::start().await;
