@@ -77,3 +77,21 @@ async fn script(headers: HeaderMap) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The renderer makes the page dark by a class and leaves the colour of our own bar to us: inherited, it would be black there.
+    #[test]
+    fn the_bar_above_the_reference_has_colours_of_its_own_in_light_and_in_dark() {
+        for (rule, color, background) in
+            [(".way-back {", "#1b1b1b", "#fff"), (".dark-mode .way-back {", "#e7e7e7", "#0f0f0f")]
+        {
+            let line = PAGE.lines().find(|it| it.trim_start().starts_with(rule)).expect("a rule of its own");
+            assert!(line.contains(&format!("color: {color}; background: {background}")), "{line}");
+        }
+        let script = String::from_utf8(scalar()).expect("a script");
+        assert!(script.contains("dark-mode"), "the class by which it does that");
+    }
+}
