@@ -142,8 +142,12 @@ async fn what_cannot_be_shown_is_refused_with_what_is_wrong() {
         let refused = put(&it, &at(slug), &body).await;
         assert_eq!((refused.status, refused.pointers()), (400, vec![pointer.to_owned()]), "{slug}");
     }
-    for slug in ["Forms", "a%2Fb", "..%2F", "forms.md"] {
-        assert_eq!(put(&it, &at(slug), &guide("Forms")).await.refusal(), (404, "not_found".to_owned()), "{slug}");
+    for slug in ["Forms", "a%2Fb", "..%2F", "forms.md", "A%20B", "Trigger-Links"] {
+        let refused = put(&it, &at(slug), &guide("Forms")).await;
+        assert_eq!((refused.status, refused.pointers()), (400, vec!["guide".to_owned()]), "{slug}");
+        assert!(refused.text_at("/fix").contains("such as `trigger-links`, without `.md`"), "{refused:?}");
+        // Nothing can stand there, which is all that who reads has to know.
+        assert_eq!(it.admin.get(&at(slug)).await.refusal(), (404, "not_found".to_owned()), "{slug}");
     }
     for number in 0..GUIDES_PER_VERSION_MAX {
         put(&it, &at(&format!("guide-{number}")), &guide("Guide")).await.expect(201);
