@@ -3,6 +3,7 @@
 //! Markup within Markdown is shown as the text that it is: ours needs none, and what hosts bring must not have any.
 
 use claviger_core::anchor::Anchors;
+use claviger_core::limits::GUIDE_LEVELS_MAX;
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 /// What a piece of code is called, by the language that stands behind its fence; the first four of one thing stand in tabs.
@@ -68,7 +69,8 @@ pub(super) fn render(markdown: &str) -> Rendered {
 /// out, and neither they nor its code can be linked to. Tables it has none: a short text can stand for very many cells. One paragraph alone comes
 /// without the element, for it may stand in a line.
 pub(super) fn render_part(markdown: &str, links: Links<'_>) -> String {
-    let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::empty()).collect();
+    let mut levels = Levels::default();
+    let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::empty()).filter_map(|it| levels.within(it)).collect();
     let mut writer = Writer { links, is_part: true, ..Writer::default() };
     writer.all(&read);
     let mut text = String::with_capacity(markdown.len() * 2);
@@ -93,7 +95,9 @@ pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
         cells += usize::from(matches!(event, Event::Start(Tag::TableCell)));
         cells <= CELLS_MAX || !matches!(event, Event::Start(Tag::TableCell) | Event::End(TagEnd::TableCell))
     };
-    let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::ENABLE_TABLES).filter(within).collect();
+    let mut levels = Levels::default();
+    let read: Vec<Event<'_>> =
+        Parser::new_ext(markdown, Options::ENABLE_TABLES).filter(within).filter_map(|it| levels.within(it)).collect();
     // What stands on the page besides.
     let ids = Anchors::from(["main", "markdown", "q"]);
     let mut writer = Writer { parts: vec![Part::default()], links, ids, ..Writer::default() };
@@ -106,6 +110,31 @@ pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
     }
     writer.parts.retain(|it| !it.heading.is_empty() || !it.text.is_empty());
     Rendered { html: text, contents: writer.contents, parts: writer.parts }
+}
+
+/// How many quotes and lists stand around what is read. Each takes room at the side: thousands of them would make a page thousands of pixels wide.
+#[derive(Default)]
+struct Levels(usize);
+
+impl Levels {
+    /// What is shown of an event: all of it, but for the quotes and lists that stand too deep, whose contents are shown where they stand.
+    fn within<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
+        match event {
+            Event::Start(Tag::BlockQuote(_) | Tag::List(_)) => {
+                self.0 += 1;
+                (self.0 <= GUIDE_LEVELS_MAX).then_some(event)
+            }
+            Event::End(TagEnd::BlockQuote(_) | TagEnd::List(_)) => {
+                let is_shown = self.0 <= GUIDE_LEVELS_MAX;
+                self.0 = self.0.saturating_sub(1);
+                is_shown.then_some(event)
+            }
+            // Each in a line of its own, as it was.
+            Event::Start(Tag::Item) if self.0 > GUIDE_LEVELS_MAX => Some(Event::HardBreak),
+            Event::End(TagEnd::Item) if self.0 > GUIDE_LEVELS_MAX => None,
+            event => Some(event),
+        }
+    }
 }
 
 #[derive(Default)]

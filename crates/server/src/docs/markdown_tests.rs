@@ -135,3 +135,19 @@ fn a_part_of_a_page_has_nothing_that_stands_once() {
     );
     assert_eq!(plain("<b> & c"), "&lt;b&gt; &amp; c");
 }
+
+#[test]
+fn quotes_and_lists_are_shown_a_few_levels_deep_and_what_they_hold_is_kept() {
+    let of = |text: &str| render_with(text, Links::Below("/docs/apis/default/1.0")).html;
+    let html = of(&format!("{} deep\n\nAfter.\n", ">".repeat(3000)));
+    assert_eq!(html.matches("<blockquote>").count(), GUIDE_LEVELS_MAX);
+    assert_eq!(html.matches("</blockquote>").count(), GUIDE_LEVELS_MAX);
+    assert!(html.contains("deep") && html.trim_end().ends_with("<p>After.</p>"), "{html}");
+    let list: String = (0..30).map(|it| format!("{}- item {it}\n", "  ".repeat(it))).collect();
+    let html = of(&list);
+    assert_eq!((html.matches("<ul>").count(), html.matches("</ul>").count()), (GUIDE_LEVELS_MAX, GUIDE_LEVELS_MAX));
+    assert_eq!(html.matches("<li>").count(), html.matches("</li>").count());
+    assert!((0..30).all(|it| html.contains(&format!("item {it}"))), "{html}");
+    let part = render_part(&">".repeat(1000), Links::Ours);
+    assert!(part.matches("<blockquote>").count() <= GUIDE_LEVELS_MAX, "{part}");
+}
