@@ -143,6 +143,8 @@ struct Writer<'a> {
     /// Whether it stands within a page of others.
     is_part: bool,
     events: Vec<Event<'a>>,
+    /// Of the links that are open, whether each leads somewhere.
+    leads: Vec<bool>,
     contents: Vec<(String, String)>,
     parts: Vec<Part>,
     ids: Anchors,
@@ -199,16 +201,23 @@ impl<'a> Writer<'a> {
                 self.note(text);
                 self.events.push(event.clone());
             }
-            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                let (link_type, dest_url) = (*link_type, self.links.address(dest_url).into());
-                self.events.push(Event::Start(Tag::Link { link_type, dest_url, title: title.clone(), id: id.clone() }));
-            }
             // Pages show no pictures of elsewhere, which would tell that place of their readers: they are led to.
-            Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
-                let (link_type, dest_url) = (*link_type, self.links.address(dest_url).into());
-                self.events.push(Event::Start(Tag::Link { link_type, dest_url, title: title.clone(), id: id.clone() }));
+            Event::Start(
+                Tag::Link { link_type, dest_url, title, id } | Tag::Image { link_type, dest_url, title, id },
+            ) => {
+                let address = self.links.address(dest_url);
+                self.leads.push(address.is_some());
+                // One that leads nowhere is the text that it is: a link to nothing would be pressed and do nothing.
+                if let Some(dest_url) = address.map(Into::into) {
+                    let (link_type, title, id) = (*link_type, title.clone(), id.clone());
+                    self.events.push(Event::Start(Tag::Link { link_type, dest_url, title, id }));
+                }
             }
-            Event::End(TagEnd::Image) => self.events.push(Event::End(TagEnd::Link)),
+            Event::End(TagEnd::Link | TagEnd::Image) => {
+                if self.leads.pop().unwrap_or_default() {
+                    self.events.push(Event::End(TagEnd::Link));
+                }
+            }
             Event::Start(Tag::Table(_)) => {
                 self.markup("<div class=\"scroll\" role=\"group\" aria-label=\"Table\" tabindex=\"0\"><table>\n");
             }
@@ -244,7 +253,7 @@ impl<'a> Writer<'a> {
                 self.names_row = false;
             }
             Event::SoftBreak | Event::HardBreak | Event::End(_) => {
-                if !matches!(event, Event::End(TagEnd::Link | TagEnd::Strong | TagEnd::Emphasis)) {
+                if !matches!(event, Event::End(TagEnd::Strong | TagEnd::Emphasis)) {
                     self.note(" ");
                 }
                 self.events.push(event.clone());
@@ -386,21 +395,22 @@ fn is_word(text: &str) -> bool {
 }
 
 impl Links<'_> {
-    /// Where a link of a guide leads: to the page of another guide, where it names its file, as it is right for whoever reads the Markdown.
-    fn address(self, written: &str) -> String {
+    /// Where a link of a guide leads: to the page of another guide, where it names its file, as it is right for whoever reads the Markdown. Nothing
+    /// where it may not lead there.
+    fn address(self, written: &str) -> Option<String> {
         let base = match self {
             Self::Ours => "/docs",
             Self::Below(base) if is_harmless(written) => base,
-            Self::Below(_) => return "#".to_owned(),
+            Self::Below(_) => return None,
         };
         let (path, fragment) = written.split_once('#').map_or((written, ""), |(path, rest)| (path, rest));
-        match path.strip_suffix(".md") {
+        Some(match path.strip_suffix(".md") {
             Some(slug) if !slug.contains([':', '/']) => match fragment {
                 "" => format!("{base}/{slug}"),
                 fragment => format!("{base}/{slug}#{fragment}"),
             },
             _ => written.to_owned(),
-        }
+        })
     }
 }
 
