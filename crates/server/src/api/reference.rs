@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use flate2::Compression;
@@ -41,6 +41,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/openapi.json", get(async || cached("application/json", Body::from(DOCUMENT.clone()))))
         .route("/docs/api", get(page))
+        .route("/docs/api/", get(async || Redirect::permanent("/docs/api")))
         .route("/docs/api/init.js", get(async || cached("text/javascript", Body::from(INIT))))
         .route("/docs/api/favicon.svg", get(async || cached("image/svg+xml", Body::from(FAVICON))))
         .route("/docs/api/scalar.js", get(script))

@@ -25,14 +25,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use claviger_core::limits::DOCS_QUERY_CHARS_MAX;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::guides::LIBRARY;
 use self::pages::{
-    GuidePage, HostGuidePage, HostReferencePage, IndexPage, MissingPage, RetiredPage, SearchPage, VersionPage,
+    ApiPage, GuidePage, HostGuidePage, HostReferencePage, IndexPage, MissingPage, RetiredPage, SearchPage, VersionPage,
 };
 use self::published::LastPublished;
 use self::reader::Reader;
@@ -49,9 +49,11 @@ pub fn router(app: App) -> Router {
         .route("/docs/search", get(show_search))
         .route("/docs/llms.txt", get(show_list))
         .route("/docs/{guide}", get(show_guide))
+        .route("/docs/apis", get(async || Redirect::temporary("/docs#host")))
+        .route("/docs/apis/{api}", get(show_api))
         .route("/docs/apis/{api}/{version}", get(show_version))
         .route("/docs/apis/{api}/{version}/{part}", get(show_part))
-        .fallback(|reader: Reader| async move { missing(&reader, StatusCode::NOT_FOUND) })
+        .fallback(show_elsewhere)
         .method_not_allowed_fallback(|reader: Reader| async move { missing(&reader, StatusCode::METHOD_NOT_ALLOWED) })
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app.clone(), attend))
@@ -97,6 +99,25 @@ async fn show_guide(reader: Reader, headers: HeaderMap, path: Result<Path<String
 /// Lists the guides for programs that read them.
 async fn show_list(reader: Reader, headers: HeaderMap) -> Response {
     reader.text(&headers, "text/plain; charset=utf-8", &(guides::list() + &reader.published.list()))
+}
+
+/// Leads from an address with a stroke behind it to the one without, and says of every other that nothing is there. Not by routes: each page would
+/// need a second one.
+async fn show_elsewhere(reader: Reader, uri: Uri) -> Response {
+    match uri.path().strip_suffix('/') {
+        // Two strokes at the beginning would name another server.
+        Some(path) if path.starts_with("/docs/") && !path.ends_with('/') => Redirect::permanent(path).into_response(),
+        _ => missing(&reader, StatusCode::NOT_FOUND),
+    }
+}
+
+/// Shows the versions of the host's own api.
+async fn show_api(reader: Reader, headers: HeaderMap, path: Result<Path<String>, PathRejection>) -> Response {
+    let Path(api) = path.unwrap_or_else(|_| Path(String::new()));
+    match reader.published.find_api(&api) {
+        Some(api) => reader.page(&headers, &ApiPage::of(&reader, api)),
+        None => missing(&reader, StatusCode::NOT_FOUND),
+    }
 }
 
 /// Shows a version of the host's own api.

@@ -134,6 +134,21 @@ impl GuidePage {
 /// On pages about the host's own api, in the place of a guide of ours.
 const HOST: &str = "apis";
 
+/// The versions of the host's own api.
+#[derive(Template)]
+#[template(path = "docs/api.html")]
+pub(super) struct ApiPage<'a> {
+    frame: Frame,
+    here: &'static str,
+    api: &'a HostApi,
+}
+
+impl<'a> ApiPage<'a> {
+    pub(super) fn of(reader: &Reader, api: &'a HostApi) -> Self {
+        Self { frame: Frame { page: api.path(), ..Frame::of(reader) }, here: HOST, api }
+    }
+}
+
 /// A version of the host's own api.
 #[derive(Template)]
 #[template(path = "docs/version.html")]

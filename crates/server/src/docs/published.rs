@@ -13,7 +13,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use super::guides::PLACE;
 use super::markdown::{Links, Rendered, render_part, render_with};
 use super::pages::OperationsPart;
-use super::search::{Entry, entries_of_guide, entry_of_operation};
+use super::search::{Entry, entries_of_guide, entry_of_api, entry_of_operation};
 use crate::app::App;
 use crate::ops::api_documents::{REFERENCE, get_published, list_published};
 use crate::ops::error::OpResult;
@@ -99,9 +99,14 @@ pub(super) struct HostGuide {
 }
 
 impl Published {
+    /// An api by the part of its address.
+    pub(super) fn find_api(&self, api: &str) -> Option<&HostApi> {
+        self.apis.iter().find(|it| it.slug == api)
+    }
+
     /// A version by the parts of its address.
     pub(super) fn find(&self, api: &str, version: &str) -> Option<(&HostApi, &HostVersion)> {
-        let api = self.apis.iter().find(|it| it.slug == api)?;
+        let api = self.find_api(api)?;
         Some((api, api.versions.iter().find(|it| it.version.slug.as_str() == version)?))
     }
 
@@ -157,7 +162,11 @@ impl Published {
                 published.apis.push(HostApi { slug, name, versions });
             }
         }
-        let mut entries = Vec::new();
+        let name = |it: &HostApi| {
+            let versions = it.versions.iter().map(|it| it.label.as_str()).collect::<Vec<_>>().join(", ");
+            entry_of_api(&it.path(), &it.name, &it.slug, &versions)
+        };
+        let mut entries: Vec<_> = published.apis.iter().map(name).collect();
         for version in published.apis.iter_mut().flat_map(|it| &mut it.versions) {
             for it in &version.guides {
                 entries.extend(entries_of_guide(&it.path, &it.title, &it.rendered));
@@ -169,6 +178,11 @@ impl Published {
 }
 
 impl HostApi {
+    /// Where its page stands.
+    pub(super) fn path(&self) -> String {
+        format!("/docs/apis/{}", self.slug)
+    }
+
     /// The version to call instead of one that is left or gone, at an instant: the first that is to be used, in the order in which they are shown.
     pub(super) fn successor_of(&self, left: &ApiVersion, now: Timestamp) -> Option<&HostVersion> {
         self.versions.iter().find(|it| is_successor(&it.version, left, now))

@@ -82,12 +82,38 @@ async fn the_hosts_versions_and_guides_stand_beside_ours_under_its_name() {
         assert_eq!(once.len(), ids.len(), "{path}: each id stands once");
         assert!(path.ends_with(".json") || texts(&page, "h1").len() == 1, "{path}: one title");
     }
+    let overview = html(&anyone.get("/docs/apis/default").await.expect(200));
+    assert_eq!(
+        (texts(&overview, "h1"), texts(&overview, ".card b")),
+        (vec!["Acme API".into()], vec!["API 1.0".into(), "API 2.0".into()])
+    );
     let current = html(&anyone.get("/docs/apis/default/2.0").await.expect(200));
     assert_eq!(attributes(&current, ".card", "href"), ["https://docs.acme.example/v2"]);
     for path in ["3.0", "1.0/nothing", "1.0/nothing.md", "2.0/reference", "2.0/openapi.json", "%ff", "1.0/%ff"] {
         anyone.get(&format!("/docs/apis/default/{path}")).await.expect(404);
     }
     anyone.get("/docs/apis/nothing/1.0").await.expect(404);
+    anyone.get("/docs/apis/nothing").await.expect(404);
+}
+
+#[tokio::test]
+async fn an_address_that_people_shorten_or_close_with_a_stroke_leads_to_its_page() {
+    let it = Fixture::start().await;
+    documented(&it).await;
+    let anyone = anyone(&it);
+    for (path, leads) in [
+        ("/docs/apis", "/docs#host"),
+        ("/docs/apis/", "/docs/apis"),
+        ("/docs/api/", "/docs/api"),
+        ("/docs/rotating/", "/docs/rotating"),
+        ("/docs/apis/default/", "/docs/apis/default"),
+        ("/docs/apis/default/1.0/", "/docs/apis/default/1.0"),
+    ] {
+        let answer = anyone.get(path).await;
+        assert!((301..=308).contains(&answer.status), "{path}: {answer:?}");
+        assert_eq!(answer.header("location"), leads, "{path}");
+    }
+    anyone.get("/docs//").await.expect(404);
 }
 
 #[tokio::test]
@@ -249,6 +275,7 @@ async fn what_the_host_says_is_found_read_by_programs_and_gone_when_it_is_taken_
         let page = html(&anyone.get(&format!("/docs/search?q={words}")).await.expect(200));
         attributes(&page, ".found a", "href")
     };
+    assert_eq!(found("acme").await[0], "/docs/apis/default", "the page of the api before all that names it");
     assert!(found("embed+form").await.contains(&"/docs/apis/default/1.0/forms#embed-a-form".to_owned()));
     assert!(found("zebra").await.contains(&"/docs/apis/default/1.0/reference#get-contacts-id".to_owned()));
     put(&it, &format!("{api}/versions/1.0/guides/forms"), &json!({"title": "Forms", "markdown": "A giraffe."})).await;
