@@ -171,6 +171,9 @@ pub async fn put_document(app: &App, caller: &Caller, place: DocumentPlace, new:
             version: before.as_ref().map_or(1, |it| it.head.version + 1),
             updated_at: app.now(),
         };
+        if before.as_ref().is_none_or(|it| it.head.title != head.title) {
+            refuse_equal_title(&mut tx, &tenant, &head).await?;
+        }
         refuse_too_much(&mut tx, &tenant, before.as_ref().map(|it| &it.head), &head).await?;
         let document = ApiDocument { head, body };
         tx.put_document(&tenant, &document).await?;
@@ -256,6 +259,19 @@ async fn find_version(tx: &mut Tx, tenant: &Tenant, place: &DocumentPlace) -> Op
         return Err(Reject::not_found().into());
     }
     Ok(())
+}
+
+/// Refuses a guide that is called as another one to its version: in menus nobody could tell them apart.
+async fn refuse_equal_title(tx: &mut Tx, tenant: &Tenant, head: &DocumentHead) -> OpResult<()> {
+    let wanted = head.title.to_string().to_lowercase();
+    let is_other = |it: &&DocumentHead| {
+        let is_guide_beside = it.api_version == head.api_version && it.guide.is_some() && it.guide != head.guide;
+        is_guide_beside && it.title.to_string().to_lowercase() == wanted
+    };
+    let all = if head.guide.is_some() { tx.find_documents(tenant, head.api_id).await? } else { Vec::new() };
+    let Some(other) = all.iter().find(is_other).and_then(|it| it.guide.as_ref()) else { return Ok(()) };
+    let detail = format!("is that of the guide `{other}` to this version already; choose another");
+    Err(Reject::field("/title", detail).into())
 }
 
 async fn refuse_too_much(

@@ -200,6 +200,8 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
                 ("guide", "slug", "The short name"),
                 ("/markdown", "markdown", "The text"),
                 ("/status", "status", "The version"),
+                ("/label", "label", "The label"),
+                ("/title", "title", "The title"),
             ];
             // A form has one version; which of the list that is it does not say.
             let place = |pointer: &str| match pointer

@@ -2,7 +2,7 @@
 //!
 //! Each rule is for what a change brings: versions that are there as they are stay, for whoever changes something else need not see to them first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::api::{ApiVersion, ApiVersionStatus, DocumentHead};
 use claviger_core::reject::{Reject, RejectCode};
@@ -11,7 +11,8 @@ use claviger_core::time::Timestamp;
 /// Refuses versions that nobody could open, that would be gone before they end, or that people could not tell apart. `before` is what was there.
 pub(super) fn refuse_unfit(versions: &[ApiVersion], before: &[ApiVersion], now: Timestamp) -> Result<(), Reject> {
     refuse_unaddressable(versions, before)?;
-    refuse_gone_early(versions, before, now)
+    refuse_gone_early(versions, before, now)?;
+    refuse_equal_labels(versions, before)
 }
 
 /// Refuses new versions whose pages nobody could open.
@@ -37,6 +38,22 @@ fn refuse_gone_early(versions: &[ApiVersion], before: &[ApiVersion], now: Timest
     );
     let fix = "Leave the version `deprecated` until its `sunset_at`, or retire it with a `sunset_at` that has come, or without one.";
     Err(Reject { fix: Some(fix), ..Reject::field(format!("/versions/{place}/status"), detail) })
+}
+
+/// Refuses two versions of one label, which is all that people see of them in menus. Compared as it is shown: one that is called `API 2.0` is equal to
+/// the one of that name that has no label.
+fn refuse_equal_labels(versions: &[ApiVersion], before: &[ApiVersion]) -> Result<(), Reject> {
+    let mut labels = BTreeMap::new();
+    for (place, it) in versions.iter().enumerate() {
+        let Some(other) = labels.insert(it.label().to_lowercase(), it) else { continue };
+        if before.contains(it) && before.contains(other) {
+            continue;
+        }
+        let detail = format!("is that of the version `{}` too", other.slug);
+        let fix = "Give each version a label of its own, or leave it out: then it is `API` and the name.";
+        return Err(Reject { fix: Some(fix), ..Reject::field(format!("/versions/{place}/label"), detail) });
+    }
+    Ok(())
 }
 
 /// Refuses to take documents away with their versions, for who has not said so: a list that was written without one version, by somebody who meant to
@@ -83,5 +100,15 @@ mod tests {
         }
         let left = r#"[{"slug": "1", "status": "deprecated", "sunset_at": "2026-11-24T00:00:00Z"}]"#;
         assert_eq!(pointer(left, "[]"), None);
+    }
+
+    #[test]
+    fn no_two_versions_are_called_the_same() {
+        let two = r#"[{"slug": "1", "status": "current", "label": "Second"}, {"slug": "2", "status": "current", "label": "second"}]"#;
+        assert_eq!(pointer(two, "[]").as_deref(), Some("/versions/1/label"));
+        assert_eq!(pointer(two, two), None, "what is there stays");
+        let shown = r#"[{"slug": "2", "status": "current"}, {"slug": "1", "status": "current", "label": "API 2"}]"#;
+        assert_eq!(pointer(shown, "[]").as_deref(), Some("/versions/1/label"));
+        assert_eq!(pointer(r#"[{"slug": "1", "status": "current"}, {"slug": "2", "status": "current"}]"#, "[]"), None);
     }
 }

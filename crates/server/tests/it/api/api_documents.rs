@@ -150,8 +150,11 @@ async fn what_cannot_be_shown_is_refused_with_what_is_wrong() {
         assert_eq!(it.admin.get(&at(slug)).await.refusal(), (404, "not_found".to_owned()), "{slug}");
     }
     for number in 0..GUIDES_PER_VERSION_MAX {
-        put(&it, &at(&format!("guide-{number}")), &guide("Guide")).await.expect(201);
+        put(&it, &at(&format!("guide-{number}")), &guide(&format!("Guide {number}"))).await.expect(201);
     }
+    let equal = put(&it, &at("guide-1"), &guide("guide 0")).await;
+    assert_eq!((equal.status, equal.pointers()), (400, vec!["/title".to_owned()]));
+    assert!(equal.text.contains("the guide `guide-0`"), "{equal:?}");
     let refused = put(&it, &at("one-more"), &guide("Guide")).await;
     assert_eq!(refused.refusal(), (409, "limit_reached".to_owned()));
     put(&it, &at("guide-0"), &guide("Changed")).await.expect(200);

@@ -160,7 +160,13 @@ async fn what_is_wrong_is_said_beside_the_field_and_nothing_that_was_typed_is_lo
     let refused = browser.submit(&blank.with("title", "Forms!")).await.expect(422);
     assert!(refused.text_of("#slug-error").contains("has this short name already"), "{}", refused.text);
 
+    let same = browser.get(&format!("{one}/guides")).await.expect(200).form("/guides").with("markdown", "Text");
+    let refused = browser.submit(&same.with("title", "forms").with("slug", "more-forms")).await.expect(422);
+    assert!(refused.text_of("#title-error").contains("that of the guide `forms`"), "{}", refused.text);
+
     let blank = browser.get(&format!("{api}/versions")).await.expect(200).form("/versions");
+    let refused = browser.submit(&blank.clone().with("name", "2.0").with("label", "API 1.0")).await.expect(422);
+    assert!(refused.text_of("#label-error").contains("that of the version `1.0`"), "{}", refused.text);
     for (field, typed) in [
         ("name", "a b"),
         ("name", "1.0"),
