@@ -241,8 +241,8 @@ pub(super) async fn edit(
             ("Label", form.label.clone(), now.label),
             ("Status", form.status.clone(), now.status),
             ("Documented at", form.docs_url.clone(), now.docs_url),
-            ("Deprecated since", form.deprecated_at.clone(), now.deprecated_at),
-            ("Ends", form.sunset_at.clone(), now.sunset_at),
+            ("Deprecated since", view::shown_day(&form.deprecated_at), view::shown_day(&now.deprecated_at)),
+            ("Ends", view::shown_day(&form.sunset_at), view::shown_day(&now.sunset_at)),
         ]);
     }
     Ok(refused(visit.page(&page(&visit, &opened, Some(it), &form, errors))))

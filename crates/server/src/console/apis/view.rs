@@ -101,6 +101,12 @@ pub(super) fn day(at: Timestamp) -> String {
     at.to_string().chars().take("2027-03-01".len()).collect()
 }
 
+/// A day that was typed as people read it elsewhere; what is none stays as it is.
+pub(super) fn shown_day(typed: &str) -> String {
+    let day = format!("{}T00:00:00Z", typed.trim()).parse::<Timestamp>();
+    day.map_or_else(|_| typed.to_owned(), Timestamp::to_date_text)
+}
+
 /// The text of a field that keeps its lines and its tabs; other control characters HTML cannot carry.
 pub(super) fn typed_text(text: &str) -> String {
     text.chars().filter(|it| matches!(it, '\n' | '\t') || !it.is_control()).collect()
@@ -109,6 +115,11 @@ pub(super) fn typed_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_read_in_one_form_wherever_it_is_no_field() {
+        assert_eq!(["2027-03-01", "soon", ""].map(shown_day), ["1 Mar 2027", "soon", ""]);
+    }
 
     #[test]
     fn a_day_to_come_is_told_as_one_to_come_whatever_the_status() {
