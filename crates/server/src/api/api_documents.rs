@@ -182,7 +182,7 @@ impl From<ApiDocument> for ApiGuideView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiGuideBody {
-    /// What it is called.
+    /// What it is called, and no other guide to the version.
     #[schema(min_length = 1, max_length = 80, examples("Workflows"))]
     title: String,
     /// Where it stands among the others: the least comes first. Left out, it stays where it is, and a new one has 100.

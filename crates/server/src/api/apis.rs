@@ -54,7 +54,7 @@ pub(super) struct ApiVersionView {
     #[serde(default)]
     #[schema(max_length = 500, examples("https://docs.example.com/v2"))]
     pub docs_url: Option<String>,
-    /// What people call it; left out, it is `API` and its name.
+    /// What people call it, and no other version of the api; left out, it is `API` and its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 80, examples("API 2.0"))]
     pub label: Option<String>,
@@ -62,7 +62,7 @@ pub(super) struct ApiVersionView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deprecated_at: Option<String>,
-    /// When it ends, if that is settled: not before `deprecated_at`.
+    /// When it ends, if that is settled: not before `deprecated_at`. One that is `retired` has ended: a day to come is refused there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub sunset_at: Option<String>,
