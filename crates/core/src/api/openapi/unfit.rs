@@ -67,7 +67,7 @@ impl Place {
         wanted: &'static str,
     ) -> Result<Option<&'a T>, Unfit> {
         match it {
-            None => Ok(None),
+            None | Some(Value::Null) => Ok(None),
             Some(it) => read(it).map(Some).ok_or_else(|| (self.0.clone(), wanted)),
         }
     }
@@ -81,6 +81,11 @@ impl Place {
     fn object<'a>(&self, it: &'a Value) -> Result<&'a Map<String, Value>, Unfit> {
         it.as_object().ok_or_else(|| (self.0.clone(), OBJECT))
     }
+}
+
+/// A member of an object; null is none, for some programs write so what they leave out.
+fn present<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    object.get(name).filter(|it| !it.is_null())
 }
 
 /// Members of an object but for those that are the host's own.
@@ -107,18 +112,21 @@ fn item(at: &Place, it: &Value) -> Checked {
     texts(at, object, &["$ref", "summary", "description"])?;
     servers(at, it)?;
     each(&at.then("parameters"), object.get("parameters"), parameter)?;
-    METHODS.iter().filter_map(|it| Some((at.then(it), object.get(*it)?))).try_for_each(|(at, it)| operation(&at, it))
+    METHODS
+        .iter()
+        .filter_map(|it| Some((at.then(it), present(object, it)?)))
+        .try_for_each(|(at, it)| operation(&at, it))
 }
 
 fn operation(at: &Place, it: &Value) -> Checked {
     let object = at.object(it)?;
     texts(at, object, &["summary", "description", "operationId"])?;
-    if object.get("deprecated").is_some_and(|it| !it.is_boolean()) {
+    if present(object, "deprecated").is_some_and(|it| !it.is_boolean()) {
         return Err((at.then("deprecated").0, "has to be true or false"));
     }
     servers(at, it)?;
     each(&at.then("parameters"), object.get("parameters"), parameter)?;
-    if let Some(it) = object.get("requestBody") {
+    if let Some(it) = present(object, "requestBody") {
         body(&at.then("requestBody"), it)?;
     }
     let at = at.then("responses");
@@ -136,7 +144,7 @@ fn parameter(at: &Place, it: &Value) -> Checked {
             }
         }
     }
-    if let Some(it) = object.get("schema") {
+    if let Some(it) = present(object, "schema") {
         schema(&at.then("schema"), it)?;
     }
     content(at, object)
@@ -156,7 +164,7 @@ fn content(at: &Place, it: &Map<String, Value>) -> Checked {
     let at = at.then("content");
     for (kind, it) in own(at.member(it.get("content"), Value::as_object, OBJECT)?) {
         let at = at.then(kind);
-        if let Some(it) = at.object(it)?.get("schema") {
+        if let Some(it) = present(at.object(it)?, "schema") {
             schema(&at.then("schema"), it)?;
         }
     }
@@ -174,13 +182,13 @@ fn schema(at: &Place, it: &Value) -> Checked {
     for (name, it) in properties.member(object.get("properties"), Value::as_object, OBJECT)?.into_iter().flatten() {
         schema(&properties.then(name), it)?;
     }
-    if object.get("required").is_some_and(|it| !it.is_array() && !it.is_boolean()) {
+    if present(object, "required").is_some_and(|it| !it.is_array() && !it.is_boolean()) {
         return Err((at.then("required").0, LIST));
     }
     for name in ["allOf", "anyOf", "oneOf"] {
         each(&at.then(name), object.get(name), schema)?;
     }
-    match object.get("items") {
+    match present(object, "items") {
         Some(it) if !it.is_array() => schema(&at.then("items"), it),
         _ => Ok(()),
     }
@@ -226,7 +234,7 @@ mod tests {
         let paths = json!({
             "x-own": 5,
             "/a": {"x-own": "y", "$ref": "#/components/pathItems/a"},
-            "/b": {"get": {"parameters": [{"$ref": "#/x"}, {"name": "n", "in": "query", "schema": true}], "tags": 7,
+            "/b": {"post": null, "get": {"description": null, "requestBody": null, "parameters": [{"$ref": "#/x"}, {"name": "n", "in": "query", "schema": true}], "tags": 7,
                            "responses": {"x-own": 1, "200": {"description": "", "content": {"a/b": {"schema": {"properties": {"x-y": {"type": "string"}},
                            "required": ["x-y"], "items": {"anyOf": [{}, false]}}}}}}}},
         });
