@@ -62,6 +62,8 @@ pub const OPENAPI_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const OPENAPI_OPERATIONS_MAX: usize = 1000;
 /// Bytes of one guide to a version, as Markdown.
 pub const GUIDE_BYTES_MAX: usize = 256 * 1024;
+/// Quotes and lists that are shown within each other in one guide; what stands deeper is shown at that depth.
+pub const GUIDE_LEVELS_MAX: usize = 8;
 /// Guides to one version.
 pub const GUIDES_PER_VERSION_MAX: usize = 50;
 /// Bytes of all that an organization says of its apis: guides and OpenAPI documents together, since every server holds them in memory.

@@ -3,12 +3,20 @@
 //! Only what a page shows is read, and all of it together is bounded: the document is a host's, no schema in it has to make sense to us, and many places
 //! may refer to the same long text.
 
+mod schema;
+mod unfit;
+
 use std::collections::BTreeSet;
 
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use crate::anchor::Anchors;
 use crate::limits::{OPENAPI_BYTES_MAX, OPENAPI_OPERATIONS_MAX};
+
+pub use schema::{Body, Field};
+
+use schema::Schemas;
 
 /// The methods that OpenAPI knows, in the order in which operations of one path are shown.
 const METHODS: [&str; 8] = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
@@ -18,6 +26,10 @@ const LINES_MAX: usize = 100;
 const DESCRIPTION_CHARS_MAX: usize = 2000;
 /// Characters of a name, a path or a summary that are shown.
 const NAME_CHARS_MAX: usize = 300;
+/// Bytes of a reference that is followed.
+const REFERENCE_BYTES_MAX: usize = 1000;
+/// Servers that are named.
+const SERVERS_MAX: usize = 20;
 
 /// The text is no document that can be shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,8 +38,34 @@ pub enum OpenapiError {
     #[error("has more than {OPENAPI_BYTES_MAX} bytes")]
     TooLong,
     /// It is no JSON.
-    #[error("is not JSON: it goes wrong at line {line}, column {column}; turn YAML into JSON first")]
+    #[error("is not JSON: it goes wrong at line {line}, column {column}")]
     NotJson {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one.
+        column: usize,
+    },
+    /// It does not begin as JSON.
+    #[error("is not JSON: it goes wrong at line {line}, column {column}; turn YAML into JSON first")]
+    NotBegun {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one.
+        column: usize,
+    },
+    /// It is JSON as far as it goes.
+    #[error("is not whole: it breaks off at line {line}, column {column}")]
+    BreaksOff {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one.
+        column: usize,
+    },
+    /// Too many objects and lists stand within each other.
+    #[error(
+        "is nested too deep: at line {line}, column {column} it has more than 127 objects and lists within each other"
+    )]
+    TooDeep {
         /// Counted from one.
         line: usize,
         /// Counted from one.
@@ -39,6 +77,14 @@ pub enum OpenapiError {
     /// It has no paths.
     #[error("has no object `paths`")]
     NoPaths,
+    /// Something stands in a place that has no place there, and a page would pass it over.
+    #[error("cannot be shown whole: `{pointer}` {wanted}")]
+    Unfit {
+        /// Where, as a JSON pointer.
+        pointer: String,
+        /// What is to stand there.
+        wanted: &'static str,
+    },
     /// It has too many operations.
     #[error("has more than {OPENAPI_OPERATIONS_MAX} operations")]
     TooMany,
@@ -56,8 +102,19 @@ pub struct Reference {
     pub description: String,
     /// Which version of the api it says that it describes; may be empty.
     pub version: String,
+    /// Where the api is called.
+    pub servers: Vec<Server>,
     /// Its operations, by path.
     pub operations: Vec<Operation>,
+}
+
+/// Where an api is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Server {
+    /// Its address; it may have places in braces, or be a part of one.
+    pub url: String,
+    /// What it is; may be empty.
+    pub description: String,
 }
 
 /// An operation.
@@ -69,18 +126,37 @@ pub struct Operation {
     pub method: String,
     /// With its places in braces.
     pub path: String,
+    /// Its name among programs (`operationId`); may be empty.
+    pub id: String,
     /// In a few words; the operation's name where it has none, and else method and path.
     pub summary: String,
     /// In more words; may be empty.
     pub description: String,
     /// Whether it is to be left.
     pub is_deprecated: bool,
+    /// Where it is called, if elsewhere than the others.
+    pub servers: Vec<Server>,
     /// What stands in path, query and headers.
     pub parameters: Vec<Parameter>,
-    /// The types of body that it takes; none where it takes none.
-    pub bodies: Vec<String>,
-    /// Its answers: status, and what it means.
-    pub responses: Vec<(String, String)>,
+    /// The bodies that it takes, to choose from; none where it takes none.
+    pub bodies: Vec<Body>,
+    /// What is said of the body; may be empty.
+    pub body_description: String,
+    /// Whether it cannot do without one.
+    pub is_body_required: bool,
+    /// Its answers.
+    pub responses: Vec<Answer>,
+}
+
+/// What an operation answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status, or several such as `4XX` and `default`.
+    pub status: String,
+    /// What it means.
+    pub description: String,
+    /// Its bodies.
+    pub bodies: Vec<Body>,
 }
 
 /// What an operation takes.
@@ -99,16 +175,25 @@ pub struct Parameter {
 }
 
 impl Reference {
-    /// Reads a document.
+    /// Refuses what is no document, and one in which something stands in a place of which a page would show less than its author wrote.
+    ///
+    /// # Errors
+    /// [`OpenapiError`].
+    pub fn check(text: &str) -> Result<(), OpenapiError> {
+        let root = parsed(text)?;
+        Self::of(&root)?;
+        unfit::check(&root).map_err(|(pointer, wanted)| OpenapiError::Unfit { pointer, wanted })
+    }
+
+    /// Reads a document, and passes over what stands in the wrong place: one that is there is shown as far as it goes.
     ///
     /// # Errors
     /// [`OpenapiError`] where it is none, or more than is shown.
     pub fn read(text: &str) -> Result<Self, OpenapiError> {
-        if text.len() > OPENAPI_BYTES_MAX {
-            return Err(OpenapiError::TooLong);
-        }
-        let root: Value = serde_json::from_str(text)
-            .map_err(|error| OpenapiError::NotJson { line: error.line(), column: error.column() })?;
+        Self::of(&parsed(text)?)
+    }
+
+    fn of(root: &Value) -> Result<Self, OpenapiError> {
         if !root["openapi"].as_str().is_some_and(|it| it.starts_with("3.")) {
             return Err(OpenapiError::NotOpenapi);
         }
@@ -116,14 +201,15 @@ impl Reference {
         let mut operations = Vec::new();
         let mut bytes = 0;
         let mut anchors = Anchors::default();
+        let mut schemas = Schemas::of(root);
         for (path, item) in paths {
-            let item = resolved(&root, item);
+            let item = resolved(root, item);
             for method in METHODS {
                 let Some(operation) = item.get(method).filter(|it| it.is_object()) else { continue };
                 if operations.len() >= OPENAPI_OPERATIONS_MAX {
                     return Err(OpenapiError::TooMany);
                 }
-                let mut it = operation_of(&root, path, item, method, operation);
+                let mut it = operation_of(root, &mut schemas, path, item, method, operation);
                 bytes += it.bytes();
                 if bytes > OPENAPI_BYTES_MAX {
                     return Err(OpenapiError::TooMuch);
@@ -134,57 +220,103 @@ impl Reference {
         }
         let info = &root["info"];
         let [title, version] = ["title", "version"].map(|it| name(&info[it]));
-        Ok(Self { title, description: words(&info["description"]), version, operations })
+        Ok(Self {
+            title,
+            description: words(&info["description"]),
+            version,
+            servers: servers(&root["servers"]),
+            operations,
+        })
     }
+}
+
+fn parsed(text: &str) -> Result<Value, OpenapiError> {
+    if text.len() > OPENAPI_BYTES_MAX {
+        return Err(OpenapiError::TooLong);
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        match error.classify() {
+            _ if !text.trim_start().starts_with(['{', '[']) => OpenapiError::NotBegun { line, column },
+            Category::Eof => OpenapiError::BreaksOff { line, column },
+            // It has no kind of its own.
+            _ if error.to_string().starts_with("recursion limit exceeded") => OpenapiError::TooDeep { line, column },
+            _ => OpenapiError::NotJson { line, column },
+        }
+    })
 }
 
 impl Operation {
-    /// Of all its texts.
+    /// Of all its texts but those of bodies, which are counted where they are read.
     fn bytes(&self) -> usize {
         let parameter = |it: &Parameter| it.name.len() + it.place.len() + it.kind.len() + it.description.len();
-        let own = self.path.len() + self.summary.len() + self.description.len();
-        own + self.parameters.iter().map(parameter).sum::<usize>()
-            + self.bodies.iter().map(String::len).sum::<usize>()
-            + self.responses.iter().map(|it| it.0.len() + it.1.len()).sum::<usize>()
+        let server = |it: &Server| it.url.len() + it.description.len();
+        let own = self.path.len() + self.id.len() + self.summary.len() + self.description.len();
+        own + self.body_description.len()
+            + self.servers.iter().map(server).sum::<usize>()
+            + self.parameters.iter().map(parameter).sum::<usize>()
+            + self.responses.iter().map(|it| it.status.len() + it.description.len()).sum::<usize>()
     }
 }
 
-fn operation_of(root: &Value, path: &str, item: &Value, method: &str, operation: &Value) -> Operation {
+fn operation_of<'a>(
+    root: &'a Value,
+    schemas: &mut Schemas<'a>,
+    path: &str,
+    item: &'a Value,
+    method: &str,
+    operation: &'a Value,
+) -> Operation {
     let [summary, id] = ["summary", "operationId"].map(|it| name(&operation[it]));
     let (method, path) = (method.to_uppercase(), cut(path, NAME_CHARS_MAX));
-    let summary = [summary, id].into_iter().find(|it| !it.is_empty()).unwrap_or_else(|| format!("{method} {path}"));
+    let named = [&summary, &id].into_iter().find(|it| !it.is_empty()).cloned();
+    let summary = named.unwrap_or_else(|| format!("{method} {path}"));
     // What all operations of a path take stands beside them, and what one says itself comes before it.
     let own = operation["parameters"].as_array().into_iter().flatten();
     let shared = item["parameters"].as_array().into_iter().flatten();
     let mut seen = BTreeSet::new();
-    let parameters = own.chain(shared).map(|it| parameter_of(resolved(root, it)));
+    let parameters = own.chain(shared).map(|it| parameter_of(schemas, resolved(root, it)));
     let parameters = parameters.filter(|it| seen.insert((it.place.clone(), it.name.clone()))).take(LINES_MAX).collect();
     let body = resolved(root, &operation["requestBody"]);
-    let bodies = members(&body["content"]).take(LINES_MAX).map(|(kind, _)| cut(kind, NAME_CHARS_MAX)).collect();
-    let response =
-        |(status, it): (&String, &Value)| (cut(status, NAME_CHARS_MAX), words(&resolved(root, it)["description"]));
+    let bodies = schemas.bodies(&body["content"]);
+    let response = |(status, it): (&String, &'a Value)| {
+        let it = resolved(root, it);
+        let bodies = schemas.bodies(&it["content"]);
+        Answer { status: cut(status, NAME_CHARS_MAX), description: words(&it["description"]), bodies }
+    };
+    let responses = members(&operation["responses"]).take(LINES_MAX).map(response).collect();
+    let own_servers = [&operation["servers"], &item["servers"]].into_iter().find(|it| it.is_array());
     Operation {
         anchor: String::new(),
         description: words(&operation["description"]),
         is_deprecated: operation["deprecated"].as_bool().unwrap_or(false),
-        responses: members(&operation["responses"]).take(LINES_MAX).map(response).collect(),
+        servers: own_servers.map(servers).unwrap_or_default(),
+        body_description: words(&body["description"]),
+        is_body_required: body["required"].as_bool().unwrap_or(false),
+        responses,
         method,
         path,
+        id,
         summary,
         parameters,
         bodies,
     }
 }
 
-fn parameter_of(it: &Value) -> Parameter {
-    let kind = match &it["schema"]["type"] {
-        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).take(LINES_MAX).collect::<Vec<_>>().join(" or "),
-        kind => name(kind),
-    };
+fn servers(list: &Value) -> Vec<Server> {
+    let server = |it: &Value| Server { url: name(&it["url"]), description: words(&it["description"]) };
+    let all = list.as_array().into_iter().flatten().map(server);
+    all.filter(|it| !it.url.is_empty()).take(SERVERS_MAX).collect()
+}
+
+fn parameter_of<'a>(schemas: &mut Schemas<'a>, it: &'a Value) -> Parameter {
+    // What is too much for a line has a content instead of a schema, of one type.
+    let of_content = || members(&it["content"]).next().map_or(&Value::Null, |(_, it)| &it["schema"]);
+    let schema = if it["schema"].is_null() { of_content() } else { &it["schema"] };
     Parameter {
         name: name(&it["name"]),
         place: name(&it["in"]),
-        kind: cut(&kind, NAME_CHARS_MAX),
+        kind: schemas.kind(schema),
         is_required: it["required"].as_bool().unwrap_or(false),
         description: words(&it["description"]),
     }
@@ -193,6 +325,7 @@ fn parameter_of(it: &Value) -> Parameter {
 /// What stands at the place within the document that something refers to; no further, so that nothing can lead round in a circle.
 fn resolved<'a>(root: &'a Value, it: &'a Value) -> &'a Value {
     let place = it["$ref"].as_str().and_then(|it| it.strip_prefix('#'));
+    let place = place.filter(|it| it.len() <= REFERENCE_BYTES_MAX);
     place.and_then(|it| root.pointer(it)).unwrap_or(it)
 }
 
@@ -216,91 +349,4 @@ fn cut(text: &str, chars: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DOCUMENT: &str = r##"{
-        "openapi": "3.1.0", "info": {"title": "Contacts", "description": "People.", "version": "2.4"},
-        "paths": {
-            "/contacts/{id}": {
-                "parameters": [{"$ref": "#/components/parameters/id"}],
-                "get": {"operationId": "get_contact", "responses": {"200": {"description": "The contact."},
-                        "404": {"$ref": "#/components/responses/missing"}}},
-                "patch": {"summary": "Change a contact", "deprecated": true,
-                          "parameters": [{"name": "dry", "in": "query", "schema": {"type": ["boolean", "null"]}}],
-                          "requestBody": {"content": {"application/json": {}}}, "responses": {}}
-            },
-            "/contacts-{id}": {"get": {}}
-        },
-        "components": {
-            "parameters": {"id": {"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}},
-            "responses": {"missing": {"description": "There is none."}}
-        }
-    }"##;
-
-    #[test]
-    fn operations_are_read_with_what_they_take_and_answer() {
-        let read = Reference::read(DOCUMENT).expect("a document");
-        assert_eq!(
-            (read.title.as_str(), read.description.as_str(), read.version.as_str()),
-            ("Contacts", "People.", "2.4")
-        );
-        let summaries: Vec<_> = read.operations.iter().map(|it| it.summary.as_str()).collect();
-        assert_eq!(summaries, ["GET /contacts-{id}", "get_contact", "Change a contact"]);
-        let anchors: Vec<_> = read.operations.iter().map(|it| it.anchor.as_str()).collect();
-        assert_eq!(anchors, ["get-contacts-id", "get-contacts-id-2", "patch-contacts-id"]);
-        let [_, get, patch] = read.operations.as_slice() else { panic!("{read:?}") };
-        assert_eq!(get.responses, [("200".into(), "The contact.".into()), ("404".into(), "There is none.".into())]);
-        assert_eq!((get.parameters[0].name.as_str(), get.parameters[0].is_required), ("id", true));
-        assert_eq!((patch.parameters[0].kind.as_str(), patch.parameters.len()), ("boolean or null", 2));
-        assert_eq!((patch.bodies.as_slice(), patch.is_deprecated), (["application/json".to_owned()].as_slice(), true));
-    }
-
-    #[test]
-    fn what_is_no_document_is_refused_with_what_is_missing() {
-        for (text, error) in [
-            ("openapi: 3.1.0", OpenapiError::NotJson { line: 1, column: 1 }),
-            ("[]", OpenapiError::NotOpenapi),
-            (r#"{"swagger": "2.0", "paths": {}}"#, OpenapiError::NotOpenapi),
-            (r#"{"openapi": "3.1.0"}"#, OpenapiError::NoPaths),
-            (r#"{"openapi": "3.1.0", "paths": []}"#, OpenapiError::NoPaths),
-        ] {
-            assert_eq!(Reference::read(text), Err(error), "{text}");
-        }
-        assert_eq!(Reference::read(&" ".repeat(OPENAPI_BYTES_MAX + 1)), Err(OpenapiError::TooLong));
-        let paths: Map<_, _> =
-            (0..=OPENAPI_OPERATIONS_MAX).map(|it| (format!("/{it}"), serde_json::json!({"get": {}}))).collect();
-        let many = serde_json::json!({"openapi": "3.0.0", "paths": paths}).to_string();
-        assert_eq!(Reference::read(&many), Err(OpenapiError::TooMany));
-    }
-
-    #[test]
-    fn a_text_that_many_places_refer_to_is_counted_in_each_of_them() {
-        let answers: Map<_, _> =
-            (100..200).map(|it| (it.to_string(), serde_json::json!({"$ref": "#/components/responses/long"}))).collect();
-        let item = serde_json::json!({"get": {"responses": answers}});
-        let long = "x".repeat(DESCRIPTION_CHARS_MAX);
-        let document = |paths: usize| {
-            let paths: Map<_, _> =
-                (0..paths).map(|it| (format!("/{it}"), serde_json::json!({"$ref": "#/components/item"}))).collect();
-            let components = serde_json::json!({"item": item, "responses": {"long": {"description": long}}});
-            serde_json::json!({"openapi": "3.1.0", "paths": paths, "components": components}).to_string()
-        };
-        assert!(document(100).len() < 30_000);
-        assert_eq!(Reference::read(&document(100)), Err(OpenapiError::TooMuch));
-        assert!(Reference::read(&document(5)).is_ok());
-    }
-
-    // A document of a host's may say anything anywhere.
-    #[test]
-    fn what_stands_in_the_wrong_place_is_passed_over() {
-        let odd = r##"{"openapi": "3.0.0", "info": [], "paths": {"": {"get": {"parameters": [7, {"$ref": 9}, {"$ref": "#/x"}],
-                     "responses": [], "summary": {}, "requestBody": {"$ref": "#/paths"}}, "post": 3, "put": null}, "/a": "x"}}"##;
-        let read = Reference::read(odd).expect("a document");
-        assert_eq!(read.operations.len(), 1);
-        let long =
-            format!(r#"{{"openapi": "3.0.0", "paths": {{"/a": {{"get": {{"summary": "{}"}}}}}}}}"#, "ü".repeat(5000));
-        let read = Reference::read(&long).expect("a document");
-        assert_eq!(read.operations[0].summary.chars().count(), NAME_CHARS_MAX + 1);
-    }
-}
+mod tests;

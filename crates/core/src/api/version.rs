@@ -75,7 +75,7 @@ impl ApiVersion {
             (_, Some(at)) => Some(format!("deprecated since {}", day(at))),
             (ApiVersionStatus::Current, None) => None,
             // The day on which it ended says more.
-            (ApiVersionStatus::Retired, None) if self.sunset_at.is_some() => None,
+            (ApiVersionStatus::Retired, None) if self.sunset_at.is_some_and(|at| at <= now) => None,
             (status, None) => Some(status.as_str().to_owned()),
         };
         let verb = |at| if at > now { "ends" } else { "ended" };
@@ -214,6 +214,11 @@ mod tests {
             ),
             (r#"{"slug": "0", "status": "retired"}"#, "retired", false),
             (r#"{"slug": "0", "status": "retired", "sunset_at": "2026-01-01T00:00:00Z"}"#, "ended 1 Jan 2026", false),
+            (
+                r#"{"slug": "0", "status": "retired", "sunset_at": "2027-01-01T00:00:00Z"}"#,
+                "retired, ends 1 Jan 2027",
+                false,
+            ),
         ] {
             let version: ApiVersion = serde_json::from_str(text).expect("a version");
             assert_eq!((version.end_words(now).as_str(), version.is_deprecated(now)), (words, is_deprecated), "{text}");

@@ -80,6 +80,34 @@ impl GuidePath {
     }
 }
 
+/// `…/versions/{api_version}/guides/{guide}`, where a guide may be put: a name that none can have is told to be that, and not to be missing.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct NewGuidePath {
+    /// The organization.
+    #[param(value_type = String, example = "org_01kapxb4q0e8mv5r3g2t9w7yzn")]
+    organization_id: OrganizationId,
+    /// The api.
+    #[param(value_type = String, example = "api_01kapxb4q0e8mv5r3g2t9w7yzn")]
+    api_id: ApiId,
+    /// The name of one of its versions.
+    #[param(value_type = String, example = "2.0")]
+    api_version: VersionSlug,
+    /// The last part of the guide's address: lower-case letters, digits and hyphens, such as `trigger-links`.
+    #[param(value_type = String, example = "workflows")]
+    guide: String,
+}
+
+impl NewGuidePath {
+    fn place(self) -> Result<DocumentPlace, Reject> {
+        let Self { organization_id, api_id, api_version, guide } = self;
+        let fix = "Name the guide with lower-case letters, digits and hyphens, such as `trigger-links`, without `.md`.";
+        let guide = Slug::parse(&guide)
+            .map_err(|error| Reject { fix: Some(fix), ..Reject::field("guide", error.to_string()) })?;
+        Ok(DocumentPlace { organization_id, api_id, api_version, guide: Some(guide) })
+    }
+}
+
 /// A document without its text.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ApiDocumentView {
@@ -154,7 +182,7 @@ impl From<ApiDocument> for ApiGuideView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiGuideBody {
-    /// What it is called.
+    /// What it is called, and no other guide to the version.
     #[schema(min_length = 1, max_length = 80, examples("Workflows"))]
     title: String,
     /// Where it stands among the others: the least comes first. Left out, it stays where it is, and a new one has 100.
@@ -228,7 +256,7 @@ pub(super) async fn get_api_openapi(
 /// Puts the OpenAPI document of a version there.
 ///
 /// Of an api of the root organization: from then on everybody reads it at `/docs`, drawn and as it is. It is JSON of OpenAPI 3, with at most
-/// 2 MiB and 1,000 operations. Doing it twice changes nothing.
+/// 2 MiB and 1,000 operations; one in which something else stands where an operation or a parameter is to stand is refused with its place. Doing it twice changes nothing.
 #[utoipa::path(
     put,
     path = "/api/v1/organizations/{organization_id}/apis/{api_id}/versions/{api_version}/openapi",
@@ -303,7 +331,7 @@ pub(super) async fn get_api_guide(
     put,
     path = "/api/v1/organizations/{organization_id}/apis/{api_id}/versions/{api_version}/guides/{guide}",
     tag = "apis",
-    params(GuidePath, IfMatch),
+    params(NewGuidePath, IfMatch),
     request_body = ApiGuideBody,
     extensions(("x-permissions" = json!({"all": ["claviger/apis:update"]}))),
     responses(
@@ -316,13 +344,13 @@ pub(super) async fn get_api_guide(
 pub(super) async fn put_api_guide(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
-    Path(path): Path<GuidePath>,
+    Path(path): Path<NewGuidePath>,
     JsonBody(body): JsonBody<ApiGuideBody>,
 ) -> ApiResult<Response> {
     let ApiGuideBody { title, position, markdown } = body;
     let title = text::<Name>("/title", &title).map_err(|it| Reject::fields(vec![it]))?;
     let new = NewDocument::Guide { title, position, markdown };
-    let put = ops::put_document(&app, &caller, path.place(), new).await?;
+    let put = ops::put_document(&app, &caller, path.place()?, new).await?;
     let status = if put.is_new { CREATED } else { OK };
     Ok((status, entity_tag(put.document.head.version), Json(ApiGuideView::from(put.document))).into_response())
 }

@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 use super::auth::Authenticated;
 use super::body::{JsonBody, Path, Query};
 use super::fields::{Field, Object, all_fields, at, optional, present, text};
-use super::headers::{IdempotencyKey, IfMatch, entity_tag};
+use super::headers::{ConfirmDocuments, IdempotencyKey, IfMatch, entity_tag};
 use super::idempotency::{CREATED, Post, PostBody, place, respond};
 use super::numbers::within;
 use super::page::{PageQuery, PageView, page};
@@ -55,7 +55,7 @@ pub(super) struct ApiVersionView {
     #[serde(default)]
     #[schema(max_length = 500, examples("https://docs.example.com/v2"))]
     pub docs_url: Option<String>,
-    /// What people call it; left out, it is `API` and its name.
+    /// What people call it, and no other version of the api; left out, it is `API` and its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 80, examples("API 2.0"))]
     pub label: Option<String>,
@@ -63,7 +63,7 @@ pub(super) struct ApiVersionView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deprecated_at: Option<String>,
-    /// When it ends, if that is settled: not before `deprecated_at`.
+    /// When it ends, if that is settled: not before `deprecated_at`. One that is `retired` has ended: a day to come is refused there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub sunset_at: Option<String>,
@@ -248,7 +248,7 @@ pub(super) struct ApiPatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 8)]
     key_locations: Option<Vec<String>>,
-    /// Its versions, as a whole.
+    /// Its versions, as a whole: labels, dates and addresses that are left out are gone, and so is a version.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Vec<ApiVersionView>, required = false, max_items = 50)]
     versions: Option<Vec<Object<ApiVersionView>>>,
@@ -267,7 +267,7 @@ impl TryFrom<ApiPatchBody> for ApiPatch {
         let versions = body.versions.map(versions).transpose();
         let days = body.expiry_days_default.map(expiry_days_default).transpose();
         let (name, key_locations, versions, expiry_days_default) = all_fields!(name, places, versions, days)?;
-        Ok(Self { name, key_locations, versions, expiry_days_default })
+        Ok(Self { name, key_locations, versions, confirms_documents: false, expiry_days_default })
     }
 }
 
@@ -362,12 +362,13 @@ pub(super) async fn get_api(
 /// Changes an api.
 ///
 /// Its name, its versions, how long its keys live by default, and where gateways look for them; slug and prefix are fixed. Calls of this API itself take a key in every
-/// presentation, whatever the api `default` says here.
+/// presentation, whatever the api `default` says here. `versions` is the whole list: what it leaves out of a version is gone, so read it first and send its `ETag` as
+/// `If-Match`. A list without a version that something is said of is refused (409) unless the request says that it is meant.
 #[utoipa::path(
     patch,
     path = "/api/v1/organizations/{organization_id}/apis/{api_id}",
     tag = "apis",
-    params(ApiPath, IfMatch),
+    params(ApiPath, IfMatch, ConfirmDocuments),
     request_body = ApiPatchBody,
     extensions(("x-permissions" = json!({"all": ["claviger/apis:update"]}))),
     responses(
@@ -379,9 +380,10 @@ pub(super) async fn update_api(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(ApiPath { organization_id, api_id }): Path<ApiPath>,
+    ConfirmDocuments(confirms_documents): ConfirmDocuments,
     JsonBody(body): JsonBody<ApiPatchBody>,
 ) -> ApiResult<Response> {
-    let patch = ApiPatch::try_from(body)?;
+    let patch = ApiPatch { confirms_documents, ..ApiPatch::try_from(body)? };
     Ok(answer(&ops::apis::update_api(&app, &caller, organization_id, api_id, patch, None).await?))
 }
 

@@ -1,4 +1,5 @@
-//! The headers with which a client says what it knows and means: `Idempotency-Key`, `Claviger-Confirm-Lockout`, and in the document `If-Match`.
+//! The headers with which a client says what it knows and means: `Idempotency-Key`, `Claviger-Confirm-Lockout`, `Claviger-Confirm-Documents`,
+//! and in the document `If-Match`.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -78,12 +79,38 @@ impl<S: Send + Sync> FromRequestParts<S> for ConfirmLockout {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        const SHOWN: &str = "Claviger-Confirm-Lockout";
-        match single(&parts.headers, &CONFIRM_LOCKOUT, SHOWN)? {
-            None | Some("false") => Ok(Self(false)),
-            Some("true") => Ok(Self(true)),
-            Some(_) => Err(Reject::field(SHOWN, "must be true or false").into()),
-        }
+        Ok(Self(confirmed(&parts.headers, &CONFIRM_LOCKOUT, "Claviger-Confirm-Lockout")?))
+    }
+}
+
+/// With which a caller says that a change may take documents of an api away.
+const CONFIRM_DOCUMENTS: HeaderName = HeaderName::from_static("claviger-confirm-documents");
+
+impl IntoParams for ConfirmDocuments {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let says = "`true` where `versions` may leave out versions that have guides or an OpenAPI document, which go with them; else that is refused (409 `state_conflict`).";
+        header_parameter("Claviger-Confirm-Documents", says)
+    }
+}
+
+/// Whether the caller means a change by which documents of an api go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ConfirmDocuments(pub bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for ConfirmDocuments {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(confirmed(&parts.headers, &CONFIRM_DOCUMENTS, "Claviger-Confirm-Documents")?))
+    }
+}
+
+/// What a header says that is yes or no, and no where it is left out.
+fn confirmed(headers: &HeaderMap, name: &HeaderName, shown: &'static str) -> Result<bool, Reject> {
+    match single(headers, name, shown)? {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Reject::field(shown, "must be true or false")),
     }
 }
 

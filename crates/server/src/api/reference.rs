@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use flate2::Compression;
@@ -41,6 +41,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/openapi.json", get(async || cached("application/json", Body::from(DOCUMENT.clone()))))
         .route("/docs/api", get(page))
+        .route("/docs/api/", get(async || Redirect::permanent("/docs/api")))
         .route("/docs/api/init.js", get(async || cached("text/javascript", Body::from(INIT))))
         .route("/docs/api/favicon.svg", get(async || cached("image/svg+xml", Body::from(FAVICON))))
         .route("/docs/api/scalar.js", get(script))
@@ -76,4 +77,22 @@ async fn script(headers: HeaderMap) -> Response {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The renderer makes the page dark by a class and leaves the colour of our own bar to us: inherited, it would be black there.
+    #[test]
+    fn the_bar_above_the_reference_has_colours_of_its_own_in_light_and_in_dark() {
+        for (rule, color, background) in
+            [(".way-back {", "#1b1b1b", "#fff"), (".dark-mode .way-back {", "#e7e7e7", "#0f0f0f")]
+        {
+            let line = PAGE.lines().find(|it| it.trim_start().starts_with(rule)).expect("a rule of its own");
+            assert!(line.contains(&format!("color: {color}; background: {background}")), "{line}");
+        }
+        let script = String::from_utf8(scalar()).expect("a script");
+        assert!(script.contains("dark-mode"), "the class by which it does that");
+    }
 }

@@ -3,6 +3,7 @@
 //! Markup within Markdown is shown as the text that it is: ours needs none, and what hosts bring must not have any.
 
 use claviger_core::anchor::Anchors;
+use claviger_core::limits::GUIDE_LEVELS_MAX;
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 /// What a piece of code is called, by the language that stands behind its fence; the first four of one thing stand in tabs.
@@ -24,7 +25,7 @@ const TABS: usize = 4;
 /// Cells of tables in one text; where a row has fewer than the head, the reader of Markdown makes up what is missing.
 const CELLS_MAX: usize = 20_000;
 /// Bytes of a host's text as HTML: a text of a few hundred kilobytes is what a guide may have, and a few signs of it can stand for many elements.
-const HOST_HTML_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub(super) const HOST_HTML_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A text as it is shown and searched.
 #[derive(Debug, Default)]
@@ -64,6 +65,29 @@ pub(super) fn render(markdown: &str) -> Rendered {
     render_with(markdown, Links::Ours)
 }
 
+/// Renders a host's text that stands within a page of others, such as what an operation does: what it has of headings is shown as text that stands
+/// out, and neither they nor its code can be linked to. Tables it has none: a short text can stand for very many cells. One paragraph alone comes
+/// without the element, for it may stand in a line.
+pub(super) fn render_part(markdown: &str, links: Links<'_>) -> String {
+    let mut levels = Levels::default();
+    let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::empty()).filter_map(|it| levels.within(it)).collect();
+    let mut writer = Writer { links, is_part: true, ..Writer::default() };
+    writer.all(&read);
+    let mut text = String::with_capacity(markdown.len() * 2);
+    html::push_html(&mut text, writer.events.into_iter());
+    match text.strip_prefix("<p>").and_then(|it| it.strip_suffix("</p>\n")) {
+        Some(alone) if !alone.contains("<p>") => alone.to_owned(),
+        _ => text,
+    }
+}
+
+/// A text as HTML that shows it as it is.
+pub(super) fn plain(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    html::push_html(&mut html, std::iter::once(Event::Text(text.into())));
+    html
+}
+
 /// Renders a text.
 pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
     let mut cells = 0;
@@ -71,22 +95,13 @@ pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
         cells += usize::from(matches!(event, Event::Start(Tag::TableCell)));
         cells <= CELLS_MAX || !matches!(event, Event::Start(Tag::TableCell) | Event::End(TagEnd::TableCell))
     };
-    let read: Vec<Event<'_>> = Parser::new_ext(markdown, Options::ENABLE_TABLES).filter(within).collect();
+    let mut levels = Levels::default();
+    let read: Vec<Event<'_>> =
+        Parser::new_ext(markdown, Options::ENABLE_TABLES).filter(within).filter_map(|it| levels.within(it)).collect();
     // What stands on the page besides.
     let ids = Anchors::from(["main", "markdown", "q"]);
     let mut writer = Writer { parts: vec![Part::default()], links, ids, ..Writer::default() };
-    let mut rest = read.as_slice();
-    while let Some(event) = rest.first() {
-        let taken = match event {
-            Event::Start(Tag::CodeBlock(_)) => writer.code(rest),
-            Event::Start(Tag::Heading { level, .. }) => writer.heading(*level, rest),
-            event => {
-                writer.other(event, rest);
-                1
-            }
-        };
-        rest = &rest[taken..];
-    }
+    writer.all(&read);
     let mut text = String::with_capacity(markdown.len() * 2);
     html::push_html(&mut text, writer.events.into_iter());
     if links != Links::Ours && text.len() > HOST_HTML_BYTES_MAX {
@@ -97,10 +112,39 @@ pub(super) fn render_with(markdown: &str, links: Links<'_>) -> Rendered {
     Rendered { html: text, contents: writer.contents, parts: writer.parts }
 }
 
+/// How many quotes and lists stand around what is read. Each takes room at the side: thousands of them would make a page thousands of pixels wide.
+#[derive(Default)]
+struct Levels(usize);
+
+impl Levels {
+    /// What is shown of an event: all of it, but for the quotes and lists that stand too deep, whose contents are shown where they stand.
+    fn within<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
+        match event {
+            Event::Start(Tag::BlockQuote(_) | Tag::List(_)) => {
+                self.0 += 1;
+                (self.0 <= GUIDE_LEVELS_MAX).then_some(event)
+            }
+            Event::End(TagEnd::BlockQuote(_) | TagEnd::List(_)) => {
+                let is_shown = self.0 <= GUIDE_LEVELS_MAX;
+                self.0 = self.0.saturating_sub(1);
+                is_shown.then_some(event)
+            }
+            // Each in a line of its own, as it was.
+            Event::Start(Tag::Item) if self.0 > GUIDE_LEVELS_MAX => Some(Event::HardBreak),
+            Event::End(TagEnd::Item) if self.0 > GUIDE_LEVELS_MAX => None,
+            event => Some(event),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Writer<'a> {
     links: Links<'a>,
+    /// Whether it stands within a page of others.
+    is_part: bool,
     events: Vec<Event<'a>>,
+    /// Of the links that are open, whether each leads somewhere.
+    leads: Vec<bool>,
     contents: Vec<(String, String)>,
     parts: Vec<Part>,
     ids: Anchors,
@@ -117,6 +161,21 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
+    fn all(&mut self, read: &[Event<'a>]) {
+        let mut rest = read;
+        while let Some(event) = rest.first() {
+            let taken = match event {
+                Event::Start(Tag::CodeBlock(_)) => self.code(rest),
+                Event::Start(Tag::Heading { level, .. }) => self.heading(*level, rest),
+                event => {
+                    self.other(event, rest);
+                    1
+                }
+            };
+            rest = &rest[taken..];
+        }
+    }
+
     fn markup(&mut self, text: impl Into<CowStr<'a>>) {
         self.events.push(Event::Html(text.into()));
     }
@@ -142,16 +201,23 @@ impl<'a> Writer<'a> {
                 self.note(text);
                 self.events.push(event.clone());
             }
-            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                let (link_type, dest_url) = (*link_type, self.links.address(dest_url).into());
-                self.events.push(Event::Start(Tag::Link { link_type, dest_url, title: title.clone(), id: id.clone() }));
-            }
             // Pages show no pictures of elsewhere, which would tell that place of their readers: they are led to.
-            Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
-                let (link_type, dest_url) = (*link_type, self.links.address(dest_url).into());
-                self.events.push(Event::Start(Tag::Link { link_type, dest_url, title: title.clone(), id: id.clone() }));
+            Event::Start(
+                Tag::Link { link_type, dest_url, title, id } | Tag::Image { link_type, dest_url, title, id },
+            ) => {
+                let address = self.links.address(dest_url);
+                self.leads.push(address.is_some());
+                // One that leads nowhere is the text that it is: a link to nothing would be pressed and do nothing.
+                if let Some(dest_url) = address.map(Into::into) {
+                    let (link_type, title, id) = (*link_type, title.clone(), id.clone());
+                    self.events.push(Event::Start(Tag::Link { link_type, dest_url, title, id }));
+                }
             }
-            Event::End(TagEnd::Image) => self.events.push(Event::End(TagEnd::Link)),
+            Event::End(TagEnd::Link | TagEnd::Image) => {
+                if self.leads.pop().unwrap_or_default() {
+                    self.events.push(Event::End(TagEnd::Link));
+                }
+            }
             Event::Start(Tag::Table(_)) => {
                 self.markup("<div class=\"scroll\" role=\"group\" aria-label=\"Table\" tabindex=\"0\"><table>\n");
             }
@@ -187,7 +253,7 @@ impl<'a> Writer<'a> {
                 self.names_row = false;
             }
             Event::SoftBreak | Event::HardBreak | Event::End(_) => {
-                if !matches!(event, Event::End(TagEnd::Link | TagEnd::Strong | TagEnd::Emphasis)) {
+                if !matches!(event, Event::End(TagEnd::Strong | TagEnd::Emphasis)) {
                     self.note(" ");
                 }
                 self.events.push(event.clone());
@@ -217,8 +283,11 @@ impl<'a> Writer<'a> {
         let end = rest.iter().position(|it| matches!(it, Event::End(TagEnd::Heading(_)))).unwrap_or(rest.len() - 1);
         let inside = &rest[1..end];
         let words: String = inside.iter().filter_map(words_of).collect();
-        let id = self.ids.of(&words);
-        self.markup(format!("<{level} id=\"{id}\"><a href=\"#{id}\">"));
+        let id = if self.is_part { String::new() } else { self.ids.of(&words) };
+        match self.is_part {
+            true => self.markup("<p><b>"),
+            false => self.markup(format!("<{level} id=\"{id}\"><a href=\"#{id}\">")),
+        }
         for event in inside {
             match event {
                 // The heading is a link itself, and one within another is none.
@@ -226,6 +295,10 @@ impl<'a> Writer<'a> {
                 Event::Html(text) | Event::InlineHtml(text) => self.events.push(Event::Text(text.clone())),
                 event => self.events.push(event.clone()),
             }
+        }
+        if self.is_part {
+            self.markup("</b></p>\n");
+            return end + 1;
         }
         self.markup(format!("</a></{level}>\n"));
         if level == HeadingLevel::H2 {
@@ -242,7 +315,7 @@ impl<'a> Writer<'a> {
         while let Some(Event::Start(Tag::CodeBlock(_))) = rest.get(taken) {
             let (next, length) = piece(&rest[taken..]);
             let is_other = pieces.iter().all(|it| it.language != next.language && it.is_tab) && next.is_tab;
-            if !is_other {
+            if !is_other || self.is_part {
                 break;
             }
             pieces.push(next);
@@ -265,6 +338,11 @@ impl<'a> Writer<'a> {
     }
 
     fn piece(&mut self, piece: &Piece) {
+        if self.is_part {
+            self.markup("<pre tabindex=\"0\"><code>");
+            self.events.push(Event::Text(piece.code.clone().into()));
+            return self.markup("</code></pre>\n");
+        }
         self.codes += 1;
         let (id, label) = (self.ids.of(&format!("code-{}", self.codes)), piece.label);
         self.note(&piece.code);
@@ -317,21 +395,22 @@ fn is_word(text: &str) -> bool {
 }
 
 impl Links<'_> {
-    /// Where a link of a guide leads: to the page of another guide, where it names its file, as it is right for whoever reads the Markdown.
-    fn address(self, written: &str) -> String {
+    /// Where a link of a guide leads: to the page of another guide, where it names its file, as it is right for whoever reads the Markdown. Nothing
+    /// where it may not lead there.
+    fn address(self, written: &str) -> Option<String> {
         let base = match self {
             Self::Ours => "/docs",
             Self::Below(base) if is_harmless(written) => base,
-            Self::Below(_) => return "#".to_owned(),
+            Self::Below(_) => return None,
         };
         let (path, fragment) = written.split_once('#').map_or((written, ""), |(path, rest)| (path, rest));
-        match path.strip_suffix(".md") {
+        Some(match path.strip_suffix(".md") {
             Some(slug) if !slug.contains([':', '/']) => match fragment {
                 "" => format!("{base}/{slug}"),
                 fragment => format!("{base}/{slug}#{fragment}"),
             },
             _ => written.to_owned(),
-        }
+        })
     }
 }
 

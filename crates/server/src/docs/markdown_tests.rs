@@ -81,7 +81,7 @@ fn links_between_guides_name_their_files() {
         ("#here", "#here"),
         ("https://example.com/x.md", "https://example.com/x.md"),
     ] {
-        assert_eq!(Links::Ours.address(written), expected);
+        assert_eq!(Links::Ours.address(written).as_deref(), Some(expected));
     }
 }
 
@@ -112,8 +112,45 @@ fn links_of_a_host_lead_to_pages_and_run_nothing() {
         "## ![a](https://example.com/a.png)",
     ] {
         let html = of(written);
-        assert!(html.contains("<a href=\"#"), "{written}: {html}");
+        // A heading is a link to itself.
+        assert_eq!(html.contains("<a "), written.starts_with("##"), "{written}: {html}");
+        assert!(!html.contains("</a>") || html.contains("<a href=\"#"), "{written}: {html}");
         assert!(!html.to_ascii_lowercase().contains("href=\"java") && !html.contains("<img"), "{written}: {html}");
     }
+    assert_eq!(of("[![a](javascript:x)](https://example.com)"), "<p><a href=\"https://example.com\">a</a></p>\n");
     assert!(of("![A map](https://example.com/map.png)").contains("<a href=\"https://example.com/map.png\">A map</a>"));
+}
+
+#[test]
+fn a_part_of_a_page_has_nothing_that_stands_once() {
+    let of = |text: &str| render_part(text, Links::Below("/docs/apis/default/1.0"));
+    assert_eq!(
+        of("Lists **all** of them, see [forms](forms.md).\n"),
+        "Lists <strong>all</strong> of them, see <a href=\"/docs/apis/default/1.0/forms\">forms</a>."
+    );
+    let html = of(
+        "# How\n\nOne.\n\n```sh\ncurl a\n```\n\n```ts\nb();\n```\n\n|a|\n|-|\n|b|\n\n<script>x</script> ![a](https://a.example/b.png)\n",
+    );
+    assert!(html.contains("<p><b>How</b></p>") && html.contains("<code>curl a</code>"), "{html}");
+    assert!(
+        !html.contains("id=") && !html.contains("<table") && !html.contains("<script") && !html.contains("<img"),
+        "{html}"
+    );
+    assert_eq!(plain("<b> & c"), "&lt;b&gt; &amp; c");
+}
+
+#[test]
+fn quotes_and_lists_are_shown_a_few_levels_deep_and_what_they_hold_is_kept() {
+    let of = |text: &str| render_with(text, Links::Below("/docs/apis/default/1.0")).html;
+    let html = of(&format!("{} deep\n\nAfter.\n", ">".repeat(3000)));
+    assert_eq!(html.matches("<blockquote>").count(), GUIDE_LEVELS_MAX);
+    assert_eq!(html.matches("</blockquote>").count(), GUIDE_LEVELS_MAX);
+    assert!(html.contains("deep") && html.trim_end().ends_with("<p>After.</p>"), "{html}");
+    let list: String = (0..30).map(|it| format!("{}- item {it}\n", "  ".repeat(it))).collect();
+    let html = of(&list);
+    assert_eq!((html.matches("<ul>").count(), html.matches("</ul>").count()), (GUIDE_LEVELS_MAX, GUIDE_LEVELS_MAX));
+    assert_eq!(html.matches("<li>").count(), html.matches("</li>").count());
+    assert!((0..30).all(|it| html.contains(&format!("item {it}"))), "{html}");
+    let part = render_part(&">".repeat(1000), Links::Ours);
+    assert!(part.matches("<blockquote>").count() <= GUIDE_LEVELS_MAX, "{part}");
 }

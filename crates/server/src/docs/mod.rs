@@ -25,13 +25,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use claviger_core::limits::DOCS_QUERY_CHARS_MAX;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::guides::LIBRARY;
-use self::pages::{GuidePage, HostGuidePage, HostReferencePage, IndexPage, MissingPage, SearchPage, VersionPage};
+use self::pages::{
+    ApiPage, GuidePage, HostGuidePage, HostReferencePage, IndexPage, MissingPage, RetiredPage, SearchPage, VersionPage,
+};
 use self::published::LastPublished;
 use self::reader::Reader;
 use crate::app::App;
@@ -47,9 +49,11 @@ pub fn router(app: App) -> Router {
         .route("/docs/search", get(show_search))
         .route("/docs/llms.txt", get(show_list))
         .route("/docs/{guide}", get(show_guide))
+        .route("/docs/apis", get(async || Redirect::temporary("/docs#host")))
+        .route("/docs/apis/{api}", get(show_api))
         .route("/docs/apis/{api}/{version}", get(show_version))
         .route("/docs/apis/{api}/{version}/{part}", get(show_part))
-        .fallback(|reader: Reader| async move { missing(&reader, StatusCode::NOT_FOUND) })
+        .fallback(show_elsewhere)
         .method_not_allowed_fallback(|reader: Reader| async move { missing(&reader, StatusCode::METHOD_NOT_ALLOWED) })
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app.clone(), attend))
@@ -97,6 +101,25 @@ async fn show_list(reader: Reader, headers: HeaderMap) -> Response {
     reader.text(&headers, "text/plain; charset=utf-8", &(guides::list() + &reader.published.list()))
 }
 
+/// Leads from an address with a stroke behind it to the one without, and says of every other that nothing is there. Not by routes: each page would
+/// need a second one.
+async fn show_elsewhere(reader: Reader, uri: Uri) -> Response {
+    match uri.path().strip_suffix('/') {
+        // Two strokes at the beginning would name another server.
+        Some(path) if path.starts_with("/docs/") && !path.ends_with('/') => Redirect::permanent(path).into_response(),
+        _ => missing(&reader, StatusCode::NOT_FOUND),
+    }
+}
+
+/// Shows the versions of the host's own api.
+async fn show_api(reader: Reader, headers: HeaderMap, path: Result<Path<String>, PathRejection>) -> Response {
+    let Path(api) = path.unwrap_or_else(|_| Path(String::new()));
+    match reader.published.find_api(&api) {
+        Some(api) => reader.page(&headers, &ApiPage::of(&reader, api)),
+        None => missing(&reader, StatusCode::NOT_FOUND),
+    }
+}
+
 /// Shows a version of the host's own api.
 async fn show_version(
     reader: Reader,
@@ -106,7 +129,7 @@ async fn show_version(
     let (api, version) = path.map(|Path(it)| it).unwrap_or_default();
     match reader.published.find(&api, &version) {
         Some((api, version)) => reader.page(&headers, &VersionPage::of(&reader, api, version)),
-        None => missing(&reader, StatusCode::NOT_FOUND),
+        None => gone(&reader, &api, &version),
     }
 }
 
@@ -121,7 +144,7 @@ async fn show_part(
 ) -> Response {
     let (api, version, part) = path.map(|Path(it)| it).unwrap_or_default();
     let Some((api, version)) = reader.published.find(&api, &version) else {
-        return missing(&reader, StatusCode::NOT_FOUND);
+        return gone(&reader, &api, &version);
     };
     match (&version.reference, part.as_str()) {
         (Some(reference), REFERENCE) => {
@@ -168,6 +191,15 @@ async fn show_search(reader: Reader, asked: Result<Query<Asked>, QueryRejection>
     let (asked, published) = (query.clone(), Arc::clone(&reader.published));
     let found = tokio::task::spawn_blocking(move || search::find(&asked, &published.entries)).await.unwrap_or_default();
     pages::html(&SearchPage::of(&reader, query, found))
+}
+
+/// Answers for a version that is not shown: that it is gone and what to call instead, or that there is no such page. The same for its guides, as
+/// Markdown too: links to them stand in other places.
+fn gone(reader: &Reader, api: &str, version: &str) -> Response {
+    match reader.published.find_retired(api, version) {
+        Some(retired) => (StatusCode::GONE, pages::html(&RetiredPage::of(reader, retired))).into_response(),
+        None => missing(reader, StatusCode::NOT_FOUND),
+    }
 }
 
 fn missing(reader: &Reader, status: StatusCode) -> Response {

@@ -1,15 +1,17 @@
 //! What each page shows: structs of plain data, one per template.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use claviger_core::api::Operation;
+use claviger_core::api::{Operation, Reference, Server};
 use claviger_core::time::Timestamp;
 use http::StatusCode;
 
 use super::guides::{Group, Guide, LIBRARY};
-use super::published::{HostApi, HostGuide, HostReference, HostVersion, Published};
+use super::markdown::{HOST_HTML_BYTES_MAX, Links, plain, render_part};
+use super::published::{HostApi, HostGuide, HostReference, HostVersion, Published, RetiredVersion};
 use super::reader::Reader;
 use super::search::Found;
 use crate::site::Look;
@@ -132,6 +134,21 @@ impl GuidePage {
 /// On pages about the host's own api, in the place of a guide of ours.
 const HOST: &str = "apis";
 
+/// The versions of the host's own api.
+#[derive(Template)]
+#[template(path = "docs/api.html")]
+pub(super) struct ApiPage<'a> {
+    frame: Frame,
+    here: &'static str,
+    api: &'a HostApi,
+}
+
+impl<'a> ApiPage<'a> {
+    pub(super) fn of(reader: &Reader, api: &'a HostApi) -> Self {
+        Self { frame: Frame { page: api.path(), ..Frame::of(reader) }, here: HOST, api }
+    }
+}
+
 /// A version of the host's own api.
 #[derive(Template)]
 #[template(path = "docs/version.html")]
@@ -140,11 +157,37 @@ pub(super) struct VersionPage<'a> {
     here: &'static str,
     api: &'a HostApi,
     version: &'a HostVersion,
+    /// What to call instead of one that is to be left.
+    successor: Option<&'a HostVersion>,
 }
 
 impl<'a> VersionPage<'a> {
     pub(super) fn of(reader: &Reader, api: &'a HostApi, version: &'a HostVersion) -> Self {
-        Self { frame: Frame::at(reader, version, &version.path), here: HOST, api, version }
+        let successor = api.successor_of(&version.version, reader.now);
+        Self { frame: Frame::at(reader, version, &version.path), here: HOST, api, version, successor }
+    }
+}
+
+/// A version that is no longer there.
+#[derive(Template)]
+#[template(path = "docs/retired.html")]
+pub(super) struct RetiredPage<'a> {
+    frame: Frame,
+    here: &'static str,
+    retired: &'a RetiredVersion,
+    /// What to call instead, and where that is documented.
+    successor: Option<(String, Option<String>)>,
+}
+
+impl<'a> RetiredPage<'a> {
+    pub(super) fn of(reader: &Reader, retired: &'a RetiredVersion) -> Self {
+        let successor = reader.published.successor_of_retired(retired, reader.now);
+        Self { frame: Frame::of(reader), here: HOST, retired, successor }
+    }
+
+    /// When it ended, where that day was named and has come.
+    fn ended(&self) -> Option<String> {
+        self.retired.version.sunset_at.filter(|it| *it <= self.frame.now).map(Timestamp::to_date_text)
     }
 }
 
@@ -169,7 +212,29 @@ impl<'a> HostGuidePage<'a> {
 #[derive(Template)]
 #[template(path = "docs/operations.html")]
 pub(super) struct OperationsPart<'a> {
-    pub(super) operations: &'a [Operation],
+    servers: &'a [Server],
+    operations: &'a [Operation],
+    /// Where guides stand that descriptions link to.
+    base: &'a str,
+    /// Bytes of descriptions so far.
+    bytes: Cell<usize>,
+}
+
+impl<'a> OperationsPart<'a> {
+    pub(super) fn of(reference: &'a Reference, base: &'a str) -> Self {
+        let Reference { servers, operations, .. } = reference;
+        Self { servers, operations, base, bytes: Cell::new(0) }
+    }
+
+    /// A description as HTML; as the text that it is, where those before it have become so much that their markup would make the page too long.
+    fn words(&self, description: &str) -> String {
+        let html = match self.bytes.get() < HOST_HTML_BYTES_MAX {
+            true => render_part(description, Links::Below(self.base)),
+            false => plain(description),
+        };
+        self.bytes.set(self.bytes.get() + html.len());
+        html
+    }
 }
 
 /// The operations of a version.

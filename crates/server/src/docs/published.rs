@@ -7,12 +7,13 @@ use std::time::Duration;
 use askama::Template;
 use claviger_core::api::{Api, ApiDocument, ApiVersion, ApiVersionStatus, DocumentHead, Reference};
 use claviger_core::event::Position;
+use claviger_core::time::Timestamp;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::guides::PLACE;
-use super::markdown::{Links, Rendered, render_with};
+use super::markdown::{Links, Rendered, render_part, render_with};
 use super::pages::OperationsPart;
-use super::search::{Entry, entries_of_guide, entry_of_operation};
+use super::search::{Entry, entries_of_guide, entry_of_api, entry_of_operation};
 use crate::app::App;
 use crate::ops::api_documents::{REFERENCE, get_published, list_published};
 use crate::ops::error::OpResult;
@@ -22,6 +23,8 @@ use crate::ops::error::OpResult;
 pub(super) struct Published {
     /// The apis that something is said of.
     pub(super) apis: Vec<HostApi>,
+    /// The versions that are no longer there, of apis that something is said of.
+    retired: Vec<RetiredVersion>,
     /// What a search finds of it.
     pub(super) entries: Vec<Entry>,
     /// What it was made of.
@@ -35,6 +38,19 @@ pub(super) struct HostApi {
     pub(super) name: String,
     /// Its versions, but for those that are no longer there.
     pub(super) versions: Vec<HostVersion>,
+}
+
+/// A version of an api that is no longer there: whoever was led to its pages before reads that, and what to call instead.
+pub(super) struct RetiredVersion {
+    api_slug: String,
+    /// What people call the api.
+    pub(super) api: String,
+    /// What people call it.
+    pub(super) label: String,
+    /// The version itself.
+    pub(super) version: ApiVersion,
+    /// All versions of the api.
+    versions: Vec<ApiVersion>,
 }
 
 /// A version of an api.
@@ -57,7 +73,7 @@ pub(super) struct HostReference {
     pub(super) document: String,
     /// What it calls the api.
     pub(super) title: String,
-    /// What it says of it; may be empty.
+    /// What it says of it, as HTML; may be empty.
     pub(super) description: String,
     /// How many operations there are.
     pub(super) count: usize,
@@ -83,10 +99,27 @@ pub(super) struct HostGuide {
 }
 
 impl Published {
+    /// An api by the part of its address.
+    pub(super) fn find_api(&self, api: &str) -> Option<&HostApi> {
+        self.apis.iter().find(|it| it.slug == api)
+    }
+
     /// A version by the parts of its address.
     pub(super) fn find(&self, api: &str, version: &str) -> Option<(&HostApi, &HostVersion)> {
-        let api = self.apis.iter().find(|it| it.slug == api)?;
+        let api = self.find_api(api)?;
         Some((api, api.versions.iter().find(|it| it.version.slug.as_str() == version)?))
+    }
+
+    /// A version that is no longer there, by the parts of its address.
+    pub(super) fn find_retired(&self, api: &str, version: &str) -> Option<&RetiredVersion> {
+        self.retired.iter().find(|it| it.api_slug == api && it.version.slug.as_str() == version)
+    }
+
+    /// What to call instead of a version that is gone, at an instant, and where that is documented: here, or elsewhere.
+    pub(super) fn successor_of_retired(&self, it: &RetiredVersion, now: Timestamp) -> Option<(String, Option<String>)> {
+        let other = it.versions.iter().find(|other| is_successor(other, &it.version, now))?;
+        let shown = self.find(&it.api_slug, other.slug.as_str()).map(|(_, it)| it.path.clone());
+        Some((other.label(), shown.or_else(|| other.docs_url.as_ref().map(|it| it.as_str().to_owned()))))
     }
 
     /// What a program reads that looks for guides, behind ours.
@@ -111,6 +144,16 @@ impl Published {
         let mut published = Self::default();
         for api in &made_of.0 {
             let of_api = |it: &&ApiDocument| it.head.api_id == api.id;
+            if documents.iter().any(|it| of_api(&it)) {
+                let retired = api.versions.iter().filter(|it| it.status == ApiVersionStatus::Retired);
+                published.retired.extend(retired.map(|it| RetiredVersion {
+                    api_slug: api.slug.to_string(),
+                    api: api.name.to_string(),
+                    label: it.label(),
+                    version: it.clone(),
+                    versions: api.versions.clone(),
+                }));
+            }
             let versions = api.versions.iter().filter(|it| it.status != ApiVersionStatus::Retired);
             let versions: Vec<_> = versions.map(|it| version(api, it, documents.iter().filter(of_api))).collect();
             let has_documents = |it: &HostVersion| it.reference.is_some() || !it.guides.is_empty();
@@ -119,7 +162,11 @@ impl Published {
                 published.apis.push(HostApi { slug, name, versions });
             }
         }
-        let mut entries = Vec::new();
+        let name = |it: &HostApi| {
+            let versions = it.versions.iter().map(|it| it.label.as_str()).collect::<Vec<_>>().join(", ");
+            entry_of_api(&it.path(), &it.name, &it.slug, &versions)
+        };
+        let mut entries: Vec<_> = published.apis.iter().map(name).collect();
         for version in published.apis.iter_mut().flat_map(|it| &mut it.versions) {
             for it in &version.guides {
                 entries.extend(entries_of_guide(&it.path, &it.title, &it.rendered));
@@ -128,6 +175,23 @@ impl Published {
         }
         Self { entries, made_of, ..published }
     }
+}
+
+impl HostApi {
+    /// Where its page stands.
+    pub(super) fn path(&self) -> String {
+        format!("/docs/apis/{}", self.slug)
+    }
+
+    /// The version to call instead of one that is left or gone, at an instant: the first that is to be used, in the order in which they are shown.
+    pub(super) fn successor_of(&self, left: &ApiVersion, now: Timestamp) -> Option<&HostVersion> {
+        self.versions.iter().find(|it| is_successor(&it.version, left, now))
+    }
+}
+
+/// Whether a version is one to call instead of another at an instant.
+fn is_successor(it: &ApiVersion, left: &ApiVersion, now: Timestamp) -> bool {
+    it.slug != left.slug && it.status == ApiVersionStatus::Current && !it.is_deprecated(now)
 }
 
 impl HostVersion {
@@ -139,14 +203,16 @@ impl HostVersion {
 
 /// What an OpenAPI document says, where a version's pages stand below `base`.
 fn reference_of(base: &str, document: &str) -> Option<HostReference> {
-    let Reference { title, description, operations, .. } = Reference::read(document).ok()?;
-    let html = match (OperationsPart { operations: &operations }).render() {
+    let read = Reference::read(document).ok()?;
+    let html = match OperationsPart::of(&read, base).render() {
         Ok(html) => html,
         Err(error) => {
             tracing::error!(%error, "a template did not render");
             return None;
         }
     };
+    let Reference { title, description, operations, .. } = read;
+    let description = render_part(&description, Links::Below(base));
     let page = format!("{base}/{REFERENCE}");
     let entries = operations.iter().map(|it| entry_of_operation(&page, it)).collect();
     Some(HostReference { document: document.to_owned(), title, description, count: operations.len(), html, entries })

@@ -44,6 +44,8 @@ pub(super) struct Found {
 /// What can be found.
 pub(super) struct Entry {
     is_operation: bool,
+    /// Whether it is the page of a host's api: who looks for its name looks for that, before every guide in whose title it stands.
+    is_api: bool,
     /// What results are counted by.
     page: String,
     href: String,
@@ -74,7 +76,13 @@ pub(super) fn entries_of_guide(path: &str, title: &str, rendered: &Rendered) -> 
 pub(super) fn entry_of_operation(path: &str, it: &Operation) -> Entry {
     let heading = format!("{} {}", it.method, it.path);
     let href = format!("{path}#{}", it.anchor);
-    Entry { is_operation: true, ..Entry::new(&href.clone(), href, &it.summary, &heading, &it.description) }
+    let entry = Entry::new(&href.clone(), href, &it.summary, &heading, &it.description);
+    Entry { is_operation: true, ..entry.called(&it.id) }
+}
+
+/// What can be found of a host's api, whose page stands at a path.
+pub(super) fn entry_of_api(path: &str, name: &str, slug: &str, versions: &str) -> Entry {
+    Entry { is_api: true, ..Entry::new(path, path.to_owned(), name, "", versions).called(slug) }
 }
 
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| of_guides().chain(of_operations()).collect());
@@ -85,6 +93,7 @@ impl Entry {
         let [page, title, heading, text] = [page, title, heading, text].map(str::to_owned);
         Self {
             is_operation: false,
+            is_api: false,
             page,
             href,
             title,
@@ -92,6 +101,17 @@ impl Entry {
             text: text.split_whitespace().collect::<Vec<_>>().join(" "),
             words,
         }
+    }
+
+    /// The same, found by what programs call it too.
+    fn called(mut self, id: &str) -> Self {
+        self.words[1].extend(words(id).map(|(_, word)| word.to_lowercase()));
+        self
+    }
+
+    /// Whether all words stand in its title.
+    fn is_named(&self, terms: &[Term]) -> bool {
+        terms.iter().all(|term| self.words[0].iter().any(|it| term.fit(it).is_some()))
     }
 
     /// How well it fits; none where one of the words is nowhere in it.
@@ -135,7 +155,7 @@ fn of_operations() -> impl Iterator<Item = Entry> {
             let heading = format!("{} {path}", method.to_uppercase());
             let href = format!("/docs/api#tag/{tag}/{}{path}", method.to_uppercase());
             let entry = Entry::new(&heading, href, &of("summary"), &heading, &of("description"));
-            Entry { is_operation: true, ..entry }
+            Entry { is_operation: true, ..entry.called(&of("operationId")) }
         })
     })
 }
@@ -187,7 +207,7 @@ pub(super) fn find(query: &str, of_hosts: &[Entry]) -> Vec<Found> {
         return Vec::new();
     }
     let mut fitting: Vec<_> = ENTRIES.iter().chain(of_hosts).filter_map(|it| Some((it.fit(&terms)?, it))).collect();
-    fitting.sort_by_key(|(fit, it)| (it.is_operation, Reverse(*fit)));
+    fitting.sort_by_key(|(fit, it)| (it.is_operation, !(it.is_api && it.is_named(&terms)), Reverse(*fit)));
     let mut of_page = BTreeMap::<&str, usize>::new();
     let mut found = Vec::new();
     for (_, it) in fitting {
@@ -264,6 +284,22 @@ mod tests {
             assert!(found.iter().take(3).any(|it| it.starts_with(guide)), "{query} leads to {found:?}");
         }
         assert!(places("rotate").iter().any(|it| it.starts_with("/docs/api#tag/keys/POST/")), "{:?}", places("rotate"));
+    }
+
+    #[test]
+    fn an_operation_is_found_by_its_name_among_programs_and_an_api_by_its_own_first() {
+        assert!(places("list_api_documents").iter().any(|it| it.starts_with("/docs/api#")));
+        let operation = Operation { id: "listContacts".into(), summary: "All of them".into(), ..Operation::default() };
+        let guide = Entry::new("/g", "/g".to_owned(), "Acme CRM and the Acme CRM", "Acme CRM", "Acme CRM");
+        let all = [
+            entry_of_operation("/r", &operation),
+            guide,
+            entry_of_api("/docs/apis/default", "Acme CRM", "default", "API 1.0"),
+        ];
+        let found = |query: &str| find(query, &all).into_iter().map(|it| it.href).collect::<Vec<_>>();
+        assert_eq!(found("listContacts"), ["/r#"]);
+        assert_eq!(found("acme")[..2], ["/docs/apis/default", "/g"]);
+        assert_eq!(found("Acme CRM")[0], "/docs/apis/default");
     }
 
     #[test]

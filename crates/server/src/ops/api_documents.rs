@@ -1,6 +1,6 @@
 //! What a host says of its own api: of each version the OpenAPI document, and guides in Markdown. It is shown at `/docs`, to everybody.
 
-use claviger_core::api::{Api, ApiDocument, DocumentHead, Reference, VersionSlug};
+use claviger_core::api::{Api, ApiDocument, DocumentHead, OpenapiError, Reference, VersionSlug};
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::limits::{API_DOCUMENTATION_BYTES_MAX, GUIDE_BYTES_MAX, GUIDES_PER_VERSION_MAX};
@@ -171,6 +171,9 @@ pub async fn put_document(app: &App, caller: &Caller, place: DocumentPlace, new:
             version: before.as_ref().map_or(1, |it| it.head.version + 1),
             updated_at: app.now(),
         };
+        if before.as_ref().is_none_or(|it| it.head.title != head.title) {
+            refuse_equal_title(&mut tx, &tenant, &head).await?;
+        }
         refuse_too_much(&mut tx, &tenant, before.as_ref().map(|it| &it.head), &head).await?;
         let document = ApiDocument { head, body };
         tx.put_document(&tenant, &document).await?;
@@ -212,12 +215,19 @@ async fn find(connection: &mut Connection, tenant: &Tenant, place: &DocumentPlac
 /// Refuses what is no document, without asking what is there.
 async fn check(new: NewDocument) -> OpResult<NewDocument> {
     match new {
-        NewDocument::Openapi(text) => {
-            let read = move || (Reference::read(&text).map(drop), text);
+        NewDocument::Openapi(mut text) => {
+            // Some editors begin a file so. It is no part of JSON, and whoever reads the document here shall find none.
+            if text.starts_with('\u{FEFF}') {
+                text.remove(0);
+            }
+            let read = move || (Reference::check(&text), text);
             let (read, text) = tokio::task::spawn_blocking(read)
                 .await
                 .map_err(|fault| super::error::Error::Internal(fault.to_string()))?;
-            read.map_err(|error| Reject::field("", error.to_string()))?;
+            read.map_err(|error| match &error {
+                OpenapiError::Unfit { pointer, .. } => Reject::field(pointer.clone(), error.to_string()),
+                _ => Reject::field("", error.to_string()),
+            })?;
             Ok(NewDocument::Openapi(text))
         }
         NewDocument::Guide { ref markdown, .. } => {
@@ -249,6 +259,19 @@ async fn find_version(tx: &mut Tx, tenant: &Tenant, place: &DocumentPlace) -> Op
         return Err(Reject::not_found().into());
     }
     Ok(())
+}
+
+/// Refuses a guide that is called as another one to its version: in menus nobody could tell them apart.
+async fn refuse_equal_title(tx: &mut Tx, tenant: &Tenant, head: &DocumentHead) -> OpResult<()> {
+    let wanted = head.title.to_string().to_lowercase();
+    let is_other = |it: &&DocumentHead| {
+        let is_guide_beside = it.api_version == head.api_version && it.guide.is_some() && it.guide != head.guide;
+        is_guide_beside && it.title.to_string().to_lowercase() == wanted
+    };
+    let all = if head.guide.is_some() { tx.find_documents(tenant, head.api_id).await? } else { Vec::new() };
+    let Some(other) = all.iter().find(is_other).and_then(|it| it.guide.as_ref()) else { return Ok(()) };
+    let detail = format!("is that of the guide `{other}` to this version already; choose another");
+    Err(Reject::field("/title", detail).into())
 }
 
 async fn refuse_too_much(

@@ -1,5 +1,7 @@
 //! Apis: the resource servers whose keys are checked.
 
+mod versions;
+
 use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocumentHead, KeyLocations, VersionSlug};
 use claviger_core::event::{DocumentedApi, Event, EventKind};
 use claviger_core::id::{ApiId, OrganizationId};
@@ -48,6 +50,8 @@ pub struct ApiPatch {
     pub key_locations: Option<KeyLocations>,
     /// Its versions, as a whole.
     pub versions: Option<Vec<ApiVersion>>,
+    /// Whether what is said of versions that are not among these may go with them.
+    pub confirms_documents: bool,
     /// How many days a key lives for which nothing is said; the inner absence is for ever. Keys that are there stay as they are.
     pub expiry_days_default: Option<Option<u16>>,
 }
@@ -145,8 +149,8 @@ pub async fn create_api(
             let detail = format!("An organization has at most {APIS_PER_ORGANIZATION_MAX} apis of its own.");
             return Err(Reject::new(RejectCode::LimitReached, detail).into());
         }
-        refuse_unaddressable(&new.versions, &[])?;
         let now = app.now();
+        versions::refuse_unfit(&new.versions, &[], now)?;
         let api = Api {
             id: ApiId::new(now, &mut *app.rng()),
             organization_id,
@@ -193,7 +197,7 @@ pub async fn update_api(
         api.key_locations = patch.key_locations.unwrap_or(api.key_locations);
         api.expiry_days_default = patch.expiry_days_default.unwrap_or(api.expiry_days_default);
         api.versions = patch.versions.unwrap_or(api.versions);
-        refuse_unaddressable(&api.versions, &before.versions)?;
+        versions::refuse_unfit(&api.versions, &before.versions, app.now())?;
         if api == before {
             return Ok(api);
         }
@@ -209,6 +213,9 @@ pub async fn update_api(
         if !gone.is_empty() {
             documents = tx.find_documents(&tenant, api_id).await?;
             documents.retain(|it| gone.contains(&&it.api_version));
+            if !patch.confirms_documents {
+                versions::refuse_lost_documents(&documents)?;
+            }
         }
         for slug in gone {
             tx.delete_documents(&tenant, api_id, slug).await?;
@@ -252,16 +259,6 @@ pub async fn delete_api(app: &App, caller: &Caller, organization_id: Organizatio
         commit(&app, tx, Event::new(&tenant, EventKind::ApiDeleted, api_id, now).before(&before)).await
     })
     .await
-}
-
-/// Refuses new versions whose pages nobody could open. Those that are there stay: whoever changes something else need not see to them first.
-fn refuse_unaddressable(versions: &[ApiVersion], before: &[ApiVersion]) -> Result<(), Reject> {
-    let is_refused = |it: &ApiVersion| !it.slug.is_addressable() && before.iter().all(|known| known.slug != it.slug);
-    let Some(place) = versions.iter().position(is_refused) else { return Ok(()) };
-    let fix =
-        "Name the version otherwise, such as `1.0`: of `.` and `..` in an address browsers and proxies make a way up.";
-    let detail = "is no name that can stand in an address";
-    Err(Reject { fix: Some(fix), ..Reject::field(format!("/versions/{place}/slug"), detail) })
 }
 
 /// An api of this very organization: one of an organization above serves here, but is not changed from here.

@@ -49,7 +49,7 @@ fn page(
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        it: view::version(opened, it),
+        it: view::version(opened, it, visit.app.now()),
         version: typed(version),
         openapi: view::typed_text(pasted),
         errors,
@@ -81,7 +81,12 @@ pub(super) async fn put(visit: Visit, Path((_, api, version)): VersionPath, sent
                     return Ok(visit.done(&path, &Notice::DocumentationSaved(OPENAPI.to_owned())));
                 }
                 Err(error) => {
-                    complain(&mut errors, error.into_reject())?;
+                    let mut reject = error.into_reject();
+                    // The form has one field for all of it; which place of it is at fault the words say.
+                    for it in &mut reject.fields {
+                        it.pointer = "".into();
+                    }
+                    complain(&mut errors, reject)?;
                     // Beside what it was read from.
                     for error in errors.list.iter_mut().filter(|it| sent.file.is_some() && it.field == Some("openapi"))
                     {

@@ -76,7 +76,7 @@ fn page(
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        it: view::version(opened, it),
+        it: view::version(opened, it, visit.app.now()),
         guide: guide.map(ToString::to_string),
         version: typed(&form.version),
         title: typed(&form.title),

@@ -135,7 +135,7 @@ async fn show_api(visit: Visit, Path((_, api)): ApiPath) -> Result<Response, Fai
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        rows: opened.api.versions.iter().map(|it| view::version(&opened, it)).collect(),
+        rows: opened.api.versions.iter().map(|it| view::version(&opened, it, visit.app.now())).collect(),
     }))
 }
 
@@ -199,8 +199,23 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
                 ("", "openapi", "The document"),
                 ("guide", "slug", "The short name"),
                 ("/markdown", "markdown", "The text"),
+                ("/status", "status", "The version"),
+                ("/label", "label", "The label"),
+                ("/title", "title", "The title"),
             ];
-            errors.add_fields(&reject.fields, &known);
+            // A form has one version; which of the list that is it does not say.
+            let place = |pointer: &str| match pointer
+                .strip_prefix("/versions/")
+                .and_then(|it| it.find('/').map(|at| &it[at..]))
+            {
+                Some(field) => field.to_owned(),
+                None => pointer.to_owned(),
+            };
+            let mut fields = reject.fields;
+            for it in &mut fields {
+                it.pointer = place(&it.pointer).into();
+            }
+            errors.add_fields(&fields, &known);
         }
         RejectCode::LimitReached | RejectCode::StateConflict => errors.add_general(reject.detail),
         _ => return Err(reject.into()),

@@ -43,7 +43,7 @@ pub(super) async fn show(visit: Visit, Path((_, api, version)): VersionPath) -> 
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        it: view::version(&opened, it),
+        it: view::version(&opened, it, visit.app.now()),
         openapi,
         guides: opened.documents_of(it).filter_map(view::guide).collect(),
     }))
@@ -153,7 +153,7 @@ fn page(
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        present: it.map(|it| view::version(opened, it)),
+        present: it.map(|it| view::version(opened, it, visit.app.now())),
         version: typed(&form.version),
         name: typed(&form.name),
         label: typed(&form.label),
@@ -173,7 +173,10 @@ pub(super) async fn show_new(visit: Visit, Path((_, api)): ApiPath) -> Result<Re
 
 /// Puts other versions in the place of those that are there.
 async fn save(visit: &Visit, opened: &Opened, expected: u64, versions: Vec<ApiVersion>) -> OpResult<()> {
-    let patch = ApiPatch { versions: Some(versions), ..ApiPatch::default() };
+    update(visit, opened, expected, ApiPatch { versions: Some(versions), ..ApiPatch::default() }).await
+}
+
+async fn update(visit: &Visit, opened: &Opened, expected: u64, patch: ApiPatch) -> OpResult<()> {
     let api = &opened.api;
     update_api(&visit.app, &visit.caller, api.organization_id, api.id, patch, Some(expected)).await.map(drop)
 }
@@ -238,8 +241,8 @@ pub(super) async fn edit(
             ("Label", form.label.clone(), now.label),
             ("Status", form.status.clone(), now.status),
             ("Documented at", form.docs_url.clone(), now.docs_url),
-            ("Deprecated since", form.deprecated_at.clone(), now.deprecated_at),
-            ("Ends", form.sunset_at.clone(), now.sunset_at),
+            ("Deprecated since", view::shown_day(&form.deprecated_at), view::shown_day(&now.deprecated_at)),
+            ("Ends", view::shown_day(&form.sunset_at), view::shown_day(&now.sunset_at)),
         ]);
     }
     Ok(refused(visit.page(&page(&visit, &opened, Some(it), &form, errors))))
@@ -257,7 +260,7 @@ pub(super) fn question(visit: &Visit, opened: &Opened, it: &ApiVersion, question
         shell: visit.shell(Place::Settings),
         crumbs: below(),
         api: view::api(&opened.api),
-        it: view::version(opened, it),
+        it: view::version(opened, it, visit.app.now()),
         question,
     }
 }
@@ -267,6 +270,8 @@ pub(super) async fn delete(visit: Visit, Path((_, api, version)): VersionPath) -
     let opened = Opened::find(&visit, &api).await?;
     let it = opened.version(&version)?;
     let left = opened.api.versions.iter().filter(|other| other.slug != it.slug).cloned().collect();
-    save(&visit, &opened, opened.api.version, left).await?;
+    // The question said what goes with it.
+    let patch = ApiPatch { versions: Some(left), confirms_documents: true, ..ApiPatch::default() };
+    update(&visit, &opened, opened.api.version, patch).await?;
     Ok(visit.done(&view::path_of(&opened.api), &Notice::DocumentationDeleted(it.label())))
 }

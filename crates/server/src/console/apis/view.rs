@@ -26,7 +26,7 @@ pub(super) fn api(api: &Api) -> ApiFacts {
     }
 }
 
-pub(super) fn version(opened: &Opened, it: &ApiVersion) -> VersionFacts {
+pub(super) fn version(opened: &Opened, it: &ApiVersion, now: Timestamp) -> VersionFacts {
     let guides = opened.documents_of(it).filter(|it| it.guide.is_some()).count();
     let openapi = opened.documents_of(it).any(|it| it.guide.is_none()).then(|| "OpenAPI".to_owned());
     let guides = match guides {
@@ -40,7 +40,7 @@ pub(super) fn version(opened: &Opened, it: &ApiVersion) -> VersionFacts {
         path: version_path(&opened.api, it),
         slug: it.slug.to_string(),
         label: it.label(),
-        status: status(it),
+        status: status(it, now),
         documents: openapi.into_iter().chain(guides).collect::<Vec<_>>().join(", "),
         docs: is_shown.then(|| format!("/docs/apis/{}/{}", opened.api.slug, it.slug)),
         docs_url: it.docs_url.as_ref().map(|it| it.as_str().to_owned()),
@@ -57,20 +57,22 @@ pub(super) fn status_label(status: ApiVersionStatus) -> &'static str {
     }
 }
 
-fn status(it: &ApiVersion) -> Status {
+/// What a day that is named says depends on whether it has come, as on the pages for developers.
+fn status(it: &ApiVersion, now: Timestamp) -> Status {
     let tone = match it.status {
         ApiVersionStatus::Preview => Tone::Turning,
         ApiVersionStatus::Current => Tone::Good,
         ApiVersionStatus::Deprecated => Tone::Warning,
         ApiVersionStatus::Retired => Tone::Ended,
     };
-    let since = it.deprecated_at.map(|at| match it.status {
-        ApiVersionStatus::Retired => format!(", deprecated since {}", at.to_date_text()),
-        _ => format!(" since {}", at.to_date_text()),
+    let since = it.deprecated_at.map(|at| {
+        let what = if it.status == ApiVersionStatus::Retired { ", deprecated" } else { "" };
+        let word = if at > now { "from" } else { "since" };
+        format!("{what} {word} {}", at.to_date_text())
     });
-    let ends = it.sunset_at.map(|at| match it.status {
-        ApiVersionStatus::Retired => format!(", ended {}", at.to_date_text()),
-        _ => format!(", ends {}", at.to_date_text()),
+    let ends = it.sunset_at.map(|at| {
+        let verb = if at > now { "ends" } else { "ended" };
+        format!(", {verb} {}", at.to_date_text())
     });
     let words = [Some(status_label(it.status).to_owned()), since, ends];
     Status { tone, words: words.into_iter().flatten().collect() }
@@ -99,7 +101,46 @@ pub(super) fn day(at: Timestamp) -> String {
     at.to_string().chars().take("2027-03-01".len()).collect()
 }
 
+/// A day that was typed as people read it elsewhere; what is none stays as it is.
+pub(super) fn shown_day(typed: &str) -> String {
+    let day = format!("{}T00:00:00Z", typed.trim()).parse::<Timestamp>();
+    day.map_or_else(|_| typed.to_owned(), Timestamp::to_date_text)
+}
+
 /// The text of a field that keeps its lines and its tabs; other control characters HTML cannot carry.
 pub(super) fn typed_text(text: &str) -> String {
     text.chars().filter(|it| matches!(it, '\n' | '\t') || !it.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_read_in_one_form_wherever_it_is_no_field() {
+        assert_eq!(["2027-03-01", "soon", ""].map(shown_day), ["1 Mar 2027", "soon", ""]);
+    }
+
+    #[test]
+    fn a_day_to_come_is_told_as_one_to_come_whatever_the_status() {
+        let now = "2026-11-23T12:00:00Z".parse().expect("an instant");
+        for (text, words) in [
+            (
+                r#"{"slug": "1", "status": "deprecated", "deprecated_at": "2026-05-01T00:00:00Z", "sunset_at": "2026-11-01T00:00:00Z"}"#,
+                "Deprecated since 1 May 2026, ended 1 Nov 2026",
+            ),
+            (
+                r#"{"slug": "1", "status": "deprecated", "deprecated_at": "2027-01-01T00:00:00Z"}"#,
+                "Deprecated from 1 Jan 2027",
+            ),
+            (r#"{"slug": "1", "status": "retired", "sunset_at": "2026-12-31T00:00:00Z"}"#, "Retired, ends 31 Dec 2026"),
+            (
+                r#"{"slug": "1", "status": "retired", "deprecated_at": "2026-01-01T00:00:00Z", "sunset_at": "2026-02-01T00:00:00Z"}"#,
+                "Retired, deprecated since 1 Jan 2026, ended 1 Feb 2026",
+            ),
+        ] {
+            let version: ApiVersion = serde_json::from_str(text).expect("a version");
+            assert_eq!(status(&version, now).words, words, "{text}");
+        }
+    }
 }

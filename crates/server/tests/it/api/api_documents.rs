@@ -36,8 +36,11 @@ async fn a_version_has_a_document_and_guides_that_are_put_read_and_taken_away() 
     let made = put(&it, &document, &openapi()).await.expect(201);
     assert_eq!((made.header("etag"), made.json()["guide"].is_null()), ("\"1\"", true));
     assert_eq!(it.admin.get(&document).await.expect(200).json(), openapi());
-    // Doing it twice changes nothing.
+    // Doing it twice changes nothing, nor does the mark with which some editors begin a file.
     assert_eq!(put(&it, &document, &openapi()).await.expect(200).header("etag"), "\"1\"");
+    let request = it.admin.request("PUT", &document).header("content-type", "application/json");
+    let marked = it.admin.send(request.body(format!("\u{FEFF}{}", openapi()))).await.expect(200);
+    assert_eq!(marked.header("etag"), "\"1\"");
 
     put(&it, &forms, &guide("Forms")).await.expect(201);
     let mut first = guide("Workflows");
@@ -69,7 +72,24 @@ async fn what_is_said_of_a_version_goes_with_it() {
     let forms = format!("{api}/versions/1.0/guides/forms");
     put(&it, &forms, &guide("Forms")).await.expect(201);
     let other = json!({"versions": [{"slug": "2.0", "status": "current"}]});
-    it.admin.patch(&api, other).await.expect(200);
+    // Whoever wrote a list without it may have meant to change another: what is kept nowhere else goes when that is said.
+    let patch = async |header: Option<&str>| {
+        let request = it.admin.request("PATCH", &api).json(&other);
+        let request = match header {
+            Some(value) => request.header("claviger-confirm-documents", value),
+            None => request,
+        };
+        it.admin.send(request).await
+    };
+    for header in [None, Some("false")] {
+        let refused = patch(header).await;
+        assert_eq!(refused.refusal(), (409, "state_conflict".to_owned()));
+        assert!(refused.text_at("/detail").contains("leaves out `1.0`, of which one guide"), "{refused:?}");
+        assert!(refused.text_at("/fix").contains("Claviger-Confirm-Documents: true"), "{refused:?}");
+        it.admin.get(&forms).await.expect(200);
+    }
+    assert_eq!(patch(Some("yes")).await.pointers(), ["Claviger-Confirm-Documents"]);
+    patch(Some("true")).await.expect(200);
     assert_eq!(it.admin.get(&forms).await.refusal(), (404, "not_found".to_owned()));
     assert_eq!(put(&it, &forms, &guide("Forms")).await.refusal(), (404, "not_found".to_owned()));
     let again = json!({"versions": [{"slug": "1.0", "status": "current"}, {"slug": "2.0", "status": "current"}]});
@@ -86,11 +106,24 @@ async fn what_cannot_be_shown_is_refused_with_what_is_wrong() {
         ("openapi: 3.1.0".to_owned(), "turn YAML into JSON"),
         (r#"{"swagger": "2.0", "paths": {}}"#.to_owned(), "no OpenAPI document"),
         (r#"{"openapi": "3.1.0"}"#.to_owned(), "`paths`"),
+        (r#"{"openapi": "3.1.0", "paths": {"/a""#.to_owned(), "breaks off at line 1"),
+        (format!(r#"{{"openapi": "3.1.0", "x": {}"#, "[".repeat(5000)), "nested too deep"),
     ] {
         let request = it.admin.request("PUT", &document).header("content-type", "application/json").body(body.clone());
         let answer = it.admin.send(request).await;
         assert_eq!(answer.refusal(), (400, "invalid_field".to_owned()), "{body}");
         assert!(answer.text.contains(words), "{body}: {answer:?}");
+        assert_eq!(answer.text.contains("YAML"), !body.starts_with('{'), "{body}: {answer:?}");
+    }
+    // What a page would pass over without a word.
+    for (paths, pointer) in [
+        (json!({"/a": 5}), "/paths/~1a"),
+        (json!({"contacts": {"get": {}}}), "/paths/contacts"),
+        (json!({"/a": {"get": "List"}}), "/paths/~1a/get"),
+        (json!({"/a": {"get": {"parameters": "x"}}}), "/paths/~1a/get/parameters"),
+    ] {
+        let refused = put(&it, &document, &json!({"openapi": "3.1.0", "paths": paths})).await;
+        assert_eq!((refused.status, refused.pointers()), (400, vec![pointer.to_owned()]));
     }
     let long = format!(r#"{{"openapi": "3.1.0", "paths": {{}}, "x": "{}"}}"#, "x".repeat(OPENAPI_BYTES_MAX));
     let request = it.admin.request("PUT", &document).header("content-type", "application/json").body(long);
@@ -109,12 +142,19 @@ async fn what_cannot_be_shown_is_refused_with_what_is_wrong() {
         let refused = put(&it, &at(slug), &body).await;
         assert_eq!((refused.status, refused.pointers()), (400, vec![pointer.to_owned()]), "{slug}");
     }
-    for slug in ["Forms", "a%2Fb", "..%2F", "forms.md"] {
-        assert_eq!(put(&it, &at(slug), &guide("Forms")).await.refusal(), (404, "not_found".to_owned()), "{slug}");
+    for slug in ["Forms", "a%2Fb", "..%2F", "forms.md", "A%20B", "Trigger-Links"] {
+        let refused = put(&it, &at(slug), &guide("Forms")).await;
+        assert_eq!((refused.status, refused.pointers()), (400, vec!["guide".to_owned()]), "{slug}");
+        assert!(refused.text_at("/fix").contains("such as `trigger-links`, without `.md`"), "{refused:?}");
+        // Nothing can stand there, which is all that who reads has to know.
+        assert_eq!(it.admin.get(&at(slug)).await.refusal(), (404, "not_found".to_owned()), "{slug}");
     }
     for number in 0..GUIDES_PER_VERSION_MAX {
-        put(&it, &at(&format!("guide-{number}")), &guide("Guide")).await.expect(201);
+        put(&it, &at(&format!("guide-{number}")), &guide(&format!("Guide {number}"))).await.expect(201);
     }
+    let equal = put(&it, &at("guide-1"), &guide("guide 0")).await;
+    assert_eq!((equal.status, equal.pointers()), (400, vec!["/title".to_owned()]));
+    assert!(equal.text.contains("the guide `guide-0`"), "{equal:?}");
     let refused = put(&it, &at("one-more"), &guide("Guide")).await;
     assert_eq!(refused.refusal(), (409, "limit_reached".to_owned()));
     put(&it, &at("guide-0"), &guide("Changed")).await.expect(200);

@@ -43,7 +43,7 @@ pub(crate) fn guarded() -> BTreeMap<String, BTreeMap<String, Value>> {
 }
 
 /// Paths that are no operations: where nothing stands, and the document itself with the page that shows it.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 14] = [
     "/authz",
     "/authz/{*path}",
     "/api",
@@ -52,6 +52,7 @@ const OTHERS: [&str; 13] = [
     "/oauth/{*path}",
     "/openapi.json",
     "/docs/api",
+    "/docs/api/",
     "/docs/api/{*path}",
     "/docs/api/favicon.svg",
     "/docs/api/init.js",

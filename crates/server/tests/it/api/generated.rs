@@ -343,7 +343,10 @@ async fn told_apart_by_headers(mine: &Client, own: &Ids, foreign: &Ids) -> Vec<S
                 };
                 let with = ask(Some((name, &value))).await;
                 // A version that is none is refused for what it is, whosever it looks like; so is what is neither yes nor no.
-                if with != without && !["If-Match", "If-None-Match", "Claviger-Confirm-Lockout"].contains(&name) {
+                if with != without
+                    && !["If-Match", "If-None-Match", "Claviger-Confirm-Lockout", "Claviger-Confirm-Documents"]
+                        .contains(&name)
+                {
                     found.push(format!("{id} with {name}: {value}: {with} and not {without}"));
                 }
             }

@@ -125,6 +125,7 @@ async fn what_is_wrong_is_said_beside_the_field_and_nothing_that_was_typed_is_lo
     for (pasted, told) in [
         ("{\"openapi\": \"3.1.0\",\n\t\"paths\": <&>}", "line 2"),
         ("{\"swagger\": \"2.0\", \"paths\": {}}", "has to be a version that begins with"),
+        ("{\"openapi\": \"3.1.0\", \"paths\": {\"/a\": {\"get\": \"x\"}}}", "`/paths/~1a/get` has to be an object"),
     ] {
         let refused = browser.submit(&blank.clone().with("openapi", pasted)).await.expect(422);
         assert!(refused.text_of("#openapi-error").contains(told), "{}", refused.text);
@@ -159,7 +160,13 @@ async fn what_is_wrong_is_said_beside_the_field_and_nothing_that_was_typed_is_lo
     let refused = browser.submit(&blank.with("title", "Forms!")).await.expect(422);
     assert!(refused.text_of("#slug-error").contains("has this short name already"), "{}", refused.text);
 
+    let same = browser.get(&format!("{one}/guides")).await.expect(200).form("/guides").with("markdown", "Text");
+    let refused = browser.submit(&same.with("title", "forms").with("slug", "more-forms")).await.expect(422);
+    assert!(refused.text_of("#title-error").contains("that of the guide `forms`"), "{}", refused.text);
+
     let blank = browser.get(&format!("{api}/versions")).await.expect(200).form("/versions");
+    let refused = browser.submit(&blank.clone().with("name", "2.0").with("label", "API 1.0")).await.expect(422);
+    assert!(refused.text_of("#label-error").contains("that of the version `1.0`"), "{}", refused.text);
     for (field, typed) in [
         ("name", "a b"),
         ("name", "1.0"),
@@ -271,4 +278,18 @@ async fn only_who_may_change_the_apis_of_the_root_is_led_there() {
         admin.get(&format!("{api}/{path}")).await.expect(404);
     }
     assert!(!admin.get(&api).await.expect(200).text.contains("Taken over"));
+}
+
+#[tokio::test]
+async fn a_version_is_retired_when_it_has_ended_and_the_form_says_so_beside_the_field() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let one = version(&mut browser, "1.0").await;
+    let form = browser.get(&format!("{one}/edit")).await.expect(200).form("/edit").with("status", "retired");
+    let refused = browser.submit(&form.clone().with("sunset_at", "2099-03-01")).await.expect(422);
+    assert!(refused.text_of("#status-error").contains("there until 1 Mar 2099"), "{}", refused.text);
+    assert!(refused.text_of("#status-hint").contains("off /docs at once"), "{}", refused.text);
+    let done = browser.submit(&form.with("sunset_at", "2026-06-01")).await.expect(303);
+    let page = browser.follow(done).await.expect(200);
+    assert_eq!(page.text_of(".head .status"), "Retired, ended 1 Jun 2026");
 }

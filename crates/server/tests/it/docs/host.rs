@@ -46,6 +46,12 @@ async fn put(it: &Fixture, path: &str, body: &Value) {
     assert!([200, 201].contains(&answer.status), "{path}: {answer:?}");
 }
 
+/// Puts other versions there, with which go the documents of those that are left out.
+async fn put_versions(it: &Fixture, api: &str, versions: Value) {
+    let request = it.admin.request("PATCH", api).header("claviger-confirm-documents", "true");
+    it.admin.send(request.json(&json!({"versions": versions}))).await.expect(200);
+}
+
 fn anyone(it: &Fixture) -> Client {
     it.admin.without()
 }
@@ -76,12 +82,38 @@ async fn the_hosts_versions_and_guides_stand_beside_ours_under_its_name() {
         assert_eq!(once.len(), ids.len(), "{path}: each id stands once");
         assert!(path.ends_with(".json") || texts(&page, "h1").len() == 1, "{path}: one title");
     }
+    let overview = html(&anyone.get("/docs/apis/default").await.expect(200));
+    assert_eq!(
+        (texts(&overview, "h1"), texts(&overview, ".card b")),
+        (vec!["Acme API".into()], vec!["API 1.0".into(), "API 2.0".into()])
+    );
     let current = html(&anyone.get("/docs/apis/default/2.0").await.expect(200));
     assert_eq!(attributes(&current, ".card", "href"), ["https://docs.acme.example/v2"]);
-    for path in ["0.9", "3.0", "1.0/nothing", "1.0/nothing.md", "2.0/reference", "2.0/openapi.json", "%ff", "1.0/%ff"] {
+    for path in ["3.0", "1.0/nothing", "1.0/nothing.md", "2.0/reference", "2.0/openapi.json", "%ff", "1.0/%ff"] {
         anyone.get(&format!("/docs/apis/default/{path}")).await.expect(404);
     }
     anyone.get("/docs/apis/nothing/1.0").await.expect(404);
+    anyone.get("/docs/apis/nothing").await.expect(404);
+}
+
+#[tokio::test]
+async fn an_address_that_people_shorten_or_close_with_a_stroke_leads_to_its_page() {
+    let it = Fixture::start().await;
+    documented(&it).await;
+    let anyone = anyone(&it);
+    for (path, leads) in [
+        ("/docs/apis", "/docs#host"),
+        ("/docs/apis/", "/docs/apis"),
+        ("/docs/api/", "/docs/api"),
+        ("/docs/rotating/", "/docs/rotating"),
+        ("/docs/apis/default/", "/docs/apis/default"),
+        ("/docs/apis/default/1.0/", "/docs/apis/default/1.0"),
+    ] {
+        let answer = anyone.get(path).await;
+        assert!((301..=308).contains(&answer.status), "{path}: {answer:?}");
+        assert_eq!(answer.header("location"), leads, "{path}");
+    }
+    anyone.get("/docs//").await.expect(404);
 }
 
 #[tokio::test]
@@ -119,8 +151,40 @@ async fn nothing_leads_to_the_page_of_a_retired_version() {
         assert_eq!(leads(path).await, 0, "{path}");
     }
     for path in ["1.0", "1.0/forms", "1.0/forms.md", "1.0/reference", "1.0/openapi.json"] {
-        anyone.get(&format!("/docs/apis/default/{path}")).await.expect(404);
+        let gone = anyone.get(&format!("/docs/apis/default/{path}")).await.expect(410);
+        assert_eq!(attributes(&html(&gone), "main p a", "href"), ["/docs/apis/default/2.0"], "{path}");
     }
+}
+
+// A version ends on its day and not before: until then what gateways tell its callers and what they read here is the same.
+#[tokio::test]
+async fn a_version_is_retired_on_its_day_and_its_page_leads_on_from_then() {
+    let it = Fixture::start().await;
+    let api = documented(&it).await;
+    let anyone = anyone(&it);
+    let left = html(&anyone.get("/docs/apis/default/1.0").await.expect(200));
+    assert_eq!(attributes(&left, ".complaint a", "href"), ["/docs/apis/default/2.0"], "what to call instead is a link");
+    assert_eq!(texts(&left, ".complaint a"), ["API 2.0"]);
+
+    let retire = async |end: &str| {
+        let one =
+            json!({"slug": "1.0", "status": "retired", "deprecated_at": "2026-05-01T00:00:00Z", "sunset_at": end});
+        it.admin.patch(&api, json!({"versions": [one, {"slug": "2.0", "status": "current"}]})).await
+    };
+    let early = retire("2099-03-01T00:00:00Z").await;
+    assert_eq!((early.status, early.pointers()), (400, vec!["/versions/0/status".to_owned()]));
+    assert!(early.text.contains("there until 1 Mar 2099") && early.text_at("/fix").contains("sunset_at"), "{early:?}");
+    anyone.get("/docs/apis/default/1.0/forms").await.expect(200);
+
+    retire("2026-06-01T00:00:00Z").await.expect(200);
+    let gone = html(&anyone.get("/docs/apis/default/1.0").await.expect(410));
+    assert_eq!(texts(&gone, "h1"), ["API 1.0 is no longer there"]);
+    assert!(texts(&gone, ".lead")[0].ends_with("retired on 1 Jun 2026"), "{:?}", texts(&gone, ".lead"));
+    assert!(texts(&gone, "main")[0].contains("Use API 2.0."), "{:?}", texts(&gone, "main"));
+    for path in ["1.0/forms", "1.0/forms.md", "1.0/openapi.json", "1.0/whatever"] {
+        anyone.get(&format!("/docs/apis/default/{path}")).await.expect(410);
+    }
+    anyone.get("/docs/apis/nothing/1.0").await.expect(404);
 }
 
 #[tokio::test]
@@ -128,7 +192,7 @@ async fn what_goes_with_a_version_is_named_by_the_event_that_it_went_with() {
     let it = Fixture::start().await;
     let api = documented(&it).await;
     it.admin.patch(&api, json!({"name": "Acme"})).await.expect(200);
-    it.admin.patch(&api, json!({"versions": [{"slug": "2.0", "status": "current"}]})).await.expect(200);
+    put_versions(&it, &api, json!([{"slug": "2.0", "status": "current"}])).await;
     let events = it.admin.get(&it.at("/events?entity_kind=api&limit=2")).await.expect(200).json();
     let [went, renamed] = [0, 1].map(|at| &events["data"][at]["before"]["documents"]);
     let guides: Vec<_> = went.as_array().unwrap().iter().map(|it| (&it["api_version"], &it["guide"])).collect();
@@ -149,13 +213,47 @@ async fn a_text_of_the_hosts_runs_nothing() {
     assert_eq!(texts(&page, ".prose script, .prose img"), [""; 0]);
     assert!(texts(&page, ".prose")[0].contains("<script>alert(1)</script>"), "markup is shown as the text that it is");
     let links = attributes(&page, ".prose p a", "href");
-    assert_eq!(links, ["/docs/apis/default/1.0/workflows", "#"]);
+    assert_eq!(links, ["/docs/apis/default/1.0/workflows"], "one that leads nowhere is plain text");
+    assert!(texts(&page, ".prose")[0].contains("See workflows and this."));
     let reference = html(&anyone.get("/docs/apis/default/1.0/reference").await.expect(200));
     assert_eq!(texts(&reference, "main img, main .prose script"), [""; 0]);
     assert_eq!(texts(&reference, ".prose h2"), ["Show a zebra"]);
     assert_eq!(texts(&reference, ".prose tbody th"), ["id (required)"]);
     assert_eq!(texts(&reference, ".prose li"), ["200 The contact."]);
     assert!(texts(&reference, ".prose")[0].contains("<img src=x onerror=alert(1)>"), "and so is it in a document");
+}
+
+// What a developer needs who calls it for the first time.
+#[tokio::test]
+async fn the_page_of_operations_says_where_to_call_what_each_takes_and_what_it_answers() {
+    let it = Fixture::start().await;
+    let api = documented(&it).await;
+    let schema = json!({"$ref": "#/components/schemas/Contact"});
+    let openapi = json!({"openapi": "3.1.0", "info": {"title": "Acme", "description": "Contacts of **Acme**, see [forms](forms.md)."},
+        "servers": [{"url": "https://api.acme.example/v1", "description": "For everybody"}],
+        "paths": {"/contacts": {"post": {"summary": "Add a contact", "description": "# When\n\nUse `upsert` where it [may](javascript:alert(1)) be there.",
+            "parameters": [{"name": "notify", "in": "query", "schema": {"type": "boolean"}, "description": "Whether to *tell* them."}],
+            "requestBody": {"required": true, "content": {"application/json": {"schema": schema}}},
+            "responses": {"201": {"description": "ok", "content": {"application/json": {"schema": {"type": "array", "items": schema}}}}}}}},
+        "components": {"schemas": {"Contact": {"type": "object", "required": ["email"], "properties": {
+            "email": {"type": "string", "format": "email", "description": "Where to *write*."},
+            "owner": {"type": "object", "properties": {"name": {"type": "string"}}}}}}}});
+    put(&it, &format!("{api}/versions/1.0/openapi"), &openapi).await;
+    let page = html(&anyone(&it).get("/docs/apis/default/1.0/reference").await.expect(200));
+    assert_eq!(texts(&page, ".servers li"), ["https://api.acme.example/v1 For everybody"]);
+    assert_eq!(attributes(&page, "main a[href$=forms]", "href"), ["/docs/apis/default/1.0/forms"]);
+    assert_eq!(texts(&page, ".prose b, .prose em, .prose strong"), ["Acme", "When", "tell", "write", "write"]);
+    let rows = texts(&page, ".prose tbody th");
+    assert_eq!(
+        rows,
+        ["notify", "email (required)", "owner", "owner.name", "[].email (required)", "[].owner", "[].owner.name"]
+    );
+    let cells = texts(&page, ".prose tbody td");
+    assert_eq!(cells[..5], ["query", "boolean", "Whether to tell them.", "string (email)", "Where to write."]);
+    let text = texts(&page, ".prose").concat();
+    assert!(text.contains("Takes a body (required): application/json, object"), "{text}");
+    assert!(text.contains("Answers 201 with application/json, array of object"), "{text}");
+    assert!(attributes(&page, "main a", "href").iter().all(|it| !it.contains("javascript")), "{text}");
 }
 
 #[tokio::test]
@@ -177,12 +275,13 @@ async fn what_the_host_says_is_found_read_by_programs_and_gone_when_it_is_taken_
         let page = html(&anyone.get(&format!("/docs/search?q={words}")).await.expect(200));
         attributes(&page, ".found a", "href")
     };
+    assert_eq!(found("acme").await[0], "/docs/apis/default", "the page of the api before all that names it");
     assert!(found("embed+form").await.contains(&"/docs/apis/default/1.0/forms#embed-a-form".to_owned()));
     assert!(found("zebra").await.contains(&"/docs/apis/default/1.0/reference#get-contacts-id".to_owned()));
     put(&it, &format!("{api}/versions/1.0/guides/forms"), &json!({"title": "Forms", "markdown": "A giraffe."})).await;
     assert_eq!(found("giraffe").await, ["/docs/apis/default/1.0/forms"], "what has changed is found at once");
     assert!(found("embed+form").await.iter().all(|it| !it.starts_with("/docs/apis")));
-    it.admin.patch(&api, json!({"versions": []})).await.expect(200);
+    put_versions(&it, &api, json!([])).await;
     anyone.get("/docs/apis/default/1.0/forms").await.expect(404);
     assert_eq!(found("giraffe").await, [""; 0]);
 }
