@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::decision::Code;
-use claviger_core::id::OrganizationId;
+use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::key::Key;
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::Reject;
@@ -224,6 +224,12 @@ impl Visit {
     pub(super) fn has_api_access_at(&self, place: OrganizationId) -> bool {
         let membership = self.app.replica().membership_at(self.user.id, place);
         membership.is_some_and(|it| it.is_admin || it.api_access)
+    }
+
+    /// Whether a member's role here is known to be without API access: a key that belonged to them would be refused.
+    pub(super) fn is_without_api_access(&self, user_id: UserId) -> bool {
+        let membership = self.app.replica().membership_at(user_id, self.organization.id);
+        membership.is_some_and(|it| !it.is_admin && !it.api_access)
     }
 
     /// Whether the page is about the organization that all others stand below.

@@ -92,3 +92,28 @@ async fn giving_a_key_away_keeps_its_secret_for_who_comes_or_says_beforehand_tha
     let said = admin.get(&format!("{path}/view")).await.expect(200).text_of("main");
     assert!(said.contains("policy showed secrets once") && !said.contains("given to somebody"), "{said}");
 }
+
+// An administrator is told where to allow it, and loses nothing of the form.
+#[tokio::test]
+async fn a_key_for_a_member_whose_role_has_no_api_access_is_refused_at_its_field_with_all_input_kept() {
+    let app = TestApp::new().await;
+    let (_, mia, _) = app.member(app.root, "Mia Keller", BuiltIn::Member).await;
+    let role = app.built_in(app.root, BuiltIn::Member).await.id;
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/root/keys/new").await.expect(200);
+    assert_eq!(choices(&page, "owner"), ["Maria Keller (me)", "Nobody", "Mia Keller (role without API access)"]);
+    let mia = mia.to_string();
+    let form = page.form("/keys").with("name", "Till").with("description", "Counter 3");
+    let form = form.with("mapped_user", &mia).with("owner", &mia);
+    let page = admin.submit(&form).await.expect(422);
+    assert!(page.text_of("#owner-error").contains("is not allowed API access"), "{}", page.text);
+    assert!(page.links().contains(&format!("/o/root/roles/{role}#api_access")), "{:?}", page.links());
+    let kept = page.form("/keys");
+    for (name, value) in [("name", "Till"), ("description", "Counter 3"), ("mapped_user", &mia), ("owner", &mia)] {
+        assert!(kept.fields.contains(&(name.to_owned(), value.to_owned())), "{name}: {:?}", kept.fields);
+    }
+    app.allow_members_keys(app.root, true).await;
+    admin.submit(&kept).await.expect(200);
+    let page = admin.get("/o/root/keys/new").await.expect(200);
+    assert_eq!(choices(&page, "owner"), ["Maria Keller (me)", "Nobody", "Mia Keller"]);
+}
