@@ -338,3 +338,22 @@ async fn an_agency_filters_by_users_of_its_locations() {
     assert_eq!(page.text_of(&offered), "Tara");
     assert!(page.text.contains("Till") && !page.text.contains(">Own<"), "{}", page.text);
 }
+
+#[tokio::test]
+async fn key_health_of_an_agency_says_what_it_counts_and_leads_to_what_is_to_review_below() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let alone = admin.get("/o/root/health").await.expect(200);
+    assert!(!alone.text.contains("id=\"below\""), "nothing stands below");
+    let (harbor, _) =
+        (app.organization(app.root, "Harbor Street").await, app.organization(app.root, "Hill Road").await);
+    let well = admin.get("/o/root/health").await.expect(200);
+    assert!(well.text_of(".lead").contains("about the keys of Root itself"), "{}", well.text_of(".lead"));
+    assert!(well.text_of("#below").contains("Nothing has to be done soon there"));
+    let ends = NewKey { expires_at: Some(Some(app.app.now().saturating_add(DAY * 3))), ..new_key("Ends") };
+    app.create_key(&app.admin, harbor, ends).await.unwrap();
+    let page = admin.get("/o/root/health").await.expect(200);
+    assert!(page.text_of("#below .lines").contains("1 to review"), "{}", page.text_of("#below"));
+    assert!(page.links().contains(&"/o/harbor-street/health".to_owned()));
+    assert!(!page.links().contains(&"/o/hill-road/health".to_owned()), "it has nothing");
+}
