@@ -67,6 +67,10 @@ pub struct KeyListPage {
     pub further: Option<String>,
     /// Whether the viewer may create keys.
     pub may_create: bool,
+    /// Whether the reader's role here may have keys.
+    pub has_access: bool,
+    /// Whether the reader may look at keys of others: who may not is not told that there are none.
+    pub sees_all: bool,
     /// Whether the reader may report that one leaked.
     pub may_report: bool,
     /// Whether the way to the organization's shared secret is offered.

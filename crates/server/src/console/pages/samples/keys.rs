@@ -430,6 +430,8 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         previous: None,
         next: Some("cursor=Zm9v".to_owned()),
         may_create: true,
+        has_access: true,
+        sees_all: true,
         may_report: true,
         shared_secret: true,
         snippets: create_key(BASE_URL, claviger_core::id::OrganizationId::from_u128(7)),
