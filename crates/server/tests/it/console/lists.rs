@@ -168,3 +168,19 @@ async fn lists_of_people_roles_and_sessions_say_what_they_show_and_lead_both_way
     let sessions = admin.get("/o/root/sessions").await.expect(200);
     assert!(sessions.text_of(".pager p").starts_with("Showing 1–1 of 1"), "{}", sessions.text_of(".pager p"));
 }
+
+#[tokio::test]
+async fn who_has_keys_already_is_led_from_the_list_and_from_the_settings_to_how_they_are_imported() {
+    let app = TestApp::new().await;
+    app.organization(app.root, "Empty").await;
+    let mut admin = Browser::signed_in(&app).await;
+    let how = "/docs/getting-a-key#keys-that-you-have-already".to_owned();
+    for path in ["/o/root/keys", "/o/empty/keys"] {
+        let page = admin.get(path).await.expect(200);
+        assert!(page.links().contains(&how), "{path}: {:?}", page.links());
+    }
+    let guide = admin.get("/docs/getting-a-key").await.expect(200);
+    assert!(guide.text_of("#keys-that-you-have-already").contains("Keys that you have already"));
+    let found = admin.get("/o/root/settings?q=import").await.expect(200);
+    assert!(found.links().contains(&"/o/root/keys".to_owned()), "{:?}", found.links());
+}
