@@ -279,9 +279,11 @@ impl Visit {
     }
 
     fn view_switch(&self, points: &Viewpoints) -> ViewSwitch {
+        let all = || points.top.iter().chain(&points.agency).chain(&points.locations);
         let link = |it: &Viewpoint| ViewLink {
             name: it.name.to_string(),
             slug: it.slug.to_string(),
+            has_namesake: all().any(|other| other.id != it.id && other.name.key() == it.name.key()),
             here: it.id == self.organization.id,
         };
         ViewSwitch {

@@ -153,3 +153,14 @@ async fn the_page_of_organizations_is_searched_within_reach_and_no_further() {
         assert_eq!(rows(&page), ["Shop elsewhere"], "{words}");
     }
 }
+
+#[tokio::test]
+async fn two_that_are_called_alike_are_told_apart_by_their_short_names() {
+    let app = TestApp::new().await;
+    for name in ["Shop", "Shop", "Depot"] {
+        app.organization(app.root, name).await;
+    }
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/root/keys").await.expect(200);
+    assert_eq!(views(&page), ["Agency view Root *", "Depot", "Shop shop", "Shop shop-2", "All organizations…"]);
+}

@@ -113,6 +113,8 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
         page: Some("/tree/org_01jdw7r9x3e5tv8b2n4q6s0c1f".to_owned()),
         name: name.to_owned(),
         slug: slug.to_owned(),
+        parent: (slug == "hill-road").then(|| words.organization.to_owned()),
+        blocked: keys.is_none().then(|| "1".to_owned()),
         total: keys.as_ref().map(|it| it.len().to_string()),
         found: None,
         is_agency: slug == "hill-road",
