@@ -1,7 +1,7 @@
 //! The policy of an organization: what holds, where it comes from, and changing what it sets itself, with a look at what that would do.
 
 mod review;
-mod words;
+pub(super) mod words;
 
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
