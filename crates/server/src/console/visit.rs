@@ -23,6 +23,7 @@ use super::failure::Failure;
 use super::keys::door::list_elsewhere;
 use super::lists;
 use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
+use super::paging::back_query;
 use super::respond::{html, own_path};
 use super::security::plain_http;
 use super::webhooks;
@@ -323,6 +324,11 @@ impl Visit {
     /// Answers with a page that a script asks for, or that is opened beside another one: the notice is left for that one.
     pub(super) fn page_beside(&self, page: &impl Template) -> Response {
         html(page)
+    }
+
+    /// What the address of a key's page ends in, so that it goes on knowing which list its reader came from; `mark` is `?` or `&`.
+    pub(super) fn kept(&self, mark: &str) -> String {
+        self.back.as_ref().map(|it| format!("{mark}{}", back_query(it))).unwrap_or_default()
     }
 
     /// Answers a change with the way to a page that says what was done.

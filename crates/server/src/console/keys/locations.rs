@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::decision::Code;
-use claviger_core::id::{OrganizationId, UserId};
+use claviger_core::id::UserId;
 use claviger_core::organization::Organization;
 use claviger_core::reject::RejectCode;
 

@@ -53,6 +53,12 @@ async fn what_is_done_in_a_row_leads_back_to_the_filter_the_order_and_the_page_t
     assert!(nameless.links().contains(&list), "Cancel: {:?}", nameless.links());
     leads_back(&mut browser, nameless.form("/edit").with("name", "Till 99"), &list).await;
     leads_back(&mut browser, page.form(&format!("{key}/deactivate")), &list).await;
+    // On the key's own page the button leaves its reader there, and the way back to the list stays.
+    let own = browser.get(&way(&page, key, "")).await.expect(200);
+    let answer = browser.submit(&own.form("/activate")).await.expect(303);
+    assert!(answer.header("location").starts_with(&format!("/o/root/keys/{key}?")), "{}", answer.header("location"));
+    let own = browser.follow(answer).await.expect(200);
+    assert!(own.text_of(".banner").contains("activated") && own.links().contains(&list), "{:?}", own.links());
     let question = browser.get(&way(&page, key, "/delete")).await.expect(200);
     leads_back(&mut browser, question.form("/delete"), &list).await;
     let copy = page.links().into_iter().find(|it| it.contains(&format!("/keys/new?from={}&", keys[1]))).unwrap();
