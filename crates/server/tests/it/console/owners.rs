@@ -36,14 +36,14 @@ async fn an_admin_gives_a_key_to_a_member_or_to_nobody_by_its_form() {
     assert!(form.fields.contains(&("owner".to_owned(), "nobody".to_owned())), "as it is: {:?}", form.fields);
     let page = admin.submit(&form.clone().with("owner", &user_id.to_string())).await.expect(303);
     let page = admin.follow(page).await.expect(200);
-    assert!(page.text_of("main").contains("OwnerMia Keller"), "{}", page.text_of("main"));
+    assert!(page.text_of("main").contains("Belongs toMia Keller"), "{}", page.text_of("main"));
 
     // Somebody else was faster: the page says how it stands, and what was chosen.
     let outdated = admin.submit(&form.with("owner", &app.admin_id.to_string())).await.expect(422);
     assert!(outdated.text_of("main").contains("Belongs to"), "{}", outdated.text);
     let nobody = admin.get(&format!("{path}/edit")).await.form("/edit").with("owner", "nobody");
     admin.submit(&nobody).await.expect(303);
-    assert!(admin.get(&path).await.text_of("main").contains("OwnerNobody"));
+    assert!(admin.get(&path).await.text_of("main").contains("Belongs toNobody"));
 
     // Who is no admin has no such choice.
     let mine = key_of(&app, "Mine", Some(user_id), Some(user_id)).await;
