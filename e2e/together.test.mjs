@@ -86,7 +86,7 @@ for (const engine of ENGINES) {
     await scenario.test("the policy is the organization's, by no more than two settings", async () => {
       await setReveal(page, /administrators/);
       await choose("Unused keys end", "Never");
-      await happened("Policy changed", "idle days");
+      await happened("Policy changed", "Unused keys end");
       for (const name of ["Policies", "Advanced Settings", "System Settings"]) {
         await walk(page, name);
         assert.doesNotMatch(await page.locator("body").innerText(), /product|crelate|highlevel|clearpoint|netography|orufy/i);

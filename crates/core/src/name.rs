@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::limits;
@@ -154,6 +155,26 @@ impl Name {
         let folded: String = caseless::default_case_fold_str(&shown.nfkc().collect::<String>());
         NameKey(folded.nfkc().collect())
     }
+}
+
+/// A text without what stands on and below its letters: `ü` is `u`, and those of Latin that are no letter with a mark are what stands for them
+/// elsewhere, `ß` is `ss`. Other scripts stay what they are: which letters stand for theirs is another for each language.
+pub fn without_marks(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for it in text.nfkd().filter(|it| !is_combining_mark(*it)) {
+        match it {
+            'ß' => plain.push_str("ss"),
+            'æ' => plain.push_str("ae"),
+            'œ' => plain.push_str("oe"),
+            'þ' => plain.push_str("th"),
+            'ø' => plain.push('o'),
+            'ł' => plain.push('l'),
+            'đ' | 'ð' => plain.push('d'),
+            'ı' => plain.push('i'),
+            _ => plain.push(it),
+        }
+    }
+    plain
 }
 
 /// A [`Name`] in the form by which names are compared and unique. Made here and not in SQL, because the engines fold case differently.
@@ -339,6 +360,12 @@ mod tests {
         assert_eq!(key("CI Deploy"), key("ｃｉ ｄｅｐｌｏｙ"));
         assert_eq!(key("STRASSE"), key("straße"));
         assert_ne!(key("CI"), key("C I"));
+    }
+
+    #[test]
+    fn letters_lose_their_marks_and_other_scripts_stay() {
+        assert_eq!(without_marks("Süd, Łódź, straße, smørrebrød"), "Sud, Łodz, strasse, smorrebrod");
+        assert_eq!(without_marks("日本"), "日本");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use claviger_core::reject::{Reject, RejectCode};
 use data_encoding::HEXLOWER;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use tracing::Instrument as _;
 
@@ -255,7 +256,11 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
     let started = app.now();
     let span = tracing::info_span!("request", id = %request_id);
     let time_max = Duration::from_secs(limits::REQUEST_SECS_MAX);
-    let answered = tokio::time::timeout(time_max, next.run(request)).instrument(span.clone()).await;
+    // A path that is no text names nothing. The router would refuse it in words of its own, for programmers, and without a page.
+    let answered = match percent_decode_str(&asked.path).decode_utf8() {
+        Ok(_) => tokio::time::timeout(time_max, next.run(request)).instrument(span.clone()).await,
+        Err(_) => Ok(Failure::not_found().into_response()),
+    };
     let mut response = answered.unwrap_or_else(|_| Failure::too_slow().into_response());
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         let status = failure.status();

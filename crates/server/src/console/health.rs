@@ -4,11 +4,15 @@ use axum::response::Response;
 use claviger_core::decision::Code;
 
 use super::failure::Failure;
+use super::keys::locations::LOOKED_THROUGH_MAX;
 use super::keys::view::total;
-use super::pages::health::{HealthCard, HealthLine, HealthPage};
+use super::pages::health::{HealthBelow, HealthCard, HealthLine, HealthPage};
 use super::pages::shell::{Place, Tone};
 use super::visit::Visit;
+use crate::ops::error::Error;
 use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyQuery, count_keys, get_key_health};
+use crate::ops::organizations::{OrganizationQuery, list_organizations};
+use crate::ops::page::PageRequest;
 
 /// What is said of a rule: its name, why it counts, what to do about a key, and where that is done (within the key's page).
 struct Words {
@@ -134,6 +138,35 @@ pub(super) async fn to_review(visit: &Visit) -> Option<String> {
     count(visit, KeyHealth::ToReview).await.ok().filter(|it| it.0).map(|it| it.1)
 }
 
+/// The organizations below with keys to review, so many of the first by name and no more; nothing where the reader may look at none.
+async fn below(visit: &Visit) -> Result<Option<HealthBelow>, Failure> {
+    let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());
+    let all = OrganizationQuery { is_children_only: false, search: None };
+    // One more for the organization itself.
+    let first = PageRequest { after: None, limit: LOOKED_THROUGH_MAX + 1 };
+    let found = match list_organizations(app, caller, here, all, first).await {
+        Ok(found) => found,
+        Err(Error::Reject(_)) => return Ok(None),
+        Err(fault) => return Err(fault.into()),
+    };
+    let (mut places, mut any) = (Vec::new(), false);
+    for it in found.items.iter().filter(|it| it.id != here) {
+        let filter = KeyFilter { health: Some(KeyHealth::ToReview), ..KeyFilter::default() };
+        match count_keys(app, caller, it.id, filter.into()).await {
+            Ok(found) => {
+                any = true;
+                if found.count > 0 || !found.is_exact {
+                    places.push((it.name.to_string(), it.slug.to_string(), total(found)));
+                }
+            }
+            // A nearer membership may allow less, and of a suspended one no key works.
+            Err(Error::Reject(_)) => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    Ok(any.then_some(HealthBelow { places, more: found.next.is_some() }))
+}
+
 /// The rules, each with how many keys it is about. The list of keys looks at so many of them and no more, and so do the counts.
 pub(super) async fn show_health(visit: Visit) -> Result<Response, Failure> {
     let (mut urgent, mut known) = (Vec::new(), Vec::new());
@@ -149,12 +182,14 @@ pub(super) async fn show_health(visit: Visit) -> Result<Response, Failure> {
     let (any, counted) = (found.count > 0 || !found.is_exact, total(found));
     urgent.insert(0, HealthCard { query: "status=blocked".to_owned(), label, why, proposal, any, counted });
     let may_report = visit.may("delete");
+    let below = below(&visit).await?;
     let page = HealthPage {
         shell: visit.shell(Place::Settings),
         to_review: to_review(&visit).await,
         may_report,
         urgent,
         known,
+        below,
     };
     Ok(visit.page(&page))
 }

@@ -33,7 +33,12 @@ pub(super) async fn show_organizations(
         OrganizationQuery { is_children_only: false, search: Some(search.clone()).filter(|it| !it.is_empty()) };
     let (is_first, request) = query.request(ROWS);
     let (mut rows, mut next) = (Vec::new(), None);
-    match list_organizations(app, caller, top, wanted, request).await {
+    let listed = match list_organizations(app, caller, top, wanted.clone(), request.clone()).await {
+        // Who may not list what is below may open it all the same.
+        Err(Error::Reject(_)) => me::list_reached_below(app, caller, top, wanted.search, request).await,
+        listed => listed,
+    };
+    match listed {
         Ok(page) => {
             rows.extend(page.items.into_iter().map(|it| OrganizationRow {
                 here: it.id == here,

@@ -93,6 +93,10 @@ fn shown(visit: &Visit, entries: &'static [Entry]) -> Vec<EntryView> {
             [only] if section.plan().entries.len() > 1 => only.note,
             _ => it.note,
         },
+        Needs::Keys if it.path == "/keys" && !visit.may_create_keys() => match visit.may_do("claviger/keys:read") {
+            true => "Look at the keys that applications call with.",
+            false => "The keys that belong to you, or that act under your name.",
+        },
         _ => it.note,
     };
     let view = |it: &Entry| EntryView {

@@ -7,7 +7,7 @@ const WORDS: &[(&str, &str)] = &[
     (
         "/keys",
         "api key keys token tokens secret secrets credential credentials access bearer integration application apps root service account rotate \
-         mapped user delete rotation regenerate reroll roll renew replace revoke disable scopes ip allowlist whitelist mapped user delete remove",
+         mapped user delete rotation regenerate reroll roll renew replace revoke disable scopes ip allowlist whitelist mapped user delete remove import csv migrate migration existing",
     ),
     (
         "/keys/leaked",
@@ -71,7 +71,7 @@ const WORDS: &[(&str, &str)] = &[
     (
         "/docs",
         "docs documentation developer api reference openapi curl sdk endpoints endpoint rest http help guide guides verify introspection jwks jwt oauth token \
-         sign-in webhook webhooks master key encryption backup",
+         sign-in webhook webhooks master key encryption backup import migrate",
     ),
 ];
 
@@ -141,6 +141,9 @@ mod tests {
             ("reroll", "/keys"),
             ("mapped user", "/keys"),
             ("delete key", "/keys"),
+            ("import", "/keys"),
+            ("csv import", "/keys"),
+            ("import", "/docs"),
             ("credentials", "/keys"),
             ("whitelist", "/keys"),
             ("sign-in", "/sessions"),

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse, Redirect, Response};
 use claviger_core::decision::Code;
-use claviger_core::id::OrganizationId;
+use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::key::Key;
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::Reject;
@@ -23,6 +23,7 @@ use super::failure::Failure;
 use super::keys::door::list_elsewhere;
 use super::lists;
 use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
+use super::paging::back_query;
 use super::respond::{html, own_path};
 use super::security::plain_http;
 use super::webhooks;
@@ -226,6 +227,12 @@ impl Visit {
         membership.is_some_and(|it| it.is_admin || it.api_access)
     }
 
+    /// Whether a member's role here is known to be without API access: a key that belonged to them would be refused.
+    pub(super) fn is_without_api_access(&self, user_id: UserId) -> bool {
+        let membership = self.app.replica().membership_at(user_id, self.organization.id);
+        membership.is_some_and(|it| !it.is_admin && !it.api_access)
+    }
+
     /// Whether the page is about the organization that all others stand below.
     pub(super) fn is_at_root(&self) -> bool {
         self.app.replica().path(self.organization.id).len() == 1
@@ -273,9 +280,11 @@ impl Visit {
     }
 
     fn view_switch(&self, points: &Viewpoints) -> ViewSwitch {
+        let all = || points.top.iter().chain(&points.agency).chain(&points.locations);
         let link = |it: &Viewpoint| ViewLink {
             name: it.name.to_string(),
             slug: it.slug.to_string(),
+            has_namesake: all().any(|other| other.id != it.id && other.name.key() == it.name.key()),
             here: it.id == self.organization.id,
         };
         ViewSwitch {
@@ -315,6 +324,11 @@ impl Visit {
     /// Answers with a page that a script asks for, or that is opened beside another one: the notice is left for that one.
     pub(super) fn page_beside(&self, page: &impl Template) -> Response {
         html(page)
+    }
+
+    /// What the address of a key's page ends in, so that it goes on knowing which list its reader came from; `mark` is `?` or `&`.
+    pub(super) fn kept(&self, mark: &str) -> String {
+        self.back.as_ref().map(|it| format!("{mark}{}", back_query(it))).unwrap_or_default()
     }
 
     /// Answers a change with the way to a page that says what was done.

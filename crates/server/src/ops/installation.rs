@@ -97,7 +97,8 @@ async fn first_admin(connection: &mut Connection, root: OrganizationId) -> OpRes
 
 /// How many days a key for bulk loading lives when nothing is said.
 const DATA_LOADER_DAYS: u16 = 365;
-const JOB: &str = "installation";
+/// In whose name the first start does what it does.
+pub(super) const JOB: &str = "installation";
 
 async fn create(app: &App, mut tx: Tx, name: Name) -> OpResult<Installation> {
     let now = app.now();
@@ -117,7 +118,9 @@ async fn create(app: &App, mut tx: Tx, name: Name) -> OpResult<Installation> {
     let fact = installation::Installation { root_organization_id: root.id, created_at: now, claimed_at: None };
     tx.insert_installation_unchecked(&fact).await?;
     let (_, set_up_token) = insert_link(app, &mut tx, admin.id, LinkPurpose::Setup, SET_UP_LINK_LIFE).await?;
-    commit(app, tx, Event::new(&tenant, EventKind::InstallationCreated, root.id, now).after(&root)).await?;
+    // The key has a history of its own, which begins like any other's, right behind that of the installation.
+    tx.tell_beside(Event::new(&tenant, EventKind::InstallationCreated, root.id, now).after(&root)).await?;
+    commit(app, tx, Event::new(&tenant, EventKind::KeyCreated, key.id, now).after(&key)).await?;
     Ok(Installation { organization_id: root.id, first_key: Some(token), set_up_token: Some(set_up_token) })
 }
 

@@ -16,6 +16,7 @@ use claviger_verifier::verify::{About, Ask, Credential};
 
 use super::caller::Caller;
 use super::error::OpResult;
+use super::page::{Page, PageRequest};
 use crate::app::App;
 
 /// An organization that the caller reaches.
@@ -95,8 +96,8 @@ pub struct Viewpoint {
 pub struct Viewpoints {
     /// The topmost within reach, where the agency is another one: the way up again.
     pub top: Option<Viewpoint>,
-    /// The nearest agency: where the caller stands, if there is something below, else the one right above. Absent where the caller may not look
-    /// at what is below either.
+    /// The nearest agency: where the caller stands, if there is something below, else the one right above. Absent where the caller reaches nothing
+    /// there.
     pub agency: Option<Viewpoint>,
     /// Some of those directly below the agency, by name, and those that the caller is a member of. Where the caller stands is always among these
     /// or the agency itself.
@@ -179,17 +180,37 @@ pub async fn find_viewpoints(app: &App, caller: &Caller, here: &ReachedOrganizat
     Ok(others.then_some(points))
 }
 
-/// Some of the organizations right below one, by name, as far as the caller may look at them. What is suspended is closed, and takes no room
-/// among the few. Who may not look at what is below goes from membership to membership.
+/// Some of the organizations right below one, by name, for who reaches that one: who may open them is told their names by their own pages, also
+/// without the right to list them. What is suspended is closed, and takes no room among the few.
 async fn find_below(
     app: &App,
     caller: &Caller,
     reader: &mut Connection,
     id: OrganizationId,
 ) -> OpResult<Vec<Organization>> {
-    let Ok(tenant) = caller.authorize(app, id, "claviger/organizations:read") else { return Ok(Vec::new()) };
+    let Ok(tenant) = caller.reach(app, id) else { return Ok(Vec::new()) };
     let children = OrganizationFilter { active_only: true, ..OrganizationFilter::default() };
     Ok(reader.page_organizations(&tenant, &children, &StorePage::first(VIEWPOINTS_MAX)).await?.rows)
+}
+
+/// The organizations below one that the caller reaches, by name, with nothing of them but what their own pages say: for who may not list them,
+/// and may open each. Those that a nearer membership closes and what is suspended are left out, so that a page may have fewer than asked for.
+///
+/// # Errors
+/// Refusals.
+pub async fn list_reached_below(
+    app: &App,
+    caller: &Caller,
+    under: OrganizationId,
+    search: Option<String>,
+    page: PageRequest,
+) -> OpResult<Page<Organization>> {
+    let tenant = caller.reach(app, under)?;
+    let filter = OrganizationFilter { whole_subtree: true, search, active_only: true };
+    let mut reader = app.store().read().await?;
+    let mut found: Page<Organization> = reader.page_organizations(&tenant, &filter, &page.try_into()?).await?.into();
+    found.items.retain(|it| caller.reach(app, it.id).is_ok());
+    Ok(found)
 }
 
 async fn key_me(app: &App, caller: &Caller, credential: &Credential, ip: Option<IpAddr>) -> OpResult<Me> {

@@ -2,7 +2,7 @@
 
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{OrganizationId, RoleId};
-use claviger_core::name::{ExternalId, Name, Slug};
+use claviger_core::name::{ExternalId, Name, Slug, without_marks};
 use claviger_core::network::IpAllowList;
 use claviger_core::organization::{Organization, OrganizationStatus};
 use claviger_core::policy::{OwnPolicy, Policy, Setting};
@@ -192,7 +192,7 @@ async fn free_slug(app: &App, connection: &mut Connection, name: &Name) -> OpRes
 fn slug_of(name: &Name) -> String {
     const CHARS_MAX: usize = 28;
     let mut slug = String::new();
-    for character in name.as_str().to_lowercase().chars() {
+    for character in without_marks(&name.as_str().to_lowercase()).chars() {
         match character {
             'a'..='z' | '0'..='9' => slug.push(character),
             _ if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
@@ -433,7 +433,9 @@ mod tests {
     fn slugs_are_made_of_what_a_name_has() {
         for (name, slug) in [
             ("Acme GmbH & Co. KG", "acme-gmbh-co-kg"),
-            ("  --Ünïcode-- ", "n-code"),
+            ("  --Ünïcode-- ", "unicode"),
+            ("Agentur Süd", "agentur-sud"),
+            ("Große Straße, Łódź", "grosse-strasse-lodz"),
             ("日本", "organization"),
             ("A very long name that goes on and on and on", "a-very-long-name-that-goes-o"),
         ] {

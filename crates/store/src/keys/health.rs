@@ -121,8 +121,8 @@ impl KeyHealth {
             Self::OldSecretUsed => {
                 query.push(
                     "EXISTS (SELECT 1 FROM secret old JOIN secret_use used ON used.secret_id = old.id \
-                     WHERE old.key_id = k.id AND old.state = 'retiring' AND used.last_used_at >= old.replaced_at \
-                     AND old.retiring_until > ",
+                     WHERE old.key_id = k.id AND k.standing = 'active' AND old.state = 'retiring' \
+                     AND used.last_used_at >= old.replaced_at AND old.retiring_until > ",
                     now,
                     ")",
                 );

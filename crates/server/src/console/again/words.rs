@@ -21,7 +21,7 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 58] = [
+pub(in crate::console) const LABELS: [(&str, &str); 59] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
@@ -55,10 +55,11 @@ pub(in crate::console) const LABELS: [(&str, &str); 58] = [
     ("name", "Name"),
     ("newest", ""),
     ("number", "Number"),
+    ("on", ""),
     ("once", ""),
     ("operation", "Operation Type"),
     ("overlap", "Old secret stops"),
-    ("owner", "Owner"),
+    ("owner", "Belongs to"),
     ("parent", "Below"),
     ("permission", "Permissions"),
     ("permissions", "Permissions"),

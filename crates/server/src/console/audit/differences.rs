@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::words::field_words;
 use crate::console::pages::audit::Difference;
 use crate::console::pages::shell::Moment;
+use crate::console::policies::words::{label_of, setting_of, value_words};
 
 /// Characters of a value in a table; an event's own page shows more.
 const VALUE_CHARS_MAX: usize = 60;
@@ -66,8 +67,8 @@ pub(in crate::console) fn in_short(
     if compared {
         // A policy that is set no longer, or for the first time, would read like the other.
         for it in found.iter_mut().filter(|it| it.path.starts_with("policy.")) {
-            it.before.get_or_insert_with(|| NONE.to_owned());
-            it.after.get_or_insert_with(|| NONE.to_owned());
+            it.before.get_or_insert_with(|| NOT_SET.to_owned());
+            it.after.get_or_insert_with(|| NOT_SET.to_owned());
         }
         revocation_in_one(&mut found);
         let more = found.len().saturating_sub(TOLD_MAX);
@@ -149,6 +150,8 @@ fn secret_words(path: &str, pictures: [Option<&Value>; 2]) -> Option<String> {
 
 /// What is said where nobody gave a reason.
 const NO_REASON: &str = "no reason given";
+/// What stands for a setting that an organization leaves to those above.
+const NOT_SET: &str = "not set here";
 /// What stands for nothing.
 const NONE: &str = "none";
 
@@ -168,6 +171,17 @@ fn told(path: &str, value: &Value, names: &Names) -> String {
         && let Some(end) = value.as_str().and_then(|it| it.parse().ok())
     {
         return Moment::until(end).text;
+    }
+    if let Some(name) = path.strip_prefix("policy.") {
+        match (setting_of(name), value) {
+            (Some(_), Value::Null) => return NOT_SET.to_owned(),
+            (Some(setting), value) => return value_words(setting, value),
+            (None, Value::Array(names)) if !names.is_empty() => {
+                let label = |it: &Value| it.as_str().map(|it| label_of(it).unwrap_or(it).to_owned());
+                return names.iter().filter_map(label).collect::<Vec<_>>().join(", ");
+            }
+            (None, _) => {}
+        }
     }
     // Nobody knows a secret by its identifier; where it has begun otherwise, its picture says how.
     match (path, value) {
@@ -219,8 +233,13 @@ fn text(value: &Value, names: &Names) -> String {
         Value::Array(items) => items.iter().map(|it| self::text(it, names)).collect::<Vec<_>>().join(", "),
         Value::Number(number) => number.to_string(),
         Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| format!("{} {}", name.replace('_', " "), text(value, names));
-            fields.iter().map(field).collect::<Vec<_>>().join(", ")
+            // What is not set is nothing to tell; what it is called says itself what it is.
+            let told = fields.iter().map(|(name, value)| (name.as_str(), text(value, names)));
+            let called = |name: &str| matches!(name, "slug" | "name" | "label");
+            let (first, others): (Vec<_>, Vec<_>) = told.filter(|it| it.1 != NONE).partition(|it| called(it.0));
+            let others =
+                others.into_iter().map(|(name, value)| format!("{} {value}", field_words(name).to_lowercase()));
+            first.into_iter().map(|it| it.1).chain(others).collect::<Vec<_>>().join(", ")
         }
     }
 }
@@ -252,7 +271,7 @@ mod tests {
         assert_eq!(
             told(Some(before), Some(after)),
             [
-                ("Policy: idle days".to_owned(), some("90"), some("30")),
+                ("Policy: Unused keys end".to_owned(), some("90 days"), some("30 days")),
                 ("Role".to_owned(), some("none"), some("ADMIN"))
             ]
         );
@@ -332,8 +351,22 @@ mod tests {
     #[test]
     fn no_value_is_told_as_json() {
         let versions = json!({"versions": [{"name": "v2", "is_default": true}, {"name": "v1", "documented_at": null}]});
-        let words = "is default yes, name v2, documented at none, name v1";
+        let words = "v2, is default yes, v1";
         assert_eq!(told(None, Some(versions)), [("Versions".to_owned(), None, Some(words.to_owned()))]);
+    }
+
+    #[test]
+    fn policies_are_told_as_their_own_page_has_them() {
+        let before = json!({ "policy": {} });
+        let after = json!({ "policy": { "expiry_days_max": 90, "locked": ["expiry_days_max"] } });
+        let some = |it: &str| Some(it.to_owned());
+        assert_eq!(
+            told(Some(before), Some(after)),
+            [
+                ("Policy: Longest life of a key".to_owned(), some("not set here"), some("90 days")),
+                ("Policy: locked for those below".to_owned(), some("not set here"), some("Longest life of a key"))
+            ]
+        );
     }
 
     #[test]

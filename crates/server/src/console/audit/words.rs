@@ -2,6 +2,8 @@
 
 use claviger_core::event::{EntityKind, EventKind};
 
+use crate::console::policies::words::label_of;
+
 /// What happened, as a short sentence without a subject: `Key rotated`.
 ///
 /// Where the name on the wire says it well enough, the words are made of it, so that no new kind of event is without any.
@@ -77,9 +79,17 @@ pub(super) fn entity_words(kind: EntityKind) -> String {
     }
 }
 
-/// A field of what was changed: `Mapped user`, `Policy: idle days`.
+/// A field of what was changed: `Mapped user`, `Policy: Unused keys end`.
 pub(super) fn field_words(path: &str) -> String {
     let word = |name: &str| match name {
+        "locked" => "locked for those below".to_owned(),
+        "docs_url" => "documentation".to_owned(),
+        "key_locations" => "where keys are sent".to_owned(),
+        "one_key_per_user" => "one key for each user".to_owned(),
+        "expiry_days_default" => "days a key lives by default".to_owned(),
+        "deprecated_at" => "deprecated".to_owned(),
+        "sunset_at" => "ends".to_owned(),
+        "documented_at" => "documented".to_owned(),
         "api_id" => "type".to_owned(),
         "slug" => "short name".to_owned(),
         "external_id" => "external id".to_owned(),
@@ -93,6 +103,10 @@ pub(super) fn field_words(path: &str) -> String {
         _ => spaced(name.strip_suffix("_id").or_else(|| name.strip_suffix("_secs")).unwrap_or(name)),
     };
     match path.split_once('.') {
+        // As the page of policies calls it.
+        Some(("policy", inner)) if label_of(inner).is_some() => {
+            format!("Policy: {}", label_of(inner).unwrap_or_default())
+        }
         Some((outer, inner)) => format!("{}: {}", capitalized(&word(outer)), word(inner)),
         None => capitalized(&word(path)),
     }
@@ -127,7 +141,8 @@ mod tests {
     fn fields_are_called_what_people_call_them() {
         for (path, words) in [
             ("mapped_user_id", "Mapped user"),
-            ("policy.idle_days", "Policy: idle days"),
+            ("policy.idle_days", "Policy: Unused keys end"),
+            ("policy.locked", "Policy: locked for those below"),
             ("allowed_ips", "Allowed IPs"),
             ("external_id", "External id"),
             ("email", "E-mail"),

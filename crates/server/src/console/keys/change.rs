@@ -5,6 +5,7 @@ use axum::extract::{Form, Path, Query};
 use axum::response::Response;
 use claviger_core::api::DATA_LOADER_API;
 use claviger_core::key::{KeyState, RevocationReason};
+use serde::Deserialize;
 
 use super::copied::replaced_by;
 use super::door::Door;
@@ -79,22 +80,42 @@ pub(in crate::console) async fn show_key(
     Ok(visit.page(&page))
 }
 
+/// Where the button was that switched a key.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(in crate::console) struct Pressed {
+    /// Anything on the key's own page, which its reader stays on; empty in a row, which leads back to its list.
+    on: String,
+}
+
 /// Switches a key off. Reversible, so nobody is asked first.
-pub(in crate::console) async fn deactivate(visit: Visit, path: KeyPath) -> Result<Response, Failure> {
-    set_active(visit, path, false).await
+pub(in crate::console) async fn deactivate(visit: Visit, path: KeyPath, form: SwitchForm) -> Result<Response, Failure> {
+    set_active(visit, path, form, false).await
 }
 
 /// Switches a key on again.
-pub(in crate::console) async fn activate(visit: Visit, path: KeyPath) -> Result<Response, Failure> {
-    set_active(visit, path, true).await
+pub(in crate::console) async fn activate(visit: Visit, path: KeyPath, form: SwitchForm) -> Result<Response, Failure> {
+    set_active(visit, path, form, true).await
 }
 
-async fn set_active(visit: Visit, Path((_, key_id)): KeyPath, active: bool) -> Result<Response, Failure> {
+/// The form of the switch; of a row it says nothing.
+type SwitchForm = Result<Form<Pressed>, FormRejection>;
+
+async fn set_active(
+    visit: Visit,
+    Path((_, key_id)): KeyPath,
+    form: SwitchForm,
+    active: bool,
+) -> Result<Response, Failure> {
     let info = find(&visit, &key_id).await?;
     set_key_active(&visit.app, &visit.caller, visit.organization_id(), info.key.id, active, None, None).await?;
     let name = info.key.name.to_string();
     let notice = if active { Notice::KeyActivated(name) } else { Notice::KeyDeactivated(name) };
-    Ok(visit.done_back_or(&format!("/keys/{}", info.key.id), &notice))
+    let page = format!("/keys/{}", info.key.id);
+    Ok(match form {
+        Ok(Form(it)) if !it.on.is_empty() => visit.done(&format!("{page}{}", visit.kept("?")), &notice),
+        _ => visit.done_back_or(&page, &notice),
+    })
 }
 
 /// Asks before a key is deleted, with what there is to lose.

@@ -321,9 +321,10 @@ pub(super) async fn owner_choices(visit: &Visit, of: Option<Present<'_>>, chosen
     }
     let nobody = Choice::new(NOBODY, "Nobody", chosen == NOBODY);
     let mut choices = vec![mine, nobody];
+    let without = |user: &str| user.parse().is_ok_and(|it| visit.is_without_api_access(it));
     choices.extend(members(visit).await.into_iter().filter(|it| it.0 != me).map(|(id, name)| {
-        let chosen = id == chosen;
-        Choice::new(id, name, chosen)
+        let (chosen, is_without) = (id == chosen, without(&id));
+        Choice::new(id, if is_without { format!("{name} (role without API access)") } else { name }, chosen)
     }));
     if let Some(own) = own {
         offer_present(&mut choices, own);

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::choices::{
     KEEP, Lifetimes, NOBODY, Present, owner_choices, reach_choices, read_end, role_choices, user_choices,
 };
-use super::complaints::{NAME_TAKEN, complain};
+use super::complaints::{NAME_TAKEN, complain, lead_to_api_access};
 use super::conflict::{differences, holder_of_name};
 use super::copied::{copy_of, replaced, settings, source_of};
 use super::door::Door;
@@ -276,6 +276,7 @@ pub(in crate::console) async fn create(
                 let reject = error.into_reject();
                 let at_limit = reject.code == RejectCode::LimitReached && form.owner != NOBODY && visit.is_admin();
                 complain(&visit, &mut errors, reject)?;
+                lead_to_api_access(&visit, &mut errors, &form.owner).await;
                 if at_limit {
                     errors.put_at("owner", "Choose “Nobody” here to make the key all the same.");
                 }
@@ -325,7 +326,10 @@ pub(in crate::console) async fn edit(
                 let notice = Notice::KeyUpdated(changed.key.name.to_string());
                 return Ok(visit.done_back_or(&format!("/keys/{}", changed.key.id), &notice));
             }
-            Err(error) => complain(&visit, &mut errors, error.into_reject())?,
+            Err(error) => {
+                complain(&visit, &mut errors, error.into_reject())?;
+                lead_to_api_access(&visit, &mut errors, &form.owner).await;
+            }
         }
     }
     Ok(refused(visit.page(&form_page(&visit, Some(&info), form, errors).await)))

@@ -351,6 +351,8 @@ pub(in crate::console) async fn show_keys(
         back: format!("{}?{}", door.path(), query.place()),
         rows,
         may_create,
+        has_access: visit.has_api_access(),
+        sees_all: visit.may_do("claviger/keys:read"),
         may_report: visit.may("delete"),
         shared_secret: may_see(&visit),
         snippets: create_key(&visit.site.base_url, visit.organization.id),

@@ -1,9 +1,9 @@
 //! The second group of an agency's keys: those of the organizations below it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::decision::Code;
-use claviger_core::id::{OrganizationId, UserId};
+use claviger_core::id::UserId;
 use claviger_core::organization::Organization;
 use claviger_core::reject::RejectCode;
 
@@ -15,7 +15,7 @@ use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_keys};
 use crate::ops::members::list_members;
-use crate::ops::organizations::{OrganizationQuery, list_organizations};
+use crate::ops::organizations::{OrganizationQuery, count_in_organizations, get_organization, list_organizations};
 use crate::ops::page::PageRequest;
 
 const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
@@ -77,6 +77,7 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
     organizations.dedup_by_key(|it| it.id);
     // That of what stands below a suspended one is closed too.
     let may_see = |id| caller.authorize_record(app, id, "claviger/organizations:read").is_ok();
+    let names: BTreeMap<_, _> = organizations.iter().map(|it| (it.id, it.name.to_string())).collect();
     let mut locations = Vec::new();
     let (mut found, mut all) = (KeyTotal { count: 0, is_exact: true }, KeyTotal { count: 0, is_exact: true });
     for it in organizations {
@@ -90,7 +91,9 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
             Keys::All(list) => (Some(list), &mut all),
             Keys::Closed => (None, &mut all),
         };
-        sum.count += list.map_or(0, |it| it.total.count);
+        // Asked of the agency: what is suspended answers nothing itself, and has its keys and what is below it all the same.
+        let counts = count_in_organizations(app, caller, here, &[it.id]).await?.pop().unwrap_or_default();
+        sum.count += list.map_or(counts.keys, |it| it.total.count);
         sum.is_exact &= list.is_none_or(|it| it.total.is_exact);
         let items = list.map_or(&[][..], |it| it.page.items.as_slice());
         let heads = query.heads();
@@ -100,7 +103,15 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
             slug: it.slug.to_string(),
             total: list.map(|it| view::total(it.total)),
             found: matches!(keys, Keys::Found(_)).then(|| query.whole()),
-            is_agency: has_others_below(visit, it.id).await?,
+            parent: match it.parent_id.filter(|parent| *parent != here) {
+                Some(parent) => match names.get(&parent) {
+                    Some(name) => Some(name.clone()),
+                    None => get_organization(app, caller, parent).await.ok().map(|it| it.organization.name.to_string()),
+                },
+                None => None,
+            },
+            blocked: list.is_none().then(|| view::grouped(counts.keys)),
+            is_agency: counts.children > 0,
             heads: if is_sorted { heads } else { heads.unsorted() },
             keys: rows_of(visit, it.id, items).await?,
         });
@@ -129,17 +140,6 @@ pub(super) async fn users_below(visit: &Visit) -> Vec<(UserId, String)> {
     users.dedup_by_key(|it| it.0);
     users.sort_by(|one, other| one.1.cmp(&other.1));
     users
-}
-
-/// Whether an organization has others below it: those are its locations, and it is an agency itself.
-async fn has_others_below(visit: &Visit, id: OrganizationId) -> Result<bool, Failure> {
-    let query = OrganizationQuery { is_children_only: true, search: None };
-    let one = PageRequest { after: None, limit: 2 };
-    match list_organizations(&visit.app, &visit.caller, id, query, one).await {
-        Ok(found) => Ok(found.items.iter().any(|it| it.id != id)),
-        Err(Error::Reject(_)) => Ok(false),
-        Err(fault) => Err(fault.into()),
-    }
 }
 
 /// The organizations below: those that are called like what is searched for, or all where nothing is; and those that may have keys which the list

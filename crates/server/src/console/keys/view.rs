@@ -178,8 +178,15 @@ pub(in crate::console) fn facts(info: &KeyInfo, now: Timestamp) -> KeyFacts {
 pub(super) fn secret(info: &SecretInfo, key: &Key, now: Timestamp) -> SecretView {
     let (tone, words) = match info.secret.state {
         _ if key.state(now) == KeyState::Revoked => (Tone::Ended, "Ended".to_owned()),
+        SecretState::Current if key.state(now) == KeyState::Inactive => {
+            (Tone::Paused, "Current: refused while the key is inactive".to_owned())
+        }
         SecretState::Current => (Tone::Good, "Current".to_owned()),
         SecretState::Retiring { .. } | SecretState::Dead => match key.old_until(&info.secret, now) {
+            Some(until) if key.state(now) == KeyState::Inactive => (
+                Tone::Paused,
+                format!("Retiring until {}: refused while the key is inactive", until.at.to_table_text()),
+            ),
             Some(until) => (Tone::Turning, format!("Retiring until {}", until.at.to_table_text())),
             None => (Tone::Ended, "Ended".to_owned()),
         },

@@ -207,6 +207,11 @@ impl Held {
     }
 }
 
+/// What the role of members is for.
+const MEMBERS: &str = "The own profile, and keys that belong to oneself.";
+/// What is said beside it of a role without API access, though its permissions speak of own keys.
+const NOT_YET: &str = "API access is not yet allowed for this role: until it is, nobody with it has keys.";
+
 /// The roles that the viewer may give, `member` chosen unless another is, and a present one that is none of them.
 async fn role_choices(
     visit: &Visit,
@@ -220,7 +225,9 @@ async fn role_choices(
         let is_chosen = if chosen.is_empty() { role.built_in == Some(BuiltIn::Member) } else { id == chosen };
         let note = match role.built_in {
             Some(BuiltIn::Admin) => "Creates, changes and deletes everything.".to_owned(),
-            Some(BuiltIn::Member) => "The own profile, and keys that belong to oneself.".to_owned(),
+            Some(BuiltIn::Member) if role.api_access => MEMBERS.to_owned(),
+            Some(BuiltIn::Member) => format!("{MEMBERS} {NOT_YET}"),
+            None if !role.api_access => format!("{} {NOT_YET}", role.description).trim_start().to_owned(),
             Some(BuiltIn::Readonly) => "Reads everything, changes nothing.".to_owned(),
             None => role.description.to_string(),
         };

@@ -18,6 +18,24 @@ pub struct HealthPage {
     pub urgent: Vec<HealthCard>,
     /// What is good to know.
     pub known: Vec<HealthCard>,
+    /// The organizations below; none where there is nothing that the reader may look at.
+    pub below: Option<HealthBelow>,
+}
+
+impl HealthPage {
+    /// Whether any of the organization's own keys asks for something to be done soon.
+    fn is_urgent(&self) -> bool {
+        self.urgent.iter().any(|it| it.any)
+    }
+}
+
+/// What there is to look at below an organization, whose own rules count its own keys only.
+#[derive(Debug, Clone)]
+pub struct HealthBelow {
+    /// Those with something to review, by name: the name, the short name, and how many keys, in digits as people read them.
+    pub places: Vec<(String, String, String)>,
+    /// Whether there are so many organizations that not all of them were looked at.
+    pub more: bool,
 }
 
 /// A rule, and how many keys it is about.

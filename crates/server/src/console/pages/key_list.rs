@@ -67,6 +67,10 @@ pub struct KeyListPage {
     pub further: Option<String>,
     /// Whether the viewer may create keys.
     pub may_create: bool,
+    /// Whether the reader's role here may have keys.
+    pub has_access: bool,
+    /// Whether the reader may look at keys of others: who may not is not told that there are none.
+    pub sees_all: bool,
     /// Whether the reader may report that one leaked.
     pub may_report: bool,
     /// Whether the way to the organization's shared secret is offered.
@@ -111,6 +115,11 @@ impl KeyListPage {
     #[must_use]
     pub fn here(&self) -> String {
         self.shell.path(self.back.trim_end_matches('?'))
+    }
+
+    /// Whether there are agencies below: then this is no agency among others, and is called by its name.
+    fn is_above_agencies(&self) -> bool {
+        self.locations.as_ref().is_some_and(LocationKeys::any_agency)
     }
 
     fn offers_types(&self) -> bool {
@@ -182,6 +191,10 @@ pub struct LocationView {
     pub name: String,
     /// Where it is found.
     pub slug: String,
+    /// The name of the organization right above it, where that is not the one that the list belongs to: two below may be called alike.
+    pub parent: Option<String>,
+    /// Where it is suspended, itself or from above: how many keys that blocks, in digits as people read them.
+    pub blocked: Option<String>,
     /// How many live keys it has, or of them were found, in digits as people read them; absent where it is suspended, itself or from above.
     pub total: Option<String>,
     /// The query string of the list of those that the search and the filters found in it, where it is shown for these.

@@ -15,6 +15,8 @@ pub struct PoliciesPage {
     pub rows: Vec<SettingRow>,
     /// Whether the viewer may change them.
     pub may_change: bool,
+    /// Whether there is no organization above.
+    pub is_root: bool,
 }
 
 /// A setting, and what holds.

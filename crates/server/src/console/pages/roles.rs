@@ -51,6 +51,12 @@ impl RoleFacts {
     pub fn matrix(&self) -> Vec<PermissionRow> {
         matrix(&self.permissions)
     }
+
+    /// Whether it allows something on own keys, which takes API access too.
+    #[must_use]
+    pub fn names_own_keys(&self) -> bool {
+        self.permissions.iter().any(|it| it.starts_with("claviger/own-keys:"))
+    }
 }
 
 /// A row for everything that a permission names. It says what may be done there, be it by a permission on more than that.

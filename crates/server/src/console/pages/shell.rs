@@ -99,6 +99,8 @@ pub struct ViewLink {
     pub name: String,
     /// Where it is found.
     pub slug: String,
+    /// Whether another one here is called the same: then its short name stands beside the name.
+    pub has_namesake: bool,
     /// Whether it is the one that the page belongs to.
     pub here: bool,
 }

@@ -247,3 +247,17 @@ fn samples_are_written_for_looking_at() {
         std::fs::write(format!("{folder}/{name}.html"), html).expect("the target folder can be written");
     }
 }
+
+#[test]
+fn a_chart_says_how_high_it_is_and_what_is_what_without_its_colours() {
+    let (_, page) = pages().into_iter().find(|it| it.0 == "key").expect("a key's page");
+    let chart = page.select(&selector(".chart")).next().expect("a chart");
+    let text: String = chart.text().collect();
+    assert!(text.contains("Wide: passed · narrow, on top: refused"), "{text}");
+    let scale: String = page.select(&selector(".chart > p")).flat_map(|it| it.text()).collect();
+    assert!(scale.ends_with("requests") || scale.ends_with("request"), "{scale}");
+    let drawn = |css: &str| page.select(&selector(css)).filter_map(|it| it.attr("d")).collect::<Vec<_>>();
+    let (refused, passed) = (drawn(".chart path.denied"), drawn(".chart path:not(.denied):not([fill])"));
+    assert!(!refused.is_empty() && refused.iter().all(|it| it.contains("h4v")), "{refused:?}");
+    assert!(!passed.is_empty() && passed.iter().all(|it| it.contains("h8v")), "{passed:?}");
+}

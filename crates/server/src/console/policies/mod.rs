@@ -1,7 +1,7 @@
 //! The policy of an organization: what holds, where it comes from, and changing what it sets itself, with a look at what that would do.
 
 mod review;
-mod words;
+pub(super) mod words;
 
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query};
@@ -54,7 +54,7 @@ pub(super) async fn show_policies(visit: Visit) -> Result<Response, Failure> {
         rows.push(row(&visit, &info, setting).await);
     }
     let may_change = visit.may_do("claviger/organizations:update");
-    Ok(visit.page(&PoliciesPage { shell: visit.shell(Place::Settings), rows, may_change }))
+    Ok(visit.page(&PoliciesPage { shell: visit.shell(Place::Settings), rows, may_change, is_root: visit.is_at_root() }))
 }
 
 /// What people call a setting.

@@ -192,8 +192,18 @@ pub(super) fn sent(value: &Value) -> String {
     }
 }
 
+/// The setting that a policy calls so, as people know it: `Longest life of a key`.
+pub(in crate::console) fn label_of(name: &str) -> Option<&'static str> {
+    setting_of(name).map(|it| about(it).label)
+}
+
+/// The setting that a policy calls so.
+pub(in crate::console) fn setting_of(name: &str) -> Option<Setting> {
+    Setting::ALL.into_iter().find(|it| it.as_str() == name)
+}
+
 /// A value as people read it: `Never`, `90 days`.
-pub(super) fn value_words(setting: Setting, value: &Value) -> String {
+pub(in crate::console) fn value_words(setting: Setting, value: &Value) -> String {
     let sent = sent(value);
     match about(setting).kind {
         Kind::Words(choices) => choices.iter().find(|it| it.0 == sent).map_or(sent.as_str(), |it| it.1).to_owned(),

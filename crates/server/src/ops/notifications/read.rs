@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::ops::error::OpResult;
+use crate::ops::installation;
 use crate::ops::readers::take_turn;
 
 /// What is told of a leak.
@@ -83,6 +84,8 @@ impl Teller<'_> {
             EventKind::KeyKept | EventKind::KeyActivated | EventKind::KeysActivated => {
                 self.withdraw(&self.keys(), Ending::Idle).await
             }
+            // Whoever sets a server up is shown its first key there, and finds no notice of it at the bell.
+            EventKind::KeyCreated if job == Some(installation::JOB) => Ok(()),
             EventKind::KeyCreated => self.made(None).await,
             EventKind::KeyUpdated => {
                 if field(before, "expires_at") != field(after, "expires_at") {

@@ -234,3 +234,15 @@ async fn a_suspended_organization_says_since_when_and_who_resumes_it_and_leads_t
     let page = local.get("/o/harbor/keys").await.expect(403);
     assert!(page.text_of("main").contains("together with an organization above it"));
 }
+
+#[tokio::test]
+async fn an_address_that_is_no_text_is_answered_by_the_page_of_what_is_not_there() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    for path in ["/o/root/keys/%00%ff", "/o/root/keys/%ff/edit", "/o/%ff/keys", "/o/root/audit/%c3%28"] {
+        let page = browser.get(path).await.expect(404);
+        assert_eq!(page.text_of("h1"), "There is nothing here", "{path}");
+        assert!(page.links().contains(&"/o/root".to_owned()), "{path}: {:?}", page.links());
+    }
+    browser.get("/o/root/keys/%C3%BC").await.expect(404);
+}

@@ -99,7 +99,7 @@ async fn what_narrows_a_key_stands_on_its_page_and_in_the_list_and_editing_keeps
     browser.submit(&form).await.expect(303);
     let page = browser.get(&path).await;
     let said = ["Scopes", "Allowed IPs", "Reach"].map(|it| fact(&page, it));
-    assert_eq!(said, ["Not narrowed", "From anywhere", "This organization only"]);
+    assert_eq!(said, ["All that the role may do", "From anywhere", "This organization only"]);
     assert_eq!(fact(&page, "Role"), "ADMIN full administrative privileges");
 }
 
@@ -160,7 +160,7 @@ async fn an_admin_at_the_limit_of_own_keys_is_told_the_policy_and_can_make_a_key
     browser.get("/o/root/policies/max_keys_per_user").await.expect(200);
     assert!(told.text_of("#owner-error").contains("Nobody"));
     let created = browser.submit(&told.form("/keys").with("owner", "nobody")).await.expect(200);
-    assert_eq!(fact(&browser.get(&way_to_key(&created)).await, "Owner"), "Nobody");
+    assert_eq!(fact(&browser.get(&way_to_key(&created)).await, "Belongs to"), "Nobody");
 }
 
 #[tokio::test]

@@ -56,6 +56,12 @@ async fn what_is_done_in_a_row_leads_back_to_the_filter_the_order_and_the_page_t
     assert!(nameless.links().contains(&list), "Cancel: {:?}", nameless.links());
     leads_back(&mut browser, nameless.form("/edit").with("name", "Till 99"), &list).await;
     leads_back(&mut browser, page.form(&format!("{key}/deactivate")), &list).await;
+    // On the key's own page the button leaves its reader there, and the way back to the list stays.
+    let own = browser.get(&way(&page, key, "")).await.expect(200);
+    let answer = browser.submit(&own.form("/activate")).await.expect(303);
+    assert!(answer.header("location").starts_with(&format!("/o/root/keys/{key}?")), "{}", answer.header("location"));
+    let own = browser.follow(answer).await.expect(200);
+    assert!(own.text_of(".banner").contains("activated") && own.links().contains(&list), "{:?}", own.links());
     let question = browser.get(&way(&page, key, "/delete")).await.expect(200);
     leads_back(&mut browser, question.form("/delete"), &list).await;
     let copy = page.links().into_iter().find(|it| it.contains(&format!("/keys/new?from={}&", keys[1]))).unwrap();
@@ -170,4 +176,20 @@ async fn lists_of_people_roles_and_sessions_say_what_they_show_and_lead_both_way
     assert_eq!(tree.text_of(".pager p"), "Showing 1–1 of 1");
     let sessions = admin.get("/o/root/sessions").await.expect(200);
     assert!(sessions.text_of(".pager p").starts_with("Showing 1–2 of 2"), "{}", sessions.text_of(".pager p"));
+}
+
+#[tokio::test]
+async fn who_has_keys_already_is_led_from_the_list_and_from_the_settings_to_how_they_are_imported() {
+    let app = TestApp::new().await;
+    app.organization(app.root, "Empty").await;
+    let mut admin = Browser::signed_in(&app).await;
+    let how = "/docs/getting-a-key#keys-that-you-have-already".to_owned();
+    for path in ["/o/root/keys", "/o/empty/keys"] {
+        let page = admin.get(path).await.expect(200);
+        assert!(page.links().contains(&how), "{path}: {:?}", page.links());
+    }
+    let guide = admin.get("/docs/getting-a-key").await.expect(200);
+    assert!(guide.text_of("#keys-that-you-have-already").contains("Keys that you have already"));
+    let found = admin.get("/o/root/settings?q=import").await.expect(200);
+    assert!(found.links().contains(&"/o/root/keys".to_owned()), "{:?}", found.links());
 }

@@ -14,7 +14,7 @@ use crate::app::{DAY, TestApp, new_key};
 /// The names of the locations that a page lists, in order.
 fn listed(page: &Page) -> Vec<String> {
     let html = page.html();
-    html.select(&selector(".locations h3 bdi")).map(|it| it.text().collect()).collect()
+    html.select(&selector(".locations h3 > bdi, .locations h3 > a bdi")).map(|it| it.text().collect()).collect()
 }
 
 async fn location(app: &TestApp, parent: OrganizationId, name: &str, external_id: &str) -> OrganizationId {
@@ -138,6 +138,9 @@ async fn a_suspended_location_is_marked_and_leads_to_where_it_is_resumed() {
     assert_eq!(listed(&page), ["Closed", "Deep below", "Open"]);
     assert_eq!(page.html().select(&selector(".locations h3 .status.paused")).count(), 2);
     assert!(!page.text.contains("Hidden key"));
+    // What it had before: an agency is one still, and a key that is blocked has not gone.
+    assert_eq!(page.text_of(".locations h2"), "Agencies and locations 1");
+    assert!(page.text_of(".locations").contains("1 key, blocked by the suspension"), "{}", page.text_of(".locations"));
     let tree = format!("/o/root/tree/{closed}");
     assert!(page.links().contains(&tree));
     admin.get(&tree).await.expect(200).form("/resume");
@@ -233,7 +236,8 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
         .select(&selector(".locations h2, .locations h3"))
         .map(|it| it.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
-    assert_eq!(headings, ["Agencies and locations 2", "North Agency 1 Agency", "Shop 1"]);
+    assert_eq!(headings, ["Agencies and locations 2", "North Agency 1 Agency", "Shop 1 in North Agency"]);
+    assert_eq!(page.text_of("main > h2"), "Root 1", "there are agencies below, and this is none of them");
     assert_eq!(admin.get("/o/north-agency/keys").await.text_of(".locations h2"), "Location 1");
     let heads = |table: &str| html.select(&selector(table)).next().unwrap().select(&selector("thead th")).count();
     assert_eq!(heads(".locations table"), heads("main > table"), "the same columns");
@@ -337,4 +341,23 @@ async fn an_agency_filters_by_users_of_its_locations() {
     let page = admin.get(&format!("/o/root/keys?user={tara}")).await.expect(200);
     assert_eq!(page.text_of(&offered), "Tara");
     assert!(page.text.contains("Till") && !page.text.contains(">Own<"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn key_health_of_an_agency_says_what_it_counts_and_leads_to_what_is_to_review_below() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let alone = admin.get("/o/root/health").await.expect(200);
+    assert!(!alone.text.contains("id=\"below\""), "nothing stands below");
+    let (harbor, _) =
+        (app.organization(app.root, "Harbor Street").await, app.organization(app.root, "Hill Road").await);
+    let well = admin.get("/o/root/health").await.expect(200);
+    assert!(well.text_of(".lead").contains("about the keys of Root itself"), "{}", well.text_of(".lead"));
+    assert!(well.text_of("#below").contains("Nothing has to be done soon there"));
+    let ends = NewKey { expires_at: Some(Some(app.app.now().saturating_add(DAY * 3))), ..new_key("Ends") };
+    app.create_key(&app.admin, harbor, ends).await.unwrap();
+    let page = admin.get("/o/root/health").await.expect(200);
+    assert!(page.text_of("#below .lines").contains("1 to review"), "{}", page.text_of("#below"));
+    assert!(page.links().contains(&"/o/harbor-street/health".to_owned()));
+    assert!(!page.links().contains(&"/o/hill-road/health".to_owned()), "it has nothing");
 }

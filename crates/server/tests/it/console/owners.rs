@@ -36,14 +36,14 @@ async fn an_admin_gives_a_key_to_a_member_or_to_nobody_by_its_form() {
     assert!(form.fields.contains(&("owner".to_owned(), "nobody".to_owned())), "as it is: {:?}", form.fields);
     let page = admin.submit(&form.clone().with("owner", &user_id.to_string())).await.expect(303);
     let page = admin.follow(page).await.expect(200);
-    assert!(page.text_of("main").contains("OwnerMia Keller"), "{}", page.text_of("main"));
+    assert!(page.text_of("main").contains("Belongs toMia Keller"), "{}", page.text_of("main"));
 
     // Somebody else was faster: the page says how it stands, and what was chosen.
     let outdated = admin.submit(&form.with("owner", &app.admin_id.to_string())).await.expect(422);
     assert!(outdated.text_of("main").contains("Belongs to"), "{}", outdated.text);
     let nobody = admin.get(&format!("{path}/edit")).await.form("/edit").with("owner", "nobody");
     admin.submit(&nobody).await.expect(303);
-    assert!(admin.get(&path).await.text_of("main").contains("OwnerNobody"));
+    assert!(admin.get(&path).await.text_of("main").contains("Belongs toNobody"));
 
     // Who is no admin has no such choice.
     let mine = key_of(&app, "Mine", Some(user_id), Some(user_id)).await;
@@ -91,4 +91,29 @@ async fn giving_a_key_away_keeps_its_secret_for_who_comes_or_says_beforehand_tha
     app.set_policy(app.root, r#"{"reveal": "owner"}"#).await;
     let said = admin.get(&format!("{path}/view")).await.expect(200).text_of("main");
     assert!(said.contains("policy showed secrets once") && !said.contains("given to somebody"), "{said}");
+}
+
+// An administrator is told where to allow it, and loses nothing of the form.
+#[tokio::test]
+async fn a_key_for_a_member_whose_role_has_no_api_access_is_refused_at_its_field_with_all_input_kept() {
+    let app = TestApp::new().await;
+    let (_, mia, _) = app.member(app.root, "Mia Keller", BuiltIn::Member).await;
+    let role = app.built_in(app.root, BuiltIn::Member).await.id;
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/root/keys/new").await.expect(200);
+    assert_eq!(choices(&page, "owner"), ["Maria Keller (me)", "Nobody", "Mia Keller (role without API access)"]);
+    let mia = mia.to_string();
+    let form = page.form("/keys").with("name", "Till").with("description", "Counter 3");
+    let form = form.with("mapped_user", &mia).with("owner", &mia);
+    let page = admin.submit(&form).await.expect(422);
+    assert!(page.text_of("#owner-error").contains("is not allowed API access"), "{}", page.text);
+    assert!(page.links().contains(&format!("/o/root/roles/{role}#api_access")), "{:?}", page.links());
+    let kept = page.form("/keys");
+    for (name, value) in [("name", "Till"), ("description", "Counter 3"), ("mapped_user", &mia), ("owner", &mia)] {
+        assert!(kept.fields.contains(&(name.to_owned(), value.to_owned())), "{name}: {:?}", kept.fields);
+    }
+    app.allow_members_keys(app.root, true).await;
+    admin.submit(&kept).await.expect(200);
+    let page = admin.get("/o/root/keys/new").await.expect(200);
+    assert_eq!(choices(&page, "owner"), ["Maria Keller (me)", "Nobody", "Mia Keller"]);
 }

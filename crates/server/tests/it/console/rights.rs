@@ -132,3 +132,31 @@ async fn who_may_change_and_not_delete_is_offered_the_one_and_not_the_other() {
         list.html().select(&selector("#bulk button")).map(|it| it.text().collect::<String>()).collect::<Vec<_>>();
     assert_eq!(bulk, ["Deactivate…", "Extend…"]);
 }
+
+// The invitation, the first page, the list, the role and the settings speak of the same role.
+#[tokio::test]
+async fn pages_agree_on_what_a_role_without_api_access_may_do_about_keys() {
+    let app = TestApp::new().await;
+    app.create_key(&app.admin, app.root, new_key("Not theirs")).await.unwrap();
+    let (_, mia, _) = app.member(app.root, "Mia Keller", BuiltIn::Member).await;
+    let role = app.built_in(app.root, BuiltIn::Member).await.id;
+    let mut admin = Browser::signed_in(&app).await;
+    let mut member = Browser::of_user(&app, mia).await;
+    let invite = admin.get("/o/root/members/new").await.expect(200);
+    assert!(invite.text_of("#role").contains("not yet allowed for this role"), "{}", invite.text_of("#role"));
+    assert!(invite.links().contains(&"/o/root/roles".to_owned()));
+    let page = admin.get(&format!("/o/root/roles/{role}")).await.expect(200);
+    assert!(page.text_of("main").contains("Own keys take API access too"), "{}", page.text_of("main"));
+    let list = member.get("/o/root/keys").await.expect(200);
+    assert_eq!(list.text_of(".empty h2"), "No keys that you may see");
+    assert!(list.text_of(".empty").contains("not allowed API access"), "{}", list.text_of(".empty"));
+    assert!(!member.get("/o/root/settings").await.expect(200).text.contains("Create, watch, rotate and revoke"));
+    assert!(admin.get("/o/root/settings").await.expect(200).text.contains("Create, watch, rotate and revoke"));
+
+    app.allow_members_keys(app.root, true).await;
+    let invite = admin.get("/o/root/members/new").await.expect(200);
+    assert!(!invite.text_of("#role").contains("not yet allowed"));
+    assert!(member.get("/o/root/settings").await.expect(200).text.contains("Create, watch, rotate and revoke"));
+    let page = admin.get(&format!("/o/root/roles/{role}")).await.expect(200);
+    assert!(!page.text_of("main").contains("Own keys take API access too"));
+}

@@ -359,3 +359,23 @@ async fn who_a_key_was_made_for_views_it_and_nobody_else() {
     let mut his = Browser::of_user(&app, max).await;
     his.get(&format!("{path}/view")).await.expect(404);
 }
+
+#[tokio::test]
+async fn of_an_inactive_key_no_secret_is_said_to_work() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let (path, old, _) = rotated(&mut browser, "Turning").await;
+    app.clock.advance(MINUTE);
+    call(&app, &old).await;
+    let page = browser.get(&path).await.expect(200);
+    assert!(page.text_of("#rotation").contains("It works until") && page.text.contains("Old secret still used"));
+    let off = page.form("/deactivate");
+    browser.submit(&off).await.expect(303);
+    let page = browser.get(&path).await.expect(200);
+    let told = page.text_of("#rotation");
+    assert!(told.contains("Both are refused while the key is inactive") && !told.contains("It works until"), "{told}");
+    assert!(!page.text.contains("Old secret still used"), "nothing calls with it successfully");
+    assert_eq!(count(&page, ".status.good"), 0, "{}", page.text_of("main"));
+    let links = browser.get("/o/root/health").await.expect(200).links();
+    assert!(!links.iter().any(|it| it.ends_with("health=old-secret")), "none to look at: {links:?}");
+}

@@ -233,3 +233,15 @@ async fn what_is_only_for_administrators_is_neither_offered_to_others_nor_shown(
     let id = event.rsplit('/').next().expect("its id");
     admin.get(&format!("/o/location-1/audit/{id}")).await.expect(404);
 }
+
+#[tokio::test]
+async fn policies_of_the_topmost_organization_speak_of_none_above() {
+    let app = TestApp::new().await;
+    app.organization(app.root, "Below").await;
+    let mut admin = Browser::signed_in(&app).await;
+    let top = admin.get("/o/root/policies").await.expect(200).text_of(".lead");
+    assert!(!top.contains("organization above") && top.contains("by default"), "{top}");
+    assert!(
+        admin.get("/o/below/policies").await.expect(200).text_of(".lead").contains("as the organization above has it")
+    );
+}

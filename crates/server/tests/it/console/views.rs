@@ -90,11 +90,19 @@ async fn the_switch_names_nothing_that_its_reader_may_not_look_at() {
     let page = browser.get("/o/beside/keys").await.expect(200);
     assert_eq!(views(&page), ["Beside *", "North", "All organizations…"]);
 
-    // A member of the agency reaches what is below it, and may not list it.
+    // A member of the agency reaches what is below it, and goes there though nothing is listed for programs.
     let (_, member, _) = app.member(agency, "Ann", BuiltIn::Member).await;
     let mut ann = Browser::of_user(&app, member).await;
-    assert_eq!(views(&ann.get("/o/agency/keys").await.expect(200)), Vec::<String>::new());
-    assert_eq!(views(&ann.get("/o/south/keys").await.expect(200)), ["Agency", "South *", "All organizations…"]);
+    let page = ann.get("/o/agency/keys").await.expect(200);
+    assert_eq!(views(&page), ["Agency view Agency *", "North", "South", "All organizations…"]);
+    let page = ann.get("/o/south/keys").await.expect(200);
+    assert_eq!(views(&page), ["Agency view Agency", "North", "South *", "All organizations…"]);
+    let page = ann.get("/o/agency/organizations").await.expect(200);
+    let links: Vec<_> = page.links().into_iter().filter(|it| it.ends_with("/keys")).collect();
+    for slug in ["agency", "north", "south"] {
+        assert!(links.contains(&format!("/o/{slug}/keys")), "{links:?}");
+    }
+    assert!(!page.text.contains("Beside") && !page.text.contains("Closed"), "{}", page.text);
 }
 
 #[tokio::test]
@@ -144,4 +152,15 @@ async fn the_page_of_organizations_is_searched_within_reach_and_no_further() {
         let page = agent.get(&format!("/o/agency/organizations?q={words}")).await.expect(200);
         assert_eq!(rows(&page), ["Shop elsewhere"], "{words}");
     }
+}
+
+#[tokio::test]
+async fn two_that_are_called_alike_are_told_apart_by_their_short_names() {
+    let app = TestApp::new().await;
+    for name in ["Shop", "Shop", "Depot"] {
+        app.organization(app.root, name).await;
+    }
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/root/keys").await.expect(200);
+    assert_eq!(views(&page), ["Agency view Root *", "Depot", "Shop shop", "Shop shop-2", "All organizations…"]);
 }

@@ -157,3 +157,21 @@ async fn lists_that_take_long_keep_no_revocation_waiting() {
     tokio::time::timeout(Duration::from_secs(5), revoked).await.expect("nobody waits for the lists").unwrap();
     assert_eq!(test.verify(&made.token, &[]), Err("revoked"));
 }
+
+// Every change commits with its event, also what the first start makes.
+#[tokio::test]
+async fn the_first_key_has_an_event_of_its_own_behind_that_of_the_installation() {
+    let test = TestApp::new().await;
+    let query = KeyQuery::from(KeyFilter { search: Some("First key".to_owned()), ..KeyFilter::default() });
+    let list = list_keys(&test.app, &test.admin, test.root, query, PageRequest::default()).await.unwrap();
+    let key_id = list.page.items[0].key.id;
+    let tenant = Tenant::system(test.root, "test");
+    let mut reader = test.app.store().read().await.unwrap();
+    let filter = EventFilter { entity: Some(key_id.into()), ..EventFilter::default() };
+    let events = reader.page_events(&tenant, &filter, &StorePage::default()).await.unwrap().rows;
+    assert_eq!(events.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>(), ["key.created"]);
+    assert_eq!(events[0].after.as_ref().unwrap()["name"], "First key");
+    let all = reader.page_events(&tenant, &EventFilter::default(), &StorePage::default()).await.unwrap().rows;
+    let kinds: Vec<_> = all.iter().rev().map(|it| it.kind.as_str()).take(2).collect();
+    assert_eq!(kinds, ["installation.created", "key.created"]);
+}

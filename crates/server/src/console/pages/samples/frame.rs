@@ -27,7 +27,12 @@ pub(super) fn shell(words: &Words<'_>, place: Place) -> Shell {
 }
 
 fn view_switch(words: &Words<'_>) -> ViewSwitch {
-    let link = |name: &str, slug: &str, here| ViewLink { name: name.to_owned(), slug: slug.to_owned(), here };
+    let link = |name: &str, slug: &str, here| ViewLink {
+        name: name.to_owned(),
+        slug: slug.to_owned(),
+        has_namesake: slug == "zoo",
+        here,
+    };
     let slugs = ["harbor-street", "hill-road", "mill-lane", "north", "old-town", "station", "west-end", "zoo"];
     ViewSwitch {
         top: Some(link(words.names[2], "top", false)),

@@ -54,7 +54,7 @@ fn rows(words: &Words<'_>) -> Vec<SettingRow> {
 }
 
 fn list(words: &Words<'_>, may_change: bool) -> PoliciesPage {
-    PoliciesPage { shell: shell(words, Place::Settings), rows: rows(words), may_change }
+    PoliciesPage { shell: shell(words, Place::Settings), rows: rows(words), may_change, is_root: may_change }
 }
 
 fn setting(words: &Words<'_>, row: usize, errors: FormErrors) -> SettingPage {
