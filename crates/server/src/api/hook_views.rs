@@ -60,7 +60,7 @@ pub(super) struct SigningSecretView {
 pub(super) struct RecentView {
     /// How many they are.
     attempts: u64,
-    /// How many of them were not answered with 200 to 299.
+    /// How many of them were not answered with 200 to 299, and not given up by the receiver itself (`webhook-delivery: abort-message`).
     failed: u64,
     /// How many of 100 that are, rounded down; null where there was none.
     #[schema(required)]

@@ -5,6 +5,7 @@ use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
 use claviger_core::limits::{DELIVERIES_RECOVERED_MAX, HEALTH_ATTEMPTS_MAX};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_core::webhook::attempt::DECLINED;
 use claviger_core::webhook::delivery::{DeliveryState, Source};
 use claviger_core::webhook::health::Try;
 use claviger_core::webhook::topic::Topic;
@@ -70,7 +71,7 @@ statements! {
     /// Of the latest deliveries alone that were tried: what a webhook is judged by costs the same however many it has, and however many of them
     /// wait. Spelled as the index spells it that has just these: SQLite takes a partial index only for the very same words.
     FIND_RECENT_TRIES =
-        "SELECT a.duration_ms, a.status FROM (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 \
+        "SELECT a.duration_ms, a.status, a.error FROM (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 \
          AND d.attempts > 0 ORDER BY d.id DESC LIMIT $3) found JOIN attempt a ON a.delivery_id = found.id WHERE a.at >= $4 \
          ORDER BY a.at DESC, a.delivery_id, a.number LIMIT $5";
     INSERT_ATTEMPT =
@@ -260,7 +261,10 @@ impl Connection {
     ) -> StoreResult<Vec<Try>> {
         let most = HEALTH_ATTEMPTS_MAX as i64;
         let arguments = args![webhook_id, tenant.organization_id(), most, since, most];
-        let read = |it: &mut Columns<'_>| Ok(Try { duration_ms: it.next()?, status: it.next()? });
+        let is_declined = |error: Option<String>| error.as_deref() == Some(DECLINED);
+        let read = |it: &mut Columns<'_>| {
+            Ok(Try { duration_ms: it.next()?, status: it.next()?, is_declined: is_declined(it.next()?) })
+        };
         self.list(FIND_RECENT_TRIES, arguments, "attempt", read).await
     }
 }
