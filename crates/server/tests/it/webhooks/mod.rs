@@ -1,5 +1,6 @@
 //! Webhooks: what is sent, to whom, and to whom not.
 
+mod facts;
 mod fanning;
 mod health;
 mod hearing;
