@@ -384,7 +384,8 @@ impl Tx {
         self.replace(UPDATE_WEBHOOK, [place, what, since].concat(), EXISTS).await
     }
 
-    /// Deletes a webhook with its signing secrets; its deliveries are cleared away later.
+    /// Deletes a webhook with its signing secrets, or leaves those until its receiver has been told ([`Tx::insert_farewell`], before this); its deliveries
+    /// are cleared away later.
     ///
     /// # Errors
     /// `Missing`.

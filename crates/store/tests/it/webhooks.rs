@@ -10,6 +10,7 @@ use claviger_core::id::{DataKeyId, EventId, KeyId, OrganizationId, WebhookId};
 use claviger_core::key::Key;
 use claviger_core::name::Description;
 use claviger_core::permission::PermissionSet;
+use claviger_core::sealing::Purpose;
 use claviger_core::secret::SecretState;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -24,6 +25,7 @@ use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
 use claviger_store::{Error, PageRequest, StoreResult, Tx};
 
 use crate::engine::{harm, is_postgres};
+use crate::sealing::new_data_key;
 use crate::world::{World, event, id, now, tenant};
 
 /// Behind everything that a test reports.
@@ -387,6 +389,28 @@ async fn lists_show_whose_they_are_asked_for_and_nothing_that_was_deleted() {
     };
     assert_eq!(purge().await, (1, 1));
     assert_eq!(it.number("SELECT count(*) FROM webhook").await, 1);
+}
+
+#[tokio::test]
+async fn signing_secrets_of_a_deleted_webhook_are_kept_until_its_receiver_has_been_told() {
+    let it = Subscribed::new().await;
+    let (acme, beta) = (it.world.acme.tenant.clone(), it.world.beta.tenant.clone());
+    let row = new_data_key(acme.organization_id(), Purpose::Webhook);
+    let data_key_id = it.change(async |tx| tx.insert_data_key(&acme, Purpose::Webhook, &row, now()).await).await.id;
+    for webhook in [&it.own, &it.of_key] {
+        let current = secret(SecretState::Current);
+        it.change(async |tx| tx.insert_webhook_secret(&acme, webhook.id, &current, data_key_id, &vec![1]).await).await;
+    }
+    it.change(async |tx| tx.insert_farewell(&acme, &it.of_key, now()).await).await;
+    for webhook in [&it.own, &it.of_key] {
+        it.change(async |tx| tx.delete_webhook(&acme, webhook.id, now()).await).await;
+    }
+    let left = "SELECT count(*) FROM webhook_secret";
+    assert_eq!(it.number(left).await, 1, "that of whom nobody has to tell is gone at once");
+    it.change(async |tx| tx.note_farewell(&beta, it.of_key.id, 1, None).await).await;
+    assert_eq!(it.number(left).await, 1, "it is Acme's");
+    it.change(async |tx| tx.note_farewell(&acme, it.of_key.id, 1, None).await).await;
+    assert_eq!(it.number(left).await, 0);
 }
 
 #[tokio::test]
