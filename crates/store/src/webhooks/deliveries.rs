@@ -48,6 +48,15 @@ macro_rules! orphaned {
     };
 }
 
+/// Whether what happened was not erased.
+macro_rules! is_told {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM host_event h WHERE h.id = d.event_id AND h.body IS NULL) \
+         AND NOT EXISTS (SELECT 1 FROM event e WHERE e.id = d.event_id AND e.commitment IS NOT NULL AND NOT EXISTS \
+         (SELECT 1 FROM event_body b WHERE b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq))"
+    };
+}
+
 macro_rules! insert_delivery_columns {
     () => {
         "INSERT INTO delivery (id, webhook_id, organization_id, event_id, event_organization_id, stream, entity, operation, body, \
@@ -80,15 +89,20 @@ statements! {
     RESEND_DELIVERY =
         "UPDATE delivery SET state = 'pending', due_at = $4, is_manual = $5, ended_at = NULL \
          WHERE id = $1 AND webhook_id = $2 AND organization_id = $3";
-    RECOVER_DELIVERIES =
+    RECOVER_DELIVERIES = concat!(
         "UPDATE delivery SET state = 'pending', due_at = $4, is_manual = $5, ended_at = NULL WHERE id IN \
-         (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 AND d.state = 'failed' AND d.created_at >= $3 \
-         ORDER BY d.id LIMIT $6)";
+         (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 AND d.state = 'failed' AND d.created_at >= $3 AND ",
+        is_told!(),
+        " ORDER BY d.id LIMIT $6)"
+    );
     /// Those that wait for a further attempt. What is due already is on its way: it would come twice.
-    HURRY_DELIVERIES =
+    HURRY_DELIVERIES = concat!(
         "UPDATE delivery SET due_at = $4, is_manual = $5 WHERE id IN \
          (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 AND d.state = 'pending' AND 0 < d.attempts \
-         AND EXISTS (SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.at >= $3) AND d.due_at > $4 ORDER BY d.id LIMIT $6)";
+         AND EXISTS (SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.at >= $3) AND d.due_at > $4 AND ",
+        is_told!(),
+        " ORDER BY d.id LIMIT $6)"
+    );
     PURGE_OLD_ATTEMPTS = concat!("DELETE FROM attempt WHERE delivery_id IN ", old!());
     PURGE_OLD_DELIVERIES = concat!("DELETE FROM delivery WHERE id IN ", old!());
     PURGE_ORPHANED_ATTEMPTS = concat!("DELETE FROM attempt WHERE delivery_id IN ", orphaned!());
@@ -317,7 +331,8 @@ impl Tx {
     }
 
     /// Has the deliveries of a webhook sent again that were made since an instant and failed, and those sent now of which an attempt has failed
-    /// since then and which wait for the next one; those that wait first, each the oldest first, at most [`DELIVERIES_RECOVERED_MAX`] together. Says how many.
+    /// since then and which wait for the next one, without what was erased; those that wait first, each the oldest first, at most
+    /// [`DELIVERIES_RECOVERED_MAX`] together. Says how many.
     ///
     /// # Errors
     /// What any statement can meet.

@@ -90,6 +90,7 @@ impl Turn<'_> {
         let webhook = row.webhook;
         let body = match content {
             Err(why) => Err(why),
+            Ok(it) if it.is_erased => Err(Withheld::Erased),
             Ok(it) if self.is_sent_still(&webhook, &it).await? => Ok(it.text),
             Ok(_) => Err(Withheld::Unheard),
         };

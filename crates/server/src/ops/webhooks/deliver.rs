@@ -2,6 +2,7 @@
 
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
+use claviger_core::key::KeyState;
 use claviger_core::limits::DELIVERIES_RECOVERED_MAX;
 use claviger_core::permission::Asked;
 use claviger_core::reject::{Reject, RejectCode};
@@ -11,6 +12,7 @@ use claviger_core::webhook::delivery::{DeliveryState, Source};
 use claviger_core::webhook::message::{Heading, Message};
 use claviger_core::webhook::topic::Topic;
 use claviger_core::webhook::{Webhook, WebhookStatus};
+use claviger_store::webhooks::WebhookRow;
 use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow, NewDelivery};
 use claviger_store::{Hold, Tx};
 use serde_json::json;
@@ -30,8 +32,10 @@ use crate::ops::transaction::{begin_beside, commit, on_task};
 pub struct DeliveryInfo {
     /// The delivery; its state as it reads now.
     pub row: DeliveryRow,
-    /// What it sends; absent in lists, where the caller may not read such events, and where the event is kept no longer.
+    /// What it sends; absent in lists, where the caller may not read such events, and where the event was erased or is kept no longer.
     pub body: Option<String>,
+    /// Whether what happened was erased, so that it is sent no more; false in lists.
+    pub is_erased: bool,
     /// The latest tries, newest first; empty in lists.
     pub attempts: Vec<AttemptRow>,
 }
@@ -82,7 +86,7 @@ pub async fn list_deliveries(
         (state, _) => state,
     };
     let found = reader.page_deliveries(&tenant, id, stored, &page.try_into()?).await?;
-    let info = |row| DeliveryInfo { row: shown(&webhook, row), body: None, attempts: Vec::new() };
+    let info = |row| DeliveryInfo { row: shown(&webhook, row), body: None, is_erased: false, attempts: Vec::new() };
     Ok(found.map(info).into())
 }
 
@@ -104,9 +108,10 @@ pub async fn get_delivery(
     let found = reader.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
     let row = shown(&webhook, found);
     let content = message::readable_content_of(&mut reader, &row).await?;
-    let body = content.filter(|it| may_read(app, caller, access, &webhook, it)).map(|it| it.text);
+    let is_erased = content.as_ref().is_some_and(|it| it.is_erased);
+    let body = content.filter(|it| !is_erased && may_read(app, caller, access, &webhook, it)).map(|it| it.text);
     let attempts = reader.find_attempts(&tenant, delivery_id).await?;
-    Ok(DeliveryInfo { row, body, attempts })
+    Ok(DeliveryInfo { row, body, is_erased, attempts })
 }
 
 /// Whether a caller may read what a delivery sends: by what they hold, and of an own webhook what that may be told now. A receiver may have put it
@@ -122,7 +127,8 @@ fn may_read(app: &App, caller: &Caller, access: Access, webhook: &Webhook, conte
 /// the right to what the webhook tells.
 ///
 /// # Errors
-/// Refusals: `state_conflict` where the webhook is sent nothing now, `grant_exceeds_own` where it may not be told of this one any more.
+/// Refusals: `state_conflict` where the webhook is sent nothing now, and where the event was erased; `grant_exceeds_own` where it may not be told of
+/// this one any more.
 pub async fn resend_delivery(
     app: &App,
     caller: &Caller,
@@ -134,12 +140,18 @@ pub async fn resend_delivery(
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
-        let (mut tx, tenant, webhook) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
+        let (mut tx, tenant, row) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
             Begun::Again(answer) => return Ok(answer),
             Begun::Now(begun) => *begun,
         };
+        let webhook = row.webhook;
         let found = tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
-        if message::readable_content_of(&mut tx, &found).await?.is_some_and(|it| !is_sent_still(&app, &webhook, &it)) {
+        let content = message::readable_content_of(&mut tx, &found).await?;
+        if content.as_ref().is_some_and(|it| it.is_erased) {
+            let detail = "What happened was erased, and is sent no more. The host can report it anew, under another id.";
+            return Err(Reject::new(RejectCode::StateConflict, detail).into());
+        }
+        if content.is_some_and(|it| !is_sent_still(&app, &webhook, &it)) {
             let detail = "The webhook is not told of such things now: its key may not read them, or nobody who sent it here held the right.";
             return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
         }
@@ -147,7 +159,7 @@ pub async fn resend_delivery(
         tx.resend_delivery(&tenant, id, delivery_id, now).await?;
         let row = tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
         let attempts = tx.find_attempts(&tenant, delivery_id).await?;
-        let info = DeliveryInfo { row: shown(&webhook, row), body: None, attempts };
+        let info = DeliveryInfo { row: shown(&webhook, row), body: None, is_erased: false, attempts };
         keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
         let what = json!({ "delivery_id": delivery_id.to_string() });
         commit(&app, tx, Event::new(&tenant, EventKind::WebhookResent, id, now).after(&what)).await?;
@@ -158,7 +170,8 @@ pub async fn resend_delivery(
 }
 
 /// Has the deliveries of a webhook sent again that were made since an instant and failed, and at once those that wait for a further attempt after one
-/// failed since then; those that wait first, each the oldest first, so many at a time. Rights as for [`resend_delivery`]; those that it may not be told any more fail again, and are not sent.
+/// failed since then; those that wait first, each the oldest first, so many at a time, and none of what was erased. Rights as for [`resend_delivery`];
+/// those that it may not be told any more fail again, and are not sent.
 ///
 /// # Errors
 /// As [`resend_delivery`].
@@ -193,7 +206,7 @@ pub async fn recover_deliveries(
 /// [`resend_delivery`].
 ///
 /// # Errors
-/// As [`resend_delivery`].
+/// As [`resend_delivery`]; `state_conflict` also while the key that it hangs on is not good: the test would arrive, and nothing that happens.
 pub async fn test_webhook(
     app: &App,
     caller: &Caller,
@@ -204,11 +217,13 @@ pub async fn test_webhook(
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
-        let (mut tx, tenant, webhook) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
+        let (mut tx, tenant, row) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
             Begun::Again(answer) => return Ok(answer),
             Begun::Now(begun) => *begun,
         };
         let now = app.now();
+        refuse_deafened(&row, now)?;
+        let webhook = row.webhook;
         let known = samples::first_type_for(&app, &mut tx, &tenant, &webhook).await?;
         let topic = known.map_or_else(|| example_topic(&webhook), |it| it.topic);
         let heading = Heading {
@@ -235,7 +250,7 @@ pub async fn test_webhook(
         };
         tx.insert_delivery(&tenant, &new, now).await?;
         let row = tx.find_delivery(&tenant, id, new.id).await?.ok_or_else(Reject::not_found)?;
-        let info = DeliveryInfo { row, body: Some(body.clone()), attempts: Vec::new() };
+        let info = DeliveryInfo { row, body: Some(body.clone()), is_erased: false, attempts: Vec::new() };
         keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
         let what = json!({ "delivery_id": new.id.to_string() });
         commit(&app, tx, Event::new(&tenant, EventKind::WebhookTested, id, now).after(&what)).await?;
@@ -257,7 +272,7 @@ enum Begun<T> {
     /// It was made before.
     Again(Answer<T>),
     /// It goes on.
-    Now(Box<(Tx, Tenant, Webhook)>),
+    Now(Box<(Tx, Tenant, WebhookRow)>),
 }
 
 /// Opens the transaction of somebody who has something sent. Whoever sends more to an address reads more by it.
@@ -273,7 +288,8 @@ async fn begin<T>(
     if let Some(answer) = replay(idempotency, &mut tx, &tenant).await? {
         return Ok(Begun::Again(answer));
     }
-    let webhook = find(&mut tx, &tenant, access, id).await?.webhook;
+    let row = find(&mut tx, &tenant, access, id).await?;
+    let webhook = &row.webhook;
     if needs_hearing(caller, access) {
         refuse_unheard(app, caller, &mut tx, &tenant, (&webhook.subscription, webhook.reach)).await?;
     }
@@ -281,5 +297,20 @@ async fn begin<T>(
         let detail = "The webhook is sent nothing now: play it first. One that has ended is subscribed again.";
         return Err(Reject::new(RejectCode::StateConflict, detail).into());
     }
-    Ok(Begun::Now(Box::new((tx, tenant, webhook))))
+    Ok(Begun::Now(Box::new((tx, tenant, row))))
+}
+
+/// Refuses a test while nothing else would come.
+fn refuse_deafened(row: &WebhookRow, now: Timestamp) -> Result<(), Reject> {
+    let detail = match row.key_state(now) {
+        None | Some(KeyState::Active) => return Ok(()),
+        Some(KeyState::Inactive) => {
+            "The key that it hangs on is inactive, so that it is told nothing of what happens. Activate the key first."
+        }
+        Some(KeyState::Expired) => {
+            "The key that it hangs on has expired, so that it is told nothing of what happens. Extend the key first."
+        }
+        Some(KeyState::Revoked) => "The key that it hangs on is revoked. Subscribe again with another key.",
+    };
+    Err(Reject::new(RejectCode::StateConflict, detail))
 }
