@@ -4,7 +4,7 @@ use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
 use claviger_core::key::KeyState;
 use claviger_core::limits::DELIVERIES_RECOVERED_MAX;
-use claviger_core::permission::Asked;
+use claviger_core::permission::{Asked, Permission};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -17,9 +17,10 @@ use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow, NewDelivery}
 use claviger_store::{Hold, Tx};
 use serde_json::json;
 
-use super::hear::{is_sent_still, is_told, refuse_unheard};
+use super::examples::{Example, example_of};
+use super::hear::{Told, is_sent_still, is_told, refuse_unheard};
 use super::message::Content;
-use super::{Access, authorize, find, message, needs_hearing, place_of, samples};
+use super::{Access, authorize, find, message, needs_hearing, place_of};
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
@@ -224,19 +225,20 @@ pub async fn test_webhook(
         let now = app.now();
         refuse_deafened(&row, now)?;
         let webhook = row.webhook;
-        let known = samples::first_type_for(&app, &mut tx, &tenant, &webhook).await?;
-        let topic = known.map_or_else(|| example_topic(&webhook), |it| it.topic);
+        let is_heard = |topic: &Topic, needed: &Permission| {
+            is_told(&app, &webhook, Told { organization_id, topic, needed, entity_id: None })
+        };
+        let Example { topic, entity_id, data } = example_of(&mut tx, &tenant, &webhook.subscription, is_heard).await?;
         let heading = Heading {
             id: EventId::new(now, &mut *app.rng()),
             topic: topic.clone(),
             at: now,
-            entity_id: None,
+            entity_id,
             organization_id,
             actor_user_id: tenant.actor().user_id,
             actor_key_id: tenant.actor().key_id,
         };
         let event_id = heading.id;
-        let data = samples::example_data(&mut tx, &tenant, &topic).await?;
         let body = Message { test: true, ..Message::new(heading, data) }.to_text();
         let new = NewDelivery {
             id: DeliveryId::new(now, &mut *app.rng()),
@@ -258,13 +260,6 @@ pub async fn test_webhook(
         Ok(Answer::Fresh(info))
     })
     .await
-}
-
-/// What a test is about where the catalogue knows nothing of the kind: what was subscribed to, or `test` where that is everything.
-fn example_topic(webhook: &Webhook) -> Topic {
-    let or_test = |word: &str| if word == "*" { "test".to_owned() } else { word.to_owned() };
-    let (entity, operation) = (or_test(webhook.subscription.entity()), or_test(webhook.subscription.operation()));
-    Topic::parse(&entity, &operation).expect("what was subscribed to is words")
 }
 
 /// What became of a request to send.

@@ -5,6 +5,7 @@
 
 mod change;
 mod deliver;
+mod examples;
 mod fan_out;
 mod hear;
 mod look;

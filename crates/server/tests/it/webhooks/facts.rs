@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::hooks::{delivered, event, hook, report, subscribe, tell};
 use crate::api::fixture::Fixture;
@@ -64,4 +64,51 @@ async fn what_was_erased_is_neither_shown_nor_sent_again() {
     assert_eq!(it.admin.get(&delivery).await.expect(200).json()["body"], json!(null));
     let resent = it.admin.post(&format!("{delivery}/resend"), json!({})).await;
     assert_eq!(resent.refusal(), (409, "state_conflict".to_owned()));
+}
+
+#[tokio::test]
+async fn a_test_of_our_own_changes_is_of_a_type_that_there_is_and_has_the_fields_of_the_real_one() {
+    let it = Fixture::start().await;
+    let id = subscribe(&it.admin, hook("key", "*")).await;
+    let sent = it.admin.post(&format!("/api/v1/hooks/{id}/test"), json!({})).await.expect(201).json();
+    assert_eq!((&sent["body"]["type"], &sent["body"]["test"]), (&json!("key.created"), &json!(true)));
+    it.create_key(json!({"name": "Real"})).await;
+    let words = "entity=key&operation=created";
+    let real = it.admin.get(&format!("/api/v1/hooks/samples?{words}")).await.expect(200).json()[0].clone();
+    assert_eq!(real["test"], false);
+    let fields = |it: &Value| it["data"]["after"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields(&sent["body"]), fields(&real));
+    assert_eq!(sent["body"]["data"]["before"], Value::Null);
+    // Nothing of the kind has happened: the sample is the example.
+    let revoked = it.admin.get("/api/v1/hooks/samples?entity=role&operation=delete").await.expect(200).json();
+    assert_eq!((&revoked[0]["type"], &revoked[0]["test"]), (&json!("role.deleted"), &json!(true)));
+    assert!(revoked[0]["data"]["before"].is_object(), "{revoked}");
+    // Everything, where the catalogue is empty.
+    let id = subscribe(&it.admin, hook("*", "*")).await;
+    let sent = it.admin.post(&format!("/api/v1/hooks/{id}/test"), json!({})).await.expect(201).json();
+    assert_eq!(sent["type"], "key.created");
+}
+
+#[tokio::test]
+async fn samples_of_everything_are_what_a_subscription_to_it_would_hear() {
+    let it = Fixture::start().await;
+    let types = async |words: &str| {
+        let found = it.admin.get(&format!("/api/v1/hooks/samples?{words}")).await.expect(200).json();
+        let found = found.as_array().unwrap().iter().map(|it| it["type"].as_str().unwrap().to_owned());
+        found.collect::<Vec<_>>()
+    };
+    let key = it.create_key(json!({"name": "Sampled"})).await;
+    it.revoke(&key.id).await;
+    assert_eq!(types("entity=key&operation=*").await[..2], ["key.revoked", "key.created"]);
+    it.app.clock.advance(Duration::from_secs(60));
+    report(&it, &[event(&it, "1", "contact.created", &it.root), event(&it, "2", "deal.won", &it.root)]).await;
+    assert_eq!(types("entity=contact&operation=*").await, ["contact.created"]);
+    let all = types("entity=*&operation=*").await;
+    assert_eq!((all.len(), all[2].as_str()), (3, "key.revoked"), "{all:?}");
+    for (words, pointer) in
+        [("entity=Key&operation=*", "entity"), ("entity=key&operation=a-b", "operation"), ("entity=key", "operation")]
+    {
+        let refused = it.admin.get(&format!("/api/v1/hooks/samples?{words}")).await;
+        assert_eq!((refused.status, refused.pointers()), (400, vec![pointer.to_owned()]), "{words}");
+    }
 }
