@@ -91,7 +91,11 @@ fn row(visit: &Visit, revision: &RevisionRow) -> EventRowView {
     let (before, after) = pictures(event.body.as_ref());
     // Identifiers in a host's pictures are the host's own.
     let names = Names::new();
-    let (differences, more) = in_short(before.as_ref(), after.as_ref(), &names);
+    // Where nobody says how the thing looked, what receivers are sent is all there is to see.
+    let data =
+        event.body.as_ref().map(|it| &it.data).filter(|it| before.is_none() && after.is_none() && !it.is_empty());
+    let told = data.cloned().map(Value::Object);
+    let (differences, more) = in_short(before.as_ref(), after.as_ref().or(told.as_ref()), &names);
     let pictures = [&after, &before].into_iter().flatten().filter_map(Value::as_object);
     let known = pictures.chain(event.body.as_ref().map(|it| &it.data));
     let name = known.flat_map(|it| NAMES.map(|field| it.get(field))).flatten().find_map(Value::as_str);

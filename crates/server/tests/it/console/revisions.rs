@@ -87,6 +87,8 @@ async fn what_is_told_of_an_event_alone_is_no_change_and_what_was_erased_is_said
     let data = json!({"rating": 4}).as_object().cloned().unwrap();
     report(&app, "1", key, HostEventBody { data, before: None, after: None }).await;
     let list = browser.get("/o/root/revision-history").await.expect(200);
+    let row = list.text_of("tbody");
+    assert!(row.contains("Rating:") && row.contains('4') && !row.contains('→'), "{row}");
     let path = list.links().into_iter().find(|it| it.contains("/revision-history/evt_")).expect("a page of its own");
     let page = browser.get(&path).await.expect(200);
     assert!(page.text.contains("What receivers are sent") && page.text.contains("rating"), "{}", page.text);

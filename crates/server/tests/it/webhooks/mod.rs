@@ -7,6 +7,7 @@ mod hearing;
 mod hooks;
 pub(crate) mod receiver;
 mod receivers;
+mod reports;
 mod sending;
 mod stretches;
 mod target;
