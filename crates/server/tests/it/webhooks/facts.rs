@@ -41,10 +41,10 @@ async fn a_webhook_whose_key_is_not_good_says_so_and_is_sent_no_test() {
     assert_eq!((&deaf["key_state"], &deaf["status"]), (&json!("inactive"), &json!("active")));
     let listed = it.admin.get(&format!("/api/v1/hooks?key_id={}", key.id)).await.expect(200).json();
     assert_eq!(listed["data"][0]["key_state"], "inactive");
-    let test = || it.admin.post(&format!("{path}/test"), json!({}));
+    let test = async || it.admin.post(&format!("{path}/test"), json!({})).await;
     assert_eq!(test().await.refusal(), (409, "state_conflict".to_owned()));
     it.admin.post(&it.at(&format!("/keys/{}/activate", key.id)), json!({})).await.expect(200);
-    test().await.expect(201);
+    let _ = test().await.expect(201);
     it.app.clock.advance(Duration::from_secs(3 * 24 * 60 * 60));
     assert_eq!(shown().await["key_state"], "expired");
     assert_eq!(test().await.refusal(), (409, "state_conflict".to_owned()));
