@@ -174,8 +174,8 @@ pub const NOTIFICATION_DAYS_KEPT: u64 = 180;
 pub const NOTICES_MAX: usize = 5;
 /// Days before a key ends on which a notice comes at the earliest.
 pub const NOTICE_DAYS_MAX: u16 = 365;
-/// Keys that a page warns of because they end within a day.
-pub const BANNERS_MAX: u64 = 3;
+/// Keys that the banner of a page names because they end within a day.
+pub const BANNERS_MAX: u64 = 10;
 /// Lines in one mail; it says how much more there is.
 pub const MAIL_LINES_MAX: usize = 50;
 /// Times that one mail is tried.
