@@ -297,3 +297,16 @@ async fn a_webhook_that_fails_is_not_shown_as_one_that_is_plainly_on() {
     raw.execute("UPDATE webhook SET failing_since = 1795305600000000, failed_at = 1795305600000000").await;
     assert!(words(&mut browser).await.contains("On, failing since 2026-11-2"), "{}", words(&mut browser).await);
 }
+
+#[tokio::test]
+async fn a_webhook_that_is_sent_without_tls_says_so() {
+    let world = World::without_jobs().await;
+    let hook = world.subscribe(&Receiver::new(Manner::status(200)).await).await;
+    let secure = subscribe(&world.test, token(&world.test).await.expose(), "organization").await;
+    let mut browser = Browser::signed_in(&world.test).await;
+    for (id, says) in [(hook.id.to_string(), true), (secure, false)] {
+        let page = browser.get(&format!("/o/root/webhooks/{id}")).await.expect(200);
+        assert_eq!(page.text_of(".lead").contains("without TLS"), says, "{}", page.text_of(".lead"));
+    }
+    world.stop().await;
+}
