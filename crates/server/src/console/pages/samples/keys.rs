@@ -391,7 +391,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         rows,
         search: String::new(),
         health: None,
-        ending: [super::frame::ending(words), super::frame::ending(words)].concat(),
+        ending: Vec::new(),
         to_review: Some("4".to_owned()),
         back: "/keys?status=active".to_owned(),
         statuses: [
