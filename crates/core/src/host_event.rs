@@ -27,7 +27,26 @@ impl HostEventBody {
         let objects = [Some(&mut self.data), self.before.as_mut(), self.after.as_mut()];
         objects.into_iter().flatten().fold(false, |masked, it| crate::masking::mask_object(it) | masked)
     }
+
+    /// Which part of it has a number that is none of those that are kept as they were written: a whole one of more than 64 bits, which is rounded when
+    /// it is read. Numbers of any length were rejected: all that reads JSON here would keep them as texts.
+    pub fn inexact(&self) -> Option<&'static str> {
+        let parts = [("data", Some(&self.data)), ("before", self.before.as_ref()), ("after", self.after.as_ref())];
+        parts.into_iter().find(|(_, it)| it.is_some_and(|it| it.values().any(is_inexact))).map(|(name, _)| name)
+    }
 }
+
+fn is_inexact(value: &Value) -> bool {
+    match value {
+        Value::Number(it) => it.as_f64().is_some_and(|float| it.is_f64() && WHOLE_BITS_END <= float.abs()),
+        Value::Array(items) => items.iter().any(is_inexact),
+        Value::Object(object) => object.values().any(is_inexact),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
+/// From here on (2⁶³) a whole number may have been one that was rounded: smaller ones are read as whole numbers.
+const WHOLE_BITS_END: f64 = 9_223_372_036_854_775_808.0;
 
 /// What has happened in a host's product.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,5 +94,27 @@ impl HostEvent {
             &self.body,
         );
         Sha256::digest(serde_json::to_vec(&said).expect("what is said has text keys")).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::from_str;
+
+    use super::*;
+
+    #[test]
+    fn a_whole_number_of_more_than_64_bits_is_told_from_those_that_are_kept() {
+        let body = |number: &str| HostEventBody {
+            data: Map::new(),
+            before: None,
+            after: from_str(&format!(r#"{{"deep": [{{"number": {number}}}]}}"#)).expect("an object"),
+        };
+        for kept in ["18446744073709551615", "-9223372036854775808", "9007199254740993", "0.1", "1e18", "-2.5"] {
+            assert_eq!(body(kept).inexact(), None, "{kept}");
+        }
+        for rounded in ["18446744073709551616", "-9223372036854775809", "123456789012345678901234567890"] {
+            assert_eq!(body(rounded).inexact(), Some("after"), "{rounded}");
+        }
     }
 }

@@ -366,17 +366,22 @@ impl KeyState {
             Self::Revoked => "revoked",
         }
     }
+
+    /// What a key looks like that stands so and ends then.
+    pub fn of(standing: KeyStanding, expires_at: Option<Timestamp>, now: Timestamp) -> Self {
+        match standing {
+            KeyStanding::Revoked => Self::Revoked,
+            _ if expires_at.is_some_and(|at| at <= now) => Self::Expired,
+            KeyStanding::Inactive => Self::Inactive,
+            KeyStanding::Active => Self::Active,
+        }
+    }
 }
 
 impl Key {
     /// What it looks like from outside.
     pub fn state(&self, now: Timestamp) -> KeyState {
-        match self.standing {
-            KeyStanding::Revoked => KeyState::Revoked,
-            _ if self.expires_at.is_some_and(|at| at <= now) => KeyState::Expired,
-            KeyStanding::Inactive => KeyState::Inactive,
-            KeyStanding::Active => KeyState::Active,
-        }
+        KeyState::of(self.standing, self.expires_at, now)
     }
 
     /// Changes what the patch names, and nothing of the secret.

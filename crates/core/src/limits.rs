@@ -178,8 +178,8 @@ pub const NOTIFICATION_DAYS_KEPT: u64 = 180;
 pub const NOTICES_MAX: usize = 5;
 /// Days before a key ends on which a notice comes at the earliest.
 pub const NOTICE_DAYS_MAX: u16 = 365;
-/// Keys that a page warns of because they end within a day.
-pub const BANNERS_MAX: u64 = 3;
+/// Keys that the banner of a page names because they end within a day.
+pub const BANNERS_MAX: u64 = 10;
 /// Lines in one mail; it says how much more there is.
 pub const MAIL_LINES_MAX: usize = 50;
 /// Times that one mail is tried.
@@ -225,12 +225,16 @@ pub const DELIVERY_DAYS_KEPT: u64 = 30;
 pub const HOST_EVENT_DAYS_KEPT: u64 = 90;
 /// Events that a host reports at a time.
 pub const HOST_EVENTS_PER_BATCH_MAX: usize = 100;
+/// Bytes of a batch of such events: each as long as it may be, with what stands around its data.
+pub const HOST_BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of one event of a host as it is sent to receivers, who are promised less than 20 kB (Standard Webhooks).
 pub const HOST_EVENT_BYTES_MAX: usize = 18 * 1024;
 /// Bytes of how something of Claviger's own looked before and after, as receivers are sent it; what has more is told without.
 pub const CHANGE_MESSAGE_BYTES_MAX: usize = 18 * 1024;
 /// Bytes of the identifier that a host gives an event, and of that of the thing that it is about.
 pub const HOST_ID_BYTES_MAX: usize = 128;
+/// Days by which an event may have happened before it is reported; what seems older has a wrong date.
+pub const HOST_EVENT_BEHIND_DAYS_MAX: u64 = 3650;
 /// Hours by which an event may have happened after it is reported: clocks differ.
 pub const HOST_EVENT_AHEAD_HOURS_MAX: u64 = 1;
 /// Types of events in the catalogue of one organization.

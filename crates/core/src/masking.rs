@@ -33,6 +33,21 @@ pub fn mask_object(object: &mut Map<String, Value>) -> bool {
     true
 }
 
+/// Whether a key of our format or a token stands in a text.
+pub fn holds_secret(text: &str) -> bool {
+    next_key(text).is_some() || next_token(text).is_some()
+}
+
+/// The keys of our format that stand in a text, in their order, at most so many.
+pub fn keys_in(text: &str, at_most: usize) -> Vec<&str> {
+    let (mut found, mut rest) = (Vec::new(), text);
+    while let Some((start, end, _)) = next_key(rest).filter(|_| found.len() < at_most) {
+        found.push(&rest[start..end]);
+        rest = &rest[end..];
+    }
+    found
+}
+
 fn mask_value(value: &mut Value) -> bool {
     match value {
         Value::String(text) => match mask_text(text) {
@@ -155,5 +170,15 @@ mod tests {
         assert_eq!(object["a"], json!([{"b": &hint}, 1]));
         assert_eq!((object.len(), object.contains_key(&hint), object.contains_key(&quoted)), (3, true, true));
         assert!(!mask_object(&mut object), "once is enough");
+    }
+
+    #[test]
+    fn keys_are_found_wherever_they_stand_in_a_text() {
+        let (one, two) = (token(1), token(2));
+        assert_eq!(keys_in(&one, 2), [one.as_str()]);
+        assert_eq!(keys_in(&format!("export KEY=\"{one}\""), 2), [one.as_str()]);
+        assert_eq!(keys_in(&format!("{one},{two};{one}"), 2), [one.as_str(), two.as_str()]);
+        assert!(keys_in("export KEY=\"ck_0123456789abcdefghij\"", 2).is_empty());
+        assert!(holds_secret(&format!("contact {one}")) && !holds_secret("contact 4711"));
     }
 }

@@ -11,8 +11,10 @@ pub mod sending;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use claviger_core::decision::KeyStanding;
 use claviger_core::event::{Position, Stream};
 use claviger_core::id::{KeyId, OrganizationId, UserId, WebhookId};
+use claviger_core::key::KeyState;
 use claviger_core::name::Name;
 use claviger_core::permission::PermissionSet;
 use claviger_core::tenant::Tenant;
@@ -31,7 +33,8 @@ use crate::{Connection, Cursor, Hold, Page, PageRequest, StoreResult, Tx};
 macro_rules! columns {
     () => {
         "w.id, w.organization_id, w.key_id, w.target_url, w.entity, w.operation, w.hears, w.description, w.reach, w.status, \
-         w.failing_since, w.failed_at, w.version, w.created_at, w.updated_at, k.name, k.owner_id, k.mapped_user_id \
+         w.failing_since, w.failed_at, w.version, w.created_at, w.updated_at, k.name, k.owner_id, k.mapped_user_id, \
+         k.standing, k.expires_at \
          FROM webhook w LEFT JOIN key k ON k.id = w.key_id AND k.organization_id = w.organization_id WHERE w.deleted_at IS NULL "
     };
 }
@@ -172,6 +175,17 @@ pub struct WebhookRow {
     pub owner_id: Option<UserId>,
     /// Whose rights its key carries.
     pub mapped_user_id: Option<UserId>,
+    /// How its key stands.
+    pub key_standing: Option<KeyStanding>,
+    /// When its key ends.
+    pub key_expires_at: Option<Timestamp>,
+}
+
+impl WebhookRow {
+    /// What its key looks like now; absent for one of the organization.
+    pub fn key_state(&self, now: Timestamp) -> Option<KeyState> {
+        self.key_standing.map(|it| KeyState::of(it, self.key_expires_at, now))
+    }
 }
 
 /// Whose webhooks a list shows.
@@ -242,7 +256,14 @@ fn row(it: &mut Columns<'_>) -> Result<WebhookRow, Unreadable> {
         created_at: it.next()?,
         updated_at: it.next()?,
     };
-    Ok(WebhookRow { webhook, key_name: it.next()?, owner_id: it.next()?, mapped_user_id: it.next()? })
+    Ok(WebhookRow {
+        webhook,
+        key_name: it.next()?,
+        owner_id: it.next()?,
+        mapped_user_id: it.next()?,
+        key_standing: it.next()?,
+        key_expires_at: it.next()?,
+    })
 }
 
 /// Reads a webhook that ends with its key, and where its receiver is told.
@@ -384,7 +405,8 @@ impl Tx {
         self.replace(UPDATE_WEBHOOK, [place, what, since].concat(), EXISTS).await
     }
 
-    /// Deletes a webhook with its signing secrets; its deliveries are cleared away later.
+    /// Deletes a webhook with its signing secrets, or leaves those until its receiver has been told ([`Tx::insert_farewell`], before this); its deliveries
+    /// are cleared away later.
     ///
     /// # Errors
     /// `Missing`.

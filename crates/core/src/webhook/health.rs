@@ -7,6 +7,8 @@ pub struct Try {
     pub duration_ms: u64,
     /// The status that was answered.
     pub status: Option<u16>,
+    /// Whether its receiver wanted just that one no more (`webhook-delivery: abort-message`): it is there, and has not failed.
+    pub is_declined: bool,
 }
 
 /// What the latest tries say of a receiver.
@@ -14,7 +16,7 @@ pub struct Try {
 pub struct Health {
     /// How many tries it is judged by.
     pub attempts: u64,
-    /// How many of them were not taken.
+    /// How many of them were not taken. One that its receiver gave up itself is none of these.
     pub failed: u64,
     /// Milliseconds in which 95 of 100 were over, failed ones too: a receiver that is slow to fail is slow. Absent where there was none.
     pub p95_ms: Option<u64>,
@@ -23,7 +25,8 @@ pub struct Health {
 impl Health {
     /// Judges by these tries, in whatever order.
     pub fn of(tries: &[Try]) -> Self {
-        let failed = tries.iter().filter(|it| !it.status.is_some_and(|it| (200..300).contains(&it))).count();
+        let has_failed = |it: &&Try| !it.is_declined && !it.status.is_some_and(|it| (200..300).contains(&it));
+        let failed = tries.iter().filter(has_failed).count();
         let mut durations: Vec<_> = tries.iter().map(|it| it.duration_ms).collect();
         durations.sort_unstable();
         // The nearest rank, which is one that was measured.
@@ -45,7 +48,8 @@ mod tests {
     #[test]
     fn a_receiver_is_judged_by_what_was_measured() {
         let of = |durations: &[u64]| {
-            let tries: Vec<_> = durations.iter().map(|it| Try { duration_ms: *it, status: Some(200) }).collect();
+            let taken = |it: &u64| Try { duration_ms: *it, status: Some(200), is_declined: false };
+            let tries: Vec<_> = durations.iter().map(taken).collect();
             Health::of(&tries).p95_ms
         };
         assert_eq!((of(&[]), of(&[7]), of(&[9, 7])), (None, Some(7), Some(9)));
@@ -55,9 +59,17 @@ mod tests {
 
     #[test]
     fn whatever_is_no_2xx_was_not_taken() {
-        let tries = [Some(200), Some(299), Some(300), Some(500), None].map(|status| Try { duration_ms: 1, status });
+        let tries = [Some(200), Some(299), Some(300), Some(500), None];
+        let tries = tries.map(|status| Try { duration_ms: 1, status, is_declined: false });
         let health = Health::of(&tries);
         assert_eq!((health.attempts, health.failed, health.failed_percent()), (5, 3, Some(60)));
         assert_eq!(Health::default().failed_percent(), None);
+    }
+
+    #[test]
+    fn who_gives_one_delivery_up_has_not_failed() {
+        let answered = |is_declined| Try { duration_ms: 1, status: Some(500), is_declined };
+        let health = Health::of(&[answered(true), answered(false), answered(true)]);
+        assert_eq!((health.attempts, health.failed), (3, 1));
     }
 }

@@ -29,28 +29,6 @@ pub struct Topic {
 )]
 pub struct TopicError;
 
-/// The text is no operation as lists are asked for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OperationError {
-    /// It is how the type of an event calls one of the three operations that everything has.
-    #[error("is not called so here; ask for `{0}`")]
-    Past(&'static str),
-    /// It is no word at all.
-    #[error("is none of `create`, `update`, `delete` and a product's own words, such as `won`")]
-    NoWord,
-}
-
-/// Reads one operation as lists show it, and guesses nothing: of the three that everything has, `updated` is how types of events call it.
-///
-/// # Errors
-/// [`OperationError`]. Which words of their own hosts have is theirs to say, so no other word is refused.
-pub fn exact_operation(text: &str) -> Result<Box<str>, OperationError> {
-    match PAST.iter().find(|(_, past)| *past == text) {
-        Some((it, _)) => Err(OperationError::Past(it)),
-        None => word(text).map_err(|_| OperationError::NoWord),
-    }
-}
-
 impl Topic {
     /// Reads the two words.
     ///
@@ -203,16 +181,6 @@ mod tests {
                 Subscription::parse(topic.entity(), text.split_once('.').expect("two words").1)
                     .is_ok_and(|it| it.covers(&topic))
             );
-        }
-    }
-
-    #[test]
-    fn a_list_is_asked_for_an_operation_by_the_name_that_it_shows() {
-        assert_eq!(exact_operation("update").as_deref(), Ok("update"));
-        assert_eq!(exact_operation("won").as_deref(), Ok("won"));
-        assert_eq!(exact_operation("updated"), Err(OperationError::Past("update")));
-        for text in ["", "Update", "up date", "*", "scorecard.updated"] {
-            assert_eq!(exact_operation(text), Err(OperationError::NoWord), "{text}");
         }
     }
 

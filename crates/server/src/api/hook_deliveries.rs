@@ -144,7 +144,8 @@ pub(super) async fn get_delivery(
 
 /// Has a delivery sent again.
 ///
-/// Whatever came of it, at once, with the same `webhook-id`. Takes the right to what the webhook tells.
+/// Whatever came of it, at once, with the same `webhook-id`. Takes the right to what the webhook tells. What was erased is refused: it is sent no
+/// more.
 #[utoipa::path(
     post,
     path = "/api/v1/hooks/{hook_id}/deliveries/{delivery_id}/resend",
@@ -167,7 +168,8 @@ pub(super) async fn resend_delivery(
 /// Has the deliveries sent again that failed.
 ///
 /// Those made since an instant that were given up, and those with an attempt that failed since then, which do not wait for the next one; the oldest
-/// first, at most 1,000 at a time. What is on its way already is not sent twice. Takes the right to what the webhook tells.
+/// first, at most 1,000 at a time. What is on its way already is not sent twice, and what was erased is not sent again. Takes the right to what the
+/// webhook tells.
 #[utoipa::path(
     post,
     path = "/api/v1/hooks/{hook_id}/recover",
@@ -192,7 +194,8 @@ pub(super) async fn recover_deliveries(
 
 /// Sends a webhook a test.
 ///
-/// A real delivery, signed and tried like any other, with what the catalogue of event types has for an example and `test: true`.
+/// A real delivery, signed and tried like any other, with what the catalogue of event types has for an example and `test: true`. Refused while the key
+/// that it hangs on is not active: nothing else would come.
 #[utoipa::path(
     post,
     path = "/api/v1/hooks/{hook_id}/test",

@@ -16,7 +16,7 @@ use super::fields::{Field, all_fields, at, optional, present};
 use super::idempotency::{PostBody, place};
 use super::key_views::{SecretStateWord, state_of};
 use super::numbers::{HOOK_OVERLAP_SECS, hook_overlap, within_bounds};
-use super::words::{DeliveryStateWord, HookStatusWord, ReachWord};
+use super::words::{DeliveryStateWord, HookStatusWord, KeyStateWord, ReachWord};
 use crate::ops::keys::Overlap;
 use crate::ops::webhooks::{DeliveryInfo, NewWebhook, Owner, ShownWebhook, WebhookInfo, WebhookPatch};
 
@@ -61,7 +61,7 @@ pub(super) struct SigningSecretView {
 pub(super) struct RecentView {
     /// How many they are.
     attempts: u64,
-    /// How many of them were not answered with 200 to 299.
+    /// How many of them were not answered with 200 to 299, and not given up by the receiver itself (`webhook-delivery: abort-message`).
     failed: u64,
     /// How many of 100 that are, rounded down; null where there was none.
     #[schema(required)]
@@ -88,6 +88,10 @@ pub(super) struct HookView {
     /// What that key is called.
     #[schema(required)]
     pub key_name: Option<String>,
+    /// What that key looks like now; null for one that is the organization's. While it is not `active`, the webhook is told nothing of what happens,
+    /// whatever its `status`.
+    #[schema(required)]
+    pub key_state: Option<KeyStateWord>,
     /// Where it is sent; null for who may only look, since a secret may stand in it.
     #[schema(required)]
     pub target_url: Option<String>,
@@ -149,6 +153,7 @@ impl From<&WebhookInfo> for HookView {
             organization_id: webhook.organization_id,
             key_id: webhook.key_id,
             key_name: it.row.key_name.as_ref().map(ToString::to_string),
+            key_state: it.key_state.map(Into::into),
             target_url: it.shows_target.then(|| webhook.target_url.as_str().to_owned()),
             target_origin: webhook.target_url.origin(),
             entity: webhook.subscription.entity().to_owned(),
@@ -386,7 +391,7 @@ pub(super) struct DeliveryDetailView {
     /// The delivery.
     #[serde(flatten)]
     delivery: DeliveryView,
-    /// What it sends; null for who may not read such events, and where the event is kept no longer.
+    /// What it sends; null for who may not read such events, and where the event was erased or is kept no longer.
     #[schema(value_type = Option<Object>, required)]
     body: Option<Value>,
     /// The latest tries, newest first, at most 100.

@@ -73,9 +73,9 @@ pub(super) struct HookQuery {
 pub(super) struct SampleQuery {
     /// Those of this organization; left out it is the key's own. A session names one.
     organization_id: Option<String>,
-    /// What they are about, such as `contact`. Needed.
+    /// What they are about, such as `contact`; `*` is everything. Needed.
     entity: Option<String>,
-    /// What happens to that, such as `create`. Needed.
+    /// What happens to that, such as `create`; `*` is everything. Needed.
     operation: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use claviger_core::event_type::EventType;
 use claviger_core::host_event::HostEventBody;
 use claviger_core::id::{EventId, EventTypeId, OrganizationId};
-use claviger_core::limits::{HOST_EVENTS_PER_BATCH_MAX, HOST_ID_BYTES_MAX};
+use claviger_core::limits::{HOST_BATCH_BYTES_MAX, HOST_EVENT_BYTES_MAX, HOST_EVENTS_PER_BATCH_MAX, HOST_ID_BYTES_MAX};
 use claviger_core::name::Description;
 use claviger_core::permission::Permission;
 use claviger_core::reject::{FieldReject, Reject};
@@ -95,7 +95,13 @@ pub(super) struct ReportEventsBody {
     events: Vec<Object<NewHostEventBody>>,
 }
 
-impl PostBody for ReportEventsBody {}
+impl PostBody for ReportEventsBody {
+    const BYTES_MAX: usize = HOST_BATCH_BYTES_MAX;
+}
+
+/// What stands around the data of an event: its identifiers, its type and when it was, escaped as JSON.
+const HEADING_BYTES: usize = 1024;
+const _: () = assert!(HOST_EVENTS_PER_BATCH_MAX * (HOST_EVENT_BYTES_MAX + HEADING_BYTES) <= HOST_BATCH_BYTES_MAX);
 
 /// What became of one event of a batch.
 #[derive(Debug, Serialize, ToSchema)]

@@ -36,8 +36,11 @@ struct Claim {
     fingerprint: [u8; 32],
 }
 
-/// Whether a body may be left out.
+/// How long a body may be, and whether it may be left out.
 pub(super) trait PostBody: DeserializeOwned {
+    /// Bytes of it, at most.
+    const BYTES_MAX: usize = limits::BODY_BYTES_MAX;
+
     /// What no body at all means, if anything.
     fn empty() -> Option<Self> {
         None
@@ -61,7 +64,7 @@ impl<S: Send + Sync, T: PostBody> FromRequest<S> for Post<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let IdempotencyKey(key) = IdempotencyKey::from_request_parts(&mut parts, state).await?;
-        let bytes = read(body, &parts.headers, limits::BODY_BYTES_MAX).await?;
+        let bytes = read(body, &parts.headers, T::BYTES_MAX).await?;
         let claim = key.map(|key| {
             let hash = Sha256::new().chain_update(parts.method.as_str()).chain_update(b"\0");
             let hash = hash.chain_update(parts.uri.path()).chain_update(b"\0").chain_update(&bytes);

@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 use claviger_core::id::{KeyId, OrganizationId};
-use secrecy::SecretString;
+use claviger_core::masking::keys_in;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -33,7 +34,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LeakBody {
-    /// A whole key.
+    /// A whole key; one of ours is also found in a text that stands around it, such as `API_KEY="ck_…"`.
     #[schema(value_type = Option<String>, max_length = 4096)]
     key: Option<SecretString>,
     /// The first part of a pair, instead of `key`.
@@ -54,7 +55,7 @@ impl TryFrom<LeakBody> for Leak {
 
     fn try_from(body: LeakBody) -> Result<Self, Reject> {
         let subject = match (body.key, body.access_key, body.secret_key) {
-            (Some(key), None, None) => Ok(Subject::Key(key)),
+            (Some(key), None, None) => at("/key", key_in(key)).map(Subject::Key),
             (None, Some(access), Some(secret)) => Ok(Subject::Pair { access, secret }),
             (None, Some(_), None) => at("/secret_key", Err("is needed beside `access_key`")),
             (None, None, Some(_)) => at("/access_key", Err("is needed beside `secret_key`")),
@@ -64,6 +65,18 @@ impl TryFrom<LeakBody> for Leak {
         let found_at = optional("/found_at", body.found_at.as_deref());
         let (subject, found_at) = all_fields!(subject, found_at)?;
         Self::new(subject, found_at)
+    }
+}
+
+/// The key in what was found. To say of one that nobody has it, only because something stands beside it, would leave it good.
+fn key_in(found: SecretString) -> Result<SecretString, &'static str> {
+    match keys_in(found.expose_secret(), 2).as_slice() {
+        [] if found.expose_secret().trim().contains(char::is_whitespace) => {
+            Err("holds no key of ours, and no other has spaces: report the key alone, without what stands around it")
+        }
+        [] => Ok(found),
+        [key] => Ok((*key).to_owned().into()),
+        _ => Err("holds several keys: report each by itself"),
     }
 }
 

@@ -8,7 +8,7 @@ use claviger_core::host_event::HostEventBody;
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
 use claviger_core::reject::Reject;
 use claviger_core::time::Timestamp;
-use claviger_core::webhook::topic::exact_operation;
+use claviger_core::webhook::topic::Subscription;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -167,7 +167,8 @@ impl Line for RevisionView {
 pub(super) struct RevisionQuery {
     /// Those of things of this kind, such as `scorecard`.
     entity: Option<String>,
-    /// Those where this was done: `create`, `update`, `delete`, or a word of the product's own. `updated` and the like are refused.
+    /// Those where this was done: `create`, `update`, `delete`, or a word of the product's own. `created`, `updated` and `deleted` are read as what they
+    /// come of.
     operation: Option<String>,
     /// Those of the thing that the host calls so.
     entity_id: Option<String>,
@@ -197,9 +198,16 @@ impl RevisionQuery {
         let until = optional("until", self.until.as_deref());
         let user_id = optional("user_id", self.user_id.as_deref());
         let key_id = optional("key_id", self.key_id.as_deref());
-        let operation = at("operation", self.operation.as_deref().map(exact_operation).transpose());
-        let (from, until, user_id, key_id, operation) = all_fields!(from, until, user_id, key_id, operation)?;
-        let (entity, operation, entity_id) = (self.entity.clone(), operation.map(String::from), self.entity_id.clone());
+        // As a subscription has them, `*` and `created` too.
+        const ANY: &str = "*";
+        let word = |it: &Option<String>| it.as_deref().unwrap_or(ANY).to_owned();
+        let entity = at("entity", Subscription::parse(&word(&self.entity), ANY));
+        let operation = at("operation", Subscription::parse(ANY, &word(&self.operation)));
+        let (from, until, user_id, key_id, entity, operation) =
+            all_fields!(from, until, user_id, key_id, entity, operation)?;
+        let named = |word: &str| Some(word.to_owned()).filter(|it| it != ANY);
+        let (entity, operation, entity_id) =
+            (named(entity.entity()), named(operation.operation()), self.entity_id.clone());
         Ok(RevisionFilter { entity, operation, entity_id, user_id, key_id, from, until })
     }
 

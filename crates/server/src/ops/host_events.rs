@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use claviger_core::host_event::{HostEvent, HostEventBody};
 use claviger_core::id::{EventId, KeyId, OrganizationId, UserId};
-use claviger_core::limits::{HOST_EVENT_AHEAD_HOURS_MAX, HOST_EVENT_BYTES_MAX};
+use claviger_core::limits::{HOST_EVENT_AHEAD_HOURS_MAX, HOST_EVENT_BEHIND_DAYS_MAX, HOST_EVENT_BYTES_MAX};
+use claviger_core::masking;
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -132,8 +133,24 @@ async fn make(
         let detail = "is one of Claviger's own types; call what is yours otherwise, such as `contact.created`";
         return Err(field("type", detail).into());
     }
+    for (name, text) in [("id", Some(&new.given_id)), ("entity_id", new.entity_id.as_ref())] {
+        if text.is_some_and(|it| masking::holds_secret(it)) {
+            let detail = "holds a key or an access token of this service, which would be kept: say what the host calls it instead";
+            return Err(field(name, detail).into());
+        }
+    }
+    if new.at < now.saturating_sub(Duration::from_secs(HOST_EVENT_BEHIND_DAYS_MAX * 24 * 3600)) {
+        let detail = format!(
+            "lies more than {HOST_EVENT_BEHIND_DAYS_MAX} days back: say when it happened, in UTC and as 2026-11-01T10:00:00Z"
+        );
+        return Err(field("at", &detail).into());
+    }
     if now.saturating_add(Duration::from_secs(HOST_EVENT_AHEAD_HOURS_MAX * 3600)) < new.at {
         return Err(field("at", "lies in the future").into());
+    }
+    if let Some(name) = new.body.inexact() {
+        let detail = "has a number that would not be kept exactly: report one of more than 64 bits as a text";
+        return Err(field(name, detail).into());
     }
     let bytes = serde_json::to_vec(&new.body).map_or(usize::MAX, |it| it.len());
     if bytes > HOST_EVENT_BYTES_MAX {

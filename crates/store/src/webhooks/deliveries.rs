@@ -5,6 +5,7 @@ use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
 use claviger_core::limits::{DELIVERIES_RECOVERED_MAX, HEALTH_ATTEMPTS_MAX};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_core::webhook::attempt::DECLINED;
 use claviger_core::webhook::delivery::{DeliveryState, Source};
 use claviger_core::webhook::health::Try;
 use claviger_core::webhook::topic::Topic;
@@ -47,6 +48,15 @@ macro_rules! orphaned {
     };
 }
 
+/// Whether what happened was not erased.
+macro_rules! is_told {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM host_event h WHERE h.id = d.event_id AND h.body IS NULL) \
+         AND NOT EXISTS (SELECT 1 FROM event e WHERE e.id = d.event_id AND e.commitment IS NOT NULL AND NOT EXISTS \
+         (SELECT 1 FROM event_body b WHERE b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq))"
+    };
+}
+
 macro_rules! insert_delivery_columns {
     () => {
         "INSERT INTO delivery (id, webhook_id, organization_id, event_id, event_organization_id, stream, entity, operation, body, \
@@ -70,7 +80,7 @@ statements! {
     /// Of the latest deliveries alone that were tried: what a webhook is judged by costs the same however many it has, and however many of them
     /// wait. Spelled as the index spells it that has just these: SQLite takes a partial index only for the very same words.
     FIND_RECENT_TRIES =
-        "SELECT a.duration_ms, a.status FROM (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 \
+        "SELECT a.duration_ms, a.status, a.error FROM (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 \
          AND d.attempts > 0 ORDER BY d.id DESC LIMIT $3) found JOIN attempt a ON a.delivery_id = found.id WHERE a.at >= $4 \
          ORDER BY a.at DESC, a.delivery_id, a.number LIMIT $5";
     INSERT_ATTEMPT =
@@ -79,15 +89,20 @@ statements! {
     RESEND_DELIVERY =
         "UPDATE delivery SET state = 'pending', due_at = $4, is_manual = $5, ended_at = NULL \
          WHERE id = $1 AND webhook_id = $2 AND organization_id = $3";
-    RECOVER_DELIVERIES =
+    RECOVER_DELIVERIES = concat!(
         "UPDATE delivery SET state = 'pending', due_at = $4, is_manual = $5, ended_at = NULL WHERE id IN \
-         (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 AND d.state = 'failed' AND d.created_at >= $3 \
-         ORDER BY d.id LIMIT $6)";
+         (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 AND d.state = 'failed' AND d.created_at >= $3 AND ",
+        is_told!(),
+        " ORDER BY d.id LIMIT $6)"
+    );
     /// Those that wait for a further attempt. What is due already is on its way: it would come twice.
-    HURRY_DELIVERIES =
+    HURRY_DELIVERIES = concat!(
         "UPDATE delivery SET due_at = $4, is_manual = $5 WHERE id IN \
          (SELECT d.id FROM delivery d WHERE d.webhook_id = $1 AND d.organization_id = $2 AND d.state = 'pending' AND 0 < d.attempts \
-         AND EXISTS (SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.at >= $3) AND d.due_at > $4 ORDER BY d.id LIMIT $6)";
+         AND EXISTS (SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.at >= $3) AND d.due_at > $4 AND ",
+        is_told!(),
+        " ORDER BY d.id LIMIT $6)"
+    );
     PURGE_OLD_ATTEMPTS = concat!("DELETE FROM attempt WHERE delivery_id IN ", old!());
     PURGE_OLD_DELIVERIES = concat!("DELETE FROM delivery WHERE id IN ", old!());
     PURGE_ORPHANED_ATTEMPTS = concat!("DELETE FROM attempt WHERE delivery_id IN ", orphaned!());
@@ -260,7 +275,10 @@ impl Connection {
     ) -> StoreResult<Vec<Try>> {
         let most = HEALTH_ATTEMPTS_MAX as i64;
         let arguments = args![webhook_id, tenant.organization_id(), most, since, most];
-        let read = |it: &mut Columns<'_>| Ok(Try { duration_ms: it.next()?, status: it.next()? });
+        let is_declined = |error: Option<String>| error.as_deref() == Some(DECLINED);
+        let read = |it: &mut Columns<'_>| {
+            Ok(Try { duration_ms: it.next()?, status: it.next()?, is_declined: is_declined(it.next()?) })
+        };
         self.list(FIND_RECENT_TRIES, arguments, "attempt", read).await
     }
 }
@@ -313,7 +331,8 @@ impl Tx {
     }
 
     /// Has the deliveries of a webhook sent again that were made since an instant and failed, and those sent now of which an attempt has failed
-    /// since then and which wait for the next one; those that wait first, each the oldest first, at most [`DELIVERIES_RECOVERED_MAX`] together. Says how many.
+    /// since then and which wait for the next one, without what was erased; those that wait first, each the oldest first, at most
+    /// [`DELIVERIES_RECOVERED_MAX`] together. Says how many.
     ///
     /// # Errors
     /// What any statement can meet.

@@ -26,7 +26,13 @@ statements! {
     UPDATE_WEBHOOK_SECRET =
         "UPDATE webhook_secret SET state = $3, retiring_until = $4 WHERE id = $1 AND organization_id = $2";
     DELETE_WEBHOOK_SECRET = "DELETE FROM webhook_secret WHERE id = $1 AND organization_id = $2";
-    DELETE_WEBHOOK_SECRETS = "DELETE FROM webhook_secret WHERE webhook_id = $1 AND organization_id = $2";
+    /// Not where its receiver is to be told: that is signed, too.
+    DELETE_WEBHOOK_SECRETS =
+        "DELETE FROM webhook_secret WHERE webhook_id = $1 AND organization_id = $2 \
+         AND NOT EXISTS (SELECT 1 FROM farewell f WHERE f.webhook_id = $1)";
+    DELETE_SECRETS_OF_DELETED =
+        "DELETE FROM webhook_secret WHERE webhook_id = $1 AND organization_id = $2 \
+         AND EXISTS (SELECT 1 FROM webhook w WHERE w.id = $1 AND w.deleted_at IS NOT NULL)";
     PURGE_WEBHOOK_SECRETS =
         "DELETE FROM webhook_secret WHERE id IN \
          (SELECT s.id FROM webhook_secret s WHERE s.retiring_until <= $1 ORDER BY s.retiring_until LIMIT $2)";
@@ -93,6 +99,15 @@ impl Tx {
 
     pub(super) async fn delete_webhook_secrets(&mut self, tenant: &Tenant, webhook_id: WebhookId) -> StoreResult<()> {
         self.execute(DELETE_WEBHOOK_SECRETS, args![webhook_id, tenant.organization_id()]).await.map(drop)
+    }
+
+    /// Removes what was kept to tell a receiver that its webhook was deleted.
+    pub(super) async fn delete_secrets_of_deleted(
+        &mut self,
+        tenant: &Tenant,
+        webhook_id: WebhookId,
+    ) -> StoreResult<()> {
+        self.execute(DELETE_SECRETS_OF_DELETED, args![webhook_id, tenant.organization_id()]).await.map(drop)
     }
 
     /// Removes signing secrets that have ended, at most [`ROWS_PURGED_MAX`], and says how many.

@@ -274,7 +274,8 @@ impl Tx {
         Ok(0 < self.execute(LEASE_FAREWELL, args![id, tenant.organization_id(), now.own, now.common, until]).await?)
     }
 
-    /// Has a farewell tried again at an instant; where there is none, it is over. Says whether it was there.
+    /// Has a farewell tried again at an instant; where there is none, it is over, and the signing secrets of a webhook that was deleted go with it. Says
+    /// whether it was there.
     ///
     /// # Errors
     /// What any statement can meet.
@@ -288,7 +289,11 @@ impl Tx {
         let place = args![id, tenant.organization_id()];
         let noted = match again_at {
             Some(at) => self.execute(PUT_OFF_FAREWELL, [place, args![attempts, at]].concat()).await?,
-            None => self.execute(DELETE_FAREWELL, place).await?,
+            None => {
+                let ended = self.execute(DELETE_FAREWELL, place).await?;
+                self.delete_secrets_of_deleted(tenant, id).await?;
+                ended
+            }
         };
         Ok(0 < noted)
     }

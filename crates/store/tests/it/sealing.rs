@@ -18,7 +18,7 @@ fn master() -> MasterKey {
     MasterKey::generate(&mut rng(7))
 }
 
-fn new_data_key(organization_id: OrganizationId, purpose: Purpose) -> DataKeyRow {
+pub(crate) fn new_data_key(organization_id: OrganizationId, purpose: Purpose) -> DataKeyRow {
     let id = id();
     let (_, wrapped) = master().make_data_key(id, organization_id, purpose, &mut rng(id.as_u128() as u64));
     DataKeyRow { id, wrapped }

@@ -10,6 +10,7 @@ use claviger_core::id::{DataKeyId, EventId, KeyId, OrganizationId, WebhookId};
 use claviger_core::key::Key;
 use claviger_core::name::Description;
 use claviger_core::permission::PermissionSet;
+use claviger_core::sealing::Purpose;
 use claviger_core::secret::SecretState;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -24,6 +25,7 @@ use claviger_store::webhooks::{WebhookFilter, WebhooksOf};
 use claviger_store::{Error, PageRequest, StoreResult, Tx};
 
 use crate::engine::{harm, is_postgres};
+use crate::sealing::new_data_key;
 use crate::world::{World, event, id, now, tenant};
 
 /// Behind everything that a test reports.
@@ -390,12 +392,41 @@ async fn lists_show_whose_they_are_asked_for_and_nothing_that_was_deleted() {
 }
 
 #[tokio::test]
+async fn signing_secrets_of_a_deleted_webhook_are_kept_until_its_receiver_has_been_told() {
+    let it = Subscribed::new().await;
+    let (acme, beta) = (it.world.acme.tenant.clone(), it.world.beta.tenant.clone());
+    let row = new_data_key(acme.organization_id(), Purpose::Webhook);
+    let data_key_id = it.change(async |tx| tx.insert_data_key(&acme, Purpose::Webhook, &row, now()).await).await.id;
+    for webhook in [&it.own, &it.of_key] {
+        let current = secret(SecretState::Current);
+        it.change(async |tx| tx.insert_webhook_secret(&acme, webhook.id, &current, data_key_id, &vec![1]).await).await;
+    }
+    it.change(async |tx| tx.insert_farewell(&acme, &it.of_key, now()).await).await;
+    for webhook in [&it.own, &it.of_key] {
+        it.change(async |tx| tx.delete_webhook(&acme, webhook.id, now()).await).await;
+    }
+    let left = "SELECT count(*) FROM webhook_secret";
+    assert_eq!(it.number(left).await, 1, "that of whom nobody has to tell is gone at once");
+    it.change(async |tx| tx.note_farewell(&beta, it.of_key.id, 1, None).await).await;
+    assert_eq!(it.number(left).await, 1, "it is Acme's");
+    it.change(async |tx| tx.note_farewell(&acme, it.of_key.id, 1, None).await).await;
+    assert_eq!(it.number(left).await, 0);
+}
+
+#[tokio::test]
 async fn what_failed_is_sent_again_when_somebody_asks_and_what_is_old_goes() {
     let it = Subscribed::new().await;
     let acme = it.world.acme.tenant.clone();
     for _ in 0..3 {
         it.deliver(&it.own, id(), now()).await;
     }
+    let erased = host_event(acme.organization_id(), "erased");
+    let mut tx = it.world.store.begin().await.expect("a transaction");
+    let place = tx.begin_reporting().await.expect("a place");
+    tx.insert_host_event(&acme, &erased, erased.fingerprint(None), place).await.expect("an event");
+    tx.erase_host_event(&acme, erased.id).await.expect("an answer");
+    tx.commit_unaudited("a test").await.expect("a commit");
+    it.deliver(&it.own, erased.id, now()).await;
     harm(&it.world.store, "UPDATE delivery SET state = 'failed', due_at = NULL").await;
     harm(&it.world.store, "UPDATE webhook SET due_at = NULL").await;
     let beta = &it.world.beta.tenant;
@@ -403,7 +434,7 @@ async fn what_failed_is_sent_again_when_somebody_asks_and_what_is_old_goes() {
         async |by: &Tenant, since| it.change(async |tx| tx.recover_deliveries(by, it.own.id, since, now()).await).await;
     assert_eq!(recover(beta, now()).await, 0);
     assert_eq!(recover(&acme, now().saturating_add(std::time::Duration::from_secs(1))).await, 0);
-    assert_eq!(recover(&acme, now()).await, 3);
+    assert_eq!(recover(&acme, now()).await, 3, "without what was erased");
     assert_eq!(it.number("SELECT count(*) FROM webhook WHERE due_at IS NOT NULL").await, 1);
     let page = async |state| {
         let mut reader = it.world.store.read().await.expect("a reader");
@@ -412,9 +443,9 @@ async fn what_failed_is_sent_again_when_somebody_asks_and_what_is_old_goes() {
     };
     assert_eq!(page(None).await, (2, true));
     assert_eq!(page(Some(DeliveryState::Pending)).await, (2, true));
-    assert_eq!(page(Some(DeliveryState::Failed)).await, (0, false));
+    assert_eq!(page(Some(DeliveryState::Failed)).await, (1, false));
     let mut tx = it.world.store.begin().await.expect("a transaction");
-    assert_eq!(tx.purge_deliveries_unchecked(now()).await.expect("a purge"), 3);
+    assert_eq!(tx.purge_deliveries_unchecked(now()).await.expect("a purge"), 4);
 }
 
 #[tokio::test]

@@ -112,7 +112,8 @@ impl Asked {
         (day(&self.from), day(&self.until).map(|it| it.saturating_add(DAY)))
     }
 
-    fn who_value(&self) -> Option<String> {
+    /// Who did it, as an address says it.
+    pub(in crate::console) fn who_value(&self) -> Option<String> {
         self.who.map(|it| match it {
             Who::User(id) => id.to_string(),
             Who::Key(id) => id.to_string(),
@@ -129,7 +130,7 @@ impl Asked {
     pub(in crate::console) fn actors(
         &self,
         people: &[(String, String)],
-        keys: &[(String, String)],
+        (keys_label, keys): (&str, &[(String, String)]),
     ) -> Vec<ChoiceGroup> {
         let chosen = self.who_value().unwrap_or_default();
         let choices = |of: &[(String, String)]| -> Vec<_> {
@@ -140,7 +141,7 @@ impl Asked {
             first.push(Choice::new(&chosen, &chosen, true));
         }
         let groups =
-            [(String::new(), first), ("People".to_owned(), choices(people)), ("By key".to_owned(), choices(keys))];
+            [(String::new(), first), ("People".to_owned(), choices(people)), (keys_label.to_owned(), choices(keys))];
         groups
             .into_iter()
             .filter(|it| !it.1.is_empty())

@@ -16,11 +16,12 @@ use claviger_core::id::{ApiId, EventId, RoleId};
 use claviger_core::limits;
 use serde_json::{Value, json};
 
+use self::asked::Asked;
 use self::differences::{Names, differences, in_short, is_cut};
 use self::query::AuditQuery;
 use super::failure::Failure;
 use super::keys::view::{role_label, type_label};
-use super::pages::audit::{ActorFacts, AuditPage, Erasing, EventPage, EventRowView, Subject};
+use super::pages::audit::{ActorFacts, AuditPage, ChoiceGroup, Erasing, EventPage, EventRowView, Subject};
 use super::pages::shell::{Moment, Place};
 use super::visit::Visit;
 use crate::ops::erasure::{ERASE, find_erasures, get_chain_head};
@@ -31,13 +32,19 @@ use crate::ops::page::PageRequest;
 use crate::ops::people::list_people;
 use crate::ops::revisions::get_revision;
 
-/// Whom the list can be narrowed to: the first hundred people and keys. Names on a page are those of [`names_in`].
+/// Whom the list can be narrowed to: the first hundred people and a few keys, and whomever it is narrowed to. Names on a page are those of
+/// [`names_in`].
 pub(super) struct Known {
     /// Users by name.
-    pub(super) people: Vec<(String, String)>,
+    people: Vec<(String, String)>,
     /// Live keys by name.
-    pub(super) keys: Vec<(String, String)>,
+    keys: Vec<(String, String)>,
+    /// Whether there are more keys, of which each leads here from its own page.
+    has_more_keys: bool,
 }
+
+/// Live keys that the list of whom it can be narrowed to offers.
+const KEYS_OFFERED_MAX: usize = 25;
 
 /// Events on the page of the thing that they are about.
 const LATEST: u32 = 5;
@@ -51,16 +58,51 @@ const ALL: PageRequest = PageRequest { after: None, limit: limits::PAGE_ITEMS_MA
 
 impl Known {
     /// Reads what this viewer may see; what they may not is no reason to show nothing.
-    pub(super) async fn of(visit: &Visit) -> Self {
+    pub(super) async fn of(visit: &Visit, asked: &Asked) -> Self {
         let (app, caller, id) = (&visit.app, &visit.caller, visit.organization_id());
         let people = list_people(app, caller, id, None, ALL).await.map(|it| it.items).unwrap_or_default();
         let by_name = KeyQuery { order: KeySort::Name.into(), ..KeyQuery::default() };
         let keys = page_keys(app, caller, id, by_name, ALL).await.map(|it| it.items).unwrap_or_default();
-        Self {
+        let has_more_keys = keys.len() > KEYS_OFFERED_MAX;
+        let mut known = Self {
             people: people.iter().map(|it| (it.row.user.id.to_string(), it.row.user.name.to_string())).collect(),
             keys: keys.iter().map(|it| (it.key.id.to_string(), it.key.name.to_string())).collect(),
+            has_more_keys,
+        };
+        known.keys.sort_by_cached_key(|it| natural(&it.1));
+        known.keys.truncate(KEYS_OFFERED_MAX);
+        // A key that was deleted is none of them, nor is whoever left; what they did is still asked for.
+        if let Some(who) = asked.who_value() {
+            let group = if asked.key_id().is_some() { &mut known.keys } else { &mut known.people };
+            if group.iter().all(|it| it.0 != who) {
+                group.extend(names_of(app, caller, id, &[&who]).await.unwrap_or_default());
+            }
         }
+        known
     }
+
+    /// The choice of who did it.
+    pub(super) fn actors(&self, asked: &Asked) -> Vec<ChoiceGroup> {
+        let label = match self.has_more_keys {
+            true => "By key (some; of any other see its page)",
+            false => "By key",
+        };
+        asked.actors(&self.people, (label, &self.keys))
+    }
+}
+
+/// By what names are sorted as people count: `2` before `10`.
+fn natural(name: &str) -> Vec<(String, u128)> {
+    let (mut parts, mut rest) = (Vec::new(), name);
+    while !rest.is_empty() {
+        let digits_at = rest.find(|it: char| it.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, behind) = rest.split_at(digits_at);
+        let digits_end = behind.find(|it: char| !it.is_ascii_digit()).unwrap_or(behind.len());
+        let (digits, behind) = behind.split_at(digits_end);
+        parts.push((text.to_lowercase(), if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u128::MAX) }));
+        rest = behind;
+    }
+    parts
 }
 
 /// What the identifiers in some events stand for, as far as the viewer may know. Each is looked up by itself: the first page of all people,
@@ -124,7 +166,7 @@ pub(super) async fn show_audit(visit: Visit, query: Address) -> Result<Response,
     let pages = query.asked.pages();
     let found =
         list_events(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), pages.request()).await?;
-    let known = Known::of(&visit).await;
+    let known = Known::of(&visit, &query.asked).await;
     let names = names_in(&visit, &found.items, NAMED_MAX).await;
     let rows = rows(&visit, &found.items, &names).await;
     let about = query.about.map(|it| {
@@ -135,7 +177,7 @@ pub(super) async fn show_audit(visit: Visit, query: Address) -> Result<Response,
     let page = AuditPage {
         chain: head.map(|it| (it.number, it.link.to_string())),
         shell: visit.shell(Place::Settings),
-        actors: query.asked.actors(&known.people, &known.keys),
+        actors: known.actors(&query.asked),
         kinds: query.kinds(),
         about,
         from: query.asked.from.clone(),
@@ -265,4 +307,16 @@ fn subject(visit: &Visit, entity: Entity, name: Option<String>) -> Subject {
         _ => None,
     };
     Subject { kind: words::entity_words(entity.kind), id, name, href }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_numbers_stand_in_the_order_in_which_people_count() {
+        let mut names = ["For Mia 10", "For Mia", "for Mia 2", "CI", "For Mia 1b", "10", "9"];
+        names.sort_by_cached_key(|it| natural(it));
+        assert_eq!(names, ["9", "10", "CI", "For Mia", "For Mia 1b", "for Mia 2", "For Mia 10"]);
+    }
 }

@@ -22,6 +22,7 @@ use super::view;
 use crate::console::failure::Failure;
 use crate::console::health;
 use crate::console::menu::Section;
+use crate::console::notifications;
 use crate::console::pages::form::Choice;
 use crate::console::pages::key_list::{Head, Heads, KeyListPage, KeyRowView, Range};
 use crate::console::pages::shell::Place;
@@ -347,6 +348,7 @@ pub(in crate::console) async fn show_keys(
         export: ListQuery { rows: String::new(), ..query.clone() }.link("", "", 1),
         search: query.q.clone(),
         health: query.health.map(|it| (it.as_str(), health::label(it))),
+        ending: notifications::ending(&visit, None).await,
         to_review: health::to_review(&visit).await,
         back: format!("{}?{}", door.path(), query.place()),
         rows,

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::form::Choice;
 use super::keys::{DoorView, KeyRights, LastUse};
+use super::notifications::Ending;
 use super::settings::Crumb;
 use super::shell::{Moment, Shell, Status};
 use super::snippets::Snippet;
@@ -31,6 +32,8 @@ pub struct KeyListPage {
     pub search: String,
     /// The rule of key health that the list is narrowed to: its name in the address, and for people.
     pub health: Option<(&'static str, &'static str)>,
+    /// What ends within a day and concerns the reader.
+    pub ending: Vec<Ending>,
     /// How many keys there are to review, in digits as people read them; none where there are none.
     pub to_review: Option<String>,
     /// The choices of the status filter.

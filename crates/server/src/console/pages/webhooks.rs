@@ -122,6 +122,8 @@ pub struct WebhookPage {
     pub old_secrets: Vec<Moment>,
     /// Whether it is sent anything.
     pub is_on: bool,
+    /// Whether it hears nothing although it is on, because its key is not good now.
+    pub is_deaf: bool,
     /// Whether it can be switched on again.
     pub is_playable: bool,
     /// Whether it has ended for good.
@@ -134,9 +136,9 @@ pub struct WebhookPage {
     pub states: Vec<Choice>,
     /// Whether they are.
     pub filtered: bool,
-    /// The first day from which failed ones are sent again, as a form has it.
+    /// From when on failed ones are sent again, in UTC and to the minute, as a form has it.
     pub since: String,
-    /// What was wrong with that day.
+    /// What was wrong with that.
     pub errors: FormErrors,
     /// Whether nothing stands before these.
     pub is_first: bool,

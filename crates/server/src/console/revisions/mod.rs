@@ -31,14 +31,14 @@ pub(super) async fn show_revisions(visit: Visit, query: Address) -> Result<Respo
     let pages = query.asked.pages();
     let found =
         list_revisions(&visit.app, &visit.caller, visit.organization_id(), &query.filter(), pages.request()).await?;
-    let known = Known::of(&visit).await;
+    let known = Known::of(&visit, &query.asked).await;
     let erasings = erasings(&visit, found.items.iter().filter(|it| it.is_erased).map(|it| it.row.event.id)).await;
     let erased = |it: &Revision| it.is_erased.then(|| erasings.get(&it.row.event.id).cloned().unwrap_or_default());
     let page = RevisionsPage {
         shell: visit.shell(Place::Settings),
         rows: found.items.iter().map(|it| EventRowView { erased: erased(it), ..row(&visit, &it.row) }).collect(),
         withheld: found.items.iter().any(|it| it.is_withheld),
-        actors: query.asked.actors(&known.people, &known.keys),
+        actors: known.actors(&query.asked),
         what: query.what_value().or(query.unread.clone()).unwrap_or_default(),
         thing: query.thing.clone(),
         about: query.what.as_ref().map(|it| it.0.clone()).zip(query.thing.clone()),
@@ -91,7 +91,11 @@ fn row(visit: &Visit, revision: &RevisionRow) -> EventRowView {
     let (before, after) = pictures(event.body.as_ref());
     // Identifiers in a host's pictures are the host's own.
     let names = Names::new();
-    let (differences, more) = in_short(before.as_ref(), after.as_ref(), &names);
+    // Where nobody says how the thing looked, what receivers are sent is all there is to see.
+    let data =
+        event.body.as_ref().map(|it| &it.data).filter(|it| before.is_none() && after.is_none() && !it.is_empty());
+    let told = data.cloned().map(Value::Object);
+    let (differences, more) = in_short(before.as_ref(), after.as_ref().or(told.as_ref()), &names);
     let pictures = [&after, &before].into_iter().flatten().filter_map(Value::as_object);
     let known = pictures.chain(event.body.as_ref().map(|it| &it.data));
     let name = known.flat_map(|it| NAMES.map(|field| it.get(field))).flatten().find_map(Value::as_str);

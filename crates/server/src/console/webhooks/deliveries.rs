@@ -42,7 +42,7 @@ pub(in crate::console) async fn show_delivery(
         headers: found.body.is_some().then(|| view::headers(&found.row, &found.attempts)),
         attempts: found.attempts.iter().map(view::attempt).collect(),
         body: found.body,
-        may_resend: webhook.is_sent() && rights(&visit, Some(&info)).update,
+        may_resend: webhook.is_sent() && !found.is_erased && rights(&visit, Some(&info)).update,
     };
     Ok(visit.page(&page))
 }
@@ -74,14 +74,20 @@ pub(in crate::console) async fn send_test(
     Ok(visit.done(&path, &Notice::TestSent))
 }
 
-/// From which day on what failed is sent again.
+/// From when on what failed is sent again.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(in crate::console) struct RecoverForm {
     since: String,
 }
 
-/// Has what failed since a day sent again.
+/// The instant that the form has: to the minute or the second in UTC, as browsers send it, or the first one of a day.
+fn instant(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    ["T00:00:00Z", ":00Z", "Z"].iter().find_map(|end| format!("{text}{end}").parse().ok())
+}
+
+/// Has what failed since an instant sent again.
 pub(in crate::console) async fn recover(
     visit: Visit,
     Path((_, id)): Path<(String, String)>,
@@ -90,9 +96,9 @@ pub(in crate::console) async fn recover(
     let form = readable(form)?;
     let info = find(&visit, &id).await?;
     let id = info.row.webhook.id;
-    let Ok(since) = format!("{}T00:00:00Z", form.since.trim()).parse::<Timestamp>() else {
+    let Some(since) = instant(&form.since) else {
         let mut errors = FormErrors::default();
-        errors.add("since", "The day is needed, as 2026-11-01.".to_owned());
+        errors.add("since", "The time is needed, in UTC and as 2026-11-01T10:30.".to_owned());
         let page = webhook_page(&visit, &info, &Narrowed::default(), typed(&form.since), errors).await?;
         return Ok(refused(visit.page(&page)));
     };

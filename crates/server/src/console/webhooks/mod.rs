@@ -175,7 +175,7 @@ pub(super) async fn show_webhook(
     let info = find(&visit, &id).await?;
     let Query(query) = query.map_err(|_| Failure::not_found())?;
     let week = visit.app.now().saturating_sub(WEEK);
-    let since = week.to_string().chars().take("2026-11-01".len()).collect();
+    let since = week.to_string().chars().take("2026-11-01T10:00".len()).collect();
     Ok(visit.page(&webhook_page(&visit, &info, &query, since, FormErrors::default()).await?))
 }
 
@@ -221,6 +221,7 @@ async fn webhook_page(
         secret_made: current.map(|it| Moment::new(it.created_at)),
         old_secrets: old.collect(),
         is_on: webhook.is_sent(),
+        is_deaf: info.deafened_by().is_some(),
         is_playable: matches!(webhook.status, WebhookStatus::Paused | WebhookStatus::DisabledFailing),
         has_ended: has_ended(info),
         may: rights(visit, Some(info)),

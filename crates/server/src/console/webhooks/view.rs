@@ -1,5 +1,6 @@
 //! Webhooks and deliveries as pages show them.
 
+use claviger_core::key::KeyState;
 use claviger_core::webhook::WebhookStatus;
 use claviger_core::webhook::attempt::DECLINED;
 use claviger_core::webhook::delivery::{DeliveryState, Source};
@@ -38,12 +39,15 @@ pub(in crate::console) fn webhook(visit: &Visit, info: &WebhookInfo) -> WebhookV
     let webhook = &info.row.webhook;
     // It goes on, and whoever looks at the list is to see that nothing arrives.
     let failing = webhook.failing_since.filter(|_| webhook.is_sent());
-    let words = failing.map_or_else(
-        || status_words(webhook.status).to_owned(),
-        |it| format!("On, failing since {} UTC", it.to_table_text()),
-    );
+    let deafened = info.deafened_by();
+    let words = match (deafened, failing) {
+        (Some(KeyState::Expired), _) => "On, but its key has expired: what happens now it never learns".to_owned(),
+        (Some(_), _) => "On, but its key is inactive: what happens now it never learns".to_owned(),
+        (None, Some(it)) => format!("On, failing since {} UTC", it.to_table_text()),
+        (None, None) => status_words(webhook.status).to_owned(),
+    };
     let tone = match webhook.status {
-        WebhookStatus::Active if failing.is_some() => Tone::Warning,
+        WebhookStatus::Active if failing.is_some() || deafened.is_some() => Tone::Warning,
         WebhookStatus::Active => Tone::Good,
         WebhookStatus::Paused => Tone::Paused,
         WebhookStatus::DisabledFailing => Tone::Warning,

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use claviger_core::id::UserId;
 use claviger_core::limits::{MAIL_LINES_MAX, MAIL_TRIES_MAX};
+use claviger_core::name::Slug;
 use claviger_core::notification::NotificationKind::{self, KeyLeaked};
+use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_store::Connection;
 use claviger_store::notifications::NotificationRow;
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -65,14 +68,15 @@ async fn send_to(app: &App, user_id: UserId) -> OpResult<()> {
     let Some(tries) = tx.take_mail_turn_unchecked(user_id, now, now.saturating_add(TURN)).await? else { return Ok(()) };
     // Before anything is read, so that a turn is taken of whom nothing can be read, and others come first for a while.
     tx.commit_unaudited("somebody is mailed").await?;
-    let (rows, address) = {
+    let (rows, address, home) = {
         let mut reader = app.store().read().await?;
-        (reader.find_unmailed_unchecked(user_id, AT_ONCE).await?, reader.find_address_unchecked(user_id).await?)
+        let rows = reader.find_unmailed_unchecked(user_id, AT_ONCE).await?;
+        (rows, reader.find_address_unchecked(user_id).await?, home_of(app, &mut reader, user_id).await?)
     };
     let told: Vec<_> = rows.iter().filter(|it| !is_over(it, now)).collect();
     let mailed = match (app.mailer(), address) {
         (Some(mailer), Some((name, Some(email)))) if !told.is_empty() => {
-            match digest(app, (user_id, &name.to_string()), &told).letter() {
+            match digest(app, (user_id, &name.to_string()), home, &told).letter() {
                 Ok(letter) => mailer.send(&email.to_string(), letter).await,
                 Err(error) => Err(MailError::Message(error.to_string())),
             }
@@ -122,12 +126,22 @@ fn pause_after(tries: u64) -> Duration {
     RETRY.saturating_mul(2_u32.saturating_pow(doubled)).min(RETRY_MAX)
 }
 
-fn digest(app: &App, (user_id, name): (UserId, &str), rows: &[&NotificationRow]) -> Digest {
+/// The uppermost organization that somebody is a member of and can open: where the list of all that they are told is theirs. What is told may have
+/// happened in one that they only look after from above.
+async fn home_of(app: &App, reader: &mut Connection, user_id: UserId) -> OpResult<Option<Slug>> {
+    let memberships = app.replica().memberships(user_id).into_iter().map(|it| it.organization_id);
+    let open = memberships.filter(|it| !app.replica().is_suspended(*it));
+    let Some(id) = open.min_by_key(|it| (app.replica().path(*it).len(), *it)) else { return Ok(None) };
+    Ok(reader.find_organization(&Tenant::system(id, "mail")).await?.map(|it| it.slug))
+}
+
+fn digest(app: &App, (user_id, name): (UserId, &str), home: Option<Slug>, rows: &[&NotificationRow]) -> Digest {
     let base = app.config().base_url(app.config().listen);
     // What cannot wait is not among those that there is no room for.
     let (first, others): (Vec<_>, Vec<_>) = rows.iter().copied().partition(|it| it.notification.kind == KeyLeaked);
     let lines: Vec<_> = first.into_iter().chain(others).take(MAIL_LINES_MAX).map(|it| line(&base, it)).collect();
-    let home = rows.first().map(|it| it.organization_slug.to_string()).unwrap_or_default();
+    let home = home.or_else(|| rows.first().map(|it| it.organization_slug.clone()));
+    let home = home.map(|it| it.to_string()).unwrap_or_default();
     Digest {
         id: id_of(user_id, rows),
         subject: subject(rows),

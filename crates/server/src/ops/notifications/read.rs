@@ -35,10 +35,10 @@ pub async fn read_log(app: &App) -> OpResult<()> {
 }
 
 async fn tell_all(app: &App, tx: &mut Tx, events: &[EventRow]) -> OpResult<()> {
+    let mut last = None;
     for event in events {
-        Teller { app, tx: &mut *tx, event, tenant: Tenant::system(event.organization_id, "notifications") }
-            .tell()
-            .await?;
+        let tenant = Tenant::system(event.organization_id, "notifications");
+        Teller { app, tx: &mut *tx, event, tenant, last: &mut last }.tell().await?;
     }
     Ok(())
 }
@@ -49,6 +49,16 @@ struct Teller<'a> {
     tx: &'a mut Tx,
     event: &'a EventRow,
     tenant: Tenant,
+    /// The identifier that was given last.
+    last: &'a mut Option<NotificationId>,
+}
+
+/// An identifier behind the one before. Lists are in the order of these, and two that were made in one millisecond are in none by chance.
+fn behind(last: Option<NotificationId>, made: NotificationId) -> NotificationId {
+    match last {
+        Some(last) if made <= last => NotificationId::from_u128(last.as_u128().saturating_add(1)),
+        _ => made,
+    }
 }
 
 /// A field of what an entity looked like then.
@@ -343,8 +353,10 @@ impl Teller<'_> {
             if !channels.in_app && mail_from.is_none() {
                 continue;
             }
+            let id = behind(*self.last, NotificationId::new(now, &mut *self.app.rng()));
+            *self.last = Some(id);
             let notification = Notification {
-                id: NotificationId::new(now, &mut *self.app.rng()),
+                id,
                 user_id,
                 organization_id: self.event.organization_id,
                 kind,
@@ -363,4 +375,22 @@ impl Teller<'_> {
 
 fn user_id_of(event: &EventRow) -> Option<UserId> {
     (event.entity.kind == EntityKind::User).then(|| UserId::from_u128(event.entity.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::rand_core::SeedableRng as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_told_in_one_millisecond_stands_in_the_order_in_which_it_was_told() {
+        let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(1);
+        let mut last = None;
+        for _ in 0..100 {
+            let next = behind(last, NotificationId::new(Timestamp::MIN, &mut rng));
+            assert!(last < Some(next), "{last:?} {next}");
+            last = Some(next);
+        }
+    }
 }

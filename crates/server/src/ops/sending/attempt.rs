@@ -56,7 +56,8 @@ impl Turn<'_> {
                 return Ok(true);
             }
         };
-        let headers = headers(delivery, at, &ready.secrets, &body)?;
+        let mut headers = signed(&delivery.event_id.to_string(), at, &ready.secrets, &body)?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let call = app.outgoing().post(&ready.webhook.target_url, headers, body, at);
         let Some(answer) = self.sender.in_time(call).await else { return Ok(false) };
         let ended = self.note(delivery, at, &answer, false).await?;
@@ -89,6 +90,7 @@ impl Turn<'_> {
         let webhook = row.webhook;
         let body = match content {
             Err(why) => Err(why),
+            Ok(it) if it.is_erased => Err(Withheld::Erased),
             Ok(it) if self.is_sent_still(&webhook, &it).await? => Ok(it.text),
             Ok(_) => Err(Withheld::Unheard),
         };
@@ -107,15 +109,16 @@ impl Turn<'_> {
     }
 }
 
-/// The standard's three headers. The identifier is the event's, the same at each attempt and in the message itself.
-fn headers(delivery: &DeliveryRow, at: Timestamp, secrets: &[SigningSecret], body: &[u8]) -> OpResult<HeaderMap> {
-    let id = delivery.event_id.to_string();
+/// The standard's three headers. The identifier of a delivery is the event's, the same at each attempt and in the message itself; of a farewell it is
+/// the webhook's. Without a secret there is no signature.
+pub(super) fn signed(id: &str, at: Timestamp, secrets: &[SigningSecret], body: &[u8]) -> OpResult<HeaderMap> {
     let value = |text: String| HeaderValue::try_from(text).map_err(|fault| Error::Internal(fault.to_string()));
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(SIGNATURE, value(signatures(secrets, &id, at, body))?);
+    if !secrets.is_empty() {
+        headers.insert(SIGNATURE, value(signatures(secrets, id, at, body))?);
+    }
     headers.insert(TIMESTAMP, value(at.as_secs().to_string())?);
-    headers.insert(ID, value(id)?);
+    headers.insert(ID, value(id.to_owned())?);
     Ok(headers)
 }
 

@@ -5,10 +5,11 @@ use claviger_core::tenant::Tenant;
 use claviger_core::webhook::attempt::{Outcome, Verdict};
 use claviger_core::webhook::target::TargetUrl;
 use claviger_store::webhooks::sending::Farewell;
-use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::attempt::signed;
 use super::{JOB, Sender};
-use crate::ops::error::{Error, OpResult};
+use crate::ops::error::OpResult;
+use crate::ops::webhooks::signing_secrets;
 
 /// Tells a receiver; where it does not hear, it is told again later, a few times.
 ///
@@ -29,8 +30,11 @@ pub async fn say_farewell(sender: &Sender, it: &Farewell) -> OpResult<()> {
     let (now, attempts) = (app.now(), it.attempts + 1);
     let again_at = match TargetUrl::parse(&it.target_url) {
         Ok(target) => {
-            let id = HeaderValue::try_from(it.webhook_id.to_string()).map_err(|it| Error::Internal(it.to_string()))?;
-            let headers = HeaderMap::from_iter([(HeaderName::from_static("webhook-id"), id)]);
+            // As deliveries are: a receiver would be told by anybody else that it is to stop. They are kept until it has been told.
+            let mut reader = app.store().read().await?;
+            let secrets = signing_secrets(app, &mut reader, &tenant, it.webhook_id).await?;
+            drop(reader);
+            let headers = signed(&it.webhook_id.to_string(), now, &secrets, &[])?;
             let Some(answer) = sender.in_time(app.outgoing().delete(&target, headers, now)).await else {
                 return Ok(());
             };

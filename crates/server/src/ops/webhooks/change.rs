@@ -103,11 +103,11 @@ pub async fn delete_webhook(app: &App, caller: &Caller, id: WebhookId) -> OpResu
         let before = find(&mut tx, &tenant, access, id).await?.webhook;
         refuse_unexpected(before.version)?;
         let now = app.now();
-        tx.delete_webhook(&tenant, id, now).await?;
         let is_live = !matches!(before.status, WebhookStatus::Gone | WebhookStatus::OffByKey);
         if before.key_id.is_some() && before.key_id != caller.key_id() && is_live {
             tx.insert_farewell(&tenant, &before, now).await?;
         }
+        tx.delete_webhook(&tenant, id, now).await?;
         commit(&app, tx, Event::new(&tenant, EventKind::WebhookDeleted, id, now).before(&before)).await
     })
     .await

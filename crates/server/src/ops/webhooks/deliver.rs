@@ -2,8 +2,9 @@
 
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
+use claviger_core::key::KeyState;
 use claviger_core::limits::DELIVERIES_RECOVERED_MAX;
-use claviger_core::permission::Asked;
+use claviger_core::permission::{Asked, Permission};
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -11,13 +12,15 @@ use claviger_core::webhook::delivery::{DeliveryState, Source};
 use claviger_core::webhook::message::{Heading, Message};
 use claviger_core::webhook::topic::Topic;
 use claviger_core::webhook::{Webhook, WebhookStatus};
+use claviger_store::webhooks::WebhookRow;
 use claviger_store::webhooks::deliveries::{AttemptRow, DeliveryRow, NewDelivery};
 use claviger_store::{Hold, Tx};
 use serde_json::json;
 
-use super::hear::{is_sent_still, is_told, refuse_unheard};
+use super::examples::{Example, example_of};
+use super::hear::{Told, is_sent_still, is_told, refuse_unheard};
 use super::message::Content;
-use super::{Access, authorize, find, message, needs_hearing, place_of, samples};
+use super::{Access, authorize, find, message, needs_hearing, place_of};
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
@@ -30,8 +33,10 @@ use crate::ops::transaction::{begin_beside, commit, on_task};
 pub struct DeliveryInfo {
     /// The delivery; its state as it reads now.
     pub row: DeliveryRow,
-    /// What it sends; absent in lists, where the caller may not read such events, and where the event is kept no longer.
+    /// What it sends; absent in lists, where the caller may not read such events, and where the event was erased or is kept no longer.
     pub body: Option<String>,
+    /// Whether what happened was erased, so that it is sent no more; false in lists.
+    pub is_erased: bool,
     /// The latest tries, newest first; empty in lists.
     pub attempts: Vec<AttemptRow>,
 }
@@ -82,7 +87,7 @@ pub async fn list_deliveries(
         (state, _) => state,
     };
     let found = reader.page_deliveries(&tenant, id, stored, &page.try_into()?).await?;
-    let info = |row| DeliveryInfo { row: shown(&webhook, row), body: None, attempts: Vec::new() };
+    let info = |row| DeliveryInfo { row: shown(&webhook, row), body: None, is_erased: false, attempts: Vec::new() };
     Ok(found.map(info).into())
 }
 
@@ -104,9 +109,10 @@ pub async fn get_delivery(
     let found = reader.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
     let row = shown(&webhook, found);
     let content = message::readable_content_of(&mut reader, &row).await?;
-    let body = content.filter(|it| may_read(app, caller, access, &webhook, it)).map(|it| it.text);
+    let is_erased = content.as_ref().is_some_and(|it| it.is_erased);
+    let body = content.filter(|it| !is_erased && may_read(app, caller, access, &webhook, it)).map(|it| it.text);
     let attempts = reader.find_attempts(&tenant, delivery_id).await?;
-    Ok(DeliveryInfo { row, body, attempts })
+    Ok(DeliveryInfo { row, body, is_erased, attempts })
 }
 
 /// Whether a caller may read what a delivery sends: by what they hold, and of an own webhook what that may be told now. A receiver may have put it
@@ -122,7 +128,8 @@ fn may_read(app: &App, caller: &Caller, access: Access, webhook: &Webhook, conte
 /// the right to what the webhook tells.
 ///
 /// # Errors
-/// Refusals: `state_conflict` where the webhook is sent nothing now, `grant_exceeds_own` where it may not be told of this one any more.
+/// Refusals: `state_conflict` where the webhook is sent nothing now, and where the event was erased; `grant_exceeds_own` where it may not be told of
+/// this one any more.
 pub async fn resend_delivery(
     app: &App,
     caller: &Caller,
@@ -134,12 +141,18 @@ pub async fn resend_delivery(
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
-        let (mut tx, tenant, webhook) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
+        let (mut tx, tenant, row) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
             Begun::Again(answer) => return Ok(answer),
             Begun::Now(begun) => *begun,
         };
+        let webhook = row.webhook;
         let found = tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
-        if message::readable_content_of(&mut tx, &found).await?.is_some_and(|it| !is_sent_still(&app, &webhook, &it)) {
+        let content = message::readable_content_of(&mut tx, &found).await?;
+        if content.as_ref().is_some_and(|it| it.is_erased) {
+            let detail = "What happened was erased, and is sent no more. The host can report it anew, under another id.";
+            return Err(Reject::new(RejectCode::StateConflict, detail).into());
+        }
+        if content.is_some_and(|it| !is_sent_still(&app, &webhook, &it)) {
             let detail = "The webhook is not told of such things now: its key may not read them, or nobody who sent it here held the right.";
             return Err(Reject::new(RejectCode::GrantExceedsOwn, detail).into());
         }
@@ -147,7 +160,7 @@ pub async fn resend_delivery(
         tx.resend_delivery(&tenant, id, delivery_id, now).await?;
         let row = tx.find_delivery(&tenant, id, delivery_id).await?.ok_or_else(Reject::not_found)?;
         let attempts = tx.find_attempts(&tenant, delivery_id).await?;
-        let info = DeliveryInfo { row: shown(&webhook, row), body: None, attempts };
+        let info = DeliveryInfo { row: shown(&webhook, row), body: None, is_erased: false, attempts };
         keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
         let what = json!({ "delivery_id": delivery_id.to_string() });
         commit(&app, tx, Event::new(&tenant, EventKind::WebhookResent, id, now).after(&what)).await?;
@@ -158,7 +171,8 @@ pub async fn resend_delivery(
 }
 
 /// Has the deliveries of a webhook sent again that were made since an instant and failed, and at once those that wait for a further attempt after one
-/// failed since then; those that wait first, each the oldest first, so many at a time. Rights as for [`resend_delivery`]; those that it may not be told any more fail again, and are not sent.
+/// failed since then; those that wait first, each the oldest first, so many at a time, and none of what was erased. Rights as for [`resend_delivery`];
+/// those that it may not be told any more fail again, and are not sent.
 ///
 /// # Errors
 /// As [`resend_delivery`].
@@ -193,7 +207,7 @@ pub async fn recover_deliveries(
 /// [`resend_delivery`].
 ///
 /// # Errors
-/// As [`resend_delivery`].
+/// As [`resend_delivery`]; `state_conflict` also while the key that it hangs on is not good: the test would arrive, and nothing that happens.
 pub async fn test_webhook(
     app: &App,
     caller: &Caller,
@@ -204,24 +218,27 @@ pub async fn test_webhook(
     let (task, caller) = (app.clone(), caller.clone());
     on_task(app, async move {
         let app = task;
-        let (mut tx, tenant, webhook) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
+        let (mut tx, tenant, row) = match begin(&app, &caller, organization_id, id, idempotency.as_ref()).await? {
             Begun::Again(answer) => return Ok(answer),
             Begun::Now(begun) => *begun,
         };
         let now = app.now();
-        let known = samples::first_type_for(&app, &mut tx, &tenant, &webhook).await?;
-        let topic = known.map_or_else(|| example_topic(&webhook), |it| it.topic);
+        refuse_deafened(&row, now)?;
+        let webhook = row.webhook;
+        let is_heard = |topic: &Topic, needed: &Permission| {
+            is_told(&app, &webhook, Told { organization_id, topic, needed, entity_id: None })
+        };
+        let Example { topic, entity_id, data } = example_of(&mut tx, &tenant, &webhook.subscription, is_heard).await?;
         let heading = Heading {
             id: EventId::new(now, &mut *app.rng()),
             topic: topic.clone(),
             at: now,
-            entity_id: None,
+            entity_id,
             organization_id,
             actor_user_id: tenant.actor().user_id,
             actor_key_id: tenant.actor().key_id,
         };
         let event_id = heading.id;
-        let data = samples::example_data(&mut tx, &tenant, &topic).await?;
         let body = Message { test: true, ..Message::new(heading, data) }.to_text();
         let new = NewDelivery {
             id: DeliveryId::new(now, &mut *app.rng()),
@@ -235,7 +252,7 @@ pub async fn test_webhook(
         };
         tx.insert_delivery(&tenant, &new, now).await?;
         let row = tx.find_delivery(&tenant, id, new.id).await?.ok_or_else(Reject::not_found)?;
-        let info = DeliveryInfo { row, body: Some(body.clone()), attempts: Vec::new() };
+        let info = DeliveryInfo { row, body: Some(body.clone()), is_erased: false, attempts: Vec::new() };
         keep(idempotency.as_ref(), &mut tx, &tenant, &info, now).await?;
         let what = json!({ "delivery_id": new.id.to_string() });
         commit(&app, tx, Event::new(&tenant, EventKind::WebhookTested, id, now).after(&what)).await?;
@@ -245,19 +262,12 @@ pub async fn test_webhook(
     .await
 }
 
-/// What a test is about where the catalogue knows nothing of the kind: what was subscribed to, or `test` where that is everything.
-fn example_topic(webhook: &Webhook) -> Topic {
-    let or_test = |word: &str| if word == "*" { "test".to_owned() } else { word.to_owned() };
-    let (entity, operation) = (or_test(webhook.subscription.entity()), or_test(webhook.subscription.operation()));
-    Topic::parse(&entity, &operation).expect("what was subscribed to is words")
-}
-
 /// What became of a request to send.
 enum Begun<T> {
     /// It was made before.
     Again(Answer<T>),
     /// It goes on.
-    Now(Box<(Tx, Tenant, Webhook)>),
+    Now(Box<(Tx, Tenant, WebhookRow)>),
 }
 
 /// Opens the transaction of somebody who has something sent. Whoever sends more to an address reads more by it.
@@ -273,7 +283,8 @@ async fn begin<T>(
     if let Some(answer) = replay(idempotency, &mut tx, &tenant).await? {
         return Ok(Begun::Again(answer));
     }
-    let webhook = find(&mut tx, &tenant, access, id).await?.webhook;
+    let row = find(&mut tx, &tenant, access, id).await?;
+    let webhook = &row.webhook;
     if needs_hearing(caller, access) {
         refuse_unheard(app, caller, &mut tx, &tenant, (&webhook.subscription, webhook.reach)).await?;
     }
@@ -281,5 +292,20 @@ async fn begin<T>(
         let detail = "The webhook is sent nothing now: play it first. One that has ended is subscribed again.";
         return Err(Reject::new(RejectCode::StateConflict, detail).into());
     }
-    Ok(Begun::Now(Box::new((tx, tenant, webhook))))
+    Ok(Begun::Now(Box::new((tx, tenant, row))))
+}
+
+/// Refuses a test while nothing else would come.
+fn refuse_deafened(row: &WebhookRow, now: Timestamp) -> Result<(), Reject> {
+    let detail = match row.key_state(now) {
+        None | Some(KeyState::Active) => return Ok(()),
+        Some(KeyState::Inactive) => {
+            "The key that it hangs on is inactive, so that it is told nothing of what happens. Activate the key first."
+        }
+        Some(KeyState::Expired) => {
+            "The key that it hangs on has expired, so that it is told nothing of what happens. Extend the key first."
+        }
+        Some(KeyState::Revoked) => "The key that it hangs on is revoked. Subscribe again with another key.",
+    };
+    Err(Reject::new(RejectCode::StateConflict, detail))
 }

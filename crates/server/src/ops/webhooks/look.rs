@@ -44,9 +44,11 @@ pub async fn list_webhooks(
         let id = row.webhook.id;
         health.insert(id, health_of(app, &mut reader, &tenant, id).await?);
     }
+    let now = app.now();
     let info = |row: WebhookRow| {
         let health = health.get(&row.webhook.id).copied().unwrap_or_default();
-        WebhookInfo { row, shows_target, secrets: Vec::new(), health }
+        let key_state = row.key_state(now);
+        WebhookInfo { row, shows_target, secrets: Vec::new(), health, key_state }
     };
     Ok(found.map(info).into())
 }

@@ -67,6 +67,8 @@ pub(crate) struct Content {
     /// Absent for a test, which tells of nothing that has happened.
     needed: Option<Permission>,
     entity_id: Option<String>,
+    /// Whether what happened was erased: it is sent no more, also not that it happened.
+    pub(crate) is_erased: bool,
 }
 
 impl Content {
@@ -84,19 +86,20 @@ impl Content {
 /// What any statement can meet.
 pub(crate) async fn content_of(connection: &mut Connection, delivery: &DeliveryRow) -> OpResult<Option<Content>> {
     let place = Tenant::system(delivery.event_organization_id, JOB);
-    let of = |text, needed, entity_id| {
+    let of = |text, needed, entity_id, is_erased| {
         let (organization_id, topic) = (delivery.event_organization_id, delivery.topic.clone());
-        Content { text, organization_id, topic, needed, entity_id }
+        Content { text, organization_id, topic, needed, entity_id, is_erased }
     };
     Ok(match delivery.source {
-        Source::Test => delivery.body.clone().map(|text| of(text, None, None)),
+        Source::Test => delivery.body.clone().map(|text| of(text, None, None, false)),
         Source::Change => {
-            let message = connection.find_event(&place, delivery.event_id).await?.as_ref().and_then(of_change);
-            message.map(|it| of(it.to_text(), Some(own_changes()), None))
+            let event = connection.find_event(&place, delivery.event_id).await?;
+            let message = event.and_then(|it| Some((of_change(&it)?, it.erased)));
+            message.map(|(it, is_erased)| of(it.to_text(), Some(own_changes()), None, is_erased))
         }
         Source::Host => {
             let event = connection.find_host_event(&place, delivery.event_id).await?;
-            event.map(|it| of(of_host_event(&it).to_text(), Some(it.permission), it.entity_id))
+            event.map(|it| of(of_host_event(&it).to_text(), Some(it.permission), it.entity_id, it.body.is_none()))
         }
     })
 }

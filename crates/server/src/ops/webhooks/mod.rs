@@ -5,6 +5,7 @@
 
 mod change;
 mod deliver;
+mod examples;
 mod fan_out;
 mod hear;
 mod look;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use claviger_core::decision::Code;
 use claviger_core::id::{OrganizationId, WebhookId};
+use claviger_core::key::KeyState;
 use claviger_core::limits::HEALTH_HOURS;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
@@ -53,6 +55,16 @@ pub struct WebhookInfo {
     pub secrets: Vec<WebhookSecret>,
     /// How its receiver has done within the last [`HEALTH_HOURS`] hours.
     pub health: Health,
+    /// What the key looks like that it hangs on: while that is not [`KeyState::Active`], it is told nothing of what happens. Absent for one of the
+    /// organization.
+    pub key_state: Option<KeyState>,
+}
+
+impl WebhookInfo {
+    /// What its key looks like, where that is why it hears nothing although it is on.
+    pub fn deafened_by(&self) -> Option<KeyState> {
+        self.key_state.filter(|it| self.row.webhook.is_sent() && *it != KeyState::Active)
+    }
 }
 
 /// A webhook with its new signing secret in clear.
@@ -189,7 +201,8 @@ async fn info(
     let secrets = secrets::good(connection, tenant, id, app.now()).await?;
     let health = health_of(app, connection, tenant, id).await?;
     let shows_target = shows_target(app, caller, access, tenant.organization_id());
-    Ok(WebhookInfo { row, shows_target, secrets: secrets.into_iter().map(|it| it.secret).collect(), health })
+    let (secrets, key_state) = (secrets.into_iter().map(|it| it.secret).collect(), row.key_state(app.now()));
+    Ok(WebhookInfo { row, shows_target, secrets, health, key_state })
 }
 
 /// How a webhook's receiver has done lately.

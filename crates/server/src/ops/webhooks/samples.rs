@@ -1,68 +1,30 @@
 //! Samples: what a subscription would be sent, so that whoever builds on it sees what comes before anything does.
 
-use claviger_core::event::EventKind;
-use claviger_core::event_type::EventType;
+use claviger_core::event::{EntityKind, EventKind};
 use claviger_core::id::{EventId, OrganizationId};
-use claviger_core::permission::Coverage;
+use claviger_core::permission::{Asked, Coverage, Permission};
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
-use claviger_core::webhook::Webhook;
 use claviger_core::webhook::message::{Heading, Message};
-use claviger_core::webhook::topic::Topic;
+use claviger_core::webhook::topic::{Subscription, Topic};
+use claviger_store::host_events::revisions::RevisionFilter;
 use claviger_store::log::EventFilter;
 use claviger_store::{Connection, PageRequest};
-use serde_json::Value;
 
-use super::hear::{Told, is_told, permission_of};
+use super::examples::{Example, example_of};
+use super::hear::{own_changes, permission_of};
 use super::{authorize, message, organization_of};
 use crate::app::App;
 use crate::ops::caller::Caller;
 use crate::ops::error::OpResult;
 
 /// Samples in one answer.
-const SAMPLES_MAX: u32 = 3;
-/// Changes that are read for them: some may have been erased, and tell nothing.
-const CHANGES_READ: u32 = 25;
-/// Pages of the catalogue that are looked through for an example.
-const CATALOGUE_PAGES_MAX: usize = 50;
+const SAMPLES_MAX: usize = 3;
+/// Of each stream, what is read for them: some may have been erased, and tell nothing, and some the caller may not read.
+const EVENTS_READ: u32 = 25;
 
-/// The first type of the catalogue that a webhook asks for and would be told; absent where there is none, as of our own changes.
-pub(super) async fn first_type_for(
-    app: &App,
-    connection: &mut Connection,
-    tenant: &Tenant,
-    webhook: &Webhook,
-) -> OpResult<Option<EventType>> {
-    let is_heard = |it: &EventType| {
-        let (organization_id, topic, needed) = (tenant.organization_id(), &it.topic, &it.permission);
-        webhook.subscription.covers(topic)
-            && is_told(app, webhook, Told { organization_id, topic, needed, entity_id: None })
-    };
-    let mut request = PageRequest::first(100);
-    for _ in 0..CATALOGUE_PAGES_MAX {
-        let page = connection.page_event_types(tenant, &request).await?;
-        if let Some(found) = page.rows.into_iter().find(is_heard) {
-            return Ok(Some(found));
-        }
-        request.after = page.next;
-        if request.after.is_none() {
-            break;
-        }
-    }
-    Ok(None)
-}
-
-/// The data of a message about a topic as an example: the catalogue's, or that there is nothing to tell.
-pub(super) async fn example_data(connection: &mut Connection, tenant: &Tenant, topic: &Topic) -> OpResult<Value> {
-    if topic.is_own() {
-        return Ok(message::pictures(None, None));
-    }
-    let example = connection.find_event_type(tenant, topic).await?.and_then(|it| it.example);
-    Ok(Value::Object(example.unwrap_or_default()))
-}
-
-/// The latest messages of a topic in an organization, newest first, and an example where there is none, or none that the caller may read. Needs the
-/// right to look at webhooks.
+/// The latest messages that a subscription would be told of in an organization, newest first, and an example where there is none, or none that the
+/// caller may read. Needs the right to look at webhooks.
 ///
 /// # Errors
 /// Refusals.
@@ -74,42 +36,88 @@ pub async fn list_samples(
 ) -> OpResult<Vec<Message>> {
     let organization_id = organization_of(app, caller, organization_id)?;
     let (tenant, _) = authorize(app, caller, organization_id, "read")?;
-    let (Some(entity), Some(operation)) = words else {
-        let missing = if words.0.is_none() { "entity" } else { "operation" };
-        return Err(Reject::field(missing, "is needed: samples are of one thing that happens").into());
-    };
-    let topic = &Topic::parse(entity, operation).map_err(|error| Reject::field("entity", error))?;
+    let subscription = &subscription(words)?;
     let mut reader = app.store().read().await?;
-    let needed = permission_of(&mut reader, &tenant, topic).await?.to_string();
-    let asked = claviger_core::permission::Asked::parse(&needed).ok();
-    let may_read = asked.is_some_and(|it| tenant.rights().coverage(&it) == Coverage::All);
-    let mut samples = Vec::new();
-    if may_read && topic.is_own() {
-        let kind = EventKind::parse(&topic.event_type());
-        let filter = EventFilter { kind, ..EventFilter::default() };
-        if kind.is_some() {
-            let page = reader.page_events(&tenant, &filter, &PageRequest::first(CHANGES_READ)).await?;
-            let told = page.rows.iter().filter(|it| !it.erased).take(SAMPLES_MAX as usize);
-            samples.extend(told.filter_map(message::of_change));
-        }
-    } else if may_read {
-        // What the catalogue says may have been another permission when one of them was reported.
-        let events = reader.latest_host_events(&tenant, topic, SAMPLES_MAX).await?;
-        let readable = events.iter().filter(|it| it.permission.is_held_in(tenant.rights()));
-        samples.extend(readable.map(message::of_host_event));
-    }
+    let mut samples = changes(&mut reader, &tenant, subscription).await?;
+    samples.extend(reported(&mut reader, &tenant, subscription).await?);
+    // Each stream is in its order already, which the identifiers of one millisecond are not.
+    samples.sort_by_key(|it| std::cmp::Reverse(it.timestamp));
+    samples.truncate(SAMPLES_MAX);
     if samples.is_empty() {
+        let is_heard = |_: &Topic, needed: &Permission| may_read(&tenant, needed);
+        let Example { topic, entity_id, data } = example_of(&mut reader, &tenant, subscription, is_heard).await?;
         let heading = Heading {
             id: EventId::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000),
-            topic: topic.clone(),
+            topic,
             at: app.now(),
-            entity_id: None,
+            entity_id,
             organization_id,
             actor_user_id: tenant.actor().user_id,
             actor_key_id: tenant.actor().key_id,
         };
-        let data = example_data(&mut reader, &tenant, topic).await?;
         samples.push(Message { test: true, ..Message::new(heading, data) });
     }
     Ok(samples)
+}
+
+/// The two words as a subscription has them, each refused for itself.
+fn subscription(words: (Option<&str>, Option<&str>)) -> Result<Subscription, Reject> {
+    let needed = |name: &'static str, word: Option<&'_ str>| {
+        let missing =
+            || Reject::field(name, "is needed: samples are of what a subscription asks for; `*` is everything");
+        word.map(str::to_owned).ok_or_else(missing)
+    };
+    let (entity, operation) = (needed("entity", words.0)?, needed("operation", words.1)?);
+    Subscription::parse(&entity, "*").map_err(|error| Reject::field("entity", error))?;
+    Subscription::parse("*", &operation).map_err(|error| Reject::field("operation", error))?;
+    Subscription::parse(&entity, &operation).map_err(|error| Reject::field("entity", error))
+}
+
+/// Whether the caller may read all that takes this permission.
+fn may_read(tenant: &Tenant, needed: &Permission) -> bool {
+    let text = needed.to_string();
+    Asked::parse(&text).is_ok_and(|it| tenant.rights().coverage(&it) == Coverage::All)
+}
+
+/// The latest of our own changes.
+async fn changes(connection: &mut Connection, tenant: &Tenant, subscription: &Subscription) -> OpResult<Vec<Message>> {
+    if !subscription.sources().0 || !may_read(tenant, &own_changes()) {
+        return Ok(Vec::new());
+    }
+    let exact = Topic::parse(subscription.entity(), subscription.operation()).ok();
+    let kind = exact.as_ref().and_then(|it| EventKind::parse(&it.event_type()));
+    if exact.is_some() && kind.is_none() {
+        return Ok(Vec::new());
+    }
+    // Of many keys at once is told in the name of the organization, whose kind is another word.
+    let entity_kind = EntityKind::parse(subscription.entity()).filter(|_| kind.is_none());
+    let filter = EventFilter { kind, entity_kind, ..EventFilter::default() };
+    let page = connection.page_events(tenant, &filter, &PageRequest::first(EVENTS_READ)).await?;
+    let is_told = |kind| Topic::of_change(kind).is_some_and(|it| subscription.covers(&it));
+    let told = page.rows.iter().filter(|it| !it.erased && is_told(it.kind));
+    Ok(told.filter_map(message::of_change).take(SAMPLES_MAX).collect())
+}
+
+/// The latest of what hosts reported.
+async fn reported(connection: &mut Connection, tenant: &Tenant, subscription: &Subscription) -> OpResult<Vec<Message>> {
+    if !subscription.sources().1 {
+        return Ok(Vec::new());
+    }
+    // What the catalogue says may have been another permission when one of them was reported.
+    if let Ok(topic) = Topic::parse(subscription.entity(), subscription.operation()) {
+        let needed = permission_of(connection, tenant, &topic).await?;
+        if !may_read(tenant, &needed) {
+            return Ok(Vec::new());
+        }
+        let events = connection.latest_host_events(tenant, &topic, SAMPLES_MAX as u32).await?;
+        let readable = events.iter().filter(|it| it.permission.is_held_in(tenant.rights()));
+        return Ok(readable.map(message::of_host_event).collect());
+    }
+    let named = |word: &str| Some(word.to_owned()).filter(|it| it != "*");
+    let (entity, operation) = (named(subscription.entity()), named(subscription.operation()));
+    let filter = RevisionFilter { entity, operation, ..RevisionFilter::default() };
+    let page = connection.page_revisions(tenant, &filter, &PageRequest::first(EVENTS_READ)).await?;
+    let events = page.rows.iter().map(|it| &it.event);
+    let readable = events.filter(|it| it.body.is_some() && it.permission.is_held_in(tenant.rights()));
+    Ok(readable.take(SAMPLES_MAX).map(message::of_host_event).collect())
 }

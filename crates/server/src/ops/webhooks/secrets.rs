@@ -8,6 +8,7 @@ use claviger_core::limits::WEBHOOK_OVERLAP_HOURS_DEFAULT;
 use claviger_core::sealing::Purpose;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
+use claviger_core::webhook::Webhook;
 use claviger_core::webhook::secrets::{WebhookSecret, renew};
 use claviger_core::webhook::signature::SigningSecret;
 use claviger_store::webhooks::secrets::WebhookSecretRow;
@@ -98,13 +99,16 @@ pub async fn rotate_secret(
         if let Some(answer) = replay(idempotency.as_ref(), &mut tx, &tenant).await? {
             return Ok(answer);
         }
-        find(&mut tx, &tenant, access, id).await?;
+        let before = find(&mut tx, &tenant, access, id).await?.webhook;
         let overlap = match overlap {
             Overlap::Policy => Duration::from_secs(WEBHOOK_OVERLAP_HOURS_DEFAULT * 3600),
             Overlap::For(overlap) => overlap,
         };
         let now = app.now();
         let (_, secret) = make(&app, &mut tx, &tenant, id, overlap, now).await?;
+        // Which secrets it has stands in its picture: who knows that by its tag reads it anew.
+        let after = Webhook { version: before.version + 1, updated_at: now, ..before.clone() };
+        tx.update_webhook(&tenant, &after, before.version).await?;
         let info = info(&app, &caller, &mut tx, (&tenant, access), id).await?;
         let shown = ShownWebhook { info, secret };
         keep(idempotency.as_ref(), &mut tx, &tenant, &shown, now).await?;

@@ -193,3 +193,23 @@ async fn the_place_of_a_leak_does_not_carry_the_secret_into_the_audit() {
     body["found_at"] = json!(format!("{} in a public repository", key.access_key));
     assert_eq!(report(&it.admin, &it, body).await, ("revoked".into(), json!(key.id)));
 }
+
+// Whoever finds a key finds a line with it; to say that nobody has such a key would leave it good.
+#[tokio::test]
+async fn a_key_is_found_in_the_text_around_it_and_what_is_no_key_is_refused() {
+    let it = Fixture::start().await;
+    let [found, one, two] = [
+        it.create_key(json!({"name": "Found"})).await,
+        it.create_key(json!({"name": "One"})).await,
+        it.create_key(json!({"name": "Two"})).await,
+    ];
+    let line = json!({"key": format!("export KEY=\"{}\" # do not share", found.token)});
+    assert_eq!(report(&it.admin, &it, line).await, ("revoked".into(), json!(found.id)));
+    for text in [format!("{} {}", one.token, two.token), "export KEY=\"something else\"".to_owned()] {
+        let refused = it.admin.post(&it.at("/leaks"), json!({"key": text})).await;
+        assert_eq!((refused.status, refused.pointers()), (400, vec!["/key".to_owned()]), "{refused:?}");
+    }
+    it.admin.with(&one.token).get("/api/v1/me").await.expect(200);
+    let place = json!({"key": format!("KEY={}", one.token), "found_at": format!("it says {}", one.token)});
+    assert_eq!(it.admin.post(&it.at("/leaks"), place).await.pointers(), ["/found_at"]);
+}

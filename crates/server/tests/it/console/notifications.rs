@@ -43,6 +43,14 @@ async fn bell_leads_to_what_ends_and_a_press_keeps_it() {
     let home = browser.get("/o/root").await.expect(200);
     assert!(home.text_of(".top .gear[href$=notifications]").starts_with('2'), "{}", home.text);
     assert!(home.text.contains("Key “<bdi>Marketing Automation</bdi>” is deleted on"), "{}", home.text);
+    // One banner for all of them, where one begins and where the keys are.
+    let keys = browser.get("/o/root/keys").await.expect(200);
+    for page in [&home, &keys] {
+        assert_eq!(page.text.matches("Within a day:").count(), 1, "{}", page.text);
+        for name in ["Marketing Automation", "Other"] {
+            assert!(page.text.contains(&format!("Key “<bdi>{name}</bdi>” is deleted on")), "{}", page.text);
+        }
+    }
     let key = browser.get(&format!("/o/root/keys/{}", other.info.key.id)).await.expect(200);
     assert!(key.text_of("main .aside").contains("Key “Other” is deleted on"));
     let list = browser.get("/o/root/notifications").await.expect(200);

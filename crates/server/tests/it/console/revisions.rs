@@ -1,9 +1,11 @@
 //! The pages of the revision history: what the product reports, under whose name, and the way to what was done here.
 
 use claviger::ops::host_events::{NewHostEvent, report_events};
+use claviger::ops::keys::revoke_key;
 use claviger::ops::roles::{NewRole, create_role};
 use claviger_core::host_event::HostEventBody;
 use claviger_core::id::KeyId;
+use claviger_core::key::RevocationReason;
 use claviger_core::role::BuiltIn;
 use claviger_core::webhook::topic::Topic;
 use serde_json::{Map, Value, json};
@@ -87,6 +89,8 @@ async fn what_is_told_of_an_event_alone_is_no_change_and_what_was_erased_is_said
     let data = json!({"rating": 4}).as_object().cloned().unwrap();
     report(&app, "1", key, HostEventBody { data, before: None, after: None }).await;
     let list = browser.get("/o/root/revision-history").await.expect(200);
+    let row = list.text_of("tbody");
+    assert!(row.contains("Rating:") && row.contains('4') && !row.contains('→'), "{row}");
     let path = list.links().into_iter().find(|it| it.contains("/revision-history/evt_")).expect("a page of its own");
     let page = browser.get(&path).await.expect(200);
     assert!(page.text.contains("What receivers are sent") && page.text.contains("rating"), "{}", page.text);
@@ -115,4 +119,40 @@ async fn what_is_told_of_an_event_alone_is_no_change_and_what_was_erased_is_said
     browser.follow(done).await;
     let created = browser.get("/o/root/audit?what=key.created").await.expect(200).text_of("tbody");
     assert_eq!(created.matches("Erased by Maria Keller").count(), 1, "{created}");
+}
+
+// What somebody's key did is asked for after it was deleted above all.
+#[tokio::test]
+async fn what_a_deleted_key_changed_is_reached_from_its_page_and_stands_under_its_name() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let key = app.create_key(&app.admin, app.root, new_key("Integration")).await.unwrap().info.key.id;
+    report(&app, "1", key, HostEventBody { data: Map::new(), before: None, after: picture(json!({"rating": 4})) })
+        .await;
+    revoke_key(&app.app, &app.admin, app.root, key, RevocationReason::Unspecified, None).await.unwrap();
+    let page = browser.get(&format!("/o/root/keys/{key}")).await.expect(200);
+    let path = format!("/o/root/revision-history?who={key}");
+    assert!(page.links().contains(&path), "{:?}", page.links());
+    for path in [path, format!("/o/root/audit?who={key}")] {
+        let list = browser.get(&path).await.expect(200);
+        assert!(
+            list.text.contains(&format!("<option value=\"{key}\" selected>Integration</option>")),
+            "{path}: {}",
+            list.text
+        );
+    }
+    assert!(!browser.get("/o/root/revision-history").await.expect(200).text.contains(&format!("value=\"{key}\"")));
+}
+
+#[tokio::test]
+async fn of_many_keys_a_few_are_offered_in_the_order_in_which_people_count() {
+    let app = TestApp::new().await;
+    for number in (0..30).rev() {
+        app.create_key(&app.admin, app.root, new_key(&format!("For Mia {number}"))).await.unwrap();
+    }
+    let list = Browser::signed_in(&app).await.get("/o/root/audit").await.expect(200);
+    let group = list.text.split("<optgroup label=\"By key").nth(1).unwrap().split("</optgroup>").next().unwrap();
+    assert_eq!(group.matches("<option").count(), 25, "{group}");
+    let at = |name: &str| group.find(&format!(">{name}</option>")).unwrap();
+    assert!(at("For Mia 2") < at("For Mia 10") && !group.contains("For Mia 29"), "{group}");
 }

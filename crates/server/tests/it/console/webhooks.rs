@@ -1,14 +1,18 @@
 //! The pages of webhooks, as those see them who have all of them, some, or none.
 
 use claviger::ops::caller::Caller;
+use claviger::ops::events::list_events;
 use claviger::ops::keys::{Toggled, put_personal_key};
+use claviger::ops::page::PageRequest;
 use claviger::ops::roles::{NewRole, create_role};
 use claviger::ops::users::{NewUser, create_user};
 use claviger::ops::webhooks::get_webhook;
+use claviger_core::event::EventKind;
 use claviger_core::id::UserId;
 use claviger_core::name::Description;
 use claviger_core::role::BuiltIn;
 use claviger_core::secret::Token;
+use claviger_store::log::EventFilter;
 use serde_json::json;
 
 use super::browser::Browser;
@@ -112,6 +116,10 @@ async fn a_day_that_is_none_is_complained_about_beside_its_field() {
     let form = page.form(&format!("/webhooks/{hook}/recover"));
     let refused = browser.submit(&form.clone().with("since", "yesterday")).await.expect(422);
     assert!(refused.text_of("#since-error").contains("2026-11-01"), "{}", refused.text);
+    let done = browser.submit(&form.clone().with("since", "2026-11-01T10:30")).await.expect(303);
+    browser.follow(done).await.expect(200);
+    let recovered = latest_recovery(&app).await;
+    assert_eq!(recovered["since"], "2026-11-01T10:30:00Z", "to the minute, and in UTC");
     let done = browser.submit(&form).await.expect(303);
     assert!(
         browser
@@ -120,6 +128,33 @@ async fn a_day_that_is_none_is_complained_about_beside_its_field() {
             .text_of(".banner")
             .contains("Nothing failed since then, or it is on its way already.")
     );
+}
+
+/// What the log says of the latest recovery.
+async fn latest_recovery(app: &TestApp) -> serde_json::Value {
+    let filter = EventFilter { kind: Some(EventKind::WebhookRecovered), ..EventFilter::default() };
+    let found = list_events(&app.app, &app.admin, app.root, &filter, PageRequest::default()).await.unwrap();
+    found.items[0].after.clone().unwrap()
+}
+
+// On, it seems to be told of what happens, and is told of nothing while its key is not good.
+#[tokio::test]
+async fn a_webhook_whose_key_is_switched_off_says_that_it_learns_nothing() {
+    let world = World::without_jobs().await;
+    let receiver = Receiver::new(Manner::status(200)).await;
+    let hook = world.subscribe(&receiver).await;
+    let mut browser = Browser::signed_in(&world.test).await;
+    let (list, page) = ("/o/root/integrations/webhooks".to_owned(), format!("/o/root/webhooks/{}", hook.id));
+    assert!(browser.get(&page).await.expect(200).text.contains("/test\""));
+    world.set_key_active(false).await;
+    for path in [&list, &page] {
+        let shown = browser.get(path).await.expect(200).text_of(".status");
+        assert!(shown.contains("On, but its key is inactive: what happens now it never learns"), "{path}: {shown}");
+    }
+    assert!(!browser.get(&page).await.expect(200).text.contains("/test\""), "a test would arrive, and nothing else");
+    world.set_key_active(true).await;
+    assert_eq!(browser.get(&list).await.expect(200).text_of("tbody .status").trim(), "On");
+    world.stop().await;
 }
 
 // A webhook of a key tells its receiver that it ends; one that has ended has nobody to tell.
@@ -171,8 +206,8 @@ async fn how_a_receiver_does_stands_beside_its_webhook() {
         let shown = browser.get(path).await.expect(200).text_of("main");
         assert!(shown.contains("1 tried, none failed, 95 % within "), "{path}: {shown}");
     }
-    // Given up at once: what is tried again counts by itself.
-    receiver.becomes(Manner::with(500, "webhook-delivery: abort-message\r\n", ""));
+    // It ends the webhook: what is tried again counts by itself.
+    receiver.becomes(Manner::status(410));
     world.happen("lost").await;
     receiver.wait_for(2).await;
     world.settled(&hook, 2).await;
@@ -261,4 +296,17 @@ async fn a_webhook_that_fails_is_not_shown_as_one_that_is_plainly_on() {
     let mut raw = crate::raw::Raw::of(app.app.store()).await;
     raw.execute("UPDATE webhook SET failing_since = 1795305600000000, failed_at = 1795305600000000").await;
     assert!(words(&mut browser).await.contains("On, failing since 2026-11-2"), "{}", words(&mut browser).await);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_sent_without_tls_says_so() {
+    let world = World::without_jobs().await;
+    let hook = world.subscribe(&Receiver::new(Manner::status(200)).await).await;
+    let secure = subscribe(&world.test, token(&world.test).await.expose(), "organization").await;
+    let mut browser = Browser::signed_in(&world.test).await;
+    for (id, says) in [(hook.id.to_string(), true), (secure, false)] {
+        let page = browser.get(&format!("/o/root/webhooks/{id}")).await.expect(200);
+        assert_eq!(page.text_of(".lead").contains("without TLS"), says, "{}", page.text_of(".lead"));
+    }
+    world.stop().await;
 }

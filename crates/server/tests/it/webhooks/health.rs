@@ -24,21 +24,27 @@ async fn a_receiver_is_judged_by_the_attempts_of_the_last_day() {
     world.happen("taken").await;
     receiver.wait_for(1).await;
     world.settled(&hook, 1).await;
-    // Given up at once: what is tried again would be judged on the next day too.
     receiver.becomes(Manner::with(500, "webhook-delivery: abort-message\r\n", ""));
-    world.happen("lost").await;
+    world.happen("given up").await;
     receiver.wait_for(2).await;
     world.settled(&hook, 2).await;
-    world.settled(&other, 2).await;
     let judged = health(hook.id).await;
-    assert_eq!((judged.attempts, judged.failed, judged.failed_percent()), (2, 1, Some(50)));
+    assert_eq!((judged.attempts, judged.failed), (2, 0), "who gives one up has not failed");
+    // The webhook ends with it: what is tried again would be judged on the next day too.
+    receiver.becomes(Manner::status(410));
+    world.happen("lost").await;
+    receiver.wait_for(3).await;
+    world.settled(&hook, 3).await;
+    world.settled(&other, 3).await;
+    let judged = health(hook.id).await;
+    assert_eq!((judged.attempts, judged.failed, judged.failed_percent()), (3, 1, Some(33)));
     let listed = list_webhooks(app, &world.caller, None, WebhookFilter::default(), PageRequest::default()).await;
     let listed = listed.unwrap().items;
     let of = |id| listed.iter().find(|it| it.row.webhook.id == id).unwrap().health;
     assert_eq!((of(hook.id), of(other.id).failed), (judged, 0), "each by its own attempts");
 
     let shown = world.test.get(&format!("/api/v1/hooks/{}", hook.id), world.test.admin_key().await.expose()).await;
-    let expected = json!({"attempts": 2, "failed": 1, "failed_percent": 50, "p95_ms": judged.p95_ms.unwrap()});
+    let expected = json!({"attempts": 3, "failed": 1, "failed_percent": 33, "p95_ms": judged.p95_ms.unwrap()});
     assert_eq!((shown.status, &shown.body["recent"]), (200, &expected));
 
     world.test.clock.advance(Duration::from_secs(24 * 60 * 60 + 1));

@@ -8,7 +8,7 @@ use claviger::clock::SettableClock;
 use claviger::ops::notifications::words::sentence;
 use claviger::ops::notifications::{list_notifications, read_log};
 use claviger::ops::page::PageRequest;
-use claviger::ops::webhooks::get_delivery;
+use claviger::ops::webhooks::{delete_webhook, get_delivery};
 use claviger_core::event::EventKind;
 use claviger_core::limits::WEBHOOK_FAILING_HOURS_MAX;
 use claviger_core::webhook::WebhookStatus;
@@ -302,6 +302,7 @@ async fn a_receiver_whose_key_ended_is_told_once_and_is_sent_nothing_more() {
     world.revoke_key().await;
     let told = receiver.wait_for(2).await.pop().unwrap();
     assert_eq!((told.line.as_str(), told.header("webhook-id")), ("DELETE /hook", hook.id.to_string().as_str()));
+    assert!(verifies(&told, &hook.secret), "it is signed as deliveries are, over a body that is empty: {told:?}");
     world.look().await;
     // It did not hear, and is told again when a delivery would be tried again.
     receiver.becomes(Manner::status(200));
@@ -313,6 +314,22 @@ async fn a_receiver_whose_key_ended_is_told_once_and_is_sent_nothing_more() {
         world.look().await;
     }
     assert_eq!(receiver.received().len(), 3, "nothing is posted, and it is told once");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn that_a_webhook_was_deleted_its_receiver_is_told_with_its_signature() {
+    let world = World::new().await;
+    let receiver = Receiver::new(Manner::status(503)).await;
+    let hook = world.subscribe(&receiver).await;
+    delete_webhook(&world.test.app, &world.test.admin, hook.id).await.unwrap();
+    let told = receiver.wait_for(1).await.pop().unwrap();
+    assert!(told.line == "DELETE /hook" && verifies(&told, &hook.secret), "{told:?}");
+    world.look().await;
+    receiver.becomes(Manner::status(200));
+    world.test.clock.advance(secs(6));
+    let again = receiver.wait_for(2).await.pop().unwrap();
+    assert!(verifies(&again, &hook.secret), "as long as it has not heard: {again:?}");
     world.stop().await;
 }
 

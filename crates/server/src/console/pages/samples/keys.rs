@@ -393,6 +393,7 @@ pub(super) fn key_list(words: &Words<'_>, rows: Vec<KeyRowView>) -> KeyListPage 
         rows,
         search: String::new(),
         health: None,
+        ending: Vec::new(),
         to_review: Some("4".to_owned()),
         back: "/keys?status=active".to_owned(),
         statuses: [

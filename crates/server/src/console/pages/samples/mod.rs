@@ -189,7 +189,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
     };
     let replaced = || Some(Replaced { id: "key_01jdw7r9x3e5tw".to_owned(), name: words.names[0].to_owned() });
     let home = |live_keys: u64, recent| HomePage {
-        ending: frame::ending(words),
+        ending: [frame::ending(words), frame::ending(words)].concat(),
         shell: shell(words, Place::Home),
         live_keys,
         live_keys_counted: live_keys.to_string(),
