@@ -139,7 +139,7 @@ impl HostVersion {
 
 /// What an OpenAPI document says, where a version's pages stand below `base`.
 fn reference_of(base: &str, document: &str) -> Option<HostReference> {
-    let Reference { title, description, operations } = Reference::read(document).ok()?;
+    let Reference { title, description, operations, .. } = Reference::read(document).ok()?;
     let html = match (OperationsPart { operations: &operations }).render() {
         Ok(html) => html,
         Err(error) => {
