@@ -21,11 +21,12 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 59] = [
+pub(in crate::console) const LABELS: [(&str, &str); 60] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
     ("back", ""),
+    ("began", ""),
     ("choice", "Setting"),
     ("confirmed", ""),
     ("count", "Typed to confirm"),

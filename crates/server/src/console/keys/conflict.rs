@@ -1,5 +1,7 @@
 //! What a form of a key has otherwise than the key, where somebody else was faster; and who has a name already.
 
+use std::collections::BTreeMap;
+
 use claviger_core::limits;
 use claviger_core::name::Name;
 
@@ -11,6 +13,88 @@ use crate::console::pages::shell::Moment;
 use crate::console::visit::Visit;
 use crate::ops::keys::{KeyFilter, KeyInfo, KeyQuery, list_keys};
 use crate::ops::page::PageRequest;
+
+/// A field that two may have changed: what the form sends it as, what people read, and what stands in it.
+type Field = (&'static str, &'static str, String);
+
+/// The fields of a form, its end aside, in the shape in which two of them compare.
+fn fields(form: &KeyForm) -> [Field; 10] {
+    let text = |it: &Option<String>| it.as_deref().unwrap_or_default().trim().to_owned();
+    let lines = |it: &Option<String>| entries(it.as_deref().unwrap_or_default()).join("\n");
+    [
+        ("name", "Name", form.name.clone()),
+        ("description", "Description", form.description.clone()),
+        ("role", "Role", text(&form.role)),
+        ("mapped_user", "Mapped user", form.mapped_user.clone()),
+        ("owner", "Belongs to", form.owner.clone()),
+        ("reach", "Reach", form.reach.clone()),
+        ("scopes", "Scopes", lines(&form.scopes)),
+        ("allowed_ips", "Allowed IPs", lines(&form.allowed_ips)),
+        ("rate", "Rate limit", text(&form.rate)),
+        ("daily_quota", "Daily quota", text(&form.daily_quota)),
+    ]
+}
+
+/// Whether the form speaks of a field at all: a choice that nobody was given is not sent.
+fn is_sent(form: &KeyForm, name: &str) -> bool {
+    match name {
+        "role" => form.role.is_some(),
+        "mapped_user" => !form.mapped_user.is_empty(),
+        "owner" => !form.owner.is_empty(),
+        "reach" => !form.reach.is_empty(),
+        "scopes" => form.scopes.is_some(),
+        "allowed_ips" => form.allowed_ips.is_some(),
+        "rate" => form.rate.is_some(),
+        "daily_quota" => form.daily_quota.is_some(),
+        _ => true,
+    }
+}
+
+fn end_of(info: &KeyInfo) -> String {
+    info.key.expires_at.map(|it| it.to_string()).unwrap_or_default()
+}
+
+/// What a form begins with, for it to bring along: of a key only what it is now is kept in one place, and not what it was.
+pub(super) fn beginning(info: &KeyInfo) -> String {
+    let now = fields(&settings(info));
+    let pairs = now.iter().map(|(name, _, value)| (*name, value.as_str()));
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).append_pair("end", &end_of(info)).finish()
+}
+
+/// Takes into a form that is older than the key what somebody else has changed since and this one has not, and says what both have, by its
+/// label; nothing where the form does not say what it began with.
+pub(super) fn merge(form: &mut KeyForm, info: &KeyInfo) -> Option<Vec<&'static str>> {
+    let began: BTreeMap<String, String> = form_urlencoded::parse(form.began.as_bytes()).into_owned().collect();
+    let now = settings(info);
+    let mut collisions = Vec::new();
+    for ((name, label, mine), (.., theirs)) in fields(form).into_iter().zip(fields(&now)) {
+        let before = began.get(name)?;
+        if !is_sent(form, name) || mine == theirs || *before == theirs {
+            continue;
+        }
+        if mine == *before { take(form, name, &now) } else { collisions.push(label) }
+    }
+    if !matches!(form.expires.as_str(), KEEP | "") && *began.get("end")? != end_of(info) {
+        collisions.push("Expires");
+    }
+    Some(collisions)
+}
+
+fn take(form: &mut KeyForm, name: &str, now: &KeyForm) {
+    let text = |it: &Option<String>| Some(it.clone().unwrap_or_default());
+    match name {
+        "name" => form.name.clone_from(&now.name),
+        "description" => form.description.clone_from(&now.description),
+        "role" => form.role.clone_from(&now.role),
+        "mapped_user" => form.mapped_user.clone_from(&now.mapped_user),
+        "owner" => form.owner.clone_from(&now.owner),
+        "reach" => form.reach.clone_from(&now.reach),
+        "scopes" => form.scopes = text(&now.scopes),
+        "allowed_ips" => form.allowed_ips = text(&now.allowed_ips),
+        "rate" => form.rate = text(&now.rate),
+        _ => form.daily_quota = text(&now.daily_quota),
+    }
+}
 
 /// Each field of the form with what stands in it and what the key is set to. Of a choice its label is said, which one of the lists has.
 pub(super) fn differences(

@@ -18,7 +18,7 @@ use super::choices::{
     KEEP, Lifetimes, NOBODY, Present, owner_choices, reach_choices, read_end, role_choices, user_choices,
 };
 use super::complaints::{NAME_TAKEN, complain, lead_to_api_access};
-use super::conflict::{differences, holder_of_name};
+use super::conflict::{beginning, differences, holder_of_name, merge};
 use super::copied::{copy_of, replaced, settings, source_of};
 use super::door::Door;
 use super::limits::{Asked, inputs};
@@ -49,6 +49,8 @@ pub(in crate::console) struct KeyForm {
     pub(super) door: String,
     /// Which version of the key the form was filled in from; empty for a new key.
     pub(super) version: String,
+    /// What the key was then, field by field; empty for a new key.
+    pub(super) began: String,
     /// The key that a new one is a copy of; empty for none.
     pub(super) from: String,
     /// Whether the copy is to take the key's place: anything, or empty.
@@ -297,7 +299,8 @@ pub(in crate::console) async fn show_edit_key(
     if info.state == KeyState::Revoked {
         return Err(Failure::key_deleted());
     }
-    let form = KeyForm { version: info.key.version.to_string(), expires: KEEP.to_owned(), ..settings(&info) };
+    let version = info.key.version.to_string();
+    let form = KeyForm { version, began: beginning(&info), expires: KEEP.to_owned(), ..settings(&info) };
     let page = form_page(&visit, Some(&info), form, FormErrors::default()).await;
     Ok(visit.page(&page))
 }
@@ -308,16 +311,20 @@ pub(in crate::console) async fn edit(
     Path((_, key_id)): Path<(String, String)>,
     form: Result<Form<KeyForm>, FormRejection>,
 ) -> Result<Response, Failure> {
-    let Form(form) = form.map_err(|_| Failure::bad_form())?;
+    let Form(mut form) = form.map_err(|_| Failure::bad_form())?;
     let info = find(&visit, &key_id).await?;
     if info.state == KeyState::Revoked {
         return Err(Failure::key_deleted());
     }
     // What is different is found by comparing with the key as it is now, so it must be this one still where the form names none.
-    let version = match form.version.as_str() {
+    let mut version = match form.version.as_str() {
         "" => info.key.version,
         text => text.parse().map_err(|_| Failure::bad_form())?,
     };
+    // Whoever was faster and changed something else has not been in the way: only what both have changed is asked.
+    if version != info.key.version && merge(&mut form, &info).is_some_and(|it| it.is_empty()) {
+        version = info.key.version;
+    }
     let mut errors = FormErrors::default();
     if let Some(wanted) = form.read(Lifetimes::of(&visit), visit.app.now(), &mut errors) {
         let patch = wanted.patch(&info.key);
@@ -363,7 +370,10 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         _ => false,
     };
     if let Some(info) = info.filter(|_| errors.is_outdated()) {
-        errors.compare(differences(info, &form, [&roles, &mapped_users, &owners]));
+        let asked = merge(&mut form, info);
+        let differing = differences(info, &form, [&roles, &mapped_users, &owners]);
+        errors.compare(differing.into_iter().filter(|it| asked.as_ref().is_none_or(|asked| asked.contains(&it.0))));
+        form.began = beginning(info);
         // What is saved from here on takes the place of what is shown as the present.
         form.version = info.key.version.to_string();
     }
@@ -393,6 +403,7 @@ async fn form_page(visit: &Visit, info: Option<&KeyInfo>, mut form: KeyForm, mut
         api_label: view::type_label(&typed(&form.api)),
         once: typed(&form.once),
         version: typed(&form.version),
+        began: typed(&form.began),
         name: typed(&form.name),
         description: typed(&form.description),
         expires_on: typed(&form.expires_on),

@@ -226,6 +226,8 @@ pub struct KeyFormPage {
     pub once: String,
     /// Which version of the key the form shows; empty when one is created.
     pub version: String,
+    /// What the key was set to then, for what somebody else changes meanwhile to be told from what the reader does.
+    pub began: String,
     /// The name as typed.
     pub name: String,
     /// The description as typed.

@@ -101,63 +101,49 @@ async fn a_choice_that_is_not_sent_leaves_the_key_as_it_is() {
 }
 
 #[tokio::test]
-async fn of_two_who_edit_a_key_at_once_the_second_is_told_and_overwrites_nothing() {
+async fn of_two_who_edit_a_key_at_once_each_keeps_what_is_theirs_and_only_what_both_changed_is_asked() {
     let app = TestApp::new().await;
     let before = create(&app, app.root, new_key("CI")).await;
     let path = format!("/o/root/keys/{}/edit", before.key.id);
     let (mut first, mut second) = (Browser::signed_in(&app).await, Browser::signed_in(&app).await);
     let late = second.get(&path).await.form("/edit").with("name", "Renamed");
     describe(&app, &mut first, "root", &before).await;
+    let said = async || {
+        let it = present(&app, app.root, before.key.id).await.key;
+        (it.name.to_string(), it.description.to_string())
+    };
+    second.submit(&late).await.expect(303);
+    assert_eq!(said().await, ("Renamed".to_owned(), "Deploys from main".to_owned()), "neither overwrites the other");
 
+    // Both have changed the description; the name is changed by one only, and asked about by nobody.
+    let late = second.get(&path).await.form("/edit").with("name", "Mine").with("description", "Mine too");
+    describe_as(&app, &mut first, &before, "Theirs").await;
     let told = second.submit(&late).await.expect(422);
     assert!(told.text_of("#summary").contains("changed after you opened this form"));
-    assert!(
-        told.html().select(&selector("input[name=name][value=Renamed]")).next().is_some(),
-        "what was typed is kept"
-    );
+    assert!(told.html().select(&selector("input[name=name][value=Mine]")).next().is_some(), "what was typed is kept");
     let differing = |page: &Page| {
         let (html, differing) = (page.html(), selector("main .aside li"));
         let lines = html.select(&differing).map(|it| it.text().collect::<Vec<_>>().join(" "));
         lines.map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
-    assert_eq!(
-        differing(&told),
-        ["Name Yours: Renamed Now: CI", "Description Yours: nothing Now: Deploys from main"],
-        "field by field, and only those that differ"
-    );
-    let kept = present(&app, app.root, before.key.id).await;
-    assert_eq!(
-        (kept.key.name.to_string(), kept.key.description.to_string()),
-        ("CI".into(), "Deploys from main".into())
-    );
-
+    assert_eq!(differing(&told), ["Description Yours: Mine too Now: Theirs"]);
+    assert_eq!(said().await, ("Renamed".to_owned(), "Theirs".to_owned()));
     let way_out =
         told.html().select(&selector("a.button[href$='/edit']")).next().unwrap().attr("href").unwrap().to_owned();
-    let fresh = second.get(&way_out).await.expect(200).form("/edit").with("name", "Renamed");
-    second.submit(&fresh).await.expect(303);
-    let both = present(&app, app.root, before.key.id).await;
-    assert_eq!(
-        (both.key.name.to_string(), both.key.description.to_string()),
-        ("Renamed".into(), "Deploys from main".into())
-    );
+    second.get(&way_out).await.expect(200);
 
-    // Or one's own takes the place of what was shown as the other's, and of nothing that came after it.
-    let late = second.get(&path).await.form("/edit").with("name", "Mine");
-    describe_as(&app, &mut first, &before, "Theirs").await;
-    let told = second.submit(&late).await.expect(422);
+    // One's own takes the place of what was shown as the other's, and of nothing that came after it.
     describe_as(&app, &mut first, &before, "Theirs again").await;
     let told = second.submit(&told.form("/edit")).await.expect(422);
-    assert_eq!(
-        differing(&told),
-        ["Name Yours: Mine Now: Renamed", "Description Yours: Deploys from main Now: Theirs again"]
-    );
+    assert_eq!(differing(&told), ["Description Yours: Mine too Now: Theirs again"]);
     second.submit(&told.form("/edit")).await.expect(303);
-    let mine = present(&app, app.root, before.key.id).await;
-    assert_eq!(
-        (mine.key.name.to_string(), mine.key.description.to_string()),
-        ("Mine".into(), "Deploys from main".into())
-    );
+    assert_eq!(said().await, ("Mine".to_owned(), "Mine too".to_owned()));
 
+    // A form that does not say what it began with is asked about all that differs.
+    let late = second.get(&path).await.form("/edit").with("name", "Later").with("began", "");
+    describe_as(&app, &mut first, &before, "Theirs once more").await;
+    let told = second.submit(&late).await.expect(422);
+    assert_eq!(differing(&told), ["Name Yours: Later Now: Mine", "Description Yours: Mine too Now: Theirs once more"]);
     let nonsense = second.get(&path).await.form("/edit").with("version", "newest");
     assert_eq!(second.submit(&nonsense).await.status, 400);
 }

@@ -162,5 +162,7 @@ async fn two_that_are_called_alike_are_told_apart_by_their_short_names() {
     }
     let mut admin = Browser::signed_in(&app).await;
     let page = admin.get("/o/root/keys").await.expect(200);
-    assert_eq!(views(&page), ["Agency view Root *", "Depot", "Shop shop", "Shop shop-2", "All organizations…"]);
+    let mut lines = views(&page);
+    lines[2..4].sort();
+    assert_eq!(lines, ["Agency view Root *", "Depot", "Shop shop", "Shop shop-2", "All organizations…"]);
 }

@@ -345,6 +345,7 @@ pub(super) fn key_form(words: &Words<'_>) -> KeyFormPage {
         api_label: String::new(),
         once: "5uYd1s".to_owned(),
         version: String::new(),
+        began: String::new(),
         name: String::new(),
         description: String::new(),
         roles: roles("readonly"),
