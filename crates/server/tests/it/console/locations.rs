@@ -277,12 +277,15 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
         assert_eq!(answer.header("location"), list, "{}", form.action);
         admin.follow(answer).await.expect(200)
     };
-    // By its menu, and by its own page, which leads back too.
+    // By its menu; on its own page one stays, and it leads back too.
     let said = press(&mut admin, page.form(&format!("{first}/deactivate"))).await;
     assert!(said.text_of(".banner").contains("Till one"), "{}", said.text_of(".banner"));
     let own = admin.get(&to("")).await.expect(200);
     assert!(own.links().contains(&list.to_owned()), "{:?}", own.links());
-    press(&mut admin, own.form("/activate")).await;
+    let answer = admin.submit(&own.form("/activate")).await.expect(303);
+    let own = admin.follow(answer).await.expect(200);
+    assert_eq!(own.text_of("h1"), "Till one");
+    assert!(own.links().contains(&list.to_owned()), "{:?}", own.links());
     let edit = admin.get(&to("/edit")).await.expect(200);
     let nameless = admin.submit(&edit.form("/edit").with("name", "")).await.expect(422);
     press(&mut admin, nameless.form("/edit").with("name", "Till one again")).await;

@@ -1,7 +1,7 @@
 //! The pages of the revision history: what the product reports, under whose name, and the way to what was done here.
 
 use claviger::ops::host_events::{NewHostEvent, report_events};
-use claviger::ops::keys::revoke_key;
+use claviger::ops::keys::{NewKey, revoke_key};
 use claviger::ops::roles::{NewRole, create_role};
 use claviger_core::host_event::HostEventBody;
 use claviger_core::id::KeyId;
@@ -148,7 +148,9 @@ async fn what_a_deleted_key_changed_is_reached_from_its_page_and_stands_under_it
 async fn of_many_keys_a_few_are_offered_in_the_order_in_which_people_count() {
     let app = TestApp::new().await;
     for number in (0..30).rev() {
-        app.create_key(&app.admin, app.root, new_key(&format!("For Mia {number}"))).await.unwrap();
+        // Of nobody: a user owns 25 keys at most.
+        let new = NewKey { owner_id: Some(None), ..new_key(&format!("For Mia {number}")) };
+        app.create_key(&app.admin, app.root, new).await.unwrap();
     }
     let list = Browser::signed_in(&app).await.get("/o/root/audit").await.expect(200);
     let group = list.text.split("<optgroup label=\"By key").nth(1).unwrap().split("</optgroup>").next().unwrap();
