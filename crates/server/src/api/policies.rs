@@ -90,8 +90,8 @@ pub(super) fn refuse_out_of_bounds(
         ("max_stale_secs", stale_secs),
         ("max_keys_per_user", keys_per_user),
     ];
-    let given = numbers.into_iter().filter_map(|(name, number)| Some((name, number?)));
-    given.map(|(name, number)| within(format!("{place}/{name}"), number)).collect()
+    let mut given = numbers.into_iter().filter_map(|(name, number)| Some((name, number?)));
+    given.try_for_each(|(name, number)| within(format!("{place}/{name}"), number))
 }
 
 /// Reads days of notices; `place` is where the policy stands in the body.

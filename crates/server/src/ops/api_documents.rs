@@ -122,7 +122,7 @@ pub async fn read_openapi(app: &App, caller: &Caller, place: DocumentPlace) -> O
     let Some(ApiDocument { body, .. }) = found else { return Ok(None) };
     drop(reader);
     let read = tokio::task::spawn_blocking(move || Reference::read(&body).ok()).await;
-    Ok(read.map_err(|fault| super::error::Error::Internal(fault.to_string()))?)
+    read.map_err(|fault| super::error::Error::Internal(fault.to_string()))
 }
 
 /// Puts a document where it is shown, in the place of what stood there. Needs `claviger/apis:update`.

@@ -10,6 +10,8 @@ use super::METHODS;
 pub(super) type Unfit = (String, &'static str);
 
 type Checked = Result<(), Unfit>;
+/// Checks what stands in a place.
+type Check = fn(&Place, &Value) -> Checked;
 
 const OBJECT: &str = "has to be an object";
 const LIST: &str = "has to be a list";
@@ -33,7 +35,7 @@ pub(super) fn check(root: &Value) -> Checked {
     }
     let components = at.then("components");
     let Some(all) = components.object_of(root)? else { return Ok(()) };
-    let kinds: [(&str, fn(&Place, &Value) -> Checked); 5] = [
+    let kinds: [(&str, Check); 5] = [
         ("schemas", schema),
         ("parameters", parameter),
         ("requestBodies", body),

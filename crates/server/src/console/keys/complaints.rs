@@ -22,7 +22,7 @@ const NO_API_ACCESS: &str =
 /// Says of an owner without API access what else can be chosen, and leads to where the role is allowed it, for who finds the role among those of
 /// the members.
 pub(super) async fn lead_to_api_access(visit: &Visit, errors: &mut FormErrors, owner: &str) {
-    if !errors.list.last().is_some_and(|it| it.message == NO_API_ACCESS) {
+    if errors.list.last().is_none_or(|it| it.message != NO_API_ACCESS) {
         return;
     }
     if visit.is_admin() {
