@@ -200,7 +200,7 @@ pub const WEBHOOK_WAIT_SECS_MAX: u64 = 24 * 60 * 60;
 pub const WEBHOOKS_PER_KEY_MAX: u64 = 100;
 /// Webhooks that end with their keys because of one change and have an event each; of more than these, which only a change of many keys ends, one event
 /// names many. As many as one key may have.
-pub const WEBHOOK_ENDINGS_TOLD_MAX: usize = WEBHOOKS_PER_KEY_MAX as usize;
+pub const WEBHOOK_ENDINGS_TOLD_MAX: usize = 100;
 /// Webhooks that one transaction looks at to make deliveries of what has happened; others wait for no more than these.
 pub const FAN_OUT_WEBHOOKS_MAX: usize = 500;
 /// Turns of fanning out that a webhook is given before it is paused, so that it is told of what had happened until then. Who pauses one waits for no more.

@@ -275,7 +275,8 @@ fn operation_of<'a>(
     let own = operation["parameters"].as_array().into_iter().flatten();
     let shared = item["parameters"].as_array().into_iter().flatten();
     let mut seen = BTreeSet::new();
-    let parameters = own.chain(shared).map(|it| parameter_of(schemas, resolved(root, it)));
+    // Of equal ones, too, only so many are looked at.
+    let parameters = own.chain(shared).take(10 * LINES_MAX).map(|it| parameter_of(schemas, resolved(root, it)));
     let parameters = parameters.filter(|it| seen.insert((it.place.clone(), it.name.clone()))).take(LINES_MAX).collect();
     let body = resolved(root, &operation["requestBody"]);
     let bodies = schemas.bodies(&body["content"]);

@@ -152,8 +152,11 @@ pub(super) async fn attend(State(app): State<App>, request: Request, next: Next)
     if response.extensions().get::<SignedOut>().is_none() {
         return response;
     }
-    // A file does not go along: the page that asks whether to send it again could not choose it.
-    let fields = Upload::parse(&headers, bytes).await.map(|it| it.fields).unwrap_or_default();
+    let Upload { fields, file } = Upload::parse(&headers, bytes).await.unwrap_or_default();
+    // The page that asks whether to send it again could not choose the file, and without it another text would be saved.
+    if file.is_some() {
+        return unsent(&action);
+    }
     let (page, kept) = (page_of(own_path(&action)), Kept::with(own_path(&action), fields));
     let text = kept.to_text();
     if text.is_empty() {

@@ -187,9 +187,14 @@ async fn show_search(reader: Reader, asked: Result<Query<Asked>, QueryRejection>
     }
     // Off the runtime's threads: who searches first waits until everything is read, and nobody else should. Anybody may ask, and passwords are
     // hashed on the same threads: so few search at a time, and the others wait.
-    let _turn = SEARCHES.acquire().await;
+    let turn = SEARCHES.acquire().await;
     let (asked, published) = (query.clone(), Arc::clone(&reader.published));
-    let found = tokio::task::spawn_blocking(move || search::find(&asked, &published.entries)).await.unwrap_or_default();
+    let search = move || {
+        // Until it has ended, and not only until who asked has gone.
+        let _turn = turn;
+        search::find(&asked, &published.entries)
+    };
+    let found = tokio::task::spawn_blocking(search).await.unwrap_or_default();
     pages::html(&SearchPage::of(&reader, query, found))
 }
 

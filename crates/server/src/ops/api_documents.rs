@@ -133,6 +133,8 @@ pub async fn put_document(app: &App, caller: &Caller, place: DocumentPlace, new:
     if place.guide.as_ref().is_some_and(|it| it.as_str() == REFERENCE) {
         return Err(Reject::field("guide", "is where the operations are drawn; call the guide otherwise").into());
     }
+    // Before anything of it is read: whoever may not put it is not worked for, and not told what is wrong with it.
+    caller.authorize(app, place.organization_id, "claviger/apis:update")?;
     // Outside the transaction: nobody else has to wait for two megabytes to be read.
     let new = check(new).await?;
     let (task, caller) = (app.clone(), caller.clone());

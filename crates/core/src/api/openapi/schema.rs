@@ -117,6 +117,8 @@ impl<'a> Schemas<'a> {
             self.unfold(&schema["items"], &format!("{way}[]"), level, steps + 1, body);
         }
         for (own, it) in members(&schema["properties"]) {
+            // Also of those that are named already: many schemas may name the same many.
+            self.visits += 1;
             if level >= LEVELS_MAX || self.is_full(body) {
                 body.is_cut = true;
                 return;

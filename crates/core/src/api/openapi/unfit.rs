@@ -13,6 +13,9 @@ type Checked = Result<(), Unfit>;
 /// Checks what stands in a place.
 type Check = fn(&Place, &Value) -> Checked;
 
+/// Bytes of a pointer, about: it is copied for each member of what it leads to.
+const POINTER_BYTES_MAX: usize = 500;
+
 const OBJECT: &str = "has to be an object";
 const LIST: &str = "has to be a list";
 const TEXT: &str = "has to be a text";
@@ -57,7 +60,11 @@ struct Place(String);
 impl Place {
     const ROOT: Self = Self(String::new());
 
+    /// What stands in it under a name. Of one that is too far in, or called too long, the place around it is named.
     fn then(&self, name: &str) -> Self {
+        if self.0.len() + name.len() > POINTER_BYTES_MAX {
+            return Self(self.0.clone());
+        }
         Self(format!("{}/{}", self.0, name.replace('~', "~0").replace('/', "~1")))
     }
 

@@ -51,7 +51,8 @@ impl GuideForm {
             title: field("title"),
             slug: field("slug"),
             position: field("position"),
-            markdown: field("markdown").replace("\r\n", "\n"),
+            // A file stands in the field from now on: a browser does not choose it again, and what stood there before would be saved in its place.
+            markdown: sent.text("markdown").unwrap_or_else(|_| field("markdown").replace("\r\n", "\n")),
         }
     }
 }

@@ -34,8 +34,10 @@ pub(super) fn version(opened: &Opened, it: &ApiVersion, now: Timestamp) -> Versi
         1 => Some("1 guide".to_owned()),
         many => Some(format!("{many} guides")),
     };
-    // As soon as something is said of one version, all have a page; one that is no longer there has none.
-    let is_shown = it.status != ApiVersionStatus::Retired && !opened.documents.is_empty();
+    // As soon as something is said of one version that is still there, all such have a page.
+    let is_there = |it: &&ApiVersion| it.status != ApiVersionStatus::Retired;
+    let is_said = opened.api.versions.iter().filter(is_there).any(|it| opened.documents_of(it).next().is_some());
+    let is_shown = is_there(&it) && is_said;
     VersionFacts {
         path: version_path(&opened.api, it),
         slug: it.slug.to_string(),

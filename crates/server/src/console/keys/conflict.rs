@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use claviger_core::limits;
 use claviger_core::name::Name;
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest, Sha256};
 
 use super::choices::{KEEP, NEVER, ON_DATE, end_of_day};
 use super::copied::settings;
@@ -35,6 +37,17 @@ fn fields(form: &KeyForm) -> [Field; 10] {
     ]
 }
 
+/// Fields that say together what a key may do: two changes of them, each of another one, make a key that neither of the two wanted.
+const TOGETHER: [&str; 5] = ["role", "mapped_user", "reach", "scopes", "allowed_ips"];
+
+/// Bytes of the digest by which a field's beginning is known again.
+const MARK_BYTES: usize = 6;
+
+/// What stands for a field's beginning. To send each field twice would make some forms longer than a form may be.
+fn mark(value: &str) -> String {
+    BASE64URL_NOPAD.encode(&Sha256::digest(value)[..MARK_BYTES])
+}
+
 /// Whether the form speaks of a field at all: a choice that nobody was given is not sent.
 fn is_sent(form: &KeyForm, name: &str) -> bool {
     match name {
@@ -57,8 +70,11 @@ fn end_of(info: &KeyInfo) -> String {
 /// What a form begins with, for it to bring along: of a key only what it is now is kept in one place, and not what it was.
 pub(super) fn beginning(info: &KeyInfo) -> String {
     let now = fields(&settings(info));
-    let pairs = now.iter().map(|(name, _, value)| (*name, value.as_str()));
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).append_pair("end", &end_of(info)).finish()
+    let pairs = now.iter().map(|(name, _, value)| (*name, mark(value)));
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .append_pair("end", &mark(&end_of(info)))
+        .finish()
 }
 
 /// Takes into a form that is older than the key what somebody else has changed since and this one has not, and says what both have, by its
@@ -67,14 +83,23 @@ pub(super) fn merge(form: &mut KeyForm, info: &KeyInfo) -> Option<Vec<&'static s
     let began: BTreeMap<String, String> = form_urlencoded::parse(form.began.as_bytes()).into_owned().collect();
     let now = settings(info);
     let mut collisions = Vec::new();
-    for ((name, label, mine), (.., theirs)) in fields(form).into_iter().zip(fields(&now)) {
-        let before = began.get(name)?;
-        if !is_sent(form, name) || mine == theirs || *before == theirs {
+    let pairs: Vec<(Field, Field)> = fields(form).into_iter().zip(fields(&now)).collect();
+    let pairs: Vec<_> = pairs.into_iter().filter(|((name, ..), _)| is_sent(form, name)).collect();
+    let (mut mine_changed, mut theirs_changed) = (false, false);
+    for ((name, _, mine), (.., theirs)) in pairs.iter().filter(|((name, ..), _)| TOGETHER.contains(name)) {
+        let before = began.get(*name)?;
+        mine_changed |= mark(mine) != *before;
+        theirs_changed |= mark(theirs) != *before;
+    }
+    for ((name, label, mine), (.., theirs)) in &pairs {
+        let before = began.get(*name)?;
+        let is_torn = TOGETHER.contains(name) && mine_changed && theirs_changed;
+        if mine == theirs || (mark(theirs) == *before && !is_torn) {
             continue;
         }
-        if mine == *before { take(form, name, &now) } else { collisions.push(label) }
+        if mark(mine) == *before && !is_torn { take(form, name, &now) } else { collisions.push(*label) }
     }
-    if !matches!(form.expires.as_str(), KEEP | "") && *began.get("end")? != end_of(info) {
+    if !matches!(form.expires.as_str(), KEEP | "") && *began.get("end")? != mark(&end_of(info)) {
         collisions.push("Expires");
     }
     Some(collisions)

@@ -181,6 +181,9 @@ pub(super) fn secret(info: &SecretInfo, key: &Key, now: Timestamp) -> SecretView
         SecretState::Current if key.state(now) == KeyState::Inactive => {
             (Tone::Paused, "Current: refused while the key is inactive".to_owned())
         }
+        SecretState::Current if key.state(now) == KeyState::Expired => {
+            (Tone::Ended, "Current: refused, for the key has expired".to_owned())
+        }
         SecretState::Current => (Tone::Good, "Current".to_owned()),
         SecretState::Retiring { .. } | SecretState::Dead => match key.old_until(&info.secret, now) {
             Some(until) if key.state(now) == KeyState::Inactive => (

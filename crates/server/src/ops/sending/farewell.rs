@@ -4,6 +4,7 @@ use claviger_core::limits::FAREWELL_ATTEMPTS_MAX;
 use claviger_core::tenant::Tenant;
 use claviger_core::webhook::attempt::{Outcome, Verdict};
 use claviger_core::webhook::target::TargetUrl;
+use claviger_store::Hold;
 use claviger_store::webhooks::sending::Farewell;
 
 use super::attempt::signed;
@@ -47,6 +48,8 @@ pub async fn say_farewell(sender: &Sender, it: &Farewell) -> OpResult<()> {
     };
     sender
         .transact(async |mut tx| {
+            // Beside whoever deletes it: one of the two takes its secrets away.
+            tx.hold([Hold::alone(it.webhook_id)]).await?;
             tx.note_farewell(&tenant, it.webhook_id, attempts, again_at).await?;
             Ok(tx.commit_unaudited("a receiver was told, or will be").await?)
         })

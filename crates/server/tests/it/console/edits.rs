@@ -148,6 +148,22 @@ async fn of_two_who_edit_a_key_at_once_each_keeps_what_is_theirs_and_only_what_b
     assert_eq!(second.submit(&nonsense).await.status, 400);
 }
 
+// Each of the two is harmless: together they would be a key that may more than either wanted.
+#[tokio::test]
+async fn what_a_key_may_do_is_not_put_together_of_what_two_wanted() {
+    let app = TestApp::new().await;
+    let before = create(&app, app.root, new_key("CI")).await;
+    let path = format!("/o/root/keys/{}/edit", before.key.id);
+    let (mut first, mut second) = (Browser::signed_in(&app).await, Browser::signed_in(&app).await);
+    let late = second.get(&path).await.form("/edit").with("allowed_ips", "192.0.2.0/24");
+    let early = first.get(&path).await.form("/edit").with("scopes", "contacts:read");
+    first.submit(&early).await.expect(303);
+    let told = second.submit(&late).await.expect(422);
+    assert!(told.text_of("#summary").contains("changed after you opened this form"));
+    let present = present(&app, app.root, before.key.id).await.key;
+    assert!(present.allowed_ips.is_none(), "{present:?}");
+}
+
 #[tokio::test]
 async fn every_form_that_somebody_else_was_faster_with_leads_to_the_present_values() {
     let app = TestApp::new().await;
