@@ -73,7 +73,7 @@ test("A3.0: policy shows secrets once and lets unused keys be, where both were o
   assert.equal(await page.getByRole("link", { name: "forgotten", exact: true }).count(), 0, "ended, as policy still has it");
 
   await setReveal(page, /^Never/);
-  assert.match(await lastEvent(page), /Policy changed[\s\S]*reveal/);
+  assert.match(await lastEvent(page), /Policy changed[\s\S]*Show secrets again/);
   await setIdle(() => page.getByLabel("Never", { exact: true }).check(), "Never");
   assert.match(await lastEvent(page), /Policy changed[\s\S]*Unused keys end/);
   const once = await create("automation_ro", "READONLY");
