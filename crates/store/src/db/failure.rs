@@ -13,7 +13,9 @@ pub(super) fn failure(error: sqlx::Error) -> Error {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_) => Error::Unavailable(error),
+            | sqlx::Error::Tls(_)
+            // A server that dies while it is asked answers what belongs to nothing.
+            | sqlx::Error::Protocol(_) => Error::Unavailable(error),
             _ => Error::Fault(error),
         };
     };
