@@ -66,7 +66,7 @@ for (const scripts of [true, false]) {
       await page.getByRole("link", { name: "Clear", exact: true }).click();
       if (scripts) await show(page, "keys-list");
 
-      const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "CSV" }).click()]);
+      const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "CSV", exact: true }).click()]);
       const text = await readFile(await file.path(), "utf8");
       assert.match(text, /^id,name,description,type,role,mapped_user,/);
       assert.ok(text.includes("Never called") && !text.includes(idle.secret));

@@ -42,7 +42,7 @@ for (const width of [320, 360]) {
     }
     // Stands alone beside the count, and not in a sentence.
     await page.goto(`/o/${agency.slug}/keys`);
-    const file = await page.getByRole("link", { name: "CSV" }).boundingBox();
+    const file = await page.getByRole("link", { name: "CSV", exact: true }).boundingBox();
     assert.ok(file.height >= 24 && file.width >= 24, `${file.width} by ${file.height}`);
     await close();
   });

@@ -368,7 +368,7 @@ for (const engine of ENGINES) {
       audit = await lines();
       const by = ({ operation, actor }) => `${operation} by ${actor.user_name ?? actor.job}${actor.key_name ? ` via ${actor.key_name}` : ""}`;
       assert.deepEqual(audit.map(by), [
-        "installation.created by installation",
+        ...["installation.created by installation", "key.created by installation"],
         "installation.claimed by Maria Keller",
         "role.updated by Maria Keller",
         ...["member.invited by Maria Keller", "user.password_set by Ann Meyer", "member.invited by Maria Keller", "user.password_set by Mia Moser"],
