@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::name::address_words;
+
 /// The anchors of one page, each there once.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Anchors {
@@ -18,8 +20,7 @@ impl Anchors {
 
     /// Takes one that says these words: of lower-case letters, digits and hyphens, with a number behind it where another part has it.
     pub fn of(&mut self, words: &str) -> String {
-        let plain = words.to_lowercase().replace(|it: char| !it.is_ascii_alphanumeric(), "-");
-        let slug = plain.split('-').filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-");
+        let slug = address_words(words, usize::MAX);
         let slug = if slug.is_empty() { "part".to_owned() } else { slug };
         if self.taken.insert(slug.clone()) {
             return slug;
@@ -48,7 +49,8 @@ mod tests {
     #[test]
     fn each_is_there_once_and_says_what_it_leads_to() {
         let mut anchors = Anchors::from(["main"]);
-        let found = ["Rotate a key", "main", "GET /a/{id}", "rotate-a-key 2", "Rotate a key", "Rotate a key", "é!", ""];
+        let found =
+            ["Rotate a key", "main", "GET /a/{id}", "rotate-a-key 2", "Rotate a key", "Rotate a key", "é!", "鍵", ""];
         let found = found.map(|it| anchors.of(it));
         let expected = [
             "rotate-a-key",
@@ -57,6 +59,7 @@ mod tests {
             "rotate-a-key-2",
             "rotate-a-key-3",
             "rotate-a-key-4",
+            "e",
             "part",
             "part-2",
         ];

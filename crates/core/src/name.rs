@@ -177,6 +177,24 @@ pub fn without_marks(text: &str) -> String {
     plain
 }
 
+/// The words of a text as an address has them: letters without marks in lower case, digits, and single hyphens between; at most so many bytes. Empty
+/// where none of its letters can stand there.
+pub fn address_words(text: &str, bytes_max: usize) -> String {
+    let mut words = String::new();
+    for it in without_marks(&text.to_lowercase()).chars() {
+        if words.len() >= bytes_max {
+            break;
+        }
+        match it {
+            'a'..='z' | '0'..='9' => words.push(it),
+            _ if !words.is_empty() && !words.ends_with('-') => words.push('-'),
+            _ => {}
+        }
+    }
+    words.truncate(words.trim_end_matches('-').len());
+    words
+}
+
 /// A [`Name`] in the form by which names are compared and unique. Made here and not in SQL, because the engines fold case differently.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameKey(String);
@@ -306,6 +324,25 @@ impl KeyPrefix {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_made_of_the_words_that_people_read() {
+        for (text, words) in [
+            ("Trigger links", "trigger-links"),
+            ("  Forms & fields! ", "forms-fields"),
+            ("Acme GmbH & Co. KG", "acme-gmbh-co-kg"),
+            ("  --Ünïcode-- ", "unicode"),
+            ("Große Straße, Łódź", "grosse-strasse-lodz"),
+            ("GET /a/{id}", "get-a-id"),
+            ("A very long name that goes on and on", "a-very-long-name-that-goes-o"),
+            ("A long name that is cut at a b c", "a-long-name-that-is-cut-at-a"),
+            ("日本", ""),
+            ("", ""),
+        ] {
+            assert_eq!(address_words(text, 28), words, "{text}");
+        }
+    }
+
     use proptest::prelude::*;
 
     #[test]

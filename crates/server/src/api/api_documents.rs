@@ -68,43 +68,29 @@ pub(super) struct GuidePath {
     /// The name of one of its versions.
     #[param(value_type = String, example = "2.0")]
     api_version: VersionSlug,
-    /// The last part of the guide's address.
-    #[param(value_type = String, example = "workflows")]
-    guide: Slug,
-}
-
-impl GuidePath {
-    fn place(self) -> DocumentPlace {
-        let Self { organization_id, api_id, api_version, guide } = self;
-        DocumentPlace { organization_id, api_id, api_version, guide: Some(guide) }
-    }
-}
-
-/// `…/versions/{api_version}/guides/{guide}`, where a guide may be put: a name that none can have is told to be that, and not to be missing.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct NewGuidePath {
-    /// The organization.
-    #[param(value_type = String, example = "org_01kapxb4q0e8mv5r3g2t9w7yzn")]
-    organization_id: OrganizationId,
-    /// The api.
-    #[param(value_type = String, example = "api_01kapxb4q0e8mv5r3g2t9w7yzn")]
-    api_id: ApiId,
-    /// The name of one of its versions.
-    #[param(value_type = String, example = "2.0")]
-    api_version: VersionSlug,
     /// The last part of the guide's address: lower-case letters, digits and hyphens, such as `trigger-links`.
     #[param(value_type = String, example = "workflows")]
     guide: String,
 }
 
-impl NewGuidePath {
+impl GuidePath {
+    /// Where a guide stands: under a name that none can have there is none.
     fn place(self) -> Result<DocumentPlace, Reject> {
-        let Self { organization_id, api_id, api_version, guide } = self;
+        let guide = Slug::parse(&self.guide).map_err(|_| Reject::not_found())?;
+        Ok(self.at(guide))
+    }
+
+    /// Where a guide may be put: a name that none can have is told to be that, and not to be missing.
+    fn new_place(self) -> Result<DocumentPlace, Reject> {
         let fix = "Name the guide with lower-case letters, digits and hyphens, such as `trigger-links`, without `.md`.";
-        let guide = Slug::parse(&guide)
+        let guide = Slug::parse(&self.guide)
             .map_err(|error| Reject { fix: Some(fix), ..Reject::field("guide", error.to_string()) })?;
-        Ok(DocumentPlace { organization_id, api_id, api_version, guide: Some(guide) })
+        Ok(self.at(guide))
+    }
+
+    fn at(self, guide: Slug) -> DocumentPlace {
+        let Self { organization_id, api_id, api_version, .. } = self;
+        DocumentPlace { organization_id, api_id, api_version, guide: Some(guide) }
     }
 }
 
@@ -319,7 +305,7 @@ pub(super) async fn get_api_guide(
     Authenticated(caller): Authenticated,
     Path(path): Path<GuidePath>,
 ) -> ApiResult<Response> {
-    let found = ops::get_document(&app, &caller, path.place()).await?;
+    let found = ops::get_document(&app, &caller, path.place()?).await?;
     Ok((entity_tag(found.head.version), Json(ApiGuideView::from(found))).into_response())
 }
 
@@ -331,7 +317,7 @@ pub(super) async fn get_api_guide(
     put,
     path = "/api/v1/organizations/{organization_id}/apis/{api_id}/versions/{api_version}/guides/{guide}",
     tag = "apis",
-    params(NewGuidePath, IfMatch),
+    params(GuidePath, IfMatch),
     request_body = ApiGuideBody,
     extensions(("x-permissions" = json!({"all": ["claviger/apis:update"]}))),
     responses(
@@ -344,13 +330,13 @@ pub(super) async fn get_api_guide(
 pub(super) async fn put_api_guide(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
-    Path(path): Path<NewGuidePath>,
+    Path(path): Path<GuidePath>,
     JsonBody(body): JsonBody<ApiGuideBody>,
 ) -> ApiResult<Response> {
     let ApiGuideBody { title, position, markdown } = body;
     let title = text::<Name>("/title", &title).map_err(|it| Reject::fields(vec![it]))?;
     let new = NewDocument::Guide { title, position, markdown };
-    let put = ops::put_document(&app, &caller, path.place()?, new).await?;
+    let put = ops::put_document(&app, &caller, path.new_place()?, new).await?;
     let status = if put.is_new { CREATED } else { OK };
     Ok((status, entity_tag(put.document.head.version), Json(ApiGuideView::from(put.document))).into_response())
 }
@@ -369,6 +355,6 @@ pub(super) async fn delete_api_guide(
     Authenticated(caller): Authenticated,
     Path(path): Path<GuidePath>,
 ) -> ApiResult<StatusCode> {
-    ops::delete_document(&app, &caller, path.place()).await?;
+    ops::delete_document(&app, &caller, path.place()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

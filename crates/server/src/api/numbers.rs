@@ -37,12 +37,13 @@ pub(super) fn wanted(pointer: &str) -> Option<String> {
     bounds(pointer).map(|it| words(&it))
 }
 
-/// Refuses a number that is beyond the bounds of its field or parameter.
+/// Refuses a number that is beyond the bounds of its field or parameter, and each of one that has none here: whoever asks for a bound that was left
+/// out would take every number.
 pub(super) fn within(pointer: impl Into<Cow<'static, str>>, number: impl Into<u64>) -> Field<()> {
     let pointer = pointer.into();
     match bounds(&pointer) {
         Some(bounds) => within_bounds(pointer, number, &bounds),
-        None => Ok(()),
+        None => Err(FieldReject { pointer, detail: "is no number that has bounds here".to_owned() }),
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
         let detail = "must be a whole number from 0 to 1,000,000,000, and is the number 1000000001";
         assert_eq!(told("/limits/daily_quota", 1_000_000_001).as_deref(), Some(detail));
         assert_eq!([told("/requests/0/cost", 0).is_some(), told("cost", 1).is_some()], [true, false]);
-        assert_eq!(told("/metadata/height", u32::MAX), None);
+        assert!(told("/metadata/height", 1).is_some(), "a bound that was left out is no bound that everything fits");
         assert_eq!(wanted("unused_days").as_deref(), Some("a whole number from 1 to 3,650"));
     }
 }

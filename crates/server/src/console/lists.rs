@@ -4,8 +4,7 @@
 //! would be most of a page; one note of the last list only would lead one tab to what another one shows. So the browser keeps a few of them, and
 //! an address says which. A mark that nobody knows any more leads to the whole list.
 
-use data_encoding::BASE64URL_NOPAD;
-use sha2::{Digest, Sha256};
+use super::mark::mark_of;
 
 /// What a mark is called in an address.
 pub(super) const NAME: &str = "l";
@@ -21,7 +20,7 @@ const BETWEEN: char = '|';
 
 /// The mark of a list.
 pub(super) fn mark(path: &str) -> String {
-    BASE64URL_NOPAD.encode(&Sha256::digest(path)[..MARK_BYTES])
+    mark_of(path, MARK_BYTES)
 }
 
 /// The list that a mark stands for, where it is among those that were noted.

@@ -25,6 +25,7 @@ mod keys;
 mod lines;
 mod links;
 mod lists;
+mod mark;
 mod members;
 mod menu;
 mod notifications;

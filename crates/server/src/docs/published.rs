@@ -169,7 +169,7 @@ impl Published {
         let mut entries: Vec<_> = published.apis.iter().map(name).collect();
         for version in published.apis.iter_mut().flat_map(|it| &mut it.versions) {
             for it in &version.guides {
-                entries.extend(entries_of_guide(&it.path, &it.title, &it.rendered));
+                entries.extend(entries_of_guide(&it.path, &it.title, "", &it.rendered));
             }
             entries.extend(version.reference.iter_mut().flat_map(|it| it.entries.drain(..)));
         }
@@ -301,11 +301,9 @@ impl LastPublished {
         if position.is_some() && looked_at == position {
             return shown;
         }
-        match Arc::clone(&self.0.turn).try_lock_owned() {
-            Ok(turn) => read_again(turn),
-            // Another reads, and this page takes what there was.
-            Err(_) if looked_at.is_some() => return shown,
-            Err(_) => {}
+        // Where another reads, that is waited for alike: whoever is led to a page that has just been put there is to find it.
+        if let Ok(turn) = Arc::clone(&self.0.turn).try_lock_owned() {
+            read_again(turn);
         }
         let ended = async { drop(self.0.turn.lock().await) };
         match patience {

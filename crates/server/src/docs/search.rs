@@ -61,11 +61,12 @@ const WORTH: [usize; 3] = [32, 8, 1];
 /// How often a word counts in one of them.
 const TIMES_MAX: usize = 4;
 
-/// What can be found of a host's guide that stands at a path.
-pub(super) fn entries_of_guide(path: &str, title: &str, rendered: &Rendered) -> Vec<Entry> {
-    let whole = Entry::new(path, path.to_owned(), title, "", "");
+/// What can be found of a guide that stands at a path; `summary` may be empty.
+pub(super) fn entries_of_guide(path: &str, title: &str, summary: &str, rendered: &Rendered) -> Vec<Entry> {
+    let whole = Entry::new(path, path.to_owned(), title, "", summary);
     let part = |it: &Part| {
         let href = if it.id.is_empty() { path.to_owned() } else { format!("{path}#{}", it.id) };
+        // Its own title would lift every part of a guide alike.
         let entry = Entry::new(path, href, "", &it.heading, &it.text);
         Entry { title: title.to_owned(), ..entry }
     };
@@ -129,18 +130,7 @@ impl Entry {
 }
 
 fn of_guides() -> impl Iterator<Item = Entry> {
-    LIBRARY.iter().flat_map(|guide| {
-        let path = format!("/docs/{}", guide.slug);
-        let whole = Entry::new(&path, path.clone(), &guide.title, "", &guide.summary);
-        let parts = guide.rendered.parts.iter().map(move |it| {
-            let href = if it.id.is_empty() { path.clone() } else { format!("{path}#{}", it.id) };
-            // Its own title would lift every part of a guide alike.
-            let mut entry = Entry::new(&path, href, "", &it.heading, &it.text);
-            entry.title.clone_from(&guide.title);
-            entry
-        });
-        std::iter::once(whole).chain(parts.collect::<Vec<_>>())
-    })
+    LIBRARY.iter().flat_map(|it| entries_of_guide(&format!("/docs/{}", it.slug), &it.title, &it.summary, &it.rendered))
 }
 
 /// The operations, as the document of the API describes them.

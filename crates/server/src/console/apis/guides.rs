@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use claviger_core::api::{ApiDocument, ApiVersion};
 use claviger_core::limits::SLUG_BYTES_MAX;
-use claviger_core::name::{Name, Slug};
+use claviger_core::name::{Name, Slug, address_words};
 use claviger_core::reject::RejectCode;
 
 use super::documents::expected;
@@ -55,14 +55,6 @@ impl GuideForm {
             markdown: sent.text("markdown").unwrap_or_else(|_| field("markdown").replace("\r\n", "\n")),
         }
     }
-}
-
-/// The last part of an address, of what a guide is called; empty where none of its letters can stand there.
-fn slug_of(title: &str) -> String {
-    let plain = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '-' };
-    let plain: String = title.chars().map(plain).collect();
-    let words = plain.split('-').filter(|it| !it.is_empty()).collect::<Vec<_>>().join("-");
-    words[..words.len().min(SLUG_BYTES_MAX)].trim_end_matches('-').to_owned()
 }
 
 fn page(
@@ -147,7 +139,7 @@ pub(super) async fn create(
     let mut errors = FormErrors::default();
     let new = read(&sent, &mut errors);
     let slug = match sent.field("slug").trim() {
-        "" => slug_of(sent.field("title")),
+        "" => address_words(sent.field("title"), SLUG_BYTES_MAX),
         slug => slug.to_owned(),
     };
     let slug = match slug.as_str() {
@@ -244,23 +236,4 @@ pub(super) async fn delete(visit: Visit, Path((_, api, version, guide)): GuidePa
     delete_document(&visit.app, &visit.caller, place).await?;
     let notice = Notice::DocumentationDeleted(document.head.title.to_string());
     Ok(visit.done(&view::version_path(&opened.api, it), &notice))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_made_of_a_title() {
-        for (title, slug) in [
-            ("Trigger links", "trigger-links"),
-            ("  Forms & fields! ", "forms-fields"),
-            ("Übersicht", "bersicht"),
-            ("鍵", ""),
-        ] {
-            assert_eq!(slug_of(title), slug, "{title}");
-        }
-        let long = slug_of(&"word ".repeat(30));
-        assert!(Slug::parse(&long).is_ok(), "{long}");
-    }
 }

@@ -200,7 +200,10 @@ fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
                 ("guide", "slug", "The short name"),
                 ("/markdown", "markdown", "The text"),
                 ("/status", "status", "The version"),
+                ("/slug", "name", "The name"),
                 ("/label", "label", "The label"),
+                ("/deprecated_at", "deprecated_at", "The day"),
+                ("/sunset_at", "sunset_at", "The day"),
                 ("/title", "title", "The title"),
             ];
             // A form has one version; which of the list that is it does not say.

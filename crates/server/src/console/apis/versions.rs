@@ -4,7 +4,6 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocsUrl, VersionSlug};
-use claviger_core::limits::API_VERSIONS_MAX;
 use claviger_core::name::Name;
 use claviger_core::time::Timestamp;
 use serde::Deserialize;
@@ -71,8 +70,8 @@ impl VersionForm {
             label: it.label.as_ref().map(ToString::to_string).unwrap_or_default(),
             status: it.status.as_str().to_owned(),
             docs_url: it.docs_url.as_ref().map(|it| it.as_str().to_owned()).unwrap_or_default(),
-            deprecated_at: it.deprecated_at.map(view::day).unwrap_or_default(),
-            sunset_at: it.sunset_at.map(view::day).unwrap_or_default(),
+            deprecated_at: it.deprecated_at.map(Timestamp::to_day_text).unwrap_or_default(),
+            sunset_at: it.sunset_at.map(Timestamp::to_day_text).unwrap_or_default(),
         }
     }
 
@@ -100,34 +99,17 @@ impl VersionForm {
                 read.map_err(|error| errors.add("docs_url", format!("The address {error}."))).ok().map(Some)
             }
         };
-        let is_left = matches!(status, None | Some(ApiVersionStatus::Deprecated | ApiVersionStatus::Retired));
         let mut day = |field: &'static str, typed: &str, present: Option<Timestamp>| {
+            let typed = typed.trim();
             // An instant that was given with its hour over the API keeps it as long as its day stands here.
-            if present.is_some_and(|it| view::day(it) == typed.trim()) && is_left {
-                return Some(present);
+            if typed.is_empty() || present.is_some_and(|it| it.to_day_text() == typed) {
+                return Some(present.filter(|_| !typed.is_empty()));
             }
-            match typed.trim() {
-                "" => Some(None),
-                _ if !is_left => {
-                    errors.add(
-                        field,
-                        "Only a version that is deprecated or retired has this: clear it, or choose another status.",
-                    );
-                    None
-                }
-                day => {
-                    let read = format!("{day}T00:00:00Z").parse::<Timestamp>();
-                    read.map_err(|_| errors.add(field, "Enter a day such as 2027-03-01.")).ok().map(Some)
-                }
-            }
+            let read = format!("{typed}T00:00:00Z").parse::<Timestamp>();
+            read.map_err(|_| errors.add(field, "Enter a day such as 2027-03-01.")).ok().map(Some)
         };
         let deprecated_at = day("deprecated_at", &self.deprecated_at, present.and_then(|it| it.deprecated_at));
         let sunset_at = day("sunset_at", &self.sunset_at, present.and_then(|it| it.sunset_at));
-        // RFC 9745 §4, as over the API.
-        if deprecated_at.flatten().zip(sunset_at.flatten()).is_some_and(|(since, ends)| ends < since) {
-            errors.add("sunset_at", "It ends before it is deprecated: choose a later day.");
-            return None;
-        }
         Some(ApiVersion {
             slug: slug?,
             status: status?,
@@ -191,19 +173,13 @@ pub(super) async fn create(
     let opened = Opened::find(&visit, &api).await?;
     let mut errors = FormErrors::default();
     if let Some(new) = form.read(None, &mut errors) {
-        if opened.version(new.slug.as_str()).is_ok() {
-            errors.add("name", "The API has a version of this name already. Choose another name.");
-        } else if opened.api.versions.len() >= API_VERSIONS_MAX {
-            errors.add_general(format!("An API has at most {API_VERSIONS_MAX} versions. Delete one that nobody uses."));
-        } else {
-            let versions = opened.api.versions.iter().cloned().chain([new.clone()]).collect();
-            // What else was changed meanwhile does not concern a version that was not there: the list is that of now.
-            match save(&visit, &opened, opened.api.version, versions).await {
-                Ok(()) => {
-                    return Ok(visit.done(&view::version_path(&opened.api, &new), &Notice::ApiSaved(new.label())));
-                }
-                Err(error) => complain(&mut errors, error.into_reject())?,
+        let versions = opened.api.versions.iter().cloned().chain([new.clone()]).collect();
+        // What else was changed meanwhile does not concern a version that was not there: the list is that of now.
+        match save(&visit, &opened, opened.api.version, versions).await {
+            Ok(()) => {
+                return Ok(visit.done(&view::version_path(&opened.api, &new), &Notice::ApiSaved(new.label())));
             }
+            Err(error) => complain(&mut errors, error.into_reject())?,
         }
     }
     Ok(refused(visit.page(&page(&visit, &opened, None, &form, errors))))

@@ -67,17 +67,14 @@ fn status(it: &ApiVersion, now: Timestamp) -> Status {
         ApiVersionStatus::Deprecated => Tone::Warning,
         ApiVersionStatus::Retired => Tone::Ended,
     };
-    let since = it.deprecated_at.map(|at| {
-        let what = if it.status == ApiVersionStatus::Retired { ", deprecated" } else { "" };
-        let word = if at > now { "from" } else { "since" };
-        format!("{what} {word} {}", at.to_date_text())
-    });
-    let ends = it.sunset_at.map(|at| {
-        let verb = if at > now { "ends" } else { "ended" };
-        format!(", {verb} {}", at.to_date_text())
-    });
-    let words = [Some(status_label(it.status).to_owned()), since, ends];
-    Status { tone, words: words.into_iter().flatten().collect() }
+    let (label, end) = (status_label(it.status), it.end_words(now));
+    let words = match end.strip_prefix(it.status.as_str()) {
+        // It says how far the version has come as well.
+        Some(rest) => format!("{label}{rest}"),
+        None if end.is_empty() => label.to_owned(),
+        None => format!("{label}, {end}"),
+    };
+    Status { tone, words }
 }
 
 pub(super) fn guide(head: &DocumentHead) -> Option<GuideRow> {
@@ -96,11 +93,6 @@ pub(super) fn size(bytes: u64) -> String {
         0..1024 => format!("{bytes} bytes"),
         _ => format!("{} KiB", bytes.div_ceil(1024)),
     }
-}
-
-/// A day as a form has it.
-pub(super) fn day(at: Timestamp) -> String {
-    at.to_string().chars().take("2027-03-01".len()).collect()
 }
 
 /// A day that was typed as people read it elsewhere; what is none stays as it is.

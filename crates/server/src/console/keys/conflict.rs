@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use claviger_core::limits;
 use claviger_core::name::Name;
-use data_encoding::BASE64URL_NOPAD;
-use sha2::{Digest, Sha256};
 
 use super::choices::{KEEP, NEVER, ON_DATE, end_of_day};
 use super::copied::settings;
 use super::form::KeyForm;
+use crate::console::mark::mark_of;
 use crate::console::pages::form::{Choice, entries};
 use crate::console::pages::shell::Moment;
 use crate::console::visit::Visit;
@@ -45,7 +44,7 @@ const MARK_BYTES: usize = 6;
 
 /// What stands for a field's beginning. To send each field twice would make some forms longer than a form may be.
 fn mark(value: &str) -> String {
-    BASE64URL_NOPAD.encode(&Sha256::digest(value)[..MARK_BYTES])
+    mark_of(value, MARK_BYTES)
 }
 
 /// Whether the form speaks of a field at all: a choice that nobody was given is not sent.

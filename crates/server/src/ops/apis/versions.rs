@@ -5,14 +5,52 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::api::{ApiVersion, ApiVersionStatus, DocumentHead};
+use claviger_core::limits::API_VERSIONS_MAX;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::time::Timestamp;
 
-/// Refuses versions that nobody could open, that would be gone before they end, or that people could not tell apart. `before` is what was there.
+/// Refuses versions that are too many, that nobody could open, whose days contradict each other or their status, that would be gone before they
+/// end, or that people could not tell apart. `before` is what was there.
 pub(super) fn refuse_unfit(versions: &[ApiVersion], before: &[ApiVersion], now: Timestamp) -> Result<(), Reject> {
+    if versions.len() > API_VERSIONS_MAX && before.len() < versions.len() {
+        let detail = format!("An API has at most {API_VERSIONS_MAX} versions. Leave out one that nobody uses.");
+        return Err(Reject::field("/versions", detail));
+    }
+    refuse_equal_names(versions)?;
     refuse_unaddressable(versions, before)?;
+    refuse_unfit_days(versions, before)?;
     refuse_gone_early(versions, before, now)?;
     refuse_equal_labels(versions, before)
+}
+
+/// Refuses two versions of one name.
+fn refuse_equal_names(versions: &[ApiVersion]) -> Result<(), Reject> {
+    let mut names = BTreeSet::new();
+    match versions.iter().position(|it| !names.insert(&it.slug)) {
+        None => Ok(()),
+        Some(place) => {
+            let detail = "is that of another version of the API already: choose another";
+            Err(Reject::field(format!("/versions/{place}/slug"), detail))
+        }
+    }
+}
+
+/// Refuses days of a version that is not to be left, and one that ends before it is deprecated: a client that is told of both must be able to believe
+/// both (RFC 9745 §4).
+fn refuse_unfit_days(versions: &[ApiVersion], before: &[ApiVersion]) -> Result<(), Reject> {
+    for (place, it) in versions.iter().enumerate().filter(|(_, it)| !before.contains(it)) {
+        let is_left = matches!(it.status, ApiVersionStatus::Deprecated | ApiVersionStatus::Retired);
+        let days = [("deprecated_at", it.deprecated_at), ("sunset_at", it.sunset_at)];
+        if let Some((name, _)) = days.iter().find(|(_, at)| at.is_some() && !is_left) {
+            let detail = "is only for a version that is deprecated or retired: leave it out, or choose another status";
+            return Err(Reject::field(format!("/versions/{place}/{name}"), detail));
+        }
+        if it.deprecated_at.zip(it.sunset_at).is_some_and(|(since, end)| end < since) {
+            let detail = "is before the day from which the version is deprecated: choose a later one";
+            return Err(Reject::field(format!("/versions/{place}/sunset_at"), detail));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses new versions whose pages nobody could open.
@@ -100,6 +138,32 @@ mod tests {
         }
         let left = r#"[{"slug": "1", "status": "deprecated", "sunset_at": "2026-11-24T00:00:00Z"}]"#;
         assert_eq!(pointer(left, "[]"), None);
+    }
+
+    #[test]
+    fn days_are_of_a_version_that_is_to_be_left_and_in_their_order() {
+        let of = |status: &str, since: &str, end: &str| {
+            format!(r#"[{{"slug": "1", "status": "{status}", "deprecated_at": {since}, "sunset_at": {end}}}]"#)
+        };
+        let [first, second] = [r#""2026-01-01T00:00:00Z""#, r#""2026-02-01T00:00:00Z""#];
+        assert_eq!(pointer(&of("current", first, "null"), "[]").as_deref(), Some("/versions/0/deprecated_at"));
+        assert_eq!(pointer(&of("preview", "null", first), "[]").as_deref(), Some("/versions/0/sunset_at"));
+        let turned = of("deprecated", second, first);
+        assert_eq!(pointer(&turned, "[]").as_deref(), Some("/versions/0/sunset_at"));
+        assert_eq!(pointer(&turned, &turned), None, "what is there stays");
+        assert_eq!(pointer(&of("deprecated", first, second), "[]"), None);
+    }
+
+    #[test]
+    fn versions_are_not_too_many_and_each_has_a_name_of_its_own() {
+        let many = |count: usize| {
+            let all = (0..count).map(|it| format!(r#"{{"slug": "{it}", "status": "current"}}"#));
+            format!("[{}]", all.collect::<Vec<_>>().join(","))
+        };
+        let (most, more) = (many(API_VERSIONS_MAX), many(API_VERSIONS_MAX + 1));
+        assert_eq!([pointer(&most, "[]"), pointer(&more, "[]")], [None, Some("/versions".to_owned())]);
+        let two = r#"[{"slug": "1", "status": "current"}, {"slug": "1", "status": "preview", "label": "Other"}]"#;
+        assert_eq!(pointer(two, "[]").as_deref(), Some("/versions/1/slug"));
     }
 
     #[test]
