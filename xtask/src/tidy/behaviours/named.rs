@@ -22,6 +22,9 @@ struct Naming {
     place: Place,
     /// How many numbers the test names: one that is about this alone says more of it.
     others: usize,
+    /// Of those that are alike the one that stands first: what is usual is written before what is special.
+    path: String,
+    line: usize,
     test: Test,
 }
 
@@ -49,7 +52,9 @@ impl Tier {
 /// Where about a test its number stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
-    /// In its title, or in the comment right above it.
+    /// In its title, which promises it to whoever reads what ran.
+    Title,
+    /// In the comment right above it.
     Above,
     /// Among its steps.
     Within,
@@ -64,18 +69,15 @@ impl Named {
     pub(super) fn read<'a>(files: impl Iterator<Item = &'a SourceFile>) -> Self {
         let mut found: BTreeMap<Number, Vec<Naming>> = BTreeMap::new();
         for file in files {
-            let namings = namings(file);
+            let mentions = mentions(file);
             let mut numbers: BTreeMap<&Test, BTreeSet<Number>> = BTreeMap::new();
-            for (number, _, test) in &namings {
-                numbers.entry(test).or_default().insert(*number);
+            for it in &mentions {
+                numbers.entry(&it.test).or_default().insert(it.number);
             }
-            for (number, place, test) in &namings {
-                let naming = Naming {
-                    tier: Tier::of(&file.path),
-                    place: *place,
-                    others: numbers[test].len(),
-                    test: test.clone(),
-                };
+            for Mention { number, place, line, test } in &mentions {
+                let (tier, others) = (Tier::of(&file.path), numbers[test].len());
+                let naming =
+                    Naming { tier, place: *place, others, path: file.path.clone(), line: *line, test: test.clone() };
                 found.entry(*number).or_default().push(naming);
             }
         }
@@ -93,8 +95,16 @@ impl Named {
     }
 }
 
-/// Every number of a file with the test that names it.
-fn namings(file: &SourceFile) -> Vec<(Number, Place, Test)> {
+/// A number as it stands in a file, with the test that it is said of.
+struct Mention {
+    number: Number,
+    place: Place,
+    line: usize,
+    test: Test,
+}
+
+/// Every number of a file.
+fn mentions(file: &SourceFile) -> Vec<Mention> {
     let lines: Vec<&str> = tests_of(file).lines().collect();
     let is_rust = file.extension() == "rs";
     let name_at = |at: usize| if is_rust { function_at(&lines, at) } else { title_at(&lines, at) };
@@ -108,7 +118,7 @@ fn namings(file: &SourceFile) -> Vec<(Number, Place, Test)> {
         // What is no program's test has no name but its file's.
         let (place, name) = named.unwrap_or_else(|| (Place::Head, file.name().to_owned()));
         let test = Test { name, path: file.path.clone() };
-        found.extend(numbers.into_iter().map(|number| (number, place, test.clone())));
+        found.extend(numbers.into_iter().map(|number| Mention { number, place, line: at, test: test.clone() }));
     }
     found
 }
@@ -116,7 +126,7 @@ fn namings(file: &SourceFile) -> Vec<(Number, Place, Test)> {
 /// The test that a line speaks of: the one that begins there or right below its comment, or else the one it stands in.
 fn test_of(lines: &[&str], at: usize, name_at: &impl Fn(usize) -> Option<String>) -> Option<(Place, String)> {
     if let Some(name) = name_at(at) {
-        return Some((Place::Above, name));
+        return Some((Place::Title, name));
     }
     if is_comment(lines[at]) {
         let below = (at + 1..lines.len()).find(|it| !is_comment(lines[*it]) && !is_attribute(lines[*it]));

@@ -134,11 +134,14 @@ fn menus(tree: &Tree) -> BTreeMap<String, BTreeSet<String>> {
         Some((module, _)) => title_of_module(tree, module),
         None => None,
     };
-    let menu = |(_, plan): &(&str, &str)| {
-        let title = values(plan, "title: ").next().and_then(title_of)?;
-        Some((title, values(plan, "label: ").filter_map(title_of).collect()))
-    };
-    plans.iter().filter_map(menu).collect()
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (_, plan) in &plans {
+        // Two sections of one name, of settings and of a profile, are told apart by nothing here.
+        if let Some(title) = values(plan, "title: ").next().and_then(title_of) {
+            found.entry(title).or_default().extend(values(plan, "label: ").filter_map(title_of));
+        }
+    }
+    found
 }
 
 /// What follows the word up to the comma.
