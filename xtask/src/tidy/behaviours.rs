@@ -2,6 +2,8 @@
 //!
 //! The list only shrinks: a number that has a test may not stay in it, so whoever writes the test takes the number out
 //! (`cargo xtask behaviours` does it), and a test that is lost leaves a number which neither side accounts for.
+//!
+//! Which test that is, and at which page or endpoint a statement is seen, stands in the tables at the end of the document: [`shown`].
 
 mod named;
 mod places;
