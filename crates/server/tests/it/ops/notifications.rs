@@ -369,7 +369,6 @@ async fn what_only_a_newer_version_knows_is_left_to_it_for_an_hour() {
     days.it.stop().await;
 }
 
-// S1.11
 #[tokio::test]
 async fn all_keys_of_a_person_are_in_one_mail_fifteen_days_before_and_reminders_are_not_mailed() {
     let (port, got) = receiver(2).await;
