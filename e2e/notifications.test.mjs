@@ -34,7 +34,7 @@ const begin = async (options) => {
 const bell = (page) => page.getByRole("banner").getByRole("link", { name: /Notifications/ });
 
 for (const javaScriptEnabled of [true, false]) {
-  test(`A1.4: notices come 15, 7 and 1 day before a key ends, and use withdraws them${javaScriptEnabled ? "" : ", without JavaScript"}`, async () => {
+  test(`A1.4, S1.10, S1.11, S1.12: notices come 15, 7 and 1 day before a key ends, and use withdraws them${javaScriptEnabled ? "" : ", without JavaScript"}`, async () => {
     const { server, page, pass, end } = await begin({ javaScriptEnabled });
     try {
       await walkToKeys(page);

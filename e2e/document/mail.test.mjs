@@ -31,7 +31,6 @@ const until = async (holds) => {
   assert.ok(holds(), "not within a minute");
 };
 
-// S1.11
 test("aiosmtpd takes one digest of all keys that end, after it was busy once, and no second one", async () => {
   const receiver = await startReceiver();
   const server = await startDev(["--smtp-url", `smtp://127.0.0.1:${receiver.port}`, "--mail-from", "Claviger <keys@example.com>"]);

@@ -35,7 +35,7 @@ enum Command {
     Check(check::Options),
     /// Rules about the source tree: layers, lengths, words, tests of behaviours. Also part of `cargo test`.
     Tidy,
-    /// Takes tested statements out of docs/behaviours-open.txt and says how many are left.
+    /// Takes tested statements out of docs/behaviours-open.txt, writes the tables of docs/behaviours.md, and says how many are left.
     Behaviours,
     /// Writes openapi.json from the handlers, or compares it with them.
     Openapi(openapi::Options),

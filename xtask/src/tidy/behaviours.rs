@@ -2,15 +2,22 @@
 //!
 //! The list only shrinks: a number that has a test may not stay in it, so whoever writes the test takes the number out
 //! (`cargo xtask behaviours` does it), and a test that is lost leaves a number which neither side accounts for.
+//!
+//! Which test that is, and at which page or endpoint a statement is seen, stands in the tables at the end of the document: [`shown`].
+
+mod named;
+mod places;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::tree::SourceFile;
 use super::{Breach, Tree};
+pub(crate) use shown::{breaches as table_breaches, document};
 
 /// Where the statements stand.
-const STATEMENTS: &str = "docs/behaviours.md";
+pub(crate) const STATEMENTS: &str = "docs/behaviours.md";
 
 /// The numbers that no test names yet, one a line.
 pub(crate) const OPEN: &str = "docs/behaviours-open.txt";
@@ -72,13 +79,9 @@ impl Ledger {
         ledger
     }
 
-    /// A statement is a list item that begins with its number: `- **S0.10** …`.
     fn read_statements(&mut self, tree: &Tree) {
         let text = tree.get(STATEMENTS).map_or("", |file| &file.text);
-        for (index, line) in text.lines().enumerate() {
-            let Some((number, _)) = line.strip_prefix("- **").and_then(Number::read) else {
-                continue;
-            };
+        for (index, number) in stated(text) {
             if self.stated.insert(number, index + 1).is_some() {
                 self.breaches.push(Breach::new(STATEMENTS, index + 1, format!("{number} is stated twice")));
             }
@@ -135,6 +138,12 @@ impl Ledger {
         }
         self.breaches
     }
+}
+
+/// Every statement with the index of its line: a list item that begins with its number, `- **S0.10** …`.
+fn stated(text: &str) -> impl Iterator<Item = (usize, Number)> {
+    let number = |line: &str| line.strip_prefix("- **").and_then(Number::read).map(|(number, _)| number);
+    text.lines().enumerate().filter_map(move |(index, line)| number(line).map(|number| (index, number)))
 }
 
 /// Numbers without a test or an entry, entries with a test, entries that do not exist.

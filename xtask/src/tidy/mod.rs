@@ -57,6 +57,7 @@ fn breaches(tree: &Tree) -> Vec<Breach> {
         unchecked::breaches,
         words::breaches,
         behaviours::breaches,
+        behaviours::table_breaches,
         links::breaches,
     ];
     rules.iter().flat_map(|rule| rule(tree)).collect()
@@ -71,8 +72,13 @@ pub(crate) fn run() -> Outcome {
     if found.is_empty() {
         return Ok(());
     }
+    Err(Failure::new(format!("the tree is not tidy, {} breaches:\n{}", found.len(), listed(&found))))
+}
+
+/// One breach a line.
+pub(crate) fn listed(found: &[Breach]) -> String {
     let lines: Vec<String> = found.iter().map(|breach| format!("  {breach}")).collect();
-    Err(Failure::new(format!("the tree is not tidy, {} breaches:\n{}", found.len(), lines.join("\n"))))
+    lines.join("\n")
 }
 
 #[cfg(test)]

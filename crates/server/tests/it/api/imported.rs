@@ -172,7 +172,7 @@ async fn live_through(it: &Fixture, key_id: &str, old: Old<'_>) {
     assert_eq!(it.verify(subject).await["code"], "revoked");
 }
 
-// S0.13, S1.16: an opaque value, such as 32 hexadecimal digits.
+// An opaque value, such as 32 hexadecimal digits.
 #[tokio::test]
 async fn an_imported_opaque_key_works_as_it_was_until_a_rotation_gives_it_one_of_our_own() {
     let it = Fixture::start().await;
@@ -229,7 +229,7 @@ async fn an_imported_jwt_is_a_key_as_any_other_and_never_an_access_token() {
     live_through(&it, &key_id, Old::Whole(&jwt)).await;
 }
 
-// S3.3: what signed in with its key and secret goes on signing in with them.
+// What signed in with its key and secret goes on signing in with them.
 #[tokio::test]
 async fn an_imported_pair_gets_access_tokens_and_takes_them_along_when_it_ends() {
     let it = Fixture::start().await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::fixture::Fixture;
 
-// S0.5: whoever takes API access from a role is told beforehand whose keys stop working.
+// Whoever takes API access from a role is told beforehand whose keys stop working.
 #[tokio::test]
 async fn a_preview_counts_the_members_and_keys_that_a_change_touches_and_changes_nothing() {
     let it = Fixture::start().await;

@@ -72,7 +72,7 @@ fn refusal(answer: &Answer) -> (u16, String) {
     (answer.status, answer.text_at("/code"))
 }
 
-// S3.3, S3.10, S3.12: what A3 does over HTTP.
+// S3.10, S3.11, A3.3: what A3 does over HTTP.
 #[tokio::test]
 async fn a_key_signs_in_reads_and_no_more_and_its_last_use_is_kept() {
     let at = Signing::start().await;

@@ -153,7 +153,7 @@ async fn guesses_run_out_as_they_do_at_the_door() {
     assert_eq!(app.verify_text(&token, &[]), Ok(()));
 }
 
-// S0.17: another person's key that is in use is cleared the same way.
+// What is cleared in API Management and is in use is asked about the same way.
 #[tokio::test]
 async fn clearing_a_key_in_use_asks_too() {
     let app = TestApp::new().await;

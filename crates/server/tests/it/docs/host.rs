@@ -127,7 +127,6 @@ async fn the_page_of_a_version_says_what_is_to_come_as_what_is_to_come() {
     assert_eq!(texts(&page, ".complaint"), [""; 0], "until then it may be called");
 }
 
-// S1.13
 #[tokio::test]
 async fn nothing_leads_to_the_page_of_a_retired_version() {
     let it = Fixture::start().await;

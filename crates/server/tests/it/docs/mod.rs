@@ -52,7 +52,6 @@ fn attributes(page: &Html, wanted: &str, name: &str) -> Vec<String> {
     page.select(&selector(wanted)).filter_map(|it| it.attr(name)).map(str::to_owned).collect()
 }
 
-// S1.15 S1.16 S1.17 S2.4
 #[tokio::test]
 async fn every_guide_is_a_page_that_needs_no_script_and_no_credential() {
     let app = TestApp::new().await;

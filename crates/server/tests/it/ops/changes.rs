@@ -128,7 +128,7 @@ async fn a_right_lost_while_waiting_is_lost() {
     assert_eq!(refused(creating.await.unwrap()), RejectCode::NotFound);
 }
 
-// S3.11 S3.12: a use appears once it is written down.
+// S3.11: a use appears once it is written down.
 #[tokio::test]
 async fn a_use_is_counted_in_memory_and_written_down() {
     let test = TestApp::new().await;

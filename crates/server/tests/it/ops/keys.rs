@@ -105,7 +105,7 @@ async fn an_update_changes_what_it_names_and_not_the_secret() {
     assert_eq!(test.verify(&created.token, &[]), Ok(()));
 }
 
-// S0.10 S1.16: by policy the old secret stays good for a week, "now" ends it at once.
+// S0.10: by policy the old secret stays good for a week, "now" ends it at once.
 #[tokio::test]
 async fn a_rotation_replaces_the_secret_when_it_says() {
     let test = TestApp::new().await;

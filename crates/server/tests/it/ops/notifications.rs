@@ -124,7 +124,7 @@ async fn who_keeps_a_key_withdraws_its_notices_and_starts_its_clock_again() {
     days.it.stop().await;
 }
 
-// S1.10 S1.11: what has expired is cleared away in its time, and nobody is asked to keep it.
+// What has expired is cleared away in its time, and nobody is asked to keep it.
 #[tokio::test]
 async fn key_that_has_expired_is_not_told_of_as_one_that_nobody_uses() {
     let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
@@ -369,7 +369,6 @@ async fn what_only_a_newer_version_knows_is_left_to_it_for_an_hour() {
     days.it.stop().await;
 }
 
-// S1.11
 #[tokio::test]
 async fn all_keys_of_a_person_are_in_one_mail_fifteen_days_before_and_reminders_are_not_mailed() {
     let (port, got) = receiver(2).await;

@@ -121,7 +121,7 @@ async fn the_last_admin_stays() {
     delete_member(&test.app, &third, test.root, own).await.unwrap();
 }
 
-// S3.9 S3.10: a role is what its permissions say, and whoever manages members gives away no more than they hold.
+// A role is what its permissions say, and whoever manages members gives away no more than they hold.
 #[tokio::test]
 async fn nobody_gives_or_takes_more_than_they_hold() {
     let test = TestApp::new().await;

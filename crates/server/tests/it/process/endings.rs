@@ -7,7 +7,7 @@ use super::backup::{Admin, done, text, until_written};
 use super::{Data, Server, on, prepare, run};
 use crate::raw::Raw;
 
-// A5.4: somebody was shut out after the backup, and is let in by the restore.
+// Somebody was shut out after the backup, and is let in by the restore.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_admin_that_a_restore_leaves_as_it_was_is_named() {
     let (from, to) = (Data::new().await, Data::new().await);

@@ -128,7 +128,6 @@ async fn a_paused_webhook_never_learns_of_what_happens_meanwhile() {
     assert_eq!(it.admin.get(&path).await.status, 404);
 }
 
-// S0.12, S0.18: with the key its webhooks end, and another secret pauses them.
 // However late the fan-out comes to it: what counts is when it happened.
 #[tokio::test]
 async fn a_webhook_never_learns_of_what_happened_before_it_was_made_or_played() {
@@ -150,6 +149,7 @@ async fn a_webhook_never_learns_of_what_happened_before_it_was_made_or_played() 
     assert_eq!(delivered(&it.admin, &own).await, ["key.created"]);
 }
 
+// S0.12, S0.18: with the key its webhooks end, and another secret pauses them.
 #[tokio::test]
 async fn webhooks_follow_their_key() {
     let it = Fixture::start().await;

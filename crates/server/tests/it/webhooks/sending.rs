@@ -290,7 +290,7 @@ async fn slow_receivers_harm_nobody_and_have_two_requests_at_once() {
     assert!(began.elapsed() < secs(8), "it ends without waiting for them: {:?}", began.elapsed());
 }
 
-// S0.20
+// A0.8
 #[tokio::test]
 async fn a_receiver_whose_key_ended_is_told_once_and_is_sent_nothing_more() {
     let world = World::new().await;
