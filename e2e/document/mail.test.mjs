@@ -70,6 +70,27 @@ test("aiosmtpd takes one digest of all keys that end, after it was busy once, an
       for (const name of ["First of three", "Second of three", "Third of three"]) assert.match(mail.parts[part], new RegExp(name), part);
     }
     assert.match(mail.parts["text/plain"], /\/o\/[\w-]+\/keys\/key_\w+/);
+    // Whoever follows a link signs in, and is where it says.
+    const follow = async (link) => {
+      assert.ok(link.startsWith(`${server.base}/o/`), link);
+      const next = link.slice(server.base.length);
+      const away = await fetch(link, { redirect: "manual" });
+      const door = new URL(away.headers.get("location"), server.base);
+      assert.deepEqual([away.status, door.pathname, door.searchParams.get("next")], [303, "/sign-in", next]);
+      const body = new URLSearchParams({ ...server.admin, next });
+      const entered = await fetch(`${server.base}/sign-in`, { method: "POST", redirect: "manual", headers: origin, body });
+      assert.deepEqual([entered.status, entered.headers.get("location")], [303, next]);
+      const Cookie = entered.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
+      const page = await fetch(link, { redirect: "manual", headers: { Cookie } });
+      assert.equal(page.status, 200, link);
+      return page.text();
+    };
+    const told = [...mail.parts["text/plain"].matchAll(/Key “([^”]+)”[^\r\n]*\r?\n[^\r\n]*: (\S+)/g)];
+    const linkOf = (name) => told.find((it) => it[1] === name)[2];
+    for (const name of ["First of three", "Third of three"]) assert.match(await follow(linkOf(name)), new RegExp(name));
+    const list = /what you can do about it: (\S+)/.exec(mail.parts["text/plain"])[1];
+    assert.match(await follow(list), /Second of three/);
+    for (const link of [linkOf("First of three"), list]) assert.ok(mail.parts["text/html"].includes(`href="${link}"`), link);
     for (const secret of secrets) assert.ok(!JSON.stringify(receiver.got).includes(secret), "no secret goes by mail");
     // Reminders are for who wants them: the next mail is about the date alone.
     await pass(83, 5);

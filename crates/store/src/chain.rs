@@ -28,6 +28,8 @@ use covered;
 
 /// How many columns that are.
 const COVERED: usize = 15;
+/// Which of them says when it happened.
+const AT: usize = 5;
 
 statements! {
     UNLINKED = concat!(

@@ -17,6 +17,35 @@ pub const ATTEMPTS_MAX: u32 = WAITS_SECS.len() as u32 + 1;
 /// What is said of an attempt whose receiver wants this one delivery no more.
 pub const DECLINED: &str = "The receiver gave this delivery up (`webhook-delivery: abort-message`).";
 
+/// Why a delivery is not sent any more. Nobody was called, so what is noted in place of an attempt says nothing of a receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// What happened was erased.
+    Erased,
+    /// What happened cannot be read.
+    Unreadable,
+    /// The webhook may not be told of it now.
+    Unheard,
+}
+
+impl Withheld {
+    const ALL: [Self; 3] = [Self::Erased, Self::Unreadable, Self::Unheard];
+
+    /// What is said of it. Attempts that were noted before are known again by it: whoever changes one keeps the old one in [`Self::is_said`].
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Erased => "What happened was erased, and is sent no more.",
+            Self::Unreadable => "What happened cannot be read.",
+            Self::Unheard => "The webhook may not be told of this any more, and nothing was sent.",
+        }
+    }
+
+    /// Whether these words say that nothing was sent.
+    pub fn is_said(words: &str) -> bool {
+        Self::ALL.iter().any(|it| it.words() == words)
+    }
+}
+
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -150,5 +179,10 @@ mod tests {
         assert_eq!(wait(asks(429, "later", 60).judge(1, now(), 0.0)).as_secs(), 60);
         assert_eq!(wait(asks(429, "", 1).judge(2, now(), 0.0)).as_secs(), 300, "not sooner than planned");
         assert_eq!(wait(asks(503, "", u64::MAX / 2).judge(1, now(), 0.0)).as_secs(), WEBHOOK_WAIT_SECS_MAX);
+    }
+    #[test]
+    fn what_was_withheld_is_known_by_its_words_and_no_other_is() {
+        assert!(Withheld::ALL.iter().all(|it| Withheld::is_said(it.words())));
+        assert!(!Withheld::is_said(DECLINED) && !Withheld::is_said(""));
     }
 }

@@ -9,6 +9,8 @@ pub struct Try {
     pub status: Option<u16>,
     /// Whether its receiver wanted just that one no more (`webhook-delivery: abort-message`): it is there, and has not failed.
     pub is_declined: bool,
+    /// Whether nothing was sent ([`Withheld`](super::attempt::Withheld)): that says nothing of the receiver.
+    pub is_withheld: bool,
 }
 
 /// What the latest tries say of a receiver.
@@ -23,9 +25,10 @@ pub struct Health {
 }
 
 impl Health {
-    /// Judges by these tries, in whatever order.
+    /// Judges by these tries, in whatever order. What was withheld is none: its receiver was not called.
     pub fn of(tries: &[Try]) -> Self {
-        let has_failed = |it: &&Try| !it.is_declined && !it.status.is_some_and(|it| (200..300).contains(&it));
+        let tries: Vec<_> = tries.iter().filter(|it| !it.is_withheld).collect();
+        let has_failed = |it: &&&Try| !it.is_declined && !it.status.is_some_and(|it| (200..300).contains(&it));
         let failed = tries.iter().filter(has_failed).count();
         let mut durations: Vec<_> = tries.iter().map(|it| it.duration_ms).collect();
         durations.sort_unstable();
@@ -45,10 +48,14 @@ impl Health {
 mod tests {
     use super::*;
 
+    fn answered(status: Option<u16>) -> Try {
+        Try { duration_ms: 1, status, is_declined: false, is_withheld: false }
+    }
+
     #[test]
     fn a_receiver_is_judged_by_what_was_measured() {
         let of = |durations: &[u64]| {
-            let taken = |it: &u64| Try { duration_ms: *it, status: Some(200), is_declined: false };
+            let taken = |it: &u64| Try { duration_ms: *it, ..answered(Some(200)) };
             let tries: Vec<_> = durations.iter().map(taken).collect();
             Health::of(&tries).p95_ms
         };
@@ -60,7 +67,7 @@ mod tests {
     #[test]
     fn whatever_is_no_2xx_was_not_taken() {
         let tries = [Some(200), Some(299), Some(300), Some(500), None];
-        let tries = tries.map(|status| Try { duration_ms: 1, status, is_declined: false });
+        let tries = tries.map(answered);
         let health = Health::of(&tries);
         assert_eq!((health.attempts, health.failed, health.failed_percent()), (5, 3, Some(60)));
         assert_eq!(Health::default().failed_percent(), None);
@@ -68,8 +75,17 @@ mod tests {
 
     #[test]
     fn who_gives_one_delivery_up_has_not_failed() {
-        let answered = |is_declined| Try { duration_ms: 1, status: Some(500), is_declined };
-        let health = Health::of(&[answered(true), answered(false), answered(true)]);
+        let failed = answered(Some(500));
+        let declined = Try { is_declined: true, ..failed };
+        let health = Health::of(&[declined, failed, declined]);
         assert_eq!((health.attempts, health.failed), (3, 1));
+    }
+
+    #[test]
+    fn what_was_not_sent_says_nothing_of_a_receiver() {
+        let withheld = Try { duration_ms: 0, is_withheld: true, ..answered(None) };
+        assert_eq!(Health::of(&[withheld, withheld]), Health::default());
+        let health = Health::of(&[withheld, answered(Some(200)), answered(None), withheld]);
+        assert_eq!((health.attempts, health.failed, health.p95_ms), (2, 1, Some(1)));
     }
 }

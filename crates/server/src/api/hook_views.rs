@@ -56,7 +56,7 @@ pub(super) struct SigningSecretView {
     created_at: Timestamp,
 }
 
-/// What the latest attempts of the last 24 hours say of a receiver: those at its latest 100 deliveries, at most 100.
+/// What the latest attempts of the last 24 hours say of a receiver: those at its latest 100 deliveries, at most 100. What was not sent is none of them.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RecentView {
     /// How many they are.

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use claviger_core::chain::Head;
+use claviger_core::event::Stream;
 use claviger_store::Store;
 use claviger_store::chain::verify::{FAULTS_MAX, Proof};
+use claviger_store::readers::LogReader;
 use serde_json::{Value, json};
 
 use super::moving::place_args;
@@ -19,6 +21,9 @@ use crate::app::system_randomness;
 
 /// Heads that are read at a time.
 const HEADS_PER_PAGE: u32 = 500;
+/// What becomes of changes that are not linked yet.
+const LINKED_BY_ITSELF: &str =
+    "A running service links what happens within seconds, and one that stood still what is left when it starts.";
 /// Events between two words about how far it has come.
 const EVENTS_PER_WORD: u64 = 100_000;
 
@@ -40,14 +45,21 @@ pub(super) fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(
             Command::new("verify")
-                .about("Goes through the whole log and says what is wrong with it; the exit code is 1 when anything is")
+                .about(
+                    "Goes through the whole log and says what is wrong with it. The exit code is 0 when nothing is, 1 when anything is or when the log \
+                     could not be gone through, which the last line then says, and 2 when the command or a setting is wrong. What is not linked yet is \
+                     counted and told, and is no fault",
+                )
                 .args(place_args())
                 .arg(kept)
                 .arg(json),
         )
         .subcommand(
             Command::new("heads")
-                .about("Prints where the chain of each organization ends, one JSON object a line, to be kept elsewhere")
+                .about(
+                    "Prints where the chain of each organization ends, one JSON object a line, to be kept elsewhere. Where changes are not linked yet, \
+                     which no head covers, it says so on standard error. The exit code is 0, or 1 and 2 as of `audit verify`",
+                )
                 .args(place_args()),
         )
         .subcommand(erase_command())
@@ -122,7 +134,8 @@ async fn open(matches: &ArgMatches) -> Result<Store, Failed> {
 fn heads(matches: &ArgMatches) -> Result<(), Failed> {
     in_runtime(async {
         let store = open(matches).await?;
-        let mut reader = store.read().await.map_err(Failed::new)?;
+        let mut reader = store.snapshot().await.map_err(Failed::new)?;
+        let is_behind = reader.is_behind_unchecked(LogReader::Chain, Stream::Change).await.map_err(Failed::new)?;
         let mut after = None;
         loop {
             let page = reader.page_chain_heads_unchecked(after, HEADS_PER_PAGE).await.map_err(Failed::new)?;
@@ -134,6 +147,11 @@ fn heads(matches: &ArgMatches) -> Result<(), Failed> {
         }
         drop(reader);
         store.close().await;
+        if is_behind {
+            note(&format!(
+                "The latest changes are not linked yet, and none of these heads covers them. {LINKED_BY_ITSELF}"
+            ));
+        }
         Ok(())
     })
 }
@@ -175,14 +193,22 @@ fn in_words(proof: &Proof) -> String {
         proof.events, proof.linked, proof.organizations, proof.erased
     )];
     if proof.waiting > 0 {
-        lines.push(format!("{} are so new that they are not linked yet.", proof.waiting));
+        let since = proof.waiting_since.map(|it| format!(", the first of {it}")).unwrap_or_default();
+        lines.push(format!(
+            "{} are not linked yet{since}: nothing is proved of those. {LINKED_BY_ITSELF}",
+            proof.waiting
+        ));
     }
     if proof.heads > 0 {
         lines.push(format!("{} heads that were kept were found again.", proof.heads));
     }
     lines.extend(proof.faults.iter().map(|it| format!("wrong: {it}")));
     if proof.faults.is_empty() {
-        lines.push("Nothing is missing, and nothing was altered.".to_owned());
+        let whole = match proof.waiting {
+            0 => "Nothing is missing, and nothing was altered.",
+            _ => "Of what is linked nothing is missing, and nothing was altered.",
+        };
+        lines.push(whole.to_owned());
     }
     lines.join("\n")
 }

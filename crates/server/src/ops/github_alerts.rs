@@ -20,9 +20,9 @@ use super::keys::{Leak, LeakOutcome, report_found};
 use super::verify::Subject;
 use crate::app::App;
 
-/// Who reported, in the audit.
 /// What whoever sends alerts can do about one that is not believed.
 const FIX: &str = "Send what GitHub has signed, byte for byte, with its headers `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`.";
+/// Who reported, in the audit.
 const JOB: &str = "github-alert";
 /// How long GitHub is asked to wait where its list cannot be had.
 const LATER_SECS: u64 = 60;

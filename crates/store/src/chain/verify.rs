@@ -5,9 +5,10 @@ use std::fmt;
 
 use claviger_core::chain::{Field, Head, Link};
 use claviger_core::event::{Position, Stream};
+use claviger_core::time::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{COVERED, covered, covered_of};
+use super::{AT, COVERED, covered, covered_of};
 use crate::db::Row;
 use crate::log::{commitment, position};
 use crate::row::{Columns, Unreadable};
@@ -106,8 +107,10 @@ pub struct Proof {
     pub linked: u64,
     /// Of those, without their bodies, which were erased: a later event says so.
     pub erased: u64,
-    /// Events that no chain has come to yet.
+    /// Events that no chain has come to yet: nothing is proved of them.
     pub waiting: u64,
+    /// When the first of those happened, as it says itself. While the service runs that is seconds ago.
+    pub waiting_since: Option<Timestamp>,
     /// Organizations that have a chain.
     pub organizations: u64,
     /// Heads kept elsewhere that were found again.
@@ -201,6 +204,7 @@ impl Walk {
                 self.proof.add(Fault::Unlinked(at));
             } else {
                 self.proof.waiting += 1;
+                self.proof.waiting_since = self.proof.waiting_since.or_else(|| event.happened_at());
             }
             return;
         };
@@ -257,6 +261,14 @@ struct Linked<'r> {
 }
 
 impl<'r> Linked<'r> {
+    /// Absent where that is no instant.
+    fn happened_at(&self) -> Option<Timestamp> {
+        match self.fields.get(AT) {
+            Some(Field::Integer(micros)) => Timestamp::from_micros(*micros).ok(),
+            _ => None,
+        }
+    }
+
     fn read(row: &'r Row) -> Result<Self, Unreadable> {
         let fields = covered_of(row)?;
         let organization = row.raw(COVERED)?.text()?;

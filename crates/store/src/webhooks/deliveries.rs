@@ -5,7 +5,7 @@ use claviger_core::id::{DeliveryId, EventId, OrganizationId, WebhookId};
 use claviger_core::limits::{DELIVERIES_RECOVERED_MAX, HEALTH_ATTEMPTS_MAX};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_core::webhook::attempt::DECLINED;
+use claviger_core::webhook::attempt::{DECLINED, Withheld};
 use claviger_core::webhook::delivery::{DeliveryState, Source};
 use claviger_core::webhook::health::Try;
 use claviger_core::webhook::topic::Topic;
@@ -275,9 +275,12 @@ impl Connection {
     ) -> StoreResult<Vec<Try>> {
         let most = HEALTH_ATTEMPTS_MAX as i64;
         let arguments = args![webhook_id, tenant.organization_id(), most, since, most];
-        let is_declined = |error: Option<String>| error.as_deref() == Some(DECLINED);
         let read = |it: &mut Columns<'_>| {
-            Ok(Try { duration_ms: it.next()?, status: it.next()?, is_declined: is_declined(it.next()?) })
+            let (duration_ms, status): (_, Option<u16>) = (it.next()?, it.next()?);
+            let error: Option<String> = it.next()?;
+            let is_declined = error.as_deref() == Some(DECLINED);
+            let is_withheld = status.is_none() && error.as_deref().is_some_and(Withheld::is_said);
+            Ok(Try { duration_ms, status, is_declined, is_withheld })
         };
         self.list(FIND_RECENT_TRIES, arguments, "attempt", read).await
     }

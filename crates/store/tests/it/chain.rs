@@ -53,11 +53,12 @@ async fn what_happened_is_linked_once_in_order_and_proved() {
     let proof = prove(&world, &heads(&world).await).await;
     assert_eq!(proof.faults, []);
     assert_eq!((proof.waiting, proof.linked + 1, proof.erased), (1, proof.events, 0));
+    assert!(proof.waiting_since.is_some(), "when the first of them happened is told");
     assert_eq!((proof.organizations, proof.heads), (3, 3));
     assert_eq!(link(&world, 5).await, 1);
     assert_eq!(link(&world, 5).await, 0);
     let proof = prove(&world, &[]).await;
-    assert_eq!((proof.faults, proof.waiting), (vec![], 0));
+    assert_eq!((proof.faults, proof.waiting, proof.waiting_since), (vec![], 0, None));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::Webhook;
-use claviger_core::webhook::attempt::Outcome;
+use claviger_core::webhook::attempt::{Outcome, Withheld};
 use claviger_core::webhook::signature::{SigningSecret, signatures};
 use claviger_store::Error::Corrupt;
 use claviger_store::webhooks::deliveries::DeliveryRow;
@@ -29,17 +29,6 @@ struct Ready {
     /// Or why there is none.
     body: Result<String, Withheld>,
     secrets: Vec<SigningSecret>,
-}
-
-/// Why a delivery is not sent any more.
-#[derive(Debug, Clone, Copy)]
-enum Withheld {
-    /// What happened was erased.
-    Erased,
-    /// What happened cannot be read.
-    Unreadable,
-    /// The webhook may not be told of it now.
-    Unheard,
 }
 
 impl Turn<'_> {
@@ -124,10 +113,6 @@ pub(super) fn signed(id: &str, at: Timestamp, secrets: &[SigningSecret], body: &
 
 /// What stands for an attempt where there is nothing to send.
 fn withheld(why: Withheld) -> Answer {
-    let words = match why {
-        Withheld::Erased => "What happened was erased, and is sent no more.",
-        Withheld::Unreadable => "What happened cannot be read.",
-        Withheld::Unheard => "The webhook may not be told of this any more, and nothing was sent.",
-    };
-    Answer { outcome: Outcome::Unanswered, took: Duration::ZERO, body: String::new(), error: Some(words.to_owned()) }
+    let error = Some(why.words().to_owned());
+    Answer { outcome: Outcome::Unanswered, took: Duration::ZERO, body: String::new(), error }
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use claviger::config::Config;
+use claviger::ops::notifications::mail::send_due;
 use claviger::ops::notifications::{list_notifications, read_log};
 use claviger::ops::page::PageRequest;
 use claviger_core::limits::{GITHUB_ALERT_BYTES_MAX, GITHUB_ALERT_TOKENS_MAX, GITHUB_KEYS_BYTES_MAX};
 use claviger_core::notification::NotificationKind::KeyLeaked;
+use claviger_core::notification::NotificationState::{Unread, Withdrawn};
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -17,6 +20,7 @@ use super::client::Answer;
 use super::fixture::Fixture;
 use super::log::Log;
 use crate::app::TestApp;
+use crate::ops::mail_sink::{mailing, plain, receiver};
 use crate::webhooks::receiver::{Manner, Receiver};
 use crate::webhooks::world::open_config;
 
@@ -135,6 +139,50 @@ async fn a_key_that_github_finds_is_ended_and_github_is_told_that_it_was_one() {
     assert_eq!(world.github.connections(), 1, "the list is fetched once");
     assert!(!log.text().contains(&ended.secret_key) && !answer.text.contains(&ended.secret_key));
     assert_eq!(super::secrecy::leaks(&ended, crate::engine::Stored::of(it.app.app.store()).await.path()), [""; 0]);
+}
+
+// S2.18: where policy leaves a key as it is, people are all that stands between it and who found it.
+#[tokio::test]
+async fn what_policy_leaves_good_is_told_at_the_bell_and_by_mail_and_a_replay_does_not_tell_it_twice() {
+    let (port, got) = receiver(0).await;
+    let signer = Signer::new("f00d");
+    let github = Receiver::new(list(&[&signer])).await;
+    let allowed = open_config().webhook_allow_networks;
+    let config = Config { github_alerts: Some(github.target()), webhook_allow_networks: allowed, ..mailing(port) };
+    let world = World { it: Fixture::around(TestApp::without_jobs(config).await).await, github, signer };
+    let it = &world.it;
+    it.admin.patch(&it.at("/policy"), json!({"leak_action": "notify"})).await.expect(200);
+    let key = it.create_key(json!({"name": "Kept"})).await;
+    // The same bytes under the same signature: as GitHub repeats it, or somebody who has recorded it.
+    let sent = body(&[&key.token]);
+    let signature = world.signer.sign(&sent);
+    let mut states = Vec::new();
+    for _ in 0..2 {
+        let answer = world.send("f00d", &signature, sent.clone()).await.expect(200);
+        assert_eq!(answer.text_at("/0/label"), "true_positive");
+        read_log(&it.app.app).await.unwrap();
+        let told = list_notifications(&it.app.app, &it.app.admin, false, PageRequest::default()).await.unwrap().items;
+        assert!(told.iter().all(|it| it.notification.kind == KeyLeaked && !it.notification.facts.is_ended), "{told:?}");
+        states.push(told.iter().map(|it| it.notification.state).collect::<Vec<_>>());
+        it.app.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(states, [vec![Unread], vec![Unread, Withdrawn]]);
+    it.admin.with(&key.token).get("/api/v1/me").await.expect(200);
+    let reports = it.admin.get(&it.at("/events?operation=key.leak_reported")).await.expect(200).json();
+    assert_eq!(reports["data"].as_array().map(Vec::len), Some(2), "each is on record");
+
+    it.app.clock.advance(Duration::from_secs(600));
+    send_due(&it.app.app).await.unwrap();
+    let mails: Vec<_> = got.lock().unwrap().iter().map(|it| plain(it)).collect();
+    let [mail] = &mails[..] else { panic!("one mail: {mails:?}") };
+    let page = format!("https://keys.example.com/o/root/keys/{}", key.id);
+    for part in ["Subject: An API key leaked", "Key “Kept” leaked, and was left as it is", page.as_str()] {
+        assert!(mail.contains(part), "{part}: {mail}");
+    }
+    assert!(
+        !mail.contains(&key.secret_key) && !mail.contains("github.com"),
+        "no secret, and no words of others: {mail}"
+    );
 }
 
 #[tokio::test]

@@ -99,6 +99,48 @@ async fn an_export_holds_the_same_and_nothing_that_a_spreadsheet_runs() {
     assert_eq!((&line["entity_id"], &line["after"]), (&json!("=1+1"), &json!({"rating": 4})));
 }
 
+// S11: of every text that a host or a customer chooses, in whatever column, and each comes back as it was.
+#[tokio::test]
+async fn no_cell_of_an_export_begins_as_a_formula_does_and_every_text_comes_back() {
+    let texts = ["=SUM(1)", "+1", "-1", "@SUM(1)", "'quoted", "''twice", "a,b", "say \"x\"", "ordinary"];
+    let it = Fixture::start().await;
+    let role = it.built_in_role("admin").await;
+    let mut events = Vec::new();
+    for (number, text) in texts.iter().enumerate() {
+        let user = it.create_member(text, &role).await;
+        let key = it.create_key(json!({"name": text, "mapped_user_id": user})).await;
+        let more = json!({"actor_key_id": key.id, "data": {"=cell": text}});
+        events.push(edit(number, "2026-11-20T10:00:02Z", text, more));
+    }
+    report(&it.admin, &events).await;
+    let path = it.at("/revisions");
+    let page = it.admin.get(&format!("{path}?limit=100")).await.expect(200).json();
+    let csv = it.admin.get(&format!("{path}?format=csv")).await.expect(200).text;
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let columns = reader.headers().unwrap().clone();
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!((rows.len(), page["data"].as_array().map(Vec::len)), (texts.len(), Some(texts.len())));
+    let mut seen = Vec::new();
+    for (row, shown) in rows.iter().zip(page["data"].as_array().unwrap()) {
+        for cell in row {
+            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
+        }
+        let read = |column: &str| {
+            let at = columns.iter().position(|it| it == column).unwrap();
+            row[at].strip_prefix('\'').unwrap_or(&row[at]).to_owned()
+        };
+        let (entity_id, actor) = (&shown["entity_id"], &shown["actor"]);
+        let names = [&actor["user_name"], &actor["key_name"]].map(|it| it.as_str().unwrap().to_owned());
+        assert_eq!((json!(read("entity_id")), [read("user_name"), read("key_name")]), (entity_id.clone(), names));
+        assert_eq!(serde_json::from_str::<Value>(&read("data")).unwrap(), shown["data"]);
+        seen.push(read("entity_id"));
+    }
+    seen.sort_unstable();
+    let mut expected = texts.map(str::to_owned);
+    expected.sort_unstable();
+    assert_eq!(seen, expected, "{csv}");
+}
+
 #[tokio::test]
 async fn who_reads_no_events_gets_none_and_nobody_gets_anothers() {
     let it = Fixture::start().await;

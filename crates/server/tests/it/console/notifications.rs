@@ -1,17 +1,21 @@
 //! The bell and what stands behind it, without scripts.
 
+use std::collections::BTreeSet;
+
 use claviger::ops::clocks::{Rounds, go_round};
 use claviger::ops::keys::{
     NewKey, Overlap, delete_personal_key, put_personal_key, revoke_key, rotate_key, set_key_active,
 };
 use claviger::ops::members::{MemberPatch, update_member};
+use claviger::ops::notifications::mail::send_due;
 use claviger::ops::notifications::read_log;
 use claviger_core::key::RevocationReason;
 use claviger_core::role::BuiltIn;
 use claviger_store::usage::SecretUse;
 
 use super::browser::Browser;
-use crate::app::{DAY, TestApp, new_key};
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD, DAY, TestApp, new_key};
+use crate::ops::mail_sink::{mailing, plain, receiver};
 
 /// A service that ends keys that nobody uses, and has none yet.
 async fn service() -> TestApp {
@@ -189,6 +193,43 @@ async fn notice_of_a_leak_leads_to_another_secret_or_to_the_end_of_the_key() {
     read_log(&app.app).await.unwrap();
     let list = browser.get("/o/root/notifications").await.expect(200);
     assert!(!list.links().contains(&format!("{key}/delete")), "nothing is left to be done: {}", list.text);
+}
+
+// S1.11: what a mail tells of is one sign-in away, also in an organization below the reader's own.
+#[tokio::test]
+async fn each_link_of_a_mail_leads_through_the_sign_in_to_what_it_names() {
+    let (port, got) = receiver(0).await;
+    let app = TestApp::without_jobs(mailing(port)).await;
+    app.set_policy(app.root, r#"{"leak_action": "notify"}"#).await;
+    let below = app.organization(app.root, "Below").await;
+    let mut expected = BTreeSet::new();
+    for (at, slug, name) in [(app.root, "root", "Sync here"), (below, "below", "Sync below")] {
+        let made = app.create_key(&app.admin, at, new_key(name)).await.unwrap();
+        let body = serde_json::json!({ "key": made.token.expose() });
+        let path = format!("/api/v1/organizations/{at}/leaks");
+        assert_eq!(app.post(&path, app.admin_key().await.expose(), &body).await.status, 200);
+        expected.insert((format!("/o/{slug}/keys/{}", made.info.key.id), name));
+    }
+    expected.insert(("/o/root/notifications".to_owned(), "Sync below"));
+    expected.insert(("/o/root/profile/notifications".to_owned(), "How you are told"));
+    read_log(&app.app).await.unwrap();
+    app.clock.advance(DAY / 24);
+    send_due(&app.app).await.unwrap();
+    let mails = got.lock().unwrap().clone();
+    let mail = plain(mails.first().expect("a mail"));
+    let words = mail.split(|it: char| it.is_whitespace() || "\"<>".contains(it));
+    let links: BTreeSet<_> = words.filter_map(|it| it.strip_prefix("https://keys.example.com")).collect();
+    assert_eq!(links, expected.iter().map(|it| it.0.as_str()).collect::<BTreeSet<_>>(), "no more and no less: {mail}");
+    for (path, says) in &expected {
+        let mut browser = Browser::new(&app);
+        let page = browser.open(path).await.expect(200);
+        assert!(page.path.starts_with("/sign-in?"), "{path}: {}", page.path);
+        let form = page.form("/sign-in").with("email", ADMIN_EMAIL).with("password", ADMIN_PASSWORD);
+        let signed_in = browser.submit(&form).await.expect(303);
+        assert_eq!(signed_in.header("location"), path);
+        let page = browser.follow(signed_in).await.expect(200);
+        assert!(page.path == *path && page.text.contains(says), "{path}: {}", page.text);
+    }
 }
 
 // A key that was cleared is not said to be deleted, and its user's own page says that it ended and when.

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
 /// A receiver of mail that keeps what it gets; it hangs up on the first few who come.
-pub(super) async fn receiver(mut hangs_up: usize) -> (u16, Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn receiver(mut hangs_up: usize) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, got) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
     let kept = Arc::clone(&got);
@@ -49,7 +49,7 @@ pub(super) async fn receiver(mut hangs_up: usize) -> (u16, Arc<Mutex<Vec<String>
     (port, got)
 }
 
-pub(super) fn mailing(port: u16) -> Config {
+pub(crate) fn mailing(port: u16) -> Config {
     let flags = [
         ("listen", "127.0.0.1:0".to_owned()),
         ("authz_listen", "127.0.0.1:0".to_owned()),
@@ -62,7 +62,7 @@ pub(super) fn mailing(port: u16) -> Config {
 }
 
 /// Quoted-printable as text.
-pub(super) fn plain(message: &str) -> String {
+pub(crate) fn plain(message: &str) -> String {
     let mut bytes = Vec::new();
     let joined = message.replace("=\n", "");
     let mut rest = joined.bytes();

@@ -6,7 +6,7 @@ mod clocks;
 mod imports;
 mod keys;
 mod leak_notices;
-mod mail_sink;
+pub(crate) mod mail_sink;
 mod notifications;
 mod people;
 mod replica;

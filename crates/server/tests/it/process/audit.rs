@@ -87,6 +87,45 @@ async fn the_log_is_linked_while_the_service_runs_and_proved_afterwards() {
     assert!(printed(&found).contains("; 0 of them had what they told erased."), "{}", printed(&found));
 }
 
+// Whoever can write everything may take the links away: then nothing is wrong, and nothing is proved either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_that_is_still_being_linked_is_said_to_be_and_proves_nothing_of_the_rest() {
+    let data = Data::new().await;
+    prepare(&data).await;
+    // Nothing ran that links.
+    let heads = on(&data, &["audit", "heads"]);
+    assert!(heads.status.success() && printed(&heads).is_empty(), "{}", printed(&heads));
+    assert!(complaint(&heads).starts_with("The latest changes are not linked yet"), "{}", complaint(&heads));
+    let proved = on(&data, &["audit", "verify"]);
+    let told = printed(&proved);
+    assert!(proved.status.success(), "{}", complaint(&proved));
+    for part in [" are not linked yet, the first of 2", "Of what is linked nothing is missing", "when it starts."] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("\nNothing is missing"), "{told}");
+    let proof: Value = serde_json::from_str(&printed(&on(&data, &["audit", "verify", "--json"]))).unwrap();
+    assert_eq!((&proof["linked"], &proof["waiting"]), (&Value::from(0), &proof["events"]), "{proof}");
+    assert!(proof["waiting_since"].is_string(), "{proof}");
+
+    let server = Server::on(&data);
+    until_linked(&data).await;
+    drop(server);
+    let heads = on(&data, &["audit", "heads"]);
+    assert_eq!((printed(&heads).lines().count(), complaint(&heads).as_str()), (1, ""));
+    let kept = data.files().join("heads.jsonl");
+    std::fs::write(&kept, &heads.stdout).unwrap();
+    assert!(printed(&on(&data, &["audit", "verify"])).contains("\nNothing is missing, and nothing was altered."));
+
+    harm(&data, "DELETE FROM chain_link").await;
+    harm(&data, "UPDATE reader SET epoch = 0, seq = 0 WHERE name = 'chain'").await;
+    let proved = on(&data, &["audit", "verify"]);
+    assert!(proved.status.success() && printed(&proved).contains(" are not linked yet"), "{}", printed(&proved));
+    let found = on(&data, &["audit", "verify", "--kept", kept.to_str().unwrap()]);
+    assert_eq!(found.status.code(), Some(1), "a head that was kept finds it: {}", printed(&found));
+    let misspelled = on(&data, &["audit", "verify", "--keep", "x"]);
+    assert_eq!(misspelled.status.code(), Some(2), "{}", complaint(&misspelled));
+}
+
 #[tokio::test]
 async fn what_cannot_be_proved_is_told_in_one_line() {
     let data = Data::new().await;

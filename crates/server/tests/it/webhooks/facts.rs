@@ -89,6 +89,25 @@ async fn a_test_of_our_own_changes_is_of_a_type_that_there_is_and_has_the_fields
     assert_eq!(sent["type"], "key.created");
 }
 
+// Nobody would know a test of another entity for one of their own webhook.
+#[tokio::test]
+async fn a_test_is_of_the_webhooks_own_entity_also_where_the_catalogue_has_none_of_it() {
+    let it = Fixture::start().await;
+    let others = it.at("/event-types/contact.created");
+    it.admin.send(it.admin.request("PUT", &others).json(&json!({"example": {"name": "Ann"}}))).await.expect(201);
+    for (entity, operation, expected) in
+        [("deal", "*", "deal.test"), ("deal", "won", "deal.won"), ("invoice", "create", "invoice.created")]
+    {
+        let id = subscribe(&it.admin, hook(entity, operation)).await;
+        let sent = it.admin.post(&format!("/api/v1/hooks/{id}/test"), json!({})).await.expect(201).json();
+        assert_eq!((&sent["type"], &sent["body"]["type"]), (&json!(expected), &json!(expected)));
+        assert_eq!((&sent["body"]["entity"], &sent["body"]["data"]), (&json!(entity), &json!({})), "{sent}");
+        let words = format!("entity={entity}&operation={operation}");
+        let sample = it.admin.get(&format!("/api/v1/hooks/samples?{words}")).await.expect(200).json()[0].clone();
+        assert_eq!((&sample["type"], &sample["test"]), (&json!(expected), &json!(true)), "a sample says the same");
+    }
+}
+
 #[tokio::test]
 async fn samples_of_everything_are_what_a_subscription_to_it_would_hear() {
     let it = Fixture::start().await;

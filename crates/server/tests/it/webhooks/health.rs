@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use claviger::ops::page::PageRequest;
 use claviger::ops::webhooks::{get_webhook, list_webhooks};
+use claviger_core::webhook::delivery::DeliveryState;
 use claviger_core::webhook::health::Health;
 use claviger_store::webhooks::WebhookFilter;
 use serde_json::json;
@@ -49,5 +50,33 @@ async fn a_receiver_is_judged_by_the_attempts_of_the_last_day() {
 
     world.test.clock.advance(Duration::from_secs(24 * 60 * 60 + 1));
     assert_eq!(health(hook.id).await, Health::default(), "what is longer ago is forgotten");
+    world.stop().await;
+}
+
+// What its key may not hear is not sent: the receiver was not asked, and has neither failed nor answered.
+#[tokio::test]
+async fn a_receiver_is_not_judged_by_what_was_withheld_from_it() {
+    let world = World::new().await;
+    let receiver = Receiver::new(Manner::status(503)).await;
+    let hook = world.subscribe(&receiver).await;
+    world.happen("one").await;
+    receiver.wait_for(1).await;
+    world.settled(&hook, 1).await;
+    let health = async || get_webhook(&world.test.app, &world.test.admin, hook.id).await.unwrap().health;
+    let before = health().await;
+    assert_eq!((before.attempts, before.failed), (1, 1), "what it did not take counts");
+    world.set_key_active(false).await;
+    world.test.clock.advance(Duration::from_secs(6));
+    let given_up = world.settled(&hook, 2).await;
+    assert_eq!((given_up.state, receiver.received().len()), (DeliveryState::Failed, 1), "it was given up and not sent");
+    assert_eq!(health().await, before);
+
+    world.set_key_active(true).await;
+    receiver.becomes(Manner::status(200));
+    world.resend(&hook).await;
+    receiver.wait_for(2).await;
+    world.settled(&hook, 3).await;
+    let after = health().await;
+    assert_eq!((after.attempts, after.failed), (2, 1), "what it took counts again");
     world.stop().await;
 }

@@ -1,14 +1,25 @@
 //! No receiver leads the service into its own network (assurance.md S10). Whatever is tried stands beside the same call where it is allowed,
 //! which arrives: otherwise nothing would be shown.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use claviger::config::Config;
+use claviger::ops::page::PageRequest;
+use claviger::ops::webhooks::{delete_webhook, get_delivery, list_deliveries};
 use claviger::outgoing::{Answer, Connector};
+use claviger_core::id::WebhookId;
 use claviger_core::time::Timestamp;
 use claviger_core::webhook::attempt::Outcome;
 use claviger_core::webhook::target::TargetUrl;
 use http::HeaderMap;
 
+use super::hooks::{event, hook, report, subscribe};
 use super::receiver::{Manner, Receiver, Table, connector};
+use super::world::open_config;
+use crate::api::fixture::Fixture;
+use crate::app::{TestApp, config};
+use crate::raw::Raw;
 
 const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1"];
 
@@ -166,4 +177,56 @@ async fn a_request_carries_what_it_is_given_and_nothing_of_ours() {
     for name in ["authorization", "cookie", "referer", "proxy-authorization", "accept-encoding"] {
         assert!(!first.headers.contains_key(name) && !second.headers.contains_key(name), "{name}: {second:?}");
     }
+}
+
+/// What comes of webhooks that lead to a receiver on this machine, though nobody could subscribe them there: a service whose networks were named
+/// otherwise before may have such. They are told of an event, and are then deleted, which their receiver is to be told too. Answers what has
+/// arrived, on how many connections, and what is said of the attempts.
+async fn led_within(config: Config, schemes: &[&str]) -> (Vec<String>, usize, Vec<Option<String>>) {
+    let it = Fixture::around(TestApp::with_config(config).await).await;
+    let receiver = Receiver::new(Manner::status(200)).await;
+    let (app, admin) = (&it.app.app, &it.app.admin);
+    let mut hooks: Vec<WebhookId> = Vec::new();
+    for scheme in schemes {
+        let id = subscribe(&it.admin, hook("contact", "create")).await;
+        let target = format!("{scheme}://{}/hook", receiver.address);
+        let statement = format!("UPDATE webhook SET target_url = '{target}' WHERE id = '{id}'");
+        Raw::of(app.store()).await.execute(&statement).await;
+        hooks.push(id.parse().expect("an id"));
+    }
+    report(&it, &[event(&it, "1", "contact.created", &it.root)]).await;
+    let mut errors = Vec::new();
+    for id in hooks {
+        let tried = async || {
+            let found = list_deliveries(app, admin, id, None, PageRequest::default()).await.expect("a page").items;
+            found.into_iter().map(|it| it.row).find(|it| 0 < it.attempts)
+        };
+        let mut looks = 0..1000;
+        let delivery = loop {
+            if let Some(delivery) = tried().await {
+                break delivery;
+            }
+            looks.next().expect("it is tried within some seconds");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        let mut attempts = get_delivery(app, admin, id, delivery.id).await.expect("a delivery").attempts;
+        errors.push(attempts.remove(0).error);
+        delete_webhook(app, admin, id).await.expect("it is deleted");
+    }
+    // As long as it takes to see who is to be told of an end.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    (receiver.received().into_iter().map(|it| it.line).collect(), receiver.connections(), errors)
+}
+
+// S10: the guard is asked by whoever sends, and not only by whoever subscribes.
+#[tokio::test]
+async fn a_service_calls_nobody_within_whatever_stands_in_its_database() {
+    let (arrived, connections, errors) = led_within(config(), &["http", "https"]).await;
+    assert_eq!((arrived, connections), (vec![], 0));
+    let is_refused = |it: &Option<String>| it.as_ref().is_some_and(|it| it.starts_with("The address "));
+    assert!(errors.len() == 2 && errors.iter().all(is_refused), "{errors:?}");
+    // The control: the same where this machine may be called.
+    let (arrived, connections, errors) = led_within(open_config(), &["http"]).await;
+    assert_eq!((arrived, errors), (vec!["POST /hook".to_owned(), "DELETE /hook".to_owned()], vec![None]));
+    assert!(0 < connections);
 }
