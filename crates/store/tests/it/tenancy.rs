@@ -68,6 +68,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(page_organizations(&children, &first), |it| it.rows.iter().any(|it| it.id == full.below.id));
     ask!(count_organizations(&children), |it| it > 0);
     ask!(has_organizations_below(), |it| it);
+    ask!(count_live_keys_of(&[acme_id, full.below.id]), |it| !it.is_empty());
     ask!(find_keys_below("till", 10), |it| it.organizations.iter().any(|it| it.id == full.below.id));
     ask!(find_user(full.user.id), |it| it.is_some());
     ask!(find_user_by_external_id(&external_id), |it| it.is_some());

@@ -10,6 +10,7 @@ mod leak;
 mod list;
 mod personal;
 mod reveal;
+mod review;
 mod rotate;
 mod rotation;
 pub(super) mod rules;
@@ -46,6 +47,7 @@ pub use personal::{
     get_personal_key, put_personal_key, rotate_personal_key,
 };
 pub use reveal::{RevealedKey, RevealedSecret, check_reveal, hides_when_given, is_token_of, reveal_key};
+pub use review::{PlaceToReview, ReviewBelow, review_below};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 pub use rotation::{OldSecret, Rotation, RotationChange, RotationStep, change_rotation, rotation_of};
 pub use rules::is_about_owned_keys;
