@@ -3,6 +3,7 @@
 //! On SQLite there is one writer: the transaction takes the next number itself, and numbers are committed in the order in which they are
 //! taken, without a gap. On PostgreSQL an event gets its place after its commit, as log/sequence.rs says.
 
+mod about;
 mod beside;
 mod erasure;
 mod sequence;
@@ -49,6 +50,8 @@ macro_rules! columns {
          WHERE m.user_id = eu.id AND c.descendant_id = e.organization_id)) "
     };
 }
+
+use columns;
 
 macro_rules! page {
     ($scope:literal, $more:literal) => {
@@ -98,7 +101,7 @@ static INSERT_TOUCHES: LazyLock<Bulk> =
 
 /// Every statement that is put together here, by name.
 pub(crate) fn built_statements() -> Vec<(String, String)> {
-    vec![("INSERT_TOUCHES".to_owned(), INSERT_TOUCHES.portable.clone())]
+    vec![("INSERT_TOUCHES".to_owned(), INSERT_TOUCHES.portable.clone()), about::built_statement()]
 }
 
 /// Which events a list shows; what is absent narrows nothing.

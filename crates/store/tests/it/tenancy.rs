@@ -58,7 +58,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     let ever_used = Breach::IdleSince(Timestamp::MAX);
     let bounds = Bounds { keys: 100, read: 100 };
     let events = reader.page_events(&full.world.acme.tenant, &EventFilter::default(), &first).await;
-    let told = events.expect("events").rows[0].id;
+    let latest = &events.expect("events").rows[0];
+    let told = latest.id;
 
     ask!(find_organization(), |it| it.is_some_and(|it| it.id == acme_id));
     let found = reader.find_organizations(std::slice::from_ref(by)).await.expect("find_organizations");
@@ -140,6 +141,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_idempotent("abc"), |it| it.is_some());
     ask!(page_events(&EventFilter::default(), &first), |it| !it.rows.is_empty());
     ask!(find_event(told), |it| it.is_some());
+    ask!(find_events_about(latest.kind, &[latest.entity]), |it| it.iter().any(|it| it.id == told));
     ask!(find_chain_head(), |it| it.is_some());
     ask!(find_key_health(key_id, now()), |it| !it.is_empty());
     let told = &full.told;
