@@ -149,6 +149,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_webhook(webhook), |it| it.is_some());
     ask!(page_webhooks(&WebhookFilter::default(), &first), |it| it.rows.iter().any(|it| it.webhook.id == webhook));
     ask!(count_webhooks(None), |it| it > 0);
+    ask!(has_active_webhooks(told.webhook.key_id.expect("a key")), |it| it);
     ask!(count_webhooks_of_keys(&[told.webhook.key_id.expect("a key")]), |it| !it.is_empty());
     ask!(
         find_subscribers(
