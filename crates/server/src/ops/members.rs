@@ -154,6 +154,20 @@ pub async fn get_member(
     info(&mut reader, &tenant, member).await
 }
 
+/// The membership of a user in this organization itself; nothing where there is none.
+///
+/// # Errors
+/// Refusals.
+pub async fn find_member_of_user(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    user_id: UserId,
+) -> OpResult<Option<Member>> {
+    let tenant = caller.authorize(app, organization_id, "claviger/members:read")?;
+    Ok(app.store().read().await?.find_member_of_user(&tenant, user_id).await?)
+}
+
 async fn info(connection: &mut Connection, tenant: &Tenant, member: Member) -> OpResult<MemberInfo> {
     let user = connection.find_user(tenant, member.user_id).await?.ok_or_else(Reject::not_found)?;
     let role = connection.find_role(tenant, member.role_id).await?;
