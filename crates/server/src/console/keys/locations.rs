@@ -27,7 +27,8 @@ const KEYS_EACH: u32 = 5;
 /// Members of each that keys can be filtered by.
 const USERS_EACH: u32 = 10;
 
-/// Organizations whose keys are looked through for a filter: no index has the keys of all of them together.
+/// Organizations below one that a page asks for their keys, one after the other, the first by name: where a list is filtered, and for key health. No
+/// index has the keys of all of them together.
 pub(in crate::console) const LOOKED_THROUGH_MAX: u32 = 50;
 
 /// Which organizations below are shown.
