@@ -94,7 +94,12 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
         };
         // Asked of the agency: what is suspended answers nothing itself, and has its keys and what is below it all the same.
         let counts = count_in_organizations(app, caller, here, &[it.id]).await?.pop().unwrap_or_default();
-        sum.count += list.map_or(counts.keys, |it| it.total.count);
+        sum.count += match list {
+            Some(list) => list.total.count,
+            // Which of its keys a filter would let through nobody is told: none of them is shown.
+            None if query.is_filtered() => 0,
+            None => counts.keys,
+        };
         sum.is_exact &= list.is_none_or(|it| it.total.is_exact);
         let items = list.map_or(&[][..], |it| it.page.items.as_slice());
         let heads = query.heads();

@@ -142,6 +142,11 @@ async fn a_suspended_location_is_marked_and_leads_to_where_it_is_resumed() {
     // What it had before: an agency is one still, and a key that is blocked has not gone.
     assert_eq!(page.text_of(".locations h2"), "Agencies and locations 1");
     assert!(page.text_of(".locations").contains("1 key, blocked by the suspension"), "{}", page.text_of(".locations"));
+    // Where the list is filtered, its heading counts none of those that the filter was not asked about.
+    let filtered = admin.get("/o/root/keys?q=deep&status=inactive").await.expect(200);
+    assert_eq!(listed(&filtered), ["Deep below"]);
+    assert_eq!(filtered.text_of(".locations h2"), "Location 0");
+    assert_eq!(admin.get("/o/root/keys?q=deep").await.expect(200).text_of(".locations h2"), "Location 1");
     let tree = format!("/o/root/tree/{closed}");
     assert!(page.links().contains(&tree));
     admin.get(&tree).await.expect(200).form("/resume");
