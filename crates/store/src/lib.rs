@@ -48,7 +48,7 @@ pub mod users;
 mod value;
 pub mod webhooks;
 
-pub use db::{Connection, Doorbell, Durability, Hold, Options, Reader, Store, Tx};
+pub use db::{Connection, Doorbell, Durability, Hold, Options, Reader, Store, Tx, close_to_others};
 pub use error::{Error, StoreResult, Unique};
 pub use page::{Cursor, Page, PageRequest};
 pub use sql::ROWS_PURGED_MAX;
