@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+pub use self::about::LatestChange;
 pub use self::erasure::Erased;
 pub(crate) use self::erasure::STATEMENTS as ERASURE_STATEMENTS;
 pub(crate) use self::sequence::{Placing, STATEMENTS as SEQUENCE_STATEMENTS};
@@ -101,7 +102,8 @@ static INSERT_TOUCHES: LazyLock<Bulk> =
 
 /// Every statement that is put together here, by name.
 pub(crate) fn built_statements() -> Vec<(String, String)> {
-    vec![("INSERT_TOUCHES".to_owned(), INSERT_TOUCHES.portable.clone()), about::built_statement()]
+    let touches = [("INSERT_TOUCHES".to_owned(), INSERT_TOUCHES.portable.clone())];
+    touches.into_iter().chain(about::built_statements()).collect()
 }
 
 /// Which events a list shows; what is absent narrows nothing.

@@ -142,6 +142,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(page_events(&EventFilter::default(), &first), |it| !it.rows.is_empty());
     ask!(find_event(told), |it| it.is_some());
     ask!(find_events_about(latest.kind, &[latest.entity]), |it| it.iter().any(|it| it.id == told));
+    ask!(find_latest_changes([latest.kind; 2], &[latest.entity]), |it| !it.is_empty());
     ask!(find_chain_head(), |it| it.is_some());
     ask!(find_key_health(key_id, now()), |it| !it.is_empty());
     let told = &full.told;

@@ -51,7 +51,7 @@ pub use review::{PlaceToReview, ReviewBelow, review_below};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 pub use rotation::{OldSecret, Rotation, RotationChange, RotationStep, change_rotation, rotation_of};
 pub use rules::is_about_owned_keys;
-pub use switching::is_off_by_another;
+pub use switching::{find_off_by_others, is_off_by_another};
 
 pub(super) use create::{policy_of, refuse_too_many};
 pub(super) use keep::count_from_now;
