@@ -123,6 +123,7 @@ pub fn statements() -> Vec<(String, String)> {
     statements.extend(keys::built_statements());
     statements.extend(leaving::built_statements());
     statements.extend(log::built_statements());
+    statements.extend(members::built_statements());
     statements.extend(notifications::built_statements());
     statements.extend(sealing::built_statements());
     statements.extend(usage::built_statements());

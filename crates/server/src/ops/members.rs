@@ -1,5 +1,7 @@
 //! Members: users in an organization, each with a role.
 
+use std::collections::BTreeMap;
+
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{MemberId, OrganizationId, RoleId, UserId};
 use claviger_core::member::Member;
@@ -136,6 +138,29 @@ pub async fn list_members(
     let rows = app.store().read().await?.page_members(&tenant, &page.try_into()?).await?;
     let info = |it: MemberRow| MemberInfo { member: it.member, user: it.user, role_name: it.role_name.to_string() };
     Ok(rows.map(info).into())
+}
+
+/// The users who are members of some organizations, so many of each, the first by name: each once, by name; of organizations whose members the caller
+/// may not look at none.
+///
+/// # Errors
+/// Faults.
+pub async fn list_first_users(
+    app: &App,
+    caller: &Caller,
+    organization_ids: &[OrganizationId],
+    of_each: u32,
+) -> OpResult<Vec<(UserId, String)>> {
+    let tenant = |id: &OrganizationId| caller.authorize(app, *id, "claviger/members:read").ok();
+    let tenants: Vec<_> = organization_ids.iter().filter_map(tenant).collect();
+    if tenants.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = app.store().read().await?.find_first_users(&tenants, of_each).await?;
+    let known: BTreeMap<_, _> = found.into_iter().collect();
+    let mut users: Vec<_> = known.into_iter().map(|(id, name)| (id, name.to_string())).collect();
+    users.sort_by(|one, other| one.1.cmp(&other.1));
+    Ok(users)
 }
 
 /// Finds one member.

@@ -64,6 +64,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_organization(), |it| it.is_some_and(|it| it.id == acme_id));
     let found = reader.find_organizations(std::slice::from_ref(by)).await.expect("find_organizations");
     shown.push(("find_organizations", found.iter().any(|it| it.id == acme_id)));
+    let found = reader.find_first_users(std::slice::from_ref(by), 100).await.expect("find_first_users");
+    shown.push(("find_first_users", found.iter().any(|it| it.0 == ann)));
     ask!(find_organization_below(full.below.id), |it| it.is_some());
     ask!(find_path(), |it| it.iter().any(|it| it.id == acme_id));
     ask!(page_organizations(&children, &first), |it| it.rows.iter().any(|it| it.id == full.below.id));

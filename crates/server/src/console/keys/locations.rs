@@ -14,7 +14,7 @@ use crate::console::pages::key_list::{LocationKeys, LocationView};
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_keys};
-use crate::ops::members::list_members;
+use crate::ops::members::list_first_users;
 use crate::ops::organizations::{OrganizationQuery, count_in_organizations, get_organization, list_organizations};
 use crate::ops::page::PageRequest;
 
@@ -136,16 +136,8 @@ pub(super) async fn users_below(visit: &Visit) -> Vec<(UserId, String)> {
     let query = OrganizationQuery { is_children_only: false, search: None };
     let first = PageRequest { after: None, limit: LOCATIONS_MAX + 1 };
     let below = list_organizations(app, caller, here, query, first).await.map(|it| it.items).unwrap_or_default();
-    let mut users = Vec::new();
-    for place in below.iter().filter(|it| it.id != here).take(LOCATIONS_MAX as usize) {
-        let few = PageRequest { after: None, limit: USERS_EACH };
-        let members = list_members(app, caller, place.id, few).await.map(|it| it.items).unwrap_or_default();
-        users.extend(members.into_iter().map(|it| (it.user.id, it.user.name.to_string())));
-    }
-    users.sort_by_key(|it| it.0);
-    users.dedup_by_key(|it| it.0);
-    users.sort_by(|one, other| one.1.cmp(&other.1));
-    users
+    let places = below.iter().map(|it| it.id).filter(|id| *id != here).take(LOCATIONS_MAX as usize);
+    list_first_users(app, caller, &places.collect::<Vec<_>>(), USERS_EACH).await.unwrap_or_default()
 }
 
 /// The organizations below: those that are called like what is searched for, or all where nothing is; and those that may have keys which the list
