@@ -6,7 +6,7 @@ use claviger_core::event::{Entity, EventKind};
 use claviger_core::id::{KeyId, UserId};
 use claviger_core::tenant::Tenant;
 
-use super::{EventRow, columns, event};
+use super::{EventRow, columns, event, known_user};
 use crate::row::Columns;
 use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of};
 use crate::value::{Argument as _, args};
