@@ -71,8 +71,8 @@ statements! {
 static COUNT_LIVE_OF: LazyLock<Bulk> = LazyLock::new(|| {
     let places = row_of(ROWS_PER_STATEMENT, 1);
     Bulk::new(format!(
-        "SELECT n.organization_id, n.live FROM key_count n WHERE n.organization_id IN {places} AND EXISTS (\
-         SELECT 1 FROM organization_closure c WHERE c.ancestor_id = $1 AND c.descendant_id = n.organization_id)"
+        "SELECT n.organization_id, n.live FROM organization_closure c JOIN key_count n ON n.organization_id = c.descendant_id \
+         WHERE c.ancestor_id = $1 AND c.descendant_id IN {places}"
     ))
 });
 

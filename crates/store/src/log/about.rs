@@ -12,14 +12,14 @@ use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of};
 use crate::value::{Argument as _, args};
 use crate::{Connection, StoreResult};
 
-/// Not the bare column of the organization: an engine may go through all of its events to find these.
+/// Not the bare columns of organization and stream: an engine may go through all of its events to find these.
 static FIND_ABOUT: LazyLock<Bulk> = LazyLock::new(|| {
     let entities = row_of(ROWS_PER_STATEMENT, 2);
     Bulk::new(format!(
         concat!(
             "SELECT ",
             columns!(),
-            "WHERE e.organization_id || '' = $1 AND e.kind = $2 AND e.entity_id IN {} AND e.stream = 'change' \
+            "WHERE e.organization_id || '' = $1 AND e.kind = $2 AND e.entity_id IN {} AND e.stream || '' = 'change' \
              ORDER BY e.epoch, e.seq"
         ),
         entities
