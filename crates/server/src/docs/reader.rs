@@ -102,7 +102,7 @@ impl Reader {
 
 /// What tells one content from another: the digest of its parts, each of which ends with a byte that no text has.
 pub(super) fn tag_of(parts: &[&str]) -> String {
-    let digest = parts.iter().fold(Sha256::new(), |it, part| it.chain_update(part).chain_update([0xff]));
+    let digest = parts.iter().fold(Sha256::new(), |it, part| it.chain_update(part).chain_update([0xff_u8]));
     HEXLOWER.encode(&digest.finalize())[..DIGEST_DIGITS].to_owned()
 }
 
