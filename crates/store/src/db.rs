@@ -28,6 +28,7 @@ use self::connection::{Handle, Link};
 pub(crate) use self::connection::{Row, unnamed};
 use self::failure::failure;
 use self::folder::Folder;
+pub use self::folder::close_to_others;
 pub use self::hold::Hold;
 pub(crate) use self::hold::STATEMENTS as HOLD_STATEMENTS;
 use crate::error::StoreResult;

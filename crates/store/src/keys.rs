@@ -109,6 +109,7 @@ static FIND_KEYS: LazyLock<Bulk> = LazyLock::new(|| {
 pub(crate) fn built_statements() -> Vec<(String, String)> {
     let mut statements = list::built_statements();
     statements.extend(health::built_statements());
+    statements.extend(below::built_statements());
     statements.push(("FIND_KEYS".to_owned(), FIND_KEYS.portable.clone()));
     statements
 }

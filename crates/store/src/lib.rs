@@ -48,7 +48,7 @@ pub mod users;
 mod value;
 pub mod webhooks;
 
-pub use db::{Connection, Doorbell, Durability, Hold, Options, Reader, Store, Tx};
+pub use db::{Connection, Doorbell, Durability, Hold, Options, Reader, Store, Tx, close_to_others};
 pub use error::{Error, StoreResult, Unique};
 pub use page::{Cursor, Page, PageRequest};
 pub use sql::ROWS_PURGED_MAX;
@@ -123,6 +123,7 @@ pub fn statements() -> Vec<(String, String)> {
     statements.extend(keys::built_statements());
     statements.extend(leaving::built_statements());
     statements.extend(log::built_statements());
+    statements.extend(members::built_statements());
     statements.extend(notifications::built_statements());
     statements.extend(sealing::built_statements());
     statements.extend(usage::built_statements());

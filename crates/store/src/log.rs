@@ -3,6 +3,7 @@
 //! On SQLite there is one writer: the transaction takes the next number itself, and numbers are committed in the order in which they are
 //! taken, without a gap. On PostgreSQL an event gets its place after its commit, as log/sequence.rs says.
 
+mod about;
 mod beside;
 mod erasure;
 mod sequence;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+pub use self::about::LatestChange;
 pub use self::erasure::Erased;
 pub(crate) use self::erasure::STATEMENTS as ERASURE_STATEMENTS;
 pub(crate) use self::sequence::{Placing, STATEMENTS as SEQUENCE_STATEMENTS};
@@ -31,24 +33,46 @@ use crate::sql::{Bulk, ROWS_PER_STATEMENT, rows_of, statements};
 use crate::value::{args, json};
 use crate::{Connection, Cursor, Error, Page, PageRequest, StoreResult, Tx};
 
-/// Of who did it the names are read that the organization may know: of a key only its own one's, of a user whom it manages or who is a member
-/// there or above. The same goes for the name of what it is about.
-macro_rules! columns {
-    () => {
-        "e.id, e.epoch, e.seq, e.kind, e.v, e.at, e.organization_id, e.actor_user_id, u.name, u.email, e.actor_key_id, k.name, e.actor_job, \
-         e.entity_id, COALESCE(ek.name, er.name, eu.name), e.commitment, b.body FROM event e LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq \
-         LEFT JOIN key k ON k.id = e.actor_key_id AND k.organization_id = e.organization_id \
-         LEFT JOIN \"user\" u ON u.id = e.actor_user_id AND (u.organization_id = e.organization_id OR EXISTS (\
-         SELECT 1 FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
-         WHERE m.user_id = u.id AND c.descendant_id = e.organization_id)) \
-         LEFT JOIN key ek ON ek.id = e.entity_id AND ek.organization_id = e.organization_id \
-         LEFT JOIN role er ON er.id = e.entity_id AND er.organization_id = e.organization_id \
-         LEFT JOIN member em ON em.id = e.entity_id AND em.organization_id = e.organization_id \
-         LEFT JOIN \"user\" eu ON eu.id = COALESCE(em.user_id, e.entity_id) AND (eu.organization_id = e.organization_id OR EXISTS (\
-         SELECT 1 FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
-         WHERE m.user_id = eu.id AND c.descendant_id = e.organization_id)) "
+/// What is known of a user to the organization of an event.
+macro_rules! known_user {
+    ($what:literal, $id:literal) => {
+        concat!(
+            "(SELECT ",
+            $what,
+            " FROM \"user\" u WHERE u.id = ",
+            $id,
+            " AND (u.organization_id = e.organization_id OR EXISTS (\
+             SELECT 1 FROM member m JOIN organization_closure c ON c.ancestor_id = m.organization_id \
+             WHERE m.user_id = u.id AND c.descendant_id = e.organization_id)))"
+        )
     };
 }
+use known_user;
+
+/// Of who did it the names are read that the organization may know: of a key only its own one's, of a user whom it manages or who is a member
+/// there or above. The same goes for the name of what it is about. Each is asked by itself and not joined: every look into the log would else be
+/// planned in all orders in which eight tables can be joined.
+macro_rules! columns {
+    () => {
+        concat!(
+            "e.id, e.epoch, e.seq, e.kind, e.v, e.at, e.organization_id, e.actor_user_id, ",
+            known_user!("u.name", "e.actor_user_id"),
+            ", ",
+            known_user!("u.email", "e.actor_user_id"),
+            ", e.actor_key_id, (SELECT k.name FROM key k WHERE k.id = e.actor_key_id AND k.organization_id = e.organization_id), \
+             e.actor_job, e.entity_id, COALESCE(\
+             (SELECT k.name FROM key k WHERE k.id = e.entity_id AND k.organization_id = e.organization_id), \
+             (SELECT r.name FROM role r WHERE r.id = e.entity_id AND r.organization_id = e.organization_id), ",
+            known_user!(
+                "u.name",
+                "COALESCE((SELECT em.user_id FROM member em WHERE em.id = e.entity_id AND em.organization_id = e.organization_id), e.entity_id)"
+            ),
+            "), e.commitment, b.body FROM event e \
+             LEFT JOIN event_body b ON b.stream = e.stream AND b.epoch = e.epoch AND b.seq = e.seq "
+        )
+    };
+}
+use columns;
 
 macro_rules! page {
     ($scope:literal, $more:literal) => {
@@ -98,7 +122,8 @@ static INSERT_TOUCHES: LazyLock<Bulk> =
 
 /// Every statement that is put together here, by name.
 pub(crate) fn built_statements() -> Vec<(String, String)> {
-    vec![("INSERT_TOUCHES".to_owned(), INSERT_TOUCHES.portable.clone())]
+    let touches = [("INSERT_TOUCHES".to_owned(), INSERT_TOUCHES.portable.clone())];
+    touches.into_iter().chain(about::built_statements()).collect()
 }
 
 /// Which events a list shows; what is absent narrows nothing.

@@ -1,5 +1,7 @@
 //! Memberships.
 
+use std::sync::LazyLock;
+
 use claviger_core::id::{MemberId, OrganizationId, UserId};
 use claviger_core::member::Member;
 use claviger_core::name::Name;
@@ -9,10 +11,10 @@ use claviger_core::user::User;
 
 use crate::roles::{role, role_columns};
 use crate::row::{Columns, Unreadable};
-use crate::sql::statements;
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, padded, row_of, statements};
 use crate::statement::assert_newer;
 use crate::users::{user, user_columns};
-use crate::value::{args, json};
+use crate::value::{Argument as _, args, json};
 use crate::{Connection, Cursor, Page, PageRequest, StoreResult, Tx};
 
 macro_rules! columns {
@@ -52,6 +54,22 @@ statements! {
          JOIN \"user\" u ON u.id = m.user_id JOIN role r ON r.id = m.role_id \
          WHERE m.organization_id = $1 AND (u.name_key, m.id) > ($2, $3) ORDER BY u.name_key, m.id LIMIT $4"
     );
+}
+
+/// The first of each organization by name.
+static FIND_FIRST_USERS: LazyLock<Bulk> = LazyLock::new(|| {
+    let (places, each) = (row_of(ROWS_PER_STATEMENT, 0), ROWS_PER_STATEMENT + 1);
+    Bulk::new(format!(
+        "SELECT found.id, found.name FROM (SELECT u.id, u.name, \
+         row_number() OVER (PARTITION BY m.organization_id ORDER BY u.name_key, m.id) AS place \
+         FROM member m JOIN \"user\" u ON u.id = m.user_id WHERE m.organization_id IN {places}) found \
+         WHERE found.place <= ${each}"
+    ))
+});
+
+/// The statement that is put together here, by name.
+pub(crate) fn built_statements() -> [(String, String); 1] {
+    [("FIND_FIRST_USERS".to_owned(), FIND_FIRST_USERS.portable.clone())]
 }
 
 /// A membership as a list shows it.
@@ -141,6 +159,21 @@ impl Connection {
         };
         let rows = self.list(PAGE_MEMBERS, arguments, "member", row).await?;
         Ok(Page::cut(rows, request, |(it, name_key)| Cursor::new(name_key, it.member.id)).map(|(it, _)| it))
+    }
+
+    /// The users who are members of the tenants' organizations, so many of each, the first by name; in no order, and one of several more than once.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn find_first_users(&mut self, tenants: &[Tenant], of_each: u32) -> StoreResult<Vec<(UserId, Name)>> {
+        let mut found = Vec::new();
+        for chunk in tenants.chunks(ROWS_PER_STATEMENT) {
+            let mut arguments = padded(chunk, |it| it.organization_id().value());
+            arguments.extend(args![u64::from(of_each)]);
+            let named = |it: &mut Columns<'_>| Ok((it.next()?, it.next()?));
+            found.extend(self.list_bulk(&FIND_FIRST_USERS, arguments, "user", named).await?);
+        }
+        Ok(found)
     }
 }
 

@@ -174,6 +174,11 @@ impl OrganizationFilter {
     }
 }
 
+/// The place of an organization in what [`Connection::page_organizations`] lists: for who shows fewer than those.
+pub fn cursor_behind(it: &Organization) -> Cursor {
+    Cursor::new(it.name.key().as_str(), it.id)
+}
+
 pub(crate) fn organization(it: &mut Columns<'_>) -> Result<Organization, Unreadable> {
     Ok(Organization {
         id: it.next()?,

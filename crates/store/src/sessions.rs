@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use claviger_core::id::{SessionId, UserId};
+use claviger_core::limits::SESSIONS_SHOWN_MAX;
 use claviger_core::secret::Digest;
 use claviger_core::time::Timestamp;
 
@@ -28,7 +29,7 @@ statements! {
         "DELETE FROM session WHERE id IN (SELECT s.id FROM session s WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2)";
     FIND_SESSION = concat!("SELECT ", columns!(), " FROM session s WHERE s.token_digest = $1 AND s.expires_at > $2");
     FIND_SESSIONS_OF_USER = concat!(
-        "SELECT ", columns!(), " FROM session s WHERE s.user_id = $1 AND s.expires_at > $2 ORDER BY s.id DESC LIMIT 100"
+        "SELECT ", columns!(), " FROM session s WHERE s.user_id = $1 AND s.expires_at > $2 ORDER BY s.id DESC LIMIT $3"
     );
 }
 
@@ -72,7 +73,7 @@ impl Connection {
         self.find(FIND_SESSION, args![token, now], "session", session).await
     }
 
-    /// The sessions of a user that have not ended, newest first, at most 100.
+    /// The sessions of a user that have not ended, newest first, at most [`SESSIONS_SHOWN_MAX`].
     ///
     /// # Errors
     /// What any statement can meet.
@@ -81,7 +82,8 @@ impl Connection {
         user_id: UserId,
         now: Timestamp,
     ) -> StoreResult<Vec<Session>> {
-        self.list(FIND_SESSIONS_OF_USER, args![user_id, now], "session", session).await
+        let arguments = args![user_id, now, SESSIONS_SHOWN_MAX as u64];
+        self.list(FIND_SESSIONS_OF_USER, arguments, "session", session).await
     }
 }
 

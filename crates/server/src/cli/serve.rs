@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use claviger_core::time::Clock;
-use claviger_store::{Error, Options, Store};
+use claviger_store::{Error, Options, Store, close_to_others};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -28,6 +28,10 @@ pub(super) fn run(config: Config) -> Result<(), Failed> {
         let master_keys = crate::data_folder::prepare(&folder, &mut *randomness())
             .map_err(|error| Failed::new(format!("the data folder {} cannot be used: {error}", folder.display())))?;
         let path = config.endings_file();
+        // One that was named elsewhere keeps its mode: somebody may collect it there.
+        if config.endings_log.is_none() {
+            close_to_others(&path);
+        }
         let endings = EndingsLog::open(path.clone())
             .map_err(|error| Failed::new(format!("--endings-log {}: {error}", path.display())))?;
         let store = open_store(&config, &randomness).await?;

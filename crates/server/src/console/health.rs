@@ -2,17 +2,18 @@
 
 use axum::response::Response;
 use claviger_core::decision::Code;
+use claviger_core::limits::KEYS_REVIEWED_BELOW_MAX;
 
 use super::failure::Failure;
 use super::keys::locations::LOOKED_THROUGH_MAX;
 use super::keys::view::total;
-use super::pages::health::{HealthBelow, HealthCard, HealthLine, HealthPage};
+use super::pages::health::{HealthBelow, HealthCard, HealthLine, HealthPage, HealthPlace};
 use super::pages::shell::{Place, Tone};
 use super::visit::Visit;
 use crate::ops::error::Error;
-use crate::ops::keys::{KeyFilter, KeyHealth, KeyInfo, KeyQuery, count_keys, get_key_health};
-use crate::ops::organizations::{OrganizationQuery, list_organizations};
-use crate::ops::page::PageRequest;
+use crate::ops::keys::{
+    KeyFilter, KeyHealth, KeyInfo, KeyQuery, PlaceToReview, ReviewBelow, count_keys, get_key_health, review_below,
+};
 
 /// What is said of a rule: its name, why it counts, what to do about a key, and where that is done (within the key's page).
 struct Words {
@@ -138,33 +139,23 @@ pub(super) async fn to_review(visit: &Visit) -> Option<String> {
     count(visit, KeyHealth::ToReview).await.ok().filter(|it| it.0).map(|it| it.1)
 }
 
-/// The organizations below with keys to review, so many of the first by name and no more; nothing where the reader may look at none.
+/// The organizations below with keys to review, by name; nothing where the reader may look at none.
 async fn below(visit: &Visit) -> Result<Option<HealthBelow>, Failure> {
     let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());
-    let all = OrganizationQuery { is_children_only: false, search: None };
-    // One more for the organization itself.
-    let first = PageRequest { after: None, limit: LOOKED_THROUGH_MAX + 1 };
-    let found = match list_organizations(app, caller, here, all, first).await {
+    let found = match review_below(app, caller, here, LOOKED_THROUGH_MAX, KEYS_REVIEWED_BELOW_MAX).await {
         Ok(found) => found,
         Err(Error::Reject(_)) => return Ok(None),
         Err(fault) => return Err(fault.into()),
     };
-    let (mut places, mut any) = (Vec::new(), false);
-    for it in found.items.iter().filter(|it| it.id != here) {
-        let filter = KeyFilter { health: Some(KeyHealth::ToReview), ..KeyFilter::default() };
-        match count_keys(app, caller, it.id, filter.into()).await {
-            Ok(found) => {
-                any = true;
-                if found.count > 0 || !found.is_exact {
-                    places.push((it.name.to_string(), it.slug.to_string(), total(found)));
-                }
-            }
-            // A nearer membership may allow less, and of a suspended one no key works.
-            Err(Error::Reject(_)) => {}
-            Err(fault) => return Err(fault.into()),
-        }
-    }
-    Ok(any.then_some(HealthBelow { places, more: found.next.is_some() }))
+    Ok(found.map(|ReviewBelow { places, looked_at, is_whole, sees_all }| {
+        let place = |it: PlaceToReview| HealthPlace {
+            name: it.name.to_string(),
+            slug: it.slug.to_string(),
+            keys: total(it.keys),
+        };
+        let only_first = (!is_whole).then_some(looked_at);
+        HealthBelow { places: places.into_iter().map(place).collect(), only_first, sees_all }
+    }))
 }
 
 /// The rules, each with how many keys it is about. The list of keys looks at so many of them and no more, and so do the counts.

@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use super::confirmations::Unconfirmed;
 use super::cookies;
 use super::failure::Failure;
-use super::keys::door::list_elsewhere;
+use super::keys::door::list_of_keys;
 use super::lists;
 use super::pages::shell::{Notice, Place, Preferences, Shell, ViewLink, ViewSwitch, Viewer};
 use super::paging::back_query;
@@ -127,9 +127,9 @@ async fn slug(parts: &mut Parts, app: &App) -> Option<String> {
 fn came_from(query: &str, noted: &str) -> Option<String> {
     let value = |wanted: &str| form_urlencoded::parse(query.as_bytes()).find(|it| it.0 == wanted).map(|it| it.1);
     if let Some(said) = value("back") {
-        return list_elsewhere(&said).map(str::to_owned);
+        return list_of_keys(&said).map(str::to_owned);
     }
-    lists::find(noted, &value(lists::NAME)?).and_then(list_elsewhere).map(str::to_owned)
+    lists::find(noted, &value(lists::NAME)?).and_then(list_of_keys).map(str::to_owned)
 }
 
 impl Visit {

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::markdown::{self, Rendered};
+use super::reader::tag_of;
 use super::tables;
 
 /// The address that stands in the guides where the reader's own goes.
@@ -79,6 +80,8 @@ pub(super) struct Guide {
     pub(super) markdown: String,
     /// What follows the first paragraph, as HTML.
     pub(super) rendered: Rendered,
+    /// What tells its Markdown from another.
+    pub(super) tag: String,
 }
 
 /// All guides, read when the first of them is asked for.
@@ -92,7 +95,8 @@ fn read((slug, group, source): Written) -> Guide {
     let (title, summary) = head.split_once('\n').unwrap_or((head, ""));
     let summary = summary.split_whitespace().collect::<Vec<_>>().join(" ");
     let rendered = markdown::render(&body);
-    Guide { slug, group, title: title.trim_start_matches("# ").to_owned(), summary, rendered, markdown }
+    let (title, tag) = (title.trim_start_matches("# ").to_owned(), tag_of(&[&markdown]));
+    Guide { slug, group, title, summary, rendered, tag, markdown }
 }
 
 /// Takes away what stands behind the language of a piece of code: it tells a test what to expect, and no reader.

@@ -35,7 +35,7 @@ use self::pages::{
     ApiPage, GuidePage, HostGuidePage, HostReferencePage, IndexPage, MissingPage, RetiredPage, SearchPage, VersionPage,
 };
 use self::published::LastPublished;
-use self::reader::Reader;
+use self::reader::{MARKDOWN, Reader};
 use crate::app::App;
 use crate::http::route_of;
 use crate::ops::api_documents::REFERENCE;
@@ -91,7 +91,7 @@ async fn show_guide(reader: Reader, headers: HeaderMap, path: Result<Path<String
         return missing(&reader, StatusCode::NOT_FOUND);
     };
     if is_markdown {
-        return reader.text(&headers, "text/markdown; charset=utf-8", &LIBRARY[at].markdown);
+        return reader.markdown(&headers, &LIBRARY[at]);
     }
     reader.page(&headers, &GuidePage::of(&reader, at))
 }
@@ -150,12 +150,12 @@ async fn show_part(
         (Some(reference), REFERENCE) => {
             return reader.page(&headers, &HostReferencePage::of(&reader, api, version, reference));
         }
-        (Some(it), OPENAPI_JSON) => return reader.text_of_host(&headers, "application/json", &it.document),
+        (Some(it), OPENAPI_JSON) => return reader.text_of_host(&headers, "application/json", (&it.document, &it.tag)),
         _ => {}
     }
     let (slug, is_markdown) = part.strip_suffix(".md").map_or((part.as_str(), false), |it| (it, true));
     match version.guides.iter().find(|it| it.slug == slug) {
-        Some(guide) if is_markdown => reader.text_of_host(&headers, "text/markdown; charset=utf-8", &guide.markdown),
+        Some(guide) if is_markdown => reader.text_of_host(&headers, MARKDOWN, (&guide.markdown, &guide.tag)),
         Some(guide) => reader.page(&headers, &HostGuidePage::of(&reader, api, version, guide)),
         None => missing(&reader, StatusCode::NOT_FOUND),
     }

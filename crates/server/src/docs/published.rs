@@ -13,6 +13,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use super::guides::PLACE;
 use super::markdown::{Links, Rendered, render_part, render_with};
 use super::pages::OperationsPart;
+use super::reader::tag_of;
 use super::search::{Entry, entries_of_guide, entry_of_api, entry_of_operation};
 use crate::app::App;
 use crate::ops::api_documents::{REFERENCE, get_published, list_published};
@@ -71,6 +72,8 @@ pub(super) struct HostVersion {
 pub(super) struct HostReference {
     /// The document as it was put.
     pub(super) document: String,
+    /// What tells it from another.
+    pub(super) tag: String,
     /// What it calls the api.
     pub(super) title: String,
     /// What it says of it, as HTML; may be empty.
@@ -94,6 +97,8 @@ pub(super) struct HostGuide {
     pub(super) title: String,
     /// All of it.
     pub(super) markdown: String,
+    /// What tells that from another.
+    pub(super) tag: String,
     /// The same as HTML, without its own title.
     pub(super) rendered: Rendered,
 }
@@ -215,7 +220,8 @@ fn reference_of(base: &str, document: &str) -> Option<HostReference> {
     let description = render_part(&description, Links::Below(base));
     let page = format!("{base}/{REFERENCE}");
     let entries = operations.iter().map(|it| entry_of_operation(&page, it)).collect();
-    Some(HostReference { document: document.to_owned(), title, description, count: operations.len(), html, entries })
+    let (document, tag, count) = (document.to_owned(), tag_of(&[document]), operations.len());
+    Some(HostReference { document, tag, title, description, count, html, entries })
 }
 
 /// A name that cannot end the link that it stands in.
@@ -246,6 +252,7 @@ fn guide(base: &str, slug: &str, document: &ApiDocument) -> HostGuide {
         path: format!("{base}/{slug}"),
         title: document.head.title.to_string(),
         rendered: render_with(shown, Links::Below(base)),
+        tag: tag_of(&[markdown]),
         markdown: markdown.clone(),
     }
 }

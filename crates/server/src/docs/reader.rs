@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use super::guides::PLACE;
+use super::guides::{Guide, PLACE};
 use super::pages;
 use super::published::{LastPublished, Patience, Published};
 use crate::app::App;
@@ -20,6 +20,8 @@ use crate::site::{self, Look, Site};
 
 /// Kept by the reader's own cache and asked about each time: theme and address may change.
 const CACHING: &str = "private, no-cache";
+/// How Markdown is called in an answer.
+pub(super) const MARKDOWN: &str = "text/markdown; charset=utf-8";
 /// Digits of the digest that tells one content from another.
 const DIGEST_DIGITS: usize = 16;
 
@@ -66,30 +68,49 @@ impl Reader {
         text.replace(PLACE, &self.base_url)
     }
 
-    /// Answers with a page, or that the reader has it already.
+    /// Answers with a page, or that the reader has it already. Its tag is that of the text: theme, address, day and what the host says stand in it, and
+    /// a tag that is put together of these would keep a page for ever that changed by one more.
     pub(super) fn page(&self, headers: &HeaderMap, page: &impl Template) -> Response {
         match page.render() {
-            Ok(text) => kept(headers, "text/html; charset=utf-8", text),
+            Ok(text) => kept(headers, "text/html; charset=utf-8", &tag_of(&[&text]), || text),
             Err(error) => pages::unrendered(&error),
         }
     }
 
-    /// Answers with a text of the host's, or that the reader has it already.
-    pub(super) fn text_of_host(&self, headers: &HeaderMap, content_type: &'static str, text: &str) -> Response {
-        kept(headers, content_type, text.to_owned())
+    /// Answers with a text of the host's whose tag is known, or that the reader has it already.
+    pub(super) fn text_of_host(
+        &self,
+        headers: &HeaderMap,
+        content_type: &'static str,
+        (text, tag): (&str, &str),
+    ) -> Response {
+        kept(headers, content_type, tag, || text.to_owned())
     }
 
-    /// Answers with a text of ours, or that the reader has it already.
+    /// Answers with a guide of ours as Markdown, or that the reader has it already.
+    pub(super) fn markdown(&self, headers: &HeaderMap, guide: &Guide) -> Response {
+        let tag = tag_of(&[&guide.tag, &self.base_url]);
+        kept(headers, MARKDOWN, &tag, || self.filled(&guide.markdown))
+    }
+
+    /// Answers with a text that is made for this answer, or that the reader has it already.
     pub(super) fn text(&self, headers: &HeaderMap, content_type: &'static str, text: &str) -> Response {
-        kept(headers, content_type, self.filled(text))
+        let text = self.filled(text);
+        kept(headers, content_type, &tag_of(&[&text]), || text)
     }
 }
 
-fn kept(headers: &HeaderMap, content_type: &'static str, text: String) -> Response {
-    let etag = format!("\"{}\"", &HEXLOWER.encode(&Sha256::digest(text.as_bytes()))[..DIGEST_DIGITS]);
+/// What tells one content from another: the digest of its parts, each of which ends with a byte that no text has.
+pub(super) fn tag_of(parts: &[&str]) -> String {
+    let digest = parts.iter().fold(Sha256::new(), |it, part| it.chain_update(part).chain_update([0xff_u8]));
+    HEXLOWER.encode(&digest.finalize())[..DIGEST_DIGITS].to_owned()
+}
+
+fn kept(headers: &HeaderMap, content_type: &'static str, tag: &str, text: impl FnOnce() -> String) -> Response {
+    let etag = format!("\"{tag}\"");
     let caching = [(header::CACHE_CONTROL, CACHING), (header::ETAG, etag.as_str())];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|it| it.as_bytes() == etag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    (caching, [(header::CONTENT_TYPE, content_type)], text).into_response()
+    (caching, [(header::CONTENT_TYPE, content_type)], text()).into_response()
 }

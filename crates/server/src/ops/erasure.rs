@@ -1,12 +1,11 @@
 //! Erasing what an event tells: what has to be forgotten goes, and that it went, by whom and why, stays. And where the chain ends that it leaves whole.
 
 use claviger_core::chain::Head;
-use claviger_core::event::{Event, EventKind};
+use claviger_core::event::{Entity, Event, EventKind};
 use claviger_core::id::{EventId, OrganizationId};
 use claviger_core::name::Description;
 use claviger_core::reject::{Reject, RejectCode};
-use claviger_store::PageRequest;
-use claviger_store::log::{EventFilter, EventRow};
+use claviger_store::log::EventRow;
 use serde_json::json;
 
 use super::caller::Caller;
@@ -89,7 +88,7 @@ pub async fn erase_event(
     .await
 }
 
-/// The events that say by whom, when and why others were erased: for each of these that one is found for. Each is one look-up, so the caller bounds them.
+/// The events that say by whom, when and why others were erased: for each of these that one is found for.
 ///
 /// # Errors
 /// Refusals.
@@ -103,15 +102,10 @@ pub async fn find_erasures(
     if of.is_empty() {
         return Ok(Vec::new());
     }
-    let mut reader = app.store().read().await?;
-    let mut found = Vec::new();
-    for id in of {
-        let entity = Some((*id).into());
-        let filter = EventFilter { entity, kind: Some(EventKind::EventErased), ..EventFilter::default() };
-        let page = reader.page_events(&tenant, &filter, &PageRequest::first(1)).await?;
-        found.extend(page.rows.into_iter().next().map(|it| (*id, it)));
-    }
-    Ok(found)
+    let entities: Vec<_> = of.iter().map(|it| Entity::from(*it)).collect();
+    let told = app.store().read().await?.find_events_about(&tenant, EventKind::EventErased, &entities).await?;
+    let latest = |id: &EventId| told.iter().rfind(|it| it.entity == Entity::from(*id)).cloned();
+    Ok(of.iter().filter_map(|id| Some((*id, latest(id)?))).collect())
 }
 
 /// Where the chain of an organization ends, to be kept elsewhere; nothing where none of its changes is linked yet.

@@ -4,19 +4,20 @@ use std::net::IpAddr;
 
 use claviger_core::decision::Code;
 use claviger_core::id::{KeyId, OrganizationId, UserId};
+use claviger_core::limits::{PAGE_ITEMS_MAX, REACHED_LOOKED_THROUGH_MAX};
 use claviger_core::name::{ExternalId, Name, Slug};
 use claviger_core::organization::Organization;
 use claviger_core::permission::PermissionSet;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
-use claviger_store::organizations::OrganizationFilter;
+use claviger_store::organizations::{OrganizationFilter, cursor_behind};
 use claviger_store::{Connection, PageRequest as StorePage};
 use claviger_verifier::verify::{About, Ask, Credential};
 
 use super::caller::Caller;
 use super::error::OpResult;
-use super::page::{Page, PageRequest};
+use super::page::{Cursor, Page, PageRequest};
 use crate::app::App;
 
 /// An organization that the caller reaches.
@@ -194,7 +195,8 @@ async fn find_below(
 }
 
 /// The organizations below one that the caller reaches, by name, with nothing of them but what their own pages say: for who may not list them,
-/// and may open each. Those that a nearer membership closes and what is suspended are left out, so that a page may have fewer than asked for.
+/// and may open each. Those that a nearer membership closes and what is suspended are passed by, so that neither a page nor the place where the next
+/// one begins says anything of them. A page passes by so many and no more; the list ends where it came upon nothing but those.
 ///
 /// # Errors
 /// Refusals.
@@ -208,9 +210,25 @@ pub async fn list_reached_below(
     let tenant = caller.reach(app, under)?;
     let filter = OrganizationFilter { whole_subtree: true, search, active_only: true };
     let mut reader = app.store().read().await?;
-    let mut found: Page<Organization> = reader.page_organizations(&tenant, &filter, &page.try_into()?).await?.into();
-    found.items.retain(|it| caller.reach(app, it.id).is_ok());
-    Ok(found)
+    let mut request: StorePage = page.try_into()?;
+    let wanted = request.limit.clamp(1, PAGE_ITEMS_MAX) as usize;
+    request.limit = PAGE_ITEMS_MAX;
+    let (mut items, mut looked_at) = (Vec::new(), 0);
+    let more = loop {
+        let found = reader.page_organizations(&tenant, &filter, &request).await?;
+        looked_at += found.rows.len();
+        items.extend(found.rows.into_iter().filter(|it| caller.reach(app, it.id).is_ok()));
+        if wanted < items.len() {
+            break true;
+        }
+        request.after = found.next;
+        if request.after.is_none() || REACHED_LOOKED_THROUGH_MAX <= looked_at {
+            break request.after.is_some();
+        }
+    };
+    items.truncate(wanted);
+    let next = items.last().filter(|_| more).map(|it| Cursor(cursor_behind(it).to_text()));
+    Ok(Page { items, next })
 }
 
 async fn key_me(app: &App, caller: &Caller, credential: &Credential, ip: Option<IpAddr>) -> OpResult<Me> {

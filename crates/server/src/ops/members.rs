@@ -1,5 +1,7 @@
 //! Members: users in an organization, each with a role.
 
+use std::collections::BTreeMap;
+
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{MemberId, OrganizationId, RoleId, UserId};
 use claviger_core::member::Member;
@@ -138,6 +140,29 @@ pub async fn list_members(
     Ok(rows.map(info).into())
 }
 
+/// The users who are members of some organizations, so many of each, the first by name: each once, by name; of organizations whose members the caller
+/// may not look at none.
+///
+/// # Errors
+/// Faults.
+pub async fn list_first_users(
+    app: &App,
+    caller: &Caller,
+    organization_ids: &[OrganizationId],
+    of_each: u32,
+) -> OpResult<Vec<(UserId, String)>> {
+    let tenant = |id: &OrganizationId| caller.authorize(app, *id, "claviger/members:read").ok();
+    let tenants: Vec<_> = organization_ids.iter().filter_map(tenant).collect();
+    if tenants.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = app.store().read().await?.find_first_users(&tenants, of_each).await?;
+    let known: BTreeMap<_, _> = found.into_iter().collect();
+    let mut users: Vec<_> = known.into_iter().map(|(id, name)| (id, name.to_string())).collect();
+    users.sort_by(|one, other| one.1.cmp(&other.1));
+    Ok(users)
+}
+
 /// Finds one member.
 ///
 /// # Errors
@@ -152,6 +177,20 @@ pub async fn get_member(
     let mut reader = app.store().read().await?;
     let member = reader.find_member(&tenant, member_id).await?.ok_or_else(Reject::not_found)?;
     info(&mut reader, &tenant, member).await
+}
+
+/// The membership of a user in this organization itself; nothing where there is none.
+///
+/// # Errors
+/// Refusals.
+pub async fn find_member_of_user(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    user_id: UserId,
+) -> OpResult<Option<Member>> {
+    let tenant = caller.authorize(app, organization_id, "claviger/members:read")?;
+    Ok(app.store().read().await?.find_member_of_user(&tenant, user_id).await?)
 }
 
 async fn info(connection: &mut Connection, tenant: &Tenant, member: Member) -> OpResult<MemberInfo> {

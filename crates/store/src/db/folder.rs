@@ -82,7 +82,7 @@ fn private_file() -> OpenOptions {
 
 /// Takes from others what they may do with a file that is there. Who may not, since the file is another's, works with it as before.
 #[cfg(unix)]
-fn close_to_others(path: &Path) {
+pub fn close_to_others(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let Ok(found) = fs::metadata(path) else { return };
     let mode = found.permissions().mode();
@@ -95,8 +95,9 @@ fn close_to_others(path: &Path) {
     }
 }
 
+/// Nothing where files have no such modes.
 #[cfg(not(unix))]
-fn close_to_others(_: &Path) {}
+pub fn close_to_others(_: &Path) {}
 
 /// Not the database file itself is locked: closing any handle of it would drop the engine's own locks.
 fn lock(folder: &Path) -> StoreResult<File> {

@@ -1,13 +1,18 @@
-//! In which of the organizations below one a search finds keys.
+//! In which of the organizations below one a search finds keys, and how many they hold.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use claviger_core::id::OrganizationId;
 use claviger_core::limits::{KEYS_BELOW_EXAMINED_MAX, ORGANIZATIONS_SEARCHED_MAX};
 use claviger_core::organization::Organization;
 use claviger_core::tenant::Tenant;
 
 use super::list::{Beginning, access_ids};
 use crate::organizations::{columns, organization};
-use crate::sql::{holding_name, holding_text, statements};
-use crate::value::args;
+use crate::row::Columns;
+use crate::sql::{Bulk, ROWS_PER_STATEMENT, holding_name, holding_text, padded, row_of, statements};
+use crate::value::{Argument as _, args};
 use crate::{Connection, StoreResult};
 
 /// The organizations below that are looked into: always the same ones, where there are more.
@@ -63,6 +68,19 @@ statements! {
     FIND_BY_BEGINNING = found!("k.name_key >= $6 AND k.name_key < $7");
 }
 
+static COUNT_LIVE_OF: LazyLock<Bulk> = LazyLock::new(|| {
+    let places = row_of(ROWS_PER_STATEMENT, 1);
+    Bulk::new(format!(
+        "SELECT n.organization_id, n.live FROM organization_closure c JOIN key_count n ON n.organization_id = c.descendant_id \
+         WHERE c.ancestor_id = $1 AND c.descendant_id IN {places}"
+    ))
+});
+
+/// Every statement that is put together here, by name.
+pub(super) fn built_statements() -> [(String, String); 1] {
+    [("COUNT_LIVE_OF".to_owned(), COUNT_LIVE_OF.portable.clone())]
+}
+
 /// Organizations in which a search found keys.
 #[derive(Debug, Clone)]
 pub struct KeysBelow {
@@ -97,5 +115,25 @@ impl Connection {
         };
         let organizations = self.list(statement, arguments, "organization", organization).await?;
         Ok(KeysBelow { organizations, is_whole })
+    }
+
+    /// How many live keys each of these organizations holds that are the tenant's own or below it; of others nothing is said.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn count_live_keys_of(
+        &mut self,
+        tenant: &Tenant,
+        ids: &[OrganizationId],
+    ) -> StoreResult<BTreeMap<OrganizationId, u64>> {
+        let mut counts = BTreeMap::new();
+        for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+            let mut arguments = args![tenant.organization_id()];
+            arguments.extend(padded(chunk, OrganizationId::value));
+            let count = |it: &mut Columns<'_>| Ok((it.next()?, it.next()?));
+            counts
+                .extend(self.list_bulk::<(OrganizationId, u64)>(&COUNT_LIVE_OF, arguments, "key_count", count).await?);
+        }
+        Ok(counts)
     }
 }

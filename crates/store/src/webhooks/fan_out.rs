@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use claviger_core::event::{Position, Stream};
-use claviger_core::id::WebhookId;
+use claviger_core::id::{KeyId, WebhookId};
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
 
@@ -18,6 +18,8 @@ use crate::{Connection, StoreResult, Tx};
 const COLUMNS: usize = 14;
 
 statements! {
+    HAS_ACTIVE_OF_KEY =
+        "SELECT 1 FROM webhook WHERE organization_id = $1 AND key_id = $2 AND deleted_at IS NULL AND status = 'active' LIMIT 1";
     FIND_FAN_OUT = "SELECT epoch, seq, webhook_id FROM fan_out WHERE stream = $1";
     PUT_FAN_OUT =
         "INSERT INTO fan_out (stream, epoch, seq, webhook_id) VALUES ($1, $2, $3, $4) \
@@ -38,6 +40,15 @@ pub(crate) fn built_statements() -> Vec<(String, String)> {
 }
 
 impl Connection {
+    /// Whether a key of the tenant's organization has webhooks that are sent something: those that another secret may pause.
+    ///
+    /// # Errors
+    /// What any statement can meet.
+    pub async fn has_active_webhooks(&mut self, tenant: &Tenant, key_id: KeyId) -> StoreResult<bool> {
+        let arguments = args![tenant.organization_id(), key_id];
+        Ok(self.fetch_optional(HAS_ACTIVE_OF_KEY, arguments).await?.is_some())
+    }
+
     /// The event of a stream that its reader has not passed yet, and the last webhook to which it has come.
     ///
     /// # Errors

@@ -58,16 +58,20 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     let ever_used = Breach::IdleSince(Timestamp::MAX);
     let bounds = Bounds { keys: 100, read: 100 };
     let events = reader.page_events(&full.world.acme.tenant, &EventFilter::default(), &first).await;
-    let told = events.expect("events").rows[0].id;
+    let latest = &events.expect("events").rows[0];
+    let told = latest.id;
 
     ask!(find_organization(), |it| it.is_some_and(|it| it.id == acme_id));
     let found = reader.find_organizations(std::slice::from_ref(by)).await.expect("find_organizations");
     shown.push(("find_organizations", found.iter().any(|it| it.id == acme_id)));
+    let found = reader.find_first_users(std::slice::from_ref(by), 100).await.expect("find_first_users");
+    shown.push(("find_first_users", found.iter().any(|it| it.0 == ann)));
     ask!(find_organization_below(full.below.id), |it| it.is_some());
     ask!(find_path(), |it| it.iter().any(|it| it.id == acme_id));
     ask!(page_organizations(&children, &first), |it| it.rows.iter().any(|it| it.id == full.below.id));
     ask!(count_organizations(&children), |it| it > 0);
     ask!(has_organizations_below(), |it| it);
+    ask!(count_live_keys_of(&[acme_id, full.below.id]), |it| !it.is_empty());
     ask!(find_keys_below("till", 10), |it| it.organizations.iter().any(|it| it.id == full.below.id));
     ask!(find_user(full.user.id), |it| it.is_some());
     ask!(find_user_by_external_id(&external_id), |it| it.is_some());
@@ -139,6 +143,8 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_idempotent("abc"), |it| it.is_some());
     ask!(page_events(&EventFilter::default(), &first), |it| !it.rows.is_empty());
     ask!(find_event(told), |it| it.is_some());
+    ask!(find_events_about(latest.kind, &[latest.entity]), |it| it.iter().any(|it| it.id == told));
+    ask!(find_latest_changes([latest.kind; 2], &[latest.entity]), |it| !it.is_empty());
     ask!(find_chain_head(), |it| it.is_some());
     ask!(find_key_health(key_id, now()), |it| !it.is_empty());
     let told = &full.told;
@@ -146,6 +152,7 @@ async fn shown(full: &Full, reader: &mut Reader, by: &Tenant) -> Vec<(&'static s
     ask!(find_webhook(webhook), |it| it.is_some());
     ask!(page_webhooks(&WebhookFilter::default(), &first), |it| it.rows.iter().any(|it| it.webhook.id == webhook));
     ask!(count_webhooks(None), |it| it > 0);
+    ask!(has_active_webhooks(told.webhook.key_id.expect("a key")), |it| it);
     ask!(count_webhooks_of_keys(&[told.webhook.key_id.expect("a key")]), |it| !it.is_empty());
     ask!(
         find_subscribers(

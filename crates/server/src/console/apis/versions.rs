@@ -5,6 +5,7 @@ use axum::extract::{Form, Path};
 use axum::response::Response;
 use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocsUrl, VersionSlug};
 use claviger_core::name::Name;
+use claviger_core::reject::RejectCode;
 use claviger_core::time::Timestamp;
 use serde::Deserialize;
 
@@ -17,7 +18,7 @@ use crate::console::pages::shell::{Moment, Notice, Place};
 use crate::console::visit::Visit;
 use crate::ops::api_documents::read_openapi;
 use crate::ops::apis::{ApiPatch, update_api};
-use crate::ops::error::OpResult;
+use crate::ops::error::{Error, OpResult};
 
 pub(super) type VersionPath = Path<(String, String, String)>;
 
@@ -228,7 +229,12 @@ pub(super) async fn edit(
 pub(super) async fn show_delete(visit: Visit, Path((_, api, version)): VersionPath) -> Result<Response, Failure> {
     let opened = Opened::find(&visit, &api).await?;
     let it = opened.version(&version)?;
-    Ok(visit.page(&question(&visit, &opened, it, ApiQuestion::Version)))
+    Ok(visit.page(&question_of(&visit, &opened, it, false)))
+}
+
+fn question_of(visit: &Visit, opened: &Opened, it: &ApiVersion, is_outdated: bool) -> ApiQuestionPage {
+    let version = opened.api.version.to_string();
+    question(visit, opened, it, ApiQuestion::Version { version, is_outdated })
 }
 
 pub(super) fn question(visit: &Visit, opened: &Opened, it: &ApiVersion, question: ApiQuestion) -> ApiQuestionPage {
@@ -241,13 +247,31 @@ pub(super) fn question(visit: &Visit, opened: &Opened, it: &ApiVersion, question
     }
 }
 
-/// Takes a version away, with all that is said of it.
-pub(super) async fn delete(visit: Visit, Path((_, api, version)): VersionPath) -> Result<Response, Failure> {
+/// Which version of the api the question was about.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct DeleteForm {
+    version: String,
+}
+
+/// Takes a version away, with all that is said of it; asks anew where the api is not any more what the question was about.
+pub(super) async fn delete(
+    visit: Visit,
+    Path((_, api, version)): VersionPath,
+    form: Result<Form<DeleteForm>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(form) = form.map_err(|_| Failure::bad_form())?;
     let opened = Opened::find(&visit, &api).await?;
     let it = opened.version(&version)?;
+    let expected = form.version.parse().map_err(|_| Failure::bad_form())?;
     let left = opened.api.versions.iter().filter(|other| other.slug != it.slug).cloned().collect();
     // The question said what goes with it.
     let patch = ApiPatch { versions: Some(left), confirms_documents: true, ..ApiPatch::default() };
-    update(&visit, &opened, opened.api.version, patch).await?;
-    Ok(visit.done(&view::path_of(&opened.api), &Notice::DocumentationDeleted(it.label())))
+    match update(&visit, &opened, expected, patch).await {
+        Ok(()) => Ok(visit.done(&view::path_of(&opened.api), &Notice::DocumentationDeleted(it.label()))),
+        Err(Error::Reject(reject)) if reject.code == RejectCode::VersionMismatch => {
+            Ok(refused(visit.page(&question_of(&visit, &opened, it, true))))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -18,7 +18,7 @@ use claviger_core::time::Timestamp;
 use secrecy::SecretString;
 
 use super::choices::{DAY, Lifetimes, NEVER, ON_DATE, last_day};
-use super::door::{BACK_BYTES_MAX, Door, list_elsewhere};
+use super::door::{BACK_BYTES_MAX, Door, list_of_keys};
 use super::view;
 use crate::console::entrance::{held_back, refused};
 use crate::console::failure::Failure;
@@ -101,7 +101,7 @@ impl Found {
 
 /// A list of keys out of something a form brought along; the usual one where it is anything else.
 fn list_path(wanted: &str) -> &str {
-    if let Some(elsewhere) = list_elsewhere(wanted) {
+    if let Some(elsewhere) = list_of_keys(wanted) {
         return elsewhere;
     }
     let path = wanted.split_once('?').map_or(wanted, |it| it.0);

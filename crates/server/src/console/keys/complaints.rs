@@ -1,16 +1,14 @@
 //! What the form of a key says where the operation refuses it: beside the field that it is about.
 
 use claviger_core::decision::Code;
-use claviger_core::id::RoleId;
-use claviger_core::limits;
+use claviger_core::id::{RoleId, UserId};
 use claviger_core::reject::{Reject, RejectCode};
 
 use crate::console::failure::Failure;
 use crate::console::pages::form::FormErrors;
 use crate::console::visit::Visit;
 use crate::ops::keys::is_about_owned_keys;
-use crate::ops::members::list_members;
-use crate::ops::page::PageRequest;
+use crate::ops::members::find_member_of_user;
 
 /// What is said of a name that is taken.
 pub(super) const NAME_TAKEN: &str = "A key with this name exists already. Choose another name.";
@@ -19,8 +17,8 @@ pub(super) const NAME_TAKEN: &str = "A key with this name exists already. Choose
 const NO_API_ACCESS: &str =
     "The role of this person is not allowed API access, so the key would be refused wherever it is shown.";
 
-/// Says of an owner without API access what else can be chosen, and leads to where the role is allowed it, for who finds the role among those of
-/// the members.
+/// Says of an owner without API access what else can be chosen, and leads to where the role is allowed it, for who may look at the member and
+/// change roles.
 pub(super) async fn lead_to_api_access(visit: &Visit, errors: &mut FormErrors, owner: &str) {
     if errors.list.last().is_none_or(|it| it.message != NO_API_ACCESS) {
         return;
@@ -28,21 +26,19 @@ pub(super) async fn lead_to_api_access(visit: &Visit, errors: &mut FormErrors, o
     if visit.is_admin() {
         errors.put_at("owner", "Allow it to the role, or choose somebody else or “Nobody” here.");
     }
-    let owner = if owner.is_empty() { visit.user.id.to_string() } else { owner.to_owned() };
-    if let Some(role_id) = role_of_member(visit, &owner).await {
+    let owner = if owner.is_empty() { Some(visit.user.id) } else { owner.parse().ok() };
+    if let Some(role_id) = role_of(visit, owner).await {
         let path = visit.path(&format!("/roles/{role_id}#api_access"));
         errors.add_way(path, "User Roles › the role › Misc › API Access");
     }
 }
 
-/// The role of a member, as far as the first page of members goes and the viewer may look at them and at roles.
-async fn role_of_member(visit: &Visit, user_id: &str) -> Option<RoleId> {
+/// The role of a member, for who may look at members and change roles.
+async fn role_of(visit: &Visit, user_id: Option<UserId>) -> Option<RoleId> {
     if !["claviger/roles:read", "claviger/roles:update"].into_iter().all(|it| visit.may_do(it)) {
         return None;
     }
-    let first = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
-    let found = list_members(&visit.app, &visit.caller, visit.organization_id(), first).await.ok()?;
-    found.items.iter().find(|it| it.user.id.to_string() == user_id).map(|it| it.member.role_id)
+    find_member_of_user(&visit.app, &visit.caller, visit.organization_id(), user_id?).await.ok()?.map(|it| it.role_id)
 }
 
 /// Puts a refusal of the operation beside the field it is about.

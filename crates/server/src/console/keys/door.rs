@@ -76,7 +76,7 @@ pub(super) const BACK_BYTES_MAX: usize = 2048;
 
 /// A list of keys in some organization, with what narrows it, out of something that an address brought along; nothing where it is anything else, so
 /// that no link through a key's page leads elsewhere. Whether its reader may look at it is asked there.
-pub(in crate::console) fn list_elsewhere(wanted: &str) -> Option<&str> {
+pub(in crate::console) fn list_of_keys(wanted: &str) -> Option<&str> {
     let path = wanted.split_once('?').map_or(wanted, |it| it.0);
     let (slug, rest) = path.strip_prefix("/o/")?.split_once('/')?;
     let is_list = Door::ALL.iter().any(|it| it.path().strip_prefix('/') == Some(rest));
@@ -86,12 +86,12 @@ pub(in crate::console) fn list_elsewhere(wanted: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::list_elsewhere;
+    use super::list_of_keys;
 
     #[test]
     fn the_way_back_to_another_organization_is_a_list_of_keys_and_nothing_else() {
         for path in ["/o/root/keys", "/o/root/keys?status=deleted&q=a%26b", "/o/north-agency/integrations/keys?"] {
-            assert_eq!(list_elsewhere(path), Some(path));
+            assert_eq!(list_of_keys(path), Some(path));
         }
         for path in [
             "",
@@ -103,8 +103,8 @@ mod tests {
             "/o/../keys",
             "/o/root/keys?a b",
         ] {
-            assert_eq!(list_elsewhere(path), None, "{path}");
+            assert_eq!(list_of_keys(path), None, "{path}");
         }
-        assert_eq!(list_elsewhere(&format!("/o/root/keys?q={}", "x".repeat(3000))), None);
+        assert_eq!(list_of_keys(&format!("/o/root/keys?q={}", "x".repeat(3000))), None);
     }
 }

@@ -17,7 +17,7 @@ use claviger_core::time::Timestamp;
 use super::choices::DAY;
 use super::door::Door;
 use super::locations::{location_keys, users_below};
-use super::rights::offers_to;
+use super::rights::offers_to_all;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::health;
@@ -25,6 +25,7 @@ use crate::console::menu::Section;
 use crate::console::notifications;
 use crate::console::pages::form::Choice;
 use crate::console::pages::key_list::{Head, Heads, KeyListPage, KeyRowView, Range};
+use crate::console::pages::keys::KeyRights;
 use crate::console::pages::shell::Place;
 use crate::console::pages::snippets::create_key;
 use crate::console::pages::usage::Spark;
@@ -370,15 +371,11 @@ pub(super) async fn rows_of(visit: &Visit, place: OrganizationId, keys: &[KeyInf
     }
     let now = visit.app.now();
     let weeks = weeks_of(&visit.app, &visit.caller, place, keys).await?;
-    let mut rows = Vec::with_capacity(keys.len());
-    for it in keys {
-        rows.push(KeyRowView {
-            week: weeks.get(&it.key.id).and_then(|days| Spark::new(days, view::grouped)),
-            may: offers_to(visit, it).await?,
-            ..view::row(it, now)
-        });
-    }
-    Ok(rows)
+    let row = |(it, may): (&KeyInfo, KeyRights)| {
+        let week = weeks.get(&it.key.id).and_then(|days| Spark::new(days, view::grouped));
+        KeyRowView { week, may, ..view::row(it, now) }
+    };
+    Ok(keys.iter().zip(offers_to_all(visit, place, keys).await?).map(row).collect())
 }
 
 async fn list_page(visit: &Visit, query: &ListQuery) -> OpResult<KeyList> {

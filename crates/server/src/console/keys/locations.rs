@@ -14,7 +14,7 @@ use crate::console::pages::key_list::{LocationKeys, LocationView};
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
 use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_keys};
-use crate::ops::members::list_members;
+use crate::ops::members::list_first_users;
 use crate::ops::organizations::{OrganizationQuery, count_in_organizations, get_organization, list_organizations};
 use crate::ops::page::PageRequest;
 
@@ -27,7 +27,8 @@ const KEYS_EACH: u32 = 5;
 /// Members of each that keys can be filtered by.
 const USERS_EACH: u32 = 10;
 
-/// Organizations whose keys are looked through for a filter: no index has the keys of all of them together.
+/// Organizations below one that a page asks for their keys, one after the other, the first by name: where a list is filtered, and for key health. No
+/// index has the keys of all of them together.
 pub(in crate::console) const LOOKED_THROUGH_MAX: u32 = 50;
 
 /// Which organizations below are shown.
@@ -93,7 +94,12 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
         };
         // Asked of the agency: what is suspended answers nothing itself, and has its keys and what is below it all the same.
         let counts = count_in_organizations(app, caller, here, &[it.id]).await?.pop().unwrap_or_default();
-        sum.count += list.map_or(counts.keys, |it| it.total.count);
+        sum.count += match list {
+            Some(list) => list.total.count,
+            // Which of its keys a filter would let through nobody is told: none of them is shown.
+            None if query.is_filtered() => 0,
+            None => counts.keys,
+        };
         sum.is_exact &= list.is_none_or(|it| it.total.is_exact);
         let items = list.map_or(&[][..], |it| it.page.items.as_slice());
         let heads = query.heads();
@@ -130,16 +136,8 @@ pub(super) async fn users_below(visit: &Visit) -> Vec<(UserId, String)> {
     let query = OrganizationQuery { is_children_only: false, search: None };
     let first = PageRequest { after: None, limit: LOCATIONS_MAX + 1 };
     let below = list_organizations(app, caller, here, query, first).await.map(|it| it.items).unwrap_or_default();
-    let mut users = Vec::new();
-    for place in below.iter().filter(|it| it.id != here).take(LOCATIONS_MAX as usize) {
-        let few = PageRequest { after: None, limit: USERS_EACH };
-        let members = list_members(app, caller, place.id, few).await.map(|it| it.items).unwrap_or_default();
-        users.extend(members.into_iter().map(|it| (it.user.id, it.user.name.to_string())));
-    }
-    users.sort_by_key(|it| it.0);
-    users.dedup_by_key(|it| it.0);
-    users.sort_by(|one, other| one.1.cmp(&other.1));
-    users
+    let places = below.iter().map(|it| it.id).filter(|id| *id != here).take(LOCATIONS_MAX as usize);
+    list_first_users(app, caller, &places.collect::<Vec<_>>(), USERS_EACH).await.unwrap_or_default()
 }
 
 /// The organizations below: those that are called like what is searched for, or all where nothing is; and those that may have keys which the list

@@ -1,13 +1,14 @@
 //! What the viewer is offered to do with a key: nothing that the operation would refuse for want of rights.
 
 use claviger_core::decision::KeyStanding;
+use claviger_core::id::OrganizationId;
 use claviger_core::key::KeyState;
 
 use super::secrets::can_rotate;
 use crate::console::pages::keys::KeyRights;
 use crate::console::visit::Visit;
 use crate::ops::error::OpResult;
-use crate::ops::keys::{KeyInfo, is_off_by_another};
+use crate::ops::keys::{KeyInfo, find_off_by_others, is_off_by_another};
 
 /// What the viewer may do with this key. The operation has the last word all the same: only it compares what the key holds with what the viewer does.
 pub(in crate::console) fn rights_to(visit: &Visit, info: &KeyInfo) -> KeyRights {
@@ -40,4 +41,18 @@ pub(in crate::console) async fn offers_to(visit: &Visit, info: &KeyInfo) -> OpRe
     let may = rights_to(visit, info);
     let is_held = may.switch && is_off_by_another(&visit.app, &visit.caller, &info.key).await?;
     Ok(KeyRights { switch: may.switch && !is_held, ..may })
+}
+
+/// The same of a page of keys of one organization, with one look into the log for all of them: in their order.
+pub(in crate::console) async fn offers_to_all(
+    visit: &Visit,
+    place: OrganizationId,
+    keys: &[KeyInfo],
+) -> OpResult<Vec<KeyRights>> {
+    let rights: Vec<_> = keys.iter().map(|it| rights_to(visit, it)).collect();
+    let switched: Vec<_> = keys.iter().zip(&rights).filter(|(_, may)| may.switch).map(|(it, _)| &it.key).collect();
+    let held = find_off_by_others(&visit.app, &visit.caller, place, &switched).await?;
+    let offered =
+        |(it, may): (&KeyInfo, KeyRights)| KeyRights { switch: may.switch && !held.contains(&it.key.id), ..may };
+    Ok(keys.iter().zip(rights).map(offered).collect())
 }

@@ -257,7 +257,12 @@ pub struct ApiQuestionPage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiQuestion {
     /// The version, with all that is said of it.
-    Version,
+    Version {
+        /// The version of the api that the question is about.
+        version: String,
+        /// Whether the question before was about an older one: somebody has changed the api meanwhile.
+        is_outdated: bool,
+    },
     /// Its OpenAPI document.
     Openapi,
     /// A guide.

@@ -32,10 +32,23 @@ impl HealthPage {
 /// What there is to look at below an organization, whose own rules count its own keys only.
 #[derive(Debug, Clone)]
 pub struct HealthBelow {
-    /// Those with something to review, by name: the name, the short name, and how many keys, in digits as people read them.
-    pub places: Vec<(String, String, String)>,
-    /// Whether there are so many organizations that not all of them were looked at.
-    pub more: bool,
+    /// Those with something to review, by name.
+    pub places: Vec<HealthPlace>,
+    /// How many of them were looked at, the first by name, where there are more; none where all were.
+    pub only_first: Option<usize>,
+    /// Whether the reader may look at every key of those: who sees only their own is not told that there is nothing to do.
+    pub sees_all: bool,
+}
+
+/// An organization below with keys to review.
+#[derive(Debug, Clone)]
+pub struct HealthPlace {
+    /// Its name.
+    pub name: String,
+    /// Its short name.
+    pub slug: String,
+    /// How many keys there are to review, in digits as people read them.
+    pub keys: String,
 }
 
 /// A rule, and how many keys it is about.

@@ -10,6 +10,7 @@ mod leak;
 mod list;
 mod personal;
 mod reveal;
+mod review;
 mod rotate;
 mod rotation;
 pub(super) mod rules;
@@ -46,10 +47,11 @@ pub use personal::{
     get_personal_key, put_personal_key, rotate_personal_key,
 };
 pub use reveal::{RevealedKey, RevealedSecret, check_reveal, hides_when_given, is_token_of, reveal_key};
+pub use review::{PlaceToReview, ReviewBelow, review_below};
 pub use rotate::{OverlapBounds, overlap_bounds, rotate_key};
 pub use rotation::{OldSecret, Rotation, RotationChange, RotationStep, change_rotation, rotation_of};
 pub use rules::is_about_owned_keys;
-pub use switching::is_off_by_another;
+pub use switching::{find_off_by_others, is_off_by_another};
 
 pub(super) use create::{policy_of, refuse_too_many};
 pub(super) use keep::count_from_now;

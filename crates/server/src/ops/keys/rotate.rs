@@ -46,9 +46,8 @@ pub async fn rotate_key(
     on_task(app, async move {
         let app = task;
         let authorize = || caller.authorize_keys(&app, organization_id, "update");
-        let (tenant, _) = authorize()?;
-        // This may pause them, and they are told of what has happened until then.
-        if 0 < app.store().read().await?.count_webhooks(&tenant, Some(key_id)).await? {
+        // Its webhooks are told of what has happened until they are paused.
+        if will_pause(&app, authorize()?, key_id, overlap, idempotency.as_ref()).await? {
             catch_up(&app).await;
         }
         let (mut tx, (tenant, whose)) = begin_beside(&app, &caller, [Hold::alone(key_id)], authorize).await?;
@@ -79,7 +78,7 @@ pub async fn rotate_key(
         tx.insert_secret(&tenant, new).await?;
         seal(&app, &mut tx, &tenant, &policy, (new, &token), now).await?;
         // Whoever has the old secret may still be the one who subscribed: with an overlap there is time to tell.
-        if overlap.is_zero() && policy.hooks_on_regenerate == HooksOnRegenerate::Pause {
+        if pauses(overlap, &policy) {
             pause_webhooks(&mut tx, &tenant, key_id, now).await?;
         }
         tx.update_key(&tenant, &key, before.version).await?;
@@ -98,6 +97,35 @@ pub async fn rotate_key(
         Ok(Answer::Fresh(created))
     })
     .await
+}
+
+fn pauses(overlap: Duration, policy: &Policy) -> bool {
+    overlap.is_zero() && policy.hooks_on_regenerate == HooksOnRegenerate::Pause
+}
+
+/// Whether a rotation will pause webhooks, as far as that is known before its transaction, which decides: a repetition pauses none, nor does what is
+/// refused. Inside it would be too late, since others make the deliveries, in transactions of their own.
+async fn will_pause(
+    app: &App,
+    (tenant, whose): (Tenant, Whose),
+    key_id: KeyId,
+    overlap: Overlap,
+    idempotency: Option<&Idempotency<CreatedKey>>,
+) -> OpResult<bool> {
+    let mut reader = app.store().read().await?;
+    if let Some(asked) = idempotency
+        && reader.find_idempotent(&tenant, &asked.key).await?.is_some()
+    {
+        return Ok(false);
+    }
+    let key = match find_to_change(&mut reader, &tenant, whose, key_id).await {
+        Ok(key) => key,
+        Err(Error::Reject(_)) => return Ok(false),
+        Err(fault) => return Err(fault),
+    };
+    let policy = policy_of(app, tenant.organization_id())?;
+    let pauses = bounds_of(&key, &policy).choose(overlap).is_ok_and(|it| pauses(it, &policy));
+    Ok(pauses && refuse_unexpected(key.version).is_ok() && reader.has_active_webhooks(&tenant, key_id).await?)
 }
 
 /// Pauses the webhooks of a key, each with an event of its own as if somebody had done it: who plays one again finds both in its history.

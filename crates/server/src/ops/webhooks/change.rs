@@ -55,8 +55,12 @@ pub async fn update_webhook(app: &App, caller: &Caller, id: WebhookId, patch: We
         let app = task;
         let authorize = || authorize(&app, &caller, organization_id, "update");
         if patch.active == Some(false) {
-            authorize()?;
-            catch_up(&app).await;
+            let (tenant, access) = authorize()?;
+            // What comes of it is decided below. Of one that is not sent anything nothing could be missed.
+            let found = find(&mut app.store().read().await?, &tenant, access, id).await?.webhook;
+            if found.status == WebhookStatus::Active && refuse_unexpected(found.version).is_ok() {
+                catch_up(&app).await;
+            }
         }
         let (mut tx, (tenant, access)) = begin_beside(&app, &caller, [Hold::alone(id)], authorize).await?;
         let before = find(&mut tx, &tenant, access, id).await?.webhook;

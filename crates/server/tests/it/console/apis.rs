@@ -115,6 +115,23 @@ async fn an_admin_documents_a_version_and_takes_it_all_away_again() {
 }
 
 #[tokio::test]
+async fn a_version_is_deleted_only_as_the_question_showed_it() {
+    let app = TestApp::new().await;
+    let (mut first, mut second) = (Browser::signed_in(&app).await, Browser::signed_in(&app).await);
+    let one = version(&mut first, "1.0").await;
+    let form = first.get(&format!("{one}/delete")).await.expect(200).form("/delete");
+    let meanwhile = second.get(&format!("{one}/edit")).await.expect(200).form("/edit");
+    second.submit(&meanwhile.with("label", "Contacts")).await.expect(303);
+    let again = first.submit(&form).await.expect(422);
+    assert!(again.text_of(".complaint").contains("Somebody else changed"), "{}", again.text);
+    assert!(again.text_of("h1").contains("Contacts"), "{}", again.text_of("h1"));
+    first.get(&one).await.expect(200);
+    first.submit(&again.form("/delete")).await.expect(303);
+    first.get(&one).await.expect(404);
+    first.submit(&form.with("version", "")).await.expect(404);
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_said_beside_the_field_and_nothing_that_was_typed_is_lost() {
     let app = TestApp::new().await;
     let mut browser = Browser::signed_in(&app).await;

@@ -1,6 +1,7 @@
 //! The locations of an agency: found by what people know of them, and shown while they are suspended.
 
-use claviger::ops::keys::{NewKey, revoke_key, set_key_active};
+use claviger::ops::keys::{NewKey, review_below, revoke_key, set_key_active};
+use claviger::ops::members::{MemberPatch, update_member};
 use claviger::ops::organizations::{OrganizationPatch, update_organization};
 use claviger_core::id::OrganizationId;
 use claviger_core::key::RevocationReason;
@@ -9,7 +10,7 @@ use claviger_core::organization::OrganizationStatus;
 use claviger_core::role::BuiltIn;
 
 use super::browser::{Browser, Form, Page, selector};
-use crate::app::{DAY, TestApp, new_key};
+use crate::app::{DAY, TestApp, new_key, permissions};
 
 /// The names of the locations that a page lists, in order.
 fn listed(page: &Page) -> Vec<String> {
@@ -141,6 +142,11 @@ async fn a_suspended_location_is_marked_and_leads_to_where_it_is_resumed() {
     // What it had before: an agency is one still, and a key that is blocked has not gone.
     assert_eq!(page.text_of(".locations h2"), "Agencies and locations 1");
     assert!(page.text_of(".locations").contains("1 key, blocked by the suspension"), "{}", page.text_of(".locations"));
+    // Where the list is filtered, its heading counts none of those that the filter was not asked about.
+    let filtered = admin.get("/o/root/keys?q=deep&status=inactive").await.expect(200);
+    assert_eq!(listed(&filtered), ["Deep below"]);
+    assert_eq!(filtered.text_of(".locations h2"), "Location 0");
+    assert_eq!(admin.get("/o/root/keys?q=deep").await.expect(200).text_of(".locations h2"), "Location 1");
     let tree = format!("/o/root/tree/{closed}");
     assert!(page.links().contains(&tree));
     admin.get(&tree).await.expect(200).form("/resume");
@@ -363,4 +369,47 @@ async fn key_health_of_an_agency_says_what_it_counts_and_leads_to_what_is_to_rev
     assert!(page.text_of("#below .lines").contains("1 to review"), "{}", page.text_of("#below"));
     assert!(page.links().contains(&"/o/harbor-street/health".to_owned()));
     assert!(!page.links().contains(&"/o/hill-road/health".to_owned()), "it has nothing");
+}
+
+#[tokio::test]
+async fn who_sees_only_their_own_keys_is_not_told_that_nothing_is_to_do_below() {
+    let app = TestApp::new().await;
+    let harbor = app.organization(app.root, "Harbor Street").await;
+    let ends = NewKey { expires_at: Some(Some(app.app.now().saturating_add(DAY * 3))), ..new_key("Ends") };
+    app.create_key(&app.admin, harbor, ends).await.unwrap();
+    let (_, mia, member_id) = app.member(app.root, "Mia", BuiltIn::Member).await;
+    let patch = MemberPatch {
+        extra_permissions: Some(permissions(&["claviger/organizations:read"])),
+        ..MemberPatch::default()
+    };
+    update_member(&app.app, &app.admin, app.root, member_id, patch, None).await.unwrap();
+    let mut mia = Browser::of_user(&app, mia).await;
+    let said = mia.get("/o/root/health").await.expect(200).text_of("#below");
+    assert!(said.contains("about the keys there that you may look at"), "{said}");
+    assert!(!said.contains("to review"), "it is somebody else's: {said}");
+}
+
+#[tokio::test]
+async fn a_review_below_stops_at_a_number_of_keys_and_passes_places_without_any() {
+    let app = TestApp::new().await;
+    for (text, keys) in [("Anchor", 2), ("Birch", 0), ("Cedar", 2), ("Dock", 0), ("Elm", 1)] {
+        let place = app.organization(app.root, text).await;
+        for at in 0..keys {
+            let ends = NewKey {
+                expires_at: Some(Some(app.app.now().saturating_add(DAY * 3))),
+                ..new_key(&format!("{text} {at}"))
+            };
+            app.create_key(&app.admin, place, ends).await.unwrap();
+        }
+    }
+    let review = async |organizations, keys| {
+        let found = review_below(&app.app, &app.admin, app.root, organizations, keys).await.unwrap().unwrap();
+        let places: Vec<_> = found.places.iter().map(|it| (it.name.to_string(), it.keys.count)).collect();
+        (places, found.looked_at, found.is_whole)
+    };
+    let (a, c, e) = (("Anchor".to_owned(), 2), ("Cedar".to_owned(), 2), ("Elm".to_owned(), 1));
+    assert_eq!(review(50, 5).await, (vec![a.clone(), c.clone(), e], 5, true));
+    assert_eq!(review(50, 4).await, (vec![a.clone(), c.clone()], 4, false), "all but the last one");
+    assert_eq!(review(50, 3).await, (vec![a.clone()], 2, false), "no place is counted in part");
+    assert_eq!(review(2, 5).await, (vec![a], 2, false));
 }

@@ -2,8 +2,11 @@
 
 use claviger::ops::keys::usage::weeks_of;
 use claviger::ops::keys::{KeyQuery, list_keys};
+use claviger::ops::me::list_reached_below;
 use claviger::ops::members::{NewMember, create_member};
+use claviger::ops::organizations::{OrganizationPatch, update_organization};
 use claviger::ops::page::PageRequest;
+use claviger_core::organization::OrganizationStatus;
 use claviger_core::permission::PermissionSet;
 use claviger_core::role::BuiltIn;
 
@@ -115,6 +118,36 @@ async fn who_reaches_several_organizations_can_switch_and_nobody_else_is_offered
     assert_eq!(targets(&page).into_iter().collect::<Vec<_>>(), all[1..3]);
     let page = browser.get("/o/location-2/organizations").await.expect(200);
     assert_eq!(targets(&page).into_iter().collect::<Vec<_>>(), all[1..3], "a member may not list, and still goes back");
+}
+
+#[tokio::test]
+async fn pages_of_what_somebody_reaches_are_full_and_say_nothing_of_what_is_closed() {
+    let app = TestApp::new().await;
+    for text in ["Anchor", "Cedar", "Dock"] {
+        app.organization(app.root, text).await;
+    }
+    let closed = app.organization(app.root, "Birch").await;
+    for text in ["Birch 1", "Birch 2", "Birch 3"] {
+        app.organization(closed, text).await;
+    }
+    let suspended = OrganizationPatch { status: Some(OrganizationStatus::Suspended), ..OrganizationPatch::default() };
+    update_organization(&app.app, &app.admin, closed, suspended, None).await.unwrap();
+    let (member, _, _) = app.member(app.root, "Mia", BuiltIn::Member).await;
+    for (limit, expected) in
+        [(1, vec![vec!["Anchor"], vec!["Cedar"], vec!["Dock"]]), (2, vec![vec!["Anchor", "Cedar"], vec!["Dock"]])]
+    {
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let request = PageRequest { after, limit };
+            let page = list_reached_below(&app.app, &member, app.root, None, request).await.unwrap();
+            pages.push(page.items.iter().map(|it| it.name.to_string()).collect::<Vec<_>>());
+            let Some(next) = page.next else { break };
+            let place = format!("{:?}", claviger_store::Cursor::parse(&next.0).unwrap());
+            assert!(!place.contains("birch"), "{place}");
+            after = Some(next);
+        }
+        assert_eq!(pages, expected);
+    }
 }
 
 #[tokio::test]

@@ -188,6 +188,10 @@ async fn a_page_is_read_from_afar_and_loaded_once() {
         assert!(again.text.is_empty() && again.header("etag") == etag, "{path}");
         anyone.get_with(path, &[("if-none-match", "\"other\"")]).await.expect(200);
     }
+    // What is read from another address is another content: its pieces of code call that.
+    let near = anyone.get("/docs/rotating.md").await.expect(200);
+    let afar = anyone.get_with("/docs/rotating.md", &[("host", "10.0.0.1:7400")]).await.expect(200);
+    assert_ne!(near.header("etag"), afar.header("etag"));
     // The theme that was chosen at the console holds here too, and is another content.
     let dark = anyone.get_with("/docs", &[("cookie", "look=dark.absolute.on")]).await.expect(200);
     assert_eq!(attributes(&html(&dark), "html", "data-theme"), ["dark"]);

@@ -232,6 +232,23 @@ async fn a_location_that_looks_at_nothing_before_its_guard_asks_for_the_same() {
     }
 }
 
+// Without `volatile` nginx keeps what a map said first, and the second location would be asked about with the path and the query of the first.
+#[tokio::test]
+async fn a_guarded_location_that_leads_to_another_is_asked_about_with_its_own_path() {
+    let authz = serve(Router::new().route("/authz", axum::routing::any(authz))).await;
+    let host = serve(Router::new().fallback(host)).await;
+    let piece = "include claviger-server.conf;";
+    let leading = format!(
+        "{piece} location = /scorecards/mine {{ include claviger-guard.conf; try_files /_ /v1/scorecards/A?own=2; }}"
+    );
+    let nginx = Nginx::start_with(authz, host, (piece, &leading));
+    let told = "200;warning=$claviger-permission;link=$claviger-api-version";
+    let (status, headers, reached) = ask(&nginx, "GET /scorecards/mine?own=1", told).await;
+    let told = ["warning", "link"].map(|it| headers[it].to_str().unwrap());
+    assert_eq!((status, told), (200, ["scorecards/A:read", "1.0"]));
+    assert_eq!(reached["uri"], "/scorecards/A?own=2");
+}
+
 // RFC 9745, RFC 8594
 #[tokio::test]
 async fn a_client_is_told_that_the_version_it_calls_is_to_be_left() {

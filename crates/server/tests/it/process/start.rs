@@ -48,7 +48,12 @@ async fn a_restart_says_where_it_runs_and_keeps_what_was_there() {
     assert_eq!(open_to_others(folder.path()), Vec::<PathBuf>::new());
     let key = server.fact("curl ").split("\"key\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     assert_eq!(server.terminate(), Some(0));
+    // As a copy from elsewhere may have left them.
+    for name in ["endings.jsonl", "usage.db"] {
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
     let server = Server::start(folder.path());
+    assert_eq!(open_to_others(folder.path()), Vec::<PathBuf>::new());
     assert!(!server.greeting.contains(&key) && !server.greeting.contains("curl "), "{}", server.greeting);
     assert!(server.greeting.contains("/setup/"), "nobody has claimed it: {}", server.greeting);
     let link = server.fact(&format!("{}/setup/", server.fact("Console")));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use claviger::app::App;
-use claviger::ops::keys::{Overlap, create_key, rotate_key};
+use claviger::ops::idempotency::{Answer, Idempotency};
+use claviger::ops::keys::{CreatedKey, Overlap, create_key, rotate_key};
 use claviger::ops::webhooks::{NewWebhook, Owner, create_webhook, fan_out};
 use claviger_core::decision::Reach;
 use claviger_core::id::WebhookId;
@@ -13,6 +14,8 @@ use claviger_core::name::Description;
 use claviger_core::webhook::WebhookStatus;
 use claviger_core::webhook::target::TargetUrl;
 use claviger_core::webhook::topic::Subscription;
+use http::HeaderMap;
+use serde_json::Value;
 
 use super::receiver::{Manner, Receiver};
 use super::world::{Hook, World};
@@ -50,6 +53,40 @@ async fn what_happened_in_the_instant_before_a_pause_is_told_once_it_is_played()
     let stands = claviger::ops::webhooks::get_webhook(&test.app, &test.admin, hook.id).await.unwrap().row.webhook;
     assert_eq!(stands.status, WebhookStatus::Paused);
     world.stop().await;
+}
+
+// What others are told waits for its turn: who pauses nothing makes none of their deliveries.
+#[tokio::test]
+async fn deliveries_are_made_ahead_of_their_turn_only_for_what_is_paused_then() {
+    let world = World::without_jobs().await;
+    let receiver = Receiver::new(Manner::status(200)).await;
+    let (hook, other) = (world.subscribe(&receiver).await, of_keys(&world).await);
+    let test = &world.test;
+    let make_key = async |text| test.create_key(&test.admin, test.root, new_key(text)).await.map(drop).unwrap();
+    let told = async || world.deliveries_of(other).await.len();
+    let rotate = async |overlap: Duration, asked: Option<Idempotency<CreatedKey>>| {
+        rotate_key(&test.app, &test.admin, test.root, world.key_id, Overlap::For(overlap), asked).await.unwrap()
+    };
+    world.pause(&hook).await;
+    make_key("First").await;
+    world.pause(&hook).await;
+    assert_eq!(told().await, 0, "it was paused already");
+    world.switch_at(&test.app, hook.id, true).await;
+    rotate(Duration::from_secs(3600), None).await;
+    assert_eq!(told().await, 0, "the old secret stays good, and nothing is paused");
+    rotate(Duration::ZERO, once()).await;
+    assert_eq!(told().await, 1, "the control: now it is");
+    world.switch_at(&test.app, hook.id, true).await;
+    make_key("Second").await;
+    assert!(matches!(rotate(Duration::ZERO, once()).await, Answer::Replayed { .. }));
+    assert_eq!(told().await, 1, "a repetition pauses nothing");
+    world.stop().await;
+}
+
+fn once() -> Option<Idempotency<CreatedKey>> {
+    let render = |it: &CreatedKey| Value::String(it.info.key.id.to_string());
+    let headers = |_: &CreatedKey| HeaderMap::new();
+    Some(Idempotency { key: "once".to_owned(), fingerprint: [1; 32], status: 200, render, headers })
 }
 
 /// Makes deliveries all the time, as every node does.

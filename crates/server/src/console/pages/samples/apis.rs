@@ -134,6 +134,10 @@ fn question(words: &Words<'_>, at: usize, question: ApiQuestion) -> ApiQuestionP
     }
 }
 
+fn version_question(is_outdated: bool) -> ApiQuestion {
+    ApiQuestion::Version { version: "3".to_owned(), is_outdated }
+}
+
 /// Every page of apis with a name of its own.
 pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
     let list = ApisPage {
@@ -162,8 +166,8 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         ("api-version-unread", render(&version_page(words, Some(openapi(words, None)), Vec::new()))),
         ("api-version-new", render(&version_form(words, false, complaints(words, &of_version)))),
         ("api-version-edit", render(&version_form(words, true, FormErrors::default()))),
-        ("api-version-delete", render(&question(words, 0, ApiQuestion::Version))),
-        ("api-version-delete-bare", render(&question(words, 2, ApiQuestion::Version))),
+        ("api-version-delete", render(&question(words, 0, version_question(true)))),
+        ("api-version-delete-bare", render(&question(words, 2, version_question(false)))),
         ("api-openapi-new", render(&openapi_form(words, "", complaints(words, &["file", "openapi"])))),
         ("api-openapi-replace", render(&openapi_form(words, "3", FormErrors::default()))),
         ("api-openapi-delete", render(&question(words, 0, ApiQuestion::Openapi))),

@@ -1,7 +1,7 @@
 //! Filled pages of key health.
 
 use super::{Words, render, shell};
-use crate::console::pages::health::{HealthBelow, HealthCard, HealthLine, HealthPage};
+use crate::console::pages::health::{HealthBelow, HealthCard, HealthLine, HealthPage, HealthPlace};
 use crate::console::pages::shell::{Place, Tone};
 
 fn card(slug: &'static str, label: &'static str, counted: &str) -> HealthCard {
@@ -33,8 +33,13 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
         urgent: vec![card("idle", "Not used for 90 days", count), card("never-used", "Never used in 30 days", "0")],
         known: vec![card("no-expiry", "Never expires", "2,000 or more")],
         below: to_review.map(|count| HealthBelow {
-            places: vec![(words.organization.to_owned(), "harbor".to_owned(), count.to_owned())],
-            more: true,
+            places: vec![HealthPlace {
+                name: words.organization.to_owned(),
+                slug: "harbor".to_owned(),
+                keys: count.to_owned(),
+            }],
+            only_first: Some(50),
+            sees_all: true,
         }),
     };
     vec![("health", render(&page(Some("4"), "3"))), ("health-well", render(&page(None, "0")))]
