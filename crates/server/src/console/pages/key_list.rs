@@ -196,9 +196,11 @@ pub struct LocationView {
     pub slug: String,
     /// The name of the organization right above it, where that is not the one that the list belongs to: two below may be called alike.
     pub parent: Option<String>,
-    /// Where it is suspended, itself or from above: how many keys that blocks, in digits as people read them.
+    /// Whether it is suspended, itself or from above: then its keys are shown, and nothing is done to them.
+    pub is_closed: bool,
+    /// Where it is, and the reader does not look at its keys: how many that blocks, in digits as people read them.
     pub blocked: Option<String>,
-    /// How many live keys it has, or of them were found, in digits as people read them; absent where it is suspended, itself or from above.
+    /// How many live keys it has, or of them were found, in digits as people read them; absent where the reader does not look at them.
     pub total: Option<String>,
     /// The query string of the list of those that the search and the filters found in it, where it is shown for these.
     pub found: Option<String>,
@@ -218,6 +220,11 @@ impl LocationView {
 
     fn base(&self) -> String {
         format!("/o/{}", self.slug)
+    }
+
+    /// What says why nothing is done to its keys, by the id that they name.
+    fn why(&self) -> String {
+        format!("closed-{}", self.slug)
     }
 
     /// The form that its ticks belong to.
