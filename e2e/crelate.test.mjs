@@ -94,7 +94,7 @@ for (const scripts of [true, false]) {
       await member.page.getByText("Please note: every existing link with the old key fails at once.").waitFor();
       assert.equal(await callWith(server, bearer(first)), 200, "a question changes nothing");
       await member.page.getByRole("button", { name: "Regenerate New Key" }).click();
-      await member.page.getByRole("heading", { name: "New secret for “Ann Meyer”" }).waitFor();
+      await member.page.getByRole("heading", { name: "New secret for “Personal key of Ann Meyer”" }).waitFor();
       second = await token(member.page);
       assert.equal(await callWith(server, bearer(first)), 401);
       assert.equal(await callWith(server, bearer(second)), 200);

@@ -67,6 +67,13 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByRole("button", { name: "Suspend organization" }).click();
     await page.getByRole("status").getByText("suspended").waitFor();
     assert.equal(await callWith(server, bearer(key.token)), 403);
+    // Its keys stand in the agency's list as before, and nothing can be done to them.
+    await page.goto("/o/root/keys");
+    const closed = page.getByRole("table", { name: `API keys of ${name("Harbor Road")}`, exact: true }).getByRole("row", { name: /Till/ });
+    await closed.getByText("the organization is suspended").waitFor();
+    assert.equal(await closed.getByRole("link").count(), 0);
+    assert.ok(await closed.getByRole("button", { name: "More for Till" }).isDisabled());
+    if (javaScriptEnabled) await show(page, "keys-suspended-location");
     await openPage("Harbor Road");
     await page.getByRole("button", { name: "Resume" }).click();
     await page.getByRole("status").getByText("resumed").waitFor();

@@ -14,6 +14,8 @@ import { startReceiver } from "./receiver.mjs";
 const { browser } = await shared();
 
 const ANN = { name: "Ann Meyer", email: "ann@acme.example", password: "eleven plus one" };
+// The key behind her own toggle.
+const OWN = `Personal key of ${ANN.name}`;
 const MIA = { name: "Mia Moser", email: "mia@acme.example", password: "a battery of horses" };
 /** What is sent as the number of a request, and has to be found in the log by what looks for secrets there. */
 const NUMBER = "numbered-by-the-test-4711";
@@ -115,9 +117,9 @@ for (const engine of ENGINES) {
     await scenario.test("Crelate: the member's toggle makes a key at once", async () => {
       await walkProfile(ann.page, "Your Profile & Preferences", "API Access");
       await press("Turn API access on", ann.page);
-      await ann.page.getByRole("heading", { name: `Key “${ANN.name}” created` }).waitFor();
-      made("crelate", ANN.name, await shown(ann.page));
-      await happened("Key created", ANN.name);
+      await ann.page.getByRole("heading", { name: `Key “${OWN}” created` }).waitFor();
+      made("crelate", OWN, await shown(ann.page));
+      await happened("Key created", OWN);
     });
 
     await scenario.test("HighLevel: a key of the agency's settings, copied", async () => {
@@ -245,10 +247,10 @@ for (const engine of ENGINES) {
       await ann.page.getByRole("link", { name: "Regenerate New Key" }).click();
       assert.equal(await callWith(server, bearer(token)), 200, "a question changes nothing");
       await press("Regenerate New Key", ann.page);
-      await ann.page.getByRole("heading", { name: `New secret for “${ANN.name}”` }).waitFor();
-      made("crelate", ANN.name, await shown(ann.page));
+      await ann.page.getByRole("heading", { name: `New secret for “${OWN}”` }).waitFor();
+      made("crelate", OWN, await shown(ann.page));
       assert.deepEqual([await callWith(server, bearer(token)), await callWith(server, bearer(keys.crelate.token))], [401, 200]);
-      await happened("Key rotated", ANN.name);
+      await happened("Key rotated", OWN);
       await walk(page, "Security", "API Management");
       await page.getByRole("link", { name: ANN.name, exact: true }).click();
       await page.getByRole("row", { name: /\/zap/ }).getByText("Paused").waitFor();
@@ -268,7 +270,7 @@ for (const engine of ENGINES) {
       await tell(`The API key of “${ANN.name}” is cleared.`);
       assert.equal(await callWith(server, bearer(keys.crelate.token)), 401);
       await receiver.until("its receiver is told", (it) => it.requests.some((one) => one.method === "DELETE" && one.path === "/zap"));
-      await happened("Key deleted", ANN.name);
+      await happened("Key deleted", OWN);
     });
 
     await scenario.test("HighLevel: rotated in seven days both secrets work; deactivated neither does, and activated both do again", async () => {
@@ -377,7 +379,7 @@ for (const engine of ENGINES) {
         ...["key.created by Maria Keller", "key.created by Ann Meyer", ...Array(4).fill("key.created by Maria Keller")],
         "signing_key.created by signing-keys",
         "member.updated by Maria Keller",
-        "webhook.created by Ann Meyer via Ann Meyer",
+        "webhook.created by Ann Meyer via Personal key of Ann Meyer",
         ...["webhook.paused by Ann Meyer", "key.rotated by Ann Meyer"],
         ...["webhook.played by Maria Keller", "webhook.ended by Maria Keller", "key.revoked by Maria Keller"],
         ...["key.rotated by Maria Keller", "key.deactivated by Maria Keller", "key.activated by Maria Keller"],

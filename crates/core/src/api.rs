@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 pub use deprecation::deprecation_fields;
 pub use document::{ApiDocument, DocumentHead};
 pub use locations::{KeyLocation, KeyLocationError, KeyLocations};
-pub use openapi::{Answer, Body, Field, OpenapiError, Operation, Parameter, Reference, Server};
+pub use openapi::{Answer, Body, FROM_YAML, Field, OpenapiError, Operation, Parameter, Reference, Server};
 pub use version::{ApiVersion, ApiVersionStatus, DocsUrl, DocsUrlError, VersionSlug, VersionSlugError};
 
 /// The slug of the api that every organization's keys belong to unless something else is said.

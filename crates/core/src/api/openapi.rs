@@ -31,6 +31,9 @@ const REFERENCE_BYTES_MAX: usize = 1000;
 /// Servers that are named.
 const SERVERS_MAX: usize = 20;
 
+/// What who has YAML is told to do.
+pub const FROM_YAML: &str = "turn YAML into JSON first, for example by yq -o=json openapi.yaml > openapi.json";
+
 /// The text is no document that can be shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenapiError {
@@ -46,7 +49,7 @@ pub enum OpenapiError {
         column: usize,
     },
     /// It does not begin as JSON.
-    #[error("is not JSON: it goes wrong at line {line}, column {column}; turn YAML into JSON first")]
+    #[error("is not JSON: it goes wrong at line {line}, column {column}; {FROM_YAML}")]
     NotBegun {
         /// Counted from one.
         line: usize,

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use claviger_core::api::{ApiDocument, DocumentHead, VersionSlug};
+use claviger_core::api::{ApiDocument, DocumentHead, FROM_YAML, VersionSlug};
 use claviger_core::id::{ApiId, OrganizationId};
 use claviger_core::limits::OPENAPI_BYTES_MAX;
 use claviger_core::name::{Name, Slug};
@@ -188,12 +188,21 @@ impl<S: Send + Sync> FromRequest<S> for OpenapiBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        body::refuse_other_media_type(&parts.headers)?;
+        body::refuse_other_media_type(&parts.headers).map_err(|refusal| of_yaml(&parts.headers).unwrap_or(refusal))?;
         let bytes = body::read(body, &parts.headers, OPENAPI_BYTES_MAX).await?;
         let text = String::from_utf8(bytes.into())
             .map_err(|_| Reject::new(RejectCode::InvalidBody, "The body is not UTF-8, in which JSON is written."))?;
         Ok(Self(text))
     }
+}
+
+/// What is said to who sends YAML, in which many keep such documents: how it becomes what is read here. To read it itself would take a reader of YAML,
+/// whose documents unfold to much more than was sent.
+fn of_yaml(headers: &HeaderMap) -> Option<Reject> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let detail = || format!("The body has to be JSON, and to say so in Content-Type: {FROM_YAML}.");
+    essence.ends_with("yaml").then(|| Reject::new(RejectCode::UnsupportedMediaType, detail()))
 }
 
 /// Lists what is said of an api.

@@ -51,7 +51,7 @@ pub(super) async fn get_personal_key(
 
 /// Switches a user's personal key on.
 ///
-/// Makes the one key that the user may have without a name or a form, on the api `default`: named after the user, with all that the user may
+/// Makes the one key that the user may have without a name or a form, on the api `default`: named after the user (`Personal key of Maria Keller`), with all that the user may
 /// do, beside `max_keys_per_user`. Its secret stands in this answer, and in no other unless the policy `reveal` allows it. Where there is one already, nothing changes and no
 /// secret is shown. Only the user may do this, as far as the user's role has API access.
 #[utoipa::path(

@@ -49,7 +49,7 @@ macro_rules! found {
         concat!(
             "SELECT ",
             columns!(),
-            " FROM organization o WHERE o.status = 'active' AND o.id IN (",
+            " FROM organization o WHERE o.id IN (",
             by_access!(),
             "UNION ",
             holding_one!($where),
@@ -84,7 +84,7 @@ pub(super) fn built_statements() -> [(String, String); 1] {
 /// Organizations in which a search found keys.
 #[derive(Debug, Clone)]
 pub struct KeysBelow {
-    /// Active ones, by name.
+    /// By name; suspended ones too.
     pub organizations: Vec<Organization>,
     /// Whether the search went through every live key of all organizations below. If not, it found names that begin with it, in the first
     /// [`ORGANIZATIONS_SEARCHED_MAX`], and access ids.

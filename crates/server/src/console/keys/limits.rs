@@ -144,7 +144,10 @@ pub(super) fn inputs(visit: &Visit, form: &KeyForm) -> LimitInputs {
         ),
         daily_quota: shown(&form.daily_quota),
         daily_quota_hint: hint(
-            "So many requests a day, which begins at midnight UTC",
+            &format!(
+                "So many requests a day, which begins at midnight UTC; at most {}",
+                grouped(u64::from(DAILY_QUOTA_MAX))
+            ),
             default.daily_quota.map(quota_words),
             default.is_daily_quota_locked,
         ),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_core::decision::Code;
-use claviger_core::id::UserId;
+use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::organization::Organization;
 use claviger_core::reject::RejectCode;
 
@@ -13,12 +13,13 @@ use crate::console::failure::Failure;
 use crate::console::pages::key_list::{LocationKeys, LocationView};
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
-use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_keys};
+use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_closed_keys, list_keys};
 use crate::ops::members::list_first_users;
 use crate::ops::organizations::{OrganizationQuery, count_in_organizations, get_organization, list_organizations};
 use crate::ops::page::PageRequest;
 
-const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
+/// What answers for an organization that is suspended, itself or from above.
+pub(super) const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
 
 /// Organizations that are shown; the others are found among the organizations.
 const LOCATIONS_MAX: u32 = 10;
@@ -53,8 +54,17 @@ enum Keys {
     Found(KeyList),
     /// All of them: it is what was searched for itself, or nothing was.
     All(KeyList),
-    /// It is suspended, or stands below what is. That closed it; it has not vanished.
+    /// Nothing but how many: it is suspended, or stands below what is, and the viewer does not read them from above. It has not vanished.
     Closed,
+}
+
+/// What is shown of one.
+struct Shown {
+    keys: Keys,
+    /// Whether they stand in the order that was asked for.
+    is_sorted: bool,
+    /// Whether it is suspended, or stands below what is: nothing of it leads anywhere, and nothing is done to its keys.
+    is_closed: bool,
 }
 
 /// The keys of the organizations below as far as the viewer may look at them: of all, or where the list is narrowed, of those that are called
@@ -82,7 +92,10 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
     let mut locations = Vec::new();
     let (mut found, mut all) = (KeyTotal { count: 0, is_exact: true }, KeyTotal { count: 0, is_exact: true });
     for it in organizations {
-        let Some((keys, is_sorted)) = keys_of(visit, &it, query, is_named.contains(&it.id)).await? else { continue };
+        let Some(Shown { keys, is_sorted, is_closed }) = keys_of(visit, &it, query, is_named.contains(&it.id)).await?
+        else {
+            continue;
+        };
         if locations.len() == LOCATIONS_MAX as usize {
             more = true;
             break;
@@ -116,10 +129,16 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
                 },
                 None => None,
             },
+            is_closed,
             blocked: list.is_none().then(|| view::grouped(counts.keys)),
             is_agency: counts.children > 0,
             heads: if is_sorted { heads } else { heads.unsorted() },
-            keys: rows_of(visit, it.id, items).await?,
+            // What else a row says would be asked of the organization itself, which answers nothing where it is closed.
+            keys: if is_closed {
+                items.iter().map(|it| view::row(it, app.now())).collect()
+            } else {
+                rows_of(visit, it.id, items).await?
+            },
         });
     }
     // Keys that were found are not counted together with those of organizations that were.
@@ -163,29 +182,29 @@ async fn below(visit: &Visit, query: &ListQuery) -> OpResult<(Below, Below)> {
     Ok((named, Below { organizations: found.organizations, more, cut: !found.is_whole }))
 }
 
-/// What is shown of the keys of an organization, and whether it stands in the order that was asked for; nothing where it is not shown.
+/// What is shown of an organization; nothing where it is not shown.
 async fn keys_of(
     visit: &Visit,
     it: &Organization,
     query: &ListQuery,
     is_named: bool,
-) -> Result<Option<(Keys, bool)>, Failure> {
-    let few = || PageRequest { after: None, limit: KEYS_EACH };
+) -> Result<Option<Shown>, Failure> {
     let keys = async |query: &ListQuery| {
         let wanted = query.wanted(visit.app.now());
         let unsorted = KeyQuery { order: KeyOrder::default(), ..wanted.clone() };
-        match list_keys(&visit.app, &visit.caller, it.id, wanted, few()).await {
+        match few_keys(visit, it.id, wanted).await {
             Err(Error::Reject(reject)) if is_about_sort(&reject) => {
-                list_keys(&visit.app, &visit.caller, it.id, unsorted, few()).await.map(|it| (it, false))
+                few_keys(visit, it.id, unsorted).await.map(|(list, is_closed)| (list, false, is_closed))
             }
-            answer => answer.map(|it| (it, true)),
+            answer => answer.map(|(list, is_closed)| (list, true, is_closed)),
         }
     };
+    let shown = |keys, is_sorted, is_closed| Ok(Some(Shown { keys, is_sorted, is_closed }));
     let is_narrowed = query.search().is_some() || query.is_filtered();
     if is_narrowed {
         match keys(query).await {
-            Ok((found, is_sorted)) if !found.page.items.is_empty() => {
-                return Ok(Some((Keys::Found(found), is_sorted)));
+            Ok((found, is_sorted, is_closed)) if !found.page.items.is_empty() => {
+                return shown(Keys::Found(found), is_sorted, is_closed);
             }
             Ok(_) | Err(Error::Reject(_)) if !is_named => return Ok(None),
             Ok(_) | Err(Error::Reject(_)) => {}
@@ -193,11 +212,25 @@ async fn keys_of(
         }
     }
     match keys(&query.without_search()).await {
-        Ok((all, _)) if query.is_filtered() && all.page.items.is_empty() => Ok(None),
-        Ok((all, is_sorted)) => Ok(Some((Keys::All(all), is_sorted))),
-        Err(Error::Reject(reject)) if reject.code == SUSPENDED => Ok(Some((Keys::Closed, true))),
+        Ok((all, ..)) if query.is_filtered() && all.page.items.is_empty() => Ok(None),
+        Ok((all, is_sorted, is_closed)) => shown(Keys::All(all), is_sorted, is_closed),
+        Err(Error::Reject(reject)) if reject.code == SUSPENDED => shown(Keys::Closed, true, true),
         // A nearer membership may allow less.
         Err(Error::Reject(_)) => Ok(None),
         Err(fault) => Err(fault.into()),
+    }
+}
+
+/// A few keys of an organization, and whether it is closed; where it is and the viewer does not read them from above, that it is suspended.
+async fn few_keys(visit: &Visit, id: OrganizationId, wanted: KeyQuery) -> OpResult<(KeyList, bool)> {
+    let few = || PageRequest { after: None, limit: KEYS_EACH };
+    match list_keys(&visit.app, &visit.caller, id, wanted.clone(), few()).await {
+        Err(Error::Reject(suspended)) if suspended.code == SUSPENDED => {
+            match list_closed_keys(&visit.app, &visit.caller, id, wanted, few()).await {
+                Err(Error::Reject(reject)) if !is_about_sort(&reject) => Err(suspended.into()),
+                found => found.map(|it| (it, true)),
+            }
+        }
+        found => found.map(|it| (it, false)),
     }
 }

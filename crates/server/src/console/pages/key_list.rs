@@ -11,6 +11,7 @@ use super::snippets::Snippet;
 use super::usage::Spark;
 use crate::console::keys::door::Door;
 use crate::console::lists;
+use crate::console::paging::query_string;
 
 /// The list of an organization's keys.
 #[derive(Template, Debug)]
@@ -82,6 +83,17 @@ pub struct KeyListPage {
     pub snippets: Vec<Snippet>,
 }
 
+/// A filter that narrows the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chip {
+    /// What is filtered by.
+    pub label: &'static str,
+    /// What is chosen there; free text.
+    pub chosen: String,
+    /// The query string of the list without it, without `?`.
+    pub query: String,
+}
+
 /// Whether a filter is shown: where it has more than one thing to choose, or one is chosen, which the next filter would drop else.
 fn offers(choices: &[Choice]) -> bool {
     choices.len() > 2 || choices.iter().any(|it| it.chosen && !it.value.is_empty())
@@ -92,6 +104,44 @@ impl KeyListPage {
     fn narrows(&self) -> bool {
         let all = [&self.statuses, &self.roles, &self.types, &self.users, &self.uses, &self.sorts, &self.sizes];
         all.iter().any(|choices| choices.iter().skip(1).any(|it| it.chosen))
+    }
+
+    /// What is chosen to narrow the list by, each with the way to the list without it; the search and the rule of key health are said elsewhere.
+    fn chips(&self) -> Vec<Chip> {
+        fn chosen(choices: &[Choice]) -> Option<&Choice> {
+            choices.iter().find(|it| it.chosen && !it.value.is_empty())
+        }
+        let filters = [
+            ("status", "Status", &self.statuses),
+            ("role", "Role", &self.roles),
+            ("type", "Type", &self.types),
+            ("user", "Mapped user", &self.users),
+            ("used", "Last Login", &self.uses),
+        ];
+        let chosen_in = |(name, label, choices): (&'static str, &'static str, &'_ Vec<Choice>)| {
+            chosen(choices).map(|it| (name, label, it.value.clone(), it.label.clone()))
+        };
+        let filters: Vec<_> = filters.into_iter().filter_map(chosen_in).collect();
+        let mut kept = Vec::new();
+        if !self.search.is_empty() {
+            kept.push(("q", self.search.clone()));
+        }
+        if let Some((slug, _)) = self.health {
+            kept.push(("health", slug.to_owned()));
+        }
+        let order = [("sort", &self.sorts), ("rows", &self.sizes)];
+        kept.extend(order.iter().filter_map(|(name, choices)| chosen(choices).map(|it| (*name, it.value.clone()))));
+        let without = |name: &str| {
+            let others = filters.iter().filter(|it| it.0 != name).map(|it| (it.0, it.2.clone()));
+            query_string(kept.iter().cloned().chain(others))
+        };
+        filters.iter().map(|it| Chip { label: it.1, chosen: it.3.clone(), query: without(it.0) }).collect()
+    }
+
+    /// How many of them there are, in digits; empty for none.
+    fn chosen(&self) -> String {
+        let chosen = self.chips().len();
+        if chosen == 0 { String::new() } else { chosen.to_string() }
     }
 
     /// What the addresses of keys of other organizations end in, so that what is done to them leads back here.
@@ -196,9 +246,11 @@ pub struct LocationView {
     pub slug: String,
     /// The name of the organization right above it, where that is not the one that the list belongs to: two below may be called alike.
     pub parent: Option<String>,
-    /// Where it is suspended, itself or from above: how many keys that blocks, in digits as people read them.
+    /// Whether it is suspended, itself or from above: then its keys are shown, and nothing is done to them.
+    pub is_closed: bool,
+    /// Where it is, and the reader does not look at its keys: how many that blocks, in digits as people read them.
     pub blocked: Option<String>,
-    /// How many live keys it has, or of them were found, in digits as people read them; absent where it is suspended, itself or from above.
+    /// How many live keys it has, or of them were found, in digits as people read them; absent where the reader does not look at them.
     pub total: Option<String>,
     /// The query string of the list of those that the search and the filters found in it, where it is shown for these.
     pub found: Option<String>,
@@ -218,6 +270,11 @@ impl LocationView {
 
     fn base(&self) -> String {
         format!("/o/{}", self.slug)
+    }
+
+    /// What says why nothing is done to its keys, by the id that they name.
+    fn why(&self) -> String {
+        format!("closed-{}", self.slug)
     }
 
     /// The form that its ticks belong to.

@@ -18,3 +18,11 @@ pub struct Pager {
     /// How many rows a page can have.
     pub sizes: Vec<Choice>,
 }
+
+impl Pager {
+    /// Whether the page has all there are: then nothing is said but how many.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.first.is_empty() && self.is_last && self.previous.is_none()
+    }
+}

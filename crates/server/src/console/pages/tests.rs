@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use claviger_core::limits;
 use proptest::prelude::*;
 use scraper::{ElementRef, Html, Node, Selector};
 
@@ -186,6 +187,45 @@ fn a_page_of_25_rows_keeps_its_budget() {
     for name in ["keys-25", "keys-25-agency", "keys-25-agency-narrowed", "keys-25-narrowed"] {
         let bytes = pages[name].len();
         assert!(bytes < 60_000, "{name} has {bytes} bytes");
+    }
+}
+
+// Whoever types learns how much there is room for before the server says that it was too much.
+#[test]
+fn text_fields_say_how_much_they_take() {
+    let pages: BTreeMap<_, _> = pages().into_iter().collect();
+    for (name, field, at_most) in [
+        ("key-new", "name", limits::NAME_CHARS_MAX),
+        ("key-edit", "description", limits::DESCRIPTION_CHARS_MAX),
+        ("key-new", "scopes", limits::PERMISSIONS_MAX),
+        ("key-new", "allowed_ips", limits::ALLOWED_IPS_MAX),
+        ("webhook-new", "url", limits::TARGET_URL_BYTES_MAX),
+        ("webhook-new", "entity", limits::TOPIC_WORD_BYTES_MAX),
+        ("webhook-new", "operation", limits::TOPIC_WORD_BYTES_MAX),
+        ("webhook-edit", "description", limits::DESCRIPTION_CHARS_MAX),
+        ("member-invite", "name", limits::NAME_CHARS_MAX),
+        ("member-edit", "email", limits::EMAIL_BYTES_MAX),
+        ("role-new", "name", limits::NAME_CHARS_MAX),
+        ("role-edit-built-in", "description", limits::DESCRIPTION_CHARS_MAX),
+        ("role-edit", "permissions", limits::PERMISSIONS_MAX),
+        ("organization-new", "name", limits::NAME_CHARS_MAX),
+        ("organization-new", "slug", limits::SLUG_BYTES_MAX),
+        ("organization-edit", "external_id", limits::EXTERNAL_ID_BYTES_MAX),
+        ("api-rename", "name", limits::NAME_CHARS_MAX),
+        ("api-version-new", "name", limits::API_VERSION_BYTES_MAX),
+        ("api-version-edit", "label", limits::NAME_CHARS_MAX),
+        ("api-version-edit", "docs_url", limits::DOCS_URL_BYTES_MAX),
+        ("api-guide-edit", "title", limits::NAME_CHARS_MAX),
+    ] {
+        let page = &pages[name];
+        let it = page.select(&selector(&format!("main [name={field}]"))).next().expect("a field");
+        let hint = it.attr("aria-describedby").and_then(|it| it.split_whitespace().next()).expect("a hint");
+        let said: String = page.select(&selector(&format!("[id='{hint}']"))).flat_map(|it| it.text()).collect();
+        assert!(said.contains(&format!("t most {at_most}")), "{name} {field}: {said}");
+        // Of lines there may be so many, and each of them is longer.
+        if it.value().name() == "input" {
+            assert_eq!(it.attr("maxlength"), Some(&*at_most.to_string()), "{name} {field}");
+        }
     }
 }
 

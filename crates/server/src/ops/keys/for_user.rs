@@ -3,8 +3,6 @@
 use claviger_core::api::Api;
 use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::key::Origin;
-use claviger_core::limits::NAME_CHARS_MAX;
-use claviger_core::name::Name;
 use claviger_core::reject::Reject;
 use claviger_core::tenant::Tenant;
 use claviger_core::time::Timestamp;
@@ -12,7 +10,7 @@ use claviger_store::Connection;
 
 use super::create::{create_key, first_free_name};
 use super::list::from_row;
-use super::personal::names_for;
+use super::personal::{name_of, names_for};
 use super::{CreatedKey, KeyInfo, NewKey};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
@@ -71,7 +69,7 @@ pub async fn create_key_for_user(
         let mut reader = app.store().read().await?;
         let api = find_api(&mut reader, &tenant, api).await?;
         let user = reader.find_user(&tenant, user_id).await?.ok_or_else(Reject::not_found)?;
-        let named = name_of(&api, &user.name);
+        let named = name_of(api.name.as_str(), &user.name);
         let name = first_free_name(&mut reader, &tenant, api.id, names_for(&named, user_id)).await?;
         NewKey {
             api: Some(api.slug),
@@ -81,14 +79,6 @@ pub async fn create_key_for_user(
         }
     };
     create_key(app, caller, organization_id, new, idempotency).await
-}
-
-/// What a user's key of an api is called: `Data Loader of Maria Keller`, since the user's name alone is that of the personal key.
-fn name_of(api: &Api, user: &Name) -> Name {
-    let text = format!("{} of {user}", api.name);
-    let short: String = text.chars().take(NAME_CHARS_MAX).collect();
-    // Two names and a word are one.
-    Name::parse(short.trim()).unwrap_or_else(|_| user.clone())
 }
 
 async fn find_api(connection: &mut Connection, tenant: &Tenant, slug: &str) -> OpResult<Api> {

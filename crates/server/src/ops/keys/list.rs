@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use claviger_core::hanging::Hanging;
 use claviger_core::id::{KeyId, OrganizationId, SecretId, UserId};
 use claviger_core::key::{Key, KeyState};
+use claviger_core::permission::Asked;
 use claviger_core::reject::Reject;
 use claviger_core::secret::Secret;
 use claviger_core::tenant::Tenant;
@@ -16,7 +17,7 @@ use claviger_store::usage::SecretUse;
 use super::{KeyFilter, KeyHealth, KeyInfo, KeyList, KeyQuery, KeyStatus, KeyTotal, LastUse, SecretInfo};
 use crate::app::App;
 use crate::ops::caller::{Caller, Whose};
-use crate::ops::error::OpResult;
+use crate::ops::error::{Error, OpResult};
 use crate::ops::page::{Cursor, Page, PageRequest};
 
 /// Lists keys: all of the organization's, or the caller's own where that is what the caller may read. Keys that are mapped to the caller but
@@ -32,14 +33,61 @@ pub async fn list_keys(
     page: PageRequest,
 ) -> OpResult<KeyList> {
     let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    list_of(app, &tenant, whose, query, page).await
+}
+
+/// The same of an organization that is suspended, itself or from above, for whoever looks down at it: nobody is authorized for it, and who could
+/// read all of its keys once it is resumed reads them meanwhile. That is all: nothing is done to them. A program is not given them: it asks the
+/// organization itself, and is to be told that this is suspended.
+///
+/// # Errors
+/// Refusals; an organization whose keys the caller reads for other reasons than from above, or not at all, is not there.
+pub async fn list_closed_keys(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    query: KeyQuery,
+    page: PageRequest,
+) -> OpResult<KeyList> {
+    let tenant = authorize_closed(app, caller, organization_id)?;
+    list_of(app, &tenant, Whose::All, query, page).await
+}
+
+/// A page of what [`list_closed_keys`] lists, without counting.
+///
+/// # Errors
+/// As there.
+pub async fn page_closed_keys(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    query: KeyQuery,
+    page: PageRequest,
+) -> OpResult<Page<KeyInfo>> {
+    let tenant = authorize_closed(app, caller, organization_id)?;
+    page_of(app, &tenant, Whose::All, query, page).await
+}
+
+/// What reads the keys of a suspended organization, once it is sure that the caller may look at all of them from above.
+fn authorize_closed(app: &App, caller: &Caller, organization_id: OrganizationId) -> OpResult<Tenant> {
+    let asked = Asked::parse("claviger/keys:read").map_err(|error| Error::Internal(error.to_string()))?;
+    let own = caller.user_id().map(|it| app.replica().memberships(it)).unwrap_or_default();
+    let own: Vec<_> = own.iter().map(|it| it.organization_id).collect();
+    let from_above = caller.authorize_through_suspension(app, organization_id, std::slice::from_ref(&asked), &own);
+    from_above.ok_or_else(Reject::not_found)?;
+    // The tenant that was found is the one above; what is read belongs to the one below.
+    Ok(Tenant::system(organization_id, "suspension"))
+}
+
+async fn list_of(app: &App, tenant: &Tenant, whose: Whose, query: KeyQuery, page: PageRequest) -> OpResult<KeyList> {
     let now = app.now();
     let mut reader = app.store().read().await?;
-    let Some(filter) = filter(&mut reader, &tenant, whose, &query).await? else {
+    let Some(filter) = filter(&mut reader, tenant, whose, &query).await? else {
         let total = KeyTotal { count: 0, is_exact: true };
         return Ok(KeyList { page: Page { items: Vec::new(), next: None }, total });
     };
-    let found = find_page(app, &mut reader, &tenant, &filter, &query, page, now).await?;
-    let mut total = count(app, &mut reader, &tenant, &filter, query.blocked, now).await?;
+    let found = find_page(app, &mut reader, tenant, &filter, &query, page, now).await?;
+    let mut total = count(app, &mut reader, tenant, &filter, query.blocked, now).await?;
     // Where not all were looked at for counting, more may have been found for the page.
     total.count = total.count.max(found.rows.len() as u64);
     let items = found.rows.into_iter().map(|row| from_row(app, row, now)).collect();
@@ -58,12 +106,22 @@ pub async fn page_keys(
     page: PageRequest,
 ) -> OpResult<Page<KeyInfo>> {
     let (tenant, whose) = caller.authorize_keys(app, organization_id, "read")?;
+    page_of(app, &tenant, whose, query, page).await
+}
+
+async fn page_of(
+    app: &App,
+    tenant: &Tenant,
+    whose: Whose,
+    query: KeyQuery,
+    page: PageRequest,
+) -> OpResult<Page<KeyInfo>> {
     let now = app.now();
     let mut reader = app.store().read().await?;
-    let Some(filter) = filter(&mut reader, &tenant, whose, &query).await? else {
+    let Some(filter) = filter(&mut reader, tenant, whose, &query).await? else {
         return Ok(Page { items: Vec::new(), next: None });
     };
-    let found = find_page(app, &mut reader, &tenant, &filter, &query, page, now).await?;
+    let found = find_page(app, &mut reader, tenant, &filter, &query, page, now).await?;
     let items = found.rows.into_iter().map(|row| from_row(app, row, now)).collect();
     Ok(Page { items, next: found.next.map(|it| Cursor(it.to_text())) })
 }

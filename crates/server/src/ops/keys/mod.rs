@@ -41,7 +41,9 @@ pub use duplicate::{Copy, duplicate_key};
 pub use for_user::{KeysOfUsers, create_key_for_user, find_keys_of_users};
 pub use keep::keep_key;
 pub use leak::{Leak, LeakOutcome, LeakReport, leak_action, report_found, report_leak};
-pub use list::{count_keys, find_keys_below, get_key, get_key_health, list_keys, page_keys};
+pub use list::{
+    count_keys, find_keys_below, get_key, get_key_health, list_closed_keys, list_keys, page_closed_keys, page_keys,
+};
 pub use personal::{
     ApiAccess, PersonalAccess, Toggled, delete_personal_key, find_possible_holder, get_personal_access,
     get_personal_key, put_personal_key, rotate_personal_key,

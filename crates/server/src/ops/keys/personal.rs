@@ -1,4 +1,4 @@
-//! The personal key: the one key behind a member's API Access toggle, made without a form and named after its user.
+//! The personal key: the one key behind a member's API Access toggle, made without a form and named after its user: `Personal key of Maria Keller`.
 //!
 //! It carries all that its user may do, belongs to the user and nobody else's limit. Its secret is for the user alone, so that only the user
 //! makes it or has it regenerated; an admin may clear it, and then the user may make another one.
@@ -10,6 +10,7 @@ use claviger_core::decision::Reach;
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{KeyId, OrganizationId, UserId};
 use claviger_core::key::{Key, KeyDraft, Origin, RevocationReason};
+use claviger_core::limits::NAME_CHARS_MAX;
 use claviger_core::name::Name;
 use claviger_core::policy::{Policy, Reveal};
 use claviger_core::reject::{Reject, RejectCode};
@@ -143,7 +144,8 @@ pub async fn put_personal_key(
         refuse_too_many(&mut tx, &tenant, 1).await?;
         let api = tx.find_api_by_slug(&tenant, DEFAULT_API).await?;
         let api = api.ok_or_else(|| Error::Internal("the api `default` is not there".to_owned()))?;
-        let name = first_free_name(&mut tx, &tenant, api.id, names_for(&user.name, user_id)).await?;
+        let name =
+            first_free_name(&mut tx, &tenant, api.id, names_for(&name_of("Personal key", &user.name), user_id)).await?;
         let draft = KeyDraft {
             owner_id: Some(user_id),
             mapped_user_id: Some(user_id),
@@ -244,7 +246,16 @@ fn expiry(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
     policy.expiry_days_max.map(|days| now.saturating_add(DAY * u32::from(days)))
 }
 
-/// The user's name, or with a number behind it where another live key has that. Past that the end of the user's identifier makes it unique.
+/// What a key is called that nobody names: what it is, and whose. The user's name alone, as it was once, was taken for whoever uses the key, and for
+/// keys that others made for that user.
+pub(super) fn name_of(what: &str, user: &Name) -> Name {
+    let text = format!("{what} of {user}");
+    let short: String = text.chars().take(NAME_CHARS_MAX).collect();
+    // Two names and a word are one.
+    Name::parse(short.trim()).unwrap_or_else(|_| user.clone())
+}
+
+/// The name, or with a number behind it where another live key has that. Past that the end of the user's identifier makes it unique.
 pub(super) fn names_for(name: &Name, user_id: UserId) -> Vec<Name> {
     let numbered = (2..=NAMES_TRIED).map(|number| name.with_suffix(&format!(" ({number})")));
     let id = user_id.to_string();

@@ -115,6 +115,12 @@ async fn what_cannot_be_shown_is_refused_with_what_is_wrong() {
         assert!(answer.text.contains(words), "{body}: {answer:?}");
         assert_eq!(answer.text.contains("YAML"), !body.starts_with('{'), "{body}: {answer:?}");
     }
+    for kind in ["application/yaml", "text/yaml; charset=utf-8", "application/openapi+yaml"] {
+        let request = it.admin.request("PUT", &document).header("content-type", kind).body("openapi: 3.1.0");
+        let answer = it.admin.send(request).await;
+        assert_eq!(answer.refusal(), (415, "unsupported_media_type".to_owned()), "{kind}");
+        assert!(answer.text.contains("turn YAML into JSON first, for example by yq"), "{kind}: {answer:?}");
+    }
     // What a page would pass over without a word.
     for (paths, pointer) in [
         (json!({"/a": 5}), "/paths/~1a"),

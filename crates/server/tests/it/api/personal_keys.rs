@@ -48,7 +48,10 @@ async fn switching_on_makes_one_key_named_after_its_user() {
     assert_eq!(sam.client.get(&sam.path).await.refusal(), (404, "not_found".into()));
     let first = sam.toggle_on().await.expect(201);
     let made = Made::of(&first);
-    assert_eq!((first.text_at("/key/name"), first.text_at("/key/origin")), ("Sam Ortiz".into(), "toggle".into()));
+    assert_eq!(
+        (first.text_at("/key/name"), first.text_at("/key/origin")),
+        ("Personal key of Sam Ortiz".into(), "toggle".into())
+    );
     assert_eq!(
         (first.text_at("/key/owner/id"), first.text_at("/key/mapped_user/id")),
         (sam.user_id.clone(), sam.user_id.clone())
@@ -177,13 +180,18 @@ async fn nobody_but_its_user_gets_a_new_secret_of_a_personal_key() {
 async fn a_name_that_is_taken_gets_a_number_and_the_limit_of_keys_does_not_count() {
     let it = Fixture::start().await;
     allow(&it, true).await;
-    let sam = Member::new(&it, "Sam Ortiz", "sam ortiz").await;
+    let sam = Member::new(&it, "Sam Ortiz", "personal key of sam ortiz").await;
+    let long = Member::new(&it, "Sam ".repeat(20).trim_end(), "For a long name").await;
     it.app.set_policy(it.app.root, r#"{"max_keys_per_user": 1, "expiry_days_max": 30}"#).await;
     let owned = json!({"name": "Own", "owner_id": sam.user_id, "mapped_user_id": sam.user_id, "expires_at": it.days_from_now(9)});
     it.create_key(owned).await;
     let made = sam.toggle_on().await.expect(201);
-    assert_eq!(made.text_at("/key/name"), "Sam Ortiz (2)");
+    assert_eq!(made.text_at("/key/name"), "Personal key of Sam Ortiz (2)");
     assert_eq!(made.text_at("/key/expires_at"), it.days_from_now(30), "as long as policy allows");
+    // A name takes no more room than a name has, however long the user's is.
+    let made = long.toggle_on().await.expect(201);
+    let named = made.text_at("/key/name");
+    assert!(named.starts_with("Personal key of Sam Sam") && named.chars().count() <= 80, "{named}");
 }
 
 // S0.15: the list of users with an active personal key, and of nobody else.

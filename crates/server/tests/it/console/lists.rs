@@ -171,11 +171,16 @@ async fn lists_of_people_roles_and_sessions_say_what_they_show_and_lead_both_way
         assert_eq!(back.text_of(".pager p"), "Showing 1–25", "{list}");
         assert_eq!(back.text_of("tbody th bdi"), first.text_of("tbody th bdi"));
     }
-    assert_eq!(admin.get("/o/root/roles").await.expect(200).text_of(".pager p"), "Showing 1–3 of 3");
+    // What is there on one page says how many there are, and has no way to another.
+    let roles = admin.get("/o/root/roles").await.expect(200);
+    assert_eq!(roles.text_of(".pager p"), "3 roles");
+    assert_eq!(roles.html().select(&selector(".pager nav")).count(), 0);
+    let keys = admin.get("/o/root/keys").await.expect(200);
+    assert!(keys.text_of(".pager p").starts_with("1 key · "), "{}", keys.text_of(".pager p"));
     let tree = admin.get("/o/root/tree").await.expect(200);
-    assert_eq!(tree.text_of(".pager p"), "Showing 1–1 of 1");
+    assert_eq!(tree.text_of(".pager p"), "1 organization");
     let sessions = admin.get("/o/root/sessions").await.expect(200);
-    assert!(sessions.text_of(".pager p").starts_with("Showing 1–2 of 2"), "{}", sessions.text_of(".pager p"));
+    assert!(sessions.text_of(".pager p").starts_with("2 sessions · "), "{}", sessions.text_of(".pager p"));
 }
 
 #[tokio::test]
@@ -192,4 +197,33 @@ async fn who_has_keys_already_is_led_from_the_list_and_from_the_settings_to_how_
     assert!(guide.text_of("#keys-that-you-have-already").contains("Keys that you have already"));
     let found = admin.get("/o/root/settings?q=import").await.expect(200);
     assert!(found.links().contains(&"/o/root/keys".to_owned()), "{:?}", found.links());
+}
+
+// Rule 10: what narrows the list stands there, and each of it goes by itself.
+#[tokio::test]
+async fn filters_of_the_list_of_keys_are_taken_away_one_by_one() {
+    let app = TestApp::new().await;
+    let admin_role = app.built_in(app.root, BuiltIn::Admin).await.id;
+    let mut admin = Browser::signed_in(&app).await;
+    let chips = ".buttons a.button.small > span:first-child";
+    let texts = |page: &Page, of: &str| -> Vec<String> {
+        page.html().select(&selector(of)).map(|it| it.text().collect()).collect()
+    };
+    let whole = admin.get("/o/root/keys").await.expect(200);
+    assert_eq!(texts(&whole, chips), Vec::<String>::new());
+    assert_eq!(whole.text_of(".filter summary"), "Filter and sort");
+    let page = admin.get(&format!("/o/root/keys?q=a%26b&status=active&role={admin_role}&sort=name")).await.expect(200);
+    assert_eq!(texts(&page, chips), ["Status: Active", "Role: ADMIN"]);
+    assert_eq!(page.text_of(".filter summary"), "Filter and sort (2)");
+    let hrefs = |page: &Page| -> Vec<String> {
+        let html = page.html();
+        let links = selector(".buttons a.button.small");
+        html.select(&links).filter_map(|it| it.attr("href").map(str::to_owned)).collect()
+    };
+    let links = hrefs(&page);
+    let role = admin_role.to_string().replace('_', "%5F");
+    let expected = [format!("?q=a%26b&sort=name&role={role}"), "?q=a%26b&sort=name&status=active".to_owned()];
+    assert_eq!(links, expected);
+    let rest = admin.get(&format!("/o/root/keys{}", links[0])).await.expect(200);
+    assert_eq!(texts(&rest, chips), ["Role: ADMIN"]);
 }

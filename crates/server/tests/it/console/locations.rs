@@ -126,33 +126,62 @@ async fn every_filter_of_an_agency_reaches_the_keys_of_its_locations() {
     assert!(page.links().contains(&"/o/root/keys/csv?status=inactive".to_owned()), "{:?}", page.links());
 }
 
+// S1.4: what is refused for a while has not gone, and is told apart from what can be worked on.
 #[tokio::test]
-async fn a_suspended_location_is_marked_and_leads_to_where_it_is_resumed() {
+async fn a_suspended_location_shows_its_keys_without_a_way_to_change_them_and_leads_to_where_it_is_resumed() {
     let app = TestApp::new().await;
     let closed = app.organization(app.root, "Closed").await;
     let below = app.organization(closed, "Deep below").await;
     app.organization(app.root, "Open").await;
-    app.create_key(&app.admin, below, new_key("Hidden key")).await.unwrap();
+    let key = app.create_key(&app.admin, below, new_key("Till")).await.unwrap().info.key.id;
     suspend(&app, closed).await;
     let mut admin = Browser::signed_in(&app).await;
     let page = admin.get("/o/root/keys").await.expect(200);
     assert_eq!(listed(&page), ["Closed", "Deep below", "Open"]);
     assert_eq!(page.html().select(&selector(".locations h3 .status.paused")).count(), 2);
-    assert!(!page.text.contains("Hidden key"));
     // What it had before: an agency is one still, and a key that is blocked has not gone.
     assert_eq!(page.text_of(".locations h2"), "Agencies and locations 1");
-    assert!(page.text_of(".locations").contains("1 key, blocked by the suspension"), "{}", page.text_of(".locations"));
-    // Where the list is filtered, its heading counts none of those that the filter was not asked about.
-    let filtered = admin.get("/o/root/keys?q=deep&status=inactive").await.expect(200);
-    assert_eq!(listed(&filtered), ["Deep below"]);
-    assert_eq!(filtered.text_of(".locations h2"), "Location 0");
+    let keys = ".locations tbody th bdi:not(.desc)";
+    assert_eq!(page.text_of(keys), "Till");
+    assert_eq!(page.text_of(".locations tbody [data-label=Status]"), "Blocked: the organization is suspended");
+    // Nothing of it can be done, which stands there with the reason.
+    assert!(!page.text.contains(&key.to_string()), "no link and no form of it");
+    let html = page.html();
+    let button = html.select(&selector(".locations tbody button")).next().expect("a button");
+    assert!(button.attr("disabled").is_some());
+    let why = format!("#{}", button.attr("aria-describedby").expect("a reason"));
+    drop(html);
+    assert!(page.text_of(&why).starts_with("Refused until the organization is resumed"), "{}", page.text_of(&why));
+    // What it is called finds it, and its keys are counted; what filters let none of them through does not.
     assert_eq!(admin.get("/o/root/keys?q=deep").await.expect(200).text_of(".locations h2"), "Location 1");
+    assert_eq!(listed(&admin.get("/o/root/keys?q=deep&status=inactive").await.expect(200)), Vec::<String>::new());
     let tree = format!("/o/root/tree/{closed}");
     assert!(page.links().contains(&tree));
     admin.get(&tree).await.expect(200).form("/resume");
     for link in page.links().iter().filter(|it| it.starts_with("/o/")) {
         admin.get(link).await.expect(200);
     }
+    // The file has it as the list does, and so has what the list is narrowed to.
+    let file = admin.get("/o/root/keys/csv").await.expect(200).text;
+    assert!(file.contains("Till") && file.contains("Blocked: the organization is suspended"), "{file}");
+    assert_eq!(admin.get("/o/root/keys?status=blocked").await.expect(200).text_of(keys), "Till");
+    assert_eq!(listed(&admin.get("/o/root/keys?status=deleted").await.expect(200)), Vec::<String>::new());
+
+    // Who looks at no keys of others above does not do so here, and is told how many there are; nor does a program read what is closed.
+    let (_, ann, _) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    let (_, rita, _) = app.member(app.root, "Rita", BuiltIn::Readonly).await;
+    assert!(!Browser::of_user(&app, ann).await.get("/o/root/keys").await.expect(200).text.contains("Till"));
+    assert!(Browser::of_user(&app, rita).await.get("/o/root/keys").await.expect(200).text.contains("Till"));
+    // A nearer membership counts instead of what comes from above, be it suspended with its place.
+    let role = app.built_in(app.root, BuiltIn::Member).await.id;
+    let (_, eve, _) = app.member(app.root, "Eve", BuiltIn::Admin).await;
+    let patch = OrganizationPatch { status: Some(OrganizationStatus::Active), ..OrganizationPatch::default() };
+    update_organization(&app.app, &app.admin, closed, patch, None).await.unwrap();
+    app.add_member(below, eve, role).await;
+    suspend(&app, closed).await;
+    let page = Browser::of_user(&app, eve).await.get("/o/root/keys").await.expect(200);
+    assert!(!page.text.contains("Till"));
+    assert!(page.text_of(".locations").contains("1 key, blocked by the suspension"), "{}", page.text_of(".locations"));
 }
 
 #[tokio::test]
@@ -198,13 +227,17 @@ async fn the_search_of_an_agency_finds_the_keys_of_its_locations_by_name_descrip
         page.html().select(&selector(".locations tbody th bdi:not(.desc)")).map(|it| it.text().collect()).collect()
     };
     for (search, locations, keys) in [
-        ("till", vec!["Deep below", "Harbor Street", "Hill Road"], vec!["Printer", "Till", "Old till"]),
+        (
+            "till",
+            vec!["Closed", "Deep below", "Harbor Street", "Hill Road"],
+            vec!["Closed till", "Printer", "Till", "Old till"],
+        ),
         ("receipts", vec!["Deep below"], vec!["Printer"]),
         (&access_key, vec!["Harbor Street"], vec!["Till"]),
         (&hint, vec!["Harbor Street"], vec!["Till"]),
-        // A location that is called so shows its keys, and one that is suspended that it is.
+        // A location that is called so shows its keys, and so does one that is suspended.
         ("harbor", vec!["Harbor Street"], vec!["Kitchen", "Till"]),
-        ("closed", vec!["Closed"], vec![]),
+        ("closed", vec!["Closed"], vec!["Closed till"]),
         ("nowhere", vec![], vec![]),
     ] {
         let page = admin.get(&format!("/o/root/keys?q={search}")).await.expect(200);
@@ -213,7 +246,7 @@ async fn the_search_of_an_agency_finds_the_keys_of_its_locations_by_name_descrip
     }
     // The heading counts what was found, and leads to just these.
     let page = admin.get("/o/root/keys?q=till").await;
-    assert_eq!(page.text_of(".locations h2"), "Agencies and locations 3");
+    assert_eq!(page.text_of(".locations h2"), "Agencies and locations 4");
     let found = page.links().into_iter().find(|it| it == "/o/hill-road/keys?q=till").expect("a link to what was found");
     assert!(admin.get(&found).await.expect(200).text.contains("Old till"));
 
@@ -223,7 +256,7 @@ async fn the_search_of_an_agency_finds_the_keys_of_its_locations_by_name_descrip
     app.add_member(harbor, ann, role).await;
     let mut ann = Browser::of_user(&app, ann).await;
     let page = ann.get("/o/root/keys?q=till").await.expect(200);
-    assert_eq!(listed(&page), ["Deep below", "Hill Road"]);
+    assert_eq!(listed(&page), ["Closed", "Deep below", "Hill Road"]);
 }
 
 // S1.4: what is an agency itself is headed so, and the keys of each can be worked on as those of the agency can.

@@ -114,6 +114,7 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
         name: name.to_owned(),
         slug: slug.to_owned(),
         parent: (slug == "hill-road").then(|| words.organization.to_owned()),
+        is_closed: keys.is_none() || slug == "mill-lane",
         blocked: keys.is_none().then(|| "1".to_owned()),
         total: keys.as_ref().map(|it| it.len().to_string()),
         found: None,
@@ -123,6 +124,7 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
     };
     let own = |row: KeyRowView| KeyRowView { id: row.id.replace("key_01jd", "key_01je"), ..row };
     let below = rows(words).into_iter().take(2).map(own).collect();
+    let closed = rows(words).into_iter().take(1).map(|it| KeyRowView { may: KeyRights::default(), ..it }).collect();
     LocationKeys {
         total: "2".to_owned(),
         more: true,
@@ -131,6 +133,7 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
         locations: vec![
             location(words.names[4], "harbor-street", Some(below)),
             location(words.names[5], "hill-road", Some(Vec::new())),
+            location(words.names[4], "mill-lane", Some(closed)),
             location(words.names[3], "old-town", None),
         ],
     }
@@ -148,6 +151,8 @@ pub(super) fn whole(words: &Words<'_>) -> Vec<(&'static str, String)> {
     };
     let mut agency = page();
     let mut below = locations(words);
+    // Those of a suspended one would be more than 25.
+    below.locations.retain(|it| it.slug != "mill-lane");
     for it in below.locations.iter_mut().take(1) {
         it.keys = agency.rows.split_off(20);
     }
