@@ -57,7 +57,9 @@ pub async fn update_webhook(app: &App, caller: &Caller, id: WebhookId, patch: We
         if patch.active == Some(false) {
             let (tenant, access) = authorize()?;
             // What comes of it is decided below. Of one that is not sent anything nothing could be missed.
-            let found = find(&mut app.store().read().await?, &tenant, access, id).await?.webhook;
+            let mut reader = app.store().read().await?;
+            let found = find(&mut reader, &tenant, access, id).await?.webhook;
+            drop(reader);
             if found.status == WebhookStatus::Active && refuse_unexpected(found.version).is_ok() {
                 catch_up(&app).await;
             }
