@@ -115,7 +115,7 @@ test("A2: a key sees what its mapped user may see, until its date", async (scena
     assert.match(await lastEvent(page), /Member changed/);
   });
 
-  await scenario.test("A2.4, S2.19, S2.21: three dots, Edit changes name, expiry and mapped user, and the secret stays the same", async () => {
+  await scenario.test("A2.4, S2.13, S2.19, S2.21: three dots, Edit changes name, expiry and mapped user, and the secret stays the same", async () => {
     const edit = async (from, name, user, days) => {
       await walkToIntegrations(page);
       await row(page, from).getByRole("button", { name: `More for ${from}` }).click();

@@ -178,11 +178,15 @@ test("S1.16, S1.17, S1.18: who lost a key makes another, both work, and the old 
   const lost = await createKey(page, "Lost");
   await page.getByRole("link", { name: "View key" }).click();
   await page.getByRole("link", { name: "create a replacement" }).click();
-  await page.goto("/settings/api-keys");
-  const found = await createKey(page, "Found");
+  await page.getByText("It begins with all that “Lost” is set to, to take its place.").waitFor();
+  await page.getByLabel("Key Name").fill("Found");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.getByRole("heading", { name: "Key “Found” created" }).waitFor();
+  const found = { token: await page.locator("#token").textContent() };
+  assert.notEqual(found.token, lost.token);
   assert.equal(await callWith(server, bearer(lost.token)), 200);
   assert.equal(await callWith(server, bearer(found.token)), 200);
-  await page.goto("/settings/api-keys");
+  await walkToKeys(page);
   await page.getByRole("link", { name: "Lost", exact: true }).click();
   await page.getByRole("button", { name: "Deactivate" }).click();
   await page.getByRole("status").getByText("Key “Lost” deactivated.").waitFor();

@@ -155,7 +155,7 @@ const walkToApi = async (page, name) => {
 
 const done = (page, words) => page.getByRole("status").getByText(words).first().waitFor();
 
-test("S1.13, S1.14, S1.15: an admin documents two versions by clicks, and a member reads them by clicks, up to best practice", async () => {
+test("A1.6, S1.13, S1.14, S1.15: an admin documents two versions by clicks, and a member reads them by clicks, up to best practice", async () => {
   const { page, close } = await openWindow(browser, server);
   await signIn(page);
   await walkToApi(page, "Default");

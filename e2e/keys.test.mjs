@@ -73,6 +73,8 @@ test("S3.8, S3.9, S3.10, S3.14: READONLY only reads, ADMIN does everything and w
   await walkToKeys(page);
   const warning = page.getByText("Full administrative privileges");
   const readonly = await createKey(page, "Reader", async (it) => {
+    const roles = it.getByRole("group", { name: "Role", exact: true }).locator("b");
+    assert.deepEqual(await roles.allTextContents(), ["READONLY", "As the mapped user", "ADMIN", "MEMBER"]);
     assert.ok(await it.getByLabel("READONLY").isChecked(), "a key begins with little");
     assert.ok(!(await warning.isVisible()));
   });
@@ -84,6 +86,13 @@ test("S3.8, S3.9, S3.10, S3.14: READONLY only reads, ADMIN does everything and w
   assert.equal(await callWith(server, bearer(readonly.token)), 200);
   assert.equal(await create(server, readonly.token, "Made by the reader"), 403);
   assert.equal(await create(server, admin.token, "Made by the ruler"), 201);
+  await page.getByRole("link", { name: "Done" }).click();
+  for (const [name, role] of [["Reader", "READONLY"], ["Ruler", "ADMIN"]]) {
+    // Another's name has this one in it.
+    const own = page.getByRole("row").filter({ has: page.getByRole("link", { name, exact: true }) });
+    await own.waitFor();
+    assert.equal((await own.getByRole("cell").allInnerTexts())[2].trim(), role);
+  }
   await close();
 });
 
@@ -96,6 +105,10 @@ test("S2.17, S2.19, S2.20, S2.21: three dots offer View, Edit and Delete, and an
   await row(page, "Reports").getByRole("button", { name: "More for Reports" }).click();
   const menu = page.locator(".menu:popover-open");
   assert.deepEqual((await menu.getByRole("link").allInnerTexts()).slice(0, 3), ["View", "Edit", "Delete"]);
+  await menu.getByRole("link", { name: "View" }).click();
+  await page.getByRole("heading", { name: "Reports", level: 1 }).waitFor();
+  await walkToKeys(page);
+  await row(page, "Reports").getByRole("button", { name: "More for Reports" }).click();
   await menu.getByRole("link", { name: "Edit" }).click();
   await page.getByLabel("Key Name").fill("Reports, monthly");
   await page.getByLabel("READONLY").check();
@@ -109,6 +122,11 @@ test("S2.17, S2.19, S2.20, S2.21: three dots offer View, Edit and Delete, and an
   assert.equal(await callWith(server, bearer(key.token)), 200);
   await walkToKeys(page);
   assert.equal((await row(page, "Reports, monthly").getByRole("cell").allInnerTexts())[5], "2099-12-31");
+  await row(page, "Reports, monthly").getByRole("button", { name: "More for Reports, monthly" }).click();
+  await menu.getByRole("link", { name: "Delete" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete key" }).click();
+  await page.getByRole("status").getByText("Key “Reports, monthly” deleted.").waitFor();
+  assert.equal(await callWith(server, bearer(key.token)), 401);
   await close();
 });
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { basic, bearer, callWith, createKey, isRed, keep, openWindow, setUp, shared, signIn, startServer, walkToKeys } from "./harness.mjs";
+import { ADMIN, basic, bearer, callWith, createKey, isRed, keep, openWindow, setUp, shared, signIn, startServer, walkToKeys } from "./harness.mjs";
 
 const NAME = "Integration with CRM";
 
@@ -26,7 +26,13 @@ for (const scripts of [true, false]) {
     let key;
 
     await scenario.test("A4.1, S4.3, S4.4, S4.5: gear, Settings, API Keys, Create API Key", async () => {
-      await walkToKeys(page);
+      await page.goto("/");
+      const gear = page.locator('header.top a:has(use[href$="#gear"])');
+      assert.equal((await gear.textContent()).trim(), "Settings");
+      await gear.click();
+      await page.getByRole("heading", { name: "Settings", level: 1 }).waitFor();
+      await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "API Keys" }).click();
+      await page.getByRole("heading", { name: "API Keys", level: 1 }).waitFor();
       await page.getByRole("link", { name: "Create API Key" }).first().click();
       await page.getByRole("heading", { name: "Create API Key" }).waitFor();
     });
@@ -63,11 +69,20 @@ for (const scripts of [true, false]) {
       assert.equal(await callWith(server, basic(key.access, key.secret)), 200);
       assert.equal(await callWith(server, bearer(key.token)), 200);
       assert.equal(await callWith(server, {}), 401);
+      assert.equal(await callWith(server, basic(ADMIN.email, ADMIN.password)), 401, "a person's password is none");
     });
 
     await scenario.test("A4.2, S2.15, S4.10: the list shows the names and statuses of all keys, and no secret", async () => {
       await page.getByRole("link", { name: "Done" }).click();
-      await row(page).getByText("Active", { exact: true }).waitFor();
+      const retired = `Old export${suffix}`;
+      await createKey(page, retired);
+      await page.getByRole("link", { name: "View key" }).click();
+      await page.getByRole("button", { name: "Deactivate" }).click();
+      await page.getByRole("status").getByText(`Key “${retired}” deactivated.`).waitFor();
+      await walkToKeys(page);
+      for (const [name, status] of [[NAME, "Active"], [retired, "Inactive"]]) {
+        await page.getByRole("row", { name }).getByText(status, { exact: true }).waitFor();
+      }
       assert.ok(!(await page.content()).includes(key.secret));
     });
 

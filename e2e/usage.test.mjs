@@ -49,7 +49,7 @@ test("the page of a new key sees its first request, and without scripts it is on
   await plain.close();
 });
 
-// S3.15, S3.16
+// S3.16
 test("a key's page counts what passed and what was refused, and says why", async () => {
   const { page, close } = await openWindow(browser, server);
   await signIn(page);

@@ -63,6 +63,12 @@ for (const scripts of [true, false]) {
     // A0.4
     await scenario.test("a hook that the member's key subscribes is told, signed", async () => {
       key = await switchOn(member.page);
+      // The last character belongs to the checksum: another one makes it nobody's key.
+      const wrong = key.slice(0, -1) + (key.endsWith("0") ? "1" : "0");
+      for (const [value, status] of [[key, 200], [wrong, 401]]) {
+        assert.equal((await fetch(`${server.base}/api/v1/me?api_key=${value}`)).status, status);
+        assert.equal(await callWith(server, { "X-Api-Key": value }), status);
+      }
       hook = await subscribe(key, "/zap");
       assert.match(hook.id, /^whk_/);
       const thing = await report();
@@ -115,6 +121,7 @@ for (const scripts of [true, false]) {
       if (scripts) await show(admin.page, "api-management-webhooks");
       await openHolder();
       await admin.page.getByRole("heading", { name: "User's Webhooks" }).waitFor();
+      await admin.page.getByRole("link", { name: "Clear API Key" }).waitFor();
       const heads = await admin.page.getByRole("table", { name: "User's Webhooks" }).getByRole("columnheader").allTextContents();
       assert.deepEqual(heads.map((it) => it.trim()).filter((it) => it !== "Select"), ["URL", "Entity", "Operation Type", "Key", "Status"]);
       for (const text of [receiver.url("/zap"), "contact", "create", "On"]) await row("/zap").getByText(text, { exact: true }).waitFor();
@@ -132,8 +139,12 @@ for (const scripts of [true, false]) {
       await admin.page.getByRole("status").getByText("The webhook is paused.").waitFor();
       const missed = await report();
       await configure("/zap");
+      assert.ok(new URL(admin.page.url()).pathname.endsWith(`/webhooks/${hook.id}`));
       await admin.page.getByRole("button", { name: "Play" }).click();
+      await admin.page.getByRole("status").getByText("The webhook goes on.").waitFor();
+      assert.equal((await call(server, key, 200, "GET", `/hooks/${hook.id}`)).status, "active", "the same one, with the key that subscribed it");
       await isTold("/zap", await report());
+      assert.ok(isSigned(receiver.requests.at(-1), hook.signing_secret), "and with its secret");
       assert.ok(!receiver.told("/zap").includes(missed));
     });
 

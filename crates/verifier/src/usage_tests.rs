@@ -43,7 +43,7 @@ fn the_latest_use_counts_with_its_origin() {
     assert_eq!(world.replica.drain_uses(10), [expected]);
 }
 
-// S3.15: what was refused after all is no request that passed, and yet the secret was used then.
+// S3.11: what was refused after all is no request that passed, and yet the secret was used then.
 #[test]
 fn a_use_that_is_taken_back_is_not_counted_and_stays_the_latest() {
     let world = world_with_keys(1);

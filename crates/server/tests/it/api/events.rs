@@ -21,7 +21,9 @@ async fn revision_history_names_the_mapped_user_and_the_key() {
     let it = Fixture::start().await;
     let admin_role = it.built_in_role("admin").await;
     let ann = it.create_member("Ann Lee", &admin_role).await;
-    let made = it.create_key(json!({"name": "Deploys", "owner_id": ann, "mapped_user_id": ann})).await;
+    // Not hers: the name is that of whom the key acts for.
+    let admin = it.app.admin_id.to_string();
+    let made = it.create_key(json!({"name": "Deploys", "owner_id": admin, "mapped_user_id": ann})).await;
     let role = it.create_role("analyst", &["scorecards:read"]).await;
     let change = json!({"permissions": ["scorecards/A:read"]});
     it.admin.with(&made.token).patch(&it.at(&format!("/roles/{role}")), change).await.expect(200);
@@ -39,7 +41,7 @@ async fn revision_history_names_the_mapped_user_and_the_key() {
 
     // Below, the key is none of theirs; the user stands above and is known there.
     let below = it.create_organization("Below").await;
-    let reaching = json!({"name": "Reaching", "owner_id": ann, "mapped_user_id": ann, "reach": "subtree"});
+    let reaching = json!({"name": "Reaching", "owner_id": admin, "mapped_user_id": ann, "reach": "subtree"});
     let reaching = it.create_key(reaching).await;
     let path = format!("/api/v1/organizations/{below}");
     it.admin.with(&reaching.token).patch(&path, json!({"name": "Renamed"})).await.expect(200);

@@ -29,7 +29,6 @@ async fn set_policy(it: &Fixture, policy: Value) {
     it.admin.patch(&it.at("/policy"), policy).await.expect(200);
 }
 
-// A1.6
 #[tokio::test]
 async fn a_key_is_let_in_as_often_as_its_rate_says_and_told_when_to_come_back() {
     let it = Fixture::start().await;
@@ -246,6 +245,7 @@ async fn a_member_lets_own_keys_be_used_less_often_and_never_more() {
     it.admin.patch(&path, json!({"limits": {"rate": "200/10s"}})).await.expect(200);
 }
 
+// A1.6: the limits show in headers, and 429 says when to come back.
 #[tokio::test]
 async fn claviger_itself_is_called_with_a_key_no_more_often_than_it_may_be_used() {
     let unlimited = Config { api_rate: None, ..config() };

@@ -18,7 +18,7 @@ fn busy(stretches: &Value) -> Vec<(String, u64, u64)> {
     all.filter(|it| it.1 + it.2 > 0).collect()
 }
 
-// S3.15, S3.16
+// S3.16
 #[tokio::test]
 async fn requests_that_passed_and_those_that_were_refused_are_told_by_the_hour_and_by_the_day() {
     let it = Fixture::start().await;
@@ -54,7 +54,7 @@ async fn requests_that_passed_and_those_that_were_refused_are_told_by_the_hour_a
     assert_eq!(busy(&told["days"]), [("2026-11-20T00:00:00Z".into(), 2, 0), ("2026-11-21T00:00:00Z".into(), 0, 2)]);
 }
 
-// S3.15, S3.16
+// S3.16
 #[tokio::test]
 async fn what_asked_for_an_api_that_there_is_not_was_refused_like_everything_else() {
     let it = Fixture::start().await;
@@ -72,7 +72,7 @@ async fn what_asked_for_an_api_that_there_is_not_was_refused_like_everything_els
     assert_eq!(told["denied_requests"][1]["ip"], "203.0.113.9");
 }
 
-// S3.15, S3.16: a good key that may not do what it asks for was let in, and refused all the same.
+// S3.16: a good key that may not do what it asks for was let in, and refused all the same.
 #[tokio::test]
 async fn what_our_own_api_refuses_a_key_for_want_of_rights_did_not_pass() {
     let it = Fixture::start().await;

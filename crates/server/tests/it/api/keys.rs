@@ -1,10 +1,14 @@
 //! The life of a key over HTTP.
 
+use claviger_core::name::KeyPrefix;
+use claviger_core::secret::Token;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, Made};
 
-// S2.3: the secret stands in the answer that makes the key, and nowhere else.
+// The secret stands in the answer that makes the key, and nowhere else.
 #[tokio::test]
 async fn a_secret_is_shown_once() {
     let it = Fixture::start().await;
@@ -19,6 +23,18 @@ async fn a_secret_is_shown_once() {
         assert!(shown.contains(&made.id), "{shown}");
         assert!(!shown.contains(&made.token) && !shown.contains(&made.secret_key), "{shown}");
     }
+}
+
+// S2.3: what was not generated for an integration lets it in nowhere, however well it is formed.
+#[tokio::test]
+async fn only_a_generated_key_is_let_in() {
+    let it = Fixture::start().await;
+    let made = it.create_key(json!({"name": "Integration with CRM"})).await;
+    let invented = Token::generate(&KeyPrefix::parse("ck").unwrap(), &mut ChaCha20Rng::seed_from_u64(u64::MAX));
+    assert_eq!(invented.expose().len(), made.token.len(), "of the same form");
+    it.admin.without().get("/api/v1/me").await.expect(401);
+    it.admin.with(invented.expose()).get("/api/v1/me").await.expect(401);
+    it.admin.with(&made.token).get("/api/v1/me").await.expect(200);
 }
 
 // S3.17: a name is unique among the live keys, in whatever case and width it is written; a revoked key frees it.

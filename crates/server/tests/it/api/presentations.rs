@@ -1,15 +1,16 @@
 //! One key, every presentation, on our own API.
 
 use data_encoding::BASE64;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fixture::Fixture;
+use crate::app::{ADMIN_EMAIL, ADMIN_PASSWORD};
 
 fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", BASE64.encode(format!("{user}:{password}").as_bytes()))
 }
 
-// S1.1, S2.2, S2.24, S2.27, S4.1: two parts or one, the same credential, and nothing else is needed.
+// S2.2, S2.24, S2.27, S4.1: two parts or one, the same credential, and nothing else is needed; what a person signs in with is none.
 #[tokio::test]
 async fn a_key_passes_in_every_presentation() {
     let it = Fixture::start().await;
@@ -33,6 +34,25 @@ async fn a_key_passes_in_every_presentation() {
         let answer = anyone.get_with("/api/v1/me", headers).await.expect(200);
         assert_eq!(answer.text_at("/key/id"), key.id, "{headers:?}");
         assert!(!answer.text.contains(secret), "no secret comes back");
+    }
+    anyone.get("/api/v1/me").await.expect(401);
+    let person = basic(ADMIN_EMAIL, ADMIN_PASSWORD);
+    anyone.get_with("/api/v1/me", &[("authorization", &person)]).await.expect(401);
+}
+
+// S1.1: an application's has a role and nobody behind it, a user's acts as that user; and each is known by itself.
+#[tokio::test]
+async fn a_key_stands_for_an_application_or_for_a_user() {
+    let it = Fixture::start().await;
+    let readonly = it.built_in_role("readonly").await;
+    let ann = it.create_member("Ann Lee", &readonly).await;
+    let application = json!({"name": "Website", "role_id": readonly, "owner_id": null, "mapped_user_id": null});
+    let application = it.create_key(application).await;
+    let user = it.create_key(json!({"name": "Ann's", "owner_id": null, "mapped_user_id": ann})).await;
+    assert_ne!(application.access_key, user.access_key);
+    for (key, user) in [(&application, Value::Null), (&user, json!({"id": ann, "name": "Ann Lee"}))] {
+        let me = it.admin.with(&key.token).get("/api/v1/me").await.expect(200).json();
+        assert_eq!((&me["key"]["id"], &me["user"]), (&json!(key.id), &user));
     }
 }
 

@@ -293,7 +293,6 @@ async fn pages_carry_the_instant_that_spans_are_counted_from() {
     assert_eq!(html.root_element().attr("data-now"), Some(app.now().to_string().as_str()));
 }
 
-// A1.6
 #[tokio::test]
 async fn how_often_a_key_may_be_used_is_set_in_its_form_and_stands_on_its_page() {
     let app = TestApp::new().await;

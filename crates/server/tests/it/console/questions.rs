@@ -198,8 +198,11 @@ async fn a_key_leads_to_where_its_api_is_documented() {
         let wanted = selector("main a[href='/docs'], main a[href^='/docs/apis'], main a[rel=external]");
         html.select(&wanted).map(|it| it.attr("href").unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
-    for path in [path.as_str(), "/o/root/profile/api-access"] {
-        assert_eq!(link(&ann.get(path).await.expect(200)), BTreeSet::from(["/docs".to_owned()]), "{path}");
+    // Two places of her settings, the key itself, and the help, which stands in the menu of the profile on every page.
+    for path in ["/o/root/profile", "/o/root/profile/api-access", path.as_str()] {
+        let page = ann.get(path).await.expect(200);
+        assert_eq!(link(&page), BTreeSet::from(["/docs".to_owned()]), "{path}");
+        assert_eq!(page.text_of("#profile a[href='/docs']"), "API Developer Guide", "{path}");
     }
     let apis = list_apis(&app.app, &app.admin, app.root, PageRequest::default()).await.unwrap().items;
     let id = apis.iter().find(|it| it.slug.as_str() == "default").unwrap().id;

@@ -90,6 +90,11 @@ async fn the_sign_in_bundle_is_shown_on_request_and_only_then_audited() {
     assert_eq!((line["sharedsecret"].as_str(), line["shortname"].as_str()), (Some(made.token.expose()), Some("root")));
     assert_eq!(looks(&app).await, 1);
     assert!(!answer.text.contains(&token), "it stands in the line, and by itself on the page before");
+    // Shown once: the key's own page, which a reload leads to, has neither, and the list says that nobody called yet.
+    let page = browser.get(&created.key_path()).await.expect(200);
+    assert_eq!(page.html().select(&selector("#bundle")).count(), 0);
+    assert!(!page.text.contains(&token) && !page.text.contains(made.token.expose()));
+    assert!(browser.get("/o/root/keys?q=CI").await.expect(200).text_of("[data-label='Last Login']").contains("Never"));
 
     // With another token it would only fail where it is used.
     let other = browser.create_key("Other").await.text_of("#token");

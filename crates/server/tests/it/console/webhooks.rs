@@ -15,7 +15,7 @@ use claviger_core::secret::Token;
 use claviger_store::log::EventFilter;
 use serde_json::json;
 
-use super::browser::Browser;
+use super::browser::{Browser, selector};
 use crate::app::{TestApp, name, new_key, permissions};
 use crate::webhooks::receiver::{Manner, Receiver};
 use crate::webhooks::world::World;
@@ -74,6 +74,25 @@ async fn a_member_finds_the_webhooks_of_their_own_key_and_no_others() {
     assert!(browser.follow(paused).await.text_of(".status").contains("Paused"));
     browser.get(&format!("/o/root/webhooks/{foreign}")).await.expect(404);
     browser.get("/o/root/integrations/webhooks").await.expect(403);
+}
+
+// S0.16: of each who holds a key, API Management counts and shows the webhooks that were subscribed with it, and nobody else's.
+#[tokio::test]
+async fn api_management_shows_of_each_user_the_webhooks_of_their_own_key() {
+    let app = TestApp::new().await;
+    let (ann, of_ann) = subscribed(&app, "Ann").await;
+    let (ben, of_ben) = subscribed(&app, "Ben").await;
+    let mut browser = Browser::signed_in(&app).await;
+    let management = "/o/root/security/api-management";
+    let list = browser.get(management).await.expect(200).html();
+    let cells = selector("[data-label=Webhooks]");
+    let told = list.select(&cells).map(|it| it.text().collect::<String>());
+    let webhooks: Vec<String> = told.filter(|it| it != "None").collect();
+    assert_eq!(webhooks, ["1 webhook", "1 webhook"]);
+    for (user, own, other) in [(ann, &of_ann, &of_ben), (ben, &of_ben, &of_ann)] {
+        let page = browser.get(&format!("{management}/{user}")).await.expect(200);
+        assert!(page.text.contains(own.as_str()) && !page.text.contains(other.as_str()), "{}", page.text_of("main"));
+    }
 }
 
 // What stands behind the host may be a secret, as in the address of a Zap.

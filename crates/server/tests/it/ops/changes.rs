@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claviger::ops::idempotency::{Answer, Idempotency};
-use claviger::ops::keys::{CreatedKey, KeyFilter, KeyQuery, create_key, list_keys, revoke_key};
+use claviger::ops::keys::{
+    CreatedKey, KeyFilter, KeyQuery, Overlap, create_key, list_keys, revoke_key, rotate_key, set_key_active,
+};
 use claviger::ops::page::PageRequest;
 use claviger_core::event::Stream;
 use claviger_core::key::RevocationReason;
@@ -89,7 +91,7 @@ fn with_nobody(text: &str) -> claviger::ops::keys::NewKey {
     claviger::ops::keys::NewKey { owner_id: Some(None), ..new_key(text) }
 }
 
-// S0.12: on the writing node there is no allow after the answer to a revocation.
+// S0.12: on the writing node there is no allow after the answer to a revocation, nor to another change that ends what the key was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_is_never_answered_before_it_holds() {
     let test = TestApp::new().await;
@@ -97,8 +99,22 @@ async fn a_revocation_is_never_answered_before_it_holds() {
         let created = test.create_key(&test.admin, test.root, with_nobody(&format!("Key {number}"))).await.unwrap();
         assert_eq!(test.verify(&created.token, &[]), Ok(()));
         let id = created.info.key.id;
-        revoke_key(&test.app, &test.admin, test.root, id, RevocationReason::Unspecified, None).await.unwrap();
-        assert_eq!(test.verify(&created.token, &[]), Err("revoked"));
+        let (app, admin, root) = (&test.app, &test.admin, test.root);
+        let code = match number % 3 {
+            0 => {
+                revoke_key(app, admin, root, id, RevocationReason::Unspecified, None).await.unwrap();
+                "revoked"
+            }
+            1 => {
+                rotate_key(app, admin, root, id, Overlap::For(Duration::ZERO), None).await.unwrap();
+                "revoked"
+            }
+            _ => {
+                set_key_active(app, admin, root, id, false, None, None).await.unwrap();
+                "inactive"
+            }
+        };
+        assert_eq!(test.verify(&created.token, &[]), Err(code));
     }
 }
 

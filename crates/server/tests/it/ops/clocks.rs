@@ -112,7 +112,7 @@ const GONE: &str = EventKind::KeyRevoked.as_str();
 const EXPIRY: &str = EventKind::KeyExpiryNoticed.as_str();
 const EXPIRED: &str = EventKind::KeyExpired.as_str();
 
-// S1.9 S1.10 S1.11
+// S1.10 S1.11
 #[tokio::test]
 async fn key_that_nobody_uses_is_told_of_at_75_83_and_89_days_and_deleted_at_90() {
     let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
@@ -126,6 +126,21 @@ async fn key_that_nobody_uses_is_told_of_at_75_83_and_89_days_and_deleted_at_90(
     assert_eq!(told[&made.info.key.id], expected);
     let last = events(&days.it, days.it.root).await.into_iter().rfind(|it| it.kind == EventKind::KeyRevoked).unwrap();
     assert_eq!((last.after.unwrap()["revocation_reason"].as_str(), last.job.as_deref()), (Some("idle"), Some("idle")));
+    days.it.stop().await;
+}
+
+// S1.9: want of use ends a key, and no date does.
+#[tokio::test]
+async fn key_that_is_used_every_80_days_lives_for_years() {
+    let mut days = Days::with_policy(r#"{"idle_days": 90}"#).await;
+    let made = days.make("Marketing Automation").await;
+    assert_eq!(made.info.key.expires_at, None);
+    for day in (80..=800).step_by(80) {
+        days.use_keys(day, [&made]).await;
+        days.look(day).await;
+        assert_eq!(days.it.verify(&made.token, &[]), Ok(()), "day {day}");
+    }
+    assert_eq!(days.told().await, BTreeMap::new(), "nor is anybody warned of one");
     days.it.stop().await;
 }
 

@@ -161,6 +161,7 @@ async fn nobody_gives_or_takes_more_than_they_hold() {
     assert_eq!(refused(update_role(&test.app, &mia, test.root, manager.id, widen, None).await), exceeds);
 }
 
+// S0.2: nobody takes API access from admins, and so no switch is ever off for them.
 #[tokio::test]
 async fn built_in_roles_keep_what_makes_them_so() {
     let test = TestApp::new().await;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{Data, PORTS, Prepared, Server, prepare};
 use crate::engine::is_nightly;
+use crate::raw::Raw;
 use crate::webhooks::receiver::{Manner, Receiver};
 
 /// Events, each of which is for all receivers.
@@ -193,4 +194,46 @@ async fn what_was_acknowledged_arrives_at_every_receiver_however_often_the_servi
     let found = violations(&acknowledged, &arrived, kills);
     let kinds: Vec<_> = found.iter().map(|it| it.split(':').next().unwrap()).collect();
     assert_eq!(kinds[..3], ["lost", "foreign", "repeated"], "{found:?}");
+}
+
+// A5.4: what its receiver refused waits for its next attempt, and a restart forgets neither it nor how often it was tried.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_that_waits_outlives_kill_9() {
+    let data = Data::new().await;
+    let Prepared { admin_key, .. } = prepare(&data).await;
+    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
+    let host = Host { admin_key, http, waiting: Mutex::default(), acknowledged: Mutex::default() };
+    let receiver = Receiver::new(Manner::status(500)).await;
+    let mut server = start(&data);
+    let hook = json!({"target_url": receiver.url(), "entity": "contact", "operation": "create"});
+    host.post(server.fact("Console"), "/api/v1/hooks", &hook).await.expect("a webhook");
+    let event = json!({"id": "c-1", "type": "contact.created", "at": "2026-01-01T00:00:00Z", "data": {"number": 1}});
+    host.post(server.fact("Console"), "/api/v1/events", &json!({ "events": [event] })).await.expect("an event");
+    receiver.wait_for(1).await;
+    // Killed before it has noted the answer it would only send it again, which is another matter.
+    let mut raw = Raw::at(&data.data_folder(), data.database.as_deref()).await;
+    let noted = Instant::now();
+    while raw.rows::<(i64,)>("SELECT count(*) FROM attempt").await[0].0 == 0 {
+        assert!(noted.elapsed() < Duration::from_secs(10), "the attempt is not noted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.kill();
+    assert_eq!(raw.rows::<(i64,)>("SELECT count(*) FROM delivery WHERE state = 'pending'").await[0].0, 1);
+    let had = receiver.received().len();
+    receiver.becomes(Manner::status(200));
+    // As if its time had come.
+    raw.execute("UPDATE delivery SET due_at = 1 WHERE state = 'pending'").await;
+    raw.execute("UPDATE webhook SET due_at = 1, leased_until = NULL").await;
+    drop(raw);
+    let server = start(&data);
+    let received = receiver.wait_for(had + 1).await;
+    assert_eq!(received[had].header("webhook-id"), received[0].header("webhook-id"));
+    assert_eq!(received[had].body, received[0].body);
+    let mut raw = Raw::at(&data.data_folder(), data.database.as_deref()).await;
+    let noted = Instant::now();
+    while raw.rows::<(i64,)>("SELECT count(*) FROM attempt").await[0].0 == 1 {
+        assert!(noted.elapsed() < Duration::from_secs(10), "the second attempt is not noted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(server);
 }

@@ -13,6 +13,7 @@ use super::{Data, Prepared, Server, prepare};
 const ROUNDS: u64 = 6;
 const KEYS_PER_ROUND: usize = 3;
 
+// A5.4: of the notices.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_notice_is_lost_and_none_is_told_twice_however_often_the_service_is_killed() {
     let data = Data::new().await;
