@@ -205,6 +205,30 @@ async fn whatever_is_not_signed_just_now_by_the_shared_secret_is_refused() {
     assert_eq!(refusal(&at.sign_in(&at.signed(&with("x", json!(1)))).await), (401, "inactive".into()));
 }
 
+#[tokio::test]
+async fn what_is_wrong_with_the_form_of_a_sign_in_is_said_in_whole_sentences() {
+    let at = Signing::start().await;
+    for (body, message) in [
+        ("[]", "The body is not of the documented shape: must be an object, and is a list."),
+        (r#"{"jwt":"a","jwt":"b"}"#, "The body is not of the documented shape: duplicate field `jwt`."),
+    ] {
+        let sent = at.nobody.request("POST", SIGN_IN).header("content-type", "application/json").body(body);
+        assert_eq!(at.nobody.send(sent).await.expect(400).text_at("/message"), message);
+    }
+    // To whoever signed it, and to whoever did not.
+    for secret in [at.secret.as_bytes(), b"another"] {
+        let list = at.sign_in(&signed_with(Algorithm::HS256, &json!([1, 2]), secret)).await;
+        assert_eq!(refusal(&list), (401, "assertion_refused".into()));
+        assert_eq!(list.text_at("/message"), "The claims of `jwt` are not a JSON object.");
+    }
+    // There are no `errors` on this wire.
+    let twice = form(&at.nobody, REFRESH, &[("refresh_token", "a"), ("refresh_token", "b")]).await;
+    assert_eq!(refusal(&twice), (400, "invalid_field".into()));
+    assert_eq!(twice.text_at("/fix"), "Correct what `message` names.");
+    let message = twice.text_at("/message");
+    assert!(message.ends_with(" refresh_token: is given more than once."), "{message}");
+}
+
 // A3.5: a parent's key with a child's shortname reaches the child, and only that.
 #[tokio::test]
 async fn a_parents_key_signs_in_to_a_child_and_reaches_that_alone() {
