@@ -10,6 +10,7 @@ use axum::extract::{ConnectInfo, FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use claviger_core::decision::Code;
 use claviger_core::limits;
 use claviger_core::reject::RejectCode;
 use secrecy::SecretString;
@@ -228,7 +229,9 @@ pub(super) async fn refresh_access_token(
 fn sign_in_again(error: Error) -> Problem {
     let says_what_to_do = matches!(&error, Error::Reject(reject) if reject.fix.is_some());
     let mut problem = Problem::from(error);
-    if !says_what_to_do && matches!(problem.status, 401 | 403) {
+    // With a key that was deleted nobody signs in again: the code says what there is to do.
+    let is_deleted = problem.code == Code::Revoked.as_str();
+    if !says_what_to_do && !is_deleted && matches!(problem.status, 401 | 403) {
         problem.fix = "Sign in again with the key itself; if that is refused too, the answer says why.";
     }
     problem

@@ -114,7 +114,9 @@ async fn a_deleted_key_takes_its_access_token_and_its_refresh_token_along() {
     bearer.post(&at.it.at(&format!("/keys/{}/revoke", Made::of(&mine).id)), json!({})).await.expect(200);
     at.it.revoke(&key.id).await;
     assert_eq!(bearer.get("/api/v1/me").await.refusal(), (401, "revoked".into()));
-    assert_eq!(refusal(&at.refresh(&again.text_at("/refresh_token")).await), (400, "revoked".into()));
+    let over = at.refresh(&again.text_at("/refresh_token")).await;
+    assert_eq!(refusal(&over), (400, "revoked".into()));
+    assert_eq!(over.text_at("/fix"), "Create another key; a revoked one never works again.");
     assert_eq!(refusal(&at.refresh(&said.text_at("/access_token")).await), (400, "unauthenticated".into()));
 }
 
