@@ -166,6 +166,11 @@ for (const scripts of [true, false]) {
     await scenario.test("A3.2, S3.3: ADD API KEY with READONLY shows key and bundle once, and the list says Never", async () => {
       readonly = await bundleOf(await createIn("automation_ro", "READONLY"));
       if (scripts) await inspect(page, "key-bundle");
+      const card = await page.locator(".secret").boundingBox();
+      const done = await page.getByRole("link", { name: "Done" }).boundingBox();
+      assert.ok(done.y - card.y - card.height >= 16, "the way on stands apart from the card");
+      const edge = await page.locator(".secret > :first-child").evaluate((it) => getComputedStyle(it).borderTopWidth);
+      assert.equal(edge, "0px", "the card has its upper edge once");
       const looked = await lastEvent(page);
       assert.match(looked, /Looked at the shared secret/);
       await walkToKeys();
