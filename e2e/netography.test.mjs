@@ -154,6 +154,8 @@ for (const scripts of [true, false]) {
       }
       await page.getByRole("link", { name: "Done" }).click();
       assert.ok(!(await page.content()).includes(first), "the page itself does not show it");
+      const [lead, facts] = await Promise.all([".lead", ".facts"].map((it) => page.locator(it).boundingBox()));
+      assert.ok(facts.y - lead.y - lead.height >= 16, "the introduction stands apart from the table");
       await wait(11 * MINUTE);
       await page.getByRole("link", { name: "View Shared Secret" }).click();
       await page.getByLabel("Your password").fill(dev.admin.password);
