@@ -268,9 +268,11 @@ for (const scripts of [true, false]) {
     });
 
     await scenario.test("A3.6: a new secret ends the old one's tokens; the shared secret rotates with an overlap", async () => {
+      await wait(11 * MINUTE);
       await walkToSecret();
       await page.getByRole("link", { name: "Rotate", exact: true }).click();
       await page.getByLabel("In 1 hour").check();
+      await page.getByLabel("Your password").fill(dev.admin.password);
       await page.getByRole("button", { name: "Rotate", exact: true }).click();
       await page.getByRole("heading", { name: "New shared secret" }).waitFor();
       const second = await shown();
