@@ -192,11 +192,8 @@ impl Assertion {
     /// Whether it was signed with this shared secret.
     pub fn is_signed_with(&self, shared_secret: &Token) -> bool {
         let key = DecodingKey::from_secret(shared_secret.expose().as_bytes());
-        let read = jsonwebtoken::decode::<IgnoredAny>(
-            self.text.expose_secret(),
-            &key,
-            &signature_only(Algorithm::HS256),
-        );
+        let read =
+            jsonwebtoken::decode::<IgnoredAny>(self.text.expose_secret(), &key, &signature_only(Algorithm::HS256));
         read.is_ok()
     }
 
