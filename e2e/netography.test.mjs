@@ -154,6 +154,8 @@ for (const scripts of [true, false]) {
       }
       await page.getByRole("link", { name: "Done" }).click();
       assert.ok(!(await page.content()).includes(first), "the page itself does not show it");
+      const [lead, facts] = await Promise.all([".lead", ".facts"].map((it) => page.locator(it).boundingBox()));
+      assert.ok(facts.y - lead.y - lead.height >= 16, "the introduction stands apart from the table");
       await wait(11 * MINUTE);
       await page.getByRole("link", { name: "View Shared Secret" }).click();
       await page.getByLabel("Your password").fill(dev.admin.password);
@@ -166,6 +168,11 @@ for (const scripts of [true, false]) {
     await scenario.test("A3.2, S3.3: ADD API KEY with READONLY shows key and bundle once, and the list says Never", async () => {
       readonly = await bundleOf(await createIn("automation_ro", "READONLY"));
       if (scripts) await inspect(page, "key-bundle");
+      const card = await page.locator(".secret").boundingBox();
+      const done = await page.getByRole("link", { name: "Done" }).boundingBox();
+      assert.ok(done.y - card.y - card.height >= 16, "the way on stands apart from the card");
+      const edge = await page.locator(".secret > :first-child").evaluate((it) => getComputedStyle(it).borderTopWidth);
+      assert.equal(edge, "0px", "the card has its upper edge once");
       const looked = await lastEvent(page);
       assert.match(looked, /Looked at the shared secret/);
       await walkToKeys();
@@ -261,9 +268,11 @@ for (const scripts of [true, false]) {
     });
 
     await scenario.test("A3.6: a new secret ends the old one's tokens; the shared secret rotates with an overlap", async () => {
+      await wait(11 * MINUTE);
       await walkToSecret();
       await page.getByRole("link", { name: "Rotate", exact: true }).click();
       await page.getByLabel("In 1 hour").check();
+      await page.getByLabel("Your password").fill(dev.admin.password);
       await page.getByRole("button", { name: "Rotate", exact: true }).click();
       await page.getByRole("heading", { name: "New shared secret" }).waitFor();
       const second = await shown();

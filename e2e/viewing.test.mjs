@@ -52,7 +52,7 @@ for (const scripts of [true, false]) {
       await setReveal(admin.page, /^To its owner/);
       await walkProfile(ann.page, "Your Profile & Preferences", "API Access");
       await ann.page.getByRole("button", { name: "Turn API access on" }).click();
-      await ann.page.getByText("It can be viewed again on the key’s page.").waitFor();
+      await ann.page.getByText("It can be viewed again under API Access.").waitFor();
       const made = await ann.page.locator("#token").textContent();
       await walkProfile(ann.page, "Your Profile & Preferences", "API Access");
       await ann.page.reload();

@@ -1,7 +1,7 @@
 //! Assertions: what a client signs with its organization's shared secret to sign in with a key.
 //!
 //! A JWT with HS256 and the claims `iat`, `jti`, `appname`, `appkey` and `shortname`, as Netography's Fusion has it. The key stands in it, so it
-//! is found before the signature can be checked; nothing is told to anybody whose signature has not been proven.
+//! is found before the signature can be checked; whoever has not proven their signature is told what is wrong with the form, and nothing else.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -107,6 +107,9 @@ pub enum NoAssertion {
     /// It is no JWT, or too long for one.
     #[error("`jwt` is no JWT of at most {} bytes.", limits::ASSERTION_BYTES_MAX)]
     NotJwt,
+    /// Its payload is JSON, and no claims.
+    #[error("The claims of `jwt` are not a JSON object.")]
+    NoClaims,
     /// It is signed with another algorithm.
     #[error("`alg` in the header is not `HS256`.")]
     OtherAlgorithm,
@@ -126,6 +129,7 @@ impl NoAssertion {
     pub const fn fix(self) -> &'static str {
         match self {
             Self::NotJwt => "Send the three parts of a signed JWT, with the dots between them and nothing around them.",
+            Self::NoClaims => "Let the JWT's payload be one object, with the claims as its members.",
             Self::OtherAlgorithm => "Sign with HS256 and the organization's shared secret as it stands.",
             Self::Critical => "Leave `crit` out of the header: `alg` and `typ` are all that it needs.",
             Self::Repeated => "Write each member of the header, and each claim, once.",
@@ -178,18 +182,18 @@ impl Assertion {
         if header.contains_key("crit") {
             return Err(NoAssertion::Critical);
         }
-        let said: Members = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| NoAssertion::NotJwt)?;
+        let said: Members = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| {
+            let payload = jsonwebtoken::dangerous::insecure_decode_claims::<IgnoredAny>(token);
+            if payload.is_ok() { NoAssertion::NoClaims } else { NoAssertion::NotJwt }
+        })?;
         Ok(Self { claims: Said::read(&said.once()?)?, text })
     }
 
     /// Whether it was signed with this shared secret.
     pub fn is_signed_with(&self, shared_secret: &Token) -> bool {
         let key = DecodingKey::from_secret(shared_secret.expose().as_bytes());
-        let read = jsonwebtoken::decode::<serde::de::IgnoredAny>(
-            self.text.expose_secret(),
-            &key,
-            &signature_only(Algorithm::HS256),
-        );
+        let read =
+            jsonwebtoken::decode::<IgnoredAny>(self.text.expose_secret(), &key, &signature_only(Algorithm::HS256));
         read.is_ok()
     }
 
@@ -293,10 +297,16 @@ mod tests {
             let text = error(signed(Algorithm::HS256, &less, &secret(1))).to_string();
             assert!(text.contains(&format!("`{claim}` is missing")), "{text}");
         }
-        let all = [NoAssertion::NotJwt, NoAssertion::OtherAlgorithm, NoAssertion::Critical, NoAssertion::Repeated];
+        let all = [
+            NoAssertion::NotJwt,
+            NoAssertion::NoClaims,
+            NoAssertion::OtherAlgorithm,
+            NoAssertion::Critical,
+            NoAssertion::Repeated,
+        ];
         let fixes: HashSet<_> =
             all.map(NoAssertion::fix).into_iter().chain([NoAssertion::Claim("iat", SECONDS).fix()]).collect();
-        assert_eq!(fixes.len(), 5, "each has its own");
+        assert_eq!(fixes.len(), 6, "each has its own");
         let said = all.iter().map(ToString::to_string).chain(fixes.iter().map(ToString::to_string));
         for text in said {
             assert!(text.ends_with('.'), "{text}");
@@ -311,6 +321,9 @@ mod tests {
         }
         for text in ["", "a", "a.b.c", "..", "eyJ", "e30.e30", "eyJhbGciOiJIUzI1NiJ9.x.y"] {
             assert_eq!(error(text.to_owned().into()), NoAssertion::NotJwt, "{text}");
+        }
+        for payload in [json!([1, 2]), json!("claims"), json!(1), json!(null)] {
+            assert_eq!(error(signed(Algorithm::HS256, &payload, &secret(1))), NoAssertion::NoClaims, "{payload}");
         }
         assert_eq!(error("eyJhbGciOiJub25lIn0.e30.".to_owned().into()), NoAssertion::OtherAlgorithm);
         let header = Header { crit: Some(vec!["b64".into()]), ..Header::new(Algorithm::HS256) };

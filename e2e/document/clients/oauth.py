@@ -9,6 +9,7 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc6750.errors import InsufficientScopeError, InvalidTokenError
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
 from authlib.oauth2.rfc9068.claims import JWTAccessTokenClaims
 from joserfc import jwt
@@ -17,6 +18,7 @@ from joserfc.jwk import KeySet
 
 base = os.environ["BASE_URL"]
 metadata = requests.get(f"{base}/.well-known/oauth-authorization-server").json()
+AuthorizationServerMetadata(metadata).validate()
 
 
 class Validator(JWTBearerTokenValidator):

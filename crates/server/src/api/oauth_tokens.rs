@@ -338,8 +338,8 @@ pub(super) struct MetadataView {
     jwks_uri: String,
     /// How tokens are got.
     grant_types_supported: [&'static str; 1],
-    /// None: nobody is sent here to agree to anything.
-    response_types_supported: [&'static str; 0],
+    /// `none` only: nobody is sent here to agree to anything, and no answer to that carries a token.
+    response_types_supported: [&'static str; 1],
     /// How clients authenticate to get tokens.
     token_endpoint_auth_methods_supported: [&'static str; 2],
     /// How clients authenticate to take them back.
@@ -371,7 +371,9 @@ pub(super) async fn get_metadata(State(app): State<App>) -> Json<MetadataView> {
         revocation_endpoint: at("/oauth/revoke"),
         jwks_uri: at("/oauth/jwks.json"),
         grant_types_supported: [CLIENT_CREDENTIALS],
-        response_types_supported: [],
+        // A list without elements must be left out (§3.2), and this one may not be (§2): libraries refuse either. Of the response types that are
+        // registered this is the one that hands out nothing.
+        response_types_supported: ["none"],
         token_endpoint_auth_methods_supported: methods,
         revocation_endpoint_auth_methods_supported: methods,
         introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "Bearer"],

@@ -10,6 +10,7 @@ use axum::extract::{ConnectInfo, FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use claviger_core::decision::Code;
 use claviger_core::limits;
 use claviger_core::reject::RejectCode;
 use secrecy::SecretString;
@@ -126,20 +127,34 @@ pub(super) struct SignInErrorView {
 pub(super) async fn speak_plainly(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    let fields = problem.errors.iter().map(|it| format!(" {}: {}.", it.pointer, it.detail));
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let view = SignInErrorView {
         status: problem.status,
         name: status.canonical_reason().unwrap_or("Error"),
-        message: format!("{}{}", problem.detail, fields.collect::<String>()),
+        message: message_of(&problem),
         code: problem.code,
-        fix: problem.fix,
+        // The usual one sends its reader to `errors`, which this shape has not.
+        fix: if problem.fix == RejectCode::InvalidField.fix() { "Correct what `message` names." } else { problem.fix },
     };
     let (parts, _) = response.into_parts();
     let mut error = (status, Json(view)).into_response();
     let kept = parts.headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
     error.headers_mut().extend(kept.filter(|(name, _)| *name != header::CONTENT_LENGTH));
     error
+}
+
+/// What happened, with all that is wrong. What is wrong with the body as a whole stands nowhere in it, and goes on with the sentence.
+fn message_of(problem: &Problem) -> String {
+    let mut message = problem.detail.to_string();
+    for it in &problem.errors {
+        if it.pointer.is_empty() {
+            message.truncate(message.trim_end_matches('.').len());
+            message = format!("{message}: {}.", it.detail);
+        } else {
+            message = format!("{message} {}: {}.", it.pointer, it.detail);
+        }
+    }
+    message
 }
 
 /// Where a client calls from.
@@ -150,8 +165,9 @@ pub(super) fn client_of(address: SocketAddr, headers: &HeaderMap) -> Peer {
 
 /// Creates an access token from what the organization's shared secret has signed.
 ///
-/// Needs no credential beside the body. A JWT is good once, and within five minutes of its `iat`. Whose signature does not prove anything learns
-/// nothing but 401; whose does, is told what is wrong.
+/// Needs no credential beside the body. A JWT is good once, and within five minutes of its `iat`. What is wrong with its form is told to everybody:
+/// a claim that is missing, another `alg`. Whether the key, its name and the organization are right is told only to whoever signed it with the
+/// shared secret; to everybody else it is one and the same 401.
 #[utoipa::path(
     post,
     path = "/api/v1/auth/token",
@@ -213,7 +229,9 @@ pub(super) async fn refresh_access_token(
 fn sign_in_again(error: Error) -> Problem {
     let says_what_to_do = matches!(&error, Error::Reject(reject) if reject.fix.is_some());
     let mut problem = Problem::from(error);
-    if !says_what_to_do && matches!(problem.status, 401 | 403) {
+    // With a key that was deleted nobody signs in again: the code says what there is to do.
+    let is_deleted = problem.code == Code::Revoked.as_str();
+    if !says_what_to_do && !is_deleted && matches!(problem.status, 401 | 403) {
         problem.fix = "Sign in again with the key itself; if that is refused too, the answer says why.";
     }
     problem

@@ -38,6 +38,8 @@ pub(super) fn command() -> Command {
              cannot be taken are named by their number and the rest is imported; a line is a key, so no field reaches over its end; the exit code is 1 then, and 0 only if every line was \
              taken. Interrupted? Run the same command again: it goes on where it stopped. Run again after its end, it names the lines \
              that were not taken once more, and changes nothing.\n\n\
+             The digest of a key that clients send in two parts, as accessKey and secretKey, is that of: the text claviger:pair:v1 and a zero byte; \
+             then of each part its length in bytes, as eight bytes with the highest first, and the part itself.\n\n\
              Say what the keys may do with --role, with --mapped-user, or with both.\n\n\
              With --everything the file is what `claviger export` wrote, and goes as a whole into the empty database that the settings name, \
              past any server.",

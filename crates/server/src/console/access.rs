@@ -32,7 +32,7 @@ use crate::ops::keys::{
 use crate::ops::page::PageRequest;
 
 /// Where the page is, within the organization.
-const PATH: &str = "/profile/api-access";
+pub(super) const PATH: &str = "/profile/api-access";
 
 /// Shows the reader's own API access.
 pub(super) async fn show(visit: Visit) -> Result<Response, Failure> {

@@ -1,11 +1,14 @@
 //! Key health: what somebody should look at, and what to do about it.
 
+use std::borrow::Cow;
+
 use axum::response::Response;
 use claviger_core::decision::Code;
 use claviger_core::limits::KEYS_REVIEWED_BELOW_MAX;
 
 use super::failure::Failure;
 use super::keys::locations::LOOKED_THROUGH_MAX;
+use super::keys::rights::rights_to;
 use super::keys::view::total;
 use super::pages::health::{HealthBelow, HealthCard, HealthLine, HealthPage, HealthPlace};
 use super::pages::shell::{Place, Tone};
@@ -55,7 +58,7 @@ fn words(rule: KeyHealth) -> Words {
         KeyHealth::NobodyAnswers => words(
             "Nobody answers for it",
             "It belongs to nobody and acts as nobody who is here, or its owner or mapped user is disabled.",
-            "Edit it: choose as “Belongs to” and mapped user people who are here; or delete it.",
+            "Choose as “Belongs to” and mapped user people who are here, or delete it.",
             EXTEND,
         ),
         KeyHealth::NeverUsed => words(
@@ -161,17 +164,21 @@ async fn below(visit: &Visit) -> Result<Option<HealthBelow>, Failure> {
 /// The rules, each with how many keys it is about. The list of keys looks at so many of them and no more, and so do the counts.
 pub(super) async fn show_health(visit: Visit) -> Result<Response, Failure> {
     let (mut urgent, mut known) = (Vec::new(), Vec::new());
+    let may_change = visit.may("update") || visit.may("delete");
+    let proposed = |it: &'static str| may_change.then_some(it);
     for rule in KeyHealth::ALL.into_iter().filter(|it| *it != KeyHealth::ToReview) {
         let (any, counted) = count(&visit, rule).await?;
         let Words { label, why, proposal, .. } = words(rule);
-        let card = HealthCard { query: format!("health={}", rule.as_str()), label, why, proposal, any, counted };
+        let (query, proposal) = (format!("health={}", rule.as_str()), proposed(proposal));
+        let card = HealthCard { query, label, why, proposal, any, counted };
         if is_urgent(rule) { urgent.push(card) } else { known.push(card) }
     }
     let blocked = KeyQuery { blocked: Some(true), ..KeyQuery::default() };
     let found = count_keys(&visit.app, &visit.caller, visit.organization_id(), blocked).await?;
     let Words { label, why, proposal, .. } = BLOCKED;
     let (any, counted) = (found.count > 0 || !found.is_exact, total(found));
-    urgent.insert(0, HealthCard { query: "status=blocked".to_owned(), label, why, proposal, any, counted });
+    let (query, proposal) = ("status=blocked".to_owned(), proposed(proposal));
+    urgent.insert(0, HealthCard { query, label, why, proposal, any, counted });
     let may_report = visit.may("delete");
     let below = below(&visit).await?;
     let page = HealthPage {
@@ -185,21 +192,46 @@ pub(super) async fn show_health(visit: Visit) -> Result<Response, Failure> {
     Ok(visit.page(&page))
 }
 
-/// What the rules say of one key, the most urgent first; of several that say the same only the nearest.
+/// A proposal to who may not do it themselves.
+fn asked_for(proposal: &str) -> Cow<'static, str> {
+    let mut letters = proposal.chars();
+    let first = letters.next().map(|it| it.to_ascii_lowercase());
+    let words: String = first.into_iter().chain(letters).collect();
+    format!("Ask whoever looks after keys here: {words}").into()
+}
+
+/// What the rules say of one key, the most urgent first; of several that say the same only the nearest. What the reader may not do about it, they
+/// are told to ask for.
 pub(super) async fn lines(visit: &Visit, info: &KeyInfo) -> Result<Vec<HealthLine>, Failure> {
     let mut rules = get_key_health(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
     let ends = [KeyHealth::EndsInADay, KeyHealth::EndsInAWeek, KeyHealth::EndsInAMonth];
     let nearest = ends.into_iter().find(|it| rules.contains(it));
     rules.retain(|it| *it != KeyHealth::ToReview && (!ends.contains(it) || Some(*it) == nearest));
     rules.sort_by_key(|it| !is_urgent(*it));
+    let may = rights_to(visit, info);
+    let fitted = |tone, label, proposal: &'static str, way, may_do: bool| {
+        if may_do {
+            HealthLine { tone, label, proposal: proposal.into(), way }
+        } else {
+            HealthLine { tone, label, proposal: asked_for(proposal), way: None }
+        }
+    };
     let line = |rule: KeyHealth| {
         let Words { label, proposal, way, .. } = words(rule);
         let tone = if is_urgent(rule) { Tone::Warning } else { Tone::Turning };
-        HealthLine { tone, label, proposal, way }
+        let may_do = match way {
+            None => true,
+            Some(("/delete", _)) => may.delete,
+            Some(("/rotate", _)) => may.rotate,
+            Some(_) => may.edit,
+        };
+        fitted(tone, label, proposal, way, may_do)
     };
     let blocked = info.blocked.map(|by| {
         let way = (by == Code::UserInactive).then_some(("/edit", "Edit the key"));
-        HealthLine { tone: Tone::Warning, label: BLOCKED.label, proposal: unblock(by), way }
+        // Nothing is done about a suspension at the key.
+        let may_do = may.edit || by == Code::OrganizationSuspended;
+        fitted(Tone::Warning, BLOCKED.label, unblock(by), way, may_do)
     });
     Ok(blocked.into_iter().chain(rules.into_iter().map(line)).collect())
 }
@@ -215,5 +247,6 @@ mod tests {
             assert!(!label.ends_with('.') && why.ends_with('.') && proposal.ends_with('.'), "{label}");
             assert_eq!(KeyHealth::parse(rule.as_str()), Some(rule));
         }
+        assert_eq!(asked_for("Give it an end."), "Ask whoever looks after keys here: give it an end.");
     }
 }

@@ -43,14 +43,6 @@ pub(in crate::console) async fn show_key(
     let info = find(&visit, &key_id).await?;
     let usage = key_usage(&visit.app, &visit.caller, visit.organization_id(), info.key.id).await?;
     let may = offers_to(&visit, &info).await?;
-    let mut health = health::lines(&visit, &info).await?;
-    for line in &mut health {
-        line.way = line.way.filter(|(path, _)| match *path {
-            "/delete" => may.delete,
-            "/rotate" => may.rotate,
-            _ => may.edit,
-        });
-    }
     // A stretch that nobody offered is none to complain about.
     let query = query.map(|it| it.0).unwrap_or_default();
     let now = visit.app.now();
@@ -70,7 +62,7 @@ pub(in crate::console) async fn show_key(
         usage: usage::view(&usage, &query, info.key.revocation.as_ref().map(|it| it.at), now),
         held_off: rights_to(&visit, &info).switch && !may.switch,
         may,
-        health,
+        health: health::lines(&visit, &info).await?,
         revisions: audit::latest(&visit, info.key.id.into()).await,
         may_read_history: visit.may_do("claviger/events:read"),
         snippets: view::snippets(&visit.site.base_url, info.api.as_str(), None),

@@ -1,5 +1,7 @@
 //! Key health: what somebody should look at.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 use super::shell::{Shell, Tone};
@@ -60,8 +62,8 @@ pub struct HealthCard {
     pub label: &'static str,
     /// Why it counts.
     pub why: &'static str,
-    /// What to do.
-    pub proposal: &'static str,
+    /// What to do; nothing for who may change no key here.
+    pub proposal: Option<&'static str>,
     /// Whether it may be about any key.
     pub any: bool,
     /// How many, in digits as people read them.
@@ -75,8 +77,8 @@ pub struct HealthLine {
     pub tone: Tone,
     /// The rule's name.
     pub label: &'static str,
-    /// What to do.
-    pub proposal: &'static str,
+    /// What to do, or whom to ask.
+    pub proposal: Cow<'static, str>,
     /// Where that is done, below the key's own page, and what the link says; none where the reader may not.
     pub way: Option<(&'static str, &'static str)>,
 }

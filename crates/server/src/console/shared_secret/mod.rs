@@ -14,6 +14,7 @@ use claviger_core::policy::ROTATION_OVERLAP_HOURS_MAX;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::secret::SecretState;
 use claviger_core::shared_secret::SharedSecret;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -160,13 +161,14 @@ pub(super) struct RotateForm {
     once: String,
     /// Seconds for which the old one stays good; one of those that were offered.
     overlap: String,
+    confirm: SecretString,
 }
 
 /// Asks how it is to be rotated.
 pub(super) async fn show_rotate(visit: Visit) -> Result<Response, Failure> {
     require(rights(&visit).rotate)?;
     let asked = rotation(&visit, new_once(&visit.app), None)?;
-    let page = question(&visit, asked, false, FormErrors::default()).await?;
+    let page = question(&visit, asked, visit.is_long_ago(), FormErrors::default()).await?;
     Ok(visit.page(&page))
 }
 
@@ -187,12 +189,23 @@ fn rotation(visit: &Visit, once: String, chosen: Option<u64>) -> Result<SharedSe
     Ok(SharedSecretQuestion::Rotate { once, overlaps: overlaps.collect() })
 }
 
-/// Rotates it, and shows the new one.
-pub(super) async fn rotate(visit: Visit, form: Result<Form<RotateForm>, FormRejection>) -> Result<Response, Failure> {
+/// Rotates it, and shows the new one: to whoever signed in a while ago only after they said who they are, like every look at it.
+pub(super) async fn rotate(
+    mut visit: Visit,
+    form: Result<Form<RotateForm>, FormRejection>,
+) -> Result<Response, Failure> {
     let Form(form) = form.map_err(|_| Failure::bad_form())?;
     require(rights(&visit).rotate)?;
     let mut errors = FormErrors::default();
     let chosen = form.overlap.parse().ok().filter(|secs| *secs <= OVERLAP_SECS_MAX);
+    if chosen.is_some()
+        && visit.is_long_ago()
+        && let Err(unconfirmed) = visit.confirm_by(form.confirm).await?
+    {
+        let asked = rotation(&visit, form.once, chosen)?;
+        let page = question(&visit, asked, true, unconfirmed.errors).await?;
+        return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
+    }
     if let Some(secs) = chosen {
         let (key, fingerprint) = once_of("rotate-shared-secret", &form.once, [&form.overlap]);
         let once =
@@ -212,7 +225,9 @@ pub(super) async fn rotate(visit: Visit, form: Result<Form<RotateForm>, FormReje
         errors.add("overlap", "Choose when the old one stops.");
     }
     let asked = rotation(&visit, form.once, chosen)?;
-    Ok(refused(visit.page(&question(&visit, asked, false, errors).await?)))
+    // Whoever chose has just confirmed.
+    let must_confirm = chosen.is_none() && visit.is_long_ago();
+    Ok(refused(visit.page(&question(&visit, asked, must_confirm, errors).await?)))
 }
 
 /// Asks before it is deleted.

@@ -23,7 +23,7 @@ const JOB: &str = "sign-in";
 
 /// Signs in with an assertion: a JWT that names a key and is signed with the shared secret of that key's organization. It is good once.
 ///
-/// Whose signature is not proven learns nothing but that it is no assertion at all; whose is, is told what is wrong.
+/// What is wrong with its form is told to everybody, since that takes no secret to say; what is wrong with the key only to whose signature is proven.
 ///
 /// # Errors
 /// Refusals: `unauthenticated`, `assertion_refused`, those of the decision. `unavailable` while the database is away, since nobody could say

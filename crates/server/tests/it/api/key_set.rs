@@ -15,6 +15,7 @@ async fn the_published_keys_check_what_was_signed_and_follow_a_rotation() {
     let metadata = nobody.get("/.well-known/oauth-authorization-server").await.expect(200).json();
     let issuer = metadata["issuer"].as_str().unwrap().to_owned();
     assert_eq!(metadata["token_endpoint"], format!("{issuer}{TOKEN}"));
+    assert_eq!(metadata["response_types_supported"], json!(["none"]), "required, and never without an element");
     let keys = async || nobody.get("/oauth/jwks.json").await.expect(200);
     let before = keys().await;
     assert_eq!(before.header("cache-control"), "public, max-age=300");

@@ -114,7 +114,9 @@ async fn a_deleted_key_takes_its_access_token_and_its_refresh_token_along() {
     bearer.post(&at.it.at(&format!("/keys/{}/revoke", Made::of(&mine).id)), json!({})).await.expect(200);
     at.it.revoke(&key.id).await;
     assert_eq!(bearer.get("/api/v1/me").await.refusal(), (401, "revoked".into()));
-    assert_eq!(refusal(&at.refresh(&again.text_at("/refresh_token")).await), (400, "revoked".into()));
+    let over = at.refresh(&again.text_at("/refresh_token")).await;
+    assert_eq!(refusal(&over), (400, "revoked".into()));
+    assert_eq!(over.text_at("/fix"), "Create another key; a revoked one never works again.");
     assert_eq!(refusal(&at.refresh(&said.text_at("/access_token")).await), (400, "unauthenticated".into()));
 }
 
@@ -203,6 +205,30 @@ async fn whatever_is_not_signed_just_now_by_the_shared_secret_is_refused() {
     // Whose signature is proven is told what is wrong with the key.
     at.it.admin.post(&at.it.at(&format!("/keys/{}/deactivate", key.id)), json!({})).await.expect(200);
     assert_eq!(refusal(&at.sign_in(&at.signed(&with("x", json!(1)))).await), (401, "inactive".into()));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_form_of_a_sign_in_is_said_in_whole_sentences() {
+    let at = Signing::start().await;
+    for (body, message) in [
+        ("[]", "The body is not of the documented shape: must be an object, and is a list."),
+        (r#"{"jwt":"a","jwt":"b"}"#, "The body is not of the documented shape: duplicate field `jwt`."),
+    ] {
+        let sent = at.nobody.request("POST", SIGN_IN).header("content-type", "application/json").body(body);
+        assert_eq!(at.nobody.send(sent).await.expect(400).text_at("/message"), message);
+    }
+    // To whoever signed it, and to whoever did not.
+    for secret in [at.secret.as_bytes(), b"another"] {
+        let list = at.sign_in(&signed_with(Algorithm::HS256, &json!([1, 2]), secret)).await;
+        assert_eq!(refusal(&list), (401, "assertion_refused".into()));
+        assert_eq!(list.text_at("/message"), "The claims of `jwt` are not a JSON object.");
+    }
+    // There are no `errors` on this wire.
+    let twice = form(&at.nobody, REFRESH, &[("refresh_token", "a"), ("refresh_token", "b")]).await;
+    assert_eq!(refusal(&twice), (400, "invalid_field".into()));
+    assert_eq!(twice.text_at("/fix"), "Correct what `message` names.");
+    let message = twice.text_at("/message");
+    assert!(message.ends_with(" refresh_token: is given more than once."), "{message}");
 }
 
 // A3.5: a parent's key with a child's shortname reaches the child, and only that.

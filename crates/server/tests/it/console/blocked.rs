@@ -20,6 +20,24 @@ fn says(html: &str, status: &str) -> bool {
     html.replace("<span class=\"why\">", "").contains(status)
 }
 
+// Whoever may change nothing is told whom to ask, and offered no way that ends in a refusal.
+#[tokio::test]
+async fn advice_about_a_key_is_given_to_who_may_follow_it() {
+    let app = TestApp::new().await;
+    let (_, reader, _) = app.member(app.root, "Rita", BuiltIn::Readonly).await;
+    let id = app.create_key(&app.admin, app.root, new_key("Integration")).await.unwrap().info.key.id;
+    let path = format!("/o/root/keys/{id}");
+    let (mut admin, mut rita) = (Browser::signed_in(&app).await, Browser::of_user(&app, reader).await);
+    let asked = "Ask whoever looks after keys here: give it an end.";
+    let (own, theirs) = (admin.get(&path).await.expect(200), rita.get(&path).await.expect(200));
+    assert!(own.text.contains("Give it an end.") && !own.text.contains("Ask whoever looks"), "{}", own.text);
+    assert!(theirs.text.contains(asked) && !theirs.text.contains("Give it an end."), "{}", theirs.text);
+    assert!(!theirs.links().contains(&format!("{path}/edit")));
+    let (own, theirs) = (admin.get("/o/root/health").await.expect(200), rita.get("/o/root/health").await.expect(200));
+    assert!(own.text.contains("Give it an end."), "{}", own.text);
+    assert!(theirs.text.contains("Never expires") && !theirs.text.contains("Give it an end."), "{}", theirs.text);
+}
+
 // S0.5: back to not allowed, existing keys of non-admins are refused; and people read why.
 #[tokio::test]
 async fn a_key_whose_owner_or_mapped_user_stops_it_is_called_blocked_everywhere() {

@@ -59,6 +59,29 @@ async fn an_old_shared_secret_is_extended_and_ended_on_its_page() {
     assert_eq!(again.status, 409, "{}", again.text);
 }
 
+// The page behind it shows a secret that works.
+#[tokio::test]
+async fn a_rotation_of_the_shared_secret_is_confirmed_after_a_while() {
+    let app = TestApp::new().await;
+    let first = create_shared_secret(&app.app, &app.admin, app.root, None).await.unwrap().fresh().unwrap();
+    let mut browser = Browser::signed_in(&app).await;
+    let path = format!("{PAGE}/rotate");
+    let question = browser.get(&path).await.expect(200);
+    assert_eq!(question.html().select(&selector("#confirm")).count(), 0, "signed in just now");
+
+    app.clock.advance(DAY / 2);
+    let question = browser.get(&path).await.expect(200);
+    let form = question.form("/rotate").with("overlap", "3600");
+    for password in ["", "not it"] {
+        let asked = browser.submit(&form.clone().with("confirm", password)).await.expect(422);
+        assert_eq!(asked.html().select(&selector("#confirm-error")).count(), 1);
+        assert_eq!(asked.html().select(&selector("[value='3600'][checked]")).count(), 1, "what was chosen stays");
+        assert_eq!(asked.html().select(&selector("#shared-secret")).count(), 0);
+    }
+    let shown = browser.submit(&form.with("confirm", ADMIN_PASSWORD)).await.expect(200).text_of("#shared-secret");
+    assert!(shown.starts_with("css_") && shown != first.token.expose(), "{shown}");
+}
+
 #[tokio::test]
 async fn who_may_not_rotate_is_offered_neither_end_nor_extension() {
     let app = TestApp::new().await;

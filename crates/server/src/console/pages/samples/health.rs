@@ -9,7 +9,7 @@ fn card(slug: &'static str, label: &'static str, counted: &str) -> HealthCard {
         query: format!("health={slug}"),
         label,
         why: "Once used, and not any more: what used it may be gone.",
-        proposal: "Deactivate it, and delete it if nothing fails.",
+        proposal: Some("Deactivate it, and delete it if nothing fails."),
         any: counted != "0",
         counted: counted.to_owned(),
     }
@@ -17,7 +17,7 @@ fn card(slug: &'static str, label: &'static str, counted: &str) -> HealthCard {
 
 /// What the rules say of a key.
 pub(super) fn lines() -> Vec<HealthLine> {
-    let line = |tone, label, proposal, way| HealthLine { tone, label, proposal, way };
+    let line = |tone, label, proposal: &'static str, way| HealthLine { tone, label, proposal: proposal.into(), way };
     vec![
         line(Tone::Warning, "Not used for 90 days", "Deactivate it.", Some(("/delete", "Delete the key"))),
         line(Tone::Turning, "Older than a year", "Rotate it.", None),
