@@ -286,6 +286,23 @@ async fn a_notice_of_a_deleted_webhook_leads_nowhere() {
     world.stop().await;
 }
 
+// The body is the same in each attempt, and two of the headers above it are not.
+#[tokio::test]
+async fn a_delivery_says_what_is_the_same_in_each_attempt() {
+    let world = World::new().await;
+    let receiver = Receiver::new(Manner::status(200)).await;
+    let hook = world.subscribe(&receiver).await;
+    world.happen("one").await;
+    receiver.wait_for(1).await;
+    world.settled(&hook, 1).await;
+    let mut browser = Browser::signed_in(&world.test).await;
+    let page = browser.get(&format!("/o/root/webhooks/{}", hook.id)).await.expect(200);
+    let delivery = page.links().into_iter().find(|it| it.contains("/deliveries/")).expect("a page of its own");
+    let said = browser.get(&delivery).await.expect(200).text_of("main");
+    assert!(said.contains("webhook-timestamp and webhook-signature are those of each attempt."), "{said}");
+    world.stop().await;
+}
+
 // A webhook of the organization hangs on no key, so that nothing on its form speaks of one that makes organizations.
 #[tokio::test]
 async fn what_a_new_webhook_hears_of_is_said_without_a_key() {
