@@ -1,6 +1,7 @@
 // The Zapier app of integrations/zapier, run by Zapier's own core against a running server and a receiver that stands for Zapier's.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 
@@ -66,6 +67,24 @@ test("a connection is tested by whose key it is, and labelled with the key's nam
 test("a wrong key is refused as one that has to be entered again", async () => {
   const wrong = { ...authData, api_key: `${admin.token.slice(0, -1)}x` };
   await assert.rejects(run(authentication.test, { authData: wrong }), { name: "ExpiredAuthError" });
+});
+
+test("a server that is no Claviger is no connection, though it answers every path with 200", async () => {
+  for (const [type, body] of [["text/html", "<h1>Welcome</h1>"], ["application/json", "{}"], ["application/json", "null"], ["application/json", '{"key": null}']]) {
+    const stranger = createServer((_, response) => response.writeHead(200, { "content-type": type }).end(body));
+    await new Promise((resolve) => stranger.listen(0, "127.0.0.1", resolve));
+    const elsewhere = { ...authData, base_url: `http://127.0.0.1:${stranger.address().port}` };
+    await assert.rejects(run(authentication.test, { authData: elsewhere }), /no Claviger/, body);
+    await new Promise((resolve) => stranger.close(resolve));
+  }
+});
+
+test("an address is taken as a browser shows it, without its scheme", () => {
+  const { base } = require("./requests.js");
+  const of = (base_url) => base({ authData: { base_url } });
+  assert.equal(of(" keys.example.com/ "), "https://keys.example.com");
+  assert.equal(of("keys.example.com:8443"), "https://keys.example.com:8443");
+  assert.equal(of("http://127.0.0.1:80/"), "http://127.0.0.1:80");
 });
 
 test("the events that a Zap can wait for come from the catalogue", async () => {

@@ -2,8 +2,18 @@
 
 const { api } = require("./requests");
 
-/** Whose key it is; wrong keys are refused with 401. No secret stands in the answer. */
-const test = async (z, bundle) => (await z.request(api(bundle, "/me"))).data;
+/**
+ * Whose key it is; wrong keys are refused with 401. No secret stands in the answer. Many a server answers any path with 200 and a page: a
+ * connection is good only where the answer says of a key and of its organization.
+ */
+const test = async (z, bundle) => {
+  const { data } = await z.request(api(bundle, "/me"));
+  if (!data?.key?.id || !data.organization?.id) {
+    const said = "What answers at this address is no Claviger: type what stands in the address bar of the page with your API keys, up to the name of the server.";
+    throw new z.errors.Error(said, "not_claviger");
+  }
+  return data;
+};
 
 /** The name of a connection among others of the same person. */
 const connectionLabel = (z, bundle) => {

@@ -2,8 +2,11 @@
 
 // What every call to Claviger has in common: the address of the server, the key in a header, and what a refusal means to Zapier.
 
-/** The address that the user typed, without what stands behind it by accident. */
-const base = (bundle) => String(bundle.authData.base_url ?? "").trim().replace(/\/+$/, "");
+/** The address that the user typed, without what stands behind it by accident. Browsers show it without its scheme, so one that has none is taken for https. */
+const base = (bundle) => {
+  const typed = String(bundle.authData.base_url ?? "").trim().replace(/\/+$/, "");
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(typed) ? typed : `https://${typed}`;
+};
 
 /** A path below the API of the user's server. */
 const api = (bundle, path) => `${base(bundle)}/api/v1${path}`;

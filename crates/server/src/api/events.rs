@@ -139,6 +139,7 @@ impl Line for EventView {
         "user_name",
         "key_id",
         "key_name",
+        "job",
         "ip",
         "before",
         "after",
@@ -147,7 +148,6 @@ impl Line for EventView {
     fn cells(self) -> Vec<String> {
         let kind = serde_json::to_value(self.entity.kind).ok().and_then(|it| it.as_str().map(str::to_owned));
         let text = |it: Option<String>| it.unwrap_or_default();
-        let job = self.actor.job.map(|it| format!("job {it}"));
         vec![
             self.epoch.to_string(),
             self.seq.to_string(),
@@ -157,10 +157,11 @@ impl Line for EventView {
             self.operation.to_owned(),
             text(kind),
             self.entity.id,
-            text(self.actor.user_id.map(|it| it.to_string()).or(job)),
+            text(self.actor.user_id.map(|it| it.to_string())),
             text(self.actor.user_name),
             text(self.actor.key_id.map(|it| it.to_string())),
             text(self.actor.key_name),
+            text(self.actor.job),
             text(self.actor.ip.map(|it| it.to_string())),
             json_cell(self.before),
             json_cell(self.after),

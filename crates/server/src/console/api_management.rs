@@ -29,7 +29,7 @@ use super::webhooks::{self, Selected};
 use crate::ops::error::Error;
 use crate::ops::keys::usage::with_uses_here;
 use crate::ops::keys::{
-    KeyFilter, KeyInfo, KeyOrder, KeyQuery, KeySort, delete_personal_key, find_possible_holder, get_personal_key,
+    KeyFilter, KeyInfo, KeyOrder, KeyQuery, KeySort, clear_personal_key, find_possible_holder, get_personal_key,
     list_keys,
 };
 use crate::ops::page::PageRequest;
@@ -317,6 +317,6 @@ pub(super) async fn clear(
         let page = clear_page(&visit, user_id, &info, door, unconfirmed.errors).await?;
         return Ok(held_back(visit.page(&page), unconfirmed.wait_secs));
     }
-    delete_personal_key(&visit.app, &visit.caller, visit.organization_id(), user_id).await?;
+    clear_personal_key(&visit.app, &visit.caller, visit.organization_id(), user_id).await?;
     Ok(visit.done(base(door), &Notice::KeyCleared(name_in(&info))))
 }

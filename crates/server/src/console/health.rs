@@ -142,6 +142,20 @@ pub(super) async fn to_review(visit: &Visit) -> Option<String> {
     count(visit, KeyHealth::ToReview).await.ok().filter(|it| it.0).map(|it| it.1)
 }
 
+/// The same, and how many of those live, as a page has to say that counts live keys beside: a key that is blocked or switched off is to be
+/// reviewed all the same. The second is nothing where all of them live.
+pub(super) async fn to_review_and_live(visit: &Visit) -> (Option<String>, Option<String>) {
+    let filter = KeyFilter { health: Some(KeyHealth::ToReview), ..KeyFilter::default() };
+    let live = KeyQuery { blocked: Some(false), ..KeyQuery::from(filter.clone()) };
+    let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());
+    let Ok(all) = count_keys(app, caller, here, filter.into()).await else { return (None, None) };
+    if all.count == 0 && all.is_exact {
+        return (None, None);
+    }
+    let live = count_keys(app, caller, here, live).await.ok().filter(|it| it.count != all.count);
+    (Some(total(all)), live.map(total))
+}
+
 /// The organizations below with keys to review, by name; nothing where the reader may look at none.
 async fn below(visit: &Visit) -> Result<Option<HealthBelow>, Failure> {
     let (app, caller, here) = (&visit.app, &visit.caller, visit.organization_id());

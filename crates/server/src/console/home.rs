@@ -46,12 +46,14 @@ pub(super) async fn show_home(visit: Visit) -> Result<Response, Failure> {
         0 => list.total,
         _ => count_keys(&visit.app, &visit.caller, visit.organization_id(), live).await?,
     };
+    let (to_review, live_to_review) = health::to_review_and_live(&visit).await;
     let page = HomePage {
         ending: notifications::ending(&visit, None).await,
         shell: visit.shell(Place::Home),
         live_keys: live.count,
         live_keys_counted: view::total(live),
-        to_review: health::to_review(&visit).await,
+        to_review,
+        live_to_review,
         recent: keys
             .iter()
             .map(|it| view::row(it, now))

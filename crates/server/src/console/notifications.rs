@@ -130,7 +130,10 @@ async fn remedies(visit: &Visit, row: &NotificationRow) -> Vec<Action> {
 async fn view(visit: &Visit, row: &NotificationRow) -> NotificationView {
     let it = &row.notification;
     let mut actions = remedies(visit, row).await;
-    actions.extend([post(subject_word(it.kind), "open"), post(dismiss_word(it), "dismiss")]);
+    // A notice of a webhook is taken back when that is deleted: then there is no page to open.
+    let is_there = (it.kind, it.state) != (NotificationKind::WebhookDisabled, NotificationState::Withdrawn);
+    actions.extend(is_there.then(|| post(subject_word(it.kind), "open")));
+    actions.push(post(dismiss_word(it), "dismiss"));
     NotificationView {
         id: it.id.to_string(),
         sentence: sentence(it),

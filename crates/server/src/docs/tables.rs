@@ -2,6 +2,8 @@
 //! compiled with it.
 
 use claviger_core::event::EventKind;
+use claviger_core::limits::EXPORTED_EVENTS_MAX;
+use claviger_core::words::grouped;
 
 use crate::codes::{decision_codes, problem_codes};
 
@@ -10,10 +12,11 @@ type Filling = fn() -> String;
 
 /// The guide with its tables, each in the place of the comment that names it.
 pub(super) fn filled(source: &str) -> String {
-    let tables: [(&str, Filling); 5] = [
+    let tables: [(&str, Filling); 6] = [
         ("<!-- codes of a decision -->", decision_codes),
         ("<!-- codes of a problem -->", problem_codes),
         ("<!-- events -->", events),
+        ("<!-- events of an export -->", || grouped(EXPORTED_EVENTS_MAX.into())),
         ("<!-- example call_with_key -->", || example(include_str!("../../examples/call_with_key.rs"))),
         ("<!-- example check_key -->", || example(include_str!("../../examples/check_key.rs"))),
     ];
@@ -54,5 +57,11 @@ mod tests {
     fn a_text_without_tables_stays_as_it_is() {
         assert_eq!(filled("# Title\n\nText.\n"), "# Title\n\nText.\n");
         assert!(filled("<!-- codes of a problem -->").contains("| `name_taken` | 409 |"));
+    }
+
+    #[test]
+    fn how_much_an_export_has_stands_in_its_guide() {
+        let guide = filled(include_str!("guides/history.md"));
+        assert!(guide.contains(&format!("the newest {} where", grouped(EXPORTED_EVENTS_MAX.into()))), "{guide}");
     }
 }

@@ -1,5 +1,6 @@
 //! GitHub's alerts about leaked keys: believed where GitHub has signed them, and answered with whether each key was one of ours.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
-use super::error::OpResult;
+use super::error::{Error, OpResult};
 use super::keys::{Leak, LeakOutcome, report_found};
 use super::verify::Subject;
 use crate::app::App;
@@ -67,12 +68,21 @@ pub struct AlertVerdict {
 /// `not_found` where alerts are not taken, `unauthenticated` where GitHub has not signed this one, `invalid_body` where it is no alert,
 /// `unavailable` while GitHub's list of keys cannot be had.
 pub async fn take_alert(app: &App, key_id: &str, signature: &str, body: &[u8]) -> OpResult<Vec<AlertVerdict>> {
+    let lacks = match (key_id.is_empty(), signature.is_empty()) {
+        (false, false) => None,
+        (true, true) => Some("lacks its headers `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`"),
+        (true, false) => Some("lacks its header `Github-Public-Key-Identifier`"),
+        (false, true) => Some("lacks its header `Github-Public-Key-Signature`"),
+    };
+    // Where no alerts are taken at all, that is said, and GitHub's list is not fetched for what names no key of it.
+    if let Some(lacks) = lacks.filter(|_| app.config().github_alerts.is_some()) {
+        return Err(unbelieved(lacks));
+    }
     let keys = keys_with(app, key_id).await?;
     // Nothing of it is looked at before this.
     if let Err(error) = keys.check(key_id, signature, body) {
         tracing::info!(%error, "an alert that says that it is of GitHub is not believed");
-        let reject = Reject::new(RejectCode::Unauthenticated, format!("This alert {error}."));
-        return Err(Reject { fix: Some(FIX), ..reject }.into());
+        return Err(unbelieved(error));
     }
     let alerts = Alert::parse_all(body).map_err(|error| {
         let code = if error == AlertError::TooMany { RejectCode::BodyTooLarge } else { RejectCode::InvalidBody };
@@ -85,6 +95,12 @@ pub async fn take_alert(app: &App, key_id: &str, signature: &str, body: &[u8]) -
         verdicts.push(AlertVerdict { token_hash, token_type: alert.token_type, ours: outcome != LeakOutcome::Unknown });
     }
     Ok(verdicts)
+}
+
+/// Why an alert is not believed.
+fn unbelieved(why: impl Display) -> Error {
+    let reject = Reject::new(RejectCode::Unauthenticated, format!("This alert {why}."));
+    Reject { fix: Some(FIX), ..reject }.into()
 }
 
 /// A report of what was found, and where. An address that holds the key itself, or that is none, is left out.

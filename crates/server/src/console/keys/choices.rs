@@ -279,6 +279,17 @@ fn choices_of_a_copy(visit: &Visit, of: Option<Present<'_>>, mut mine: Choice, o
 ///
 /// It is offered before there is anything below: a key that makes organizations would else stand before closed doors with the first one.
 pub(in crate::console) fn reach_choices(visit: &Visit, info: Option<&KeyInfo>, chosen: &str) -> Vec<Choice> {
+    let closed = "Organizations below are closed to it.";
+    reach_choices_with(visit, info, chosen, [closed, "Those too that are made later, by this key or by others."])
+}
+
+/// The same with other words about each choice, for what is no key.
+pub(in crate::console) fn reach_choices_with(
+    visit: &Visit,
+    info: Option<&KeyInfo>,
+    chosen: &str,
+    [only, all]: [&'static str; 2],
+) -> Vec<Choice> {
     let reaches_below =
         visit.caller.reach(&visit.app, visit.organization_id()).is_ok_and(|it| it.reach() == Reach::Subtree);
     if !reaches_below {
@@ -287,13 +298,9 @@ pub(in crate::console) fn reach_choices(visit: &Visit, info: Option<&KeyInfo>, c
     let present = info.map_or(Reach::Organization, |it| it.key.reach);
     let preset = Reach::parse(chosen).unwrap_or(present);
     let choice = |reach: Reach, label, note| Choice::new(reach.as_str(), label, preset == reach).with_note(note);
-    let mut below = choice(
-        Reach::Subtree,
-        "This organization and all below",
-        "Those too that are made later, by this key or by others.",
-    );
+    let mut below = choice(Reach::Subtree, "This organization and all below", all);
     below.grave = true;
-    vec![choice(Reach::Organization, "This organization only", "Organizations below are closed to it."), below]
+    vec![choice(Reach::Organization, "This organization only", only), below]
 }
 
 /// How the form names a key's owner.

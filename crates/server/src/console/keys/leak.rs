@@ -66,7 +66,8 @@ pub(in crate::console) async fn report(
     let mut errors = FormErrors::default();
     let found_at = keep(&mut errors, "found_at", "Where it was found", Description::parse(form.found_at.trim()));
     let leaked = form.leaked.expose_secret();
-    let lines: Vec<_> = leaked.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
+    // Empty lines are not looked for, and counted all the same: the answer names each line by where it was pasted.
+    let lines: Vec<_> = (1..).zip(leaked.lines().map(str::trim)).filter(|it| !it.1.is_empty()).collect();
     match lines.len() {
         0 => errors.add("leaked", "Paste at least one key."),
         1..=LEAKS_PER_REPORT_MAX => {}
@@ -74,9 +75,9 @@ pub(in crate::console) async fn report(
     }
     let found_at = found_at.filter(|it| !it.as_str().is_empty());
     let mut leaks = Vec::new();
-    for line in lines.iter().take(LEAKS_PER_REPORT_MAX) {
+    for (number, line) in lines.iter().take(LEAKS_PER_REPORT_MAX) {
         match candidates(line, found_at.as_ref()) {
-            Ok(found) => leaks.push(found),
+            Ok(found) => leaks.push((*number, found)),
             Err(_) => {
                 errors.add("found_at", "Where it was found must not hold a key itself: it stands in the audit.");
                 break;
@@ -92,10 +93,10 @@ pub(in crate::console) async fn report(
     }
     let mut rows = Vec::new();
     let mut is_stopped = false;
-    for (number, leaks) in leaks.into_iter().enumerate() {
-        let found = if is_stopped { None } else { report_line(&visit, leaks, number == 0).await? };
+    for (number, leaks) in leaks {
+        let found = if is_stopped { None } else { report_line(&visit, leaks, rows.is_empty()).await? };
         is_stopped |= found.is_none();
-        rows.push(row(&visit, number + 1, found).await);
+        rows.push(row(&visit, number, found).await);
     }
     Ok(visit.page(&LeakedPage { shell: visit.shell(Place::Keys), rows }))
 }

@@ -19,8 +19,10 @@ pub struct HomePage {
     pub live_keys: u64,
     /// The same in digits as people read them.
     pub live_keys_counted: String,
-    /// How many of them ask for a look, in digits; none where no key does.
+    /// How many keys there are to review, in digits; none where no key is. Those among them that are not live are counted too.
     pub to_review: Option<String>,
+    /// How many of those live, in digits; none where all do.
+    pub live_to_review: Option<String>,
     /// A few keys: those used last, newest use first.
     pub recent: Vec<RecentKey>,
     /// Whether no key was ever used: then the page says how to begin.

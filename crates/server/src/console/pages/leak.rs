@@ -50,7 +50,7 @@ impl LeakedPage {
 /// What came of a line. Nothing of what stood in it is here.
 #[derive(Debug, Clone)]
 pub struct LeakRow {
-    /// Its number among those that were not empty.
+    /// Its number among all that were pasted, the empty ones too.
     pub line: usize,
     /// What came of it.
     pub outcome: Outcome,

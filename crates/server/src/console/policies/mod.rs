@@ -155,7 +155,7 @@ async fn setting_page(
     let is_root = info.organization.parent_id.is_none();
     let as_above = if is_root { "The default" } else { "As the organization above has it" };
     let choice = |value: &str, label: &str, note: &str| Choice::new(value, label, form.choice == value).with_note(note);
-    let mut choices = vec![choice(INHERIT, as_above, &format!("Now: {inherited}."))];
+    let mut choices = vec![choice(INHERIT, as_above, &format!("That is: {inherited}."))];
     let mut number = None;
     match kind {
         Kind::Words(words) => choices.extend(words.iter().map(|(value, label, note)| choice(value, label, note))),

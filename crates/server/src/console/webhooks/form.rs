@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::{PATH, crumbs, find, path_of, readable, rights, view};
 use crate::console::entrance::refused;
 use crate::console::failure::Failure;
-use crate::console::keys::choices::reach_choices;
+use crate::console::keys::choices::reach_choices_with;
 use crate::console::keys::secrets::{OVERLAPS, new_once, once_of, overlap_label};
 use crate::console::pages::form::{Choice, FormErrors, typed};
 use crate::console::pages::shell::{Moment, Notice, Place};
@@ -70,7 +70,12 @@ async fn page(visit: &Visit, webhook: Option<&WebhookInfo>, form: &WebhookForm, 
         entity: typed(&form.entity),
         operation: typed(&form.operation),
         description: typed(&form.description),
-        reaches: reach_choices(visit, None, &form.reach),
+        reaches: reach_choices_with(
+            visit,
+            None,
+            &form.reach,
+            ["Of what happens in organizations below it hears nothing.", "Those too that are made later."],
+        ),
         known,
         errors,
     }

@@ -153,5 +153,5 @@ pub(super) fn failures(rows: &[DeliveryInfo]) -> Option<String> {
     let failed = count(DeliveryState::Failed);
     let ended = failed + count(DeliveryState::Delivered);
     let share = (failed * 100).checked_div(ended)?;
-    Some(format!("{failed} of the last {ended} ({share} %)"))
+    Some(format!("{failed} of the last {ended} that have ended ({share} %)"))
 }

@@ -45,8 +45,8 @@ pub use list::{
     count_keys, find_keys_below, get_key, get_key_health, list_closed_keys, list_keys, page_closed_keys, page_keys,
 };
 pub use personal::{
-    ApiAccess, PersonalAccess, Toggled, delete_personal_key, find_possible_holder, get_personal_access,
-    get_personal_key, put_personal_key, rotate_personal_key,
+    ApiAccess, PersonalAccess, Toggled, clear_personal_key, delete_personal_key, find_possible_holder,
+    get_personal_access, get_personal_key, put_personal_key, rotate_personal_key,
 };
 pub use reveal::{RevealedKey, RevealedSecret, check_reveal, hides_when_given, is_token_of, reveal_key};
 pub use review::{PlaceToReview, ReviewBelow, review_below};

@@ -195,7 +195,7 @@ pub async fn rotate_personal_key(
     rotate_key(app, caller, organization_id, key_id, Overlap::For(Duration::ZERO), idempotency).await
 }
 
-/// Revokes a personal key for ever: the user's own way out, and how an admin clears somebody's. The user may make another one.
+/// Revokes a personal key for ever: the user's own way out, and how an admin's program clears somebody's. The user may make another one.
 ///
 /// # Errors
 /// Refusals; to whoever acts on own keys only, those of others are not there.
@@ -205,9 +205,32 @@ pub async fn delete_personal_key(
     organization_id: OrganizationId,
     user_id: UserId,
 ) -> OpResult<()> {
-    let key_id = find(app, caller, organization_id, user_id, "delete").await?;
     let by_user = caller.user_id() == Some(user_id);
     let reason = if by_user { RevocationReason::CessationOfOperation } else { RevocationReason::PrivilegeWithdrawn };
+    end(app, caller, organization_id, user_id, reason).await
+}
+
+/// Clears a personal key, as an admin does, who may clear their own among others: it is told as cleared, since nobody has switched API access off.
+///
+/// # Errors
+/// As [`delete_personal_key`].
+pub async fn clear_personal_key(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    user_id: UserId,
+) -> OpResult<()> {
+    end(app, caller, organization_id, user_id, RevocationReason::PrivilegeWithdrawn).await
+}
+
+async fn end(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+    user_id: UserId,
+    reason: RevocationReason,
+) -> OpResult<()> {
+    let key_id = find(app, caller, organization_id, user_id, "delete").await?;
     revoke_key(app, caller, organization_id, key_id, reason, None).await.map(drop)
 }
 

@@ -198,6 +198,7 @@ fn subject(rows: &[&NotificationRow]) -> String {
         (all, _, of_expiring) if all == of_expiring => {
             format!("{all} API keys expire from {} on", on_last(first(&expiring)))
         }
+        (all, ..) if all == count(&[NotificationKind::KeyCleared]) => format!("{all} API keys were deleted"),
         (all, ..) => format!("{all} things to know about API keys"),
     }
 }
@@ -240,6 +241,9 @@ mod tests {
         let owner = row(NotificationKind::OwnerGone, named("Owen"));
         assert_eq!(subject(&[&owner]), "“Owen” was disabled or has left, and keys hang on them");
         assert_eq!(subject(&[&gone, &owner]), "2 things to know about API keys");
+        let cleared = row(NotificationKind::KeyCleared, named("Sync"));
+        assert_eq!(subject(&[&cleared, &cleared]), "2 API keys were deleted");
+        assert_eq!(subject(&[&cleared, &owner]), "2 things to know about API keys");
     }
 
     #[test]

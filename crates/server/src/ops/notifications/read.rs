@@ -84,6 +84,7 @@ impl Teller<'_> {
             | EventKind::KeyRotationCancelled => self.withdraw(&self.keys(), Ending::Overlap).await,
             EventKind::WebhookDisabled => self.webhook_ended(false).await,
             EventKind::WebhookGone => self.webhook_ended(true).await,
+            EventKind::WebhookDeleted => self.webhook_deleted().await,
             EventKind::KeyExpired => {
                 self.withdraw(&self.keys(), Ending::Expiry).await?;
                 // It has ended: there is nothing left to be kept.
@@ -293,6 +294,12 @@ impl Teller<'_> {
         let told = self.concerned(key.and_then(|it| it.owner_id)).await?;
         let facts = Facts { name, hears, is_gone, ..Facts::default() };
         self.send(NotificationKind::WebhookDisabled, facts, None, told).await
+    }
+
+    /// A webhook is deleted: there is nothing left to be played, and nothing that a notice could lead to.
+    async fn webhook_deleted(&mut self) -> OpResult<()> {
+        let kinds = [NotificationKind::WebhookDisabled; 2];
+        Ok(self.tx.withdraw_notifications(&self.tenant, self.event.entity, kinds).await?)
     }
 
     /// Somebody is disabled, or was removed, whom keys hang on here or below: told to the admins. What hangs on them elsewhere is nobody's business here.

@@ -150,6 +150,11 @@ async fn export_holds_the_same_events_in_every_form_and_nothing_that_a_spreadshe
         let after = &row[column("after")];
         assert_eq!(serde_json::from_str::<Value>(after).unwrap_or_default(), event["after"]);
     }
+    // What nobody did a job did: it has a column of its own, and a person's has none of it.
+    for (row, event) in rows.iter().zip(&listed) {
+        let said = ["user_id", "key_id", "job"].map(|it| (&row[column(it)], event["actor"][it].as_str()));
+        assert!(said.iter().all(|(cell, told)| *cell == told.unwrap_or_default()), "{said:?}");
+    }
     assert!(rows.iter().any(|it| &it[column("user_name")] == "'+1-800" && &it[column("key_name")] == "'@SUM(1)"));
 }
 

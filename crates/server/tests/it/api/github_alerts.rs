@@ -215,6 +215,25 @@ async fn what_github_has_not_signed_ends_nothing() {
 }
 
 #[tokio::test]
+async fn an_alert_without_its_headers_is_told_which_it_lacks() {
+    let world = World::start().await;
+    let lacks_key = "This alert lacks its header `Github-Public-Key-Identifier`.";
+    let lacks_signature = "This alert lacks its header `Github-Public-Key-Signature`.";
+    let lacks_both = "This alert lacks its headers `Github-Public-Key-Identifier` and `Github-Public-Key-Signature`.";
+    let signature = world.signer.sign(b"[]");
+    for (id, signature, detail) in
+        [("", "", lacks_both), ("", signature.as_str(), lacks_key), ("f00d", "", lacks_signature)]
+    {
+        let answer = world.send(id, signature, b"[]".to_vec()).await;
+        assert_eq!(answer.refusal(), (401, "unauthenticated".into()));
+        assert_eq!(answer.text_at("/detail"), detail);
+    }
+    // What nobody says anything of is an alert without headers too.
+    let bare = world.it.admin.without().post(PATH, json!([])).await;
+    assert_eq!((bare.status, bare.text_at("/detail").as_str()), (401, lacks_both));
+}
+
+#[tokio::test]
 async fn what_is_signed_and_no_alert_or_too_large_is_refused_in_words() {
     let world = World::start().await;
     for text in ["", "{}", "null", "[1]", r#"[{"token": "x"}]"#, "[[[["] {

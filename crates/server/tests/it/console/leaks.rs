@@ -75,6 +75,20 @@ async fn each_line_is_told_by_the_policy_of_its_own_organization() {
 }
 
 #[tokio::test]
+async fn lines_are_named_by_where_they_were_pasted() {
+    let app = TestApp::new().await;
+    let key = app.create_key(&app.admin, app.root, new_key("CI")).await.unwrap();
+    let mut browser = Browser::signed_in(&app).await;
+    let ask = browser.get("/o/root/keys/leaked").await.expect(200);
+    let form = ask.form("/keys/leaked").with("leaked", &format!("\r\n\r\nnope\r\n{}", key.token.expose()));
+    let page = browser.submit(&form).await.expect(200);
+    let numbers = selector("tbody tr th");
+    let said: Vec<_> = page.html().select(&numbers).map(|it| it.text().collect::<String>()).collect();
+    assert_eq!(said, ["3", "4"]);
+    assert_eq!(outcomes(&page)[1], ("CI".to_owned(), "Deleted now".to_owned()));
+}
+
+#[tokio::test]
 async fn a_form_that_comes_back_has_forgotten_what_was_pasted() {
     let app = TestApp::new().await;
     let token = app.create_key(&app.admin, app.root, new_key("CI")).await.unwrap().token;

@@ -9,8 +9,10 @@ use claviger::ops::keys::{
 use claviger::ops::members::{MemberPatch, update_member};
 use claviger::ops::notifications::mail::send_due;
 use claviger::ops::notifications::read_log;
+use claviger::ops::users::{UserPatch, update_user};
 use claviger_core::key::RevocationReason;
 use claviger_core::role::BuiltIn;
+use claviger_core::user::UserStatus;
 use claviger_store::usage::SecretUse;
 
 use super::browser::Browser;
@@ -277,6 +279,51 @@ async fn home_counts_as_live_what_would_be_answered() {
     let mut browser = Browser::signed_in(&app).await;
     let said = browser.get("/o/root").await.expect(200).text_of("main .lead");
     assert!(said.starts_with("2 live API keys"), "{said}");
+}
+
+// What is to be reviewed and does not live is no part of what lives, and the sentence that has both says so.
+#[tokio::test]
+async fn home_says_how_many_of_those_to_review_live() {
+    let app = service().await;
+    let (_, ann_id, _) = app.member(app.root, "Ann", BuiltIn::Admin).await;
+    let whose = Some(Some(ann_id));
+    let ends = || NewKey { expires_at: Some(Some(app.now().saturating_add(DAY * 3))), ..new_key("Ends") };
+    for new in [ends(), new_key("Lasts"), NewKey { owner_id: whose, mapped_user_id: whose, ..new_key("Ann's") }] {
+        app.create_key(&app.admin, app.root, new).await.unwrap();
+    }
+    let lead = async || Browser::signed_in(&app).await.get("/o/root").await.expect(200).text_of("main .lead");
+    let said = lead().await;
+    assert!(said.starts_with("3 live API keys, 1 to review") && !said.contains("of them live"), "{said}");
+    let disabled = UserPatch { status: Some(UserStatus::Disabled), ..UserPatch::default() };
+    update_user(&app.app, &app.admin, app.root, ann_id, disabled, None).await.unwrap();
+    let said = lead().await;
+    assert!(said.starts_with("2 live API keys, 2 to review (1 of them live)"), "{said}");
+    let health = Browser::signed_in(&app).await.get("/o/root/health").await.expect(200);
+    let said = health.text_of("main .lead");
+    assert!(said.starts_with("2 to review") && !health.text.contains("live keys"), "{said}");
+}
+
+// Who clears their own key, as an admin can, has not switched API access off.
+#[tokio::test]
+async fn an_admin_who_cleared_their_own_key_reads_that_it_was_cleared() {
+    let app = service().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let access = "/o/root/profile/api-access";
+    let form = browser.get(access).await.expect(200).form("/profile/api-access");
+    browser.submit(&form).await.expect(200);
+    let question = format!("/o/root/security/api-management/{}/clear", app.admin_id);
+    let form = browser.get(&question).await.expect(200).form("/clear");
+    browser.submit(&form).await.expect(303);
+    let said = browser.get(access).await.expect(200).text_of("main .aside");
+    assert!(said.starts_with("Your last API key was cleared by an administrator, 2"), "{said}");
+    // The other way to the same end is told as what it is.
+    app.clock.advance(DAY / 86_400);
+    let form = browser.get(access).await.expect(200).form("/profile/api-access");
+    browser.submit(&form).await.expect(200);
+    let form = browser.get(&format!("{access}/off")).await.expect(200).form("/off");
+    browser.submit(&form).await.expect(303);
+    let said = browser.get(access).await.expect(200).text_of("main .aside");
+    assert!(said.starts_with("Your last API key ended when you switched API access off, 2"), "{said}");
 }
 
 // Of three things and more the chief one is a button, and the rest stands in the menu of the row.

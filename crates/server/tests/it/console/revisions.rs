@@ -10,7 +10,7 @@ use claviger_core::role::BuiltIn;
 use claviger_core::webhook::topic::Topic;
 use serde_json::{Map, Value, json};
 
-use super::browser::Browser;
+use super::browser::{Browser, selector};
 use crate::app::{TestApp, name, new_key, permissions};
 
 fn picture(value: Value) -> Option<Map<String, Value>> {
@@ -119,6 +119,24 @@ async fn what_is_told_of_an_event_alone_is_no_change_and_what_was_erased_is_said
     browser.follow(done).await;
     let created = browser.get("/o/root/audit?what=key.created").await.expect(200).text_of("tbody");
     assert_eq!(created.matches("Erased by Maria Keller").count(), 1, "{created}");
+}
+
+// By whom and when is one line: what a key erased has it neither broken in two nor begun with a comma.
+#[tokio::test]
+async fn what_a_key_erased_is_marked_in_one_line() {
+    let app = TestApp::new().await;
+    let key = app.create_key(&app.admin, app.root, new_key("adm")).await.unwrap();
+    let mut browser = Browser::signed_in(&app).await;
+    let list = browser.get("/o/root/audit?what=key.created").await.expect(200);
+    let path = list.links().into_iter().find(|it| it.contains("/audit/evt_")).expect("an event's page");
+    let event = path.rsplit('/').next().unwrap();
+    let path = format!("/api/v1/organizations/{}/events/{event}/erase", app.root);
+    let erased = app.post(&path, key.token.expose(), &json!({"reason": "Request 4713"})).await;
+    assert_eq!(erased.status, 200, "{:?}", erased.body);
+    let list = browser.get("/o/root/audit?what=key.created").await.expect(200);
+    let said = list.text_of("tbody td.long .desc");
+    assert!(said.starts_with("Erased by Maria Keller via adm, 2"), "{said}");
+    assert!(list.html().select(&selector("td.long .desc .desc")).next().is_none(), "{}", list.text);
 }
 
 // What somebody's key did is asked for after it was deleted above all.

@@ -3,10 +3,11 @@
 use claviger::ops::caller::Caller;
 use claviger::ops::events::list_events;
 use claviger::ops::keys::{Toggled, put_personal_key};
+use claviger::ops::notifications::read_log;
 use claviger::ops::page::PageRequest;
 use claviger::ops::roles::{NewRole, create_role};
 use claviger::ops::users::{NewUser, create_user};
-use claviger::ops::webhooks::get_webhook;
+use claviger::ops::webhooks::{delete_webhook, get_webhook};
 use claviger_core::event::EventKind;
 use claviger_core::id::UserId;
 use claviger_core::name::Description;
@@ -282,6 +283,52 @@ async fn the_way_to_a_webhook_is_that_of_its_place_in_the_menu() {
         let page = browser.get(&format!("/o/root/webhooks/{hook}?from={elsewhere}")).await.expect(200);
         assert!(page.text_of(".crumbs").contains("Integrations"), "{elsewhere}");
     }
+}
+
+// The bell offers the page of a webhook as long as there is one.
+#[tokio::test]
+async fn a_notice_of_a_deleted_webhook_leads_nowhere() {
+    let world = World::new().await;
+    let receiver = Receiver::new(Manner::status(410)).await;
+    let hook = world.subscribe(&receiver).await;
+    world.happen("one").await;
+    receiver.wait_for(1).await;
+    world.until(async || world.events(EventKind::WebhookGone).await == 1).await;
+    read_log(&world.test.app).await.unwrap();
+    let mut browser = Browser::signed_in(&world.test).await;
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    assert!(list.text.contains("Open webhook"), "{}", list.text);
+    delete_webhook(&world.test.app, &world.test.admin, hook.id).await.unwrap();
+    read_log(&world.test.app).await.unwrap();
+    let list = browser.get("/o/root/notifications").await.expect(200);
+    assert!(list.text.contains("withdrawn") && !list.text.contains("Open webhook"), "{}", list.text);
+    world.stop().await;
+}
+
+// The body is the same in each attempt, and two of the headers above it are not.
+#[tokio::test]
+async fn a_delivery_says_what_is_the_same_in_each_attempt() {
+    let world = World::new().await;
+    let receiver = Receiver::new(Manner::status(200)).await;
+    let hook = world.subscribe(&receiver).await;
+    world.happen("one").await;
+    receiver.wait_for(1).await;
+    world.settled(&hook, 1).await;
+    let mut browser = Browser::signed_in(&world.test).await;
+    let page = browser.get(&format!("/o/root/webhooks/{}", hook.id)).await.expect(200);
+    let delivery = page.links().into_iter().find(|it| it.contains("/deliveries/")).expect("a page of its own");
+    let said = browser.get(&delivery).await.expect(200).text_of("main");
+    assert!(said.contains("webhook-timestamp and webhook-signature are those of each attempt."), "{said}");
+    world.stop().await;
+}
+
+// A webhook of the organization hangs on no key, so that nothing on its form speaks of one that makes organizations.
+#[tokio::test]
+async fn what_a_new_webhook_hears_of_is_said_without_a_key() {
+    let app = TestApp::new().await;
+    let page = Browser::signed_in(&app).await.get("/o/root/integrations/webhooks/new").await.expect(200);
+    let choices = page.text_of(".options");
+    assert!(choices.contains("Those too that are made later.") && !choices.contains("key"), "{choices}");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use claviger::ops::page::PageRequest;
 use claviger::ops::webhooks::{delete_webhook, get_delivery};
 use claviger_core::event::EventKind;
 use claviger_core::limits::WEBHOOK_FAILING_HOURS_MAX;
+use claviger_core::notification::NotificationState;
 use claviger_core::webhook::WebhookStatus;
 use claviger_core::webhook::delivery::DeliveryState;
 use claviger_store::notifications::NotificationRow;
@@ -246,6 +247,30 @@ async fn a_receiver_says_that_it_is_gone_that_it_wants_time_or_that_it_wants_one
     assert_eq!(counts, [1, 1, 2]);
     world.test.clock.advance(secs(11));
     busy.wait_for(3).await;
+    world.stop().await;
+}
+
+// A notice that a webhook has ended is taken back with it: neither the bell nor a mail leads to a page that there is not.
+#[tokio::test]
+async fn what_was_told_of_a_webhook_is_taken_back_when_it_is_deleted() {
+    let world = World::new().await;
+    let (gone, kept) = (Receiver::new(Manner::status(410)).await, Receiver::new(Manner::status(410)).await);
+    let hooks = [world.subscribe(&gone).await, world.subscribe(&kept).await];
+    world.happen("one").await;
+    gone.wait_for(1).await;
+    kept.wait_for(1).await;
+    world.until(async || world.events(EventKind::WebhookGone).await == 2).await;
+    let (app, admin) = (&world.test.app, &world.test.admin);
+    read_log(app).await.unwrap();
+    assert_eq!(list_notifications(app, admin, true, PageRequest::default()).await.unwrap().items.len(), 2);
+    delete_webhook(app, admin, hooks[0].id).await.unwrap();
+    read_log(app).await.unwrap();
+    let told = list_notifications(app, admin, false, PageRequest::default()).await.unwrap().items;
+    let state_of = |hook: usize| {
+        let subject_id = hooks[hook].id.to_string();
+        told.iter().find(|it| it.notification.subject_id == subject_id).map(|it| it.notification.state)
+    };
+    assert_eq!([0, 1].map(state_of), [Some(NotificationState::Withdrawn), Some(NotificationState::Unread)]);
     world.stop().await;
 }
 

@@ -194,6 +194,7 @@ pub(in crate::console::pages) fn all(words: &Words<'_>) -> Vec<(&'static str, St
         live_keys,
         live_keys_counted: live_keys.to_string(),
         to_review: (live_keys > 1).then(|| "4".to_owned()),
+        live_to_review: (live_keys > 1).then(|| "3".to_owned()),
         recent,
         starting: live_keys < 2,
         may_create: true,

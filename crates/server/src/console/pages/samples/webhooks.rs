@@ -81,7 +81,7 @@ fn show(words: &Words<'_>, webhook: WebhookView) -> WebhookPage {
         holder: Some(("/security/api-management/usr_1".to_owned(), words.person.to_owned())),
         is_subtree: !is_on,
         created: moment("2026-11-20T05:00:00Z"),
-        failures: (webhook.id != "whk_3").then(|| "1 of the last 2 (50 %)".to_owned()),
+        failures: (webhook.id != "whk_3").then(|| "1 of the last 2 that have ended (50 %)".to_owned()),
         failing_since: (webhook.id == "whk_2").then(|| moment("2026-11-16T05:00:00Z")),
         secret_made: Some(moment("2026-11-20T05:00:00Z")),
         old_secrets: vec![moment("2026-11-22T05:00:00Z")],
@@ -153,7 +153,7 @@ fn form(words: &Words<'_>, webhook: Option<WebhookView>, errors: FormErrors) -> 
         description: words.typed.to_owned(),
         reaches: vec![
             Choice::new("organization", "This organization only", true)
-                .with_note("Organizations below are closed to it."),
+                .with_note("Of what happens in organizations below it hears nothing."),
             Choice::new("subtree", "This organization and all below", false)
                 .with_note("Those too that are made later."),
         ],
