@@ -199,3 +199,26 @@ async fn the_review_of_a_move_tells_of_a_lock_though_the_value_stays() {
     let back = browser.get(&format!("/o/root/tree/{moved}/move?parent={}", app.root)).await.expect(200);
     assert!(!back.text.contains("locked from above"));
 }
+
+// What is taken is said where what is misspelt is said: at the field, in words and to who hears the page.
+#[tokio::test]
+async fn a_short_name_or_external_id_that_is_taken_is_told_at_its_field() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/tree/new").await.expect(200).form("/tree").with("name", "Harbour");
+    let form = form.with("slug", "harbour").with("external_id", "cust-42");
+    browser.submit(&form).await.expect(303);
+    let other = app.organization(app.root, "Quay").await;
+    for (path, action) in [("/o/root/tree/new".to_owned(), "/tree"), (format!("/o/root/tree/{other}/edit"), "/edit")] {
+        for (field, value, words) in
+            [("slug", "harbour", "The short name is taken."), ("external_id", "cust-42", "The external id is taken.")]
+        {
+            let form = browser.get(&path).await.expect(200).form(action).with("name", "Quay").with(field, value);
+            let page = browser.submit(&form).await.expect(422);
+            assert_eq!(page.text_of(&format!("#{field}-error")), words, "{path}");
+            assert_eq!(page.text_of(&format!(".summary a[href='#{field}']")), words, "{path}");
+            let invalid = selector(&format!("#{field}[aria-invalid=true]"));
+            assert_eq!(page.html().select(&invalid).count(), 1, "{path}: {}", page.text);
+        }
+    }
+}
