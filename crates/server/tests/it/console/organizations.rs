@@ -222,3 +222,13 @@ async fn a_short_name_or_external_id_that_is_taken_is_told_at_its_field() {
         }
     }
 }
+
+// The hint promises no call that is not there: `GET /api/v1/organizations/cust-42` finds nothing.
+#[tokio::test]
+async fn an_external_id_is_said_to_be_taken_where_it_is() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/tree/new").await.expect(200);
+    let hint = page.text_of("#external_id-hint");
+    assert!(hint.contains("Checks of keys and tokens take it") && !hint.contains("every call"), "{hint}");
+}
