@@ -6,12 +6,15 @@ use claviger_core::id::SecretId;
 use claviger_core::key::RevocationReason;
 use claviger_core::rate::Rate;
 use claviger_core::time::Timestamp;
+use claviger_core::webhook::WebhookStatus;
 use serde_json::Value;
 
 use super::words::field_words;
+use crate::console::keys::view::reason_words;
 use crate::console::pages::audit::Difference;
 use crate::console::pages::shell::Moment;
 use crate::console::policies::words::{label_of, setting_of, value_words};
+use crate::console::webhooks::view::status_words;
 
 /// Characters of a value in a table; an event's own page shows more.
 const VALUE_CHARS_MAX: usize = 60;
@@ -191,12 +194,16 @@ fn told(path: &str, value: &Value, names: &Names) -> String {
         (_, Value::String(text)) if is_rate(path) && text.parse::<Rate>().is_ok() => {
             return text.parse().map_or_else(|_| text.clone(), |it: Rate| it.in_words());
         }
-        ("reason" | "revocation_reason", Value::String(reason)) if reason == RevocationReason::Unspecified.as_str() => {
-            return NO_REASON.to_owned();
+        ("reason" | "revocation_reason", Value::String(reason)) => {
+            if let Some(reason) = RevocationReason::parse(reason) {
+                return reason_words(reason).unwrap_or(NO_REASON).to_owned();
+            }
         }
-        ("reason" | "revocation_reason", Value::String(reason)) if RevocationReason::parse(reason).is_some() => {
-            return reason.replace('_', " ");
-        }
+        // As their own page has it, but for what is a word already.
+        ("status", Value::String(status)) => match WebhookStatus::parse(status) {
+            Some(WebhookStatus::Active | WebhookStatus::Paused) | None => {}
+            Some(ended) => return status_words(ended).to_owned(),
+        },
         _ => {}
     }
     match value.as_u64() {
@@ -308,7 +315,13 @@ mod tests {
         let of = |path: &str| facts.iter().find(|it| it.path == path).and_then(|it| it.after.clone());
         assert_eq!((of("secret_id"), of("ended_secrets")), (some("a new one"), some("ck_x0Ra…, an imported one")));
         assert_eq!(told(None, Some(json!({ "secret_ids": [id] })))[0].2, some("1 secret"));
-        assert_eq!(told(None, Some(json!({ "reason": "privilege_withdrawn" })))[0].2, some("privilege withdrawn"));
+        let cleared = some("it was cleared by an administrator");
+        assert_eq!(told(None, Some(json!({ "reason": "privilege_withdrawn" })))[0].2, cleared);
+        let status = |it: &str| Some(json!({ "status": it }));
+        assert_eq!(told(status("paused"), status("off_by_key"))[0].2, some("Off: its key has ended"));
+        let all =
+            RevocationReason::ALL.map(|it| told(None, Some(json!({ "revocation_reason": it.as_str() })))[0].2.clone());
+        assert!(all.iter().flatten().all(|it| it.contains(' ') && !it.contains('_')), "{all:?}");
     }
 
     #[test]
