@@ -195,3 +195,14 @@ async fn the_row_of_a_new_key_says_until_when_and_how_far_it_is_good_and_leads_t
         assert!(told.contains(words), "{words}: {told}");
     }
 }
+
+#[tokio::test]
+async fn a_members_page_leads_to_the_history_of_the_membership() {
+    let app = TestApp::new().await;
+    let (_, _, member_id) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get(&format!("/o/root/members/{member_id}")).await.expect(200);
+    let way = format!("/o/root/audit?about={member_id}");
+    assert!(page.links().contains(&way), "{:?}", page.links());
+    assert!(browser.get(&way).await.expect(200).text.contains("Member added"));
+}
