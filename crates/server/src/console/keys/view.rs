@@ -88,6 +88,10 @@ pub(in crate::console) fn status(info: &KeyInfo, now: Timestamp) -> Status {
         (KeyState::Active, Some((days, whole)), _) if whole < EXPIRY_WARNING_DAYS => {
             (Tone::Warning, format!("Expires in {days} d"))
         }
+        // Of today's day nobody learns how long it is; within a day the hour says which one is meant.
+        (KeyState::Active, _, Some(until)) if until.since(now).as_secs() < DAY_SECS => {
+            (Tone::Turning, format!("Rotating until {} UTC", until.to_hour_text()))
+        }
         (KeyState::Active, _, Some(until)) => (Tone::Turning, format!("Rotating until {}", until.to_date_text())),
         (KeyState::Active, Some((days, whole)), _) if whole < EXPIRY_NOTICE_DAYS => {
             (Tone::Good, format!("Active, expires in {days} d"))
