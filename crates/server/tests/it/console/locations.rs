@@ -275,7 +275,7 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
         .select(&selector(".locations h2, .locations h3"))
         .map(|it| it.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
-    assert_eq!(headings, ["Agencies and locations 2", "North Agency 1 Agency", "Shop 1 in North Agency"]);
+    assert_eq!(headings, ["Agencies and locations 2", "North Agency 1 · Agency", "Shop 1 · in North Agency"]);
     assert_eq!(page.text_of("main > h2"), "Root 2", "there are agencies below, and this is none of them");
     assert_eq!(admin.get("/o/north-agency/keys").await.text_of(".locations h2"), "Location 1");
     let heads = |table: &str| html.select(&selector(table)).next().unwrap().select(&selector("thead th")).count();
