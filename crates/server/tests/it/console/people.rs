@@ -350,6 +350,11 @@ async fn a_taken_name_leads_to_the_key_that_has_it() {
     let page = admin.submit(&form).await.expect(422);
     assert!(page.text_of("#name-error").contains("Choose another name"));
     assert!(page.links().contains(&format!("/o/root/keys/{made}")), "{:?}", page.links());
+    // Together with all else that is to be mended.
+    let both = form.with("description", &"x".repeat(501));
+    let page = admin.submit(&both).await.expect(422);
+    assert!(page.text_of("#name-error").contains("Choose another name"), "{}", page.text);
+    assert!(!page.text_of("#description-error").is_empty(), "{}", page.text);
 }
 
 // True with a mail server and without one: a link that lets somebody in is passed on by whoever made it.
