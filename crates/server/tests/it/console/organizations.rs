@@ -1,5 +1,6 @@
 //! Organizations as whoever manages them sees them: who may change which, and what the pages say of it.
 
+use claviger::ops::keys::NewKey;
 use claviger::ops::organizations::get_organization;
 use claviger_core::id::OrganizationId;
 use claviger_core::organization::OrganizationStatus;
@@ -231,4 +232,18 @@ async fn an_external_id_is_said_to_be_taken_where_it_is() {
     let page = browser.get("/o/root/tree/new").await.expect(200);
     let hint = page.text_of("#external_id-hint");
     assert!(hint.contains("Checks of keys and tokens take it") && !hint.contains("every call"), "{hint}");
+}
+
+#[tokio::test]
+async fn keys_below_that_a_policy_would_break_are_led_to_as_those_here() {
+    let app = TestApp::new().await;
+    let location = app.organization(app.root, "Location 1").await;
+    let new = NewKey { expires_at: Some(None), ..new_key("Till") };
+    let below = app.create_key(&app.admin, location, new).await.unwrap().info.key.id;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/policies/expiry_days_max/review?choice=number&number=90").await.expect(200);
+    let way = format!("/o/location-1/keys/{below}");
+    assert!(page.links().contains(&way), "{:?}", page.links());
+    browser.get(&way).await.expect(200);
+    assert!(!page.text.contains("(below)") && !page.text.contains("Among them"), "it is all there is: {}", page.text);
 }
