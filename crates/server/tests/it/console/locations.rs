@@ -446,3 +446,17 @@ async fn a_review_below_stops_at_a_number_of_keys_and_passes_places_without_any(
     assert_eq!(review(50, 3).await, (vec![a.clone()], 2, false), "no place is counted in part");
     assert_eq!(review(2, 5).await, (vec![a], 2, false));
 }
+
+#[tokio::test]
+async fn a_location_without_keys_leads_to_the_first_one_for_who_may_make_it() {
+    let app = TestApp::new().await;
+    app.organization(app.root, "Harbour").await;
+    let (_, user_id, _) = app.member(app.root, "Auditor", BuiltIn::Readonly).await;
+    let way = "/o/harbour/keys/new".to_owned();
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/root/keys").await.expect(200);
+    assert!(page.links().contains(&way), "{:?}", page.links());
+    admin.get(&way).await.expect(200);
+    let page = Browser::of_user(&app, user_id).await.get("/o/root/keys").await.expect(200);
+    assert!(page.text.contains("None here yet") && !page.links().contains(&way), "{:?}", page.links());
+}
