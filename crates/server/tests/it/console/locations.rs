@@ -355,7 +355,11 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
     assert_eq!(back, list);
     let back = back.replace('?', "%3F").replace('&', "%26").replace('=', "%3D");
     let asked = admin.get(&format!("/o/shop/keys/bulk/delete?key={second}&back={back}")).await.expect(200);
-    assert!(asked.text_of("main").contains("It is a key of Shop."));
+    assert!(
+        asked
+            .text_of("main")
+            .contains("It is a key of Shop. Ticked keys of another organization are left as they are.")
+    );
     assert!(asked.links().contains(&list.to_owned()), "Cancel leads there");
     press(&mut admin, asked.form("/bulk/delete").with("count", "1")).await;
 
