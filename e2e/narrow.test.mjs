@@ -54,7 +54,7 @@ test("at 320 px a button with a long name in it is no wider than the window", as
   await page.goto(`/o/${agency.slug}/keys/new?from=${key.id}&replaces`);
   await page.getByLabel("Key Name").fill("In its place");
   await page.getByRole("button", { name: "Generate" }).click();
-  const press = page.getByRole("button", { name: /^Deactivate “N+”$/ });
+  const press = page.getByRole("button", { name: /^Deactivate the old key “N+”$/ });
   await press.waitFor();
   const { x, width } = await press.boundingBox();
   assert.ok(x >= 0 && x + width <= 320, `${x} + ${width}`);

@@ -36,7 +36,7 @@ test("S0.4, S0.5: an admin invites somebody, who sets a password and creates a k
   await show(admin.page, "member-invite");
   await admin.page.getByLabel("MEMBER").check();
   await admin.page.getByRole("button", { name: "Make invitation" }).click();
-  await admin.page.getByText("Claviger sends no e-mail yet").waitFor();
+  await admin.page.getByText("never links that sign somebody in").waitFor();
   const link = await admin.page.locator("#link").textContent();
   await show(admin.page, "member-invitation");
   await admin.page.getByRole("link", { name: "Done" }).click();

@@ -80,6 +80,11 @@ impl Timestamp {
         self.jiff().strftime("%-d %b %Y").to_string()
     }
 
+    /// `18:59`: the hour in UTC, for what is less than a day away.
+    pub fn to_hour_text(self) -> String {
+        self.jiff().strftime("%H:%M").to_string()
+    }
+
     /// `2027-02-20`: the day in UTC, the form that programs read.
     pub fn to_day_text(self) -> String {
         self.jiff().strftime("%Y-%m-%d").to_string()
@@ -170,7 +175,7 @@ mod tests {
         let at = Timestamp::from_micros(1_795_214_400_000_000).expect("in range");
         assert_eq!(at.to_string(), "2026-11-20T22:40:00Z");
         assert_eq!(at.to_table_text(), "2026-11-20 22:40:00");
-        assert_eq!([at.to_day_text(), at.to_date_text()], ["2026-11-20", "20 Nov 2026"]);
+        assert_eq!([at.to_day_text(), at.to_date_text(), at.to_hour_text()], ["2026-11-20", "20 Nov 2026", "22:40"]);
         assert_eq!(at.to_http_text(), "Fri, 20 Nov 2026 22:40:00 GMT");
         assert_eq!("2026-11-20T23:40:00+01:00".parse(), Ok(at));
     }

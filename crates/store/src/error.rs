@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use claviger_core::reject::{Reject, RejectCode};
+use claviger_core::reject::{FieldReject, Reject, RejectCode};
 
 /// What this crate's functions answer.
 pub type StoreResult<T> = Result<T, Error>;
@@ -122,7 +122,14 @@ impl Error {
                 let detail = "This user has a live key of this api already: its keys are made one for each user.";
                 Reject::new(RejectCode::UserHasKey, detail)
             }
-            Self::Taken(what) => Reject::new(RejectCode::NameTaken, format!("{} is taken.", what.what())),
+            Self::Taken(what) => {
+                let field = |it: &'static str| FieldReject { pointer: it.into(), detail: "is taken".to_owned() };
+                let detail = format!("{} is taken.", what.what());
+                Reject {
+                    fields: what.pointer().map(field).into_iter().collect(),
+                    ..Reject::new(RejectCode::NameTaken, detail)
+                }
+            }
             Self::VersionMismatch => Reject::new(RejectCode::VersionMismatch, "It has changed since it was read."),
             Self::Missing => Reject::not_found(),
             Self::InUse => Reject::new(RejectCode::StateConflict, "Something still refers to it."),
@@ -214,6 +221,17 @@ impl Unique {
             Self::IdempotencyKey => "This Idempotency-Key",
             Self::ImportSource => "An import of this source",
             Self::Id => "This identifier",
+        }
+    }
+
+    /// Where it stands in a body, as a JSON pointer; none where a body says it in more than one place, or another field than the one at fault.
+    pub const fn pointer(self) -> Option<&'static str> {
+        match self {
+            Self::OrganizationSlug => Some("/slug"),
+            Self::OrganizationExternalId | Self::UserExternalId => Some("/external_id"),
+            Self::RoleName => Some("/name"),
+            Self::UserEmail => Some("/email"),
+            _ => None,
         }
     }
 }

@@ -91,7 +91,7 @@ impl SignInLinkView {
 ///
 /// An invitation for a user who has none yet, good for seven days; else one to set another, good for a day. Whoever opens it first is signed in
 /// as the user, whose sessions then end; so nobody makes one for a user who holds more than they do. It stands in this answer and in no other, works once,
-/// and ends earlier ones. Claviger sends no e-mail: pass the link on.
+/// and ends earlier ones. Claviger mails notices, never links that sign somebody in: pass the link on.
 #[utoipa::path(
     post,
     path = "/api/v1/organizations/{organization_id}/users/{user_id}/sign-in-link",

@@ -20,7 +20,8 @@ use crate::ops::account::{OwnSession, change_own_password, end_other_sessions, e
 /// Shows where the reader is signed in.
 pub(super) async fn show_sessions(visit: Visit) -> Result<Response, Failure> {
     let sessions = list_own_sessions(&visit.app, &visit.caller).await?;
-    let page = SessionsPage { shell: visit.shell(Place::Elsewhere), rows: sessions.iter().map(view).collect() };
+    let rows = sessions.items.iter().map(view).collect();
+    let page = SessionsPage { shell: visit.shell(Place::Elsewhere), rows, more: sessions.more };
     Ok(visit.page(&page))
 }
 

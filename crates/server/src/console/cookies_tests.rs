@@ -60,6 +60,7 @@ fn all_notices() -> Vec<Notice> {
         Notice::KeyCleared(named()),
         Notice::ApiAccessOff,
         Notice::ApiAccessWasOn,
+        Notice::RoleCreated(named()),
         Notice::RoleSaved(named()),
         Notice::RoleDeleted(named()),
         Notice::PasswordChanged,
@@ -123,6 +124,7 @@ fn all_notices() -> Vec<Notice> {
             | Notice::KeyCleared(_)
             | Notice::ApiAccessOff
             | Notice::ApiAccessWasOn
+            | Notice::RoleCreated(_)
             | Notice::RoleSaved(_)
             | Notice::RoleDeleted(_)
             | Notice::PasswordChanged

@@ -65,8 +65,14 @@ const WORDS: &[(&str, &str)] = &[
         "/profile/api-access",
         "profile preferences me my own personal api access key toggle switch regenerate rotate pat token",
     ),
-    ("/sessions", "sessions session signed sign-in signed-in devices logout sign out sign-out browser"),
-    ("/password", "password passwords change own login log sign in sign-in credentials"),
+    (
+        "/sessions",
+        "sessions session signed sign-in signed-in devices logout sign out sign-out browser 2fa mfa two factor authentication otp totp passkey",
+    ),
+    (
+        "/password",
+        "password passwords change own login log sign in sign-in credentials 2fa mfa two factor authentication otp totp passkey",
+    ),
     ("/keyboard", "keyboard shortcuts shortcut keys hotkeys help accessibility"),
     (
         "/docs",
@@ -149,6 +155,8 @@ mod tests {
             ("sign-in", "/sessions"),
             ("sign in", "/password"),
             ("login", "/password"),
+            ("2fa", "/password"),
+            ("two-factor", "/sessions"),
             ("webhook", "/security/api-management"),
             ("webhooks", "/integrations"),
             ("zapier", "/integrations"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use claviger_core::event::{Event, EventKind};
 use claviger_core::id::{SessionId, UserId};
+use claviger_core::limits::SESSIONS_SHOWN_MAX;
 use claviger_core::reject::{Reject, RejectCode};
 use claviger_core::tenant::Tenant;
 use claviger_core::user::{User, UserStatus};
@@ -32,19 +33,30 @@ pub struct OwnSession {
     pub is_this: bool,
 }
 
-/// Lists the caller's sessions, this one first and then the newest first; at most 100.
+/// The sessions of the caller.
+#[derive(Debug, Clone)]
+pub struct OwnSessions {
+    /// This one first and then the newest first.
+    pub items: Vec<OwnSession>,
+    /// Whether there may be older ones.
+    pub more: bool,
+}
+
+/// Lists the caller's sessions; at most 100.
 ///
 /// # Errors
 /// Refusals: a key has no sessions.
-pub async fn list_own_sessions(app: &App, caller: &Caller) -> OpResult<Vec<OwnSession>> {
+pub async fn list_own_sessions(app: &App, caller: &Caller) -> OpResult<OwnSessions> {
     let (user_id, session_id) = person(caller)?;
     let now = app.now();
     let sessions = app.store().read().await?.find_sessions_of_user_unchecked(user_id, now).await?;
+    // Before those are left out that nobody uses any more: how many there are behind the first hundred nobody has counted.
+    let more = sessions.len() >= SESSIONS_SHOWN_MAX;
     let lives = |it: &Session| now.since(it.last_seen_at) < SESSION_IDLE;
     let own = |session: Session| OwnSession { is_this: session.id == session_id, session };
-    let mut sessions: Vec<_> = sessions.into_iter().filter(lives).map(own).collect();
-    sessions.sort_by_key(|it| !it.is_this);
-    Ok(sessions)
+    let mut items: Vec<_> = sessions.into_iter().filter(lives).map(own).collect();
+    items.sort_by_key(|it| !it.is_this);
+    Ok(OwnSessions { items, more })
 }
 
 /// Ends one of the caller's sessions. One that has ended already is no error, and leaves no event.

@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use claviger_core::decision::Reach;
 use claviger_core::id::SecretId;
 use claviger_core::key::RevocationReason;
 use claviger_core::rate::Rate;
 use claviger_core::time::Timestamp;
+use claviger_core::webhook::WebhookStatus;
 use serde_json::Value;
 
 use super::words::field_words;
+use crate::console::keys::view::reason_words;
 use crate::console::pages::audit::Difference;
 use crate::console::pages::shell::Moment;
 use crate::console::policies::words::{label_of, setting_of, value_words};
+use crate::console::webhooks::view::status_words;
 
 /// Characters of a value in a table; an event's own page shows more.
 const VALUE_CHARS_MAX: usize = 60;
@@ -55,12 +59,19 @@ pub(in crate::console) fn differences(before: Option<&Value>, after: Option<&Val
     found
 }
 
-/// The most telling differences in short, and how many more there are.
-pub(in crate::console) fn in_short(
-    before: Option<&Value>,
-    after: Option<&Value>,
-    names: &Names,
-) -> (Vec<Difference>, usize) {
+/// What a row of a list says of two pictures.
+#[derive(Debug, Default)]
+pub(in crate::console) struct InShort {
+    /// The most telling differences.
+    pub(in crate::console) differences: Vec<Difference>,
+    /// How many more there are, where there was something before and after.
+    pub(in crate::console) more: usize,
+    /// Whether anything else is left out: the end of a value, or facts of what there was nothing to compare with.
+    pub(in crate::console) cut: bool,
+}
+
+/// The most telling differences in short.
+pub(in crate::console) fn in_short(before: Option<&Value>, after: Option<&Value>, names: &Names) -> InShort {
     let compared = before.is_some() && after.is_some();
     let mut found = differences(before, after, names);
     found.retain(|it| it.changed);
@@ -73,14 +84,28 @@ pub(in crate::console) fn in_short(
         revocation_in_one(&mut found);
         let more = found.len().saturating_sub(TOLD_MAX);
         found.truncate(TOLD_MAX);
-        return (found.into_iter().map(shortened).collect(), more);
+        let differences: Vec<_> = found.into_iter().map(shortened).collect();
+        return InShort { cut: differences.iter().any(is_cut), differences, more };
     }
     let rank = |it: &Difference| TELLING.iter().position(|path| *path == it.path).unwrap_or(TELLING.len());
     // The name stands in the row already.
     found.retain(|it| it.path != "name" && [&it.before, &it.after].into_iter().flatten().any(|it| it != NONE));
     found.sort_by_key(rank);
-    found.truncate(TOLD_MAX);
-    (found.into_iter().map(shortened).collect(), 0)
+    let all = found.len();
+    let mut at = 0;
+    found.retain(|it| {
+        at += 1;
+        at <= TOLD_MAX || is_telling_besides(it)
+    });
+    let is_part = found.len() < all;
+    let differences: Vec<_> = found.into_iter().map(shortened).collect();
+    InShort { cut: is_part || differences.iter().any(is_cut), differences, more: 0 }
+}
+
+/// What is told of a key however much else there is: until when it is good, and that it reaches further than most do.
+fn is_telling_besides(it: &Difference) -> bool {
+    let value = it.after.as_deref().or(it.before.as_deref());
+    it.path == "expires_at" || (it.path == "reach" && value != Some(REACHES_HERE))
 }
 
 /// That a key is revoked is said once, and why with it.
@@ -100,7 +125,7 @@ fn revocation_in_one(found: &mut Vec<Difference>) {
 }
 
 /// Whether a value of a row was cut.
-pub(in crate::console) fn is_cut(it: &Difference) -> bool {
+fn is_cut(it: &Difference) -> bool {
     [&it.before, &it.after].into_iter().flatten().any(|it| it.ends_with('…'))
 }
 
@@ -154,6 +179,8 @@ const NO_REASON: &str = "no reason given";
 const NOT_SET: &str = "not set here";
 /// What stands for nothing.
 const NONE: &str = "none";
+/// What is said of the reach that a key has unless it is given another.
+const REACHES_HERE: &str = "this organization only";
 
 /// A value of a field as people read it.
 fn told(path: &str, value: &Value, names: &Names) -> String {
@@ -191,12 +218,20 @@ fn told(path: &str, value: &Value, names: &Names) -> String {
         (_, Value::String(text)) if is_rate(path) && text.parse::<Rate>().is_ok() => {
             return text.parse().map_or_else(|_| text.clone(), |it: Rate| it.in_words());
         }
-        ("reason" | "revocation_reason", Value::String(reason)) if reason == RevocationReason::Unspecified.as_str() => {
-            return NO_REASON.to_owned();
+        ("reason" | "revocation_reason", Value::String(reason)) => {
+            if let Some(reason) = RevocationReason::parse(reason) {
+                return reason_words(reason).unwrap_or(NO_REASON).to_owned();
+            }
         }
-        ("reason" | "revocation_reason", Value::String(reason)) if RevocationReason::parse(reason).is_some() => {
-            return reason.replace('_', " ");
+        ("reach", Value::String(reach)) if reach == Reach::Organization.as_str() => return REACHES_HERE.to_owned(),
+        ("reach", Value::String(reach)) if reach == Reach::Subtree.as_str() => {
+            return "this organization and all below".to_owned();
         }
+        // As their own page has it, but for what is a word already.
+        ("status", Value::String(status)) => match WebhookStatus::parse(status) {
+            Some(WebhookStatus::Active | WebhookStatus::Paused) | None => {}
+            Some(ended) => return status_words(ended).to_owned(),
+        },
         _ => {}
     }
     match value.as_u64() {
@@ -259,7 +294,7 @@ mod tests {
 
     fn told(before: Option<Value>, after: Option<Value>) -> Vec<(String, Option<String>, Option<String>)> {
         let names = Names::from([("rol_1".to_owned(), "ADMIN".to_owned())]);
-        let (found, _) = in_short(before.as_ref(), after.as_ref(), &names);
+        let found = in_short(before.as_ref(), after.as_ref(), &names).differences;
         found.into_iter().map(|it| (it.field, it.before, it.after)).collect()
     }
 
@@ -279,6 +314,27 @@ mod tests {
         assert_eq!(told(None, Some(ends)), [("Expires".to_owned(), None, some("2026-11-28 05:15:00 UTC"))]);
         let by_day = json!({ "name": "CI", "expires_at": "2027-02-01T00:00:00Z", "description": "" });
         assert_eq!(told(None, Some(by_day)), [("Expires".to_owned(), None, some("end of 31 Jan 2027 (UTC)"))]);
+    }
+
+    #[test]
+    fn a_new_key_is_told_with_its_end_and_its_reach_and_says_where_the_rest_is() {
+        let key = |reach: &str, expires_at: Value| {
+            json!({ "name": "CI", "role_id": "rol_1", "mapped_user_id": "usr_1", "description": "x", "expires_at": expires_at,
+                "reach": reach })
+        };
+        let fields = |it: &Value| told(None, Some(it.clone())).into_iter().map(|it| it.0).collect::<Vec<_>>();
+        let wide = key("subtree", json!("2027-02-01T00:00:00Z"));
+        assert_eq!(fields(&wide), ["Role", "Mapped user", "Expires", "Reach"]);
+        let reach = told(None, Some(wide.clone())).pop();
+        assert_eq!(reach.and_then(|it| it.2).as_deref(), Some("this organization and all below"));
+        assert_eq!(
+            fields(&key("organization", Value::Null)),
+            ["Role", "Mapped user"],
+            "the default is nothing to tell"
+        );
+        let short = |it: &Value| in_short(None, Some(it), &Names::new());
+        assert!(short(&wide).cut, "the description is left out");
+        assert!(!short(&json!({ "name": "CI", "role_id": "rol_1" })).cut);
     }
 
     #[test]
@@ -308,7 +364,13 @@ mod tests {
         let of = |path: &str| facts.iter().find(|it| it.path == path).and_then(|it| it.after.clone());
         assert_eq!((of("secret_id"), of("ended_secrets")), (some("a new one"), some("ck_x0Ra…, an imported one")));
         assert_eq!(told(None, Some(json!({ "secret_ids": [id] })))[0].2, some("1 secret"));
-        assert_eq!(told(None, Some(json!({ "reason": "privilege_withdrawn" })))[0].2, some("privilege withdrawn"));
+        let cleared = some("it was cleared by an administrator");
+        assert_eq!(told(None, Some(json!({ "reason": "privilege_withdrawn" })))[0].2, cleared);
+        let status = |it: &str| Some(json!({ "status": it }));
+        assert_eq!(told(status("paused"), status("off_by_key"))[0].2, some("Off: its key has ended"));
+        let all =
+            RevocationReason::ALL.map(|it| told(None, Some(json!({ "revocation_reason": it.as_str() })))[0].2.clone());
+        assert!(all.iter().flatten().all(|it| it.contains(' ') && !it.contains('_')), "{all:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use claviger_core::limits;
 use serde_json::{Value, json};
 
 use self::asked::Asked;
-use self::differences::{Names, differences, in_short, is_cut};
+use self::differences::{InShort, Names, differences, in_short};
 use self::query::AuditQuery;
 use super::failure::Failure;
 use super::keys::view::{role_label, type_label};
@@ -261,14 +261,14 @@ fn row(visit: &Visit, event: &EventRow, names: &Names) -> EventRowView {
     let pictures = [&event.after, &event.before].into_iter().flatten();
     let user = || pictures.filter_map(|it| it.get("user_id")?.as_str()).find_map(|id| names.get(id).cloned());
     let name = name.or_else(|| if event.entity.kind == EntityKind::Member { user() } else { None });
-    let (differences, more) = in_short(event.before.as_ref(), event.after.as_ref(), names);
+    let InShort { differences, more, cut } = in_short(event.before.as_ref(), event.after.as_ref(), names);
     EventRowView {
         id: event.id.to_string(),
         at: Moment::new(event.at),
         actor: actor(visit, event),
         what: words::kind_words(event.kind),
         subject: subject(visit, event.entity, name),
-        cut: differences.iter().any(is_cut),
+        cut,
         differences,
         more,
         // Its own page says so in a sentence.

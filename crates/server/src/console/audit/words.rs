@@ -45,6 +45,9 @@ pub(super) fn kind_words(kind: EventKind) -> String {
         EventKind::SigningKeyRotated => "Let another key sign access tokens",
         EventKind::SigningKeyRevoked => "Revoked the key that signed access tokens",
         EventKind::SigningKeyDeleted => "Cleared away keys that signed access tokens before",
+        EventKind::ApiDocumentPut => "API document uploaded",
+        EventKind::WebhookPlayed => "Webhook switched on again",
+        EventKind::WebhookResent => "Webhook delivery sent again",
         EventKind::WebhookEnded => "Webhook ended with its key",
         EventKind::WebhooksEnded => "Webhooks ended with their keys",
         EventKind::EventErased => "What an event told was erased",
@@ -66,6 +69,7 @@ pub(super) fn group_words(kind: EventKind) -> String {
     match entity {
         "api" => "APIs".to_owned(),
         "session" => "Signing in".to_owned(),
+        "sign_in" => "Access tokens".to_owned(),
         _ => format!("{}s", capitalized(&spaced(entity))),
     }
 }
@@ -75,6 +79,7 @@ pub(super) fn entity_words(kind: EntityKind) -> String {
     match kind {
         EntityKind::Api => "API".to_owned(),
         EntityKind::Key => "key".to_owned(),
+        EntityKind::SignIn => "sign-in for access tokens".to_owned(),
         _ => spaced(kind.as_str()),
     }
 }
@@ -135,6 +140,19 @@ mod tests {
         assert_eq!(kind_words(EventKind::KeyRotated), "Key rotated");
         assert_eq!(kind_words(EventKind::OrganizationUpdated), "Organization changed");
         assert_eq!(kind_words(EventKind::ApiCreated), "API created");
+    }
+
+    #[test]
+    fn no_event_is_called_as_programs_call_it_and_no_two_groups_are_alike() {
+        for (kind, words) in [
+            (EventKind::ApiDocumentPut, "API document uploaded"),
+            (EventKind::WebhookPlayed, "Webhook switched on again"),
+            (EventKind::WebhookResent, "Webhook delivery sent again"),
+        ] {
+            assert_eq!(kind_words(kind), words);
+        }
+        assert_eq!(group_words(EventKind::SessionCreated), "Signing in");
+        assert_eq!(group_words(EventKind::SignInEnded), "Access tokens");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use claviger_core::api::DEFAULT_API;
 use claviger_core::limits;
 use claviger_core::name::Name;
 
@@ -177,5 +178,7 @@ pub(super) async fn holder_of_name(visit: &Visit, name: &str, api: &str) -> Opti
     let query = KeyQuery { api: api.parse().ok(), ..filter.into() };
     let all = PageRequest { after: None, limit: limits::PAGE_ITEMS_MAX };
     let found = list_keys(&visit.app, &visit.caller, visit.organization_id(), query, all).await.ok()?;
-    found.page.items.iter().find(|it| it.key.name.key() == name).map(|it| it.key.id.to_string())
+    // Each type has names of its own, and the form that names none is for one of them.
+    let is_of_type = |it: &KeyInfo| !api.is_empty() || it.api.as_str() == DEFAULT_API;
+    found.page.items.iter().find(|it| it.key.name.key() == name && is_of_type(it)).map(|it| it.key.id.to_string())
 }

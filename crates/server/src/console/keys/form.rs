@@ -284,6 +284,10 @@ pub(in crate::console) async fn create(
                 }
             }
         }
+    } else if errors.of("name").is_none() && holder_of_name(&visit, &form.name, &form.api).await.is_some() {
+        // The operation finds it too, but is only asked once all else is mended.
+        errors.add("name", NAME_TAKEN);
+        errors.list.rotate_right(1);
     }
     let page = form_page(&visit, None, form, errors).await;
     Ok(refused(visit.page(&page)))

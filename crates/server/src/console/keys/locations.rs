@@ -132,6 +132,7 @@ pub(super) async fn location_keys(visit: &Visit, query: &ListQuery) -> Result<Op
             is_closed,
             blocked: list.is_none().then(|| view::grouped(counts.keys)),
             is_agency: counts.children > 0,
+            may_create: !is_closed && caller.authorize_record(app, it.id, "claviger/keys:create").is_ok(),
             heads: if is_sorted { heads } else { heads.unsorted() },
             // What else a row says would be asked of the organization itself, which answers nothing where it is closed.
             keys: if is_closed {

@@ -88,6 +88,10 @@ pub(in crate::console) fn status(info: &KeyInfo, now: Timestamp) -> Status {
         (KeyState::Active, Some((days, whole)), _) if whole < EXPIRY_WARNING_DAYS => {
             (Tone::Warning, format!("Expires in {days} d"))
         }
+        // Of today's day nobody learns how long it is; within a day the hour says which one is meant.
+        (KeyState::Active, _, Some(until)) if until.since(now).as_secs() < DAY_SECS => {
+            (Tone::Turning, format!("Rotating until {} UTC", until.to_hour_text()))
+        }
         (KeyState::Active, _, Some(until)) => (Tone::Turning, format!("Rotating until {}", until.to_date_text())),
         (KeyState::Active, Some((days, whole)), _) if whole < EXPIRY_NOTICE_DAYS => {
             (Tone::Good, format!("Active, expires in {days} d"))
@@ -136,16 +140,20 @@ fn marks(info: &KeyInfo) -> Vec<&'static str> {
 }
 
 fn deletion(revocation: &Revocation) -> Deletion {
-    let reason = match revocation.reason {
+    Deletion { at: Moment::new(revocation.at), reason: reason_words(revocation.reason) }
+}
+
+/// Why a key was deleted, in the words of all pages that say so; none where nobody gave a reason.
+pub(in crate::console) const fn reason_words(reason: RevocationReason) -> Option<&'static str> {
+    match reason {
         RevocationReason::Unspecified => None,
         RevocationReason::KeyCompromise => Some("somebody else has, or may have, its secret"),
         RevocationReason::Superseded => Some("another key took its place"),
         RevocationReason::AffiliationChanged => Some("its owner left"),
         RevocationReason::CessationOfOperation => Some("what used it is no more"),
-        RevocationReason::PrivilegeWithdrawn => Some("it was withdrawn from its bearer"),
+        RevocationReason::PrivilegeWithdrawn => Some("it was cleared by an administrator"),
         RevocationReason::Idle => Some("it was not used for as long as the policy allows"),
-    };
-    Deletion { at: Moment::new(revocation.at), reason }
+    }
 }
 
 /// All that a key's own pages say of it.

@@ -70,6 +70,7 @@ pub(in crate::console) async fn show_member(
         may_change: visit.may_do("claviger/members:update") && visit.may_do("claviger/roles:read"),
         may_remove: visit.may_do("claviger/members:delete"),
         may_change_user: visit.may_do("claviger/users:update") && !person.managed_elsewhere,
+        may_read_history: visit.may_do("claviger/events:read"),
         once: new_once(&visit.app),
         person,
     };

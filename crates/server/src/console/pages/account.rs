@@ -13,6 +13,8 @@ pub struct SessionsPage {
     pub shell: Shell,
     /// The sessions, this one first.
     pub rows: Vec<SessionView>,
+    /// Whether there may be older ones.
+    pub more: bool,
 }
 
 /// A session.

@@ -256,6 +256,8 @@ pub struct LocationView {
     pub found: Option<String>,
     /// Whether others stand below it: an agency of its own.
     pub is_agency: bool,
+    /// Whether the viewer may make keys there.
+    pub may_create: bool,
     /// The heads of its columns, which sort the whole page.
     pub heads: Heads,
     /// A few of its keys, the first in the page's order.

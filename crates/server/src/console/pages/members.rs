@@ -76,6 +76,8 @@ pub struct MemberPage {
     pub may_remove: bool,
     /// Whether the viewer may change the user: make links, disable and enable.
     pub may_change_user: bool,
+    /// Whether the viewer may look at what happened to the membership.
+    pub may_read_history: bool,
     /// Makes a reload of the page with a link harmless.
     pub once: String,
 }

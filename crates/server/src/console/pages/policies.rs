@@ -141,6 +141,8 @@ pub struct BrokenWords {
     pub then: &'static str,
     /// Whether they stop working.
     pub stops: bool,
-    /// Some of them: name, and its page where that is within this organization.
+    /// Some of them: name, and its page where the viewer may open it.
     pub keys: Vec<(String, Option<String>)>,
+    /// What stands before these: `Among them`.
+    pub lead: &'static str,
 }

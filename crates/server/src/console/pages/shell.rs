@@ -287,7 +287,9 @@ pub enum Notice {
     ApiAccessOff,
     /// The reader asked for API access, which was on already.
     ApiAccessWasOn,
-    /// A role was made or changed.
+    /// A role was made.
+    RoleCreated(String),
+    /// A role was changed.
     RoleSaved(String),
     /// A role was deleted.
     RoleDeleted(String),

@@ -1,6 +1,9 @@
 //! What a change of a policy would do, for the page before it is made.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use claviger_core::decision::Code;
+use claviger_core::id::OrganizationId;
 use claviger_core::limits::PREVIEWED_KEYS_MAX;
 use claviger_core::policy::{IdleAction, Policy, PolicyPatch, Reveal, Setting};
 use claviger_core::reject::RejectCode;
@@ -14,6 +17,7 @@ use crate::console::pages::shell::Place;
 use crate::console::paging::query_string;
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
+use crate::ops::organizations::get_organization;
 use crate::ops::policies::{Broken, PolicyInfo, PolicyPreview, Rule, preview_policy};
 
 /// The page that says what a change would do.
@@ -47,7 +51,10 @@ pub(super) async fn page(
         destroys: setting == Setting::Reveal && destroys(&info.effective, &after),
         form: sent.into(),
         back: format!("{}?{}", visit.path(&format!("/policies/{}", setting.as_str())), query),
-        consequences: preview.map(|it| consequences(visit, setting, it)),
+        consequences: match preview {
+            Some(preview) => Some(consequences(visit, setting, preview).await),
+            None => None,
+        },
     })
 }
 
@@ -57,7 +64,8 @@ fn destroys(now: &Policy, then: &Policy) -> bool {
     then.reveal == Reveal::Once && (now.reveal != Reveal::Once || is_locked(then) && !is_locked(now))
 }
 
-fn consequences(visit: &Visit, setting: Setting, preview: PolicyPreview) -> Consequences {
+async fn consequences(visit: &Visit, setting: Setting, preview: PolicyPreview) -> Consequences {
+    let slugs = slugs(visit, &preview).await;
     let more = if preview.is_partial { " or more" } else { "" };
     let organizations = u64::from(preview.organization_count);
     Consequences {
@@ -75,11 +83,26 @@ fn consequences(visit: &Visit, setting: Setting, preview: PolicyPreview) -> Cons
             }
             _ => "No key that exists would break the rule.",
         },
-        broken: preview.broken.iter().map(|it| broken(visit, it, &preview.effective)).collect(),
+        broken: preview.broken.iter().map(|it| broken(&slugs, it, &preview.effective)).collect(),
     }
 }
 
-fn broken(visit: &Visit, broken: &Broken, policy: &Policy) -> BrokenWords {
+/// The organizations in which the viewer may open the keys that the page names, by what their addresses call them.
+async fn slugs(visit: &Visit, preview: &PolicyPreview) -> BTreeMap<OrganizationId, String> {
+    let (app, caller) = (&visit.app, &visit.caller);
+    let ids: BTreeSet<_> = preview.broken.iter().flat_map(|it| &it.keys).map(|it| it.0).collect();
+    let mut slugs = BTreeMap::new();
+    for id in ids {
+        if caller.authorize_record(app, id, "claviger/keys:read").is_ok()
+            && let Ok(found) = get_organization(app, caller, id).await
+        {
+            slugs.insert(id, found.organization.slug.to_string());
+        }
+    }
+    slugs
+}
+
+fn broken(slugs: &BTreeMap<OrganizationId, String>, broken: &Broken, policy: &Policy) -> BrokenWords {
     let count = u64::from(broken.key_count);
     let keys = match (count, broken.is_partial) {
         (1, false) => "1 key".to_owned(),
@@ -109,10 +132,19 @@ fn broken(visit: &Visit, broken: &Broken, policy: &Policy) -> BrokenWords {
             },
         ),
     };
-    let here = visit.organization_id();
-    let href = |id, key: &BreakingKey| (id == here).then(|| visit.path(&format!("/keys/{}", key.id)));
-    let keys = broken.keys.iter().map(|(id, key)| (key.name.to_string(), href(*id, key))).collect();
-    BrokenWords { what, then, stops: broken.rule == Rule::Idle, keys }
+    let href = |id: &OrganizationId, key: &BreakingKey| slugs.get(id).map(|it| format!("/o/{it}/keys/{}", key.id));
+    let are_all = !broken.is_partial && broken.keys.len() as u64 == count;
+    BrokenWords {
+        what,
+        then,
+        stops: broken.rule == Rule::Idle,
+        keys: broken.keys.iter().map(|(id, key)| (key.name.to_string(), href(id, key))).collect(),
+        lead: match (are_all, is_one) {
+            (false, _) => "Among them",
+            (true, true) => "It is",
+            (true, false) => "They are",
+        },
+    }
 }
 
 #[cfg(test)]

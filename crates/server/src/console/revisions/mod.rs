@@ -10,7 +10,7 @@ use claviger_core::limits::HOST_EVENT_DAYS_KEPT;
 use serde_json::{Map, Value, json};
 
 use self::query::{RevisionQuery, history_of};
-use super::audit::differences::{Names, differences, in_short, is_cut};
+use super::audit::differences::{InShort, Names, differences, in_short};
 use super::audit::{Address, Known, erasings};
 use super::failure::Failure;
 use super::pages::audit::{ActorFacts, EventRowView, Subject};
@@ -95,7 +95,7 @@ fn row(visit: &Visit, revision: &RevisionRow) -> EventRowView {
     let data =
         event.body.as_ref().map(|it| &it.data).filter(|it| before.is_none() && after.is_none() && !it.is_empty());
     let told = data.cloned().map(Value::Object);
-    let (differences, more) = in_short(before.as_ref(), after.as_ref().or(told.as_ref()), &names);
+    let InShort { differences, more, cut } = in_short(before.as_ref(), after.as_ref().or(told.as_ref()), &names);
     let pictures = [&after, &before].into_iter().flatten().filter_map(Value::as_object);
     let known = pictures.chain(event.body.as_ref().map(|it| &it.data));
     let name = known.flat_map(|it| NAMES.map(|field| it.get(field))).flatten().find_map(Value::as_str);
@@ -111,7 +111,7 @@ fn row(visit: &Visit, revision: &RevisionRow) -> EventRowView {
             name: subject.map(str::to_owned),
             href: None,
         },
-        cut: differences.iter().any(is_cut),
+        cut,
         differences,
         more,
         // Its own page says so in a sentence.

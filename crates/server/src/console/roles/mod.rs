@@ -210,7 +210,11 @@ pub(super) async fn create(visit: Visit, sent: Sent) -> Result<Response, Failure
     if let (Some((name, description, permissions)), Some(api_access)) = (read, api_access) {
         let new = NewRole { name, description, permissions, api_access };
         match create_role(&visit.app, &visit.caller, visit.organization_id(), new, None).await {
-            Ok(answer) => return Ok(saved(&visit, &answer.fresh().ok_or_else(Failure::not_found)?)),
+            Ok(answer) => {
+                let role = answer.fresh().ok_or_else(Failure::not_found)?;
+                let notice = Notice::RoleCreated(view::role_label(role.name.as_str()));
+                return Ok(visit.done(&format!("/roles/{}", role.id), &notice));
+            }
             Err(error) => complain(&mut errors, error.into_reject())?,
         }
     }

@@ -214,10 +214,10 @@ pub(super) async fn places(visit: &Visit, chosen: &str, search: &str, but: Optio
 /// Puts a refusal of the operation beside the field it is about.
 fn complain(errors: &mut FormErrors, reject: Reject) -> Result<(), Failure> {
     match reject.code {
-        RejectCode::NameTaken => errors.add_general(reject.detail),
         RejectCode::VersionMismatch => errors.add_outdated(),
         RejectCode::StateConflict | RejectCode::LimitReached => errors.add_general(reject.detail),
-        RejectCode::InvalidField => {
+        RejectCode::NameTaken if reject.fields.is_empty() => errors.add_general(reject.detail),
+        RejectCode::InvalidField | RejectCode::NameTaken => {
             let known = [
                 ("/slug", "slug", "The short name"),
                 ("/external_id", "external_id", "The external id"),

@@ -2,7 +2,7 @@
 
 mod deliveries;
 mod form;
-mod view;
+pub(super) mod view;
 
 use std::time::Duration;
 

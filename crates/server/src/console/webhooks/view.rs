@@ -14,7 +14,7 @@ use crate::console::visit::Visit;
 use crate::ops::webhooks::{DeliveryInfo, WebhookInfo};
 
 /// A webhook's state in words.
-pub(super) const fn status_words(status: WebhookStatus) -> &'static str {
+pub(in crate::console) const fn status_words(status: WebhookStatus) -> &'static str {
     match status {
         WebhookStatus::Active => "On",
         WebhookStatus::Paused => "Paused",

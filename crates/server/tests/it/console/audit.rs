@@ -180,3 +180,29 @@ async fn a_list_of_events_is_walked_on_and_back() {
     let all = browser.get("/o/root/audit?rows=100").await.expect(200);
     assert!(all.text_of(".pager").contains(" of "), "the end is seen: {}", all.text_of(".pager"));
 }
+
+#[tokio::test]
+async fn the_row_of_a_new_key_says_until_when_and_how_far_it_is_good_and_leads_to_all_of_it() {
+    let app = TestApp::new().await;
+    let expires_at = Some(Some("2027-02-20T00:00:00Z".parse().unwrap()));
+    let role_id = Some(app.built_in(app.root, BuiltIn::Admin).await.id);
+    let new = NewKey { role_id, expires_at, reach: Reach::Subtree, ..new_key("Agency") };
+    let key = app.create_key(&app.admin, app.root, new).await.unwrap().info.key.id;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get(&format!("/o/root/audit?about={key}")).await.expect(200);
+    let told = page.text_of("td[data-label^='Before']");
+    for words in ["end of 19 Feb 2027 (UTC)", "this organization and all below", "all of it"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_members_page_leads_to_the_history_of_the_membership() {
+    let app = TestApp::new().await;
+    let (_, _, member_id) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get(&format!("/o/root/members/{member_id}")).await.expect(200);
+    let way = format!("/o/root/audit?about={member_id}");
+    assert!(page.links().contains(&way), "{:?}", page.links());
+    assert!(browser.get(&way).await.expect(200).text.contains("Member added"));
+}

@@ -135,10 +135,12 @@ async fn extending_is_preset_to_an_end_and_names_what_ends_later_already() {
     let answer = browser.submit(&form).await.expect(303);
     let said = browser.follow(answer).await.text_of(".banner");
     assert!(said.contains("No key was extended.") && said.contains("never: Late."), "{said}");
-    // Where none of them ends the page says that there is nothing to extend, and nothing is.
+    // Where none of them ends the page says that there is nothing to extend and offers no button; sent all the same, nothing is.
     let question = browser.get(&format!("/o/root/keys/bulk/extend?key={never}")).await.expect(200);
     assert!(question.text_of(".aside").starts_with("It never expires: there is nothing to extend"));
-    let answer = browser.submit(&question.form("/bulk/extend")).await.expect(303);
+    assert!(question.html().select(&selector("form[action$='/bulk/extend'] button")).next().is_none());
+    let form = question.form("/bulk/extend").with("expires", "90");
+    let answer = browser.submit(&form).await.expect(303);
     let said = browser.follow(answer).await.text_of(".banner");
     assert!(said.contains("No key was extended.") && said.contains("never: Eternal."), "{said}");
     let page = browser.get(&format!("/o/root/keys/{never}")).await.expect(200);

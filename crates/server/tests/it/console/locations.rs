@@ -275,7 +275,7 @@ async fn keys_of_locations_have_what_those_of_the_agency_have_and_agencies_below
         .select(&selector(".locations h2, .locations h3"))
         .map(|it| it.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
-    assert_eq!(headings, ["Agencies and locations 2", "North Agency 1 Agency", "Shop 1 in North Agency"]);
+    assert_eq!(headings, ["Agencies and locations 2", "North Agency 1 · Agency", "Shop 1 · in North Agency"]);
     assert_eq!(page.text_of("main > h2"), "Root 2", "there are agencies below, and this is none of them");
     assert_eq!(admin.get("/o/north-agency/keys").await.text_of(".locations h2"), "Location 1");
     let heads = |table: &str| html.select(&selector(table)).next().unwrap().select(&selector("thead th")).count();
@@ -355,7 +355,11 @@ async fn what_is_done_to_a_key_of_a_location_leads_back_to_the_agency_it_was_beg
     assert_eq!(back, list);
     let back = back.replace('?', "%3F").replace('&', "%26").replace('=', "%3D");
     let asked = admin.get(&format!("/o/shop/keys/bulk/delete?key={second}&back={back}")).await.expect(200);
-    assert!(asked.text_of("main").contains("It is a key of Shop."));
+    assert!(
+        asked
+            .text_of("main")
+            .contains("It is a key of Shop. Ticked keys of another organization are left as they are.")
+    );
     assert!(asked.links().contains(&list.to_owned()), "Cancel leads there");
     press(&mut admin, asked.form("/bulk/delete").with("count", "1")).await;
 
@@ -445,4 +449,18 @@ async fn a_review_below_stops_at_a_number_of_keys_and_passes_places_without_any(
     assert_eq!(review(50, 4).await, (vec![a.clone(), c.clone()], 4, false), "all but the last one");
     assert_eq!(review(50, 3).await, (vec![a.clone()], 2, false), "no place is counted in part");
     assert_eq!(review(2, 5).await, (vec![a], 2, false));
+}
+
+#[tokio::test]
+async fn a_location_without_keys_leads_to_the_first_one_for_who_may_make_it() {
+    let app = TestApp::new().await;
+    app.organization(app.root, "Harbour").await;
+    let (_, user_id, _) = app.member(app.root, "Auditor", BuiltIn::Readonly).await;
+    let way = "/o/harbour/keys/new".to_owned();
+    let mut admin = Browser::signed_in(&app).await;
+    let page = admin.get("/o/root/keys").await.expect(200);
+    assert!(page.links().contains(&way), "{:?}", page.links());
+    admin.get(&way).await.expect(200);
+    let page = Browser::of_user(&app, user_id).await.get("/o/root/keys").await.expect(200);
+    assert!(page.text.contains("None here yet") && !page.links().contains(&way), "{:?}", page.links());
 }

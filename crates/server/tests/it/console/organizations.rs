@@ -1,5 +1,6 @@
 //! Organizations as whoever manages them sees them: who may change which, and what the pages say of it.
 
+use claviger::ops::keys::NewKey;
 use claviger::ops::organizations::get_organization;
 use claviger_core::id::OrganizationId;
 use claviger_core::organization::OrganizationStatus;
@@ -198,4 +199,51 @@ async fn the_review_of_a_move_tells_of_a_lock_though_the_value_stays() {
     assert_eq!(page.text_of("tbody [data-label=Then]"), "90 days, locked from above");
     let back = browser.get(&format!("/o/root/tree/{moved}/move?parent={}", app.root)).await.expect(200);
     assert!(!back.text.contains("locked from above"));
+}
+
+// What is taken is said where what is misspelt is said: at the field, in words and to who hears the page.
+#[tokio::test]
+async fn a_short_name_or_external_id_that_is_taken_is_told_at_its_field() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let form = browser.get("/o/root/tree/new").await.expect(200).form("/tree").with("name", "Harbour");
+    let form = form.with("slug", "harbour").with("external_id", "cust-42");
+    browser.submit(&form).await.expect(303);
+    let other = app.organization(app.root, "Quay").await;
+    for (path, action) in [("/o/root/tree/new".to_owned(), "/tree"), (format!("/o/root/tree/{other}/edit"), "/edit")] {
+        for (field, value, words) in
+            [("slug", "harbour", "The short name is taken."), ("external_id", "cust-42", "The external id is taken.")]
+        {
+            let form = browser.get(&path).await.expect(200).form(action).with("name", "Quay").with(field, value);
+            let page = browser.submit(&form).await.expect(422);
+            assert_eq!(page.text_of(&format!("#{field}-error")), words, "{path}");
+            assert_eq!(page.text_of(&format!(".summary a[href='#{field}']")), words, "{path}");
+            let invalid = selector(&format!("#{field}[aria-invalid=true]"));
+            assert_eq!(page.html().select(&invalid).count(), 1, "{path}: {}", page.text);
+        }
+    }
+}
+
+// The hint promises no call that is not there: `GET /api/v1/organizations/cust-42` finds nothing.
+#[tokio::test]
+async fn an_external_id_is_said_to_be_taken_where_it_is() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/tree/new").await.expect(200);
+    let hint = page.text_of("#external_id-hint");
+    assert!(hint.contains("Checks of keys and tokens take it") && !hint.contains("every call"), "{hint}");
+}
+
+#[tokio::test]
+async fn keys_below_that_a_policy_would_break_are_led_to_as_those_here() {
+    let app = TestApp::new().await;
+    let location = app.organization(app.root, "Location 1").await;
+    let new = NewKey { expires_at: Some(None), ..new_key("Till") };
+    let below = app.create_key(&app.admin, location, new).await.unwrap().info.key.id;
+    let mut browser = Browser::signed_in(&app).await;
+    let page = browser.get("/o/root/policies/expiry_days_max/review?choice=number&number=90").await.expect(200);
+    let way = format!("/o/location-1/keys/{below}");
+    assert!(page.links().contains(&way), "{:?}", page.links());
+    browser.get(&way).await.expect(200);
+    assert!(!page.text.contains("(below)") && !page.text.contains("Among them"), "it is all there is: {}", page.text);
 }

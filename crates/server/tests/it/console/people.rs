@@ -350,4 +350,22 @@ async fn a_taken_name_leads_to_the_key_that_has_it() {
     let page = admin.submit(&form).await.expect(422);
     assert!(page.text_of("#name-error").contains("Choose another name"));
     assert!(page.links().contains(&format!("/o/root/keys/{made}")), "{:?}", page.links());
+    // Together with all else that is to be mended.
+    let both = form.with("description", &"x".repeat(501));
+    let page = admin.submit(&both).await.expect(422);
+    assert!(page.text_of("#name-error").contains("Choose another name"), "{}", page.text);
+    assert!(!page.text_of("#description-error").is_empty(), "{}", page.text);
+}
+
+// True with a mail server and without one: a link that lets somebody in is passed on by whoever made it.
+#[tokio::test]
+async fn an_invitation_says_that_its_link_is_not_mailed_whatever_else_is() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let form = admin.get("/o/root/members/new").await.expect(200);
+    assert!(form.text_of("#email-hint").contains("The invitation is not sent to it"), "{}", form.text);
+    let member = app.built_in(app.root, BuiltIn::Member).await.id;
+    let invited = invite(&mut admin, ANN, member).await.expect(200);
+    let said = invited.text_of(".secret .quiet");
+    assert!(said.contains("never links that sign somebody in") && !said.contains("no e-mail"), "{said}");
 }

@@ -161,7 +161,7 @@ async fn a_lost_key_leads_to_its_replacement_and_from_there_back_to_it() {
     let again = browser.submit(&form).await.expect(200);
     for page in [&made, &again] {
         assert_eq!(page.form("/deactivate").action, format!("{path}/deactivate"));
-        assert!(page.text_of("form[action$='/deactivate']").contains("Deactivate “Website”"));
+        assert!(page.text_of("form[action$='/deactivate']").contains("Deactivate the old key “Website”"));
     }
     assert_eq!((app.verify(&old.token, &[]), app.verify_text(&token, &[])), (Ok(()), Ok(())), "both work until then");
     // Where a reload leads, and View key: what is left to do is not lost with the secret.

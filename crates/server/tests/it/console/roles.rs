@@ -91,3 +91,14 @@ async fn a_role_is_made_changed_and_deleted_and_built_in_ones_stay() {
     auditor.get("/o/root/roles").await.expect(200);
     auditor.get("/o/root/roles/new").await.expect(403);
 }
+
+#[tokio::test]
+async fn a_role_that_is_made_is_said_to_be_created() {
+    let app = TestApp::new().await;
+    let mut admin = Browser::signed_in(&app).await;
+    let form = admin.get("/o/root/roles/new").await.expect(200).form("/roles").with("name", "Agent");
+    let form = form.with("permissions", "contacts:read");
+    let answer = admin.submit(&form).await.expect(303);
+    let said = admin.follow(answer).await.text_of(".banner");
+    assert!(said.starts_with("Role “Agent” created."), "{said}");
+}

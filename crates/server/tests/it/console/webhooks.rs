@@ -376,3 +376,23 @@ async fn a_webhook_that_is_sent_without_tls_says_so() {
     }
     world.stop().await;
 }
+
+// What API Management clears is told in the audit as the other pages tell it, and no state by its name on the wire.
+#[tokio::test]
+async fn the_audit_calls_a_cleared_key_cleared_and_its_webhook_off() {
+    let app = TestApp::new().await;
+    let (ann, hook) = subscribed(&app, "Ann").await;
+    let mut browser = Browser::of_user(&app, ann).await;
+    let page = browser.get(&format!("/o/root/webhooks/{hook}")).await.expect(200);
+    browser.submit(&page.form(&format!("/webhooks/{hook}/pause"))).await.expect(303);
+    let mut admin = Browser::signed_in(&app).await;
+    let form = admin.get(&format!("/o/root/security/api-management/{ann}/clear")).await.expect(200).form("/clear");
+    admin.submit(&form).await.expect(303);
+    let page = admin.get("/o/root/audit").await.expect(200);
+    for words in ["it was cleared by an administrator", "Off: its key has ended"] {
+        assert!(page.text.contains(words), "{words}: {}", page.text);
+    }
+    assert!(!page.text.contains("off_by_key") && !page.text.contains("privilege withdrawn"), "{}", page.text);
+    let offered = page.text_of("#what, select[name=what]");
+    assert!(offered.contains("Webhook switched on again") && !offered.contains("Sign ins"), "{offered}");
+}

@@ -194,7 +194,7 @@ async fn every_event_of_an_account_tells_the_address_it_came_from() {
     let caller = |session_id| Caller::Session { user_id: test.admin_id, session_id, ip };
     let password = || SecretString::from(ADMIN_PASSWORD);
     let session = confirm(&test.app, &caller(signed_in.session_id), password(), origin()).await.unwrap().session_id;
-    let own = list_own_sessions(&test.app, &caller(session)).await.unwrap();
+    let own = list_own_sessions(&test.app, &caller(session)).await.unwrap().items;
     let other = own.iter().find(|it| !it.is_this).unwrap().session.id;
     end_own_session(&test.app, &caller(session), other).await.unwrap();
     end_other_sessions(&test.app, &caller(session)).await.unwrap();

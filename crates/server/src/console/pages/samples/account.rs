@@ -19,7 +19,7 @@ fn session(words: &Words<'_>, id: &str, is_this: bool) -> SessionView {
 
 /// Every page about the own account with a name of its own.
 pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
-    let sessions = |rows| SessionsPage { shell: shell(words, Place::Elsewhere), rows };
+    let sessions = |rows| SessionsPage { shell: shell(words, Place::Elsewhere), rows, more: false };
     let password = |errors| PasswordPage { shell: shell(words, Place::Elsewhere), password_chars_min: 12, errors };
     let this = session(words, "ses_1", true);
     vec![

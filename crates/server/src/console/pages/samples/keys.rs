@@ -119,6 +119,7 @@ pub(super) fn locations(words: &Words<'_>) -> LocationKeys {
         total: keys.as_ref().map(|it| it.len().to_string()),
         found: None,
         is_agency: slug == "hill-road",
+        may_create: keys.is_some() && slug != "mill-lane",
         heads: heads(""),
         keys: keys.unwrap_or_default(),
     };

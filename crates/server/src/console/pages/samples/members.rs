@@ -98,6 +98,7 @@ fn member(words: &Words<'_>, person: PersonFacts) -> MemberPage {
         may_change: true,
         may_remove: true,
         may_change_user: true,
+        may_read_history: true,
         once: "n4sW8eZ1uPqC3vJ6gTfA5o".to_owned(),
     }
 }

@@ -102,6 +102,7 @@ pub(super) fn all(words: &Words<'_>) -> Vec<(&'static str, String)> {
             (words.names[0].to_owned(), Some("/o/acme/keys/key_1".to_owned())),
             (words.names[1].to_owned(), None),
         ],
+        lead: "Among them",
     };
     let consequences = |organizations: u64, broken| Consequences {
         organizations,
