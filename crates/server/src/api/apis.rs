@@ -27,7 +27,7 @@ use super::problem::{ApiResult, Refusals, WriteRefusals};
 use super::words::ApiVersionStatusWord;
 use crate::app::App;
 use crate::ops;
-use crate::ops::apis::{ApiPatch, NewApi};
+use crate::ops::apis::{ApiPatch, LostDocuments, NewApi};
 
 /// The routes of apis.
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -248,7 +248,7 @@ impl TryFrom<ApiPatchBody> for ApiPatch {
         let versions = body.versions.map(versions).transpose();
         let days = body.expiry_days_default.map(expiry_days_default).transpose();
         let (name, key_locations, versions, expiry_days_default) = all_fields!(name, places, versions, days)?;
-        Ok(Self { name, key_locations, versions, confirms_documents: false, expiry_days_default })
+        Ok(Self { name, key_locations, versions, lost_documents: LostDocuments::None, expiry_days_default })
     }
 }
 
@@ -361,10 +361,11 @@ pub(super) async fn update_api(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(ApiPath { organization_id, api_id }): Path<ApiPath>,
-    ConfirmDocuments(confirms_documents): ConfirmDocuments,
+    ConfirmDocuments(are_confirmed): ConfirmDocuments,
     JsonBody(body): JsonBody<ApiPatchBody>,
 ) -> ApiResult<Response> {
-    let patch = ApiPatch { confirms_documents, ..ApiPatch::try_from(body)? };
+    let lost_documents = if are_confirmed { LostDocuments::All } else { LostDocuments::None };
+    let patch = ApiPatch { lost_documents, ..ApiPatch::try_from(body)? };
     Ok(answer(&ops::apis::update_api(&app, &caller, organization_id, api_id, patch, None).await?))
 }
 

@@ -271,6 +271,9 @@ pub(super) enum Patience {
 /// Reading what a host says takes less, unless the database is slow or away; and then who looks for our guides is not to wait for it.
 const SHORTLY: Duration = Duration::from_secs(1);
 
+/// Readings that a page waits for: one that was under way, and one of its own.
+const READINGS_MAX: usize = 2;
+
 /// What is shown, as it was read last.
 #[derive(Clone, Default)]
 pub(super) struct LastPublished(Arc<Last>);
@@ -302,26 +305,35 @@ impl LastPublished {
         &self,
         position: Option<Position>,
         patience: Patience,
-        read_again: impl FnOnce(OwnedMutexGuard<()>),
+        read_again: impl Fn(OwnedMutexGuard<()>),
     ) -> Arc<Published> {
-        let (looked_at, shown) = self.last();
-        if position.is_some() && looked_at == position {
-            return shown;
-        }
-        // Where another reads, that is waited for alike: whoever is led to a page that has just been put there is to find it.
-        if let Ok(turn) = Arc::clone(&self.0.turn).try_lock_owned() {
-            read_again(turn);
-        }
-        let ended = async { drop(self.0.turn.lock().await) };
-        match patience {
-            Patience::None => return shown,
-            // Whether it has ended or not: what there is now is shown.
-            Patience::Short => {
-                let _ = tokio::time::timeout(SHORTLY, ended).await;
+        let wait = async {
+            // A reading that began before the log had moved does not have what this page may be about: then it is read once more.
+            for _ in 0..READINGS_MAX {
+                if self.is_at(position) {
+                    return;
+                }
+                if let Ok(turn) = Arc::clone(&self.0.turn).try_lock_owned() {
+                    read_again(turn);
+                }
+                if patience == Patience::None {
+                    return;
+                }
+                drop(self.0.turn.lock().await);
             }
-            Patience::Full => ended.await,
+        };
+        match patience {
+            // Whether it has ended or not: what there is now is shown.
+            Patience::Short => drop(tokio::time::timeout(SHORTLY, wait).await),
+            Patience::None | Patience::Full => wait.await,
         }
         self.last().1
+    }
+
+    /// Whether what is shown was read where the log stands, or later.
+    fn is_at(&self, position: Option<Position>) -> bool {
+        let looked_at = self.last().0;
+        position.is_some() && position <= looked_at
     }
 
     fn last(&self) -> (Option<Position>, Arc<Published>) {
@@ -360,9 +372,10 @@ mod tests {
     #[tokio::test]
     async fn no_guide_of_ours_waits_for_what_a_host_says_however_long_that_takes() {
         let last = LastPublished::default();
-        let mut reading = None;
-        let ours = last.current_at(NOW, Patience::None, |turn| reading = Some(turn));
+        let reading = Mutex::new(None);
+        let ours = last.current_at(NOW, Patience::None, |turn| *reading.lock().expect("a lock") = Some(turn));
         assert!(tokio::time::timeout(SOON, ours).await.is_ok(), "not for the first time of all either");
+        let reading = reading.into_inner().expect("a lock");
         assert!(reading.is_some(), "and yet it is being read");
         let again = last.current_at(NOW, Patience::None, |_| panic!("it is being read"));
         assert!(tokio::time::timeout(SOON, again).await.is_ok());
@@ -372,5 +385,26 @@ mod tests {
         drop(reading);
         let hosts = last.current_at(NOW, Patience::Full, |_| panic!("it was read"));
         assert!(tokio::time::timeout(SOON, hosts).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_page_that_was_just_put_there_is_found_although_an_older_reading_was_under_way() {
+        let last = LastPublished::default();
+        let older = Arc::clone(&last.0.turn).try_lock_owned().expect("nobody reads");
+        let readings = Mutex::new(0);
+        let read_again = |turn| {
+            *readings.lock().expect("a lock") += 1;
+            *last.0.read.lock().expect("a lock") = (NOW, Arc::default());
+            drop(turn);
+        };
+        let page = last.current_at(NOW, Patience::Full, read_again);
+        let ended = async {
+            tokio::task::yield_now().await;
+            *last.0.read.lock().expect("a lock") = (Some(Position { epoch: 1, seq: 6 }), Arc::default());
+            drop(older);
+        };
+        tokio::time::timeout(SHORTLY, async { tokio::join!(page, ended) }).await.expect("it waits for both");
+        assert_eq!(*readings.lock().expect("a lock"), 1);
+        assert!(last.is_at(NOW));
     }
 }

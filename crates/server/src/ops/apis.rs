@@ -50,10 +50,22 @@ pub struct ApiPatch {
     pub key_locations: Option<KeyLocations>,
     /// Its versions, as a whole.
     pub versions: Option<Vec<ApiVersion>>,
-    /// Whether what is said of versions that are not among these may go with them.
-    pub confirms_documents: bool,
+    /// What may go with versions that are not among these.
+    pub lost_documents: LostDocuments,
     /// How many days a key lives for which nothing is said; the inner absence is for ever. Keys that are there stay as they are.
     pub expiry_days_default: Option<Option<u16>>,
+}
+
+/// What may go that is said of versions which are taken away: it is kept nowhere else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LostDocuments {
+    /// Nothing: where there is something, the change is refused.
+    #[default]
+    None,
+    /// Just these: where there is something else by now, the change is refused.
+    These(Vec<DocumentHead>),
+    /// Whatever there is.
+    All,
 }
 
 /// Lists the apis that serve an organization: its own and those of the ones above it, by slug.
@@ -213,8 +225,13 @@ pub async fn update_api(
         if !gone.is_empty() {
             documents = tx.find_documents(&tenant, api_id).await?;
             documents.retain(|it| gone.contains(&&it.api_version));
-            if !patch.confirms_documents {
-                versions::refuse_lost_documents(&documents)?;
+            match &patch.lost_documents {
+                LostDocuments::None => versions::refuse_lost_documents(&documents)?,
+                LostDocuments::These(known) if *known != documents => {
+                    let detail = "Something else is said of the version by now, which would go with it.";
+                    return Err(Reject::new(RejectCode::VersionMismatch, detail).into());
+                }
+                LostDocuments::These(_) | LostDocuments::All => {}
             }
         }
         for slug in gone {

@@ -33,7 +33,7 @@ struct Naming {
 enum Tier {
     /// In a browser.
     Browser,
-    /// Over HTTP, on both engines.
+    /// Of a whole service, or of one of its layers.
     Integration,
     /// Of one module.
     Unit,

@@ -3,8 +3,8 @@
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path};
 use axum::response::Response;
-use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocsUrl, VersionSlug};
-use claviger_core::name::Name;
+use claviger_core::api::{Api, ApiVersion, ApiVersionStatus, DocsUrl, DocumentHead, VersionSlug};
+use claviger_core::name::{Name, Slug};
 use claviger_core::reject::RejectCode;
 use claviger_core::time::Timestamp;
 use serde::Deserialize;
@@ -12,12 +12,13 @@ use serde::Deserialize;
 use super::{ApiPath, Opened, below, complain, view};
 use crate::console::entrance::{keep, refused};
 use crate::console::failure::Failure;
+use crate::console::mark::mark_of;
 use crate::console::pages::apis::{ApiQuestion, ApiQuestionPage, OpenapiFacts, VersionFormPage, VersionPage};
 use crate::console::pages::form::{Choice, FormErrors, typed};
 use crate::console::pages::shell::{Moment, Notice, Place};
 use crate::console::visit::Visit;
 use crate::ops::api_documents::read_openapi;
-use crate::ops::apis::{ApiPatch, update_api};
+use crate::ops::apis::{ApiPatch, LostDocuments, update_api};
 use crate::ops::error::{Error, OpResult};
 
 pub(super) type VersionPath = Path<(String, String, String)>;
@@ -234,7 +235,14 @@ pub(super) async fn show_delete(visit: Visit, Path((_, api, version)): VersionPa
 
 fn question_of(visit: &Visit, opened: &Opened, it: &ApiVersion, is_outdated: bool) -> ApiQuestionPage {
     let version = opened.api.version.to_string();
-    question(visit, opened, it, ApiQuestion::Version { version, is_outdated })
+    question(visit, opened, it, ApiQuestion::Version { version, documents: mark_of_documents(opened, it), is_outdated })
+}
+
+/// The mark of what is said of a version: another one as soon as a text of it changes, or one comes or goes. The api's own version counts none of that.
+fn mark_of_documents(opened: &Opened, it: &ApiVersion) -> String {
+    const MARK_BYTES: usize = 6;
+    let part = |it: &DocumentHead| format!("{}:{};", it.guide.as_ref().map_or("", Slug::as_str), it.version);
+    mark_of(&opened.documents_of(it).map(part).collect::<String>(), MARK_BYTES)
 }
 
 pub(super) fn question(visit: &Visit, opened: &Opened, it: &ApiVersion, question: ApiQuestion) -> ApiQuestionPage {
@@ -247,14 +255,15 @@ pub(super) fn question(visit: &Visit, opened: &Opened, it: &ApiVersion, question
     }
 }
 
-/// Which version of the api the question was about.
+/// What the question was about.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct DeleteForm {
     version: String,
+    documents: String,
 }
 
-/// Takes a version away, with all that is said of it; asks anew where the api is not any more what the question was about.
+/// Takes a version away, with all that is said of it; asks anew where the api, or what is said of the version, is not any more what the question was about.
 pub(super) async fn delete(
     visit: Visit,
     Path((_, api, version)): VersionPath,
@@ -264,14 +273,20 @@ pub(super) async fn delete(
     let opened = Opened::find(&visit, &api).await?;
     let it = opened.version(&version)?;
     let expected = form.version.parse().map_err(|_| Failure::bad_form())?;
+    let anew = async || {
+        let opened = Opened::find(&visit, &api).await?;
+        let it = opened.version(&version)?;
+        Ok(refused(visit.page(&question_of(&visit, &opened, it, true))))
+    };
+    if form.documents != mark_of_documents(&opened, it) {
+        return anew().await;
+    }
     let left = opened.api.versions.iter().filter(|other| other.slug != it.slug).cloned().collect();
-    // The question said what goes with it.
-    let patch = ApiPatch { versions: Some(left), confirms_documents: true, ..ApiPatch::default() };
+    let lost_documents = LostDocuments::These(opened.documents_of(it).cloned().collect());
+    let patch = ApiPatch { versions: Some(left), lost_documents, ..ApiPatch::default() };
     match update(&visit, &opened, expected, patch).await {
         Ok(()) => Ok(visit.done(&view::path_of(&opened.api), &Notice::DocumentationDeleted(it.label()))),
-        Err(Error::Reject(reject)) if reject.code == RejectCode::VersionMismatch => {
-            Ok(refused(visit.page(&question_of(&visit, &opened, it, true))))
-        }
+        Err(Error::Reject(reject)) if reject.code == RejectCode::VersionMismatch => anew().await,
         Err(error) => Err(error.into()),
     }
 }

@@ -260,7 +260,9 @@ pub enum ApiQuestion {
     Version {
         /// The version of the api that the question is about.
         version: String,
-        /// Whether the question before was about an older one: somebody has changed the api meanwhile.
+        /// The mark of what goes with it.
+        documents: String,
+        /// Whether the question before was about something else: somebody has changed the api meanwhile, or what is said of it.
         is_outdated: bool,
     },
     /// Its OpenAPI document.

@@ -73,7 +73,8 @@ fn authorize_closed(app: &App, caller: &Caller, organization_id: OrganizationId)
     let asked = Asked::parse("claviger/keys:read").map_err(|error| Error::Internal(error.to_string()))?;
     let own = caller.user_id().map(|it| app.replica().memberships(it)).unwrap_or_default();
     let own: Vec<_> = own.iter().map(|it| it.organization_id).collect();
-    let from_above = caller.authorize_through_suspension(app, organization_id, std::slice::from_ref(&asked), &own);
+    let found = caller.authorize_through_suspension(app, organization_id, std::slice::from_ref(&asked), &own);
+    let from_above = found.filter(|it| it.organization_id() != organization_id && caller.key_id().is_none());
     from_above.ok_or_else(Reject::not_found)?;
     // The tenant that was found is the one above; what is read belongs to the one below.
     Ok(Tenant::system(organization_id, "suspension"))

@@ -1,16 +1,14 @@
 //! What there is to review below an organization: in which of those below it, and how many keys.
 
-use claviger_core::decision::Code;
 use claviger_core::id::OrganizationId;
 use claviger_core::limits::KEYS_EXAMINED_MAX;
 use claviger_core::name::{Name, Slug};
-use claviger_core::reject::RejectCode;
 use claviger_store::PageRequest;
 use claviger_store::organizations::OrganizationFilter;
 
 use super::{KeyFilter, KeyHealth, KeyQuery, KeyTotal, list};
 use crate::app::App;
-use crate::ops::caller::{Caller, Whose};
+use crate::ops::caller::{Caller, SUSPENDED, Whose};
 use crate::ops::error::OpResult;
 
 /// An organization with keys to review.
@@ -49,7 +47,6 @@ pub async fn review_below(
     organizations_max: u32,
     keys_max: u64,
 ) -> OpResult<Option<ReviewBelow>> {
-    const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
     let tenant = caller.authorize(app, organization_id, "claviger/organizations:read")?;
     let mut reader = app.store().read().await?;
     let below = OrganizationFilter { whole_subtree: true, ..OrganizationFilter::default() };

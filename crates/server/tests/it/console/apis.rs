@@ -123,12 +123,19 @@ async fn a_version_is_deleted_only_as_the_question_showed_it() {
     let meanwhile = second.get(&format!("{one}/edit")).await.expect(200).form("/edit");
     second.submit(&meanwhile.with("label", "Contacts")).await.expect(303);
     let again = first.submit(&form).await.expect(422);
-    assert!(again.text_of(".complaint").contains("Somebody else changed"), "{}", again.text);
+    assert!(again.text_of("#summary").contains("Somebody else changed"), "{}", again.text);
     assert!(again.text_of("h1").contains("Contacts"), "{}", again.text_of("h1"));
+    // A guide that came meanwhile would be kept nowhere.
+    let form = again.form("/delete");
+    let guide = second.get(&format!("{one}/guides")).await.expect(200).form("/guides");
+    second.submit(&guide.with("title", "Links").with("markdown", "Read me.")).await.expect(303);
+    let again = first.submit(&form).await.expect(422);
+    assert!(again.text_of("#summary").contains("Nothing was deleted"), "{}", again.text);
+    assert!(again.text.contains("1 guide"), "{}", again.text);
+    first.submit(&again.form("/delete").with("version", "")).await.expect(400);
     first.get(&one).await.expect(200);
     first.submit(&again.form("/delete")).await.expect(303);
     first.get(&one).await.expect(404);
-    first.submit(&form.with("version", "")).await.expect(404);
 }
 
 #[tokio::test]
@@ -197,7 +204,11 @@ async fn what_is_wrong_is_said_beside_the_field_and_nothing_that_was_typed_is_lo
     }
     let left = blank.with("name", "2.0").with("status", "deprecated").with("deprecated_at", "2027-03-01");
     let refused = browser.submit(&left.clone().with("sunset_at", "2027-02-01")).await.expect(422);
-    assert!(refused.text_of("#sunset_at-error").contains("before it is deprecated"), "{}", refused.text);
+    assert!(
+        refused.text_of("#sunset_at-error").contains("before the day from which the version is deprecated"),
+        "{}",
+        refused.text
+    );
     let refused = browser.submit(&left.with("sunset_at", "soon")).await.expect(422);
     assert!(refused.text_of("#sunset_at-error").contains("2027-03-01"), "{}", refused.text);
 }

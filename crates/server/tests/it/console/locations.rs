@@ -151,7 +151,7 @@ async fn a_suspended_location_shows_its_keys_without_a_way_to_change_them_and_le
     assert!(button.attr("disabled").is_some());
     let why = format!("#{}", button.attr("aria-describedby").expect("a reason"));
     drop(html);
-    assert!(page.text_of(&why).starts_with("Refused until the organization is resumed"), "{}", page.text_of(&why));
+    assert!(page.text_of(&why).starts_with("Nothing here passes or can be changed"), "{}", page.text_of(&why));
     // What it is called finds it, and its keys are counted; what filters let none of them through does not.
     assert_eq!(admin.get("/o/root/keys?q=deep").await.expect(200).text_of(".locations h2"), "Location 1");
     assert_eq!(listed(&admin.get("/o/root/keys?q=deep&status=inactive").await.expect(200)), Vec::<String>::new());

@@ -135,7 +135,7 @@ fn question(words: &Words<'_>, at: usize, question: ApiQuestion) -> ApiQuestionP
 }
 
 fn version_question(is_outdated: bool) -> ApiQuestion {
-    ApiQuestion::Version { version: "3".to_owned(), is_outdated }
+    ApiQuestion::Version { version: "3".to_owned(), documents: "c2FtcGxl".to_owned(), is_outdated }
 }
 
 /// Every page of apis with a name of its own.
