@@ -21,7 +21,7 @@ use crate::ops::roles::get_role;
 
 /// What a form calls its fields, and what it calls them to people; empty for what our pages put into it themselves, which goes along and is of no
 /// interest. A test compares them with the forms that there are.
-pub(in crate::console) const LABELS: [(&str, &str); 60] = [
+pub(in crate::console) const LABELS: [(&str, &str); 61] = [
     ("allowed_ips", "Allowed IPs"),
     ("api", "Type"),
     ("api_access", "API access"),
@@ -34,6 +34,7 @@ pub(in crate::console) const LABELS: [(&str, &str); 60] = [
     ("deprecated_at", "Deprecated since"),
     ("description", "Description"),
     ("docs_url", "Documented at"),
+    ("documents", ""),
     ("door", ""),
     ("email", "E-mail"),
     ("entity", "Entity"),
@@ -52,12 +53,12 @@ pub(in crate::console) const LABELS: [(&str, &str); 60] = [
     ("mail", "Mail"),
     ("mapped_user", "Mapped user"),
     ("markdown", "Text"),
-    ("openapi", "OpenAPI document"),
     ("name", "Name"),
     ("newest", ""),
     ("number", "Number"),
     ("on", ""),
     ("once", ""),
+    ("openapi", "OpenAPI document"),
     ("operation", "Operation Type"),
     ("overlap", "Old secret stops"),
     ("owner", "Belongs to"),
