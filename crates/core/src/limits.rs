@@ -104,7 +104,7 @@ pub const KEYS_EXAMINED_MAX: usize = 2000;
 pub const ORGANIZATIONS_SEARCHED_MAX: usize = 2000;
 /// Live keys in those that such a search goes through; where there are more, it finds names that begin with what is searched for.
 pub const KEYS_BELOW_EXAMINED_MAX: usize = 10_000;
-/// Organizations below one that a page looks through of those which somebody reaches; the next one goes on behind the last one it shows.
+/// Organizations below one that a page looks through of those which somebody reaches; the next one goes on behind the last one it shows, and where it shows none, the list ends.
 pub const REACHED_LOOKED_THROUGH_MAX: usize = 2000;
 /// Live keys of organizations below one that key health looks at together; it says how far it came where there are more.
 pub const KEYS_REVIEWED_BELOW_MAX: u64 = 10_000;

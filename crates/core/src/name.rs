@@ -323,6 +323,8 @@ impl KeyPrefix {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -342,8 +344,6 @@ mod tests {
             assert_eq!(address_words(text, 28), words, "{text}");
         }
     }
-
-    use proptest::prelude::*;
 
     #[test]
     fn a_name_with_something_behind_it_is_a_name() {

@@ -302,6 +302,11 @@ impl Reject {
         Self { code, detail: detail.into(), fields: Vec::new(), retry_after_secs: None, fix: None }
     }
 
+    /// Whether it is that of whoever acts where nobody may now: the organization is suspended, itself or from above.
+    pub fn is_suspended(&self) -> bool {
+        self.code == RejectCode::Decision(Code::OrganizationSuspended)
+    }
+
     /// A refusal of one field.
     pub fn field(pointer: impl Into<Cow<'static, str>>, detail: impl ToString) -> Self {
         Self::fields(vec![FieldReject { pointer: pointer.into(), detail: detail.to_string() }])

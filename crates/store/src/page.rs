@@ -27,7 +27,8 @@ impl PageRequest {
         Self { after: None, limit }
     }
 
-    pub(crate) fn rows(&self) -> usize {
+    /// How many rows the page has at most.
+    pub fn rows(&self) -> usize {
         self.limit.clamp(1, limits::PAGE_ITEMS_MAX) as usize
     }
 

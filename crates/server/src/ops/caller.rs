@@ -15,9 +15,6 @@ use claviger_verifier::verify::{About, Ask, Credential, Verdict};
 
 use crate::app::App;
 
-/// The refusal of whoever acts where nobody may now.
-pub(super) const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
-
 /// Who calls.
 #[derive(Debug, Clone)]
 pub enum Caller {
@@ -204,7 +201,7 @@ impl Caller {
         permission: &str,
     ) -> Result<Tenant, Reject> {
         let refusal = match self.authorize(app, organization_id, permission) {
-            Err(reject) if reject.code == SUSPENDED => reject,
+            Err(reject) if reject.is_suspended() => reject,
             answer => return answer,
         };
         match app.replica().path(organization_id).get(1) {
@@ -225,7 +222,7 @@ impl Caller {
         for id in app.replica().path(organization_id) {
             match self.decide(app, id, asked) {
                 Ok(tenant) if id == organization_id || tenant.reach() == Reach::Subtree => return Some(tenant),
-                Err(reject) if reject.code == SUSPENDED && !own.contains(&id) => {}
+                Err(reject) if reject.is_suspended() && !own.contains(&id) => {}
                 _ => return None,
             }
         }

@@ -211,7 +211,7 @@ pub async fn list_reached_below(
     let filter = OrganizationFilter { whole_subtree: true, search, active_only: true };
     let mut reader = app.store().read().await?;
     let mut request: StorePage = page.try_into()?;
-    let wanted = request.limit.clamp(1, PAGE_ITEMS_MAX) as usize;
+    let wanted = request.rows();
     request.limit = PAGE_ITEMS_MAX;
     let (mut items, mut looked_at) = (Vec::new(), 0);
     let more = loop {

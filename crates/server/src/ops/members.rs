@@ -158,9 +158,9 @@ pub async fn list_first_users(
     }
     let found = app.store().read().await?.find_first_users(&tenants, of_each).await?;
     let known: BTreeMap<_, _> = found.into_iter().collect();
-    let mut users: Vec<_> = known.into_iter().map(|(id, name)| (id, name.to_string())).collect();
-    users.sort_by(|one, other| one.1.cmp(&other.1));
-    Ok(users)
+    let mut users: Vec<_> = known.into_iter().collect();
+    users.sort_by_cached_key(|(id, name)| (name.key(), *id));
+    Ok(users.into_iter().map(|(id, name)| (id, name.to_string())).collect())
 }
 
 /// Finds one member.

@@ -10,7 +10,7 @@ use claviger_store::Connection;
 use claviger_store::PageRequest;
 use claviger_store::log::{EventFilter, EventRow};
 
-use super::caller::{Caller, SUSPENDED};
+use super::caller::Caller;
 use super::error::OpResult;
 use crate::app::App;
 
@@ -48,7 +48,7 @@ pub async fn find_suspension(app: &App, caller: &Caller, reference: Option<&str>
         }
     };
     let Some(asked) = asked else { return Ok(None) };
-    if !caller.reach(app, asked).is_err_and(|it| it.code == SUSPENDED) {
+    if !caller.reach(app, asked).is_err_and(|it| it.is_suspended()) {
         return Ok(None);
     }
     let mut reader = app.store().read().await?;

@@ -176,7 +176,7 @@ impl<'a> Verifier<'a> {
             Some((id, sees)) if id == organization_id => sees,
             _ => {
                 let sees = match self.caller.check(self.app, organization_id, &self.verify) {
-                    Err(reject) if reject.code == super::caller::SUSPENDED => self.sees_suspended(organization_id),
+                    Err(reject) if reject.is_suspended() => self.sees_suspended(organization_id),
                     answer => answer.is_ok(),
                 };
                 self.seen = Some((organization_id, sees));

@@ -11,14 +11,13 @@ use claviger_core::reject::{Reject, RejectCode};
 use http::header;
 
 use super::list::{ListQuery, is_about_sort};
-use super::locations::SUSPENDED;
 use super::view;
 use crate::console::failure::Failure;
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
-use crate::ops::keys::{KeyInfo, KeyOrder, KeyQuery, page_closed_keys, page_keys};
+use crate::ops::keys::{KeyInfo, KeyOrder, KeyQuery, page_keys_from_above};
 use crate::ops::organizations::{OrganizationQuery, list_organizations};
-use crate::ops::page::{Page, PageRequest};
+use crate::ops::page::PageRequest;
 use crate::spreadsheet::{harmless, lines};
 
 /// Pages of keys that are read for one file, full or not: a filter that finds little looks at as many keys as one that finds all. Whoever has
@@ -73,17 +72,6 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    /// A page of its keys; of one that is suspended too, as the list shows them.
-    async fn page(&self, id: OrganizationId, wanted: KeyQuery, request: PageRequest) -> OpResult<Page<KeyInfo>> {
-        let (app, caller) = (&self.visit.app, &self.visit.caller);
-        match page_keys(app, caller, id, wanted.clone(), request.clone()).await {
-            Err(Error::Reject(reject)) if reject.code == SUSPENDED => {
-                page_closed_keys(app, caller, id, wanted, request).await
-            }
-            page => page,
-        }
-    }
-
     /// Adds the keys of an organization that the query finds, and says whether there are any.
     async fn add(&mut self, id: OrganizationId, name: &str, query: &ListQuery) -> OpResult<bool> {
         let visit = self.visit;
@@ -93,7 +81,7 @@ impl File<'_> {
             let wanted = query.wanted(visit.app.now());
             let wanted = KeyQuery { order: order.unwrap_or(wanted.order), ..wanted };
             let request = PageRequest { after: after.clone(), limit: limits::PAGE_ITEMS_MAX };
-            let page = match self.page(id, wanted, request).await {
+            let page = match page_keys_from_above(&visit.app, &visit.caller, id, wanted, request).await {
                 // As in the list: where they are too many to sort like that, the newest stand first.
                 Err(Error::Reject(reject)) if order.is_none() && is_about_sort(&reject) => {
                     order = Some(KeyOrder::default());

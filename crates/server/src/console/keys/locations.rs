@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use claviger_core::decision::Code;
 use claviger_core::id::{OrganizationId, UserId};
 use claviger_core::organization::Organization;
-use claviger_core::reject::RejectCode;
 
 use super::list::{ListQuery, is_about_sort, rows_of};
 use super::view;
@@ -13,13 +11,10 @@ use crate::console::failure::Failure;
 use crate::console::pages::key_list::{LocationKeys, LocationView};
 use crate::console::visit::Visit;
 use crate::ops::error::{Error, OpResult};
-use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_closed_keys, list_keys};
+use crate::ops::keys::{KeyList, KeyOrder, KeyQuery, KeyTotal, find_keys_below, list_keys_from_above};
 use crate::ops::members::list_first_users;
 use crate::ops::organizations::{OrganizationQuery, count_in_organizations, get_organization, list_organizations};
 use crate::ops::page::PageRequest;
-
-/// What answers for an organization that is suspended, itself or from above.
-pub(super) const SUSPENDED: RejectCode = RejectCode::Decision(Code::OrganizationSuspended);
 
 /// Organizations that are shown; the others are found among the organizations.
 const LOCATIONS_MAX: u32 = 10;
@@ -215,7 +210,7 @@ async fn keys_of(
     match keys(&query.without_search()).await {
         Ok((all, ..)) if query.is_filtered() && all.page.items.is_empty() => Ok(None),
         Ok((all, is_sorted, is_closed)) => shown(Keys::All(all), is_sorted, is_closed),
-        Err(Error::Reject(reject)) if reject.code == SUSPENDED => shown(Keys::Closed, true, true),
+        Err(Error::Reject(reject)) if reject.is_suspended() => shown(Keys::Closed, true, true),
         // A nearer membership may allow less.
         Err(Error::Reject(_)) => Ok(None),
         Err(fault) => Err(fault.into()),
@@ -224,14 +219,6 @@ async fn keys_of(
 
 /// A few keys of an organization, and whether it is closed; where it is and the viewer does not read them from above, that it is suspended.
 async fn few_keys(visit: &Visit, id: OrganizationId, wanted: KeyQuery) -> OpResult<(KeyList, bool)> {
-    let few = || PageRequest { after: None, limit: KEYS_EACH };
-    match list_keys(&visit.app, &visit.caller, id, wanted.clone(), few()).await {
-        Err(Error::Reject(suspended)) if suspended.code == SUSPENDED => {
-            match list_closed_keys(&visit.app, &visit.caller, id, wanted, few()).await {
-                Err(Error::Reject(reject)) if !is_about_sort(&reject) => Err(suspended.into()),
-                found => found.map(|it| (it, true)),
-            }
-        }
-        found => found.map(|it| (it, false)),
-    }
+    let few = PageRequest { after: None, limit: KEYS_EACH };
+    list_keys_from_above(&visit.app, &visit.caller, id, wanted, few).await
 }

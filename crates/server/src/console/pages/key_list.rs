@@ -106,7 +106,7 @@ impl KeyListPage {
         all.iter().any(|choices| choices.iter().skip(1).any(|it| it.chosen))
     }
 
-    /// What is chosen to narrow the list by, each with the way to the list without it; the search and the rule of key health are said elsewhere.
+    /// What is chosen to narrow the list by, each with the way to the list without it; the search is taken away in its field.
     fn chips(&self) -> Vec<Chip> {
         fn chosen(choices: &[Choice]) -> Option<&Choice> {
             choices.iter().find(|it| it.chosen && !it.value.is_empty())
@@ -121,13 +121,11 @@ impl KeyListPage {
         let chosen_in = |(name, label, choices): (&'static str, &'static str, &'_ Vec<Choice>)| {
             chosen(choices).map(|it| (name, label, it.value.clone(), it.label.clone()))
         };
-        let filters: Vec<_> = filters.into_iter().filter_map(chosen_in).collect();
+        let mut filters: Vec<_> = filters.into_iter().filter_map(chosen_in).collect();
+        filters.extend(self.health.map(|(slug, label)| ("health", "Key health", slug.to_owned(), label.to_owned())));
         let mut kept = Vec::new();
         if !self.search.is_empty() {
             kept.push(("q", self.search.clone()));
-        }
-        if let Some((slug, _)) = self.health {
-            kept.push(("health", slug.to_owned()));
         }
         let order = [("sort", &self.sorts), ("rows", &self.sizes)];
         kept.extend(order.iter().filter_map(|(name, choices)| chosen(choices).map(|it| (*name, it.value.clone()))));

@@ -36,48 +36,55 @@ pub async fn list_keys(
     list_of(app, &tenant, whose, query, page).await
 }
 
-/// The same of an organization that is suspended, itself or from above, for whoever looks down at it: nobody is authorized for it, and who could
-/// read all of its keys once it is resumed reads them meanwhile. That is all: nothing is done to them. A program is not given them: it asks the
-/// organization itself, and is to be told that this is suspended.
+/// The same, also of an organization that is suspended, itself or from above, which is said beside it: for whoever looks down at it. Nobody is
+/// authorized for it, and who could read all of its keys once it is resumed reads them meanwhile. That is all: nothing is done to them. A program is
+/// not given them: it asks the organization itself, and is to be told that this is suspended.
 ///
 /// # Errors
-/// Refusals; an organization whose keys the caller reads for other reasons than from above, or not at all, is not there.
-pub async fn list_closed_keys(
+/// Refusals; of an organization that is suspended that it is, where the caller reads its keys for other reasons than from above, or not at all.
+pub async fn list_keys_from_above(
     app: &App,
     caller: &Caller,
     organization_id: OrganizationId,
     query: KeyQuery,
     page: PageRequest,
-) -> OpResult<KeyList> {
-    let tenant = authorize_closed(app, caller, organization_id)?;
-    list_of(app, &tenant, Whose::All, query, page).await
+) -> OpResult<(KeyList, bool)> {
+    let (tenant, whose, is_closed) = authorize_from_above(app, caller, organization_id)?;
+    Ok((list_of(app, &tenant, whose, query, page).await?, is_closed))
 }
 
-/// A page of what [`list_closed_keys`] lists, without counting.
+/// A page of what [`list_keys_from_above`] lists, without counting.
 ///
 /// # Errors
 /// As there.
-pub async fn page_closed_keys(
+pub async fn page_keys_from_above(
     app: &App,
     caller: &Caller,
     organization_id: OrganizationId,
     query: KeyQuery,
     page: PageRequest,
 ) -> OpResult<Page<KeyInfo>> {
-    let tenant = authorize_closed(app, caller, organization_id)?;
-    page_of(app, &tenant, Whose::All, query, page).await
+    let (tenant, whose, _) = authorize_from_above(app, caller, organization_id)?;
+    page_of(app, &tenant, whose, query, page).await
 }
 
-/// What reads the keys of a suspended organization, once it is sure that the caller may look at all of them from above.
-fn authorize_closed(app: &App, caller: &Caller, organization_id: OrganizationId) -> OpResult<Tenant> {
+/// What reads the keys of an organization, whose they are, and whether it is suspended: then only who may look at all of them from above reads any.
+fn authorize_from_above(
+    app: &App,
+    caller: &Caller,
+    organization_id: OrganizationId,
+) -> OpResult<(Tenant, Whose, bool)> {
+    let suspended = match caller.authorize_keys(app, organization_id, "read") {
+        Err(reject) if reject.is_suspended() => reject,
+        found => return Ok(found.map(|(tenant, whose)| (tenant, whose, false))?),
+    };
     let asked = Asked::parse("claviger/keys:read").map_err(|error| Error::Internal(error.to_string()))?;
     let own = caller.user_id().map(|it| app.replica().memberships(it)).unwrap_or_default();
     let own: Vec<_> = own.iter().map(|it| it.organization_id).collect();
     let found = caller.authorize_through_suspension(app, organization_id, std::slice::from_ref(&asked), &own);
-    let from_above = found.filter(|it| it.organization_id() != organization_id && caller.key_id().is_none());
-    from_above.ok_or_else(Reject::not_found)?;
+    found.filter(|_| caller.key_id().is_none()).ok_or(suspended)?;
     // The tenant that was found is the one above; what is read belongs to the one below.
-    Ok(Tenant::system(organization_id, "suspension"))
+    Ok((Tenant::system(organization_id, "suspension"), Whose::All, true))
 }
 
 async fn list_of(app: &App, tenant: &Tenant, whose: Whose, query: KeyQuery, page: PageRequest) -> OpResult<KeyList> {

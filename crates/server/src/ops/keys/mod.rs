@@ -42,7 +42,8 @@ pub use for_user::{KeysOfUsers, create_key_for_user, find_keys_of_users};
 pub use keep::keep_key;
 pub use leak::{Leak, LeakOutcome, LeakReport, leak_action, report_found, report_leak};
 pub use list::{
-    count_keys, find_keys_below, get_key, get_key_health, list_closed_keys, list_keys, page_closed_keys, page_keys,
+    count_keys, find_keys_below, get_key, get_key_health, list_keys, list_keys_from_above, page_keys,
+    page_keys_from_above,
 };
 pub use personal::{
     ApiAccess, PersonalAccess, Toggled, clear_personal_key, delete_personal_key, find_possible_holder,

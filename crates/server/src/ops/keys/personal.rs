@@ -274,7 +274,7 @@ fn expiry(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
 pub(super) fn name_of(what: &str, user: &Name) -> Name {
     let text = format!("{what} of {user}");
     let short: String = text.chars().take(NAME_CHARS_MAX).collect();
-    // Two names and a word are one.
+    // A fixed word or a name, a word, and a name are one.
     Name::parse(short.trim()).unwrap_or_else(|_| user.clone())
 }
 

@@ -8,7 +8,7 @@ use claviger_store::organizations::OrganizationFilter;
 
 use super::{KeyFilter, KeyHealth, KeyQuery, KeyTotal, list};
 use crate::app::App;
-use crate::ops::caller::{Caller, SUSPENDED, Whose};
+use crate::ops::caller::{Caller, Whose};
 use crate::ops::error::OpResult;
 
 /// An organization with keys to review.
@@ -63,7 +63,7 @@ pub async fn review_below(
                 Some((place, whose))
             }
             Err(reject) => {
-                review.sees_all &= reject.code == SUSPENDED;
+                review.sees_all &= reject.is_suspended();
                 None
             }
         };

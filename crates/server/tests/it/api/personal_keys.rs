@@ -1,5 +1,6 @@
 //! The key behind a member's API Access toggle, over HTTP.
 
+use claviger_core::limits::NAME_CHARS_MAX;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client};
@@ -191,7 +192,7 @@ async fn a_name_that_is_taken_gets_a_number_and_the_limit_of_keys_does_not_count
     // A name takes no more room than a name has, however long the user's is.
     let made = long.toggle_on().await.expect(201);
     let named = made.text_at("/key/name");
-    assert!(named.starts_with("Personal key of Sam Sam") && named.chars().count() <= 80, "{named}");
+    assert!(named.starts_with("Personal key of Sam Sam") && named.chars().count() <= NAME_CHARS_MAX, "{named}");
 }
 
 // S0.15: the list of users with an active personal key, and of nobody else.

@@ -226,4 +226,8 @@ async fn filters_of_the_list_of_keys_are_taken_away_one_by_one() {
     assert_eq!(links, expected);
     let rest = admin.get(&format!("/o/root/keys{}", links[0])).await.expect(200);
     assert_eq!(texts(&rest, chips), ["Role: ADMIN"]);
+    // The rule that key health led here by is one of them.
+    let ruled = admin.get("/o/root/keys?health=no-expiry&status=active").await.expect(200);
+    assert_eq!(texts(&ruled, chips), ["Status: Active", "Key health: Never expires"]);
+    assert!(hrefs(&ruled).contains(&"?status=active".to_owned()), "{:?}", hrefs(&ruled));
 }

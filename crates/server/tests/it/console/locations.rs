@@ -167,10 +167,17 @@ async fn a_suspended_location_shows_its_keys_without_a_way_to_change_them_and_le
     assert_eq!(admin.get("/o/root/keys?status=blocked").await.expect(200).text_of(keys), "Till");
     assert_eq!(listed(&admin.get("/o/root/keys?status=deleted").await.expect(200)), Vec::<String>::new());
 
-    // Who looks at no keys of others above does not do so here, and is told how many there are; nor does a program read what is closed.
-    let (_, ann, _) = app.member(app.root, "Ann", BuiltIn::Member).await;
+    // Who looks at no keys of others above does not do so here, and is told how many there are.
+    let (_, ann, ann_member) = app.member(app.root, "Ann", BuiltIn::Member).await;
     let (_, rita, _) = app.member(app.root, "Rita", BuiltIn::Readonly).await;
-    assert!(!Browser::of_user(&app, ann).await.get("/o/root/keys").await.expect(200).text.contains("Till"));
+    let looks_below = MemberPatch {
+        extra_permissions: Some(permissions(&["claviger/organizations:read"])),
+        ..MemberPatch::default()
+    };
+    update_member(&app.app, &app.admin, app.root, ann_member, looks_below, None).await.unwrap();
+    let page = Browser::of_user(&app, ann).await.get("/o/root/keys").await.expect(200);
+    assert!(!page.text.contains("Till"));
+    assert!(page.text_of(".locations").contains("1 key, blocked by the suspension"), "{}", page.text_of(".locations"));
     assert!(Browser::of_user(&app, rita).await.get("/o/root/keys").await.expect(200).text.contains("Till"));
     // A nearer membership counts instead of what comes from above, be it suspended with its place.
     let role = app.built_in(app.root, BuiltIn::Member).await.id;

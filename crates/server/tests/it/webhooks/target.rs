@@ -213,8 +213,13 @@ async fn led_within(config: Config, schemes: &[&str]) -> (Vec<String>, usize, Ve
         errors.push(attempts.remove(0).error);
         delete_webhook(app, admin, id).await.expect("it is deleted");
     }
-    // As long as it takes to see who is to be told of an end.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // Each receiver was told of the end, which takes it away, or it was tried.
+    let mut raw = Raw::of(app.store()).await;
+    let mut looks = 0..1000;
+    while !raw.rows::<(String,)>("SELECT webhook_id FROM farewell WHERE attempts = 0").await.is_empty() {
+        looks.next().expect("it is tried within some seconds");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     (receiver.received().into_iter().map(|it| it.line).collect(), receiver.connections(), errors)
 }
 
