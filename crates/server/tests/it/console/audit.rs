@@ -206,3 +206,16 @@ async fn a_members_page_leads_to_the_history_of_the_membership() {
     assert!(page.links().contains(&way), "{:?}", page.links());
     assert!(browser.get(&way).await.expect(200).text.contains("Member added"));
 }
+
+#[tokio::test]
+async fn days_that_are_turned_round_are_said_to_be() {
+    let app = TestApp::new().await;
+    let mut browser = Browser::signed_in(&app).await;
+    let told = "From is a later day than To";
+    for list in ["/o/root/audit", "/o/root/revision-history"] {
+        let turned = browser.get(&format!("{list}?from=2026-11-02&until=2026-11-01")).await.expect(200);
+        assert!(turned.text_of("[role=status]").contains(told), "{list}: {}", turned.text_of("main"));
+        let one_day = browser.get(&format!("{list}?from=2026-11-01&until=2026-11-01")).await.expect(200);
+        assert!(!one_day.text.contains(told), "{list}");
+    }
+}
