@@ -91,7 +91,7 @@ test("a key is kept by a press, and one is put away by another", async () => {
       const [text, buttons] = await Promise.all([row.getByRole("rowheader"), row.locator(".buttons")].map((it) => it.first().boundingBox()));
       const apart = text.y + text.height <= buttons.y || text.x + text.width <= buttons.x;
       assert.ok(apart, `${width}: ${JSON.stringify([text, buttons])}`);
-      assert.ok((await row.first().boundingBox()).height <= high, `${width} px`);
+      assert.ok((await row.first().boundingBox()).height <= high, `${width} px: ${JSON.stringify(await row.first().boundingBox())}`);
       await row.getByRole("button", { name: /^More for/ }).first().click();
       await row.getByRole("link", { name: /^Rotate/ }).first().waitFor();
       await row.getByRole("button", { name: /^Let it be deleted/ }).first().waitFor();
