@@ -199,10 +199,8 @@ impl<S: Send + Sync> FromRequest<S> for OpenapiBody {
 /// What is said to who sends YAML, in which many keep such documents: how it becomes what is read here. To read it itself would take a reader of YAML,
 /// whose documents unfold to much more than was sent.
 fn of_yaml(headers: &HeaderMap) -> Option<Reject> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let detail = || format!("The body has to be JSON, and to say so in Content-Type: {FROM_YAML}.");
-    essence.ends_with("yaml").then(|| Reject::new(RejectCode::UnsupportedMediaType, detail()))
+    body::media_type(headers).ends_with("yaml").then(|| Reject::new(RejectCode::UnsupportedMediaType, detail()))
 }
 
 /// Lists what is said of an api.

@@ -40,13 +40,18 @@ pub(super) async fn read_json(headers: &HeaderMap, body: Body) -> Result<Bytes, 
 
 /// `application/json`, or anything whose syntax is JSON's (`application/merge-patch+json`).
 pub(super) fn refuse_other_media_type(headers: &HeaderMap) -> Result<(), Reject> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let subtype = essence.strip_prefix("application/").unwrap_or_default();
+    let named = media_type(headers);
+    let subtype = named.strip_prefix("application/").unwrap_or_default();
     if subtype == "json" || subtype.ends_with("+json") {
         return Ok(());
     }
     Err(Reject::new(RejectCode::UnsupportedMediaType, "The body has to be JSON, and to say so in Content-Type."))
+}
+
+/// What the body is said to be, in lower case and without parameters; empty where nothing is said.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn too_large(bytes_max: usize) -> Reject {

@@ -42,7 +42,7 @@ pub struct OwnSessions {
     pub more: bool,
 }
 
-/// Lists the caller's sessions; at most 100.
+/// Lists the caller's sessions; at most [`SESSIONS_SHOWN_MAX`].
 ///
 /// # Errors
 /// Refusals: a key has no sessions.
@@ -50,7 +50,7 @@ pub async fn list_own_sessions(app: &App, caller: &Caller) -> OpResult<OwnSessio
     let (user_id, session_id) = person(caller)?;
     let now = app.now();
     let sessions = app.store().read().await?.find_sessions_of_user_unchecked(user_id, now).await?;
-    // Before those are left out that nobody uses any more: how many there are behind the first hundred nobody has counted.
+    // Before those are left out that nobody uses any more: how many there are behind the first nobody has counted.
     let more = sessions.len() >= SESSIONS_SHOWN_MAX;
     let lives = |it: &Session| now.since(it.last_seen_at) < SESSION_IDLE;
     let own = |session: Session| OwnSession { is_this: session.id == session_id, session };

@@ -13,9 +13,8 @@ use claviger_core::time::Timestamp;
 /// end, or that people could not tell apart. `before` is what was there.
 pub(super) fn refuse_unfit(versions: &[ApiVersion], before: &[ApiVersion], now: Timestamp) -> Result<(), Reject> {
     if versions.len() > API_VERSIONS_MAX && before.len() < versions.len() {
-        let fix = "Leave out a version that nobody uses.";
-        let detail = format!("An API has at most {API_VERSIONS_MAX} versions.");
-        return Err(Reject { fix: Some(fix), ..Reject::field("/versions", detail) });
+        let detail = format!("An API has at most {API_VERSIONS_MAX} versions. Take one away first that nobody uses.");
+        return Err(Reject::field("/versions", detail));
     }
     refuse_equal_names(versions)?;
     refuse_unaddressable(versions, before)?;
