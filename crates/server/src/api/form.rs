@@ -1,7 +1,7 @@
 //! Forms, as OAuth sends them: each field once. Those that are not known are passed over, as RFC 6749 §3.1 wants it.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use claviger_core::limits;
 use claviger_core::reject::{Reject, RejectCode};
 use secrecy::SecretString;
@@ -15,8 +15,7 @@ const FIELDS_MAX: usize = 64;
 
 /// Whether the body says that it is a form.
 pub(super) fn is_form(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM)
+    body::media_type(headers) == FORM
 }
 
 /// A form that was read.
